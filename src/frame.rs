@@ -1,0 +1,239 @@
+//! A frame is what a camera or a file gives: 8-bit RGB pixels and the time they were taken.
+
+use std::borrow::Cow;
+
+/// Microseconds on the caller's clock. It must not run backwards within one engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// Microseconds from `earlier` to `self`, 0 if `earlier` is later.
+    pub fn micros_since(self, earlier: Timestamp) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// RGB8 pixels `[height, width, 3]`, row by row without padding, and the time of capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    width: u32,
+    height: u32,
+    pixels: Vec<u8>,
+    captured: Timestamp,
+}
+
+/// Why pixels are not a frame, or a region not part of one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The buffer is not `height * width * 3` bytes, or a side is 0.
+    #[error(
+        "a frame of {width}x{height} RGB8 pixels needs {wanted} bytes and sides of at least 1, got {got} bytes"
+    )]
+    Size {
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Bytes that such a frame has.
+        wanted: u64,
+        /// Bytes that were given.
+        got: usize,
+    },
+    /// The region is empty or reaches outside the frame.
+    #[error("the region {region} is empty or not inside the frame of {width}x{height}")]
+    Region {
+        /// The region, as `x,y,width,height`.
+        region: String,
+        /// Pixels a row of the frame.
+        width: u32,
+        /// Rows of the frame.
+        height: u32,
+    },
+}
+
+impl Frame {
+    /// * `pixels`: `[height, width, 3]`, RGB8, row by row.
+    ///
+    /// # Errors
+    /// [`FrameError::Size`] if the buffer's length does not fit the sides or a side is 0.
+    pub fn new(
+        width: u32,
+        height: u32,
+        pixels: Vec<u8>,
+        captured: Timestamp,
+    ) -> Result<Self, FrameError> {
+        let wanted = u64::from(width) * u64::from(height) * 3;
+        if wanted == 0 || wanted != pixels.len() as u64 {
+            return Err(FrameError::Size { width, height, wanted, got: pixels.len() });
+        }
+        Ok(Self { width, height, pixels, captured })
+    }
+
+    /// Pixels a row.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// `[height, width, 3]`, RGB8.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// When it was taken.
+    pub fn captured(&self) -> Timestamp {
+        self.captured
+    }
+
+    /// The part inside `region`; the whole frame is borrowed, not copied.
+    ///
+    /// # Errors
+    /// [`FrameError::Region`] if the region is empty or reaches outside.
+    pub fn region(&self, region: &Region) -> Result<Cow<'_, Frame>, FrameError> {
+        let (x, y, width, height) = region.resolve(self.width, self.height)?;
+        if (x, y, width, height) == (0, 0, self.width, self.height) {
+            return Ok(Cow::Borrowed(self));
+        }
+        let row = self.width as usize * 3;
+        let (left, bytes) = (x as usize * 3, width as usize * 3);
+        let mut pixels = Vec::with_capacity(bytes * height as usize);
+        for line in self.pixels.chunks_exact(row).skip(y as usize).take(height as usize) {
+            pixels.extend_from_slice(&line[left..left + bytes]);
+        }
+        Ok(Cow::Owned(Self { width, height, pixels, captured: self.captured }))
+    }
+}
+
+/// The part of a frame that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Region {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Pixels from the top left corner.
+    Pixels {
+        /// Left edge.
+        x: u32,
+        /// Top edge.
+        y: u32,
+        /// Width, at least 1.
+        width: u32,
+        /// Height, at least 1.
+        height: u32,
+    },
+    /// Fractions of the frame's sides, each in 0..=1.
+    Fractions {
+        /// Left edge.
+        x: f32,
+        /// Top edge.
+        y: f32,
+        /// Width.
+        width: f32,
+        /// Height.
+        height: f32,
+    },
+}
+
+impl Region {
+    /// `(x, y, width, height)` in pixels of a frame of `frame_width` x `frame_height`.
+    ///
+    /// # Errors
+    /// [`FrameError::Region`] if it is empty, not finite or reaches outside.
+    pub fn resolve(
+        &self,
+        frame_width: u32,
+        frame_height: u32,
+    ) -> Result<(u32, u32, u32, u32), FrameError> {
+        let rectangle = match *self {
+            Region::Whole => Some((0, 0, frame_width, frame_height)),
+            Region::Pixels { x, y, width, height } => Some((x, y, width, height)),
+            Region::Fractions { x, y, width, height } => {
+                let valid = [x, y, width, height].iter().all(|f| (0.0..=1.0).contains(f));
+                let scale = |fraction: f32, side: u32| (fraction * side as f32).round() as u32;
+                valid.then(|| {
+                    let (left, top) = (scale(x, frame_width), scale(y, frame_height));
+                    let right = scale((x + width).min(1.0), frame_width);
+                    let bottom = scale((y + height).min(1.0), frame_height);
+                    (left, top, right.saturating_sub(left), bottom.saturating_sub(top))
+                })
+            }
+        };
+        rectangle
+            .filter(|&(x, y, width, height)| {
+                width > 0
+                    && height > 0
+                    && u64::from(x) + u64::from(width) <= u64::from(frame_width)
+                    && u64::from(y) + u64::from(height) <= u64::from(frame_height)
+            })
+            .ok_or_else(|| FrameError::Region {
+                region: self.to_string(),
+                width: frame_width,
+                height: frame_height,
+            })
+    }
+}
+
+impl std::fmt::Display for Region {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Region::Whole => write!(f, "whole"),
+            Region::Pixels { x, y, width, height } => write!(f, "{x},{y},{width},{height}"),
+            Region::Fractions { x, y, width, height } => {
+                write!(f, "{x:.3},{y:.3},{width:.3},{height:.3}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(width: u32, height: u32) -> Frame {
+        let pixels = (0..width * height).flat_map(|i| [i as u8; 3]).collect();
+        Frame::new(width, height, pixels, Timestamp(7)).expect("the sides fit")
+    }
+
+    #[test]
+    fn a_region_takes_its_rows_and_columns() {
+        let frame = numbered(4, 3);
+        let part = frame
+            .region(&Region::Pixels { x: 1, y: 1, width: 2, height: 2 })
+            .expect("inside");
+        let first: Vec<u8> = part.pixels().iter().step_by(3).copied().collect();
+        assert_eq!(first, [5, 6, 9, 10]);
+        assert_eq!(part.captured(), Timestamp(7));
+    }
+
+    #[test]
+    fn regions_outside_or_empty_are_refused() {
+        let frame = numbered(4, 3);
+        for region in [
+            Region::Pixels { x: 3, y: 0, width: 2, height: 1 },
+            Region::Pixels { x: 0, y: 0, width: 0, height: 1 },
+            Region::Pixels { x: u32::MAX, y: 0, width: 2, height: 1 },
+            Region::Fractions { x: 0.0, y: 0.0, width: f32::NAN, height: 1.0 },
+            Region::Fractions { x: 0.5, y: 0.5, width: 0.01, height: 0.5 },
+        ] {
+            assert!(frame.region(&region).is_err(), "{region:?}");
+        }
+    }
+
+    #[test]
+    fn fractions_cover_the_frame_without_gaps() {
+        let half = |x| Region::Fractions { x, y: 0.0, width: 0.5, height: 1.0 };
+        let (x0, _, w0, _) = half(0.0).resolve(5, 3).expect("inside");
+        let (x1, _, w1, _) = half(0.5).resolve(5, 3).expect("inside");
+        assert_eq!((x0, x0 + w0, x1 + w1), (0, x1, 5));
+    }
+
+    #[test]
+    fn a_wrong_length_names_wanted_and_got() {
+        let error = Frame::new(2, 2, vec![0; 11], Timestamp(0)).expect_err("11 is not 12");
+        assert!(error.to_string().contains("12 bytes") && error.to_string().contains("11 bytes"));
+    }
+}

@@ -1,0 +1,156 @@
+//! A head turns a feature into a score per class, and learns and forgets single examples.
+
+use serde::{Deserialize, Serialize};
+
+/// A class. Never used twice; its name is kept elsewhere and may change.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct ClassId(pub u32);
+
+/// A taught example. Never used twice; rises with every example.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct ExampleId(pub u64);
+
+/// The kinds of head.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum HeadKind {
+    /// Shrinkage linear discriminant analysis on centred, L2-normalised features. The default.
+    Lda,
+    /// Regularised least squares onto targets of +1 and -1.
+    Ridge,
+    /// Streaming linear discriminant analysis: constant memory however many examples.
+    Slda,
+    /// Nearest class mean of centred, L2-normalised features.
+    Prototype,
+    /// Nearest examples by cosine.
+    Knn,
+    /// Multinomial logistic regression by mini-batch SGD.
+    Softmax,
+    /// One hidden layer, trained with replay of the stored examples.
+    Mlp,
+}
+
+/// Learns from features, one example at a time.
+///
+/// Every method that can fail leaves the head unchanged when it does. Same calls, same bytes.
+pub trait Head: Send + std::fmt::Debug {
+    /// Which kind it is.
+    fn kind(&self) -> HeadKind;
+
+    /// Length of a feature.
+    fn dim(&self) -> usize;
+
+    /// The classes, in the order they were added; the order of every score vector.
+    fn classes(&self) -> &[ClassId];
+
+    /// Adds a class without examples.
+    ///
+    /// # Errors
+    /// [`HeadError::ClassExists`].
+    fn add_class(&mut self, class: ClassId) -> Result<(), HeadError>;
+
+    /// Removes a class with all its examples.
+    ///
+    /// # Errors
+    /// [`HeadError::NoClass`]; [`HeadError::NotForgettable`] where the head kept no examples and the class
+    /// still has some: forget them first.
+    fn remove_class(&mut self, class: ClassId) -> Result<(), HeadError>;
+
+    /// Learns one example.
+    ///
+    /// * `feature`: `[dim]`, finite.
+    ///
+    /// # Errors
+    /// [`HeadError::Dim`], [`HeadError::NotFinite`], [`HeadError::NoClass`], [`HeadError::ExampleExists`].
+    fn learn(&mut self, example: ExampleId, class: ClassId, feature: &[f32])
+    -> Result<(), HeadError>;
+
+    /// Learns many at once; the result is that of learning them one after another, only sooner.
+    ///
+    /// # Errors
+    /// As [`Head::learn`]; then none of them was learned.
+    fn learn_many(&mut self, examples: &[(ExampleId, ClassId, &[f32])]) -> Result<(), HeadError>;
+
+    /// Undoes [`Head::learn`]: the caller gives class and feature back, so that a head in constant memory can
+    /// forget too.
+    ///
+    /// # Errors
+    /// [`HeadError::NoExample`], [`HeadError::NoClass`], [`HeadError::Dim`], [`HeadError::NotForgettable`].
+    fn forget(
+        &mut self,
+        example: ExampleId,
+        class: ClassId,
+        feature: &[f32],
+    ) -> Result<(), HeadError>;
+
+    /// * `feature`: `[dim]`, finite.
+    /// * returns `[classes]` scores, higher is nearer; a class with no example scores `f32::NEG_INFINITY`.
+    ///
+    /// # Errors
+    /// [`HeadError::Dim`], [`HeadError::NotFinite`].
+    fn score(&self, feature: &[f32]) -> Result<Vec<f32>, HeadError>;
+
+    /// For every stored example the scores that a head taught with all the others would give it; `None` for a
+    /// head without a cheap exact answer. An example that is the only one of its class scores
+    /// `f32::NEG_INFINITY` there.
+    fn leave_one_out(&self) -> Option<Vec<LeftOut>>;
+
+    /// Everything learned, as bytes that [`load`] understands. Loading gives a head whose scores are bit-equal.
+    fn save(&self) -> Vec<u8>;
+}
+
+/// The scores of one example by a head that has not seen it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// Which example.
+    pub example: ExampleId,
+    /// Its class.
+    pub class: ClassId,
+    /// `[classes]`, as [`Head::score`].
+    pub scores: Vec<f32>,
+}
+
+/// Why a head refused; it is unchanged.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum HeadError {
+    /// A feature of the wrong length.
+    #[error("the head was made for features of {wanted} values, got {got}")]
+    Dim {
+        /// The head's dimension.
+        wanted: usize,
+        /// The feature's length.
+        got: usize,
+    },
+    /// A feature with NaN or infinity in it.
+    #[error("the feature's value {index} is {value}, wanted finite values")]
+    NotFinite {
+        /// Where.
+        index: usize,
+        /// What stands there.
+        value: f32,
+    },
+    /// The head does not know the class.
+    #[error("the head has no class with id {}", .0.0)]
+    NoClass(ClassId),
+    /// The class is there already.
+    #[error("the head has the class with id {} already", .0.0)]
+    ClassExists(ClassId),
+    /// The head does not know the example.
+    #[error("the head has no example with id {}", .0.0)]
+    NoExample(ExampleId),
+    /// The example is there already.
+    #[error("the head has the example with id {} already", .0.0)]
+    ExampleExists(ExampleId),
+    /// This head cannot forget.
+    #[error("a {0:?} head in this mode cannot forget single examples; rebuild it from the stored ones")]
+    NotForgettable(HeadKind),
+    /// Bytes that are not a saved head.
+    #[error("not a saved head: {0}")]
+    Damaged(String),
+}

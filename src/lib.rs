@@ -1,0 +1,82 @@
+//! fieldtune teaches a camera on a small ARM board new visual classes from a handful of frames.
+//!
+//! # The way a frame travels
+//! ```text
+//! frame -> tensor -> backbone -> feature -> head -> scores -> verdict
+//!                                   ^          ^
+//!            command line -> command -> engine.apply
+//!                            reply  <-    |
+//!                                         v
+//!                                       store (replace atomically, then acknowledge)
+//! ```
+//! The modules stand in that order; a module of the data plane imports only data-plane modules above it.
+//!
+//! # Words
+//! | word | meaning |
+//! | --- | --- |
+//! | frame | RGB8 pixels `[height, width, 3]` and the time of capture |
+//! | region | the part of a frame that is looked at |
+//! | tap | a place in the backbone whose map is pooled into the feature (average, max) |
+//! | feature | `[dim]` f32, finite; what the backbone says of one frame |
+//! | example | a stored feature with its class, an id, its origin; kept as f16 |
+//! | head | turns a feature into a score per class; learns and forgets single examples |
+//! | verdict | class, or unknown, with a calibrated confidence |
+//! | model card | one file that says how a backbone is fed and where it is tapped |
+//!
+//! # Invariants
+//! * A failed command changes nothing that was learned.
+//! * Same frames, commands and times give the same verdicts and the same bytes: time and randomness are
+//!   arguments of everything in the data plane.
+//! * Classes and examples have ids that are never used twice; names are for people and may change.
+
+// The data plane, in the order a frame travels.
+
+/// Pixels and the part of them that is looked at.
+pub mod frame;
+
+/// Image files, decoded to frames.
+pub mod picture;
+
+/// Frames to normalised network input.
+pub mod tensor;
+
+/// The frozen network: loading, taps, features. The only file that names tract.
+pub mod backbone;
+
+/// Small dense linear algebra: kernels, Cholesky factors, their updates.
+mod linalg;
+
+/// Scores per class from a feature; learning and forgetting one example.
+pub mod head;
+
+/// What has been taught: bounded, balanced between classes.
+pub mod examples;
+
+/// Scores to a verdict: calibration, unknown, smoothing.
+pub mod decision;
+
+/// Everything learned, as one value: classes, examples, head, settings.
+pub mod learner;
+
+/// What a person or a program can ask for, a file each.
+pub mod command;
+
+/// A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads.
+pub mod engine;
+
+// Around it: formats, files, devices.
+
+/// The portable form of what was learned.
+pub mod snapshot;
+
+/// Where what was learned is kept.
+pub mod store;
+
+/// Model cards: which file, how it is fed, where it is tapped, where to get it.
+pub mod model;
+
+/// Few-shot evaluation: splits, measures, reports.
+pub mod evaluation;
+
+/// The command line.
+pub mod cli;
