@@ -1,1 +1,312 @@
-//! (being written)
+//! What has been taught: every feature with its class and where it came from, within a budget of bytes.
+//!
+//! When the budget is used up, the class with most examples gives up its most redundant one: the one that lies
+//! nearest to another example of its class. So a class that is taught all day cannot push out a rare one.
+
+use std::collections::BTreeMap;
+
+use half::f16;
+
+use crate::frame::Timestamp;
+use crate::head::{ClassId, ExampleId};
+
+/// One taught feature.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Never used twice.
+    pub id: ExampleId,
+    /// What it is an example of.
+    pub class: ClassId,
+    /// When it was taught.
+    pub taught: Timestamp,
+    /// Where it came from: a file's name, a camera's.
+    pub origin: String,
+    /// `[dim]`, finite.
+    pub feature: Vec<f16>,
+    /// A small JPEG for people to look at.
+    pub thumbnail: Option<Vec<u8>>,
+}
+
+impl Example {
+    /// `[dim]`, what the head learns from: the stored values, so that a head built from the store is the same head.
+    pub fn widened(&self) -> Vec<f32> {
+        self.feature.iter().map(|value| value.to_f32()).collect()
+    }
+
+    /// Bytes it counts for against the budget.
+    pub fn bytes(&self) -> usize {
+        const BOOKKEEPING: usize = 64;
+        self.feature.len() * 2
+            + self.origin.len()
+            + self.thumbnail.as_ref().map_or(0, Vec::len)
+            + BOOKKEEPING
+    }
+}
+
+/// Rounds a feature to what is stored. Values beyond f16's range saturate at its largest finite value.
+pub fn narrowed(feature: &[f32]) -> Vec<f16> {
+    let limit = f16::MAX.to_f32();
+    feature.iter().map(|value| f16::from_f32(value.clamp(-limit, limit))).collect()
+}
+
+/// An example as it lies among the others.
+#[derive(Debug, Clone)]
+struct Kept {
+    example: Example,
+    /// `[dim]`, length one (all zero for a zero feature).
+    unit: Vec<f32>,
+    /// The nearest other example of the same class, and the cosine to it.
+    nearest_of_class: Option<(ExampleId, f32)>,
+}
+
+/// The examples, by id.
+#[derive(Debug, Clone)]
+pub struct Examples {
+    kept: BTreeMap<ExampleId, Kept>,
+    bytes: usize,
+    budget: usize,
+}
+
+/// How near a feature is to an example.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbour {
+    /// The example.
+    pub example: ExampleId,
+    /// Its class.
+    pub class: ClassId,
+    /// Cosine of the angle between the features, -1 to 1.
+    pub cosine: f32,
+}
+
+impl Examples {
+    /// Room for 64 MiB: some 20,000 examples of 1280 values with thumbnails left out, 8,000 with.
+    pub const DEFAULT_BUDGET: usize = 64 << 20;
+
+    /// * `budget`: bytes, see [`Example::bytes`].
+    pub fn new(budget: usize) -> Self {
+        Self { kept: BTreeMap::new(), bytes: 0, budget }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether nothing has been taught.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Bytes in use.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes that may be used.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// One example.
+    pub fn get(&self, id: ExampleId) -> Option<&Example> {
+        self.kept.get(&id).map(|kept| &kept.example)
+    }
+
+    /// All of them, by rising id.
+    pub fn iter(&self) -> impl Iterator<Item = &Example> {
+        self.kept.values().map(|kept| &kept.example)
+    }
+
+    /// How many the class has.
+    pub fn count(&self, class: ClassId) -> usize {
+        self.iter().filter(|example| example.class == class).count()
+    }
+
+    /// Adds an example; one with the same id is replaced.
+    pub fn insert(&mut self, example: Example) {
+        self.remove(example.id);
+        let unit = unit(&example.widened());
+        let (id, class) = (example.id, example.class);
+        let mut nearest = None;
+        for other in self.kept.values_mut().filter(|other| other.example.class == class) {
+            let cosine = dot(&unit, &other.unit);
+            closer(&mut nearest, other.example.id, cosine);
+            closer(&mut other.nearest_of_class, id, cosine);
+        }
+        self.bytes += example.bytes();
+        self.kept.insert(id, Kept { example, unit, nearest_of_class: nearest });
+    }
+
+    /// Takes an example out.
+    pub fn remove(&mut self, id: ExampleId) -> Option<Example> {
+        let gone = self.kept.remove(&id)?;
+        self.bytes -= gone.example.bytes();
+        let orphans: Vec<ExampleId> = self
+            .kept
+            .values()
+            .filter(|kept| kept.nearest_of_class.is_some_and(|(nearest, _)| nearest == id))
+            .map(|kept| kept.example.id)
+            .collect();
+        for orphan in orphans {
+            let kept = &self.kept[&orphan];
+            let mut nearest = None;
+            for other in self.kept.values().filter(|other| {
+                other.example.class == kept.example.class && other.example.id != orphan
+            }) {
+                closer(&mut nearest, other.example.id, dot(&kept.unit, &other.unit));
+            }
+            self.kept.get_mut(&orphan).expect("found above").nearest_of_class = nearest;
+        }
+        Some(gone.example)
+    }
+
+    /// The example whose feature is nearest by angle; `None` if there is none.
+    ///
+    /// * `feature`: `[dim]`.
+    pub fn nearest(&self, feature: &[f32]) -> Option<Neighbour> {
+        let unit = unit(feature);
+        let mut best: Option<Neighbour> = None;
+        for kept in self.kept.values() {
+            let cosine = dot(&unit, &kept.unit);
+            if best.is_none_or(|best| cosine > best.cosine) {
+                let Example { id, class, .. } = kept.example;
+                best = Some(Neighbour { example: id, class, cosine });
+            }
+        }
+        best
+    }
+
+    /// For every example that is not the only one of its class, the cosine to the nearest other of its class, -1
+    /// to 1, by rising id: how far apart examples of one class lie.
+    pub fn cosines_within_classes(&self) -> impl Iterator<Item = f32> {
+        self.kept.values().filter_map(|kept| kept.nearest_of_class.map(|(_, cosine)| cosine))
+    }
+
+    /// Which example has to go so that `extra` bytes fit, were `class` one example longer; `None` if they fit.
+    ///
+    /// It is the most redundant of the class with most examples: the one nearest to another of that class, the
+    /// older where two are equally near. An example that is the last of its class is never named.
+    pub fn to_evict(&self, class: ClassId, extra: usize) -> Option<ExampleId> {
+        if self.bytes + extra <= self.budget {
+            return None;
+        }
+        let mut counts: BTreeMap<ClassId, usize> = BTreeMap::new();
+        for example in self.iter() {
+            *counts.entry(example.class).or_default() += 1;
+        }
+        *counts.entry(class).or_default() += 1;
+        let fullest = counts
+            .into_iter()
+            .filter(|&(class, _)| self.count(class) > 1)
+            .max_by_key(|&(class, count)| (count, std::cmp::Reverse(class)))?
+            .0;
+        let mut redundant = None;
+        for kept in self.kept.values().filter(|kept| kept.example.class == fullest) {
+            if let Some((_, cosine)) = kept.nearest_of_class {
+                closer(&mut redundant, kept.example.id, cosine);
+            }
+        }
+        redundant.map(|(id, _)| id)
+    }
+}
+
+/// Keeps the nearer; of two equally near the one that came first.
+fn closer(best: &mut Option<(ExampleId, f32)>, id: ExampleId, cosine: f32) {
+    if best.is_none_or(|(_, found)| cosine > found) {
+        *best = Some((id, cosine));
+    }
+}
+
+fn unit(feature: &[f32]) -> Vec<f32> {
+    let norm = dot(feature, feature).sqrt();
+    let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+    feature.iter().map(|value| value * scale).collect()
+}
+
+/// Sums in eight lanes, so that the compiler may use vector registers without reordering a single chain.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 8];
+    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
+    let tail: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a8.zip(b8) {
+        for lane in 0..8 {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    lanes.iter().sum::<f32>() + tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(id: u64, class: u32, feature: &[f32]) -> Example {
+        Example {
+            id: ExampleId(id),
+            class: ClassId(class),
+            taught: Timestamp(id),
+            origin: String::new(),
+            feature: narrowed(feature),
+            thumbnail: None,
+        }
+    }
+
+    #[test]
+    fn the_fullest_class_gives_up_its_most_redundant_example() {
+        let one = example(0, 0, &[1.0, 0.0]).bytes();
+        let mut examples = Examples::new(5 * one);
+        examples.insert(example(1, 0, &[1.0, 0.0]));
+        examples.insert(example(2, 0, &[0.0, 1.0]));
+        examples.insert(example(3, 0, &[0.1, 1.0]));
+        examples.insert(example(4, 1, &[1.0, 1.0]));
+        assert_eq!(examples.to_evict(ClassId(1), one), None);
+        examples.insert(example(5, 1, &[1.0, 1.0]));
+        // Class 0 has three; 2 and 3 are nearest to each other, 2 is the older.
+        assert_eq!(examples.to_evict(ClassId(0), one), Some(ExampleId(2)));
+        // Class 1 would have three as well; the lower id decides, so class 0 still gives.
+        assert_eq!(examples.to_evict(ClassId(1), one), Some(ExampleId(2)));
+    }
+
+    #[test]
+    fn the_last_example_of_a_class_is_never_evicted() {
+        let one = example(0, 0, &[1.0]).bytes();
+        let mut examples = Examples::new(one);
+        examples.insert(example(1, 0, &[1.0]));
+        assert_eq!(examples.to_evict(ClassId(1), one), None);
+    }
+
+    #[test]
+    fn neighbours_follow_insertions_and_removals() {
+        let mut examples = Examples::new(Examples::DEFAULT_BUDGET);
+        examples.insert(example(1, 0, &[1.0, 0.0]));
+        assert_eq!(examples.cosines_within_classes().count(), 0);
+        examples.insert(example(2, 0, &[1.0, 0.1]));
+        examples.insert(example(3, 0, &[0.0, 1.0]));
+        examples.insert(example(4, 1, &[1.0, 0.05]));
+        let near: Vec<f32> = examples.cosines_within_classes().collect();
+        assert_eq!(near.len(), 3);
+        assert!(near[0] > 0.99 && near[1] > 0.99 && near[2] < 0.2, "{near:?}");
+        examples.remove(ExampleId(2));
+        let near: Vec<f32> = examples.cosines_within_classes().collect();
+        assert!(near.len() == 2 && near[0].abs() < 1e-3, "{near:?}");
+        let nearest = examples.nearest(&[5.0, 0.2]).expect("three are left");
+        assert_eq!((nearest.example, nearest.class), (ExampleId(4), ClassId(1)));
+    }
+
+    #[test]
+    fn bytes_are_those_of_what_is_kept() {
+        let mut examples = Examples::new(Examples::DEFAULT_BUDGET);
+        let first = example(1, 0, &[1.0; 10]);
+        let bytes = first.bytes();
+        examples.insert(first.clone());
+        examples.insert(first);
+        assert_eq!((examples.len(), examples.bytes()), (1, bytes));
+        examples.remove(ExampleId(1));
+        assert_eq!(examples.bytes(), 0);
+    }
+
+    #[test]
+    fn narrowing_saturates_and_never_makes_infinities() {
+        assert!(narrowed(&[1e9, -1e9, 0.5]).iter().all(|value| value.is_finite()));
+    }
+}

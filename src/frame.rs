@@ -201,9 +201,8 @@ mod tests {
     #[test]
     fn a_region_takes_its_rows_and_columns() {
         let frame = numbered(4, 3);
-        let part = frame
-            .region(&Region::Pixels { x: 1, y: 1, width: 2, height: 2 })
-            .expect("inside");
+        let part =
+            frame.region(&Region::Pixels { x: 1, y: 1, width: 2, height: 2 }).expect("inside");
         let first: Vec<u8> = part.pixels().iter().step_by(3).copied().collect();
         assert_eq!(first, [5, 6, 9, 10]);
         assert_eq!(part.captured(), Timestamp(7));

@@ -16,7 +16,17 @@ pub struct ExampleId(pub u64);
 
 /// The kinds of head.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum HeadKind {
@@ -68,8 +78,12 @@ pub trait Head: Send + std::fmt::Debug {
     ///
     /// # Errors
     /// [`HeadError::Dim`], [`HeadError::NotFinite`], [`HeadError::NoClass`], [`HeadError::ExampleExists`].
-    fn learn(&mut self, example: ExampleId, class: ClassId, feature: &[f32])
-    -> Result<(), HeadError>;
+    fn learn(
+        &mut self,
+        example: ExampleId,
+        class: ClassId,
+        feature: &[f32],
+    ) -> Result<(), HeadError>;
 
     /// Learns many at once; the result is that of learning them one after another, only sooner.
     ///
@@ -148,7 +162,9 @@ pub enum HeadError {
     #[error("the head has the example with id {} already", .0.0)]
     ExampleExists(ExampleId),
     /// This head cannot forget.
-    #[error("a {0:?} head in this mode cannot forget single examples; rebuild it from the stored ones")]
+    #[error(
+        "a {0:?} head in this mode cannot forget single examples; rebuild it from the stored ones"
+    )]
     NotForgettable(HeadKind),
     /// Bytes that are not a saved head.
     #[error("not a saved head: {0}")]
