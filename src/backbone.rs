@@ -1,1 +1,454 @@
-//! (being written)
+//! The frozen network: an ONNX file, cut at its feature or at taps, run by tract on one thread.
+//!
+//! This module is the only place that names tract. A tap is a tensor of the graph; its map is pooled over space to one
+//! value a channel (average, max or both), and the feature is the pooled taps one after another. With more than one
+//! block, each block is scaled to length one, so that a block with large values or many channels does not drown the
+//! others; a single block keeps its values.
+
+mod graph;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ndarray::ArrayView4;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tract_core::prelude::{Datum as _, IntoRunnable as _, IntoTensor as _, TypedModel, TypedSimpleState, tvec};
+use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
+use tract_onnx::tract_hir::infer::InferenceFact;
+
+use crate::frame::Frame;
+use crate::tensor::{InputSpec, Layout, Preprocessor, TensorError};
+use graph::Graph;
+pub use graph::{DeclaredInput, Detected};
+
+/// How a map becomes one value a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// The mean over space.
+    Avg,
+    /// The largest value over space.
+    Max,
+}
+
+/// A place in the network that is listened to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tap {
+    /// Name of a tensor of the graph.
+    pub tensor: String,
+    /// How its map is pooled, a block each.
+    pub pool: Vec<Pooling>,
+}
+
+/// How a network is fed and where it is tapped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackboneSpec {
+    /// How it is fed.
+    pub input: InputSpec,
+    /// Where it is tapped; empty is the input of its classifier, averaged over space.
+    pub taps: Vec<Tap>,
+}
+
+/// A part of the feature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The tapped tensor.
+    pub tensor: String,
+    /// How it was pooled.
+    pub pool: Pooling,
+    /// Where it begins in the feature.
+    pub offset: usize,
+    /// How many values it has.
+    pub len: usize,
+}
+
+/// Why a network cannot be used, or gave no feature.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BackboneError {
+    /// Not a network that can be read.
+    #[error("{name}: {what}")]
+    Parse {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// An operator that cannot be run, or not at a useful speed.
+    #[error("{name}: operator {operator} (node {node}): {advice}")]
+    Unsupported {
+        /// The file.
+        name: String,
+        /// The operator.
+        operator: String,
+        /// Where it stands.
+        node: String,
+        /// What to do instead.
+        advice: String,
+    },
+    /// Weights that are damaged or elsewhere.
+    #[error("{name}: weights {tensor}: {what}")]
+    Weights {
+        /// The file.
+        name: String,
+        /// The tensor.
+        tensor: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A tap that the graph does not have.
+    #[error("{name}: there is no tensor {tensor} to tap; the nearest names are {}", .near.join(", "))]
+    MissingTap {
+        /// The file.
+        name: String,
+        /// The tap.
+        tensor: String,
+        /// Tensors there are.
+        near: Vec<String>,
+    },
+    /// The input declared by the file is not the one that was asked for.
+    #[error(
+        "{name}: the network wants its input {wanted}, the card or the command line says {got}"
+    )]
+    Input {
+        /// The file.
+        name: String,
+        /// Axes of the file.
+        wanted: String,
+        /// Axes of the specification.
+        got: String,
+    },
+    /// A tap gives something that cannot be pooled.
+    #[error(
+        "{name}: tap {tensor} gives {got}, wanted f32 values [1, channels] or [1, channels, height, width]"
+    )]
+    TapShape {
+        /// The file.
+        name: String,
+        /// The tap.
+        tensor: String,
+        /// What it gives.
+        got: String,
+    },
+    /// The runtime refused the graph, or failed while running it.
+    #[error("{name}: {doing}: {error}")]
+    Runtime {
+        /// The file.
+        name: String,
+        /// What was tried.
+        doing: &'static str,
+        /// The runtime's words.
+        error: String,
+    },
+    /// A feature with NaN or infinity in it.
+    #[error(
+        "{name}: the feature's value {index} (tap {tensor}) is {value}: the network does not suit this input"
+    )]
+    NotFinite {
+        /// The file.
+        name: String,
+        /// The tap.
+        tensor: String,
+        /// Where in the feature.
+        index: usize,
+        /// What stands there.
+        value: f32,
+    },
+}
+
+impl BackboneError {
+    fn parse(name: &str, what: &str) -> Self {
+        Self::Parse { name: name.to_owned(), what: what.to_owned() }
+    }
+}
+
+/// A loaded network.
+pub struct Backbone {
+    name: String,
+    spec: BackboneSpec,
+    blocks: Vec<Block>,
+    state: TypedSimpleState,
+}
+
+impl std::fmt::Debug for Backbone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backbone").field("name", &self.name).field("blocks", &self.blocks).finish()
+    }
+}
+
+impl Backbone {
+    /// * `onnx`: the file's bytes.
+    /// * `name`: what messages call it.
+    ///
+    /// # Errors
+    /// [`BackboneError`]. A panic inside the runtime is caught and becomes [`BackboneError::Runtime`].
+    pub fn load(onnx: &[u8], name: &str, spec: &BackboneSpec) -> Result<Self, BackboneError> {
+        let graph = Graph::parse(onnx, name)?;
+        let taps = if spec.taps.is_empty() {
+            vec![Tap { tensor: graph.detect().tensor, pool: vec![Pooling::Avg] }]
+        } else {
+            spec.taps.clone()
+        };
+        let typed = typed(graph, name, &spec.input, &taps)?;
+        let blocks = blocks(&typed, name, &taps)?;
+        let plan =
+            guarded(name, "optimising the network", || typed.into_optimized()?.into_runnable())?;
+        let state = guarded(name, "preparing the network", || plan.spawn())?;
+        Ok(Self { name: name.to_owned(), spec: spec.clone(), blocks, state })
+    }
+
+    /// Length of the feature.
+    pub fn dim(&self) -> usize {
+        self.blocks.iter().map(|block| block.len).sum()
+    }
+
+    /// The parts of the feature.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// How it is fed and where it is tapped.
+    pub fn spec(&self) -> &BackboneSpec {
+        &self.spec
+    }
+
+    /// * `input`: `[1, 3, height, width]` or `[1, height, width, 3]`, normalised, as the specification says.
+    /// * returns `[dim]`, finite.
+    ///
+    /// # Errors
+    /// [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
+    pub fn extract(&mut self, input: ArrayView4<f32>) -> Result<Vec<f32>, BackboneError> {
+        let tensor = input.to_owned().into_tensor();
+        let state = &mut self.state;
+        let outputs =
+            guarded(&self.name, "running the network", || state.run(tvec!(tensor.into())))?;
+        let mut feature = Vec::with_capacity(self.dim());
+        let mut blocks = self.blocks.iter().peekable();
+        for output in &outputs {
+            let map = output
+                .to_plain_array_view::<f32>()
+                .map_err(|error| runtime(&self.name, "reading a tap", &error.to_string()))?;
+            let Some(tensor) = blocks.peek().map(|block| block.tensor.as_str()) else { break };
+            while let Some(block) = blocks.next_if(|block| block.tensor == tensor) {
+                pool(&map, block.pool, block.len, &mut feature);
+            }
+        }
+        if let Some(index) = feature.iter().position(|value| !value.is_finite()) {
+            let block = self.blocks.iter().rfind(|block| block.offset <= index);
+            return Err(BackboneError::NotFinite {
+                name: self.name.clone(),
+                tensor: block.map_or_else(String::new, |block| block.tensor.clone()),
+                index,
+                value: feature[index],
+            });
+        }
+        if self.blocks.len() > 1 {
+            for block in &self.blocks {
+                normalise(&mut feature[block.offset..block.offset + block.len]);
+            }
+        }
+        Ok(feature)
+    }
+}
+
+fn normalise(values: &mut [f32]) {
+    let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    if norm > 0.0 {
+        values.iter_mut().for_each(|value| *value /= norm);
+    }
+}
+
+/// Appends one value a channel. Maps of four axes are `[1, channels, height, width]`, of three `[1, tokens,
+/// channels]`, others hold the channels themselves.
+fn pool(map: &ndarray::ArrayViewD<f32>, how: Pooling, len: usize, feature: &mut Vec<f32>) {
+    let by_channel = match map.ndim() {
+        4 => map.to_shape((len, map.len() / len)).map(|map| map.into_owned()),
+        3 => map.to_shape((map.len() / len, len)).map(|map| map.t().to_owned()),
+        _ => map.to_shape((len, 1)).map(|map| map.into_owned()),
+    };
+    let by_channel = by_channel.expect("the shape was checked when the network was loaded");
+    feature.extend(by_channel.outer_iter().map(|channel| match how {
+        Pooling::Avg => channel.sum() / channel.len() as f32,
+        Pooling::Max => channel.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+    }));
+}
+
+/// The graph, cut at its taps, with its input set.
+fn typed(
+    graph: Graph,
+    name: &str,
+    input: &InputSpec,
+    taps: &[Tap],
+) -> Result<TypedModel, BackboneError> {
+    let (height, width) = (input.height as usize, input.width as usize);
+    let wanted = match input.layout {
+        Layout::Nchw => [1, 3, height, width],
+        Layout::Nhwc => [1, height, width, 3],
+    };
+    let declared = graph.input()?;
+    let fits = |(got, wanted): (&Option<u64>, &usize)| got.is_none_or(|got| got == *wanted as u64);
+    // The batch of a file exported for several images is set to one.
+    if !declared.shape.iter().zip(&wanted).skip(1).all(fits) {
+        return Err(BackboneError::Input {
+            name: name.to_owned(),
+            wanted: axes(&declared.shape),
+            got: format!("{wanted:?}"),
+        });
+    }
+    let names: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
+    let graph = graph.cut(&names)?;
+    guarded(name, "reading the network", || {
+        tract_onnx::onnx()
+            .with_ignore_value_info(true)
+            .with_ignore_output_shapes(true)
+            .model_for_proto_model(graph.proto())?
+            .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), wanted))?
+            .into_typed()
+    })
+}
+
+fn axes(shape: &[Option<u64>]) -> String {
+    let axes: Vec<_> = shape
+        .iter()
+        .map(|axis| axis.map_or_else(|| "any".to_owned(), |axis| axis.to_string()))
+        .collect();
+    format!("[{}]", axes.join(", "))
+}
+
+fn blocks(model: &TypedModel, name: &str, taps: &[Tap]) -> Result<Vec<Block>, BackboneError> {
+    let outlets = model
+        .output_outlets()
+        .map_err(|error| runtime(name, "finding the taps", &format!("{error:#}")))?
+        .to_vec();
+    let mut blocks = Vec::new();
+    let mut offset = 0;
+    for (tap, outlet) in taps.iter().zip(outlets) {
+        let fact = model
+            .outlet_fact(outlet)
+            .map_err(|error| runtime(name, "finding the taps", &format!("{error:#}")))?;
+        let shape = fact.shape.as_concrete().map(<[usize]>::to_vec);
+        let len = match shape.as_deref() {
+            Some([1, channels, _, _] | [1, channels] | [1, _, channels] | [channels])
+                if fact.datum_type == f32::datum_type() && *channels > 0 =>
+            {
+                *channels
+            }
+            _ => {
+                return Err(BackboneError::TapShape {
+                    name: name.to_owned(),
+                    tensor: tap.tensor.clone(),
+                    got: format!("{fact:?}"),
+                });
+            }
+        };
+        for &pool in &tap.pool {
+            blocks.push(Block { tensor: tap.tensor.clone(), pool, offset, len });
+            offset += len;
+        }
+    }
+    Ok(blocks)
+}
+
+fn runtime(name: &str, doing: &'static str, error: &str) -> BackboneError {
+    BackboneError::Runtime { name: name.to_owned(), doing, error: error.to_owned() }
+}
+
+/// Runs a piece of the runtime; its errors and its panics become ours. A hostile file may reach a panic in there, and
+/// nothing of it is used again afterwards.
+fn guarded<T>(
+    name: &str,
+    doing: &'static str,
+    work: impl FnOnce() -> tract_core::prelude::TractResult<T>,
+) -> Result<T, BackboneError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(runtime(name, doing, &format!("{error:#}"))),
+        Err(panic) => {
+            let words = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(runtime(name, doing, words.unwrap_or("it failed without a word")))
+        }
+    }
+}
+
+/// SHA-256 over the model file's hash, how it is fed and where it is tapped: features with equal fingerprints can be
+/// compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// Gives a feature for a frame.
+pub trait FeatureSource {
+    /// Length of a feature.
+    fn dim(&self) -> usize;
+
+    /// * returns `[dim]`, finite.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError>;
+}
+
+/// Why a frame gave no feature.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// The frame could not be made the network's input.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// The network gave none.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+}
+
+/// Frame to feature: the preprocessing and the network together.
+#[derive(Debug)]
+pub struct Extractor {
+    name: String,
+    fingerprint: Fingerprint,
+    preprocessor: Preprocessor,
+    backbone: Backbone,
+}
+
+impl Extractor {
+    /// * `onnx`: the file's bytes; `name`: what people call the model.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    pub fn load(onnx: &[u8], name: &str, spec: &BackboneSpec) -> Result<Self, ExtractError> {
+        let preprocessor = Preprocessor::new(spec.input.clone())?;
+        let backbone = Backbone::load(onnx, name, spec)?;
+        let mut hash = Sha256::new();
+        hash.update(Sha256::digest(onnx));
+        let fed = postcard::to_allocvec(spec).expect("the specification has a known length");
+        hash.update(fed);
+        let fingerprint = Fingerprint(hash.finalize().into());
+        Ok(Self { name: name.to_owned(), fingerprint, preprocessor, backbone })
+    }
+
+    /// What people call the model.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Of the file, the preprocessing and the taps.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The two halves, for who wants to time them apart.
+    pub fn parts(&mut self) -> (&mut Preprocessor, &mut Backbone) {
+        (&mut self.preprocessor, &mut self.backbone)
+    }
+}
+
+impl FeatureSource for Extractor {
+    fn dim(&self) -> usize {
+        self.backbone.dim()
+    }
+
+    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        let input = self.preprocessor.apply(frame)?;
+        Ok(self.backbone.extract(input.view())?)
+    }
+}

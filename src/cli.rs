@@ -1,8 +1,22 @@
 //! The command line: arguments to commands, answers to standard output, talk to standard error, an exit code.
 
+mod generate;
+mod learned;
+pub mod model_args;
+mod pictures;
+pub mod store_args;
+mod teach;
+
+mod classify;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::backbone::{Extractor, FeatureSource};
+use crate::command::Reply;
+use crate::snapshot::ModelId;
 
 /// Exit status: what a script can tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +38,32 @@ pub struct Context {
     pub progress: bool,
 }
 
+impl Context {
+    /// A bar on standard error, or one that draws nothing.
+    ///
+    /// * `length`: steps in all.
+    pub fn bar(&self, length: u64, doing: &'static str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
+            .expect("the template is a constant");
+        ProgressBar::new(length).with_style(style).with_message(doing)
+    }
+}
+
+/// Teach a camera new visual classes from a handful of frames, on the device, without a GPU.
 #[derive(Debug, Parser)]
 #[command(name = "fieldtune", version, about, max_term_width = 100)]
+#[command(after_help = "Examples:
+  fieldtune teach good good-parts/          learn from image files
+  fieldtune teach scratch scratch-*.jpg
+  fieldtune classify part.jpg               scratch 97 %, then good 3 %, ...
+  fieldtune status                          what it knows and how well it would do
+
+Exit status: 0 done, 1 a negative result, 2 wrong usage or input, 3 a device or the network failed.")]
 struct Arguments {
-    /// No progress bars and no talk on standard error, only errors.
+    /// No progress bars
     #[arg(long, short, global = true)]
     quiet: bool,
     #[command(subcommand)]
@@ -35,7 +71,21 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Teach(teach::TeachCommand),
+    Classify(classify::ClassifyCommand),
+    Classes(learned::ClassesCommand),
+    Examples(learned::ExamplesCommand),
+    Forget(learned::ForgetCommand),
+    Relabel(learned::RelabelCommand),
+    Rename(learned::RenameCommand),
+    Undo(learned::UndoCommand),
+    Status(learned::StatusCommand),
+    Head(learned::HeadCommand),
+    Threshold(learned::ThresholdCommand),
+    Completions(generate::CompletionsCommand),
+    Man(generate::ManCommand),
+}
 
 /// Parses the arguments, runs the command, gives the exit code.
 pub fn main() -> ExitCode {
@@ -51,8 +101,40 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, _context: &Context) -> anyhow::Result<Exit> {
-    match command {}
+fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
+    match command {
+        Command::Teach(command) => command.run(context),
+        Command::Classify(command) => command.run(context),
+        Command::Classes(command) => command.run(),
+        Command::Examples(command) => command.run(),
+        Command::Forget(command) => command.run(),
+        Command::Relabel(command) => command.run(),
+        Command::Rename(command) => command.run(),
+        Command::Undo(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Head(command) => command.run(),
+        Command::Threshold(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
+    }
+}
+
+/// Prints a reply, for programs or for people.
+fn answer(reply: &Reply, json: bool, print: impl FnOnce(&Reply)) {
+    if json {
+        println!("{}", learned::reply_json(reply));
+    } else {
+        print(reply);
+    }
+}
+
+/// What stands in the store for that backbone.
+fn model_id(source: &Extractor) -> ModelId {
+    ModelId {
+        name: source.name().to_owned(),
+        fingerprint: source.fingerprint().0,
+        dim: u32::try_from(source.dim()).expect("a feature has far fewer values"),
+    }
 }
 
 /// Input and configuration are the caller's to mend (2) unless a command said otherwise.
@@ -60,7 +142,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     error.downcast_ref::<Failed>().map_or(Exit::Usage, |failed| failed.0)
 }
 
-/// An error's exit status where it is not [`Exit::Usage`]; attach it with `.context(Failed(..))` or wrap.
+/// An error's exit status where it is not [`Exit::Usage`]; attach it with `.context(Failed(..))`.
 #[derive(Debug)]
 pub struct Failed(pub Exit);
 

@@ -1,1 +1,263 @@
-//! (being written)
+//! What a person or a program can ask for: one file a command, each with its fields, what it does and what it
+//! answers. A command that fails changes nothing.
+
+mod forget;
+mod head;
+mod list;
+mod relabel;
+mod rename;
+mod status;
+mod teach;
+mod threshold;
+mod undo;
+
+pub use forget::Forget;
+pub use head::SetHead;
+pub use list::{Classes, ListExamples};
+pub use relabel::Relabel;
+pub use rename::Rename;
+pub use status::GetStatus;
+pub use teach::{Shot, Teach};
+pub use threshold::SetThreshold;
+pub use undo::Undo;
+
+use crate::decision::{Suspect, Thresholds};
+use crate::frame::Timestamp;
+use crate::head::{ClassId, ExampleId, HeadConfig};
+use crate::learner::{Change, ClassName, LearnError, Learner};
+
+/// A command with its arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Learn examples of a class.
+    Teach(Teach),
+    /// Take back the latest change.
+    Undo(Undo),
+    /// Forget a class or examples.
+    Forget(Forget),
+    /// Move examples to another class.
+    Relabel(Relabel),
+    /// Call a class differently.
+    Rename(Rename),
+    /// List the classes.
+    Classes(Classes),
+    /// List the examples.
+    Examples(ListExamples),
+    /// How it stands.
+    Status(GetStatus),
+    /// Use another head.
+    Head(SetHead),
+    /// When a verdict is unknown.
+    Threshold(SetThreshold),
+}
+
+/// What a command answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// Examples were learned.
+    Taught {
+        /// Their class.
+        class: String,
+        /// Their ids.
+        examples: Vec<ExampleId>,
+        /// Examples the class has now.
+        count: usize,
+        /// Whether the class is new.
+        new_class: bool,
+        /// Examples that had to make room.
+        evicted: Vec<ExampleId>,
+        /// Balanced accuracy by leave-one-out, 0 to 1, where it can be told.
+        estimate: Option<f32>,
+    },
+    /// A step was taken back, or there was none.
+    Undone {
+        /// What was done to take it back, in words; empty if there was nothing to undo.
+        changes: Vec<String>,
+        /// Steps that are left.
+        left: usize,
+    },
+    /// A class or examples are gone.
+    Forgotten {
+        /// Classes that are gone.
+        classes: Vec<String>,
+        /// Examples that are gone.
+        examples: Vec<ExampleId>,
+    },
+    /// Examples are of another class now.
+    Relabelled {
+        /// The examples.
+        examples: Vec<ExampleId>,
+        /// Their class.
+        class: String,
+        /// Whether the class is new.
+        new_class: bool,
+    },
+    /// A class is called differently.
+    Renamed {
+        /// Before.
+        from: String,
+        /// Now.
+        to: String,
+    },
+    /// The classes.
+    Classes(Vec<ClassSummary>),
+    /// The examples.
+    Examples(Vec<ExampleSummary>),
+    /// How it stands.
+    Status(Box<Status>),
+    /// The head in use.
+    Head {
+        /// It.
+        config: HeadConfig,
+        /// Balanced accuracy by leave-one-out, 0 to 1, where it can be told.
+        estimate: Option<f32>,
+    },
+    /// The thresholds in use.
+    Threshold(Thresholds),
+}
+
+/// A class in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassSummary {
+    /// Its id.
+    pub id: ClassId,
+    /// Its name.
+    pub name: String,
+    /// Its examples.
+    pub count: usize,
+    /// Share of them that the others would get right, 0 to 1; `None` where it cannot be told.
+    pub recall: Option<f32>,
+}
+
+/// An example in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExampleSummary {
+    /// Its id.
+    pub id: ExampleId,
+    /// Its class.
+    pub class: String,
+    /// When it was taught.
+    pub taught: Timestamp,
+    /// Where it came from.
+    pub origin: String,
+    /// The class that all other examples take it for, with its probability, where that is another one.
+    pub doubt: Option<(String, f32)>,
+}
+
+/// How it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// Length of a feature.
+    pub dim: usize,
+    /// The head in use.
+    pub head: HeadConfig,
+    /// Classes taught.
+    pub classes: usize,
+    /// Examples stored.
+    pub examples: usize,
+    /// Bytes in use and bytes that may be used.
+    pub bytes: (usize, usize),
+    /// Steps that can be undone.
+    pub undo_steps: usize,
+    /// Balanced accuracy by leave-one-out, 0 to 1, where it can be told.
+    pub estimate: Option<f32>,
+    /// Examples that the others contradict, the surest first.
+    pub suspects: Vec<Suspect>,
+    /// The thresholds in use.
+    pub thresholds: Thresholds,
+}
+
+/// Why a command was refused; nothing changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CommandError {
+    /// No class of that name.
+    #[error("there is no class called \"{name}\"{}", known(.classes))]
+    NoClass {
+        /// What was asked for, escaped.
+        name: String,
+        /// The classes there are.
+        classes: Vec<String>,
+    },
+    /// A command without what it works on.
+    #[error("{command}: nothing was named to work on")]
+    Nothing {
+        /// The command.
+        command: &'static str,
+    },
+    /// A threshold outside its range.
+    #[error("the {name} threshold has to be {wanted}, got {got}")]
+    Threshold {
+        /// Which.
+        name: &'static str,
+        /// Its range.
+        wanted: &'static str,
+        /// What was given.
+        got: f32,
+    },
+    /// The change was refused.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+}
+
+fn known(classes: &[String]) -> String {
+    match classes {
+        [] => "; nothing has been taught yet".to_owned(),
+        names => format!("; there are {}", names.join(", ")),
+    }
+}
+
+/// A reply, and the changes that have to be stored before it may be given.
+pub type Outcome = Result<(Reply, Vec<Change>), CommandError>;
+
+impl Command {
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// [`CommandError`]; then nothing changed.
+    pub fn apply(self, learner: &mut Learner, now: Timestamp) -> Outcome {
+        match self {
+            Command::Teach(command) => command.apply(learner, now),
+            Command::Undo(command) => command.apply(learner),
+            Command::Forget(command) => command.apply(learner),
+            Command::Relabel(command) => command.apply(learner),
+            Command::Rename(command) => command.apply(learner),
+            Command::Classes(command) => command.apply(learner),
+            Command::Examples(command) => command.apply(learner),
+            Command::Status(command) => command.apply(learner),
+            Command::Head(command) => command.apply(learner),
+            Command::Threshold(command) => command.apply(learner),
+        }
+    }
+}
+
+/// The class of that name.
+fn class_named(learner: &Learner, name: &str) -> Result<ClassId, CommandError> {
+    learner.class_named(name).ok_or_else(|| CommandError::NoClass {
+        name: name.escape_debug().to_string(),
+        classes: learner.classes().values().map(|name| name.as_str().to_owned()).collect(),
+    })
+}
+
+/// The class of that name, or a new one and the change that makes it.
+fn class_or_new(learner: &Learner, name: &str) -> Result<(ClassId, Option<Change>), CommandError> {
+    if let Some(class) = learner.class_named(name) {
+        return Ok((class, None));
+    }
+    let (class, _) = learner.next_ids();
+    Ok((class, Some(Change::AddClass(class, ClassName::new(name)?))))
+}
+
+/// Examples that are gone by these changes.
+fn removed(changes: &[Change]) -> Vec<ExampleId> {
+    changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::RemoveExample(id) => Some(*id),
+            _ => None,
+        })
+        .collect()
+}
+
+fn accuracy(learner: &Learner) -> Option<f32> {
+    learner.estimate().map(|estimate| estimate.balanced_accuracy)
+}

@@ -1,1 +1,121 @@
-//! (being written)
+//! A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads, no randomness: what happens is
+//! a function of the frames, the commands and their times.
+
+use crate::backbone::{ExtractError, FeatureSource};
+use crate::command::{Command, Outcome, Shot};
+use crate::decision::{Smoother, Verdict};
+use crate::frame::{Frame, FrameError, Region, Timestamp};
+use crate::head::{ClassId, HeadError};
+use crate::learner::Learner;
+
+/// A feature source and a learner, brought together.
+#[derive(Debug)]
+pub struct Engine<S> {
+    source: S,
+    learner: Learner,
+    region: Region,
+    smoother: Smoother,
+}
+
+/// What one frame gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The frame's own verdict; `None` while nothing has been taught.
+    pub verdict: Option<Verdict>,
+    /// The verdict steadied over frames: the class, or unknown, and its share, 0 to 1.
+    pub steady: Option<(Option<ClassId>, f32)>,
+    /// The frame's feature, `[dim]`: teaching this very frame costs no second pass through the backbone.
+    pub feature: Vec<f32>,
+    /// Microseconds between capture and `now`.
+    pub age_micros: u64,
+}
+
+/// Why a frame gave no verdict; what was learned is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The region does not fit the frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The backbone gave no feature.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// The head refused the feature.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+}
+
+impl<S: FeatureSource> Engine<S> {
+    /// # Errors
+    /// [`HeadError::Dim`] if the source gives features of another length than the learner was taught with.
+    pub fn new(source: S, learner: Learner) -> Result<Self, HeadError> {
+        if source.dim() != learner.dim() {
+            return Err(HeadError::Dim { wanted: learner.dim(), got: source.dim() });
+        }
+        Ok(Self { source, learner, region: Region::Whole, smoother: Smoother::new(1) })
+    }
+
+    /// Looks at this part of every frame from now on.
+    pub fn set_region(&mut self, region: Region) {
+        self.region = region;
+        self.smoother.reset();
+    }
+
+    /// * `frames`: how many frames a steadied verdict leans on, at least 1.
+    pub fn set_smoothing(&mut self, frames: u32) {
+        self.smoother = Smoother::new(frames);
+    }
+
+    /// What was learned.
+    pub fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    /// Where features come from.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// Judges one frame.
+    ///
+    /// # Errors
+    /// [`EngineError`]; the next frame starts afresh.
+    pub fn step(&mut self, frame: &Frame, now: Timestamp) -> Result<Step, EngineError> {
+        let feature = self.feature(frame)?;
+        let verdict = self.learner.judge(&feature)?;
+        let steady = verdict.as_ref().map(|verdict| self.smoother.step(verdict));
+        Ok(Step { verdict, steady, feature, age_micros: now.micros_since(frame.captured()) })
+    }
+
+    /// `[dim]`, what the backbone says of the region of a frame.
+    ///
+    /// # Errors
+    /// [`EngineError::Frame`], [`EngineError::Extract`].
+    pub fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, EngineError> {
+        Ok(self.source.feature(frame.region(&self.region)?.as_ref())?)
+    }
+
+    /// A frame made ready to be taught.
+    ///
+    /// # Errors
+    /// As [`Engine::feature`].
+    pub fn shot(
+        &mut self,
+        frame: &Frame,
+        origin: &str,
+        thumbnail: Option<Vec<u8>>,
+    ) -> Result<Shot, EngineError> {
+        Ok(Shot { feature: self.feature(frame)?, origin: origin.to_owned(), thumbnail })
+    }
+
+    /// Carries out a command. The reply may be given once the changes beside it are stored.
+    ///
+    /// # Errors
+    /// [`crate::command::CommandError`]; then nothing changed.
+    pub fn apply(&mut self, command: Command, now: Timestamp) -> Outcome {
+        let outcome = command.apply(&mut self.learner, now)?;
+        if !outcome.1.is_empty() {
+            self.smoother.reset();
+        }
+        Ok(outcome)
+    }
+}

@@ -170,3 +170,38 @@ pub enum HeadError {
     #[error("not a saved head: {0}")]
     Damaged(String),
 }
+
+// SHIM
+/// x
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeadConfig {
+    kind: HeadKind,
+}
+impl HeadConfig {
+    /// x
+    pub fn of(kind: HeadKind) -> Self {
+        Self { kind }
+    }
+    /// x
+    pub fn kind(&self) -> HeadKind {
+        self.kind
+    }
+}
+impl Default for HeadConfig {
+    fn default() -> Self {
+        Self::of(HeadKind::Lda)
+    }
+}
+impl std::fmt::Display for HeadKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+/// x
+pub fn new(_c: &HeadConfig, _dim: usize) -> Result<Box<dyn Head>, HeadError> {
+    unimplemented!()
+}
+/// x
+pub fn check_feature(_dim: usize, _f: &[f32]) -> Result<(), HeadError> {
+    Ok(())
+}

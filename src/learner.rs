@@ -1,1 +1,451 @@
-//! (being written)
+//! Everything learned, as one value, and the only way to change it: a list of changes that happens whole or not
+//! at all, and leaves its own undoing behind.
+
+use std::collections::BTreeMap;
+
+use crate::decision::{Calibration, Estimate, Thresholds, Verdict};
+use crate::examples::{Example, Examples};
+use crate::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError};
+
+/// A class's name: 1 to 64 bytes of letters, digits and `-_.+`, beginning with a letter or digit; so it is one word
+/// on a console, a safe file name, and cannot carry terminal escapes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClassName(String);
+
+impl ClassName {
+    /// # Errors
+    /// [`LearnError::Name`].
+    pub fn new(name: &str) -> Result<Self, LearnError> {
+        let refuse = |why| Err(LearnError::Name { name: name.escape_debug().to_string(), why });
+        if name.is_empty() || name.len() > 64 {
+            return refuse("it has to be 1 to 64 bytes long");
+        }
+        if !name.chars().all(|c| c.is_alphanumeric() || "-_.+".contains(c)) {
+            return refuse("only letters, digits and - _ . + may stand in it");
+        }
+        if !name.starts_with(char::is_alphanumeric) {
+            return refuse("it has to begin with a letter or a digit");
+        }
+        if name == UNKNOWN {
+            return refuse("that word is kept for what was not taught");
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ClassName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a verdict without a class is called.
+pub const UNKNOWN: &str = "unknown";
+
+/// Classes that may be taught.
+pub const MAX_CLASSES: usize = 4096;
+
+/// Steps that can be undone.
+pub const UNDO_DEPTH: usize = 32;
+
+/// One change of what was learned; the unit in which a store writes and an undo takes back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// A new class, or one that comes back.
+    AddClass(ClassId, ClassName),
+    /// A class without examples goes.
+    RemoveClass(ClassId),
+    /// A class is called differently.
+    RenameClass(ClassId, ClassName),
+    /// A new example, or one that comes back.
+    AddExample(Example),
+    /// An example goes.
+    RemoveExample(ExampleId),
+    /// An example is of another class.
+    Relabel(ExampleId, ClassId),
+    /// Another head, taught with all stored examples.
+    SetHead(HeadConfig),
+    /// Other thresholds.
+    SetThresholds(Thresholds),
+}
+
+/// Why a change was refused; nothing was changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LearnError {
+    /// Not a name for a class.
+    #[error("\"{name}\" cannot be a class's name: {why}")]
+    Name {
+        /// The name, escaped.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The name is taken.
+    #[error("there is a class called {0} already")]
+    NameTaken(ClassName),
+    /// No class of that id.
+    #[error("there is no class with id {}", .0.0)]
+    NoClass(ClassId),
+    /// No example of that id.
+    #[error("there is no example {}", .0.0)]
+    NoExample(ExampleId),
+    /// An example of that id is there.
+    #[error("there is an example {} already", .0.0)]
+    ExampleExists(ExampleId),
+    /// The class still has examples.
+    #[error("the class with id {} still has {count} examples", class.0)]
+    ClassInUse {
+        /// The class.
+        class: ClassId,
+        /// Its examples.
+        count: usize,
+    },
+    /// Too many classes.
+    #[error("no more than {MAX_CLASSES} classes can be taught")]
+    TooManyClasses,
+    /// The example does not fit the budget, whatever else goes.
+    #[error(
+        "an example of {wanted} bytes does not fit the budget of {budget} bytes; raise the budget or forget something"
+    )]
+    Budget {
+        /// Bytes of the example.
+        wanted: usize,
+        /// Bytes in all.
+        budget: usize,
+    },
+    /// The head refused.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+}
+
+/// Classes, examples, the head taught with them, and how its scores are judged.
+#[derive(Debug)]
+pub struct Learner {
+    dim: usize,
+    classes: BTreeMap<ClassId, ClassName>,
+    examples: Examples,
+    config: HeadConfig,
+    head: Box<dyn Head>,
+    thresholds: Thresholds,
+    calibration: Calibration,
+    estimate: Option<Estimate>,
+    next_class: u32,
+    next_example: u64,
+    undo: Vec<Vec<Change>>,
+    changes_since_fit: usize,
+}
+
+impl Learner {
+    /// Nothing learned.
+    ///
+    /// * `dim`: length of a feature.
+    /// * `budget`: bytes of examples, see [`Examples::new`].
+    ///
+    /// # Errors
+    /// [`LearnError::Head`] if the head refuses its configuration.
+    pub fn new(dim: usize, config: HeadConfig, budget: usize) -> Result<Self, LearnError> {
+        Ok(Self {
+            dim,
+            classes: BTreeMap::new(),
+            examples: Examples::new(budget),
+            head: head::new(&config, dim)?,
+            config,
+            thresholds: Thresholds::default(),
+            calibration: Calibration::NONE,
+            estimate: None,
+            next_class: 0,
+            next_example: 1,
+            undo: Vec::new(),
+            changes_since_fit: 0,
+        })
+    }
+
+    /// Length of a feature.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The classes by id.
+    pub fn classes(&self) -> &BTreeMap<ClassId, ClassName> {
+        &self.classes
+    }
+
+    /// The examples.
+    pub fn examples(&self) -> &Examples {
+        &self.examples
+    }
+
+    /// How the head was made.
+    pub fn head_config(&self) -> &HeadConfig {
+        &self.config
+    }
+
+    /// The head itself.
+    pub fn head(&self) -> &dyn Head {
+        self.head.as_ref()
+    }
+
+    /// When a verdict is unknown.
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+
+    /// How scores become probabilities.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// How well it would do, by leave-one-out; `None` where that cannot be told yet.
+    pub fn estimate(&self) -> Option<&Estimate> {
+        self.estimate.as_ref()
+    }
+
+    /// Steps that can be undone, the latest last: each the changes that take it back.
+    pub fn undo_steps(&self) -> &[Vec<Change>] {
+        &self.undo
+    }
+
+    /// The ids that the next class and the next example will have.
+    pub fn next_ids(&self) -> (ClassId, ExampleId) {
+        (ClassId(self.next_class), ExampleId(self.next_example))
+    }
+
+    /// The class of that name.
+    pub fn class_named(&self, name: &str) -> Option<ClassId> {
+        self.classes.iter().find(|(_, known)| known.as_str() == name).map(|(&id, _)| id)
+    }
+
+    /// The verdict on a feature; `None` while nothing has been taught.
+    ///
+    /// * `feature`: `[dim]`, finite.
+    ///
+    /// # Errors
+    /// [`HeadError::Dim`], [`HeadError::NotFinite`].
+    pub fn judge(&self, feature: &[f32]) -> Result<Option<Verdict>, HeadError> {
+        let scores = self.head.score(feature)?;
+        Ok(self.examples.nearest(feature).and_then(|nearest| {
+            self.calibration.verdict(self.head.classes(), &scores, nearest, &self.thresholds)
+        }))
+    }
+
+    /// Makes all changes or, if one is refused, none; they can be undone in one step.
+    ///
+    /// * returns the changes made: those asked for, and the examples that had to make room.
+    ///
+    /// # Errors
+    /// [`LearnError`]; then nothing changed.
+    pub fn change(&mut self, changes: Vec<Change>) -> Result<Vec<Change>, LearnError> {
+        let done = self.transact(changes)?;
+        let (made, inverse) = done.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        self.undo.push(inverse.into_iter().rev().collect());
+        if self.undo.len() > UNDO_DEPTH {
+            self.undo.remove(0);
+        }
+        Ok(made)
+    }
+
+    /// Takes back the latest step.
+    ///
+    /// * returns the changes made, `None` if there is nothing to undo.
+    ///
+    /// # Errors
+    /// [`LearnError`]; then nothing changed.
+    pub fn undo(&mut self) -> Result<Option<Vec<Change>>, LearnError> {
+        let Some(step) = self.undo.last().cloned() else { return Ok(None) };
+        let done = self.transact(step)?;
+        self.undo.pop();
+        Ok(Some(done.into_iter().map(|(made, _)| made).collect()))
+    }
+
+    /// Puts back the steps that can be undone, when what was learned is read from a store.
+    pub fn restore_history(
+        &mut self,
+        undo: Vec<Vec<Change>>,
+        next_class: ClassId,
+        next_example: ExampleId,
+    ) {
+        self.undo = undo;
+        self.next_class = self.next_class.max(next_class.0);
+        self.next_example = self.next_example.max(next_example.0);
+    }
+
+    /// Makes the changes in order; each comes back with its inverse.
+    fn transact(&mut self, changes: Vec<Change>) -> Result<Vec<(Change, Change)>, LearnError> {
+        // A head that relearns at every example (or a long list) is quicker built anew, and a new one is atomic.
+        let rebuild = changes.len() > REBUILD_AT;
+        let mut done: Vec<(Change, Change)> = Vec::with_capacity(changes.len());
+        let mut result = Ok(());
+        for change in changes {
+            result = self
+                .make_room(&change, rebuild, &mut done)
+                .and_then(|()| self.apply(change.clone(), rebuild))
+                .map(|inverse| done.push((change, inverse)));
+            if result.is_err() {
+                break;
+            }
+        }
+        if result.is_ok() && rebuild {
+            result = self.built(&self.config).map(|head| self.head = head);
+        }
+        if let Err(error) = result {
+            for (_, inverse) in done.into_iter().rev() {
+                self.apply(inverse, rebuild).expect("the inverse of a change that was just made");
+            }
+            return Err(error);
+        }
+        self.changes_since_fit += done.len();
+        if self.changes_since_fit > self.examples.len() / REFIT_SHARE {
+            self.recalibrate();
+        }
+        Ok(done)
+    }
+
+    /// Evicts examples until a new one fits.
+    fn make_room(
+        &mut self,
+        change: &Change,
+        rebuild: bool,
+        done: &mut Vec<(Change, Change)>,
+    ) -> Result<(), LearnError> {
+        let Change::AddExample(example) = change else { return Ok(()) };
+        let (wanted, budget) = (example.bytes(), self.examples.budget());
+        while let Some(evicted) = self.examples.to_evict(example.class, wanted) {
+            let removal = Change::RemoveExample(evicted);
+            let inverse = self.apply(removal.clone(), rebuild)?;
+            done.push((removal, inverse));
+        }
+        if self.examples.bytes() + wanted > budget {
+            return Err(LearnError::Budget { wanted, budget });
+        }
+        Ok(())
+    }
+
+    /// Makes one change and returns its inverse. With `rebuild` the head is left alone: it is built anew afterwards.
+    fn apply(&mut self, change: Change, rebuild: bool) -> Result<Change, LearnError> {
+        match change {
+            Change::AddClass(class, name) => {
+                if self.class_named(name.as_str()).is_some() {
+                    return Err(LearnError::NameTaken(name));
+                }
+                if self.classes.len() >= MAX_CLASSES {
+                    return Err(LearnError::TooManyClasses);
+                }
+                if !rebuild {
+                    self.head.add_class(class)?;
+                }
+                self.classes.insert(class, name);
+                self.next_class = self.next_class.max(class.0.saturating_add(1));
+                Ok(Change::RemoveClass(class))
+            }
+            Change::RemoveClass(class) => {
+                let name = self.name_of(class)?.clone();
+                let count = self.examples.count(class);
+                if count > 0 {
+                    return Err(LearnError::ClassInUse { class, count });
+                }
+                if !rebuild {
+                    self.head.remove_class(class)?;
+                }
+                self.classes.remove(&class);
+                Ok(Change::AddClass(class, name))
+            }
+            Change::RenameClass(class, name) => {
+                let old = self.name_of(class)?.clone();
+                if old != name && self.class_named(name.as_str()).is_some() {
+                    return Err(LearnError::NameTaken(name));
+                }
+                self.classes.insert(class, name);
+                Ok(Change::RenameClass(class, old))
+            }
+            Change::AddExample(example) => {
+                self.name_of(example.class)?;
+                let id = example.id;
+                if self.examples.get(id).is_some() {
+                    return Err(LearnError::ExampleExists(id));
+                }
+                let feature = example.widened();
+                head::check_feature(self.dim, &feature)?;
+                if !rebuild {
+                    self.head.learn(id, example.class, &feature)?;
+                }
+                self.next_example = self.next_example.max(id.0.saturating_add(1));
+                self.examples.insert(example);
+                Ok(Change::RemoveExample(id))
+            }
+            Change::RemoveExample(id) => {
+                let example = self.examples.get(id).ok_or(LearnError::NoExample(id))?;
+                if !rebuild {
+                    self.head.forget(id, example.class, &example.widened())?;
+                }
+                let example = self.examples.remove(id).expect("found above");
+                Ok(Change::AddExample(example))
+            }
+            Change::Relabel(id, class) => {
+                self.name_of(class)?;
+                let mut example = self.examples.get(id).ok_or(LearnError::NoExample(id))?.clone();
+                let (old, feature) = (example.class, example.widened());
+                if !rebuild {
+                    self.head.forget(id, old, &feature)?;
+                    if let Err(error) = self.head.learn(id, class, &feature) {
+                        self.head.learn(id, old, &feature).expect("it was learned before");
+                        return Err(error.into());
+                    }
+                }
+                example.class = class;
+                self.examples.insert(example);
+                Ok(Change::Relabel(id, old))
+            }
+            Change::SetHead(config) => {
+                if !rebuild {
+                    self.head = self.built(&config)?;
+                }
+                Ok(Change::SetHead(std::mem::replace(&mut self.config, config)))
+            }
+            Change::SetThresholds(thresholds) => {
+                Ok(Change::SetThresholds(std::mem::replace(&mut self.thresholds, thresholds)))
+            }
+        }
+    }
+
+    /// A head of that configuration, taught with everything stored.
+    fn built(&self, config: &HeadConfig) -> Result<Box<dyn Head>, LearnError> {
+        let mut head = head::new(config, self.dim)?;
+        for &class in self.classes.keys() {
+            head.add_class(class)?;
+        }
+        let features: Vec<Vec<f32>> = self.examples.iter().map(Example::widened).collect();
+        let examples: Vec<_> = self
+            .examples
+            .iter()
+            .zip(&features)
+            .map(|(example, feature)| (example.id, example.class, feature.as_slice()))
+            .collect();
+        head.learn_many(&examples)?;
+        Ok(head)
+    }
+
+    /// Fits the calibration and the leave-one-out estimate to what is stored now. It happens by itself after
+    /// every change while little is stored, and after every 2 % of changes later on.
+    pub fn recalibrate(&mut self) {
+        self.changes_since_fit = 0;
+        let left_out = self.head.leave_one_out();
+        let classes = self.head.classes();
+        self.calibration = Calibration::fit(classes, left_out.as_deref(), &self.examples);
+        self.estimate = left_out.and_then(|left_out| self.calibration.estimate(classes, &left_out));
+    }
+
+    fn name_of(&self, class: ClassId) -> Result<&ClassName, LearnError> {
+        self.classes.get(&class).ok_or(LearnError::NoClass(class))
+    }
+}
+
+/// Lists longer than this rebuild the head once instead of changing it change by change.
+const REBUILD_AT: usize = 8;
+
+/// One part in so many of the examples has to change before the calibration, cubic in their number, is fitted anew.
+const REFIT_SHARE: usize = 50;

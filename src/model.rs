@@ -1,1 +1,337 @@
-//! (being written)
+//! Model cards: which file, how it is fed, where it is tapped, where to get it.
+//!
+//! A card is a TOML file; see `models/` for those that are built in. It is parsed to a raw form that refuses unknown
+//! keys, then checked into [`ModelCard`], which cannot be wrong.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::backbone::{BackboneSpec, Tap};
+use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm, Preprocessor};
+
+/// How a backbone is fed, where it is tapped, and where its file comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelCard {
+    /// What people call it.
+    pub name: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// The file's name.
+    pub file: String,
+    /// The file's length.
+    pub bytes: u64,
+    /// The file's SHA-256.
+    pub sha256: [u8; 32],
+    /// Where to get it; `None` for a file that is not on the network.
+    pub url: Option<String>,
+    /// Under which licence.
+    pub licence: String,
+    /// How it is fed and where it is tapped.
+    pub spec: BackboneSpec,
+}
+
+/// Why a card, or the file that it describes, cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// Not a card.
+    #[error("{card}: {what}")]
+    Card {
+        /// The card's file.
+        card: String,
+        /// What is wrong, with the key.
+        what: String,
+    },
+    /// No card of that name.
+    #[error(
+        "there is no model called {name}; there are {known}; or name a card (.toml) or a network (.onnx)"
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The cards there are.
+        known: String,
+    },
+    /// The file is not there.
+    #[error("{path}: {error}{advice}")]
+    File {
+        /// The file.
+        path: String,
+        /// The system's answer.
+        error: std::io::Error,
+        /// What to do.
+        advice: String,
+    },
+    /// The file is not the one that the card describes.
+    #[error("{path} is not the file of the card {card}: wanted {wanted}, got {got}")]
+    Mismatch {
+        /// The file.
+        path: String,
+        /// The card.
+        card: String,
+        /// What the card says.
+        wanted: String,
+        /// What the file has.
+        got: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCard {
+    name: String,
+    #[serde(default)]
+    about: String,
+    file: String,
+    bytes: u64,
+    sha256: String,
+    url: Option<String>,
+    licence: String,
+    input: RawInput,
+    #[serde(default, rename = "tap")]
+    taps: Vec<Tap>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInput {
+    size: Option<u32>,
+    width: Option<u32>,
+    height: Option<u32>,
+    #[serde(default = "nchw")]
+    layout: Layout,
+    #[serde(default = "rgb")]
+    order: ChannelOrder,
+    norm: Option<Norm>,
+    mean: Option<[f32; 3]>,
+    scale: Option<[f32; 3]>,
+    #[serde(default = "whole")]
+    fit: Fit,
+}
+
+fn nchw() -> Layout {
+    Layout::Nchw
+}
+
+fn rgb() -> ChannelOrder {
+    ChannelOrder::Rgb
+}
+
+fn whole() -> Fit {
+    Fit::Whole
+}
+
+/// The largest model file that is read.
+pub const MAX_MODEL_BYTES: u64 = 1 << 30;
+
+impl ModelCard {
+    /// * `file_name`: what messages call the card.
+    ///
+    /// # Errors
+    /// [`ModelError::Card`] with the key, what stands there and what may.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
+        let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
+        let raw: RawCard = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let RawInput { size, width, height, layout, order, norm, mean, scale, fit } = raw.input;
+        let (width, height) = match (size, width, height) {
+            (Some(size), None, None) => (size, size),
+            (None, Some(width), Some(height)) => (width, height),
+            _ => {
+                let what = "input: wanted either size, or width and height".to_owned();
+                return Err(wrong(what));
+            }
+        };
+        let (mean, scale) = match (norm, mean, scale) {
+            (Some(norm), None, None) => norm.mean_scale(),
+            (None, Some(mean), Some(scale)) => (mean, scale),
+            _ => return Err(wrong("input: wanted either norm, or mean and scale".to_owned())),
+        };
+        let input = InputSpec { width, height, layout, order, mean, scale, fit };
+        Preprocessor::new(input.clone()).map_err(|error| wrong(format!("input: {error}")))?;
+        let sha256 = hash_from_hex(&raw.sha256).ok_or_else(|| {
+            wrong(format!("sha256: \"{}\" is not 64 hexadecimal digits", raw.sha256.escape_debug()))
+        })?;
+        let plain =
+            |name: &str| !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
+        if !plain(&raw.file) {
+            return Err(wrong(format!(
+                "file: \"{}\" is not a plain file name",
+                raw.file.escape_debug()
+            )));
+        }
+        if raw.bytes == 0 || raw.bytes > MAX_MODEL_BYTES {
+            return Err(wrong(format!(
+                "bytes: {} is not within 1 and {MAX_MODEL_BYTES}",
+                raw.bytes
+            )));
+        }
+        if let Some(tap) = raw.taps.iter().find(|tap| tap.pool.is_empty()) {
+            return Err(wrong(format!("tap {}: pool: wanted avg, max or both", tap.tensor)));
+        }
+        Ok(Self {
+            name: raw.name,
+            about: raw.about,
+            file: raw.file,
+            bytes: raw.bytes,
+            sha256,
+            url: raw.url,
+            licence: raw.licence,
+            spec: BackboneSpec { input, taps: raw.taps },
+        })
+    }
+
+    /// The cards that are part of the program.
+    pub fn builtin_cards() -> Vec<Self> {
+        CARDS
+            .iter()
+            .map(|(file, text)| {
+                Self::parse(text, file).expect("a test parses every card that is built in")
+            })
+            .collect()
+    }
+
+    /// The card of that name.
+    ///
+    /// # Errors
+    /// [`ModelError::Unknown`].
+    pub fn named(name: &str) -> Result<Self, ModelError> {
+        let cards = Self::builtin_cards();
+        let names: Vec<_> = cards.iter().map(|card| card.name.clone()).collect();
+        cards.into_iter().find(|card| card.name == name).ok_or_else(|| ModelError::Unknown {
+            name: name.escape_debug().to_string(),
+            known: names.join(", "),
+        })
+    }
+
+    /// Where the file is kept unless a card beside it says otherwise: `$FIELDTUNE_MODELS`, else `fieldtune/models` in
+    /// the user's data folder.
+    pub fn folder() -> PathBuf {
+        if let Some(folder) = std::env::var_os("FIELDTUNE_MODELS") {
+            return PathBuf::from(folder);
+        }
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).unwrap_or_else(|| {
+            PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".local/share")
+        });
+        data.join("fieldtune").join("models")
+    }
+
+    /// Reads the card's file and checks that it is the one the card describes.
+    ///
+    /// # Errors
+    /// [`ModelError::File`], [`ModelError::Mismatch`].
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
+        let advice = match &self.url {
+            Some(_) => format!("\n  next: fieldtune models fetch {}", self.name),
+            None => String::new(),
+        };
+        let bytes = read_limited(path, &advice)?;
+        let mismatch = |wanted: String, got: String| ModelError::Mismatch {
+            path: path.display().to_string(),
+            card: self.name.clone(),
+            wanted,
+            got,
+        };
+        if bytes.len() as u64 != self.bytes {
+            return Err(mismatch(format!("{} bytes", self.bytes), format!("{}", bytes.len())));
+        }
+        let got: [u8; 32] = Sha256::digest(&bytes).into();
+        if got != self.sha256 {
+            return Err(mismatch(format!("sha256 {}", hex(&self.sha256)), hex(&got)));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Reads a network's file, of at most [`MAX_MODEL_BYTES`].
+///
+/// # Errors
+/// [`ModelError::File`].
+pub fn read_limited(path: &Path, advice: &str) -> Result<Vec<u8>, ModelError> {
+    let file = |error| ModelError::File {
+        path: path.display().to_string(),
+        error,
+        advice: advice.to_owned(),
+    };
+    let length = std::fs::metadata(path).map_err(file)?.len();
+    if length > MAX_MODEL_BYTES {
+        return Err(file(std::io::Error::other(format!(
+            "{length} bytes is more than a network may have ({MAX_MODEL_BYTES})"
+        ))));
+    }
+    std::fs::read(path).map_err(file)
+}
+
+/// 64 hexadecimal digits.
+pub fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hash_from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+/// File name and text of every card in `models/`.
+const CARDS: &[(&str, &str)] = &[
+    ("mobilenetv2-12.toml", include_str!("../models/mobilenetv2-12.toml")),
+    ("mobilenetv2-12-qdq.toml", include_str!("../models/mobilenetv2-12-qdq.toml")),
+    ("efficientnet-lite4-11.toml", include_str!("../models/efficientnet-lite4-11.toml")),
+    ("resnet18-v1-7.toml", include_str!("../models/resnet18-v1-7.toml")),
+    ("resnet50-v1-12.toml", include_str!("../models/resnet50-v1-12.toml")),
+    ("squeezenet1.1-7.toml", include_str!("../models/squeezenet1.1-7.toml")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: &str = r#"
+name = "test"
+file = "test.onnx"
+bytes = 12
+sha256 = "c0c3f76d93fa3fd6580652a45618618a220fced18babf65774ed169de0432ad5"
+licence = "MIT"
+[input]
+size = 32
+norm = "unit"
+[[tap]]
+tensor = "map"
+pool = ["avg", "max"]
+"#;
+
+    #[test]
+    fn every_built_in_card_is_valid_and_has_its_own_name() {
+        let cards = ModelCard::builtin_cards();
+        let names: std::collections::BTreeSet<_> = cards.iter().map(|card| &card.name).collect();
+        assert_eq!((names.len(), cards.len()), (CARDS.len(), CARDS.len()));
+    }
+
+    #[test]
+    fn cards_with_a_mistake_name_the_key_and_what_was_wanted() {
+        let cases = [
+            ("unknown key", CARD.replace("licence", "license"), "license"),
+            ("short hash", CARD.replace("c0c3", "c0"), "sha256"),
+            ("path as file", CARD.replace("test.onnx", "../test.onnx"), "file"),
+            ("no size", CARD.replace("size = 32", ""), "size"),
+            ("size twice", CARD.replace("size = 32", "size = 32\nwidth = 3"), "size"),
+            ("zero size", CARD.replace("size = 32", "size = 0"), "1 to 4096"),
+            ("no norm", CARD.replace("norm = \"unit\"", ""), "norm"),
+            ("unknown pooling", CARD.replace("\"max\"", "\"median\""), "median"),
+            ("no pooling", CARD.replace("\"avg\", \"max\"", ""), "pool"),
+            ("no bytes", CARD.replace("bytes = 12", "bytes = 0"), "bytes"),
+        ];
+        ModelCard::parse(CARD, "test.toml").expect("the card itself is valid");
+        for (name, text, wanted) in cases {
+            let error = ModelCard::parse(&text, "test.toml").expect_err(name).to_string();
+            assert!(error.starts_with("test.toml: ") && error.contains(wanted), "{name}: {error}");
+        }
+    }
+}

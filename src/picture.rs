@@ -1,1 +1,190 @@
-//! (being written)
+//! Image files, decoded to frames: PNG, JPEG, BMP, PPM/PGM/PBM and WebP, told apart by their content.
+//!
+//! Grey becomes RGB, 16 bits become 8, transparency is laid over black, the EXIF orientation is honoured, and of an
+//! animation the first picture is taken. A file that would need more than [`MAX_PIXELS`] is refused before its pixels
+//! are decoded.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
+
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageReader, Limits,
+    codecs::jpeg::JpegEncoder, imageops::FilterType,
+};
+
+use crate::frame::{Frame, Timestamp};
+
+/// Pixels a picture may have: 64 million.
+pub const MAX_PIXELS: u64 = 64 << 20;
+
+/// Bytes a file may have.
+pub const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// Bytes a decoder may use: 16-bit RGBA of the largest picture.
+const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8;
+
+/// Why a picture gave no frame.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// The system refused.
+    #[error("{name}: {error}")]
+    Io {
+        /// The file.
+        name: String,
+        /// Its answer.
+        error: std::io::Error,
+    },
+    /// The content is no picture, or damaged.
+    #[error("{name}: {what}")]
+    Content {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The picture is too large.
+    #[error("{name}: the picture is {got}, wanted at most {wanted}")]
+    TooLarge {
+        /// The file.
+        name: String,
+        /// Its size.
+        got: String,
+        /// The limit.
+        wanted: String,
+    },
+}
+
+/// Whether a file's name ends like a picture's; its content may be another thing.
+pub fn is_picture(path: &Path) -> bool {
+    let ends = ["png", "jpg", "jpeg", "bmp", "ppm", "pgm", "pbm", "pnm", "webp"];
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| ends.contains(&extension.to_ascii_lowercase().as_str()))
+}
+
+/// Reads and decodes a file.
+///
+/// # Errors
+/// [`PictureError`], with the path.
+pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
+    let name = path.display().to_string();
+    let io = |error| PictureError::Io { name: name.clone(), error };
+    let file = File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if metadata.is_dir() {
+        let what = "this is a folder, wanted an image file".to_owned();
+        return Err(PictureError::Content { name, what });
+    }
+    let mut bytes = Vec::new();
+    // One byte more than may be tells a longer file, or an endless device, apart.
+    BufReader::new(file).take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(PictureError::TooLarge {
+            name,
+            got: "a longer file".to_owned(),
+            wanted: format!("{MAX_FILE_BYTES} bytes"),
+        });
+    }
+    decode(&bytes, &name, captured)
+}
+
+/// Decodes a file's bytes.
+///
+/// * `name`: what messages call it.
+///
+/// # Errors
+/// [`PictureError`].
+pub fn decode(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, PictureError> {
+    let content = |what: String| PictureError::Content { name: name.to_owned(), what };
+    if bytes.is_empty() {
+        return Err(content("the file is empty (0 bytes), wanted an image".to_owned()));
+    }
+    let reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|error| PictureError::Io { name: name.to_owned(), error })?;
+    if reader.format().is_none() {
+        let start = bytes[..bytes.len().min(8)].escape_ascii();
+        return Err(content(format!(
+            "not an image: wanted PNG, JPEG, BMP, PPM or WebP, the file begins with \"{start}\""
+        )));
+    }
+    let damaged = |error: image::ImageError| content(format!("the image is damaged: {error}"));
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(PictureError::TooLarge {
+            name: name.to_owned(),
+            got: format!("{width}x{height} pixels"),
+            wanted: format!("{MAX_PIXELS} pixels"),
+        });
+    }
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    decoder.set_limits(limits).map_err(damaged)?;
+    let orientation = decoder.orientation().map_err(damaged)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    image.apply_orientation(orientation);
+    let (width, height) = (image.width(), image.height());
+    Frame::new(width, height, opaque(image), captured).map_err(|error| content(error.to_string()))
+}
+
+/// RGB8 pixels; what shows through transparency is black.
+fn opaque(image: DynamicImage) -> Vec<u8> {
+    if !image.color().has_alpha() {
+        return image.into_rgb8().into_raw();
+    }
+    let rgba = image.into_rgba8().into_raw();
+    rgba.as_chunks::<4>()
+        .0
+        .iter()
+        .flat_map(|&[red, green, blue, alpha]| {
+            let over_black = |value: u8| ((u16::from(value) * u16::from(alpha) + 127) / 255) as u8;
+            [over_black(red), over_black(green), over_black(blue)]
+        })
+        .collect()
+}
+
+/// Writes a frame as PNG.
+///
+/// # Errors
+/// [`PictureError::Io`], [`PictureError::Content`].
+pub fn save_png(path: &Path, frame: &Frame) -> Result<(), PictureError> {
+    let (width, height) = (frame.width(), frame.height());
+    let color = ExtendedColorType::Rgb8;
+    image::save_buffer_with_format(
+        path,
+        frame.pixels(),
+        width,
+        height,
+        color,
+        image::ImageFormat::Png,
+    )
+    .map_err(|error| {
+        let name = path.display().to_string();
+        match error {
+            image::ImageError::IoError(error) => PictureError::Io { name, error },
+            other => PictureError::Content { name, what: other.to_string() },
+        }
+    })
+}
+
+/// A small JPEG to look at.
+///
+/// * `side`: the longer side in pixels, at least 1; a smaller frame is not enlarged.
+pub fn thumbnail(frame: &Frame, side: u32) -> Vec<u8> {
+    const QUALITY: u8 = 80;
+    let pixels = image::RgbImage::from_raw(frame.width(), frame.height(), frame.pixels().to_vec())
+        .expect("a frame's buffer fits its sides");
+    let image = DynamicImage::ImageRgb8(pixels);
+    let small = if frame.width().max(frame.height()) > side.max(1) {
+        image.resize(side.max(1), side.max(1), FilterType::Triangle).into_rgb8()
+    } else {
+        image.into_rgb8()
+    };
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, QUALITY)
+        .write_image(small.as_raw(), small.width(), small.height(), ExtendedColorType::Rgb8)
+        .expect("encoding RGB8 into memory cannot fail");
+    bytes
+}

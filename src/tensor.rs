@@ -1,6 +1,11 @@
 //! A frame becomes the network's input: resized, ordered, normalised.
 
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use ndarray::Array4;
 use serde::{Deserialize, Serialize};
+
+use crate::frame::Frame;
 
 /// How a network wants its input. `value = (pixel - mean) * scale`, pixels 0 to 255.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,7 +27,7 @@ pub struct InputSpec {
 }
 
 /// Axis order of the network's input; the batch is always 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// `[1, 3, height, width]`.
@@ -55,7 +60,7 @@ pub enum Fit {
 }
 
 /// The usual normalisations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Norm {
     /// `x / 127.5 - 1`.
@@ -76,6 +81,249 @@ impl Norm {
                 [0.485 * 255.0, 0.456 * 255.0, 0.406 * 255.0],
                 [1.0 / (0.229 * 255.0), 1.0 / (0.224 * 255.0), 1.0 / (0.225 * 255.0)],
             ),
+        }
+    }
+}
+
+/// Why a frame cannot become the network's input.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TensorError {
+    /// A side out of range.
+    #[error("the network's input is {width}x{height}, wanted sides of 1 to {MAX_SIDE}")]
+    Side {
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// A normalisation that makes NaN or nothing of every pixel.
+    #[error("the normalisation's {what} of channel {channel} is {got}, wanted {wanted}")]
+    Norm {
+        /// `mean` or `scale`.
+        what: &'static str,
+        /// Which channel.
+        channel: usize,
+        /// What stands there.
+        got: f32,
+        /// What may stand there.
+        wanted: &'static str,
+    },
+    /// A crop out of range.
+    #[error("the centre crop takes {got} of the frame, wanted more than 0 and at most 1")]
+    Crop {
+        /// The fraction.
+        got: f32,
+    },
+    /// The resize failed.
+    #[error("the frame of {width}x{height} cannot be resized: {error}")]
+    Resize {
+        /// Pixels a row of the frame.
+        width: u32,
+        /// Rows of the frame.
+        height: u32,
+        /// The library's words.
+        error: String,
+    },
+}
+
+/// The largest side of a network's input.
+pub const MAX_SIDE: u32 = 4096;
+
+/// Makes frames into the network's input; buffers are kept from frame to frame.
+#[derive(Debug)]
+pub struct Preprocessor {
+    spec: InputSpec,
+    resizer: Resizer,
+    resized: Vec<u8>,
+    tensor: Array4<f32>,
+}
+
+impl Preprocessor {
+    /// # Errors
+    /// [`TensorError::Side`], [`TensorError::Norm`], [`TensorError::Crop`].
+    pub fn new(spec: InputSpec) -> Result<Self, TensorError> {
+        let InputSpec { width, height, .. } = spec;
+        let sides = 1..=MAX_SIDE;
+        if !sides.contains(&width) || !sides.contains(&height) {
+            return Err(TensorError::Side { width, height });
+        }
+        for channel in 0..3 {
+            let (mean, scale) = (spec.mean[channel], spec.scale[channel]);
+            if !mean.is_finite() {
+                let (what, wanted) = ("mean", "a finite value");
+                return Err(TensorError::Norm { what, channel, got: mean, wanted });
+            }
+            if !scale.is_normal() {
+                let (what, wanted) = ("scale", "a finite value other than 0");
+                return Err(TensorError::Norm { what, channel, got: scale, wanted });
+            }
+        }
+        if let Fit::CenterCrop { fraction: got } = spec.fit
+            && !(got > 0.0 && got <= 1.0)
+        {
+            return Err(TensorError::Crop { got });
+        }
+        let (w, h) = (width as usize, height as usize);
+        let shape = match spec.layout {
+            Layout::Nchw => (1, 3, h, w),
+            Layout::Nhwc => (1, h, w, 3),
+        };
+        Ok(Self {
+            spec,
+            resizer: Resizer::new(),
+            resized: vec![0; w * h * 3],
+            tensor: Array4::zeros(shape),
+        })
+    }
+
+    /// How the network wants its input.
+    pub fn spec(&self) -> &InputSpec {
+        &self.spec
+    }
+
+    /// Resizes and normalises a frame.
+    ///
+    /// * returns `[1, 3, height, width]` or `[1, height, width, 3]`, by the layout.
+    ///
+    /// # Errors
+    /// [`TensorError::Resize`].
+    pub fn apply(&mut self, frame: &Frame) -> Result<&Array4<f32>, TensorError> {
+        self.resize(frame)?;
+        Ok(self.normalise())
+    }
+
+    /// The first half of [`Preprocessor::apply`]: bilinear with antialiasing, as Pillow's `BILINEAR`.
+    ///
+    /// * returns `[height, width, 3]`, RGB8.
+    ///
+    /// # Errors
+    /// [`TensorError::Resize`].
+    pub fn resize(&mut self, frame: &Frame) -> Result<&[u8], TensorError> {
+        let failed = |error: String| TensorError::Resize {
+            width: frame.width(),
+            height: frame.height(),
+            error,
+        };
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+        let options = match self.spec.fit {
+            Fit::Whole => options,
+            Fit::CenterCrop { fraction } => {
+                let (x, y, width, height) = self.crop(frame, fraction);
+                options.crop(x, y, width, height)
+            }
+        };
+        let source = ImageRef::new(frame.width(), frame.height(), frame.pixels(), PixelType::U8x3)
+            .map_err(|error| failed(error.to_string()))?;
+        let InputSpec { width, height, .. } = self.spec;
+        let mut target = Image::from_slice_u8(width, height, &mut self.resized, PixelType::U8x3)
+            .map_err(|error| failed(error.to_string()))?;
+        self.resizer
+            .resize(&source, &mut target, &options)
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(&self.resized)
+    }
+
+    /// The second half of [`Preprocessor::apply`], of the frame that was resized last.
+    pub fn normalise(&mut self) -> &Array4<f32> {
+        let InputSpec { mean, scale, order, layout, .. } = &self.spec;
+        // Where the network's channel stands in an RGB pixel.
+        let from = match order {
+            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Bgr => [2, 1, 0],
+        };
+        let tables: [[f32; 256]; 3] = std::array::from_fn(|channel| {
+            std::array::from_fn(|level| (level as f32 - mean[channel]) * scale[channel])
+        });
+        let (pixels, _) = self.resized.as_chunks::<3>();
+        let values = self.tensor.as_slice_mut().expect("it was made in standard layout");
+        match layout {
+            Layout::Nchw => {
+                for (channel, plane) in values.chunks_exact_mut(pixels.len()).enumerate() {
+                    let (table, from) = (&tables[channel], from[channel]);
+                    for (value, pixel) in plane.iter_mut().zip(pixels) {
+                        *value = table[usize::from(pixel[from])];
+                    }
+                }
+            }
+            Layout::Nhwc => {
+                for (out, pixel) in values.chunks_exact_mut(3).zip(pixels) {
+                    for channel in 0..3 {
+                        out[channel] = tables[channel][usize::from(pixel[from[channel]])];
+                    }
+                }
+            }
+        }
+        &self.tensor
+    }
+
+    /// `(x, y, width, height)` of the centred part with the input's aspect ratio, in pixels of the frame.
+    fn crop(&self, frame: &Frame, fraction: f32) -> (f64, f64, f64, f64) {
+        let (width, height) = (f64::from(frame.width()), f64::from(frame.height()));
+        let aspect = f64::from(self.spec.width) / f64::from(self.spec.height);
+        let fraction = f64::from(fraction);
+        let crop_width = width.min(height * aspect) * fraction;
+        let crop_height = height.min(width / aspect) * fraction;
+        ((width - crop_width) / 2.0, (height - crop_height) / 2.0, crop_width, crop_height)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Timestamp;
+
+    fn spec(width: u32, height: u32) -> InputSpec {
+        let (mean, scale) = Norm::Unit.mean_scale();
+        let (layout, order, fit) = (Layout::Nchw, ChannelOrder::Rgb, Fit::Whole);
+        InputSpec { width, height, layout, order, mean, scale, fit }
+    }
+
+    fn frame(width: u32, height: u32, pixels: Vec<u8>) -> Frame {
+        Frame::new(width, height, pixels, Timestamp(0)).expect("the sides fit")
+    }
+
+    #[test]
+    fn layouts_and_channel_orders_put_every_value_in_its_place() {
+        let one = frame(2, 1, vec![255, 51, 0, 0, 102, 204]);
+        let rgb = [1.0, 0.2, 0.0, 0.0, 0.4, 0.8];
+        let cases = [
+            ("nchw rgb", Layout::Nchw, ChannelOrder::Rgb, [0, 3, 1, 4, 2, 5]),
+            ("nchw bgr", Layout::Nchw, ChannelOrder::Bgr, [2, 5, 1, 4, 0, 3]),
+            ("nhwc rgb", Layout::Nhwc, ChannelOrder::Rgb, [0, 1, 2, 3, 4, 5]),
+            ("nhwc bgr", Layout::Nhwc, ChannelOrder::Bgr, [2, 1, 0, 5, 4, 3]),
+        ];
+        for (name, layout, order, expected) in cases {
+            let spec = InputSpec { layout, order, ..spec(2, 1) };
+            let mut preprocessor = Preprocessor::new(spec).expect("a valid specification");
+            let tensor = preprocessor.apply(&one).expect("a valid frame");
+            for (got, from) in tensor.iter().zip(expected) {
+                assert!((got - rgb[from]).abs() < 1e-6, "{name}: {tensor:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_centre_crop_keeps_the_aspect_ratio_and_drops_the_sides() {
+        let pixels = (0..6).flat_map(|x| [if (2..4).contains(&x) { 200 } else { 0 }; 3]).collect();
+        let wide = frame(6, 1, pixels);
+        let spec = InputSpec { fit: Fit::CenterCrop { fraction: 1.0 }, ..spec(2, 1) };
+        let mut preprocessor = Preprocessor::new(spec).expect("a valid specification");
+        assert!(preprocessor.resize(&wide).expect("a valid frame").iter().all(|&v| v == 200));
+    }
+
+    #[test]
+    fn specifications_that_cannot_work_are_refused() {
+        let base = || spec(8, 8);
+        let cases = [
+            ("no width", InputSpec { width: 0, ..base() }),
+            ("too high", InputSpec { height: MAX_SIDE + 1, ..base() }),
+            ("NaN mean", InputSpec { mean: [0.0, f32::NAN, 0.0], ..base() }),
+            ("no scale", InputSpec { scale: [1.0, 1.0, 0.0], ..base() }),
+            ("no crop", InputSpec { fit: Fit::CenterCrop { fraction: 0.0 }, ..base() }),
+            ("NaN crop", InputSpec { fit: Fit::CenterCrop { fraction: f32::NAN }, ..base() }),
+        ];
+        for (name, spec) in cases {
+            assert!(Preprocessor::new(spec).is_err(), "{name}");
         }
     }
 }

@@ -1,0 +1,55 @@
+//! `fieldtune completions` and `fieldtune man`.
+
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::CommandFactory;
+
+use super::{Arguments, Exit};
+
+/// Print a shell's completions
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune completions bash > /etc/bash_completion.d/fieldtune
+  fieldtune completions zsh > ~/.zfunc/_fieldtune")]
+pub struct CompletionsCommand {
+    /// The shell
+    #[arg(value_enum)]
+    shell: clap_complete::Shell,
+}
+
+impl CompletionsCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let mut command = Arguments::command();
+        clap_complete::generate(self.shell, &mut command, "fieldtune", &mut io::stdout());
+        Ok(Exit::Done)
+    }
+}
+
+/// Print the manual page, or write it with a page a subcommand into a folder
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune man | man -l -
+  fieldtune man --to /usr/local/share/man/man1")]
+pub struct ManCommand {
+    /// The folder
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+}
+
+impl ManCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let command = Arguments::command();
+        match self.to {
+            Some(folder) => {
+                std::fs::create_dir_all(&folder)
+                    .and_then(|()| clap_mangen::generate_to(command, &folder))
+                    .with_context(|| folder.display().to_string())?;
+                eprintln!("manual pages are in {}", folder.display());
+            }
+            None => clap_mangen::Man::new(command).render(&mut io::stdout())?,
+        }
+        Ok(Exit::Done)
+    }
+}

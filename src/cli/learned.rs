@@ -1,0 +1,355 @@
+//! The subcommands that work on what was learned and need no backbone: classes, examples, forget, relabel, rename,
+//! undo, status, head, threshold.
+
+use clap::Args;
+use serde_json::json;
+
+use super::store_args::{StoreArgs, date};
+use super::{Exit, answer};
+use crate::command::{
+    Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead,
+    SetThreshold, Undo,
+};
+use crate::head::{ExampleId, HeadConfig, HeadKind};
+
+/// List the classes with their examples and how well each would be told from the others
+#[derive(Debug, Args)]
+pub struct ClassesCommand {
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl ClassesCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let reply = self.store.open_taught()?.apply(Command::Classes(Classes))?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Classes(classes) = reply else { unreachable!("classes answers Classes") };
+            println!("{:<24} {:>8}  recall (leave-one-out)", "class", "examples");
+            for class in classes {
+                println!("{:<24} {:>8}  {}", class.name, class.count, percent(class.recall));
+            }
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// List the taught examples, and which of them the others contradict
+#[derive(Debug, Args)]
+pub struct ExamplesCommand {
+    /// Only of this class
+    class: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl ExamplesCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let command = Command::Examples(ListExamples { class: self.class });
+        let reply = self.store.open_taught()?.apply(command)?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Examples(examples) = reply else { unreachable!("answers Examples") };
+            println!("{:>6}  {:<24} {:<16}  origin", "id", "class", "taught (UTC)");
+            for example in examples {
+                let (id, taught) = (example.id.0, date(example.taught));
+                let doubt = example.doubt.as_ref().map_or_else(String::new, |(class, p)| {
+                    format!("  <- the others say {class} ({:.0} %)", p * 100.0)
+                });
+                let origin = example.origin.escape_debug();
+                println!("{id:>6}  {:<24} {taught:<16}  {origin}{doubt}", example.class);
+            }
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// Forget a class, or single examples, exactly
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fieldtune forget scratch               the class with all its examples
+  fieldtune forget --example 12 13       two examples; their class stays
+  fieldtune undo                         and they are back")]
+pub struct ForgetCommand {
+    /// The class
+    #[arg(required_unless_present = "example")]
+    class: Option<String>,
+    /// Examples by id, as `fieldtune examples` lists them
+    #[arg(long, num_args = 1.., value_name = "ID", conflicts_with = "class")]
+    example: Vec<u64>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl ForgetCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let forget = match self.class {
+            Some(class) => Forget::Class(class),
+            None => Forget::Examples(self.example.into_iter().map(ExampleId).collect()),
+        };
+        let reply = self.store.open_taught()?.apply(Command::Forget(forget))?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Forgotten { classes, examples } = reply else {
+                unreachable!("forget answers Forgotten")
+            };
+            let of = classes.first().map_or_else(String::new, |class| format!("{class} and its "));
+            println!("forgot {of}{} examples", examples.len());
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// Move examples to another class; a new name makes a new class
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fieldtune relabel dent 12 13           examples 12 and 13 are dents")]
+pub struct RelabelCommand {
+    /// The class they belong to
+    class: String,
+    /// Examples by id, as `fieldtune examples` lists them
+    #[arg(required = true, value_name = "ID")]
+    examples: Vec<u64>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl RelabelCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let examples = self.examples.into_iter().map(ExampleId).collect();
+        let command = Command::Relabel(Relabel { examples, class: self.class });
+        let reply = self.store.open_taught()?.apply(command)?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Relabelled { examples, class, new_class } = reply else {
+                unreachable!("relabel answers Relabelled")
+            };
+            let new = if *new_class { "the new class " } else { "" };
+            println!("{} examples are of {new}{class} now", examples.len());
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// Call a class differently
+#[derive(Debug, Args)]
+pub struct RenameCommand {
+    /// Its name
+    from: String,
+    /// Its new name
+    to: String,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl RenameCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let command = Command::Rename(Rename { from: self.from, to: self.to });
+        let reply = self.store.open_taught()?.apply(command)?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Renamed { from, to } = reply else { unreachable!("answers Renamed") };
+            println!("{from} is called {to} now");
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// Take back the latest change; again for the one before
+///
+/// Exit status 1 if there is nothing to undo.
+#[derive(Debug, Args)]
+pub struct UndoCommand {
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl UndoCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let reply = self.store.open_taught()?.apply(Command::Undo(Undo))?;
+        let Reply::Undone { changes, left } = &reply else { unreachable!("answers Undone") };
+        answer(&reply, self.json, |_| {
+            if changes.is_empty() {
+                println!("there is nothing to undo");
+            } else {
+                println!("{}; {left} steps can be undone", changes.join(", "));
+            }
+        });
+        Ok(if changes.is_empty() { Exit::Negative } else { Exit::Done })
+    }
+}
+
+/// Tell what is stored, how well it would do, and which examples hurt
+#[derive(Debug, Args)]
+pub struct StatusCommand {
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl StatusCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let mut session = self.store.open_taught()?;
+        let reply = session.apply(Command::Status(GetStatus))?;
+        let path = self.store.path()?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Status(status) = reply else { unreachable!("status answers Status") };
+            println!("store      {}", path.display());
+            println!("backbone   {} ({} values)", session.model().name, status.dim);
+            println!("head       {}", status.head.kind());
+            println!("learned    {} classes, {} examples", status.classes, status.examples);
+            let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+            println!("examples   {:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1));
+            println!("undo       {} steps", status.undo_steps);
+            println!("estimate   {} balanced accuracy (leave-one-out)", percent(status.estimate));
+            for suspect in &status.suspects {
+                let name = |class| session.learner().classes()[&class].to_string();
+                println!(
+                    "look at    example {}: taught as {}, the others say {} ({:.0} %)",
+                    suspect.example.0,
+                    name(suspect.class),
+                    name(suspect.taken_for),
+                    suspect.confidence * 100.0
+                );
+            }
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// Use another head, taught with all that is stored; without one, tell which is in use
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fieldtune head
+  fieldtune head ridge
+  fieldtune undo")]
+pub struct HeadCommand {
+    /// The head
+    #[arg(value_enum)]
+    kind: Option<HeadKind>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl HeadCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let config = self.kind.map(HeadConfig::of);
+        let reply = self.store.open_taught()?.apply(Command::Head(SetHead { config }))?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Head { config, estimate } = reply else { unreachable!("answers Head") };
+            println!(
+                "the head is {}; estimate {} (leave-one-out)",
+                config.kind(),
+                percent(*estimate)
+            );
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// Set when a verdict is unknown; without values, tell
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fieldtune threshold --confidence 0.6   less sure than 60 % is unknown
+  fieldtune threshold --novelty inf      never unknown for lying far from every example")]
+pub struct ThresholdCommand {
+    /// Least confidence, 0 to 1
+    #[arg(long)]
+    confidence: Option<f32>,
+    /// Largest novelty: 1 is where examples of one class usually lie from each other; inf turns it off
+    #[arg(long)]
+    novelty: Option<f32>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl ThresholdCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let command = SetThreshold { confidence: self.confidence, novelty: self.novelty };
+        let reply = self.store.open_taught()?.apply(Command::Threshold(command))?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Threshold(t) = reply else { unreachable!("answers Threshold") };
+            println!("unknown below confidence {} or above novelty {}", t.confidence, t.novelty);
+        });
+        Ok(Exit::Done)
+    }
+}
+
+fn percent(share: Option<f32>) -> String {
+    share.map_or_else(|| "not known yet".to_owned(), |share| format!("{:.0} %", share * 100.0))
+}
+
+/// A reply for programs.
+pub(super) fn reply_json(reply: &Reply) -> serde_json::Value {
+    let ids = |ids: &[ExampleId]| ids.iter().map(|id| id.0).collect::<Vec<_>>();
+    match reply {
+        Reply::Taught { class, examples, count, new_class, evicted, estimate } => json!({
+            "class": class, "examples": ids(examples), "count": count, "new_class": new_class,
+            "evicted": ids(evicted), "estimate": estimate,
+        }),
+        Reply::Undone { changes, left } => json!({ "changes": changes, "left": left }),
+        Reply::Forgotten { classes, examples } => {
+            json!({ "classes": classes, "examples": ids(examples) })
+        }
+        Reply::Relabelled { examples, class, new_class } => {
+            json!({ "examples": ids(examples), "class": class, "new_class": new_class })
+        }
+        Reply::Renamed { from, to } => json!({ "from": from, "to": to }),
+        Reply::Classes(classes) => classes
+            .iter()
+            .map(|class| {
+                json!({
+                    "id": class.id.0, "class": class.name, "examples": class.count,
+                    "recall": class.recall,
+                })
+            })
+            .collect(),
+        Reply::Examples(examples) => examples
+            .iter()
+            .map(|example| {
+                json!({
+                    "id": example.id.0, "class": example.class, "origin": example.origin,
+                    "taught": date(example.taught),
+                    "doubt": example.doubt.as_ref().map(|(class, confidence)| {
+                        json!({ "class": class, "confidence": confidence })
+                    }),
+                })
+            })
+            .collect(),
+        Reply::Status(status) => json!({
+            "dim": status.dim, "head": status.head.kind().to_string(),
+            "classes": status.classes, "examples": status.examples,
+            "bytes": status.bytes.0, "budget_bytes": status.bytes.1,
+            "undo_steps": status.undo_steps, "estimate": status.estimate,
+            "suspects": status.suspects.iter().map(|suspect| suspect.example.0).collect::<Vec<_>>(),
+        }),
+        Reply::Head { config, estimate } => {
+            json!({ "head": config.kind().to_string(), "estimate": estimate })
+        }
+        Reply::Threshold(thresholds) => {
+            // JSON has no infinity; null is no limit.
+            json!({ "confidence": thresholds.confidence, "novelty": thresholds.novelty })
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `--model` and how it is fed: a name, a card or a network, to an extractor.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use super::Context;
+use crate::backbone::{BackboneSpec, Extractor, Pooling, Tap};
+use crate::model::{ModelCard, read_limited};
+use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
+
+/// Which backbone gives the features, and how it is fed.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Backbone")]
+pub struct ModelArgs {
+    /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx)
+    #[arg(long, value_name = "NAME|CARD|ONNX", env = "FIELDTUNE_MODEL")]
+    model: Option<String>,
+    /// Side of the input in pixels, for a network without a card
+    #[arg(long, value_name = "PIXELS")]
+    size: Option<u32>,
+    /// Normalisation, for a network without a card: tf is x/127.5-1, unit is x/255
+    #[arg(long, value_enum)]
+    norm: Option<Norm>,
+    /// Axis order, for a network without a card
+    #[arg(long, value_enum)]
+    layout: Option<Layout>,
+    /// Blue comes first, for a network without a card
+    #[arg(long)]
+    bgr: bool,
+    /// Look at the largest centred rectangle of the input's shape instead of the whole image
+    #[arg(long)]
+    center_crop: bool,
+    /// Where to listen: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
+    #[arg(long, value_name = "TAPS", value_parser = parse_taps)]
+    taps: Option<Taps>,
+}
+
+/// A list of taps from the command line.
+#[derive(Debug, Clone)]
+pub struct Taps(Vec<Tap>);
+
+/// A network's bytes, its name and how it is fed.
+pub(super) struct Chosen {
+    pub(super) onnx: Vec<u8>,
+    pub(super) name: String,
+    pub(super) spec: BackboneSpec,
+}
+
+impl ModelArgs {
+    /// Reads and prepares the backbone.
+    ///
+    /// # Errors
+    /// An unknown name, a file that is missing or not the card's, a network that cannot be used.
+    pub fn load(&self, _context: &Context) -> anyhow::Result<Extractor> {
+        let Chosen { onnx, name, spec } = self.choose()?;
+        Ok(Extractor::load(&onnx, &name, &spec)?)
+    }
+
+    pub(super) fn choose(&self) -> anyhow::Result<Chosen> {
+        let Some(model) = &self.model else {
+            bail!(
+                "no backbone was named\n  next: --model NAME (see fieldtune models list), --model CARD.toml, or --model NETWORK.onnx --size 224 --norm imagenet"
+            );
+        };
+        let path = Path::new(model);
+        let mut chosen = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("onnx") => self.without_card(path)?,
+            Some("toml") => {
+                self.refuse_with_card()?;
+                let text = std::fs::read_to_string(path).with_context(|| model.clone())?;
+                let card = ModelCard::parse(&text, model)?;
+                from_card(card, path.parent())?
+            }
+            _ => {
+                self.refuse_with_card()?;
+                from_card(ModelCard::named(model)?, None)?
+            }
+        };
+        if let Some(Taps(taps)) = &self.taps {
+            chosen.spec.taps.clone_from(taps);
+        }
+        if self.center_crop {
+            chosen.spec.input.fit = Fit::CenterCrop { fraction: 1.0 };
+        }
+        Ok(chosen)
+    }
+
+    fn without_card(&self, path: &Path) -> anyhow::Result<Chosen> {
+        let Some(norm) = self.norm else {
+            bail!(
+                "{}: how is this network fed?\n  next: add --norm tf (x/127.5-1), --norm imagenet or --norm unit (x/255), and --size PIXELS",
+                path.display()
+            );
+        };
+        let onnx = read_limited(path, "")?;
+        let (mean, scale) = norm.mean_scale();
+        let size = self.size.unwrap_or(224);
+        let order = if self.bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb };
+        // Mean and scale are in the network's order.
+        let flip = |[a, b, c]: [f32; 3]| if self.bgr { [c, b, a] } else { [a, b, c] };
+        let input = InputSpec {
+            width: size,
+            height: size,
+            layout: self.layout.unwrap_or(Layout::Nchw),
+            order,
+            mean: flip(mean),
+            scale: flip(scale),
+            fit: Fit::Whole,
+        };
+        let name = path.display().to_string();
+        Ok(Chosen { onnx, name, spec: BackboneSpec { input, taps: Vec::new() } })
+    }
+
+    fn refuse_with_card(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--size", self.size.is_some()),
+            ("--norm", self.norm.is_some()),
+            ("--layout", self.layout.is_some()),
+            ("--bgr", self.bgr),
+        ];
+        if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
+            bail!(
+                "{flag} goes with a network without a card (.onnx); this model's card says how it is fed"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A card's file lies beside the card, or in the models' folder.
+fn from_card(card: ModelCard, beside: Option<&Path>) -> anyhow::Result<Chosen> {
+    let folder = ModelCard::folder();
+    let places: Vec<PathBuf> =
+        beside.into_iter().chain([folder.as_path()]).map(|place| place.join(&card.file)).collect();
+    let path = places.iter().find(|path| path.exists()).unwrap_or(&places[places.len() - 1]);
+    let onnx = card.read(path)?;
+    Ok(Chosen { onnx, name: card.name, spec: card.spec })
+}
+
+fn parse_taps(text: &str) -> Result<Taps, String> {
+    let tap = |part: &str| {
+        // Tensor names may hold colons; the pooling stands behind the last.
+        let (tensor, pools) = part.rsplit_once(':').ok_or_else(|| {
+            format!("\"{part}\": wanted TENSOR:avg, TENSOR:max or TENSOR:avg+max")
+        })?;
+        let pool = pools
+            .split('+')
+            .map(|pool| match pool {
+                "avg" => Ok(Pooling::Avg),
+                "max" => Ok(Pooling::Max),
+                other => Err(format!("\"{other}\": wanted avg or max")),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Tap { tensor: tensor.to_owned(), pool })
+    };
+    text.split(',').map(tap).collect::<Result<_, String>>().map(Taps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_are_read_with_colons_in_their_names() {
+        let Taps(taps) = parse_taps("Relu_7:0:avg+max,pool:avg").expect("valid taps");
+        assert_eq!((taps[0].tensor.as_str(), taps[0].pool.len()), ("Relu_7:0", 2));
+        assert_eq!((taps[1].tensor.as_str(), &taps[1].pool[..]), ("pool", &[Pooling::Avg][..]));
+        for wrong in ["", "pool", "pool:median", "pool:avg,,"] {
+            assert!(parse_taps(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `--store`, and a session with it: load, change, commit, then answer.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+
+use crate::command::{Command, Reply};
+use crate::examples::Examples;
+use crate::frame::Timestamp;
+use crate::learner::Learner;
+use crate::snapshot::{ModelId, Snapshot};
+use crate::store::{FileStore, Store};
+
+/// Where what was learned is kept.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StoreArgs {
+    /// File that keeps what was learned [default: learned.ftune in the user's data folder]
+    #[arg(long, value_name = "FILE", env = "FIELDTUNE_STORE", global = true)]
+    store: Option<PathBuf>,
+}
+
+impl StoreArgs {
+    /// The file.
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
+        if let Some(path) = &self.store {
+            return Ok(path.clone());
+        }
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(|| {
+            std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"))
+        });
+        let data =
+            data.context("neither HOME nor XDG_DATA_HOME is set: name a file with --store")?;
+        Ok(data.join("fieldtune").join("learned.ftune"))
+    }
+
+    /// Opens what is there; an error if nothing was ever taught.
+    pub fn open_taught(&self) -> anyhow::Result<Session> {
+        let path = self.path()?;
+        if !path.exists() {
+            bail!(
+                "nothing has been taught yet: there is no {}\n  next: fieldtune teach CLASS IMAGE...",
+                path.display()
+            );
+        }
+        self.open()?.with_context(|| format!("{}: nothing has been taught yet", path.display()))
+    }
+
+    /// Opens what is there.
+    pub fn open(&self) -> anyhow::Result<Option<Session>> {
+        let mut store = FileStore::open(&self.path()?)?;
+        let Some(snapshot) = store.load()? else { return Ok(None) };
+        Ok(Some(Session::of(store, snapshot)?))
+    }
+
+    /// Opens what is there, or starts afresh for that backbone; refuses what was taught with another one.
+    pub fn open_for(&self, model: &ModelId) -> anyhow::Result<Session> {
+        let mut store = FileStore::open(&self.path()?)?;
+        let Some(snapshot) = store.load()? else {
+            let learner =
+                Learner::new(model.dim as usize, Default::default(), Examples::DEFAULT_BUDGET)?;
+            return Ok(Session { store, learner, model: model.clone() });
+        };
+        let taught = &snapshot.model;
+        if taught.fingerprint != model.fingerprint {
+            let way_out = format!(
+                "\n  next: run with --model {}, or start afresh with --store NEW.ftune",
+                taught.name
+            );
+            let path = store.path().display();
+            if taught.dim != model.dim {
+                bail!(
+                    "{} gives {} values, {path} was taught with {} of {}{way_out}",
+                    model.name,
+                    model.dim,
+                    taught.dim,
+                    taught.name
+                );
+            }
+            bail!(
+                "{path} was taught with {}, and {} is another network or is fed or tapped differently{way_out}",
+                taught.name,
+                model.name
+            );
+        }
+        Session::of(store, snapshot)
+    }
+}
+
+/// An open store and what it holds.
+#[derive(Debug)]
+pub struct Session {
+    store: FileStore,
+    learner: Learner,
+    model: ModelId,
+}
+
+impl Session {
+    fn of(store: FileStore, snapshot: Snapshot) -> anyhow::Result<Self> {
+        let model = snapshot.model.clone();
+        let learner = snapshot
+            .into_learner(Examples::DEFAULT_BUDGET)
+            .with_context(|| store.path().display().to_string())?;
+        Ok(Self { store, learner, model })
+    }
+
+    /// What was learned.
+    pub fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    /// The backbone it was taught with.
+    pub fn model(&self) -> &ModelId {
+        &self.model
+    }
+
+    /// Takes what was learned out, where nothing will be changed.
+    pub fn into_learner(self) -> Learner {
+        self.learner
+    }
+
+    /// Carries out a command and stores what it changed; the reply comes once that is durable.
+    pub fn apply(&mut self, command: Command) -> anyhow::Result<Reply> {
+        let (reply, changes) = command.apply(&mut self.learner, now())?;
+        let (learner, model) = (&self.learner, &self.model);
+        self.store.commit(&changes, &|| Snapshot::of(learner, model.clone()))?;
+        Ok(reply)
+    }
+}
+
+/// Microseconds since 1970.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_micros() as u64)
+}
+
+/// `YYYY-MM-DD hh:mm` in UTC of microseconds since 1970 (days to civil date after Howard Hinnant's
+/// `civil_from_days`).
+pub fn date(at: Timestamp) -> String {
+    let minutes = at.0 / 60_000_000;
+    let (days, minute) = ((minutes / 1440) as i64, minutes % 1440);
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_the_calendar_s() {
+        for (seconds, expected) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_400, "2000-02-29 00:00"),
+            (1_709_164_799, "2024-02-28 23:59"),
+            (4_102_444_800, "2100-01-01 00:00"),
+        ] {
+            assert_eq!(date(Timestamp(seconds * 1_000_000)), expected);
+        }
+    }
+}

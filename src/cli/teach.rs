@@ -1,0 +1,102 @@
+//! `fieldtune teach`: learn examples of a class from image files.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+use super::model_args::ModelArgs;
+use super::store_args::{StoreArgs, now};
+use super::{Context, Exit, answer, pictures};
+use crate::backbone::FeatureSource;
+use crate::command::{Command, Reply, Shot, Teach};
+use crate::learner::ClassName;
+use crate::picture;
+
+/// Learn examples of a class from image files
+///
+/// Either every image is learned or, if one cannot be read, none.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune teach scratch scratch-1.jpg scratch-2.jpg
+  fieldtune teach good good-parts/
+  fieldtune teach dent dents/ --skip-broken")]
+pub struct TeachCommand {
+    /// The class; a new name makes a new class
+    class: String,
+    /// Image files, or folders of them
+    #[arg(required = true, value_name = "IMAGE|DIR")]
+    images: Vec<PathBuf>,
+    /// Leave out images that cannot be read instead of learning nothing
+    #[arg(long)]
+    skip_broken: bool,
+    /// Keep no thumbnails beside the features
+    #[arg(long)]
+    no_thumbnails: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+const THUMBNAIL_SIDE: u32 = 96;
+
+impl TeachCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        ClassName::new(&self.class)?;
+        let files = pictures::expand(&self.images)?;
+        let mut source = self.model.load(context)?;
+        let mut session = self.store.open_for(&super::model_id(&source))?;
+        let bar = context.bar(files.len() as u64, "learning");
+        let (mut shots, mut broken) = (Vec::new(), Vec::new());
+        for file in &files {
+            let shot = picture::load(file, now()).map_err(anyhow::Error::from).and_then(|frame| {
+                let feature = source.feature(&frame)?;
+                let thumbnail =
+                    (!self.no_thumbnails).then(|| picture::thumbnail(&frame, THUMBNAIL_SIDE));
+                Ok(Shot { feature, origin: file.display().to_string(), thumbnail })
+            });
+            match shot {
+                Ok(shot) => shots.push(shot),
+                Err(error) if self.skip_broken => broken.push(format!("{error:#}")),
+                Err(error) => {
+                    bar.finish_and_clear();
+                    return Err(error).context(format!(
+                        "nothing was learned: one of {} images cannot be used (--skip-broken leaves it out)",
+                        files.len()
+                    ));
+                }
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        for error in &broken {
+            eprintln!("left out: {error}");
+        }
+        if shots.is_empty() {
+            bail!("nothing was learned: none of {} images could be read", files.len());
+        }
+        let reply = session.apply(Command::Teach(Teach { class: self.class, shots }))?;
+        answer(&reply, self.json, |reply| {
+            let Reply::Taught { class, examples, count, new_class, evicted, estimate } = reply
+            else {
+                unreachable!("teach answers Taught")
+            };
+            println!(
+                "learned {} example{} of {}{class}; it has {count} now",
+                examples.len(),
+                if examples.len() == 1 { "" } else { "s" },
+                if *new_class { "the new class " } else { "" },
+            );
+            if !evicted.is_empty() {
+                println!("the store is full: {} redundant examples made room", evicted.len());
+            }
+            if let Some(estimate) = estimate {
+                println!("estimated balanced accuracy {:.0} % (leave-one-out)", estimate * 100.0);
+            }
+        });
+        Ok(Exit::Done)
+    }
+}

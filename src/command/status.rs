@@ -1,0 +1,24 @@
+use super::{Outcome, Reply, Status, accuracy};
+use crate::learner::Learner;
+
+/// Tells how it stands: what is stored, how well it would do, which examples hurt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetStatus;
+
+impl GetStatus {
+    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+        learner.recalibrate();
+        let status = Status {
+            dim: learner.dim(),
+            head: learner.head_config().clone(),
+            classes: learner.classes().len(),
+            examples: learner.examples().len(),
+            bytes: (learner.examples().bytes(), learner.examples().budget()),
+            undo_steps: learner.undo_steps().len(),
+            estimate: accuracy(learner),
+            suspects: learner.estimate().map(|e| e.suspects.clone()).unwrap_or_default(),
+            thresholds: *learner.thresholds(),
+        };
+        Ok((Reply::Status(Box::new(status)), Vec::new()))
+    }
+}
