@@ -12,7 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ndarray::ArrayView4;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tract_core::prelude::{Datum as _, IntoRunnable as _, IntoTensor as _, TypedModel, TypedSimpleState, tvec};
+use tract_core::prelude::{
+    Datum as _, IntoRunnable as _, IntoTensor as _, TypedModel, TypedSimpleState, tvec,
+};
 use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
 use tract_onnx::tract_hir::infer::InferenceFact;
 

@@ -1,5 +1,14 @@
 //! A head turns a feature into a score per class, and learns and forgets single examples.
 
+mod config;
+mod lda;
+mod ridge;
+mod transform;
+
+pub use config::{
+    FeatureScaling, HeadConfig, Method, Metric, MlpConfig, Shrinkage, SldaUpdate, SoftmaxConfig,
+};
+
 use serde::{Deserialize, Serialize};
 
 /// A class. Never used twice; its name is kept elsewhere and may change.
@@ -166,42 +175,107 @@ pub enum HeadError {
         "a {0:?} head in this mode cannot forget single examples; rebuild it from the stored ones"
     )]
     NotForgettable(HeadKind),
+    /// A setting out of its range.
+    #[error("head settings: {0}")]
+    Config(String),
     /// Bytes that are not a saved head.
     #[error("not a saved head: {0}")]
     Damaged(String),
 }
 
-// SHIM
-/// x
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HeadConfig {
-    kind: HeadKind,
-}
-impl HeadConfig {
-    /// x
-    pub fn of(kind: HeadKind) -> Self {
-        Self { kind }
+impl HeadKind {
+    /// Every kind, the default first.
+    pub const ALL: [HeadKind; 7] = [
+        HeadKind::Lda,
+        HeadKind::Ridge,
+        HeadKind::Slda,
+        HeadKind::Prototype,
+        HeadKind::Knn,
+        HeadKind::Softmax,
+        HeadKind::Mlp,
+    ];
+
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            HeadKind::Lda => "lda",
+            HeadKind::Ridge => "ridge",
+            HeadKind::Slda => "slda",
+            HeadKind::Prototype => "prototype",
+            HeadKind::Knn => "knn",
+            HeadKind::Softmax => "softmax",
+            HeadKind::Mlp => "mlp",
+        }
     }
-    /// x
-    pub fn kind(&self) -> HeadKind {
-        self.kind
-    }
 }
-impl Default for HeadConfig {
-    fn default() -> Self {
-        Self::of(HeadKind::Lda)
-    }
-}
+
 impl std::fmt::Display for HeadKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
+        f.write_str(self.name())
     }
 }
-/// x
-pub fn new(_c: &HeadConfig, _dim: usize) -> Result<Box<dyn Head>, HeadError> {
-    unimplemented!()
+
+/// A head that has learned nothing.
+///
+/// * `dim`: length of a feature, at least 1.
+///
+/// # Errors
+/// [`HeadError::Config`] if a setting is out of its range or the centre's length is not `dim`.
+pub fn new(config: &HeadConfig, dim: usize) -> Result<Box<dyn Head>, HeadError> {
+    config.check(dim)?;
+    match config.method {
+        _ => Err(HeadError::Config("this head is being written".to_owned())),
+    }
 }
-/// x
-pub fn check_feature(_dim: usize, _f: &[f32]) -> Result<(), HeadError> {
-    Ok(())
+
+/// A head from what [`Head::save`] gave; its scores are bit-equal.
+///
+/// # Errors
+/// [`HeadError::Damaged`].
+pub fn load(bytes: &[u8]) -> Result<Box<dyn Head>, HeadError> {
+    let saved: Saved = from_bytes(bytes)?;
+    if saved.version != SAVED_VERSION {
+        return Err(HeadError::Damaged(format!(
+            "version {}, wanted {SAVED_VERSION}",
+            saved.version
+        )));
+    }
+    match saved.kind {
+        _ => Err(HeadError::Damaged("this head is being written".to_owned())),
+    }
+}
+
+const SAVED_VERSION: u16 = 1;
+
+/// The outer form of every saved head; the body is postcard of the kind's own struct.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    version: u16,
+    kind: HeadKind,
+    body: Vec<u8>,
+}
+
+/// Wraps a kind's own stored struct.
+fn to_bytes(kind: HeadKind, stored: &impl Serialize) -> Vec<u8> {
+    let write = "postcard writes every serde value of known length to a growing vector";
+    let body = postcard::to_allocvec(stored).expect(write);
+    postcard::to_allocvec(&Saved { version: SAVED_VERSION, kind, body }).expect(write)
+}
+
+fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, HeadError> {
+    postcard::from_bytes(bytes).map_err(|error| HeadError::Damaged(error.to_string()))
+}
+
+/// That a feature is `[dim]` and finite.
+///
+/// # Errors
+/// [`HeadError::Dim`], [`HeadError::NotFinite`].
+pub fn check_feature(dim: usize, feature: &[f32]) -> Result<(), HeadError> {
+    if feature.len() != dim {
+        return Err(HeadError::Dim { wanted: dim, got: feature.len() });
+    }
+    match feature.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(HeadError::NotFinite { index, value: feature[index] }),
+        None => Ok(()),
+    }
 }
