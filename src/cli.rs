@@ -1,6 +1,7 @@
 //! The command line: arguments to commands, answers to standard output, talk to standard error, an exit code.
 
 mod generate;
+mod inspect;
 mod learned;
 pub mod model_args;
 mod pictures;
@@ -83,6 +84,7 @@ enum Command {
     Status(learned::StatusCommand),
     Head(learned::HeadCommand),
     Threshold(learned::ThresholdCommand),
+    Inspect(inspect::InspectCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -114,6 +116,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Status(command) => command.run(),
         Command::Head(command) => command.run(),
         Command::Threshold(command) => command.run(),
+        Command::Inspect(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

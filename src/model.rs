@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::backbone::{BackboneSpec, Tap};
+use crate::backbone::{BackboneSpec, Pooling, Tap};
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm, Preprocessor};
 
 /// How a backbone is fed, where it is tapped, and where its file comes from.
@@ -181,6 +181,56 @@ impl ModelCard {
         })
     }
 
+    /// The card's text; parsing it gives the card again.
+    pub fn to_toml(&self) -> String {
+        let mut text = format!("name = {}\n", quoted(&self.name));
+        if !self.about.is_empty() {
+            text += &format!("about = {}\n", quoted(&self.about));
+        }
+        text += &format!(
+            "file = {}\nbytes = {}\nsha256 = \"{}\"\n",
+            quoted(&self.file),
+            self.bytes,
+            hex(&self.sha256)
+        );
+        if let Some(url) = &self.url {
+            text += &format!("url = {}\n", quoted(url));
+        }
+        text += &format!("licence = {}\n\n[input]\n", quoted(&self.licence));
+        let InputSpec { width, height, layout, order, mean, scale, fit } = &self.spec.input;
+        text += &if width == height {
+            format!("size = {width}\n")
+        } else {
+            format!("width = {width}\nheight = {height}\n")
+        };
+        if *layout == Layout::Nhwc {
+            text += "layout = \"nhwc\"\n";
+        }
+        if *order == ChannelOrder::Bgr {
+            text += "order = \"bgr\"\n";
+        }
+        let known = [(Norm::Tf, "tf"), (Norm::Imagenet, "imagenet"), (Norm::Unit, "unit")];
+        text += &match known.iter().find(|(norm, _)| norm.mean_scale() == (*mean, *scale)) {
+            Some((_, norm)) => format!("norm = \"{norm}\"\n"),
+            None => format!("mean = {mean:?}\nscale = {scale:?}\n"),
+        };
+        if let Fit::CenterCrop { fraction } = fit {
+            text += &format!("fit = {{ center-crop = {{ fraction = {fraction:?} }} }}\n");
+        }
+        for Tap { tensor, pool } in &self.spec.taps {
+            let pools: Vec<_> = pool
+                .iter()
+                .map(|pool| match pool {
+                    Pooling::Avg => "\"avg\"",
+                    Pooling::Max => "\"max\"",
+                })
+                .collect();
+            let (tensor, pools) = (quoted(tensor), pools.join(", "));
+            text += &format!("\n[[tap]]\ntensor = {tensor}\npool = [{pools}]\n");
+        }
+        text
+    }
+
     /// The cards that are part of the program.
     pub fn builtin_cards() -> Vec<Self> {
         CARDS
@@ -262,6 +312,17 @@ pub fn read_limited(path: &Path, advice: &str) -> Result<Vec<u8>, ModelError> {
     std::fs::read(path).map_err(file)
 }
 
+/// A text as TOML has it, on one line.
+pub fn quoted(text: &str) -> String {
+    let escaped = text.chars().map(|c| match c {
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
+}
+
 /// 64 hexadecimal digits.
 pub fn hex(hash: &[u8; 32]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -312,6 +373,22 @@ pool = ["avg", "max"]
         let cards = ModelCard::builtin_cards();
         let names: std::collections::BTreeSet<_> = cards.iter().map(|card| &card.name).collect();
         assert_eq!((names.len(), cards.len()), (CARDS.len(), CARDS.len()));
+    }
+
+    #[test]
+    fn a_card_is_written_and_read_again_unchanged() {
+        let mut cards = ModelCard::builtin_cards();
+        let mut odd = ModelCard::parse(CARD, "test.toml").expect("valid");
+        let input = &mut odd.spec.input;
+        (input.width, input.order) = (48, ChannelOrder::Bgr);
+        (input.mean, input.fit) = ([0.1, 104.0, 1e-7], Fit::CenterCrop { fraction: 0.875 });
+        odd.spec.taps[0].tensor = "a \"quoted\\\n\" name".to_owned();
+        cards.push(odd);
+        for card in cards {
+            let text = card.to_toml();
+            let again = ModelCard::parse(&text, "again.toml").map_err(|error| error.to_string());
+            assert_eq!(again, Ok(card), "{text}");
+        }
     }
 
     #[test]

@@ -1,28 +1,25 @@
-//! The ONNX graph before tract sees it: checked, widened to f32, searched for the feature, cut to what is needed.
+//! The ONNX graph before tract sees it: checked, widened to f32, cut to what is needed.
 
 use std::collections::{HashMap, HashSet};
 
-use half::f16;
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::{
     GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
 use tract_onnx::prelude::Framework as _;
 
-use super::BackboneError;
-
-const FLOAT: i32 = DataType::Float as i32;
-const FLOAT16: i32 = DataType::Float16 as i32;
+use super::{BackboneError, weights};
+use crate::tensor::Layout;
 
 /// Operators that tract lacks or runs uselessly slowly, and what to do instead.
 const DYNAMIC: [&str; 4] =
     ["DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul"];
 
-/// A checked graph.
+/// A decoded and checked file.
 #[derive(Debug, Clone)]
-pub(super) struct Graph {
+pub struct Graph {
     proto: ModelProto,
-    name: String,
+    pub(super) name: String,
+    half: bool,
 }
 
 /// The graph's input as the file declares it.
@@ -30,49 +27,61 @@ pub(super) struct Graph {
 pub struct DeclaredInput {
     /// Its tensor's name.
     pub name: String,
-    /// Its axes; `None` where the file leaves one open.
+    /// Its axes; `None` where the file leaves one open; empty where it declares none.
     pub shape: Vec<Option<u64>>,
     /// Whether the file declares half precision; it is fed f32 all the same.
     pub half: bool,
+    /// Its axis order, as far as the file tells: three channels second or last, or a transposition that comes first.
+    pub layout: Layout,
 }
 
-/// Where the feature is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Detected {
-    /// The tensor's name.
-    pub tensor: String,
-    /// How it was found, in words.
-    pub how: String,
+impl DeclaredInput {
+    /// Width and height in pixels, where the file declares both.
+    pub fn size(&self) -> Option<(u32, u32)> {
+        let (height, width) = match (&self.shape[..], self.layout) {
+            (&[_, _, height, width], Layout::Nchw) => (height?, width?),
+            (&[_, height, width, _], Layout::Nhwc) => (height?, width?),
+            _ => return None,
+        };
+        Some((u32::try_from(width).ok()?, u32::try_from(height).ok()?))
+    }
 }
 
 impl Graph {
     /// Decodes and checks a file; half-precision weights become f32.
-    pub(super) fn parse(onnx: &[u8], name: &str) -> Result<Self, BackboneError> {
+    ///
+    /// * `onnx`: the file's bytes; `name`: what messages call it.
+    ///
+    /// # Errors
+    /// [`BackboneError::Parse`], [`BackboneError::Unsupported`], [`BackboneError::Weights`].
+    pub fn parse(onnx: &[u8], name: &str) -> Result<Self, BackboneError> {
         if onnx.is_empty() {
             return Err(BackboneError::parse(name, "the file is empty"));
         }
         let proto = tract_onnx::onnx()
             .proto_model_for_read(&mut &*onnx)
             .map_err(|error| BackboneError::parse(name, &format!("not ONNX: {error:#}")))?;
-        let mut graph = Self { proto, name: name.to_owned() };
+        let mut graph = Self { proto, name: name.to_owned(), half: false };
         if graph.graph().is_none_or(|g| g.node.is_empty() || g.output.is_empty()) {
             return Err(BackboneError::parse(name, "not ONNX: there is no graph with an output"));
         }
         graph.refuse_unsupported()?;
+        graph.check_order()?;
         graph.check_weights()?;
+        graph.half = graph.declared().is_some_and(|tensor| weights::is_half(tensor.elem_type));
         graph.widen();
         Ok(graph)
     }
 
-    fn graph(&self) -> Option<&GraphProto> {
+    pub(super) fn graph(&self) -> Option<&GraphProto> {
         self.proto.graph.as_ref()
     }
 
-    fn nodes(&self) -> &[NodeProto] {
+    pub(super) fn nodes(&self) -> &[NodeProto] {
         self.graph().map_or(&[], |graph| &graph.node)
     }
 
-    fn initializers(&self) -> &[TensorProto] {
+    pub(super) fn initializers(&self) -> &[TensorProto] {
         self.graph().map_or(&[], |graph| &graph.initializer)
     }
 
@@ -85,14 +94,12 @@ impl Graph {
         for node in self.nodes() {
             let op = node.op_type.as_str();
             let dynamic = DYNAMIC.contains(&op);
-            let operator = op.starts_with("QLinear")
-                || (node.domain == "com.microsoft" && op.contains("QLinear"));
-            if dynamic || operator {
+            if dynamic || op.starts_with("QLinear") || op.starts_with("QGemm") {
                 let kind = if dynamic { "dynamically quantised" } else { "in QOperator form" };
                 return Err(BackboneError::Unsupported {
                     name: self.name.clone(),
                     operator: op.to_owned(),
-                    node: node.name.clone(),
+                    node: label(node).to_owned(),
                     advice: format!(
                         "the network is {kind}, which cannot run at a useful speed; export it in f32, or quantised in QDQ form"
                     ),
@@ -102,36 +109,52 @@ impl Graph {
         Ok(())
     }
 
-    /// Every initialiser has as much data as its shape says, in the file itself, and no NaN or infinity.
+    /// Every node stands behind those that it needs, and no tensor is made twice, as the format wants it. What walks
+    /// the graph relies on it: there is no circle to get lost in.
+    fn check_order(&self) -> Result<(), BackboneError> {
+        let Some(graph) = self.graph() else { return Ok(()) };
+        let mut known: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+        known.extend(
+            graph.sparse_initializer.iter().filter_map(|t| Some(&*t.values.as_ref()?.name)),
+        );
+        known.extend(graph.input.iter().map(|input| input.name.as_str()));
+        for node in &graph.node {
+            for input in node.input.iter().filter(|input| !input.is_empty()) {
+                if !known.contains(input.as_str()) {
+                    return Err(self.wrong(&format!(
+                        "node {} reads {input}, which nothing before it gives",
+                        label(node)
+                    )));
+                }
+            }
+            for output in node.output.iter().filter(|output| !output.is_empty()) {
+                if !known.insert(output) {
+                    return Err(self.wrong(&format!("{output} is given twice, by {}", label(node))));
+                }
+            }
+        }
+        if let Some(output) = graph.output.iter().find(|output| !known.contains(&*output.name)) {
+            return Err(self.wrong(&format!("nothing gives its output {}", output.name)));
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, what: &str) -> BackboneError {
+        BackboneError::parse(&self.name, what)
+    }
+
+    /// Every tensor has as much data as its shape says, in the file itself; no weight is NaN or infinite.
     fn check_weights(&self) -> Result<(), BackboneError> {
-        for tensor in self.initializers() {
-            let wrong = |what: String| BackboneError::Weights {
-                name: self.name.clone(),
-                tensor: tensor.name.clone(),
-                what,
-            };
-            if tensor.data_location == Some(DataLocation::External as i32) {
-                return Err(wrong(
-                    "its data is in another file; export the network as one file".to_owned(),
-                ));
-            }
-            let mut count: u64 = 1;
-            for &dim in &tensor.dims {
-                count = u64::try_from(dim)
-                    .ok()
-                    .and_then(|dim| count.checked_mul(dim))
-                    .ok_or_else(|| wrong(format!("its shape {:?} is not one", tensor.dims)))?;
-            }
-            let got = values(tensor);
-            if got.is_some_and(|got| got != count) {
-                let got = got.unwrap_or(0);
-                return Err(wrong(format!(
-                    "its shape {:?} wants {count} values, the file has {got}: the file is damaged or cut off",
-                    tensor.dims
-                )));
-            }
-            if let Some(index) = first_not_finite(tensor) {
-                return Err(wrong(format!("its value {index} is not finite: the file is damaged")));
+        let weights = self.initializers().iter().map(|tensor| (tensor, !tensor.dims.is_empty()));
+        let constants = self
+            .nodes()
+            .iter()
+            .flat_map(|node| &node.attribute)
+            .filter_map(|attribute| Some((attribute.t.as_ref()?, false)));
+        for (tensor, weight) in weights.chain(constants) {
+            if let Some(what) = weights::complaint(tensor, weight) {
+                let tensor = tensor.name.clone();
+                return Err(BackboneError::Weights { name: self.name.clone(), tensor, what });
             }
         }
         Ok(())
@@ -140,151 +163,95 @@ impl Graph {
     /// Half precision to f32, everywhere: tract computes f16 in software on most machines.
     fn widen(&mut self) {
         let Some(graph) = self.proto.graph.as_mut() else { return };
-        graph.initializer.iter_mut().for_each(widen_tensor);
+        graph.initializer.iter_mut().for_each(weights::widen);
         for node in &mut graph.node {
             for attribute in &mut node.attribute {
                 if let Some(tensor) = &mut attribute.t {
-                    widen_tensor(tensor);
+                    weights::widen(tensor);
                 }
-                if node.op_type == "Cast"
-                    && attribute.name == "to"
-                    && attribute.i == i64::from(FLOAT16)
-                {
-                    attribute.i = i64::from(FLOAT);
+                let half = i32::try_from(attribute.i).is_ok_and(weights::is_half);
+                if node.op_type == "Cast" && attribute.name == "to" && half {
+                    attribute.i = i64::from(weights::FLOAT);
                 }
             }
         }
         for input in graph.input.iter_mut().chain(&mut graph.output) {
             if let Some(tensor) = tensor_type_mut(input)
-                && tensor.elem_type == FLOAT16
+                && weights::is_half(tensor.elem_type)
             {
-                tensor.elem_type = FLOAT;
-                input.doc_string = HALF.to_owned();
+                tensor.elem_type = weights::FLOAT;
             }
         }
         graph.value_info.clear();
     }
 
-    /// The one input that is not a weight.
-    pub(super) fn input(&self) -> Result<DeclaredInput, BackboneError> {
+    /// Inputs that are not weights.
+    fn inputs(&self) -> Vec<&ValueInfoProto> {
         let weights: HashSet<&str> = self.initializers().iter().map(|t| t.name.as_str()).collect();
-        let inputs: Vec<&ValueInfoProto> = self
-            .graph()
-            .map_or(&[][..], |graph| &graph.input)
-            .iter()
-            .filter(|input| !weights.contains(input.name.as_str()))
-            .collect();
-        let [input] = inputs[..] else {
-            let names: Vec<_> = inputs.iter().map(|input| input.name.as_str()).collect();
-            return Err(BackboneError::parse(
-                &self.name,
-                &format!("wanted one input, an image; got {} ({})", names.len(), names.join(", ")),
-            ));
-        };
-        let shape = tensor_type(input).and_then(|tensor| tensor.shape.as_ref());
-        let shape: Vec<Option<u64>> = shape
-            .map_or(&[][..], |shape| &shape.dim)
-            .iter()
-            .map(|dim| match dim.value {
-                Some(tensor_shape_proto::dimension::Value::DimValue(value)) if value > 0 => {
-                    Some(value as u64)
-                }
-                _ => None,
-            })
-            .collect();
-        if !shape.is_empty() && shape.len() != 4 {
-            return Err(BackboneError::parse(
-                &self.name,
-                &format!("wanted an image input of 4 axes, got {} axes", shape.len()),
-            ));
-        }
-        Ok(DeclaredInput { name: input.name.clone(), shape, half: input.doc_string == HALF })
+        let inputs = self.graph().map_or(&[][..], |graph| &graph.input).iter();
+        inputs.filter(|input| !weights.contains(input.name.as_str())).collect()
     }
 
-    fn producers(&self) -> HashMap<&str, &NodeProto> {
+    fn declared(&self) -> Option<&type_proto::Tensor> {
+        self.inputs().first().and_then(|input| tensor_type(input))
+    }
+
+    /// The one input that is not a weight.
+    ///
+    /// # Errors
+    /// [`BackboneError::Parse`] if there is none, or more, or it is no image.
+    pub fn input(&self) -> Result<DeclaredInput, BackboneError> {
+        let inputs = self.inputs();
+        let [input] = inputs[..] else {
+            let names: Vec<_> = inputs.iter().map(|input| input.name.as_str()).collect();
+            return Err(self.wrong(&format!(
+                "wanted one input, an image; got {} ({})",
+                names.len(),
+                names.join(", ")
+            )));
+        };
+        let shape = tensor_type(input).map_or_else(Vec::new, axes);
+        if !shape.is_empty() && shape.len() != 4 {
+            return Err(
+                self.wrong(&format!("wanted an image input of 4 axes, got {} axes", shape.len()))
+            );
+        }
+        let layout = match shape[..] {
+            [_, Some(3), ..] => Layout::Nchw,
+            [.., Some(3)] => Layout::Nhwc,
+            _ if self.transposed_first(&input.name) => Layout::Nhwc,
+            _ => Layout::Nchw,
+        };
+        Ok(DeclaredInput { name: input.name.clone(), shape, half: self.half, layout })
+    }
+
+    /// Whether the input's last axis is made its second before anything else.
+    fn transposed_first(&self, input: &str) -> bool {
+        self.nodes()
+            .iter()
+            .find(|node| node.input.iter().any(|name| name == input))
+            .is_some_and(|node| permutation(node) == Some(&[0, 3, 1, 2]))
+    }
+
+    /// Which node gives a tensor.
+    pub(super) fn producers(&self) -> HashMap<&str, &NodeProto> {
         self.nodes()
             .iter()
             .flat_map(|node| node.output.iter().map(move |output| (output.as_str(), node)))
             .collect()
     }
 
-    /// Tensors that do not depend on the input.
-    fn constants(&self) -> HashSet<&str> {
+    /// Tensors that do not depend on the input's values; its shape is fixed.
+    pub(super) fn constants(&self) -> HashSet<&str> {
         let mut constants: HashSet<&str> =
             self.initializers().iter().map(|tensor| tensor.name.as_str()).collect();
         for node in self.nodes() {
-            let inputs = || node.input.iter().filter(|input| !input.is_empty());
-            if node.op_type == "Constant"
-                || (inputs().count() > 0
-                    && inputs().all(|input| constants.contains(input.as_str())))
-            {
+            let mut inputs = node.input.iter().filter(|input| !input.is_empty());
+            if node.op_type == "Shape" || inputs.all(|input| constants.contains(input.as_str())) {
                 constants.extend(node.output.iter().map(String::as_str));
             }
         }
         constants
-    }
-
-    /// Walks back from output 0 to the input of the last classifier. The first layer with weights that is met is the
-    /// classifier, unless what was crossed on the way says that there is none.
-    pub(super) fn detect(&self) -> Detected {
-        let output =
-            self.graph().and_then(|g| g.output.first()).map_or("", |output| output.name.as_str());
-        let (producers, constants) = (self.producers(), self.constants());
-        let headless = |why: &str| Detected {
-            tensor: output.to_owned(),
-            how: format!("the network has no classifier ({why}), its output is the feature"),
-        };
-        let (mut at, mut softmax, mut pooled) = (output, false, false);
-        while let Some(node) = producers.get(at) {
-            let data: Vec<&str> = node
-                .input
-                .iter()
-                .map(String::as_str)
-                .filter(|input| !input.is_empty() && !constants.contains(input))
-                .collect();
-            let Some(&first) = data.first() else { break };
-            match node.op_type.as_str() {
-                "Softmax" | "LogSoftmax" => softmax = true,
-                "GlobalAveragePool" | "AveragePool" | "ReduceMean" | "GlobalMaxPool" => {
-                    pooled = true
-                }
-                "BatchNormalization"
-                | "LayerNormalization"
-                | "InstanceNormalization"
-                | "Gather"
-                | "Concat"
-                | "Slice" => {
-                    return headless(&format!("{} stands before it", node.op_type));
-                }
-                "Add" | "Mul" if data.len() > 1 => {
-                    return headless(&format!("a two-sided {} stands before it", node.op_type));
-                }
-                "Gemm" | "MatMul" | "Conv" => {
-                    if pooled && !softmax && !self.looks_like_classes(node, &producers) {
-                        return headless("pooled features come out");
-                    }
-                    let label = if node.name.is_empty() { &node.output[0] } else { &node.name };
-                    let tensor = through_quantization(first, &producers);
-                    let how = format!("the input of the classifier {label} ({})", node.op_type);
-                    return Detected { tensor: tensor.to_owned(), how };
-                }
-                _ => {}
-            }
-            at = first;
-        }
-        headless("no layer with weights was met")
-    }
-
-    /// Whether a convolution before the last pooling has a channel a class rather than a channel a feature.
-    fn looks_like_classes(&self, node: &NodeProto, producers: &HashMap<&str, &NodeProto>) -> bool {
-        let shape = node.input.get(1).and_then(|weights| {
-            let stored = through_quantization(weights, producers);
-            self.initializers().iter().find(|tensor| tensor.name == stored)
-        });
-        shape.is_some_and(|tensor| match tensor.dims[..] {
-            [out, input, ..] => [1000, 1001].contains(&out) || out * 4 <= input,
-            _ => false,
-        })
     }
 
     /// Tensors that may be tapped: what nodes give that depend on the input, in the graph's order.
@@ -298,6 +265,9 @@ impl Graph {
     }
 
     /// Keeps what these tensors need, and makes them the outputs, in this order.
+    ///
+    /// # Errors
+    /// [`BackboneError::MissingTap`].
     pub(super) fn cut(mut self, tensors: &[String]) -> Result<Self, BackboneError> {
         let known: HashSet<&str> = self.tensors().into_iter().collect();
         for tensor in tensors {
@@ -315,6 +285,8 @@ impl Graph {
         for node in std::mem::take(&mut graph.node).into_iter().rev() {
             if node.output.iter().any(|output| needed.contains(output)) {
                 needed.extend(node.input.iter().cloned());
+                let inner = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
+                needed.extend(inner.flat_map(|graph| &graph.node).flat_map(|n| n.input.clone()));
                 kept.push(node);
             }
         }
@@ -329,18 +301,57 @@ impl Graph {
         Ok(self)
     }
 
-    /// Values of all weights.
-    pub(super) fn parameters(&self) -> u64 {
-        let floats =
-            self.initializers().iter().filter(|tensor| tensor.dims.iter().all(|&d| d >= 0));
-        floats.map(|tensor| tensor.dims.iter().map(|&dim| dim as u64).product::<u64>()).sum()
+    /// Values of all weights; what only says how others are quantised or shaped is not counted.
+    pub fn parameters(&self) -> u64 {
+        let mut about: HashSet<&str> = HashSet::new();
+        for node in self.nodes() {
+            let beside = match node.op_type.as_str() {
+                "QuantizeLinear" | "DequantizeLinear" => 1,
+                "Reshape" | "Clip" | "Pad" | "Slice" | "Gather" | "ReduceMean" | "Unsqueeze"
+                | "Squeeze" | "Expand" => 1,
+                _ => continue,
+            };
+            about.extend(node.input.iter().skip(beside).map(String::as_str));
+        }
+        let constants =
+            self.nodes().iter().filter(|node| node.op_type == "Constant").filter_map(|node| {
+                Some((node.output.first()?, node.attribute.iter().find_map(|a| a.t.as_ref())?))
+            });
+        let weights = self.initializers().iter().map(|tensor| (&tensor.name, tensor));
+        weights
+            .chain(constants)
+            .filter(|(name, tensor)| !about.contains(name.as_str()) && !tensor.dims.is_empty())
+            .map(|(_, tensor)| tensor.dims.iter().map(|&dim| dim.unsigned_abs()).product::<u64>())
+            .sum()
     }
 }
 
-/// Marks an input that was half precision in the file.
-const HALF: &str = "fieldtune: widened from float16";
+/// What messages call a node.
+pub(super) fn label(node: &NodeProto) -> &str {
+    let first = || node.output.first().map_or(node.op_type.as_str(), String::as_str);
+    if node.name.is_empty() { first() } else { &node.name }
+}
 
-fn tensor_type(info: &ValueInfoProto) -> Option<&type_proto::Tensor> {
+/// The axes of a transposition.
+pub(super) fn permutation(node: &NodeProto) -> Option<&[i64]> {
+    let perm = node.attribute.iter().find(|attribute| attribute.name == "perm")?;
+    (node.op_type == "Transpose").then_some(&perm.ints)
+}
+
+/// `None` for an axis that is left open.
+pub(super) fn axes(tensor: &type_proto::Tensor) -> Vec<Option<u64>> {
+    let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
+    dims.iter()
+        .map(|dim| match dim.value {
+            Some(tensor_shape_proto::dimension::Value::DimValue(value)) if value > 0 => {
+                Some(value.unsigned_abs())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn tensor_type(info: &ValueInfoProto) -> Option<&type_proto::Tensor> {
     let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
     Some(tensor)
 }
@@ -348,72 +359,6 @@ fn tensor_type(info: &ValueInfoProto) -> Option<&type_proto::Tensor> {
 fn tensor_type_mut(info: &mut ValueInfoProto) -> Option<&mut type_proto::Tensor> {
     let type_proto::Value::TensorType(tensor) = info.r#type.as_mut()?.value.as_mut()?;
     Some(tensor)
-}
-
-/// The tensor behind a DequantizeLinear after a QuantizeLinear, or the stored one behind a DequantizeLinear.
-fn through_quantization<'a>(tensor: &'a str, producers: &HashMap<&str, &'a NodeProto>) -> &'a str {
-    let mut at = tensor;
-    while let Some(node) = producers.get(at) {
-        if !["DequantizeLinear", "QuantizeLinear", "Cast"].contains(&node.op_type.as_str()) {
-            break;
-        }
-        match node.input.first() {
-            Some(input) => at = input,
-            None => break,
-        }
-    }
-    at
-}
-
-/// How many values the file holds for a tensor; `None` for types of no interest here.
-fn values(tensor: &TensorProto) -> Option<u64> {
-    let width: u64 = match DataType::try_from(tensor.data_type).ok()? {
-        DataType::Float | DataType::Int32 | DataType::Uint32 => 4,
-        DataType::Double | DataType::Int64 | DataType::Uint64 => 8,
-        DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16 => 2,
-        DataType::Int8 | DataType::Uint8 | DataType::Bool => 1,
-        _ => return None,
-    };
-    if !tensor.raw_data.is_empty() {
-        let bytes = tensor.raw_data.len() as u64;
-        return (bytes % width == 0).then_some(bytes / width).or(Some(u64::MAX));
-    }
-    let listed = [
-        tensor.float_data.len(),
-        tensor.int32_data.len(),
-        tensor.int64_data.len(),
-        tensor.double_data.len(),
-        tensor.uint64_data.len(),
-    ];
-    Some(listed.iter().sum::<usize>() as u64)
-}
-
-fn first_not_finite(tensor: &TensorProto) -> Option<usize> {
-    match tensor.data_type {
-        FLOAT if tensor.raw_data.is_empty() => {
-            tensor.float_data.iter().position(|value| !value.is_finite())
-        }
-        FLOAT => {
-            tensor.raw_data.as_chunks().0.iter().position(|&b| !f32::from_le_bytes(b).is_finite())
-        }
-        FLOAT16 => halves(tensor).iter().position(|value| !value.is_finite()),
-        _ => None,
-    }
-}
-
-fn halves(tensor: &TensorProto) -> Vec<f16> {
-    if tensor.raw_data.is_empty() {
-        return tensor.int32_data.iter().map(|&bits| f16::from_bits(bits as u16)).collect();
-    }
-    tensor.raw_data.as_chunks().0.iter().map(|&bytes| f16::from_le_bytes(bytes)).collect()
-}
-
-fn widen_tensor(tensor: &mut TensorProto) {
-    if tensor.data_type == FLOAT16 {
-        tensor.raw_data = halves(tensor).iter().flat_map(|h| h.to_f32().to_le_bytes()).collect();
-        tensor.int32_data.clear();
-        tensor.data_type = FLOAT;
-    }
 }
 
 /// Up to five names that share the longest beginning or end with the one that is missing.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::Context;
-use crate::backbone::{BackboneSpec, Extractor, Pooling, Tap};
+use crate::backbone::{BackboneSpec, Extractor, Graph, Pooling, Tap};
 use crate::model::{ModelCard, read_limited};
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 
@@ -15,36 +15,38 @@ use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 pub struct ModelArgs {
     /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx)
     #[arg(long, value_name = "NAME|CARD|ONNX", env = "FIELDTUNE_MODEL")]
-    model: Option<String>,
-    /// Side of the input in pixels, for a network without a card
+    pub(super) model: Option<String>,
+    /// Side of the input in pixels, for a network without a card [default: as the file says, else 224]
     #[arg(long, value_name = "PIXELS")]
-    size: Option<u32>,
+    pub(super) size: Option<u32>,
     /// Normalisation, for a network without a card: tf is x/127.5-1, unit is x/255
     #[arg(long, value_enum)]
-    norm: Option<Norm>,
-    /// Axis order, for a network without a card
+    pub(super) norm: Option<Norm>,
+    /// Axis order, for a network without a card [default: as the file says]
     #[arg(long, value_enum)]
-    layout: Option<Layout>,
+    pub(super) layout: Option<Layout>,
     /// Blue comes first, for a network without a card
     #[arg(long)]
-    bgr: bool,
+    pub(super) bgr: bool,
     /// Look at the largest centred rectangle of the input's shape instead of the whole image
     #[arg(long)]
-    center_crop: bool,
+    pub(super) center_crop: bool,
     /// Where to listen: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
     #[arg(long, value_name = "TAPS", value_parser = parse_taps)]
-    taps: Option<Taps>,
+    pub(super) taps: Option<Taps>,
 }
 
 /// A list of taps from the command line.
 #[derive(Debug, Clone)]
-pub struct Taps(Vec<Tap>);
+pub struct Taps(pub(super) Vec<Tap>);
 
 /// A network's bytes, its name and how it is fed.
 pub(super) struct Chosen {
     pub(super) onnx: Vec<u8>,
     pub(super) name: String,
     pub(super) spec: BackboneSpec,
+    /// Where it came from, if not from the command line alone.
+    pub(super) card: Option<ModelCard>,
 }
 
 impl ModelArgs {
@@ -53,7 +55,7 @@ impl ModelArgs {
     /// # Errors
     /// An unknown name, a file that is missing or not the card's, a network that cannot be used.
     pub fn load(&self, _context: &Context) -> anyhow::Result<Extractor> {
-        let Chosen { onnx, name, spec } = self.choose()?;
+        let Chosen { onnx, name, spec, .. } = self.choose()?;
         Ok(Extractor::load(&onnx, &name, &spec)?)
     }
 
@@ -94,22 +96,26 @@ impl ModelArgs {
             );
         };
         let onnx = read_limited(path, "")?;
+        let name = path.display().to_string();
+        let declared = Graph::parse(&onnx, &name)?.input()?;
         let (mean, scale) = norm.mean_scale();
-        let size = self.size.unwrap_or(224);
+        let (width, height) = match self.size {
+            Some(size) => (size, size),
+            None => declared.size().unwrap_or((224, 224)),
+        };
         let order = if self.bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb };
         // Mean and scale are in the network's order.
         let flip = |[a, b, c]: [f32; 3]| if self.bgr { [c, b, a] } else { [a, b, c] };
         let input = InputSpec {
-            width: size,
-            height: size,
-            layout: self.layout.unwrap_or(Layout::Nchw),
+            width,
+            height,
+            layout: self.layout.unwrap_or(declared.layout),
             order,
             mean: flip(mean),
             scale: flip(scale),
             fit: Fit::Whole,
         };
-        let name = path.display().to_string();
-        Ok(Chosen { onnx, name, spec: BackboneSpec { input, taps: Vec::new() } })
+        Ok(Chosen { onnx, name, spec: BackboneSpec { input, taps: Vec::new() }, card: None })
     }
 
     fn refuse_with_card(&self) -> anyhow::Result<()> {
@@ -135,10 +141,11 @@ fn from_card(card: ModelCard, beside: Option<&Path>) -> anyhow::Result<Chosen> {
         beside.into_iter().chain([folder.as_path()]).map(|place| place.join(&card.file)).collect();
     let path = places.iter().find(|path| path.exists()).unwrap_or(&places[places.len() - 1]);
     let onnx = card.read(path)?;
-    Ok(Chosen { onnx, name: card.name, spec: card.spec })
+    let (name, spec) = (card.name.clone(), card.spec.clone());
+    Ok(Chosen { onnx, name, spec, card: Some(card) })
 }
 
-fn parse_taps(text: &str) -> Result<Taps, String> {
+pub(super) fn parse_taps(text: &str) -> Result<Taps, String> {
     let tap = |part: &str| {
         // Tensor names may hold colons; the pooling stands behind the last.
         let (tensor, pools) = part.rsplit_once(':').ok_or_else(|| {

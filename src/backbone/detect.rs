@@ -1,0 +1,182 @@
+//! Where the feature is, found from the shape of a network's end; and the tensors that everything passes through.
+
+use std::collections::HashMap;
+
+use tract_onnx::pb::NodeProto;
+
+use super::graph::{Graph, axes, label, permutation, tensor_type};
+
+/// Where the feature is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detected {
+    /// The tensor's name.
+    pub tensor: String,
+    /// How it was found, in words.
+    pub how: String,
+}
+
+/// What was crossed on the way from the output to the last layer with weights.
+#[derive(Default)]
+struct Crossed {
+    /// Probabilities are made: what comes out are classes.
+    softmax: bool,
+    pooled: bool,
+    /// An activation, which features have and class scores have not.
+    activated: bool,
+}
+
+impl Graph {
+    /// Walks back from output 0 to the input of the last classifier. The first layer with weights that is met is the
+    /// classifier, unless what was crossed on the way, or what the layer gives, says that there is none.
+    pub fn detect(&self) -> Detected {
+        let output =
+            self.graph().and_then(|g| g.output.first()).map_or("", |output| output.name.as_str());
+        let (producers, constants) = (self.producers(), self.constants());
+        let headless = |why: &str| Detected {
+            tensor: output.to_owned(),
+            how: format!("the network has no classifier ({why}), its output is the feature"),
+        };
+        let mut crossed = Crossed { pooled: false, activated: false, softmax: false };
+        let mut at = output;
+        while let Some(node) = producers.get(at) {
+            let data: Vec<&str> = node
+                .input
+                .iter()
+                .map(String::as_str)
+                .filter(|input| !input.is_empty() && !constants.contains(input))
+                .collect();
+            let Some(&first) = data.first() else { break };
+            match node.op_type.as_str() {
+                "Softmax" | "LogSoftmax" | "Sigmoid" => crossed.softmax = true,
+                "GlobalAveragePool" | "AveragePool" | "ReduceMean" | "GlobalMaxPool" => {
+                    crossed.pooled = true;
+                }
+                "Relu" | "Clip" | "HardSwish" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Gelu"
+                | "Tanh" | "HardSigmoid" => crossed.activated = true,
+                "BatchNormalization"
+                | "LayerNormalization"
+                | "InstanceNormalization"
+                | "GroupNormalization"
+                | "Gather"
+                | "Concat"
+                | "Slice" => return headless(&format!("{} ends it", node.op_type)),
+                "Add" | "Mul" if data.len() > 1 => {
+                    return headless(&format!("a two-sided {} ends it", node.op_type));
+                }
+                "Gemm" | "MatMul" | "Conv" => {
+                    if let Some(why) = self.no_classifier(node, &crossed, &producers) {
+                        return headless(why);
+                    }
+                    let tensor = through_quantization(first, &producers);
+                    let how =
+                        format!("the input of the classifier {} ({})", label(node), node.op_type);
+                    return Detected { tensor: tensor.to_owned(), how };
+                }
+                _ => {}
+            }
+            at = first;
+        }
+        headless("no layer with weights was met")
+    }
+
+    /// Why a layer with weights at the network's end gives features and not classes; `None` if it gives classes.
+    fn no_classifier(
+        &self,
+        node: &NodeProto,
+        crossed: &Crossed,
+        producers: &HashMap<&str, &NodeProto>,
+    ) -> Option<&'static str> {
+        if crossed.softmax || self.looks_like_classes(node, producers) {
+            return None;
+        }
+        let output = self.graph()?.output.first().and_then(tensor_type).map(axes);
+        let map = |axes: &[Option<u64>]| matches!(axes, [_, _, height, width] if [height, width].iter().any(|side| side.is_some_and(|n| n > 1)));
+        match crossed {
+            Crossed { activated: true, .. } => Some("an activation ends it"),
+            Crossed { pooled: true, .. } => Some("a pooling ends it"),
+            _ if output.is_some_and(|axes| map(&axes)) => Some("a map comes out"),
+            _ => None,
+        }
+    }
+
+    /// Whether a layer's weights have ImageNet's number of classes, or a sudden drop in channels.
+    fn looks_like_classes(&self, node: &NodeProto, producers: &HashMap<&str, &NodeProto>) -> bool {
+        let Some(weights) = node.input.get(1).and_then(|weights| {
+            let stored = through_quantization(weights, producers);
+            self.initializers().iter().find(|tensor| tensor.name == stored)
+        }) else {
+            return false;
+        };
+        let transposed = node.attribute.iter().any(|a| a.name == "transB" && a.i == 1);
+        let (out, input) = match weights.dims[..] {
+            [out, input, ..] if node.op_type == "Conv" || transposed => (out, input),
+            [.., input, out] => (out, input),
+            _ => return false,
+        };
+        [1000, 1001].contains(&out) || out <= input / 4
+    }
+
+    /// Tensors that everything passes through on the way from the input to the output, in the graph's order, each
+    /// with the node that gives it, and whether its channels are its last axis. The graph is cut to one output.
+    ///
+    /// After a tensor that everything passes through is made, nothing that was made before it is read again.
+    ///
+    /// * `channels_last`: of the input.
+    pub(super) fn passages(&self, mut channels_last: bool) -> Vec<(&str, &NodeProto, bool)> {
+        let constants = self.constants();
+        let mut last_use: HashMap<&str, usize> = HashMap::new();
+        for (index, node) in self.nodes().iter().enumerate() {
+            if node.op_type != "Shape" {
+                last_use.extend(node.input.iter().map(|input| (input.as_str(), index)));
+            }
+        }
+        let output = self.graph().and_then(|graph| graph.output.first());
+        last_use.extend(output.map(|output| (output.name.as_str(), usize::MAX)));
+        let mut needed_until = 0;
+        for input in self.graph().map_or(&[][..], |graph| &graph.input) {
+            if !constants.contains(input.name.as_str()) {
+                needed_until = last_use.get(input.name.as_str()).copied().unwrap_or(0);
+            }
+        }
+        let mut passages = Vec::new();
+        for (index, node) in self.nodes().iter().enumerate() {
+            let made: Vec<&str> = node
+                .output
+                .iter()
+                .map(String::as_str)
+                .filter(|output| !constants.contains(output) && last_use.contains_key(output))
+                .collect();
+            if let [tensor] = made[..]
+                && needed_until <= index
+            {
+                match permutation(node) {
+                    Some([0, 2, 3, 1]) => channels_last = true,
+                    Some([0, 3, 1, 2]) => channels_last = false,
+                    _ => {}
+                }
+                passages.push((tensor, node, channels_last));
+            }
+            let until = made.iter().filter_map(|tensor| last_use.get(tensor)).max();
+            needed_until = needed_until.max(until.copied().unwrap_or(0));
+        }
+        passages
+    }
+}
+
+/// The tensor behind a DequantizeLinear after a QuantizeLinear, or the stored one behind a DequantizeLinear.
+pub(super) fn through_quantization<'a>(
+    tensor: &'a str,
+    producers: &HashMap<&str, &'a NodeProto>,
+) -> &'a str {
+    let mut at = tensor;
+    while let Some(node) = producers.get(at) {
+        if !["DequantizeLinear", "QuantizeLinear", "Cast"].contains(&node.op_type.as_str()) {
+            break;
+        }
+        match node.input.first() {
+            Some(input) => at = input,
+            None => break,
+        }
+    }
+    at
+}

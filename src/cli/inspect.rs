@@ -1,0 +1,292 @@
+//! `fieldtune inspect`: what a network is, where its feature is, what it costs.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use ndarray::{Array1, Array4, ArrayView4};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::Exit;
+use super::model_args::{Chosen, ModelArgs, Taps, parse_taps};
+use crate::backbone::{Backbone, BackboneSpec, Candidate, Graph, Place, Survey};
+use crate::model::{ModelCard, hex, quoted};
+use crate::tensor::{InputSpec, Layout, Norm};
+
+/// Tell what a network is: its input, its feature, where to tap it, what it costs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune inspect network.onnx
+  fieldtune inspect network.onnx --card --norm tf > network.toml
+  fieldtune inspect network.onnx --json --frames 100 | jq .frame_ms
+  fieldtune inspect network.onnx --run input.npy --out feature.npy")]
+pub struct InspectCommand {
+    /// A network (.onnx), a card (.toml) or a model's name
+    #[arg(value_name = "MODEL")]
+    model: String,
+    /// Side of the input in pixels, for a network without a card [default: as the file says, else 224]
+    #[arg(long, value_name = "PIXELS")]
+    size: Option<u32>,
+    /// Axis order, for a network without a card [default: as the file says]
+    #[arg(long, value_enum)]
+    layout: Option<Layout>,
+    /// Normalisation to be put into the card: the file does not tell
+    #[arg(long, value_enum)]
+    norm: Option<Norm>,
+    /// Where to listen: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
+    #[arg(long, value_name = "TAPS", value_parser = parse_taps)]
+    taps: Option<Taps>,
+    /// Frames to time, after two to warm up
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    frames: u32,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// Print only the model card
+    #[arg(long, conflicts_with = "json")]
+    card: bool,
+    /// Feed it this tensor, f32, already normalised, of the input's shape, and write the feature
+    #[arg(long, value_name = "FILE.npy", requires = "out")]
+    run: Option<PathBuf>,
+    /// Where the feature of --run goes, f32 `[dim]`
+    #[arg(long, value_name = "FILE.npy", requires = "run")]
+    out: Option<PathBuf>,
+}
+
+/// What was found and measured.
+struct Report {
+    card: ModelCard,
+    survey: Survey,
+    backbone: Backbone,
+    load_ms: f64,
+    /// Sorted.
+    frame_ms: Vec<f64>,
+}
+
+impl InspectCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let Chosen { onnx, name, spec, card } = self.model_args().choose()?;
+        let graph = Graph::parse(&onnx, &name)?;
+        let survey = graph.survey(&spec.input)?;
+        drop(graph);
+        let card = match card {
+            Some(card) => ModelCard { spec, ..card },
+            None => new_card(&onnx, &name, spec),
+        };
+        if self.card {
+            print!("{}", self.card_text(&card, &survey));
+            return Ok(Exit::Done);
+        }
+        let begun = Instant::now();
+        let mut backbone = Backbone::load(&onnx, &name, &card.spec)?;
+        let load_ms = milliseconds(begun);
+        if let (Some(input), Some(out)) = (&self.run, &self.out) {
+            let input: Array4<f32> = ndarray_npy::read_npy(input)
+                .with_context(|| format!("{}: wanted a tensor of f32", input.display()))?;
+            let wanted = shape(&card.spec.input);
+            if input.shape() != wanted {
+                bail!("the tensor's shape is {:?}, the network wants {wanted:?}", input.shape());
+            }
+            let feature = backbone.extract(input.view())?;
+            ndarray_npy::write_npy(out, &Array1::from(feature))
+                .with_context(|| out.display().to_string())?;
+        }
+        let frame_ms = time(&mut backbone, self.frames)?;
+        let report = Report { card, survey, backbone, load_ms, frame_ms };
+        if self.json {
+            println!("{}", report.json());
+        } else {
+            print!("{}", report.text());
+            println!("\nModel card:\n\n{}", self.card_text(&report.card, &report.survey));
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The normalisation does not matter for what is found and measured; one that is missing is filled in.
+    fn model_args(&self) -> ModelArgs {
+        let bare = self.model.ends_with(".onnx");
+        ModelArgs {
+            model: Some(self.model.clone()),
+            size: self.size,
+            norm: self.norm.or(bare.then_some(Norm::Imagenet)),
+            layout: self.layout,
+            bgr: false,
+            center_crop: false,
+            taps: self.taps.clone(),
+        }
+    }
+
+    fn card_text(&self, card: &ModelCard, survey: &Survey) -> String {
+        let mut text = card.to_toml();
+        if self.norm.is_none() && self.model.ends_with(".onnx") {
+            text = text.replace(
+                "norm = \"imagenet\"",
+                "norm = \"imagenet\"  # a guess: tf is x/127.5-1, unit is x/255",
+            );
+        }
+        if card.spec.taps.is_empty() {
+            text += "\n# The feature is the input of the classifier. To listen in more places:\n";
+            for Candidate { tensor, place, .. } in &survey.candidates {
+                let pool =
+                    if *place == Place::Penultimate { "[\"avg\"]" } else { "[\"avg\", \"max\"]" };
+                text += &format!("# [[tap]]\n# tensor = {}\n# pool = {pool}\n", quoted(tensor));
+            }
+        }
+        text
+    }
+}
+
+/// A card for a network that has none.
+fn new_card(onnx: &[u8], path: &str, spec: BackboneSpec) -> ModelCard {
+    let part = |part: Option<&std::ffi::OsStr>| {
+        part.map_or_else(|| path.to_owned(), |part| part.to_string_lossy().into_owned())
+    };
+    let path = std::path::Path::new(path);
+    ModelCard {
+        name: part(path.file_stem()),
+        about: String::new(),
+        file: part(path.file_name()),
+        bytes: onnx.len() as u64,
+        sha256: Sha256::digest(onnx).into(),
+        url: None,
+        licence: "unknown".to_owned(),
+        spec,
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+fn shape(input: &InputSpec) -> [usize; 4] {
+    let (height, width) = (input.height as usize, input.width as usize);
+    match input.layout {
+        Layout::Nchw => [1, 3, height, width],
+        Layout::Nhwc => [1, height, width, 3],
+    }
+}
+
+/// Milliseconds of `frames` runs, sorted. Values spread evenly over -1 to 1, in no order that a network would know.
+fn time(backbone: &mut Backbone, frames: u32) -> anyhow::Result<Vec<f64>> {
+    let shape = shape(&backbone.spec().input);
+    let values: Vec<f32> = (0..shape.iter().product::<usize>())
+        .map(|index| (index * 7919 % 256) as f32 / 127.5 - 1.0)
+        .collect();
+    let input = ArrayView4::from_shape(shape, &values)?;
+    for _ in 0..2 {
+        backbone.extract(input)?;
+    }
+    let mut times = Vec::new();
+    for _ in 0..frames {
+        let begun = Instant::now();
+        backbone.extract(input)?;
+        times.push(milliseconds(begun));
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
+impl Report {
+    fn p50(&self) -> f64 {
+        self.frame_ms[self.frame_ms.len() / 2]
+    }
+
+    fn json(&self) -> Value {
+        let Self { card, survey, backbone, .. } = self;
+        let input = &card.spec.input;
+        let taps: Vec<_> = survey
+            .candidates
+            .iter()
+            .map(|candidate| {
+                json!({
+                    "tensor": candidate.tensor,
+                    "shape": candidate.shape,
+                    "channels": candidate.channels,
+                    "place": place(candidate.place),
+                })
+            })
+            .collect();
+        let blocks: Vec<_> = backbone
+            .blocks()
+            .iter()
+            .map(|block| json!({ "tensor": block.tensor, "pool": block.pool, "values": block.len }))
+            .collect();
+        json!({
+            "model": card.name,
+            "file": card.file,
+            "bytes": card.bytes,
+            "sha256": hex(&card.sha256),
+            "input": {
+                "name": survey.input.name,
+                "declared": survey.input.shape,
+                "shape": shape(input),
+                "layout": input.layout,
+                "half": survey.input.half,
+            },
+            "feature": {
+                "tensor": survey.detected.tensor,
+                "how": survey.detected.how,
+                "shape": survey.candidates.last().map(|feature| &feature.shape),
+            },
+            "taps": taps,
+            "blocks": blocks,
+            "dim": backbone.dim(),
+            "parameters": survey.parameters,
+            "parameters_to_feature": survey.parameters_to_feature,
+            "multiply_accumulates": survey.multiply_accumulates,
+            "load_ms": self.load_ms,
+            "frame_ms": self.p50(),
+            "frame_ms_min": self.frame_ms[0],
+            "frames": self.frame_ms.len(),
+        })
+    }
+
+    fn text(&self) -> String {
+        let Self { card, survey, backbone, load_ms, frame_ms } = self;
+        let input = &survey.input;
+        let layout = match card.spec.input.layout {
+            Layout::Nchw => "channels first",
+            Layout::Nhwc => "channels last",
+        };
+        let half = if input.half { ", half precision in the file, widened" } else { "" };
+        let shape = shape(&card.spec.input);
+        let mut text = format!(
+            "{} ({} bytes, sha256 {})\ninput       {} {shape:?}, {layout}{half}\n",
+            card.file,
+            card.bytes,
+            hex(&card.sha256),
+            input.name,
+        );
+        text += &format!("feature     {}: {}\n", survey.detected.tensor, survey.detected.how);
+        text += &format!(
+            "parameters  {}, of which {} before the feature\nwork        {} multiply-accumulates a frame\n",
+            survey.parameters, survey.parameters_to_feature, survey.multiply_accumulates
+        );
+        text += &format!(
+            "time        {load_ms:.0} ms to load, {:.1} ms a frame (half of {} frames took less)\n",
+            self.p50(),
+            frame_ms.len()
+        );
+        text += "\nPlaces to tap:\n";
+        for candidate in &survey.candidates {
+            let Candidate { tensor, shape, channels, place: at } = candidate;
+            text += &format!("  {:<14} {channels:>5} channels  {tensor} {shape:?}\n", place(*at));
+        }
+        let blocks: Vec<_> = backbone
+            .blocks()
+            .iter()
+            .map(|block| format!("{} {:?} {}", block.tensor, block.pool, block.len))
+            .collect();
+        text += &format!("\nAs it is set up: {} values ({})\n", backbone.dim(), blocks.join(", "));
+        text
+    }
+}
+
+fn place(place: Place) -> String {
+    match place {
+        Place::Map { height, width } => format!("{height}x{width} map"),
+        Place::Tokens { tokens } => format!("{tokens} tokens"),
+        Place::Penultimate => "penultimate".to_owned(),
+    }
+}
