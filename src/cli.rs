@@ -1,6 +1,9 @@
 //! The command line: arguments to commands, answers to standard output, talk to standard error, an exit code.
 
+mod bench;
+mod eval;
 mod generate;
+mod head_choice;
 mod inspect;
 mod learned;
 pub mod model_args;
@@ -85,6 +88,8 @@ enum Command {
     Head(learned::HeadCommand),
     Threshold(learned::ThresholdCommand),
     Inspect(inspect::InspectCommand),
+    Eval(eval::EvalCommand),
+    Bench(bench::BenchCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -117,6 +122,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Head(command) => command.run(),
         Command::Threshold(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Eval(command) => command.run(context),
+        Command::Bench(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

@@ -1,0 +1,185 @@
+//! `fieldtune bench`: where the time and the memory go on this machine.
+
+mod memory;
+mod stages;
+mod synthetic;
+mod teaching;
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use self::memory::Memory;
+use self::stages::Stages;
+use self::teaching::Teaching;
+use super::head_choice::{HeadChoice, kinds};
+use super::model_args::{Chosen, ModelArgs};
+use super::{Context, Exit};
+use crate::backbone::{Extractor, FeatureSource as _};
+
+/// Measure time and memory on this machine: each stage of a frame, teaching, forgetting, loading
+///
+/// Frames are 640x480 JPEGs of patterns made from a seed, so two machines do the same work.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune bench --model mobilenetv2-12
+  fieldtune bench --model mobilenetv2-12 --head all --json > this-board.json
+  fieldtune bench --model mobilenetv2-12 --growth 10000    does memory grow?
+
+Times are milliseconds: p50 is what half of the samples keep to, p95 what 95 % do. \"else\" is all that a frame needs
+beside its decoding, its feature and its scores: the nearest example, calibration, smoothing. \"teach\" and \"forget\" are
+whole commands without the backbone: f16 storage, neighbours, undo, and now and then (after every 2 % of changes) the
+calibration by leave-one-out, which is what max shows; \"learn\" and \"unlearn\" are the head alone. The example that is
+forgotten is a random one.")]
+pub struct BenchCommand {
+    /// Frames to be timed
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    frames: u32,
+    /// Heads to teach; the first one also judges the frames
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "lda")]
+    head: Vec<HeadChoice>,
+    /// Judge this many frames more and tell the resident memory before and after
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    growth: Option<u32>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+impl BenchCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let begun = Instant::now();
+        let Chosen { onnx, name, spec, .. } = self.model.choose()?;
+        let mut source = Extractor::load(&onnx, &name, &spec)?;
+        drop(onnx);
+        let load_ms = milliseconds(begun);
+        let heads = kinds(&self.head);
+        let dim = source.dim();
+        let loaded = Memory::now();
+        let stages = stages::measure(&mut source, heads[0], self.frames, context)?;
+        let running = Memory::now();
+        let growth = match self.growth {
+            Some(frames) => Some(stages::grow(source, heads[0], frames, context)?),
+            None => {
+                drop(source);
+                None
+            }
+        };
+        let teaching = teaching::measure(dim, &heads, context)?;
+        let report = Report {
+            model: name,
+            dim,
+            load_ms,
+            stages,
+            teaching,
+            loaded,
+            running,
+            growth: growth.map(|(before, after)| (self.growth.unwrap_or(0), before, after)),
+        };
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report.json())?);
+        } else {
+            print!("{}", report.text());
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+/// Milliseconds that half of the samples, 95 % and all of them keep to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Quantiles {
+    p50: f64,
+    p95: f64,
+    max: f64,
+}
+
+impl Quantiles {
+    /// * `samples`: at least one.
+    fn of(samples: &[f64]) -> Self {
+        let mut sorted = samples.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        // The nearest rank: a value that was measured, never one in between.
+        let at = |share: f64| sorted[(sorted.len() as f64 * share).ceil() as usize - 1];
+        Self { p50: at(0.5), p95: at(0.95), max: at(1.0) }
+    }
+
+    fn json(self) -> Value {
+        json!({ "p50": self.p50, "p95": self.p95, "max": self.max })
+    }
+}
+
+impl std::fmt::Display for Quantiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:>9.3} {:>9.3} {:>9.3}", self.p50, self.p95, self.max)
+    }
+}
+
+struct Report {
+    model: String,
+    dim: usize,
+    load_ms: f64,
+    stages: Stages,
+    teaching: Vec<Teaching>,
+    loaded: Option<Memory>,
+    running: Option<Memory>,
+    growth: Option<(u32, Option<Memory>, Option<Memory>)>,
+}
+
+impl Report {
+    fn json(&self) -> Value {
+        let mib = |memory: Option<Memory>| memory.map(Memory::json);
+        json!({
+            "model": self.model, "dim": self.dim, "load_ms": self.load_ms,
+            "frame": self.stages.frame_json(),
+            "stages_ms": self.stages.json(),
+            "share_of_backbone": self.stages.shares_json(),
+            "teaching_ms": self.teaching.iter().map(Teaching::json).collect::<Vec<_>>(),
+            "memory_mib": { "loaded": mib(self.loaded), "running": mib(self.running) },
+            "growth": self.growth.as_ref().map(|&(frames, before, after)| {
+                json!({ "frames": frames, "before_mib": mib(before), "after_mib": mib(after) })
+            }),
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut out = format!(
+            "{}: {} values, loaded in {:.0} ms\n\n{}\n{}\n",
+            self.model,
+            self.dim,
+            self.load_ms,
+            self.stages.text(),
+            teaching::table(&self.teaching)
+        );
+        let memory = |memory: Option<Memory>| {
+            memory.map_or_else(|| "not known here".to_owned(), |memory| memory.to_string())
+        };
+        out.push_str(&format!("memory, loaded          {}\n", memory(self.loaded)));
+        out.push_str(&format!("memory, judging frames  {}\n", memory(self.running)));
+        if let Some((frames, before, after)) = self.growth {
+            out.push_str(&format!("before {frames} frames more  {}\n", memory(before)));
+            out.push_str(&format!("and after them          {}\n", memory(after)));
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_were_measured() {
+        let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        assert_eq!(Quantiles::of(&hundred), Quantiles { p50: 50.0, p95: 95.0, max: 100.0 });
+        assert_eq!(Quantiles::of(&[7.0]), Quantiles { p50: 7.0, p95: 7.0, max: 7.0 });
+        assert_eq!(Quantiles::of(&[2.0, 1.0]), Quantiles { p50: 1.0, p95: 2.0, max: 2.0 });
+    }
+}

@@ -1,0 +1,247 @@
+//! What teaching and forgetting one example costs.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::synthetic::Features;
+use super::{Quantiles, milliseconds};
+use crate::backbone::{ExtractError, FeatureSource};
+use crate::cli::Context;
+use crate::command::{Command, Forget, Shot, Teach};
+use crate::engine::Engine;
+use crate::examples::Example;
+use crate::frame::{Frame, Timestamp};
+use crate::head::{self, ClassId, ExampleId, HeadConfig, HeadKind};
+use crate::learner::{Change, ClassName, Learner};
+
+/// Gives a feature that is there already, so that an engine can be timed without its backbone.
+#[derive(Debug)]
+pub(super) struct Ready {
+    feature: Rc<RefCell<Vec<f32>>>,
+}
+
+impl Ready {
+    pub(super) fn of(dim: usize) -> Self {
+        Self { feature: Rc::new(RefCell::new(vec![0.0; dim])) }
+    }
+
+    /// The feature it gives; another may be put there.
+    pub(super) fn at_hand(&self) -> Rc<RefCell<Vec<f32>>> {
+        Rc::clone(&self.feature)
+    }
+}
+
+impl FeatureSource for Ready {
+    fn dim(&self) -> usize {
+        self.feature.borrow().len()
+    }
+
+    fn feature(&mut self, _: &Frame) -> Result<Vec<f32>, ExtractError> {
+        Ok(self.feature.borrow().clone())
+    }
+}
+
+const EXAMPLES: [usize; 3] = [10, 100, 1000];
+const CLASSES: [usize; 3] = [2, 10, 50];
+
+/// Times each point is measured, within a time that lets slow heads finish.
+const TRIES: std::ops::RangeInclusive<usize> = 5..=100;
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// Milliseconds at one number of examples and classes.
+pub(super) struct Teaching {
+    head: HeadKind,
+    examples: usize,
+    classes: usize,
+    tries: usize,
+    /// The commands.
+    teach: Quantiles,
+    forget: Quantiles,
+    /// The head alone.
+    learn: Quantiles,
+    unlearn: Quantiles,
+}
+
+/// A learner with `examples` examples, as many of each class, and where more come from.
+pub(super) fn taught(
+    dim: usize,
+    kind: HeadKind,
+    examples: usize,
+    classes: usize,
+) -> anyhow::Result<(Learner, Features)> {
+    let mut features = Features::new(dim, classes, 1);
+    let mut learner = Learner::new(dim, HeadConfig::of(kind), usize::MAX)?;
+    let class = |class| Ok(Change::AddClass(ClassId(class), ClassName::new(&name(class))?));
+    let mut changes =
+        (0..classes as u32).map(class).collect::<Result<Vec<_>, crate::learner::LearnError>>()?;
+    changes.extend((1..=examples as u64).map(|id| Change::AddExample(features.example(id))));
+    learner.change(changes)?;
+    Ok((learner, features))
+}
+
+fn name(class: u32) -> String {
+    format!("class{class}")
+}
+
+/// Every head at every number of examples that has one for each class.
+pub(super) fn measure(
+    dim: usize,
+    heads: &[HeadKind],
+    context: &Context,
+) -> anyhow::Result<Vec<Teaching>> {
+    let points: Vec<(HeadKind, usize, usize)> = heads
+        .iter()
+        .flat_map(|&head| EXAMPLES.map(|examples| (head, examples)))
+        .flat_map(|(head, examples)| CLASSES.map(|classes| (head, examples, classes)))
+        .filter(|(_, examples, classes)| examples >= classes)
+        .collect();
+    let bar = context.bar(points.len() as u64, "teaching");
+    let mut measured = Vec::with_capacity(points.len());
+    for (head, examples, classes) in points {
+        let (teach, forget) = commands(dim, head, examples, classes)?;
+        let (learn, unlearn) = alone(dim, head, examples, classes)?;
+        measured.push(Teaching {
+            head,
+            examples,
+            classes,
+            tries: teach.len().min(learn.len()),
+            teach: Quantiles::of(&teach),
+            forget: Quantiles::of(&forget),
+            learn: Quantiles::of(&learn),
+            unlearn: Quantiles::of(&unlearn),
+        });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(measured)
+}
+
+/// Whether to measure once more.
+fn more(done: usize, begun: Instant) -> bool {
+    done < *TRIES.start() || (done < *TRIES.end() && begun.elapsed() < LONGEST)
+}
+
+/// Teaches one example and forgets another, again and again, through the engine.
+fn commands(
+    dim: usize,
+    kind: HeadKind,
+    examples: usize,
+    classes: usize,
+) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+    let (learner, mut features) = taught(dim, kind, examples, classes)?;
+    let mut engine = Engine::new(Ready::of(dim), learner)?;
+    let mut ids: Vec<ExampleId> = engine.learner().examples().iter().map(|one| one.id).collect();
+    let (mut teach, mut forget) = (Vec::new(), Vec::new());
+    let begun = Instant::now();
+    while more(teach.len(), begun) {
+        let class = features.pick(classes);
+        let shot =
+            Shot { feature: features.next(class), origin: "bench".to_owned(), thumbnail: None };
+        let command = Command::Teach(Teach { class: name(class as u32), shots: vec![shot] });
+        let (_, ExampleId(id)) = engine.learner().next_ids();
+        let start = Instant::now();
+        engine.apply(command, Timestamp::default())?;
+        teach.push(milliseconds(start));
+        let gone = features.pick(ids.len());
+        let gone = std::mem::replace(&mut ids[gone], ExampleId(id));
+        let command = Command::Forget(Forget::Examples(vec![gone]));
+        let start = Instant::now();
+        engine.apply(command, Timestamp::default())?;
+        forget.push(milliseconds(start));
+    }
+    Ok((teach, forget))
+}
+
+/// The same, the head alone.
+fn alone(
+    dim: usize,
+    kind: HeadKind,
+    examples: usize,
+    classes: usize,
+) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+    let mut features = Features::new(dim, classes, 1);
+    let mut head = head::new(&HeadConfig::of(kind), dim)?;
+    (0..classes as u32).try_for_each(|class| head.add_class(ClassId(class)))?;
+    let mut known: Vec<Known> =
+        (1..=examples as u64).map(|id| features.example(id).into()).collect();
+    let all: Vec<_> = known.iter().map(|one| (one.id, one.class, one.feature.as_slice())).collect();
+    head.learn_many(&all)?;
+    let (mut learn, mut unlearn) = (Vec::new(), Vec::new());
+    let begun = Instant::now();
+    for id in examples as u64 + 1.. {
+        if !more(learn.len(), begun) {
+            break;
+        }
+        let new: Known = features.example(id).into();
+        let start = Instant::now();
+        head.learn(new.id, new.class, &new.feature)?;
+        learn.push(milliseconds(start));
+        let gone = features.pick(known.len());
+        let gone = std::mem::replace(&mut known[gone], new);
+        let start = Instant::now();
+        head.forget(gone.id, gone.class, &gone.feature)?;
+        unlearn.push(milliseconds(start));
+    }
+    Ok((learn, unlearn))
+}
+
+struct Known {
+    id: ExampleId,
+    class: ClassId,
+    feature: Vec<f32>,
+}
+
+impl From<Example> for Known {
+    fn from(example: Example) -> Self {
+        Self { id: example.id, class: example.class, feature: example.widened() }
+    }
+}
+
+impl Teaching {
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "head": self.head.name(), "examples": self.examples, "classes": self.classes,
+            "tries": self.tries, "teach": self.teach.json(), "forget": self.forget.json(),
+            "learn": self.learn.json(), "unlearn": self.unlearn.json(),
+        })
+    }
+}
+
+pub(super) fn table(rows: &[Teaching]) -> String {
+    let mut out = format!(
+        "One example, ms: the command without the backbone, and the head alone\n{:<10} {:>5} {:>7}  {:<29}  {:<29}  {:<29}  {:<29}\n",
+        "", "", "", "teach", "forget", "learn (head)", "unlearn (head)"
+    );
+    let quantiles = format!("{:>9} {:>9} {:>9}", "p50", "p95", "max");
+    let _ = writeln!(
+        out,
+        "{:<10} {:>5} {:>7}  {quantiles}  {quantiles}  {quantiles}  {quantiles}",
+        "head", "n", "classes"
+    );
+    for row in rows {
+        let Teaching { head, examples, classes, teach, forget, learn, unlearn, .. } = row;
+        let _ = writeln!(
+            out,
+            "{:<10} {examples:>5} {classes:>7}  {teach}  {forget}  {learn}  {unlearn}",
+            head.name()
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measuring_goes_on_for_a_number_of_tries_or_a_time_but_a_few_times_at_least() {
+        let now = Instant::now();
+        let long_ago = now.checked_sub(LONGEST).expect("the machine has run for some seconds");
+        assert!(more(0, now) && more(99, now) && !more(100, now));
+        assert!(more(4, long_ago) && !more(5, long_ago));
+    }
+}

@@ -1,0 +1,354 @@
+//! `fieldtune eval`: how well the heads would do on a folder of labelled images.
+
+mod images;
+mod npz;
+mod plot;
+mod report;
+
+use std::collections::{BTreeSet, HashSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+
+use self::images::LeftOutImage;
+use self::report::Report;
+use super::head_choice::{HeadChoice, kinds};
+use super::model_args::ModelArgs;
+use super::{Context, Exit};
+use crate::backbone::FeatureSource as _;
+use crate::evaluation::{self, Cell, Centre, LabelledFeatures, NamedSplit, Split};
+use crate::head::{HeadConfig, HeadKind, Method, Shrinkage};
+
+/// Measure how well heads do on a folder of class folders
+///
+/// A few images of each class are taught, all others are judged, several times over with other images; the answer is
+/// the balanced accuracy (the mean of the classes' recalls) with its standard deviation.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune eval parts/ --model mobilenetv2-12
+  fieldtune eval parts/ --head all --shots 1,5 --json result.json --plot confusion.png
+  fieldtune eval parts/ --features parts.npz          one pass of the backbone, kept ...
+  fieldtune eval --from-features parts.npz --head knn  ... for the next question
+
+Folder: every folder in DIR is a class, every image in it or below is one of its images (class/file). Order does not
+depend on the file system. Images that cannot be read are named and left out.
+
+Splits: with seed S and k shots, each class's images, sorted by the bytes of class/file, are shuffled (Fisher-Yates from
+the end, the next u64 modulo the places left, ChaCha8 with SHA-256 of \"S/CLASS\" as key); the first k are taught, the
+others judged. A class with fewer than k+1 images takes no part with k shots, and that is said; its balanced accuracy
+is then over fewer classes and not to be compared with others. --splits takes a JSON list of
+{\"shots\": 5, \"seed\": 0, \"train\": [\"class/file\", ...], \"test\": [...]} instead.
+
+Centre: before learning, \"mean\" takes the mean of the taught features off every feature, \"none\" nothing. \"auto\" is mean
+for prototype and knn, whose angles are nearly all alike while every feature shares a large common part, and none for
+the others, which learn a direction to ignore; a device does not know the mean before everything is taught.
+
+--predictions writes shots,seed,file,truth,predicted,confidence and, where several heads run, head as the last column.
+The confusion matrix, printed and drawn, is that of the first head with the most shots, counted over all seeds.
+Standard deviations are those of the seeds' values themselves (divided by their number).")]
+pub struct EvalCommand {
+    /// Folder with a folder of images a class
+    #[arg(value_name = "DIR", required_unless_present = "from_features")]
+    dir: Option<PathBuf>,
+    /// Heads to try, by commas or again and again
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "lda")]
+    head: Vec<HeadChoice>,
+    /// Images a class to be taught, one row of the table each
+    #[arg(long, value_delimiter = ',', default_value = "1,5,10,20", value_name = "K")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    shots: Vec<u32>,
+    /// How many times, each with other images
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: u64,
+    /// Teach and judge the images that this JSON file lists
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["shots", "seeds", "write_splits"])]
+    splits: Option<PathBuf>,
+    /// Write the splits that were made as JSON
+    #[arg(long, value_name = "FILE")]
+    write_splits: Option<PathBuf>,
+    /// What is taken off every feature first
+    #[arg(long, value_enum, default_value = "auto")]
+    centre: CentreChoice,
+    /// Shrinkage of the lda head: more than 0 to 1, or loo to choose it by leave-one-out
+    #[arg(long, value_name = "S|loo", default_value = "0.5")]
+    shrinkage: ShrinkageChoice,
+    /// Write everything that was found as JSON; - is standard output, without the table
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write what each judged image was taken for as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    predictions: Option<PathBuf>,
+    /// Write the features as .npz: features [n, dim] f32 and files [n]
+    #[arg(long, value_name = "FILE.npz")]
+    features: Option<PathBuf>,
+    /// Take the features from such a file instead of images and a backbone
+    #[arg(long, value_name = "FILE.npz", conflicts_with = "dir")]
+    from_features: Option<PathBuf>,
+    /// Draw the confusion matrix
+    #[arg(long, value_name = "FILE.png|.svg")]
+    plot: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CentreChoice {
+    Auto,
+    None,
+    Mean,
+}
+
+impl CentreChoice {
+    fn of(self, kind: HeadKind) -> Centre {
+        match (self, kind) {
+            (CentreChoice::Mean, _) => Centre::TaughtMean,
+            (CentreChoice::Auto, HeadKind::Prototype | HeadKind::Knn) => Centre::TaughtMean,
+            (CentreChoice::Auto | CentreChoice::None, _) => Centre::None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            CentreChoice::Auto => "auto",
+            CentreChoice::None => "none",
+            CentreChoice::Mean => "mean",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct ShrinkageChoice(Shrinkage);
+
+impl FromStr for ShrinkageChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "loo" {
+            return Ok(Self(Shrinkage::LeaveOneOut));
+        }
+        match text.parse() {
+            Ok(s) if s > 0.0 && s <= 1.0 => Ok(Self(Shrinkage::Fixed(s))),
+            _ => Err("wanted loo or a number that is more than 0 and at most 1".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for ShrinkageChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Shrinkage::Fixed(s) => write!(f, "{s}"),
+            Shrinkage::LeaveOneOut => f.write_str("loo"),
+        }
+    }
+}
+
+/// Where labelled features came from.
+struct Source {
+    model: String,
+    set: LabelledFeatures,
+    left_out: Vec<LeftOutImage>,
+}
+
+impl EvalCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let format = self.plot.as_deref().map(plot::Format::of).transpose()?;
+        self.check_outputs()?;
+        let given = self.splits.as_deref().map(read_splits).transpose()?;
+        let Source { model, set, left_out } = self.labelled(given.as_deref(), context)?;
+        if let Some(path) = &self.features {
+            npz::write(path, &set)?;
+        }
+        let splits = match &given {
+            Some(given) => found(given, &set, &left_out)?,
+            None => self.seeded(&set)?,
+        };
+        let cells = self.cells(&set, &splits, context)?;
+        let report = Report {
+            model: &model,
+            set: &set,
+            left_out: &left_out,
+            centre: self.centre.name(),
+            shrinkage: self.shrinkage.to_string(),
+            splits: self.splits.as_ref().map(|path| path.display().to_string()),
+            cells,
+        };
+        self.tell(&report, format)?;
+        Ok(Exit::Done)
+    }
+
+    /// An output that cannot be written is better known before an hour's work than after it.
+    fn check_outputs(&self) -> anyhow::Result<()> {
+        let outputs =
+            [&self.write_splits, &self.json, &self.predictions, &self.features, &self.plot];
+        for path in outputs.into_iter().flatten() {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if folder.is_some_and(|folder| !folder.is_dir()) {
+                bail!("{}: there is no such folder to write to", path.display());
+            }
+        }
+        Ok(())
+    }
+
+    /// Features from images or from a file of them; with given splits only of the images that they name.
+    fn labelled(&self, given: Option<&[NamedSplit]>, context: &Context) -> anyhow::Result<Source> {
+        if let Some(path) = &self.from_features {
+            let (dim, images) = npz::read(path)?;
+            let place = path.display().to_string();
+            let set = LabelledFeatures::new(dim, images).context(place.clone())?;
+            return Ok(Source { model: place, set, left_out: Vec::new() });
+        }
+        let dir = self.dir.as_deref().context("no folder was named")?;
+        let mut images = images::find(dir)?;
+        // Kept features are kept for other questions too, so then all are computed.
+        if let Some(given) = given {
+            let named = NamedSplit::images(given);
+            let there: HashSet<&str> = images.iter().map(|(name, _)| name.as_str()).collect();
+            if let Some(missing) = named.iter().find(|name| !there.contains(**name)) {
+                bail!("{}: the splits name {missing}, which is not there", dir.display());
+            }
+            if self.features.is_none() {
+                images.retain(|(name, _)| named.contains(name.as_str()));
+            }
+        }
+        let mut source = self.model.load(context)?;
+        let (features, left_out) = images::features(&images, &mut source, context)?;
+        let set = LabelledFeatures::new(source.dim(), features)
+            .with_context(|| dir.display().to_string())?;
+        Ok(Source { model: source.name().to_owned(), set, left_out })
+    }
+
+    fn seeded(&self, set: &LabelledFeatures) -> anyhow::Result<Vec<Split>> {
+        let shots: BTreeSet<u32> = self.shots.iter().copied().collect();
+        let mut splits = Vec::new();
+        for shots in shots {
+            for seed in 0..self.seeds {
+                let Some(seeded) = evaluation::seeded(set, shots as usize, seed) else {
+                    eprintln!(
+                        "left out: {shots} shots: fewer than two classes have {} images",
+                        shots + 1
+                    );
+                    break;
+                };
+                if seed == 0 {
+                    for &class in &seeded.left_out {
+                        let (name, has) = (&set.classes()[class], set.of_class(class).len());
+                        eprintln!(
+                            "left out: class {name} with {shots} shots: it has {has} images, wanted {}",
+                            shots + 1
+                        );
+                    }
+                }
+                splits.push(seeded.split);
+            }
+        }
+        if splits.is_empty() {
+            bail!("too few images for any number of shots\n  next: --shots 1, or more images");
+        }
+        if let Some(path) = &self.write_splits {
+            let named: Vec<_> = splits.iter().map(|split| NamedSplit::of(split, set)).collect();
+            write_json(path, &serde_json::to_value(named)?)?;
+        }
+        Ok(splits)
+    }
+
+    /// By shots, then by head.
+    fn cells(
+        &self,
+        set: &LabelledFeatures,
+        splits: &[Split],
+        context: &Context,
+    ) -> anyhow::Result<Vec<(Cell, evaluation::CellSummary)>> {
+        let heads = kinds(&self.head);
+        let shots: BTreeSet<usize> = splits.iter().map(|split| split.shots).collect();
+        let bar = context.bar((heads.len() * splits.len()) as u64, "teaching and judging");
+        let mut cells = Vec::with_capacity(heads.len() * shots.len());
+        for shots in shots {
+            for &head in &heads {
+                let (config, centre) = (self.config(head), self.centre.of(head));
+                let mut runs = Vec::new();
+                for split in splits.iter().filter(|split| split.shots == shots) {
+                    let run = evaluation::run(set, split, &config, centre)
+                        .with_context(|| format!("{head}, {shots} shots, seed {}", split.seed))?;
+                    runs.push(run);
+                    bar.inc(1);
+                }
+                let cell = Cell { head, shots, runs };
+                let summary = cell
+                    .summary(set.classes().len())
+                    .with_context(|| format!("{head}, {shots} shots: nothing was judged"))?;
+                cells.push((cell, summary));
+            }
+        }
+        bar.finish_and_clear();
+        Ok(cells)
+    }
+
+    fn config(&self, head: HeadKind) -> HeadConfig {
+        let mut config = HeadConfig::of(head);
+        if let Method::Lda { shrinkage } = &mut config.method {
+            *shrinkage = self.shrinkage.0;
+        }
+        config
+    }
+
+    fn tell(&self, report: &Report, format: Option<plot::Format>) -> anyhow::Result<()> {
+        let head = report.cells[0].0.head;
+        let (cell, summary) = report
+            .cells
+            .iter()
+            .rfind(|(cell, _)| cell.head == head)
+            .expect("the first head has a cell");
+        if let Some(path) = &self.predictions {
+            report.write_predictions(path)?;
+        }
+        if let (Some(path), Some(format)) = (&self.plot, format) {
+            let title = report.title(cell, summary);
+            plot::Drawing::of(&title, report.set.classes(), &summary.confusion)
+                .save(path, format)?;
+        }
+        if let Some(path) = &self.json {
+            write_json(path, &report.json())?;
+        }
+        if self.json.as_deref() != Some(Path::new("-")) {
+            print!("{}\n{}", report.table(), report.matrix(cell, summary));
+        }
+        Ok(())
+    }
+}
+
+fn read_splits(path: &Path) -> anyhow::Result<Vec<NamedSplit>> {
+    let place = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(place)?;
+    let splits: Vec<NamedSplit> = serde_json::from_str(&text).with_context(place)?;
+    if splits.is_empty() {
+        bail!("{}: there is no split in it", path.display());
+    }
+    Ok(splits)
+}
+
+fn found(
+    given: &[NamedSplit],
+    set: &LabelledFeatures,
+    left_out: &[LeftOutImage],
+) -> anyhow::Result<Vec<Split>> {
+    let left_out = left_out.iter().map(|image| image.file.clone()).collect();
+    let (splits, dropped) = NamedSplit::find_all(given, set, &left_out)?;
+    for file in dropped {
+        eprintln!("left out of the splits: {file}");
+    }
+    Ok(splits)
+}
+
+/// `-` is standard output.
+fn write_json(path: &Path, value: &serde_json::Value) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    if path == Path::new("-") {
+        return Ok(std::io::stdout().write_all(text.as_bytes())?);
+    }
+    std::fs::write(path, text).with_context(|| path.display().to_string())
+}

@@ -1,0 +1,172 @@
+//! A folder of class folders, to features, in one pass.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::backbone::FeatureSource;
+use crate::cli::Context;
+use crate::frame::Timestamp;
+use crate::picture;
+
+/// An image that cannot be used, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LeftOutImage {
+    /// `class/file`.
+    pub(super) file: String,
+    /// What is wrong with it, without its name.
+    pub(super) error: String,
+}
+
+/// Name (`class/file`) and feature of every image that has one.
+pub(super) type Features = Vec<(String, Vec<f32>)>;
+
+/// Folders below a class folder that are looked into; a link that leads back up ends there.
+const MAX_DEPTH: usize = 8;
+
+/// The image files in the class folders of `dir`, at any depth, as (`class/file` with `/` between folders, path),
+/// sorted by the bytes of the names. Hidden files and folders, and files that are no images, do not count.
+///
+/// # Errors
+/// A folder that cannot be read, fewer than two class folders with images, names that are not UTF-8.
+pub(super) fn find(dir: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    let mut empty = Vec::new();
+    for (name, path) in entries(dir)? {
+        if path.is_dir() {
+            let before = found.len();
+            collect(&path, &name, MAX_DEPTH, &mut found)?;
+            if found.len() == before {
+                empty.push(name);
+            }
+        }
+    }
+    found.sort();
+    let classes: BTreeSet<&str> =
+        found.iter().filter_map(|(name, _)| name.split('/').next()).collect();
+    if classes.len() < 2 {
+        bail!(
+            "{}: wanted at least two folders, one a class, with image files in them; found {}\n  next: DIR/good/*.png and DIR/scratch/*.png make the classes good and scratch",
+            dir.display(),
+            classes.len()
+        );
+    }
+    for name in empty {
+        eprintln!("left out: {name}: no image in this folder");
+    }
+    Ok(found)
+}
+
+fn collect(
+    folder: &Path,
+    name: &str,
+    depth: usize,
+    found: &mut Vec<(String, PathBuf)>,
+) -> anyhow::Result<()> {
+    for (entry, path) in entries(folder)? {
+        let name = format!("{name}/{entry}");
+        if path.is_dir() {
+            if depth == 0 {
+                bail!("{}: more than {MAX_DEPTH} folders deep", path.display());
+            }
+            collect(&path, &name, depth - 1, found)?;
+        } else if picture::is_picture(&path) {
+            found.push((name, path));
+        }
+    }
+    Ok(())
+}
+
+fn entries(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let place = || folder.display().to_string();
+    let mut entries = Vec::new();
+    for entry in folder.read_dir().with_context(place)? {
+        let path = entry.with_context(place)?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            bail!("{}: the name is not UTF-8, so no split could name it", path.display());
+        };
+        if !name.starts_with('.') {
+            entries.push((name.to_owned(), path.clone()));
+        }
+    }
+    Ok(entries)
+}
+
+/// One pass of the backbone over the images. One that cannot be used is named on standard error and left out.
+///
+/// # Errors
+/// None of the images could be used.
+pub(super) fn features(
+    images: &[(String, PathBuf)],
+    source: &mut impl FeatureSource,
+    context: &Context,
+) -> anyhow::Result<(Features, Vec<LeftOutImage>)> {
+    let bar = context.bar(images.len() as u64, "features");
+    let (mut features, mut left_out) = (Vec::with_capacity(images.len()), Vec::new());
+    for (name, path) in images {
+        match feature(path, source) {
+            Ok(feature) => features.push((name.clone(), feature)),
+            Err(error) => {
+                // The message begins with the path; the name beside it says enough.
+                let error = format!("{error:#}");
+                let path = format!("{}: ", path.display());
+                let error = error.strip_prefix(&path).unwrap_or(&error).to_owned();
+                bar.suspend(|| eprintln!("left out: {name}: {error}"));
+                left_out.push(LeftOutImage { file: name.clone(), error });
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if features.is_empty() {
+        bail!("none of {} images could be used", images.len());
+    }
+    Ok((features, left_out))
+}
+
+fn feature(path: &Path, source: &mut impl FeatureSource) -> anyhow::Result<Vec<f32>> {
+    Ok(source.feature(&picture::load(path, Timestamp::default())?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(root: &Path, name: &str) {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().expect("below the root")).expect("a writable folder");
+        std::fs::write(path, b"").expect("a writable folder");
+    }
+
+    #[test]
+    fn class_folders_are_walked_in_one_order_and_only_for_images() {
+        let root = tempfile::tempdir().expect("a writable temporary folder");
+        for name in [
+            "b/2.png",
+            "b/1.JPG",
+            "b/sub/3.webp",
+            "a/x.bmp",
+            "a/.hidden.png",
+            "a/notes.txt",
+            ".git/y.png",
+            "top.png",
+            "empty/readme.md",
+        ] {
+            touch(root.path(), name);
+        }
+        let names: Vec<String> =
+            find(root.path()).expect("two classes").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a/x.bmp", "b/1.JPG", "b/2.png", "b/sub/3.webp"]);
+    }
+
+    #[test]
+    fn a_folder_without_class_folders_says_what_is_wanted() {
+        let root = tempfile::tempdir().expect("a writable temporary folder");
+        touch(root.path(), "a/1.png");
+        touch(root.path(), "2.png");
+        let error = find(root.path()).expect_err("one class").to_string();
+        assert!(error.contains("found 1") && error.contains("next: "), "{error}");
+        assert!(find(&root.path().join("none")).is_err());
+    }
+}
