@@ -103,11 +103,14 @@ pub fn decode(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, Pi
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| PictureError::Io { name: name.to_owned(), error })?;
-    if reader.format().is_none() {
+    let Some(format) = reader.format().filter(image::ImageFormat::reading_enabled) else {
         let start = bytes[..bytes.len().min(8)].escape_ascii();
         return Err(content(format!(
-            "not an image: wanted PNG, JPEG, BMP, PPM or WebP, the file begins with \"{start}\""
+            "not an image that can be read: wanted PNG, JPEG, BMP, PPM or WebP, the file begins with \"{start}\""
         )));
+    };
+    if format == image::ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+        return Err(content("the image is damaged: the JPEG is cut off".to_owned()));
     }
     let damaged = |error: image::ImageError| content(format!("the image is damaged: {error}"));
     let mut decoder = reader.into_decoder().map_err(damaged)?;
@@ -127,6 +130,26 @@ pub fn decode(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, Pi
     image.apply_orientation(orientation);
     let (width, height) = (image.width(), image.height());
     Frame::new(width, height, opaque(image), captured).map_err(|error| content(error.to_string()))
+}
+
+/// Whether the pixels' data is followed by the end marker. The decoder fills what is missing with grey and says nothing.
+///
+/// * `bytes`: a file that begins like a JPEG.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xDA;
+    const END: u8 = 0xD9;
+    // The segments before the first scan may hold anything, a thumbnail with an end marker of its own, too.
+    let mut at = 2;
+    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..).and_then(|rest| rest.first_chunk())
+    {
+        if marker == START_OF_SCAN {
+            // In a scan's data 0xFF is followed by 0 or a restart marker.
+            return bytes[at..].windows(2).any(|pair| pair == [0xFF, END]);
+        }
+        // A marker may be preceded by any number of 0xFF.
+        at += if marker == 0xFF { 1 } else { 2 + usize::from(u16::from_be_bytes([high, low])) };
+    }
+    false
 }
 
 /// RGB8 pixels; what shows through transparency is black.

@@ -7,23 +7,26 @@
 //! | n | the body: postcard of the version's struct |
 //! | 4 | CRC-32 (IEEE) of everything before, little-endian |
 //!
-//! The structs here are apart from the live ones, so that those may change and old files still be read.
+//! The stored structs (`snapshot/v1.rs`) are apart from the live ones, so that those may change and old files still be
+//! read.
 
-use half::f16;
-use serde::{Deserialize, Serialize};
+mod v1;
 
 use crate::decision::Thresholds;
-use crate::examples::{Example, Examples};
-use crate::frame::Timestamp;
-use crate::head::{ClassId, ExampleId, HeadConfig};
+use crate::examples::Example;
+use crate::head::{ClassId, ExampleId};
 use crate::learner::{Change, ClassName, LearnError, Learner};
+use v1::{StoredBody, StoredChange, StoredExample, StoredFile};
 
 const MAGIC: &[u8; 8] = b"FTLEARN\0";
 const VERSION: u16 = 1;
 const CRC_BYTES: usize = 4;
 
+/// Values that a feature may have: some heads keep a matrix of that many squared.
+const MAX_DIM: u32 = 1 << 16;
+
 /// Which backbone the features came from. Features of another one mean nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelId {
     /// For people.
     pub name: String,
@@ -38,46 +41,7 @@ pub struct ModelId {
 pub struct Snapshot {
     /// The backbone it was taught with.
     pub model: ModelId,
-    body: Body,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct BodyV1 {
-    model: ModelId,
-    body: Body,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Body {
-    classes: Vec<(u32, String)>,
-    examples: Vec<StoredExample>,
-    head: HeadConfig,
-    thresholds: Thresholds,
-    next_class: u32,
-    next_example: u64,
-    undo: Vec<Vec<StoredChange>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct StoredExample {
-    id: u64,
-    class: u32,
-    taught_micros: u64,
-    origin: String,
-    feature: Vec<u16>,
-    thumbnail: Option<Vec<u8>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-enum StoredChange {
-    AddClass(u32, String),
-    RemoveClass(u32),
-    RenameClass(u32, String),
-    AddExample(StoredExample),
-    RemoveExample(u64),
-    Relabel(u64, u32),
-    SetHead(HeadConfig),
-    SetThresholds(Thresholds),
+    body: StoredBody,
 }
 
 /// Why bytes are not a snapshot.
@@ -123,11 +87,11 @@ impl Snapshot {
         let undo = learner.undo_steps().iter();
         Self {
             model,
-            body: Body {
+            body: StoredBody {
                 classes: classes.map(|(id, name)| (id.0, name.as_str().to_owned())).collect(),
                 examples: learner.examples().iter().map(StoredExample::from).collect(),
-                head: learner.head_config().clone(),
-                thresholds: *learner.thresholds(),
+                head: learner.head_config().into(),
+                thresholds: learner.thresholds().into(),
                 next_class,
                 next_example,
                 undo: undo.map(|step| step.iter().map(StoredChange::from).collect()).collect(),
@@ -137,19 +101,29 @@ impl Snapshot {
 
     /// Everything learned, its head taught anew with the stored examples.
     ///
+    /// * `budget`: bytes of examples, see [`crate::examples::Examples::new`]; where more are stored, as many as they are.
+    ///
     /// # Errors
     /// [`SnapshotError::Refused`], [`SnapshotError::Content`] where the content contradicts itself.
     pub fn into_learner(self, budget: usize) -> Result<Learner, SnapshotError> {
-        let Body { classes, examples, head, thresholds, next_class, next_example, undo } =
+        let StoredBody { classes, examples, head, thresholds, next_class, next_example, undo } =
             self.body;
         let dim = self.model.dim as usize;
-        let bytes: usize = examples.iter().map(|e| e.feature.len() * 2 + 4096).sum();
-        let mut learner = Learner::new(dim, head, budget.max(bytes).max(Examples::DEFAULT_BUDGET))?;
+        // What is stored is never thrown out by being read.
+        let examples: Vec<Example> = examples.into_iter().map(Example::from).collect();
+        let bytes: usize = examples.iter().map(Example::bytes).sum();
+        let mut learner = Learner::new(dim, head.into(), budget.max(bytes))?;
         let mut changes = Vec::with_capacity(classes.len() + examples.len() + 1);
         for (id, name) in classes {
             changes.push(Change::AddClass(ClassId(id), ClassName::new(&name)?));
         }
-        changes.extend(examples.into_iter().map(|example| Change::AddExample(example.into())));
+        changes.extend(examples.into_iter().map(Change::AddExample));
+        let thresholds = Thresholds::from(thresholds);
+        let Thresholds { confidence, novelty } = thresholds;
+        if !(0.0..=1.0).contains(&confidence) || novelty.is_nan() || novelty <= 0.0 {
+            let what = format!("thresholds of confidence {confidence} and novelty {novelty}");
+            return Err(SnapshotError::Content(what));
+        }
         changes.push(Change::SetThresholds(thresholds));
         learner.change(changes)?;
         learner.recalibrate();
@@ -165,7 +139,7 @@ impl Snapshot {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_le_bytes());
-        let whole = BodyV1 { model: self.model.clone(), body: self.body.clone() };
+        let whole = StoredFile { model: (&self.model).into(), body: self.body.clone() };
         let mut bytes = postcard::to_extend(&whole, bytes)
             .expect("postcard writes every serde value of known length to a growing vector");
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
@@ -199,74 +173,16 @@ impl Snapshot {
         if got != wanted {
             return Err(SnapshotError::Checksum { bytes: bytes.len(), wanted, got });
         }
-        let whole: BodyV1 =
-            postcard::from_bytes(body).map_err(|error| content(&error.to_string()))?;
-        Ok(Self { model: whole.model, body: whole.body })
-    }
-}
-
-impl From<&Example> for StoredExample {
-    fn from(example: &Example) -> Self {
-        Self {
-            id: example.id.0,
-            class: example.class.0,
-            taught_micros: example.taught.0,
-            origin: example.origin.clone(),
-            feature: example.feature.iter().map(|value| value.to_bits()).collect(),
-            thumbnail: example.thumbnail.clone(),
+        let (StoredFile { model, body }, rest): (StoredFile, _) =
+            postcard::take_from_bytes(body).map_err(|error| content(&error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(content(&format!("{} bytes stand behind its end", rest.len())));
         }
-    }
-}
-
-impl From<StoredExample> for Example {
-    fn from(stored: StoredExample) -> Self {
-        Self {
-            id: ExampleId(stored.id),
-            class: ClassId(stored.class),
-            taught: Timestamp(stored.taught_micros),
-            origin: stored.origin,
-            feature: stored.feature.into_iter().map(f16::from_bits).collect(),
-            thumbnail: stored.thumbnail,
+        let model = ModelId::from(model);
+        if !(1..=MAX_DIM).contains(&model.dim) {
+            let got = model.dim;
+            return Err(content(&format!("features of {got} values, wanted 1 to {MAX_DIM}")));
         }
-    }
-}
-
-impl From<&Change> for StoredChange {
-    fn from(change: &Change) -> Self {
-        match change {
-            Change::AddClass(class, name) => Self::AddClass(class.0, name.as_str().to_owned()),
-            Change::RemoveClass(class) => Self::RemoveClass(class.0),
-            Change::RenameClass(class, name) => {
-                Self::RenameClass(class.0, name.as_str().to_owned())
-            }
-            Change::AddExample(example) => Self::AddExample(example.into()),
-            Change::RemoveExample(example) => Self::RemoveExample(example.0),
-            Change::Relabel(example, class) => Self::Relabel(example.0, class.0),
-            Change::SetHead(config) => Self::SetHead(config.clone()),
-            Change::SetThresholds(thresholds) => Self::SetThresholds(*thresholds),
-        }
-    }
-}
-
-impl TryFrom<StoredChange> for Change {
-    type Error = LearnError;
-
-    fn try_from(stored: StoredChange) -> Result<Self, LearnError> {
-        Ok(match stored {
-            StoredChange::AddClass(class, name) => {
-                Self::AddClass(ClassId(class), ClassName::new(&name)?)
-            }
-            StoredChange::RemoveClass(class) => Self::RemoveClass(ClassId(class)),
-            StoredChange::RenameClass(class, name) => {
-                Self::RenameClass(ClassId(class), ClassName::new(&name)?)
-            }
-            StoredChange::AddExample(example) => Self::AddExample(example.into()),
-            StoredChange::RemoveExample(example) => Self::RemoveExample(ExampleId(example)),
-            StoredChange::Relabel(example, class) => {
-                Self::Relabel(ExampleId(example), ClassId(class))
-            }
-            StoredChange::SetHead(config) => Self::SetHead(config),
-            StoredChange::SetThresholds(thresholds) => Self::SetThresholds(thresholds),
-        })
+        Ok(Self { model, body })
     }
 }

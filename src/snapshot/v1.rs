@@ -1,0 +1,379 @@
+//! Version 1 of the file, as it is written: postcard of these structs, field by field, variant by variant.
+//!
+//! Nothing here may change its shape or order, since files of this version are read for ever; a new shape is a new
+//! version beside this one. So every live type that is stored has its own form here.
+
+use half::f16;
+use serde::{Deserialize, Serialize};
+
+use super::ModelId;
+use crate::decision::Thresholds;
+use crate::examples::Example;
+use crate::frame::Timestamp;
+use crate::head::{
+    ClassId, ExampleId, FeatureScaling, HeadConfig, Method, Metric, MlpConfig, Shrinkage,
+    SldaUpdate, SoftmaxConfig,
+};
+use crate::learner::{Change, ClassName, LearnError};
+
+/// All that stands between the version and the checksum.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredFile {
+    pub(super) model: StoredModel,
+    pub(super) body: StoredBody,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredModel {
+    name: String,
+    fingerprint: [u8; 32],
+    dim: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredBody {
+    /// Id and name.
+    pub(super) classes: Vec<(u32, String)>,
+    pub(super) examples: Vec<StoredExample>,
+    pub(super) head: StoredHead,
+    pub(super) thresholds: StoredThresholds,
+    pub(super) next_class: u32,
+    pub(super) next_example: u64,
+    /// Steps that can be undone, the latest last.
+    pub(super) undo: Vec<Vec<StoredChange>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredExample {
+    id: u64,
+    class: u32,
+    taught_micros: u64,
+    origin: String,
+    /// Bits of f16.
+    pub(super) feature: Vec<u16>,
+    thumbnail: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredHead {
+    method: StoredMethod,
+    centre: Option<Vec<f32>>,
+    unit_length: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum StoredMethod {
+    /// `None` is chosen by leave-one-out.
+    Lda {
+        shrinkage: Option<f32>,
+    },
+    Ridge {
+        lambda: f32,
+        balanced: bool,
+    },
+    Slda {
+        shrinkage: f32,
+        published_update: bool,
+    },
+    Prototype {
+        cosine: bool,
+    },
+    Knn {
+        k: u32,
+    },
+    Softmax {
+        learning_rate: f32,
+        momentum: f32,
+        l2: f32,
+        epochs: u32,
+        batch: u32,
+        seed: u64,
+    },
+    Mlp {
+        hidden: u32,
+        dropout: f32,
+        learning_rate: f32,
+        weight_decay: f32,
+        epochs: u32,
+        batch: u32,
+        seed: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredThresholds {
+    confidence: f32,
+    novelty: f32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum StoredChange {
+    AddClass(u32, String),
+    RemoveClass(u32),
+    RenameClass(u32, String),
+    AddExample(StoredExample),
+    RemoveExample(u64),
+    Relabel(u64, u32),
+    SetHead(StoredHead),
+    SetThresholds(StoredThresholds),
+}
+
+impl From<&ModelId> for StoredModel {
+    fn from(model: &ModelId) -> Self {
+        let ModelId { name, fingerprint, dim } = model.clone();
+        Self { name, fingerprint, dim }
+    }
+}
+
+impl From<StoredModel> for ModelId {
+    fn from(stored: StoredModel) -> Self {
+        let StoredModel { name, fingerprint, dim } = stored;
+        Self { name, fingerprint, dim }
+    }
+}
+
+impl From<&Example> for StoredExample {
+    fn from(example: &Example) -> Self {
+        Self {
+            id: example.id.0,
+            class: example.class.0,
+            taught_micros: example.taught.0,
+            origin: example.origin.clone(),
+            feature: example.feature.iter().map(|value| value.to_bits()).collect(),
+            thumbnail: example.thumbnail.clone(),
+        }
+    }
+}
+
+impl From<StoredExample> for Example {
+    fn from(stored: StoredExample) -> Self {
+        Self {
+            id: ExampleId(stored.id),
+            class: ClassId(stored.class),
+            taught: Timestamp(stored.taught_micros),
+            origin: stored.origin,
+            feature: stored.feature.into_iter().map(f16::from_bits).collect(),
+            thumbnail: stored.thumbnail,
+        }
+    }
+}
+
+impl From<&HeadConfig> for StoredHead {
+    fn from(config: &HeadConfig) -> Self {
+        let method = match config.method {
+            Method::Lda { shrinkage } => StoredMethod::Lda {
+                shrinkage: match shrinkage {
+                    Shrinkage::Fixed(shrinkage) => Some(shrinkage),
+                    Shrinkage::LeaveOneOut => None,
+                },
+            },
+            Method::Ridge { lambda, balanced } => StoredMethod::Ridge { lambda, balanced },
+            Method::Slda { shrinkage, update } => StoredMethod::Slda {
+                shrinkage,
+                published_update: match update {
+                    SldaUpdate::Exact => false,
+                    SldaUpdate::Published => true,
+                },
+            },
+            Method::Prototype { metric } => StoredMethod::Prototype {
+                cosine: match metric {
+                    Metric::Euclidean => false,
+                    Metric::Cosine => true,
+                },
+            },
+            Method::Knn { k } => StoredMethod::Knn { k },
+            Method::Softmax(SoftmaxConfig { learning_rate, momentum, l2, epochs, batch, seed }) => {
+                StoredMethod::Softmax { learning_rate, momentum, l2, epochs, batch, seed }
+            }
+            Method::Mlp(MlpConfig {
+                hidden,
+                dropout,
+                learning_rate,
+                weight_decay,
+                epochs,
+                batch,
+                seed,
+            }) => StoredMethod::Mlp {
+                hidden,
+                dropout,
+                learning_rate,
+                weight_decay,
+                epochs,
+                batch,
+                seed,
+            },
+        };
+        let FeatureScaling { centre, unit_length } = config.scaling.clone();
+        Self { method, centre, unit_length }
+    }
+}
+
+impl From<StoredHead> for HeadConfig {
+    fn from(stored: StoredHead) -> Self {
+        let method = match stored.method {
+            StoredMethod::Lda { shrinkage } => Method::Lda {
+                shrinkage: shrinkage.map_or(Shrinkage::LeaveOneOut, Shrinkage::Fixed),
+            },
+            StoredMethod::Ridge { lambda, balanced } => Method::Ridge { lambda, balanced },
+            StoredMethod::Slda { shrinkage, published_update } => {
+                let update =
+                    if published_update { SldaUpdate::Published } else { SldaUpdate::Exact };
+                Method::Slda { shrinkage, update }
+            }
+            StoredMethod::Prototype { cosine } => Method::Prototype {
+                metric: if cosine { Metric::Cosine } else { Metric::Euclidean },
+            },
+            StoredMethod::Knn { k } => Method::Knn { k },
+            StoredMethod::Softmax { learning_rate, momentum, l2, epochs, batch, seed } => {
+                Method::Softmax(SoftmaxConfig { learning_rate, momentum, l2, epochs, batch, seed })
+            }
+            StoredMethod::Mlp {
+                hidden,
+                dropout,
+                learning_rate,
+                weight_decay,
+                epochs,
+                batch,
+                seed,
+            } => Method::Mlp(MlpConfig {
+                hidden,
+                dropout,
+                learning_rate,
+                weight_decay,
+                epochs,
+                batch,
+                seed,
+            }),
+        };
+        let scaling = FeatureScaling { centre: stored.centre, unit_length: stored.unit_length };
+        Self { method, scaling }
+    }
+}
+
+impl From<&Thresholds> for StoredThresholds {
+    fn from(thresholds: &Thresholds) -> Self {
+        let Thresholds { confidence, novelty } = *thresholds;
+        Self { confidence, novelty }
+    }
+}
+
+impl From<StoredThresholds> for Thresholds {
+    fn from(stored: StoredThresholds) -> Self {
+        let StoredThresholds { confidence, novelty } = stored;
+        Self { confidence, novelty }
+    }
+}
+
+impl From<&Change> for StoredChange {
+    fn from(change: &Change) -> Self {
+        match change {
+            Change::AddClass(class, name) => Self::AddClass(class.0, name.as_str().to_owned()),
+            Change::RemoveClass(class) => Self::RemoveClass(class.0),
+            Change::RenameClass(class, name) => {
+                Self::RenameClass(class.0, name.as_str().to_owned())
+            }
+            Change::AddExample(example) => Self::AddExample(example.into()),
+            Change::RemoveExample(example) => Self::RemoveExample(example.0),
+            Change::Relabel(example, class) => Self::Relabel(example.0, class.0),
+            Change::SetHead(config) => Self::SetHead(config.into()),
+            Change::SetThresholds(thresholds) => Self::SetThresholds(thresholds.into()),
+        }
+    }
+}
+
+impl TryFrom<StoredChange> for Change {
+    type Error = LearnError;
+
+    fn try_from(stored: StoredChange) -> Result<Self, LearnError> {
+        Ok(match stored {
+            StoredChange::AddClass(class, name) => {
+                Self::AddClass(ClassId(class), ClassName::new(&name)?)
+            }
+            StoredChange::RemoveClass(class) => Self::RemoveClass(ClassId(class)),
+            StoredChange::RenameClass(class, name) => {
+                Self::RenameClass(ClassId(class), ClassName::new(&name)?)
+            }
+            StoredChange::AddExample(example) => Self::AddExample(example.into()),
+            StoredChange::RemoveExample(example) => Self::RemoveExample(ExampleId(example)),
+            StoredChange::Relabel(example, class) => {
+                Self::Relabel(ExampleId(example), ClassId(class))
+            }
+            StoredChange::SetHead(head) => Self::SetHead(head.into()),
+            StoredChange::SetThresholds(thresholds) => Self::SetThresholds(thresholds.into()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::HeadKind;
+
+    fn there_and_back(config: &HeadConfig) -> HeadConfig {
+        let bytes = postcard::to_allocvec(&StoredHead::from(config)).expect("known length");
+        postcard::from_bytes::<StoredHead>(&bytes).expect("just written").into()
+    }
+
+    #[test]
+    fn every_head_s_settings_come_back_as_they_were() {
+        let centred = HeadConfig::default().with_centre(Some(vec![1.5, -2.0]));
+        let of = |method| HeadConfig { method, scaling: FeatureScaling::default() };
+        let mut configs: Vec<HeadConfig> = HeadKind::ALL.map(HeadConfig::of).to_vec();
+        configs.push(centred);
+        configs.push(of(Method::Lda { shrinkage: Shrinkage::LeaveOneOut }));
+        configs.push(of(Method::Slda { shrinkage: 0.25, update: SldaUpdate::Published }));
+        configs.push(of(Method::Prototype { metric: Metric::Cosine }));
+        let mut raw = HeadConfig::of(HeadKind::Ridge);
+        raw.scaling.unit_length = false;
+        configs.push(raw);
+        for config in configs {
+            assert_eq!(there_and_back(&config), config);
+        }
+    }
+
+    #[test]
+    fn every_change_comes_back_as_it_was() {
+        let name = || ClassName::new("scratch").expect("a valid name");
+        let example = Example {
+            id: ExampleId(9),
+            class: ClassId(2),
+            taught: Timestamp(77),
+            origin: "a.png".to_owned(),
+            feature: [0.5, -3.0].map(f16::from_f32).to_vec(),
+            thumbnail: Some(vec![1, 2, 3]),
+        };
+        for change in [
+            Change::AddClass(ClassId(1), name()),
+            Change::RemoveClass(ClassId(1)),
+            Change::RenameClass(ClassId(1), name()),
+            Change::AddExample(example),
+            Change::RemoveExample(ExampleId(9)),
+            Change::Relabel(ExampleId(9), ClassId(3)),
+            Change::SetHead(HeadConfig::of(HeadKind::Mlp)),
+            Change::SetThresholds(Thresholds { confidence: 0.25, novelty: f32::INFINITY }),
+        ] {
+            assert_eq!(Change::try_from(StoredChange::from(&change)), Ok(change));
+        }
+        let stored = StoredChange::AddClass(1, "no spaces, please".to_owned());
+        assert!(Change::try_from(stored).is_err());
+    }
+
+    #[test]
+    fn the_bytes_of_a_head_s_settings_stay_what_they_are() {
+        let bytes = |kind| {
+            let stored = StoredHead::from(&HeadConfig::of(kind));
+            postcard::to_allocvec(&stored).expect("known length")
+        };
+        // Variant, then the fields: f32 little-endian, bool a byte, integers varint; then no centre, unit length.
+        let cases: [(HeadKind, &[u8]); 5] = [
+            (HeadKind::Lda, &[0, 1, 0, 0, 0, 0x3f, 0, 1]),
+            (HeadKind::Ridge, &[1, 0xcd, 0xcc, 0xcc, 0x3d, 1, 0, 1]),
+            (HeadKind::Slda, &[2, 0, 0, 0, 0x3f, 0, 0, 1]),
+            (HeadKind::Prototype, &[3, 0, 0, 1]),
+            (HeadKind::Knn, &[4, 3, 0, 1]),
+        ];
+        for (kind, wanted) in cases {
+            assert_eq!(bytes(kind), wanted, "{kind}");
+        }
+    }
+}
