@@ -75,8 +75,15 @@ pub enum SnapshotError {
     #[error("the file's content cannot be read: {0}")]
     Content(String),
     /// What it holds is refused.
+    // Not its source as well, or a chain of errors would say it twice.
     #[error("the file's content is refused: {0}")]
-    Refused(#[from] LearnError),
+    Refused(LearnError),
+}
+
+impl From<LearnError> for SnapshotError {
+    fn from(error: LearnError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 impl Snapshot {
