@@ -16,7 +16,7 @@ use scan::{
 const MAX_LINES: usize = 500;
 
 /// Crates that wrap a device or a format, and the module (file or folder of that name) that may name them.
-const WRAPPERS: [(&str, &str); 8] = [
+const WRAPPERS: [(&str, &str); 9] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("image", "picture"),
@@ -25,10 +25,11 @@ const WRAPPERS: [(&str, &str); 8] = [
     ("crc32fast", "snapshot"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
+    ("ndarray_npy", "cli"),
 ];
 
 /// Crates that one file may name, whichever it is.
-const IN_ONE_FILE: [&str; 3] = ["ureq", "csv", "ndarray_npy"];
+const IN_ONE_FILE: [&str; 3] = ["ureq", "csv", "zip"];
 
 /// Clocks, files, threads, chance: what makes two runs differ.
 const OUTSIDE: [&str; 12] = [
