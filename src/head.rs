@@ -1,14 +1,18 @@
 //! A head turns a feature into a score per class, and learns and forgets single examples.
 
+mod closed_form;
 mod config;
 mod lda;
+mod linear;
 mod ridge;
+mod system;
 mod transform;
 
 pub use config::{
     FeatureScaling, HeadConfig, Method, Metric, MlpConfig, Shrinkage, SldaUpdate, SoftmaxConfig,
 };
 
+use closed_form::ClosedForm;
 use serde::{Deserialize, Serialize};
 
 /// A class. Never used twice; its name is kept elsewhere and may change.
@@ -223,9 +227,16 @@ impl std::fmt::Display for HeadKind {
 /// [`HeadError::Config`] if a setting is out of its range or the centre's length is not `dim`.
 pub fn new(config: &HeadConfig, dim: usize) -> Result<Box<dyn Head>, HeadError> {
     config.check(dim)?;
-    match config.method {
-        _ => Err(HeadError::Config("this head is being written".to_owned())),
-    }
+    let scaling = config.scaling.clone();
+    Ok(match config.method {
+        Method::Lda { shrinkage } => {
+            Box::new(ClosedForm::new(dim, scaling, lda::Lda { shrinkage }))
+        }
+        Method::Ridge { lambda, balanced } => {
+            Box::new(ClosedForm::new(dim, scaling, ridge::Ridge { lambda, balanced }))
+        }
+        _ => return Err(HeadError::Config("this head is being written".to_owned())),
+    })
 }
 
 /// A head from what [`Head::save`] gave; its scores are bit-equal.
@@ -240,9 +251,11 @@ pub fn load(bytes: &[u8]) -> Result<Box<dyn Head>, HeadError> {
             saved.version
         )));
     }
-    match saved.kind {
-        _ => Err(HeadError::Damaged("this head is being written".to_owned())),
-    }
+    Ok(match saved.kind {
+        HeadKind::Lda => Box::new(ClosedForm::<lda::Lda>::load(&saved.body)?),
+        HeadKind::Ridge => Box::new(ClosedForm::<ridge::Ridge>::load(&saved.body)?),
+        _ => return Err(HeadError::Damaged("this head is being written".to_owned())),
+    })
 }
 
 const SAVED_VERSION: u16 = 1;

@@ -1,0 +1,47 @@
+//! Scores that are a linear function of the feature.
+
+use ndarray::Array2;
+
+/// A head's scores as a linear function: `W z + bias`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Linear {
+    /// `[classes, dim]`.
+    pub(super) weights: Vec<f32>,
+    /// `[classes]`; minus infinity for a class without examples.
+    pub(super) bias: Vec<f32>,
+}
+
+impl Linear {
+    /// * `weights`: `[places, dim]`, `bias`: `[places]`, of the classes at `places` out of `classes`.
+    pub(super) fn new(
+        classes: usize,
+        places: &[usize],
+        weights: &Array2<f64>,
+        bias: &[f64],
+    ) -> Self {
+        let dim = weights.ncols();
+        let mut linear =
+            Self { weights: vec![0.0; classes * dim], bias: vec![f32::NEG_INFINITY; classes] };
+        for ((&place, row), &bias) in places.iter().zip(weights.outer_iter()).zip(bias) {
+            let to = &mut linear.weights[place * dim..(place + 1) * dim];
+            to.iter_mut().zip(row).for_each(|(to, &from)| *to = from as f32);
+            linear.bias[place] = bias as f32;
+        }
+        linear
+    }
+
+    /// * `z`: `[dim]`; returns `[classes]`.
+    pub(super) fn score(&self, z: &[f32]) -> Vec<f32> {
+        let rows = self.weights.chunks_exact(z.len());
+        rows.zip(&self.bias).map(|(row, bias)| crate::linalg::dot_narrow(row, z) + bias).collect()
+    }
+
+    /// Whether it is one of that many classes and values, and nothing but minus infinity is not finite.
+    pub(super) fn is_valid(&self, classes: usize, dim: usize) -> bool {
+        let bias = |&value: &f32| value.is_finite() || value == f32::NEG_INFINITY;
+        self.bias.len() == classes
+            && classes.checked_mul(dim) == Some(self.weights.len())
+            && self.weights.iter().all(|value| value.is_finite())
+            && self.bias.iter().all(bias)
+    }
+}
