@@ -2,10 +2,21 @@
 
 mod closed_form;
 mod config;
+mod dense;
+mod descent;
+mod keeping;
+mod knn;
+mod layer;
 mod lda;
 mod linear;
+mod mlp;
+mod prototype;
 mod ridge;
+mod slda;
+mod softmax;
+mod stored;
 mod system;
+mod trained;
 mod transform;
 
 pub use config::{
@@ -14,6 +25,14 @@ pub use config::{
 
 use closed_form::ClosedForm;
 use serde::{Deserialize, Serialize};
+
+use keeping::Keeping;
+use knn::Knn;
+use mlp::Mlp;
+use prototype::Prototype;
+use slda::Slda;
+use softmax::Softmax;
+use trained::Trained;
 
 /// A class. Never used twice; its name is kept elsewhere and may change.
 #[derive(
@@ -235,7 +254,11 @@ pub fn new(config: &HeadConfig, dim: usize) -> Result<Box<dyn Head>, HeadError> 
         Method::Ridge { lambda, balanced } => {
             Box::new(ClosedForm::new(dim, scaling, ridge::Ridge { lambda, balanced }))
         }
-        _ => return Err(HeadError::Config("this head is being written".to_owned())),
+        Method::Slda { .. } => Box::new(Slda::new(config, dim)?),
+        Method::Prototype { .. } => Box::new(Keeping::<Prototype>::new(config, dim)?),
+        Method::Knn { .. } => Box::new(Keeping::<Knn>::new(config, dim)?),
+        Method::Softmax(_) => Box::new(Keeping::<Trained<Softmax>>::new(config, dim)?),
+        Method::Mlp(_) => Box::new(Keeping::<Trained<Mlp>>::new(config, dim)?),
     })
 }
 
@@ -251,10 +274,15 @@ pub fn load(bytes: &[u8]) -> Result<Box<dyn Head>, HeadError> {
             saved.version
         )));
     }
+    let body = &saved.body;
     Ok(match saved.kind {
-        HeadKind::Lda => Box::new(ClosedForm::<lda::Lda>::load(&saved.body)?),
-        HeadKind::Ridge => Box::new(ClosedForm::<ridge::Ridge>::load(&saved.body)?),
-        _ => return Err(HeadError::Damaged("this head is being written".to_owned())),
+        HeadKind::Lda => Box::new(ClosedForm::<lda::Lda>::load(body)?),
+        HeadKind::Ridge => Box::new(ClosedForm::<ridge::Ridge>::load(body)?),
+        HeadKind::Slda => Box::new(Slda::load(body)?),
+        HeadKind::Prototype => Box::new(Keeping::<Prototype>::load(body)?),
+        HeadKind::Knn => Box::new(Keeping::<Knn>::load(body)?),
+        HeadKind::Softmax => Box::new(Keeping::<Trained<Softmax>>::load(body)?),
+        HeadKind::Mlp => Box::new(Keeping::<Trained<Mlp>>::load(body)?),
     })
 }
 

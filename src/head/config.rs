@@ -98,13 +98,14 @@ pub enum Metric {
 /// Settings of multinomial logistic regression.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SoftmaxConfig {
-    /// Step size, above 0.
+    /// Step size for features of a mean square length of one, above 0; features are scaled to that for training.
     pub learning_rate: f32,
     /// Momentum, in [0, 1).
     pub momentum: f32,
-    /// Weight of the penalty on the squared weights, at least 0.
+    /// Weight of the penalty on half the squared weights against the loss summed over the examples, at least 0: the
+    /// inverse of scikit-learn's `C`.
     pub l2: f32,
-    /// Passes over the examples at most, at least 1.
+    /// Passes over the examples at most, at least 1; many examples take fewer.
     pub epochs: u32,
     /// Examples a step, at least 1.
     pub batch: u32,
@@ -115,15 +116,15 @@ pub struct SoftmaxConfig {
 /// Settings of the network with one hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MlpConfig {
-    /// Units of the hidden layer, at least 1.
+    /// Units of the hidden layer, 1 to 4096.
     pub hidden: u32,
     /// Share of hidden units left out in a step, in [0, 1).
     pub dropout: f32,
-    /// Step size, above 0.
+    /// Step size for features of a mean square length of one, above 0; features are scaled to that for training.
     pub learning_rate: f32,
-    /// Weight decay, at least 0.
+    /// Weight of the penalty on half the squared weights against the mean loss, at least 0.
     pub weight_decay: f32,
-    /// Passes over the stored examples after a change, at least 1.
+    /// Passes over the stored examples at most, at least 1; many examples, or a few added ones, take fewer.
     pub epochs: u32,
     /// Examples a step, at least 1.
     pub batch: u32,
@@ -141,7 +142,7 @@ impl HeadConfig {
             HeadKind::Prototype => Method::Prototype { metric: Metric::Euclidean },
             HeadKind::Knn => Method::Knn { k: 3 },
             HeadKind::Softmax => Method::Softmax(SoftmaxConfig {
-                learning_rate: 1.0,
+                learning_rate: 2.0,
                 momentum: 0.9,
                 l2: 0.01,
                 epochs: 200,
@@ -152,8 +153,8 @@ impl HeadConfig {
                 hidden: 64,
                 dropout: 0.2,
                 learning_rate: 0.1,
-                weight_decay: 1e-4,
-                epochs: 100,
+                weight_decay: 1e-3,
+                epochs: 200,
                 batch: 16,
                 seed: 0,
             }),
@@ -220,7 +221,7 @@ impl HeadConfig {
                 require((0.0..1.0).contains(&dropout), "dropout", dropout, "0 to below 1")?;
                 let decays = (0.0..=f32::MAX).contains(&weight_decay);
                 require(decays, "weight_decay", weight_decay, "at least 0")?;
-                require(hidden > 0, "hidden", hidden, "at least 1")?;
+                require((1..=4096).contains(&hidden), "hidden", hidden, "1 to 4096")?;
                 require(epochs > 0, "epochs", epochs, "at least 1")?;
                 require(batch > 0, "batch", batch, "at least 1")
             }

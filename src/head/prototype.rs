@@ -1,0 +1,145 @@
+//! Nearest class mean.
+//!
+//! With `z` the scaled feature and `m` a class's mean:
+//! * Euclidean: `z.m - |m|^2 / 2`, which orders the classes as `-|z - m|^2 / 2` does.
+//! * Cosine: `z.m / (|z| |m|)`, 0 where either is zero.
+//!
+//! The examples are kept, so that forgetting and leaving out are exact: a class's sum is the sum of its examples by
+//! rising id, whatever was learned and forgotten in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dense::{add_scaled_wide, dot_wide, finite, widened};
+use super::keeping::Rule;
+use super::stored::Stored;
+use super::{ClassId, ExampleId, HeadError, LeftOut, Method, Metric};
+
+#[derive(Debug)]
+pub(super) struct Prototype {
+    metric: Metric,
+    /// Only of classes with examples.
+    sums: BTreeMap<ClassId, Sum>,
+}
+
+/// The sum of a class's examples.
+#[derive(Debug, Clone)]
+struct Sum {
+    /// `[dim]`
+    values: Vec<f64>,
+    count: usize,
+    /// The sum's product with itself.
+    squared: f64,
+}
+
+impl Sum {
+    fn zero(dim: usize) -> Self {
+        Self { values: vec![0.0; dim], count: 0, squared: 0.0 }
+    }
+
+    fn add(&mut self, z: &[f32]) {
+        add_scaled_wide(&mut self.values, 1.0, &widened(z));
+        self.count += 1;
+    }
+
+    fn square(&mut self) {
+        self.squared = dot_wide(&self.values, &self.values);
+    }
+
+    /// The sum with one of its examples left out; `None` if that was the only one.
+    fn without(&self, z: &[f64]) -> Option<Self> {
+        let mut rest = self.clone();
+        rest.count -= 1;
+        add_scaled_wide(&mut rest.values, -1.0, z);
+        rest.square();
+        (rest.count > 0).then_some(rest)
+    }
+}
+
+impl Prototype {
+    fn score_of(&self, z: &[f64], sum: &Sum) -> f32 {
+        let (product, count) = (dot_wide(z, &sum.values), sum.count as f64);
+        finite(match self.metric {
+            Metric::Euclidean => product / count - sum.squared / (2.0 * count * count),
+            Metric::Cosine => {
+                let lengths = (dot_wide(z, z) * sum.squared).sqrt();
+                if lengths > 0.0 { product / lengths } else { 0.0 }
+            }
+        })
+    }
+
+    fn scores(&self, stored: &Stored, z: &[f64], left_out: Option<ClassId>) -> Vec<f32> {
+        let score = |class: &ClassId| {
+            let sum = self.sums.get(class)?;
+            if left_out == Some(*class) {
+                return sum.without(z).map(|rest| self.score_of(z, &rest));
+            }
+            Some(self.score_of(z, sum))
+        };
+        stored
+            .classes()
+            .ids()
+            .iter()
+            .map(|class| score(class).unwrap_or(f32::NEG_INFINITY))
+            .collect()
+    }
+
+    fn recompute(&mut self, stored: &Stored, classes: &BTreeSet<ClassId>) {
+        self.sums.retain(|class, _| !classes.contains(class));
+        for (_, kept) in stored.iter().filter(|(_, kept)| classes.contains(&kept.class)) {
+            self.sums.entry(kept.class).or_insert_with(|| Sum::zero(kept.z.len())).add(&kept.z);
+        }
+        for (_, sum) in self.sums.iter_mut().filter(|(class, _)| classes.contains(class)) {
+            sum.square();
+        }
+    }
+}
+
+impl Rule for Prototype {
+    type Saved = ();
+
+    fn of(method: &Method) -> Option<Self> {
+        match *method {
+            Method::Prototype { metric } => Some(Self { metric, sums: BTreeMap::new() }),
+            _ => None,
+        }
+    }
+
+    fn learned(&mut self, stored: &Stored, new: &[ExampleId]) {
+        if let &[example] = new
+            && stored.is_last_of_its_class(example)
+            && let Some(kept) = stored.get(example)
+            && let Some(sum) = self.sums.get_mut(&kept.class)
+        {
+            // By rising id it is the last to be added; so this is what computing the sum anew would give.
+            sum.add(&kept.z);
+            sum.square();
+            return;
+        }
+        let classes = new.iter().filter_map(|&example| stored.get(example)).map(|kept| kept.class);
+        self.recompute(stored, &classes.collect());
+    }
+
+    fn forgot(&mut self, stored: &Stored, class: ClassId) {
+        self.recompute(stored, &BTreeSet::from([class]));
+    }
+
+    fn score(&self, stored: &Stored, z: &[f32]) -> Vec<f32> {
+        self.scores(stored, &widened(z), None)
+    }
+
+    fn leave_one_out(&self, stored: &Stored) -> Option<Vec<LeftOut>> {
+        let left_out = |(example, kept): (ExampleId, &super::stored::Kept)| LeftOut {
+            example,
+            class: kept.class,
+            scores: self.scores(stored, &widened(&kept.z), Some(kept.class)),
+        };
+        Some(stored.iter().map(left_out).collect())
+    }
+
+    fn save(&self) -> Self::Saved {}
+
+    fn restore(&mut self, stored: &Stored, (): Self::Saved) -> Result<(), HeadError> {
+        self.recompute(stored, &stored.classes().ids().iter().copied().collect());
+        Ok(())
+    }
+}
