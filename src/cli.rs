@@ -1,5 +1,9 @@
 //! The command line: arguments to commands, answers to standard output, talk to standard error, an exit code.
 
+// Before the others, so that they print with its macros.
+#[macro_use]
+mod output;
+
 mod bench;
 mod eval;
 mod generate;

@@ -6,7 +6,6 @@ mod plot;
 mod report;
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -348,7 +347,8 @@ fn write_json(path: &Path, value: &serde_json::Value) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
     if path == Path::new("-") {
-        return Ok(std::io::stdout().write_all(text.as_bytes())?);
+        print!("{text}");
+        return Ok(());
     }
     std::fs::write(path, text).with_context(|| path.display().to_string())
 }

@@ -1,12 +1,11 @@
 //! `fieldtune completions` and `fieldtune man`.
 
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::CommandFactory;
 
-use super::{Arguments, Exit};
+use super::{Arguments, Exit, output};
 
 /// Print a shell's completions
 #[derive(Debug, clap::Args)]
@@ -22,7 +21,10 @@ pub struct CompletionsCommand {
 impl CompletionsCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let mut command = Arguments::command();
-        clap_complete::generate(self.shell, &mut command, "fieldtune", &mut io::stdout());
+        // Into memory first: the generator panics on a reader that has gone away.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "fieldtune", &mut script);
+        output::write(&script);
         Ok(Exit::Done)
     }
 }
@@ -48,7 +50,11 @@ impl ManCommand {
                     .with_context(|| folder.display().to_string())?;
                 eprintln!("manual pages are in {}", folder.display());
             }
-            None => clap_mangen::Man::new(command).render(&mut io::stdout())?,
+            None => {
+                let mut page = Vec::new();
+                clap_mangen::Man::new(command).render(&mut page)?;
+                output::write(&page);
+            }
         }
         Ok(Exit::Done)
     }

@@ -1,0 +1,33 @@
+//! Standard output. A reader that has gone away (`| head`) ends the program quietly, as it does other tools, where the
+//! standard macros would panic; one that cannot take it (a full disk) is a failed device.
+
+use std::io::{ErrorKind, Write, stdout};
+
+use super::Exit;
+
+/// In place of the standard macro, see [`crate::cli::output`].
+macro_rules! print {
+    ($($argument:tt)*) => { $crate::cli::output::write(format!($($argument)*).as_bytes()) };
+}
+
+/// In place of the standard macro, see [`crate::cli::output`].
+macro_rules! println {
+    ($($argument:tt)*) => {{
+        let mut line = format!($($argument)*);
+        line.push('\n');
+        $crate::cli::output::write(line.as_bytes());
+    }};
+}
+
+/// Writes to standard output, whole and at once; does not return if that fails.
+pub(super) fn write(bytes: &[u8]) {
+    let mut stdout = stdout().lock();
+    if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        // What had to be kept was committed before it was told.
+        if error.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(Exit::Done as i32);
+        }
+        eprintln!("error: standard output: {error}");
+        std::process::exit(Exit::Device as i32);
+    }
+}
