@@ -279,6 +279,7 @@ impl Learner {
         // A head that relearns at every example (or a long list) is quicker built anew, and a new one is atomic.
         let rebuild = changes.len() > REBUILD_AT;
         let mut done: Vec<(Change, Change)> = Vec::with_capacity(changes.len());
+        let (next_class, next_example) = (self.next_class, self.next_example);
         let mut result = Ok(());
         for change in changes {
             result = self
@@ -296,6 +297,8 @@ impl Learner {
             for (_, inverse) in done.into_iter().rev() {
                 self.apply(inverse, rebuild).expect("the inverse of a change that was just made");
             }
+            // Nobody was told of these ids.
+            (self.next_class, self.next_example) = (next_class, next_example);
             return Err(error);
         }
         self.changes_since_fit += done.len();
