@@ -23,22 +23,9 @@ pub struct Run {
     pub stderr: String,
 }
 
-/// The program, not yet started; nothing of the caller's environment reaches it.
-///
-/// `FIELDTUNE_TEST_RUNNER` goes before it: an emulator with its arguments, where the tests themselves run in one and
-/// the kernel does not know how to start the program.
+/// The program, not yet started; nothing of the caller's settings reaches it.
 pub fn command(arguments: &[&str]) -> Command {
-    let program = env!("CARGO_BIN_EXE_fieldtune");
-    let runner = std::env::var("FIELDTUNE_TEST_RUNNER").unwrap_or_default();
-    let mut words = runner.split_whitespace();
-    let mut command = match words.next() {
-        Some(emulator) => {
-            let mut command = Command::new(emulator);
-            command.args(words).arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fieldtune"));
     for (name, _) in std::env::vars() {
         if name.starts_with("FIELDTUNE_") || name.starts_with("XDG_") {
             command.env_remove(name);
