@@ -257,4 +257,37 @@ mod tests {
         let none = Cell { head: HeadKind::Lda, shots: 1, runs: vec![] };
         assert_eq!(none.summary(2), None);
     }
+
+    /// Two far groups and, of class 1, one image that lies in the group of class 0.
+    fn groups() -> LabelledFeatures {
+        let image = |class: &str, i: usize, x: f32, y: f32| {
+            (format!("{class}/{i}"), vec![x + 0.01 * i as f32, y - 0.02 * i as f32, 1.0])
+        };
+        let mut images: Vec<_> = (0..6).map(|i| image("a", i, 5.0, 0.0)).collect();
+        images.extend((0..5).map(|i| image("b", i, 0.0, 5.0)));
+        images.push(image("b", 5, 5.0, 0.0));
+        LabelledFeatures::new(3, images).expect("valid")
+    }
+
+    #[test]
+    fn every_head_tells_far_groups_apart_and_runs_twice_alike() {
+        let set = groups();
+        let split = Split {
+            shots: 3,
+            seed: 4,
+            train: vec![0, 1, 2, 6, 7, 8],
+            test: vec![3, 4, 5, 9, 10, 11],
+        };
+        for kind in HeadKind::ALL {
+            for centre in [Centre::None, Centre::TaughtMean] {
+                let once = run(&set, &split, &HeadConfig::of(kind), centre).expect("valid");
+                let predicted: Vec<_> = once.predictions.iter().map(|one| one.predicted).collect();
+                assert_eq!(predicted, [0, 0, 0, 1, 1, 0], "{kind} {centre:?}");
+                let balanced = once.confusion(2).balanced_accuracy().expect("judged");
+                assert!((balanced - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-9);
+                assert_eq!((once.seed, once.taught, &once.classes[..]), (4, 6, &[0, 1][..]));
+                assert_eq!(once, run(&set, &split, &HeadConfig::of(kind), centre).expect("valid"));
+            }
+        }
+    }
 }
