@@ -39,6 +39,14 @@ pub struct BenchCommand {
     /// Heads to teach; the first one also judges the frames
     #[arg(long, value_enum, value_delimiter = ',', default_value = "lda")]
     head: Vec<HeadChoice>,
+    /// Examples that are there when one more is taught
+    #[arg(long, value_delimiter = ',', default_value = "10,100,1000", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    examples: Vec<u32>,
+    /// Classes they belong to; left out where there are fewer examples than classes
+    #[arg(long, value_delimiter = ',', default_value = "2,10,50", value_name = "C")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
+    classes: Vec<u32>,
     /// Judge this many frames more and tell the resident memory before and after
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -69,7 +77,7 @@ impl BenchCommand {
                 None
             }
         };
-        let teaching = teaching::measure(dim, &heads, context)?;
+        let teaching = teaching::measure(dim, &heads, &self.examples, &self.classes, context)?;
         let report = Report {
             model: name,
             dim,

@@ -45,9 +45,6 @@ impl FeatureSource for Ready {
     }
 }
 
-const EXAMPLES: [usize; 3] = [10, 100, 1000];
-const CLASSES: [usize; 3] = [2, 10, 50];
-
 /// Times each point is measured, within a time that lets slow heads finish.
 const TRIES: std::ops::RangeInclusive<usize> = 5..=100;
 const LONGEST: Duration = Duration::from_secs(3);
@@ -87,18 +84,21 @@ fn name(class: u32) -> String {
     format!("class{class}")
 }
 
-/// Every head at every number of examples that has one for each class.
+/// Every head at every number of examples and of classes, as far as each class has an example.
 pub(super) fn measure(
     dim: usize,
     heads: &[HeadKind],
+    examples: &[u32],
+    classes: &[u32],
     context: &Context,
 ) -> anyhow::Result<Vec<Teaching>> {
-    let points: Vec<(HeadKind, usize, usize)> = heads
-        .iter()
-        .flat_map(|&head| EXAMPLES.map(|examples| (head, examples)))
-        .flat_map(|(head, examples)| CLASSES.map(|classes| (head, examples, classes)))
-        .filter(|(_, examples, classes)| examples >= classes)
-        .collect();
+    let mut points = Vec::new();
+    for &head in heads {
+        for &examples in examples {
+            let fitting = classes.iter().filter(|&&classes| classes <= examples);
+            points.extend(fitting.map(|&classes| (head, examples as usize, classes as usize)));
+        }
+    }
     let bar = context.bar(points.len() as u64, "teaching");
     let mut measured = Vec::with_capacity(points.len());
     for (head, examples, classes) in points {
