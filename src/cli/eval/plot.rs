@@ -213,7 +213,7 @@ impl Drawing {
                     };
                     writeln!(
                         out,
-                        "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" dominant-baseline=\"central\" fill=\"{}\"{turn}>{}</text>",
+                        "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" dy=\"0.35em\" fill=\"{}\"{turn}>{}</text>",
                         hex(*fill),
                         escaped(text)
                     )
