@@ -137,54 +137,74 @@ fn fit_temperature(classes: &[ClassId], left_out: &[LeftOut]) -> Option<f32> {
     for one in left_out {
         *counts.entry(one.class).or_default() += 1;
     }
-    let usable: Vec<(Vec<f32>, usize, f64, f64)> = left_out
+    let usable: Vec<Judged> = left_out
         .iter()
-        .filter_map(|one| {
-            let own = *places.get(&one.class)?;
-            let finite = one.scores.iter().filter(|score| score.is_finite()).count();
-            let count = counts[&one.class];
-            (finite >= 2 && one.scores[own].is_finite()).then(|| {
-                let right = (count as f64 + 1.0) / (count as f64 + 2.0);
-                (one.scores.clone(), own, right, 1.0 / count as f64)
-            })
-        })
+        .filter_map(|one| Judged::of(one, *places.get(&one.class)?, counts[&one.class]))
         .collect();
     if usable.is_empty() {
         return None;
     }
     let cost = |log_temperature: f64| -> f64 {
-        let temperature = log_temperature.exp();
-        usable
-            .iter()
-            .map(|(scores, own, right, weight)| {
-                let finite: Vec<f64> =
-                    scores.iter().map(|&s| f64::from(s)).filter(|s| s.is_finite()).collect();
-                let top = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let log_sum =
-                    finite.iter().map(|s| ((s - top) / temperature).exp()).sum::<f64>().ln();
-                let log_p = |score: f64| (score - top) / temperature - log_sum;
-                let own_score = f64::from(scores[*own]);
-                let others: f64 = finite.iter().map(|&s| log_p(s)).sum::<f64>() - log_p(own_score);
-                let wrong = (1.0 - right) / (finite.len() - 1) as f64;
-                -weight * (right * log_p(own_score) + wrong * others)
-            })
-            .sum()
+        let cold = (-log_temperature).exp();
+        usable.iter().map(|judged| judged.cost(cold)).sum()
     };
     // The cost is smooth in the logarithm with one valley in practice: a coarse scan, then golden section.
-    let (low, high, steps) = (1e-4f64.ln(), 1e4f64.ln(), 48);
-    let at = |step: usize| low + (high - low) * step as f64 / steps as f64;
-    let best = (0..=steps).min_by(|&a, &b| cost(at(a)).total_cmp(&cost(at(b))))?;
-    let (mut left, mut right) = (at(best.saturating_sub(1)), at((best + 1).min(steps)));
-    let ratio = (5f64.sqrt() - 1.0) / 2.0;
-    for _ in 0..32 {
-        let (a, b) = (right - ratio * (right - left), left + ratio * (right - left));
-        if cost(a) <= cost(b) {
-            right = b;
+    const STEPS: usize = 32;
+    const SECTIONS: usize = 24;
+    let (low, high) = (1e-4f64.ln(), 1e4f64.ln());
+    let at = |step: usize| low + (high - low) * step as f64 / STEPS as f64;
+    let costs: Vec<f64> = (0..=STEPS).map(|step| cost(at(step))).collect();
+    let best = (0..=STEPS).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))?;
+    let (mut left, mut right) = (at(best.saturating_sub(1)), at((best + 1).min(STEPS)));
+    let golden = (5f64.sqrt() - 1.0) / 2.0;
+    let (mut a, mut b) = (right - golden * (right - left), left + golden * (right - left));
+    let (mut cost_a, mut cost_b) = (cost(a), cost(b));
+    for _ in 0..SECTIONS {
+        if cost_a <= cost_b {
+            (right, b, cost_b) = (b, a, cost_a);
+            a = right - golden * (right - left);
+            cost_a = cost(a);
         } else {
-            left = a;
+            (left, a, cost_a) = (a, b, cost_b);
+            b = left + golden * (right - left);
+            cost_b = cost(b);
         }
     }
     Some(((left + right) / 2.0).exp() as f32)
+}
+
+/// An example's leave-one-out scores as the temperature needs them.
+struct Judged {
+    /// The finite scores, less the highest.
+    scores: Vec<f64>,
+    /// The mean score weighted by the smoothed targets, less the highest.
+    target: f64,
+    /// Weight of the example: every class weighs the same.
+    weight: f64,
+}
+
+impl Judged {
+    /// `None` where nothing can be learned from it: its class, or every other one, has no score.
+    fn of(one: &LeftOut, own: usize, count: usize) -> Option<Self> {
+        let finite = one.scores.iter().map(|&s| f64::from(s)).filter(|s| s.is_finite());
+        let others = finite.clone().count().checked_sub(1)?;
+        if others == 0 || !one.scores[own].is_finite() {
+            return None;
+        }
+        let top = finite.clone().fold(f64::NEG_INFINITY, f64::max);
+        let right = (count as f64 + 1.0) / (count as f64 + 2.0);
+        let own = f64::from(one.scores[own]) - top;
+        let scores: Vec<f64> = finite.map(|score| score - top).collect();
+        let wrong = (1.0 - right) / others as f64;
+        let target = right * own + wrong * (scores.iter().sum::<f64>() - own);
+        Some(Self { scores, target, weight: 1.0 / count as f64 })
+    }
+
+    /// Cross-entropy against the smoothed targets, with the scores multiplied by `cold`.
+    fn cost(&self, cold: f64) -> f64 {
+        let sum: f64 = self.scores.iter().map(|score| (score * cold).exp()).sum();
+        self.weight * (sum.ln() - self.target * cold)
+    }
 }
 
 /// The distance up to which a feature counts as known: the one that 95 % of the examples keep to another of their

@@ -433,7 +433,7 @@ impl Learner {
     }
 
     /// Fits the calibration and the leave-one-out estimate to what is stored now. It happens by itself after
-    /// every change while little is stored, and after every 2 % of changes later on.
+    /// every change while little is stored, and after every 4 % of changes later on.
     pub fn recalibrate(&mut self) {
         self.changes_since_fit = 0;
         let left_out = self.head.leave_one_out();
@@ -451,4 +451,4 @@ impl Learner {
 const REBUILD_AT: usize = 8;
 
 /// One part in so many of the examples has to change before the calibration, cubic in their number, is fitted anew.
-const REFIT_SHARE: usize = 50;
+const REFIT_SHARE: usize = 25;
