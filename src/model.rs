@@ -1,7 +1,7 @@
 //! Model cards: which file, how it is fed, where it is tapped, where to get it.
 //!
 //! A card is a TOML file; see `models/` for those that are built in. It is parsed to a raw form that refuses unknown
-//! keys, then checked into [`ModelCard`], which cannot be wrong.
+//! keys, then checked into [`ModelCard`](crate::model::ModelCard), which cannot be wrong.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! Image files, decoded to frames: PNG, JPEG, BMP, PPM/PGM/PBM and WebP, told apart by their content.
 //!
 //! Grey becomes RGB, 16 bits become 8, transparency is laid over black, the EXIF orientation is honoured, and of an
-//! animation the first picture is taken. A file that would need more than [`MAX_PIXELS`] is refused before its pixels
-//! are decoded.
+//! animation the first picture is taken. A picture of more than [`MAX_PIXELS`](crate::picture::MAX_PIXELS) is refused
+//! before its pixels are decoded, and so is a JPEG that is cut off.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};

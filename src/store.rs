@@ -1,8 +1,8 @@
 //! Where what was learned is kept.
 //!
-//! [`FileStore`] is one file, written beside itself, synced, and put in place by a rename, so a reader or a power cut
-//! finds the old state or the new one, never half of each. The lock is a file of its own, since the store's own file
-//! changes with every commit.
+//! [`FileStore`](crate::store::FileStore) is one file, written beside itself, synced, and put in place by a rename, so a
+//! reader or a power cut finds the old state or the new one, never half of each. The lock is a file of its own, since
+//! the store's own file changes with every commit.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -25,7 +25,8 @@ pub trait Store {
     /// * `whole`: that state, for a store that writes all of it.
     ///
     /// # Errors
-    /// [`StoreError`]; what was committed before stays.
+    /// [`StoreError`]; what was committed before stays. Where only the last step failed, making the folder durable, the
+    /// new state may be found after a power cut.
     fn commit(
         &mut self,
         changes: &[Change],
