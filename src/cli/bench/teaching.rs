@@ -58,6 +58,8 @@ pub(super) struct Teaching {
     /// The commands.
     teach: Quantiles,
     forget: Quantiles,
+    /// The first verdict after teaching: what a head puts off until it is asked shows here.
+    judge: Quantiles,
     /// The head alone.
     learn: Quantiles,
     unlearn: Quantiles,
@@ -102,7 +104,7 @@ pub(super) fn measure(
     let bar = context.bar(points.len() as u64, "teaching");
     let mut measured = Vec::with_capacity(points.len());
     for (head, examples, classes) in points {
-        let (teach, forget) = commands(dim, head, examples, classes)?;
+        let [teach, forget, judge] = commands(dim, head, examples, classes)?;
         let (learn, unlearn) = alone(dim, head, examples, classes)?;
         measured.push(Teaching {
             head,
@@ -111,6 +113,7 @@ pub(super) fn measure(
             tries: teach.len().min(learn.len()),
             teach: Quantiles::of(&teach),
             forget: Quantiles::of(&forget),
+            judge: Quantiles::of(&judge),
             learn: Quantiles::of(&learn),
             unlearn: Quantiles::of(&unlearn),
         });
@@ -125,17 +128,19 @@ fn more(done: usize, begun: Instant) -> bool {
     done < *TRIES.start() || (done < *TRIES.end() && begun.elapsed() < LONGEST)
 }
 
-/// Teaches one example and forgets another, again and again, through the engine.
+/// Teaches one example, judges, and forgets another example, again and again, through the engine.
+///
+/// * returns milliseconds of teaching, forgetting, judging.
 fn commands(
     dim: usize,
     kind: HeadKind,
     examples: usize,
     classes: usize,
-) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+) -> anyhow::Result<[Vec<f64>; 3]> {
     let (learner, mut features) = taught(dim, kind, examples, classes)?;
     let mut engine = Engine::new(Ready::of(dim), learner)?;
     let mut ids: Vec<ExampleId> = engine.learner().examples().iter().map(|one| one.id).collect();
-    let (mut teach, mut forget) = (Vec::new(), Vec::new());
+    let [mut teach, mut forget, mut judge] = [const { Vec::new() }; 3];
     let begun = Instant::now();
     while more(teach.len(), begun) {
         let class = features.pick(classes);
@@ -146,6 +151,10 @@ fn commands(
         let start = Instant::now();
         engine.apply(command, Timestamp::default())?;
         teach.push(milliseconds(start));
+        let feature = features.next(class);
+        let start = Instant::now();
+        std::hint::black_box(engine.learner().judge(&feature)?);
+        judge.push(milliseconds(start));
         let gone = features.pick(ids.len());
         let gone = std::mem::replace(&mut ids[gone], ExampleId(id));
         let command = Command::Forget(Forget::Examples(vec![gone]));
@@ -153,7 +162,7 @@ fn commands(
         engine.apply(command, Timestamp::default())?;
         forget.push(milliseconds(start));
     }
-    Ok((teach, forget))
+    Ok([teach, forget, judge])
 }
 
 /// The same, the head alone.
@@ -206,29 +215,29 @@ impl Teaching {
         json!({
             "head": self.head.name(), "examples": self.examples, "classes": self.classes,
             "tries": self.tries, "teach": self.teach.json(), "forget": self.forget.json(),
-            "learn": self.learn.json(), "unlearn": self.unlearn.json(),
+            "judge": self.judge.json(), "learn": self.learn.json(), "unlearn": self.unlearn.json(),
         })
     }
 }
 
+/// Medians and maxima; JSON has the rest.
 pub(super) fn table(rows: &[Teaching]) -> String {
-    let mut out = format!(
-        "One example, ms: the command without the backbone, and the head alone\n{:<10} {:>5} {:>7}  {:<29}  {:<29}  {:<29}  {:<29}\n",
-        "", "", "", "teach", "forget", "learn (head)", "unlearn (head)"
-    );
-    let quantiles = format!("{:>9} {:>9} {:>9}", "p50", "p95", "max");
-    let _ = writeln!(
-        out,
-        "{:<10} {:>5} {:>7}  {quantiles}  {quantiles}  {quantiles}  {quantiles}",
-        "head", "n", "classes"
-    );
+    let mut out =
+        String::from("One example, ms: commands without the backbone, and the head alone\n");
+    let _ = write!(out, "{:<10} {:>5} {:>7}", "", "", "");
+    for name in ["teach", "judge then", "forget", "learn (head)", "unlearn (head)"] {
+        let _ = write!(out, "  {name:>19}");
+    }
+    let _ = write!(out, "\n{:<10} {:>5} {:>7}", "head", "n", "classes");
+    out.push_str(&format!("  {:>9} {:>9}", "p50", "max").repeat(5));
+    out.push('\n');
     for row in rows {
-        let Teaching { head, examples, classes, teach, forget, learn, unlearn, .. } = row;
-        let _ = writeln!(
-            out,
-            "{:<10} {examples:>5} {classes:>7}  {teach}  {forget}  {learn}  {unlearn}",
-            head.name()
-        );
+        let _ = write!(out, "{:<10} {:>5} {:>7}", row.head.name(), row.examples, row.classes);
+        for Quantiles { p50, max, .. } in [row.teach, row.judge, row.forget, row.learn, row.unlearn]
+        {
+            let _ = write!(out, "  {p50:>9.3} {max:>9.3}");
+        }
+        out.push('\n');
     }
     out
 }
