@@ -8,8 +8,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::examples::{Examples, Neighbour};
 use crate::head::{ClassId, ExampleId, LeftOut};
 
@@ -31,7 +29,7 @@ pub struct Verdict {
 }
 
 /// What a person may set.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
     /// Below this confidence the verdict is unknown, 0 to 1.
     pub confidence: f32,

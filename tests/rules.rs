@@ -47,6 +47,9 @@ const OUTSIDE: [&str; 12] = [
     "eprintln!",
 ];
 
+/// Modules of live types that are stored in forms of their own.
+const LIVE: [&str; 6] = ["frame", "examples", "decision", "learner", "command", "engine"];
+
 /// The one data-plane module that reads files.
 const READS_FILES: &str = "picture";
 
@@ -154,6 +157,14 @@ fn wrapped_types_in_public(sources: &[Source]) -> Vec<String> {
     broken
 }
 
+/// Rule 6, where it can be seen: a live type that does not serialise is not stored as it is.
+fn live_types_that_serialise(sources: &[Source]) -> Vec<String> {
+    let live = sources.iter().filter(|source| LIVE.contains(&source.module()));
+    live.filter(|source| names_crate(&source.code(), "serde"))
+        .map(|source| format!("{} names serde", source.path))
+        .collect()
+}
+
 /// What may stand in no file.
 fn unwanted(sources: &[Source]) -> Vec<String> {
     // Put together here, so that this file does not hold the words it looks for.
@@ -228,6 +239,13 @@ fn every_crate_that_wraps_a_format_has_one_place() {
 #[test]
 fn types_of_wrapped_crates_are_not_shown() {
     none(wrapped_types_in_public(&sources("src")));
+}
+
+#[test]
+fn what_is_stored_has_structs_of_its_own() {
+    none(live_types_that_serialise(&sources("src")));
+    let file = [Source::new("src/learner.rs", "use serde::Serialize;")];
+    assert_eq!(live_types_that_serialise(&file), ["src/learner.rs names serde"]);
 }
 
 #[test]
