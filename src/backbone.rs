@@ -7,6 +7,7 @@
 
 mod detect;
 mod graph;
+mod quantised;
 mod survey;
 mod weights;
 
@@ -146,16 +147,14 @@ pub enum BackboneError {
         /// The runtime's words.
         error: String,
     },
-    /// A feature with NaN or infinity in it.
-    #[error(
-        "{name}: the feature's value {index} (tap {tensor}) is {value}: the network does not suit this input"
-    )]
+    /// A feature, or an input, with NaN or infinity in it.
+    #[error("{name}: value {index} of {tensor} is {value}: the network does not suit this input")]
     NotFinite {
         /// The file.
         name: String,
-        /// The tap.
+        /// The tap, or words for the input.
         tensor: String,
-        /// Where in the feature.
+        /// Where in the feature, or in the input.
         index: usize,
         /// What stands there.
         value: f32,
@@ -208,6 +207,7 @@ impl Backbone {
         let model = inference(&graph, &spec.input)?;
         drop(graph);
         let typed = guarded(&name, "reading the network", || model.into_typed())?;
+        check_sizes(&typed, &name)?;
         let blocks = blocks(&typed, &name, &taps)?;
         let plan =
             guarded(&name, "optimising the network", || typed.into_optimized()?.into_runnable())?;
@@ -236,6 +236,11 @@ impl Backbone {
     /// # Errors
     /// [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
     pub fn extract(&mut self, input: ArrayView4<f32>) -> Result<Vec<f32>, BackboneError> {
+        // Behind a ReLU, NaN would be taken for 0.
+        if let Some((index, &value)) = input.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+            let (name, tensor) = (self.name.clone(), "the input itself".to_owned());
+            return Err(BackboneError::NotFinite { name, tensor, index, value });
+        }
         let tensor = input.to_owned().into_tensor();
         let state = &mut self.state;
         let outputs =
@@ -342,6 +347,27 @@ fn inference(graph: &Graph, input: &InputSpec) -> Result<InferenceModel, Backbon
             .model_for_proto_model(graph.proto())?
             .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), wanted))
     })
+}
+
+/// The most values that a tensor between two layers may have: 1 GiB of f32.
+const MAX_VALUES: usize = 1 << 28;
+
+/// Memory that cannot be had ends the process, so a file that wants absurdly much is refused before it is run.
+fn check_sizes(model: &TypedModel, name: &str) -> Result<(), BackboneError> {
+    for node in &model.nodes {
+        for output in &node.outputs {
+            let Some(shape) = output.fact.shape.as_concrete() else { continue };
+            let values = shape.iter().try_fold(1_usize, |values, &axis| values.checked_mul(axis));
+            if values.is_none_or(|values| values > MAX_VALUES) {
+                let what = format!(
+                    "node {} gives {shape:?} values, wanted at most {MAX_VALUES} in all",
+                    node.name
+                );
+                return Err(BackboneError::parse(name, &what));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn axes(shape: &[Option<u64>]) -> String {

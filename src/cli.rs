@@ -11,6 +11,7 @@ mod head_choice;
 mod inspect;
 mod learned;
 pub mod model_args;
+mod models;
 mod pictures;
 pub mod store_args;
 mod teach;
@@ -94,6 +95,7 @@ enum Command {
     Inspect(inspect::InspectCommand),
     Eval(eval::EvalCommand),
     Bench(bench::BenchCommand),
+    Models(models::ModelsCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -128,6 +130,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Inspect(command) => command.run(),
         Command::Eval(command) => command.run(context),
         Command::Bench(command) => command.run(context),
+        Command::Models(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

@@ -75,6 +75,9 @@ pub mod store;
 /// Model cards: which file, how it is fed, where it is tapped, where to get it.
 pub mod model;
 
+/// A model's file over HTTP: resumed, checked, then put in its place. The only file that names ureq.
+pub mod fetch;
+
 /// Few-shot evaluation: splits, measures, reports.
 pub mod evaluation;
 

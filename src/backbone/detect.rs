@@ -1,6 +1,6 @@
 //! Where the feature is, found from the shape of a network's end; and the tensors that everything passes through.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::NodeProto;
 
@@ -16,13 +16,15 @@ pub struct Detected {
 }
 
 /// What was crossed on the way from the output to the last layer with weights.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 struct Crossed {
     /// Probabilities are made: what comes out are classes.
     softmax: bool,
     pooled: bool,
     /// An activation, which features have and class scores have not.
     activated: bool,
+    /// Two ways were followed already.
+    forked: bool,
 }
 
 impl Graph {
@@ -32,88 +34,17 @@ impl Graph {
         let output =
             self.graph().and_then(|g| g.output.first()).map_or("", |output| output.name.as_str());
         let (producers, constants) = (self.producers(), self.constants());
-        let headless = |why: &str| Detected {
-            tensor: output.to_owned(),
-            how: format!("the network has no classifier ({why}), its output is the feature"),
-        };
-        let mut crossed = Crossed { pooled: false, activated: false, softmax: false };
-        let mut at = output;
-        while let Some(node) = producers.get(at) {
-            let data: Vec<&str> = node
-                .input
-                .iter()
-                .map(String::as_str)
-                .filter(|input| !input.is_empty() && !constants.contains(input))
-                .collect();
-            let Some(&first) = data.first() else { break };
-            match node.op_type.as_str() {
-                "Softmax" | "LogSoftmax" | "Sigmoid" => crossed.softmax = true,
-                "GlobalAveragePool" | "AveragePool" | "ReduceMean" | "GlobalMaxPool" => {
-                    crossed.pooled = true;
-                }
-                "Relu" | "Clip" | "HardSwish" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Gelu"
-                | "Tanh" | "HardSigmoid" => crossed.activated = true,
-                "BatchNormalization"
-                | "LayerNormalization"
-                | "InstanceNormalization"
-                | "GroupNormalization"
-                | "Gather"
-                | "Concat"
-                | "Slice" => return headless(&format!("{} ends it", node.op_type)),
-                "Add" | "Mul" if data.len() > 1 => {
-                    return headless(&format!("a two-sided {} ends it", node.op_type));
-                }
-                "Gemm" | "MatMul" | "Conv" => {
-                    if let Some(why) = self.no_classifier(node, &crossed, &producers) {
-                        return headless(why);
-                    }
-                    let tensor = through_quantization(first, &producers);
-                    let how =
-                        format!("the input of the classifier {} ({})", label(node), node.op_type);
-                    return Detected { tensor: tensor.to_owned(), how };
-                }
-                _ => {}
+        let walk = Walk { graph: self, producers, constants };
+        match walk.classifier(output, Crossed::default()) {
+            Ok((node, tensor)) => {
+                let how = format!("the input of the classifier {} ({})", label(node), node.op_type);
+                Detected { tensor: tensor.to_owned(), how }
             }
-            at = first;
+            Err(why) => Detected {
+                tensor: output.to_owned(),
+                how: format!("the network has no classifier ({why}), its output is the feature"),
+            },
         }
-        headless("no layer with weights was met")
-    }
-
-    /// Why a layer with weights at the network's end gives features and not classes; `None` if it gives classes.
-    fn no_classifier(
-        &self,
-        node: &NodeProto,
-        crossed: &Crossed,
-        producers: &HashMap<&str, &NodeProto>,
-    ) -> Option<&'static str> {
-        if crossed.softmax || self.looks_like_classes(node, producers) {
-            return None;
-        }
-        let output = self.graph()?.output.first().and_then(tensor_type).map(axes);
-        let map = |axes: &[Option<u64>]| matches!(axes, [_, _, height, width] if [height, width].iter().any(|side| side.is_some_and(|n| n > 1)));
-        match crossed {
-            Crossed { activated: true, .. } => Some("an activation ends it"),
-            Crossed { pooled: true, .. } => Some("a pooling ends it"),
-            _ if output.is_some_and(|axes| map(&axes)) => Some("a map comes out"),
-            _ => None,
-        }
-    }
-
-    /// Whether a layer's weights have ImageNet's number of classes, or a sudden drop in channels.
-    fn looks_like_classes(&self, node: &NodeProto, producers: &HashMap<&str, &NodeProto>) -> bool {
-        let Some(weights) = node.input.get(1).and_then(|weights| {
-            let stored = through_quantization(weights, producers);
-            self.initializers().iter().find(|tensor| tensor.name == stored)
-        }) else {
-            return false;
-        };
-        let transposed = node.attribute.iter().any(|a| a.name == "transB" && a.i == 1);
-        let (out, input) = match weights.dims[..] {
-            [out, input, ..] if node.op_type == "Conv" || transposed => (out, input),
-            [.., input, out] => (out, input),
-            _ => return false,
-        };
-        [1000, 1001].contains(&out) || out <= input / 4
     }
 
     /// Tensors that everything passes through on the way from the input to the output, in the graph's order, each
@@ -161,6 +92,116 @@ impl Graph {
         }
         passages
     }
+}
+
+/// The way back from the output.
+struct Walk<'a> {
+    graph: &'a Graph,
+    producers: HashMap<&'a str, &'a NodeProto>,
+    constants: HashSet<&'a str>,
+}
+
+impl<'a> Walk<'a> {
+    /// The last classifier before a tensor, and the tensor that it classifies; or why there is none.
+    fn classifier(
+        &self,
+        tensor: &'a str,
+        mut crossed: Crossed,
+    ) -> Result<(&'a NodeProto, &'a str), String> {
+        let mut at = tensor;
+        while let Some(&node) = self.producers.get(at) {
+            let inputs = node.input.iter().map(String::as_str);
+            let data: Vec<&str> = inputs
+                .filter(|input| !input.is_empty() && !self.constants.contains(input))
+                .collect();
+            let Some(&first) = data.first() else { break };
+            match node.op_type.as_str() {
+                "Softmax" | "LogSoftmax" | "Sigmoid" => crossed.softmax = true,
+                "GlobalAveragePool" | "AveragePool" | "ReduceMean" | "GlobalMaxPool" => {
+                    crossed.pooled = true;
+                }
+                "Relu" | "Clip" | "HardSwish" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Gelu"
+                | "Tanh" | "HardSigmoid" => crossed.activated = true,
+                "BatchNormalization"
+                | "LayerNormalization"
+                | "InstanceNormalization"
+                | "GroupNormalization"
+                | "Gather"
+                | "Concat"
+                | "Slice" => return Err(format!("{} ends it", node.op_type)),
+                "Add" if data.len() == 2 && !crossed.forked => {
+                    // A distilled transformer's answer is the mean of two classifiers'.
+                    crossed.forked = true;
+                    let sides: Vec<_> = data
+                        .iter()
+                        .filter_map(|side| self.classifier(side, crossed).ok())
+                        .collect();
+                    let classes = |&(node, _): &(&NodeProto, _)| {
+                        node.op_type != "Conv" && self.looks_like_classes(node)
+                    };
+                    return match sides[..] {
+                        [first, second] if classes(&first) && classes(&second) => Ok(first),
+                        _ => Err("a two-sided Add ends it".to_owned()),
+                    };
+                }
+                "Add" | "Mul" if data.len() > 1 => {
+                    return Err(format!("a two-sided {} ends it", node.op_type));
+                }
+                "Gemm" | "MatMul" | "Conv" => {
+                    if let Some(why) = self.no_classifier(node, &crossed) {
+                        return Err(why.to_owned());
+                    }
+                    return Ok((node, unrounded(first, &self.producers)));
+                }
+                _ => {}
+            }
+            at = first;
+        }
+        Err("no layer with weights was met".to_owned())
+    }
+
+    /// Why a layer with weights at the network's end gives features and not classes; `None` if it gives classes.
+    fn no_classifier(&self, node: &NodeProto, crossed: &Crossed) -> Option<&'static str> {
+        if crossed.softmax || self.looks_like_classes(node) {
+            return None;
+        }
+        let output = self.graph.graph()?.output.first().and_then(tensor_type).map(axes);
+        let large = |side: &Option<u64>| side.is_some_and(|side| side > 1);
+        let map = |axes: &[Option<u64>]| axes.len() == 4 && axes[2..].iter().any(large);
+        match crossed {
+            Crossed { activated: true, .. } => Some("an activation ends it"),
+            Crossed { pooled: true, .. } => Some("a pooling ends it"),
+            _ if output.is_some_and(|axes| map(&axes)) => Some("a map comes out"),
+            _ => None,
+        }
+    }
+
+    /// Whether a layer's weights have ImageNet's number of classes, or a sudden drop in channels.
+    fn looks_like_classes(&self, node: &NodeProto) -> bool {
+        let stored = self.graph.stored();
+        let Some(weights) = node
+            .input
+            .get(1)
+            .and_then(|weights| stored.get(through_quantization(weights, &self.producers)))
+        else {
+            return false;
+        };
+        let transposed = node.attribute.iter().any(|a| a.name == "transB" && a.i == 1);
+        let (out, input) = match weights.dims[..] {
+            [out, input, ..] if node.op_type == "Conv" || transposed => (out, input),
+            [.., input, out] => (out, input),
+            _ => return false,
+        };
+        [1000, 1001].contains(&out) || out <= input / 4
+    }
+}
+
+/// The tensor before it was rounded, unless the rounding is also its activation.
+fn unrounded<'a>(tensor: &'a str, producers: &HashMap<&str, &'a NodeProto>) -> &'a str {
+    let before = through_quantization(tensor, producers);
+    let bare = ["Conv", "Gemm", "MatMul", "Add", "BatchNormalization"];
+    let activated = producers.get(before).is_none_or(|node| !bare.contains(&&*node.op_type));
+    if activated { before } else { tensor }
 }
 
 /// The tensor behind a DequantizeLinear after a QuantizeLinear, or the stored one behind a DequantizeLinear.

@@ -17,7 +17,7 @@ const DYNAMIC: [&str; 4] =
 /// A decoded and checked file.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    proto: ModelProto,
+    pub(super) proto: ModelProto,
     pub(super) name: String,
     half: bool,
 }
@@ -67,6 +67,7 @@ impl Graph {
         }
         graph.refuse_unsupported()?;
         graph.check_order()?;
+        graph.check_attributes()?;
         graph.check_weights()?;
         graph.half = graph.declared().is_some_and(|tensor| weights::is_half(tensor.elem_type));
         graph.widen();
@@ -135,6 +136,30 @@ impl Graph {
         }
         if let Some(output) = graph.output.iter().find(|output| !known.contains(&*output.name)) {
             return Err(self.wrong(&format!("nothing gives its output {}", output.name)));
+        }
+        Ok(())
+    }
+
+    /// Whole numbers that stand for axes and for distances in a map are small; tract counts up to some of them.
+    fn check_attributes(&self) -> Result<(), BackboneError> {
+        for node in self.nodes() {
+            for attribute in &node.attribute {
+                let limit = match attribute.name.as_str() {
+                    "axis" | "axes" | "perm" | "batch_dims" => 8,
+                    "kernel_shape" | "strides" | "pads" | "dilations" | "group"
+                    | "output_padding" | "blocksize" => 1 << 16,
+                    _ => continue,
+                };
+                let values = attribute.ints.iter().chain([&attribute.i]);
+                if let Some(value) = values.copied().find(|value| !(-limit..=limit).contains(value))
+                {
+                    return Err(self.wrong(&format!(
+                        "node {}: its {} is {value}, wanted -{limit} to {limit}",
+                        label(node),
+                        attribute.name
+                    )));
+                }
+            }
         }
         Ok(())
     }
@@ -264,11 +289,12 @@ impl Graph {
             .collect()
     }
 
-    /// Keeps what these tensors need, and makes them the outputs, in this order.
+    /// Keeps what these tensors need, and makes them the outputs, in this order. From here on nothing is rounded
+    /// between the layers.
     ///
     /// # Errors
     /// [`BackboneError::MissingTap`].
-    pub(super) fn cut(mut self, tensors: &[String]) -> Result<Self, BackboneError> {
+    pub(super) fn cut(self, tensors: &[String]) -> Result<Self, BackboneError> {
         let known: HashSet<&str> = self.tensors().into_iter().collect();
         for tensor in tensors {
             if !known.contains(tensor.as_str()) {
@@ -279,8 +305,9 @@ impl Graph {
                 });
             }
         }
+        let mut cut = self.without_rounding();
         let mut needed: HashSet<String> = tensors.iter().cloned().collect();
-        let graph = self.proto.graph.as_mut().expect("checked when parsed");
+        let graph = cut.proto.graph.as_mut().expect("checked when parsed");
         let mut kept: Vec<NodeProto> = Vec::with_capacity(graph.node.len());
         for node in std::mem::take(&mut graph.node).into_iter().rev() {
             if node.output.iter().any(|output| needed.contains(output)) {
@@ -298,7 +325,7 @@ impl Graph {
             .iter()
             .map(|tensor| ValueInfoProto { name: tensor.clone(), ..Default::default() })
             .collect();
-        Ok(self)
+        Ok(cut)
     }
 
     /// Values of all weights; what only says how others are quantised or shaped is not counted.
@@ -313,14 +340,9 @@ impl Graph {
             };
             about.extend(node.input.iter().skip(beside).map(String::as_str));
         }
-        let constants =
-            self.nodes().iter().filter(|node| node.op_type == "Constant").filter_map(|node| {
-                Some((node.output.first()?, node.attribute.iter().find_map(|a| a.t.as_ref())?))
-            });
-        let weights = self.initializers().iter().map(|tensor| (&tensor.name, tensor));
-        weights
-            .chain(constants)
-            .filter(|(name, tensor)| !about.contains(name.as_str()) && !tensor.dims.is_empty())
+        self.stored()
+            .into_iter()
+            .filter(|(name, tensor)| !about.contains(name) && !tensor.dims.is_empty())
             .map(|(_, tensor)| tensor.dims.iter().map(|&dim| dim.unsigned_abs()).product::<u64>())
             .sum()
     }

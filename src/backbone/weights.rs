@@ -69,7 +69,7 @@ fn values(tensor: &TensorProto) -> Option<u64> {
 }
 
 /// The values of a floating-point tensor as f32; none of other types.
-fn floats(tensor: &TensorProto) -> Box<dyn Iterator<Item = f32> + '_> {
+pub(super) fn floats(tensor: &TensorProto) -> Box<dyn Iterator<Item = f32> + '_> {
     let raw = &tensor.raw_data;
     match DataType::try_from(tensor.data_type) {
         Ok(DataType::Float) if raw.is_empty() => Box::new(tensor.float_data.iter().copied()),
@@ -86,6 +86,21 @@ fn floats(tensor: &TensorProto) -> Box<dyn Iterator<Item = f32> + '_> {
 fn bits(tensor: &TensorProto) -> impl Iterator<Item = u16> + '_ {
     let raw = tensor.raw_data.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes));
     raw.chain(tensor.int32_data.iter().map(|&bits| bits as u16))
+}
+
+/// The values of a tensor of 8 or 16 bit integers; `None` of other types.
+pub(super) fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
+    let raw = &tensor.raw_data;
+    let kind = DataType::try_from(tensor.data_type).ok()?;
+    let from_raw: Vec<i64> = match kind {
+        DataType::Uint8 => raw.iter().map(|&byte| i64::from(byte)).collect(),
+        DataType::Int8 => raw.iter().map(|&byte| i64::from(byte as i8)).collect(),
+        DataType::Uint16 => bits(tensor).map(i64::from).collect(),
+        DataType::Int16 => bits(tensor).map(|bits| i64::from(bits as i16)).collect(),
+        _ => return None,
+    };
+    let listed = || tensor.int32_data.iter().map(|&value| i64::from(value)).collect();
+    Some(if raw.is_empty() { listed() } else { from_raw })
 }
 
 /// Makes a half-precision tensor f32; others are left alone.

@@ -1,0 +1,216 @@
+//! `fieldtune models`: the cards that are built in, and the files that they describe.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{Context, Exit, Failed};
+use crate::fetch::{FetchError, Patience, Wanted, fetch};
+use crate::model::{ModelCard, hex};
+
+/// List, fetch and check the backbones that there are cards for
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune models list
+  fieldtune models fetch mobilenetv2-12
+  fieldtune models fetch mobilenetv2-12 --from http://server.local/mobilenetv2-12.onnx
+  fieldtune models verify
+
+Files are kept in $FIELDTUNE_MODELS, else in fieldtune/models in the user's data folder.")]
+pub struct ModelsCommand {
+    #[command(subcommand)]
+    command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    List(ListCommand),
+    Fetch(FetchCommand),
+    Verify(VerifyCommand),
+}
+
+/// List the models that can be named
+#[derive(Debug, clap::Args)]
+struct ListCommand {
+    /// Where the files are [default: the models' folder]
+    #[arg(long = "in", value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Download a model's file, go on where an earlier attempt was cut off, check it, put it in place
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status 3 if the network or the disk failed; run the same command again to go on."
+)]
+struct FetchCommand {
+    /// A model's name, or a card (.toml)
+    name: String,
+    /// Another place to get it from; it must be the same file
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+    /// Where it goes [default: the models' folder]
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// How often in a row a transfer that brings little is tried again
+    #[arg(long, value_name = "N", default_value_t = Patience::default().retries)]
+    retries: u32,
+}
+
+/// Check the files that are there against their cards
+///
+/// Exit status 1 if one is not what its card says, or if the one that was named is missing.
+#[derive(Debug, clap::Args)]
+struct VerifyCommand {
+    /// A model's name, or a card (.toml) [default: every file that is there]
+    name: Option<String>,
+    /// Where the files are [default: the models' folder]
+    #[arg(long = "in", value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl ModelsCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        match self.command {
+            Subcommand::List(command) => command.run(),
+            Subcommand::Fetch(command) => command.run(context),
+            Subcommand::Verify(command) => command.run(),
+        }
+    }
+}
+
+impl ListCommand {
+    fn run(self) -> anyhow::Result<Exit> {
+        let folder = self.folder.unwrap_or_else(ModelCard::folder);
+        for card in ModelCard::builtin_cards() {
+            let path = folder.join(&card.file);
+            let present = path.exists();
+            let ModelCard { name, file, bytes, licence, about, url, .. } = &card;
+            if self.json {
+                let line = json!({
+                    "name": name, "file": file, "bytes": bytes, "sha256": hex(&card.sha256),
+                    "url": url, "licence": licence, "about": about, "present": present,
+                    "path": path.display().to_string(),
+                });
+                println!("{line}");
+            } else {
+                let state = if present { "here" } else { "-" };
+                let megabytes = *bytes as f64 / 1e6;
+                println!("{name:<24} {megabytes:>6.1} MB  {state:<5} {licence:<12} {about}");
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The card of a name, or the card in a file.
+fn card(name: &str) -> anyhow::Result<ModelCard> {
+    if !name.ends_with(".toml") {
+        return Ok(ModelCard::named(name)?);
+    }
+    let text = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
+    Ok(ModelCard::parse(&text, name)?)
+}
+
+impl FetchCommand {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let card = card(&self.name)?;
+        let folder = self.to.clone().unwrap_or_else(ModelCard::folder);
+        let url = self.from.as_ref().or(card.url.as_ref()).ok_or_else(|| {
+            anyhow!("the card {} does not say where its file is\n  next: --from URL", card.name)
+        })?;
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let target = folder.join(&card.file);
+        if target.exists() {
+            match card.read(&target) {
+                Ok(_) => {
+                    eprintln!("{} is there already", target.display());
+                    return Ok(Exit::Done);
+                }
+                Err(error) => eprintln!("{error}; it is fetched anew"),
+            }
+        }
+        let wanted = Wanted { url, bytes: card.bytes, sha256: card.sha256, target: &target };
+        let patience = Patience { retries: self.retries, ..Patience::default() };
+        let bar = bar(context, &card);
+        let fetched = fetch(&wanted, &patience, &mut |have| bar.set_position(have));
+        bar.finish_and_clear();
+        fetched.map_err(|error| {
+            let next = next(&error, &folder);
+            anyhow!("{error}\n  next: {next}").context(Failed(Exit::Device))
+        })?;
+        println!("{}", target.display());
+        Ok(Exit::Done)
+    }
+}
+
+fn bar(context: &Context, card: &ModelCard) -> ProgressBar {
+    if !context.progress {
+        return ProgressBar::hidden();
+    }
+    let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    let style = ProgressStyle::with_template(template).expect("the template is a constant");
+    ProgressBar::new(card.bytes).with_style(style).with_message(card.file.clone())
+}
+
+/// What the user can do about it.
+fn next(error: &FetchError, folder: &Path) -> String {
+    let folder = folder.display();
+    match error {
+        FetchError::Network { .. } => {
+            "check the address and the connection, then run the same command again; another place: --from URL".to_owned()
+        }
+        FetchError::Cut { .. } => {
+            "run the same command again: it goes on where it stopped".to_owned()
+        }
+        FetchError::Status { status, .. } if status.is_server_error() => {
+            "try again later, or from another place: --from URL".to_owned()
+        }
+        FetchError::Status { .. } => format!(
+            "get it from another place with --from URL, or put it into {folder} yourself and run fieldtune models verify"
+        ),
+        FetchError::Length { .. } | FetchError::Hash { .. } => {
+            "this address has another file than the card describes; try another with --from URL".to_owned()
+        }
+        FetchError::Disk { have, wanted, .. } => format!(
+            "free {} bytes in {folder}, or choose another folder with --to DIR; run the same command again to go on",
+            wanted.saturating_sub(*have)
+        ),
+        FetchError::Busy { .. } => "wait until the other one is done".to_owned(),
+    }
+}
+
+impl VerifyCommand {
+    fn run(self) -> anyhow::Result<Exit> {
+        let folder = self.folder.unwrap_or_else(ModelCard::folder);
+        let named = self.name.is_some();
+        let cards = match &self.name {
+            Some(name) => vec![card(name)?],
+            None => ModelCard::builtin_cards(),
+        };
+        let mut exit = Exit::Done;
+        let mut checked = 0;
+        for card in cards {
+            let path = folder.join(&card.file);
+            if !named && !path.exists() {
+                continue;
+            }
+            checked += 1;
+            match card.read(&path) {
+                Ok(_) => println!("{}: as its card says", path.display()),
+                Err(error) => {
+                    exit = Exit::Negative;
+                    println!("{error}");
+                }
+            }
+        }
+        if checked == 0 {
+            println!("no model is in {}", folder.display());
+        }
+        Ok(exit)
+    }
+}

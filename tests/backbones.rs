@@ -1,0 +1,293 @@
+//! Networks of every ending and of every fault, against what ONNX Runtime says of them; see `data/backbones.py`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fieldtune::backbone::{Backbone, BackboneError, BackboneSpec, Graph, Place, Tap};
+use fieldtune::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
+use ndarray::Array4;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Expected<C> {
+    tolerance: f32,
+    cases: Vec<C>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    shape: [usize; 4],
+    /// Where the feature must be found.
+    tensor: Option<String>,
+    multiply_accumulates: Option<u64>,
+    #[serde(default)]
+    taps: Vec<Tap>,
+    feature: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+struct RealCase {
+    file: String,
+    shape: [usize; 4],
+    tensor: String,
+    dim: usize,
+    largest: f32,
+    every_16th: Vec<f32>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/backbones")
+}
+
+fn bytes(name: &str) -> Vec<u8> {
+    fs::read(folder().join(format!("{name}.onnx"))).unwrap()
+}
+
+fn expected<C: for<'a> Deserialize<'a>>(file: &str) -> Expected<C> {
+    serde_json::from_str(&fs::read_to_string(folder().join(file)).unwrap()).unwrap()
+}
+
+/// `reference.pattern` of the scripts.
+fn pattern(shape: [usize; 4]) -> Array4<f32> {
+    let values = (0..shape.iter().product()).map(|i: usize| (i * 7919 % 256) as f32 / 127.5 - 1.0);
+    Array4::from_shape_vec(shape, values.collect()).unwrap()
+}
+
+fn spec(shape: [usize; 4], taps: &[Tap]) -> BackboneSpec {
+    let (layout, [height, width]) = match shape {
+        [_, height, width, 3] => (Layout::Nhwc, [height, width]),
+        [_, _, height, width] => (Layout::Nchw, [height, width]),
+    };
+    let (mean, scale) = Norm::Unit.mean_scale();
+    let (width, height) = (width as u32, height as u32);
+    let (order, fit) = (ChannelOrder::Rgb, Fit::Whole);
+    let input = InputSpec { width, height, layout, order, mean, scale, fit };
+    BackboneSpec { input, taps: taps.to_vec() }
+}
+
+/// The largest difference, as a part of the largest value.
+fn difference(got: &[f32], wanted: &[f32]) -> f32 {
+    let largest = wanted.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let apart = got.iter().zip(wanted).map(|(got, wanted)| (got - wanted).abs());
+    apart.fold(0.0, f32::max) / largest
+}
+
+#[test]
+fn every_kind_of_network_gives_the_feature_that_onnx_runtime_gives() {
+    let Expected { tolerance, cases } = expected::<Case>("expected.json");
+    let mut wrong = Vec::new();
+    for Case { name, shape, taps, feature, tensor, .. } in &cases {
+        let taken = if taps.is_empty() { "detected" } else { "tapped" };
+        let graph = Graph::parse(&bytes(name), name).unwrap();
+        let found = graph.detect();
+        if tensor.as_ref().is_some_and(|tensor| *tensor != found.tensor) {
+            wrong.push(format!("{name}: wanted {tensor:?}, found {found:?}"));
+        }
+        let got = Backbone::from_graph(graph, &spec(*shape, taps))
+            .and_then(|mut backbone| backbone.extract(pattern(*shape).view()));
+        match got {
+            Err(error) => wrong.push(format!("{name} ({taken}): {error}")),
+            Ok(got) if got.len() != feature.len() => {
+                wrong.push(format!(
+                    "{name} ({taken}): {} values, not {}",
+                    got.len(),
+                    feature.len()
+                ));
+            }
+            Ok(got) => {
+                let apart = difference(&got, feature);
+                println!("{name} ({taken}): {apart:.1e}");
+                if apart > tolerance || apart.is_nan() {
+                    wrong.push(format!("{name} ({taken}): differs by {apart:.1e}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty() && cases.len() > 15, "{}", wrong.join("\n"));
+}
+
+#[test]
+fn real_networks_give_the_features_that_onnx_runtime_gives() {
+    let Some(assets) = std::env::var_os("FIELDTUNE_ASSETS") else {
+        println!("skipped: FIELDTUNE_ASSETS is not set");
+        return;
+    };
+    let Expected { tolerance, cases } = expected::<RealCase>("real.json");
+    for RealCase { file, shape, tensor, dim, largest, every_16th } in cases {
+        let onnx = fs::read(Path::new(&assets).join("backbones").join(&file)).unwrap();
+        let graph = Graph::parse(&onnx, &file).unwrap();
+        let (declared, found) = (graph.input().unwrap(), graph.detect());
+        let half = file.contains("fp16");
+        assert_eq!((declared.size(), declared.half), (Some((224, 224)), half), "{file}");
+        assert_eq!(found.tensor, tensor, "{file}");
+        let mut backbone = Backbone::from_graph(graph, &spec(shape, &[])).unwrap();
+        let feature = backbone.extract(pattern(shape).view()).unwrap();
+        assert_eq!(feature.len(), dim, "{file}");
+        let got: Vec<f32> = feature.iter().copied().step_by(16).collect();
+        let apart = got.iter().zip(&every_16th).map(|(got, wanted)| (got - wanted).abs());
+        let apart = apart.fold(0.0, f32::max) / largest;
+        println!("{file}: {apart:.1e}");
+        assert!(apart <= tolerance, "{file}: {apart:.1e}");
+    }
+}
+
+#[test]
+fn a_frame_gives_the_same_feature_every_time() {
+    let spec = spec([1, 3, 16, 16], &[]);
+    let mut backbone = Backbone::load(&bytes("gemm"), "gemm", &spec).unwrap();
+    let first = backbone.extract(pattern([1, 3, 16, 16]).view()).unwrap();
+    backbone.extract(Array4::ones((1, 3, 16, 16)).view()).unwrap();
+    assert_eq!(backbone.extract(pattern([1, 3, 16, 16]).view()).unwrap(), first);
+}
+
+#[test]
+fn a_survey_counts_the_work_and_names_the_last_map_of_each_resolution() {
+    for Case { name, shape, multiply_accumulates, feature, .. } in
+        expected::<Case>("expected.json").cases
+    {
+        let Some(work) = multiply_accumulates else { continue };
+        let graph = Graph::parse(&bytes(&name), &name).unwrap();
+        let survey = graph.survey(&spec(shape, &[]).input).unwrap();
+        assert_eq!(survey.multiply_accumulates, work, "{name}");
+        let last = survey.candidates.last().unwrap();
+        assert_eq!((last.place, last.channels), (Place::Penultimate, feature.len()), "{name}");
+    }
+    let survey = |name| {
+        Graph::parse(&bytes(name), name).unwrap().survey(&spec([1, 3, 16, 16], &[]).input).unwrap()
+    };
+    let gemm = survey("gemm");
+    let named: Vec<_> = gemm.candidates.iter().map(|c| (c.tensor.as_str(), c.channels)).collect();
+    assert_eq!(named, [("relu3", 8), ("map", 12), ("feature", 12)]);
+    // Two convolutions, a depthwise one, the classifier; each with an offset a channel.
+    let before = 8 * (3 * 9 + 1) + 8 * (9 + 1) + 12 * (8 * 9 + 1);
+    assert_eq!((gemm.parameters, gemm.parameters_to_feature), (before + 10 * 13, before));
+    let quantised = survey("quantised");
+    let named: Vec<_> = quantised.candidates.iter().map(|c| c.tensor.as_str()).collect();
+    assert_eq!(named, ["conv1.rounded", "conv2.rounded", "feature"]);
+    let tokens = survey("class_token");
+    assert!(
+        tokens.candidates.iter().any(|c| c.place == Place::Tokens { tokens: 17 }),
+        "{tokens:?}"
+    );
+}
+
+#[test]
+fn faulty_networks_are_refused_with_the_place_and_the_reason() {
+    let cases = [
+        ("fault_operator_form", "QLinearConv (node conv0): the network is in QOperator form"),
+        ("fault_operator_form_of_a_vendor", "QLinearAdd (node conv0): the network is in QOperator"),
+        ("fault_dynamic", "DynamicQuantizeLinear (node quantise): the network is dynamically"),
+        ("fault_not_a_number", "conv0.weight: its value 3 is NaN"),
+        ("fault_infinity", "conv0.weight: its value 3 is inf"),
+        ("fault_cut_off", "not ONNX"),
+        (
+            "fault_short_weight",
+            "conv0.weight: its shape [8, 3, 3, 3] wants 216 values, the file has 215",
+        ),
+        ("fault_enormous_weight", "conv0.weight: its shape [4611686018427387904"),
+        ("fault_enormous_layer", "node conv0 gives [1, 8, 40007, 40007] values, wanted at most"),
+        ("fault_data_elsewhere", "conv0.weight: its data is in another file"),
+        ("fault_two_inputs", "wanted one input, an image; got 2 (image, mask)"),
+        ("fault_far_axis", "node feature: its axis is -4611686018427387904, wanted -8 to 8"),
+        ("fault_flat_input", "wanted an image input of 4 axes, got 2"),
+        ("fault_unknown_operator", "Frobnicate"),
+        ("fault_circle", "node conv0 reads map, which nothing before it gives"),
+        ("fault_given_twice", "conv0 is given twice"),
+        ("fault_no_graph", "there is no graph"),
+    ];
+    let spec = spec([1, 3, 16, 16], &[]);
+    let mut wrong = Vec::new();
+    for (name, wanted) in cases {
+        match Backbone::load(&bytes(name), name, &spec) {
+            Ok(_) => wrong.push(format!("{name}: loaded")),
+            Err(error) => {
+                let text = error.to_string();
+                if !text.starts_with(&format!("{name}: ")) || !text.contains(wanted) {
+                    wrong.push(format!("{name}: wanted {wanted}, got {text}"));
+                }
+            }
+        }
+    }
+    for (name, onnx) in [("empty", &b""[..]), ("text", b"<html>404</html>"), ("zeros", &[0; 99])] {
+        match Backbone::load(onnx, name, &spec) {
+            Err(BackboneError::Parse { .. }) => {}
+            other => wrong.push(format!("{name}: {other:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_specification_that_does_not_fit_is_refused_with_wanted_and_got() {
+    let tap = |tensor: &str| Tap {
+        tensor: tensor.to_owned(),
+        pool: vec![fieldtune::backbone::Pooling::Avg],
+    };
+    let square = [1, 3, 16, 16];
+    let cases = [
+        ("another size", [1, 3, 32, 32], vec![], "wants its input [1, 3, 16, 16]"),
+        ("another order", [1, 16, 16, 3], vec![], "says [1, 16, 16, 3]"),
+        (
+            "no such tap",
+            square,
+            vec![tap("mop")],
+            "no tensor mop to tap; the nearest names are map,",
+        ),
+        ("a weight as tap", square, vec![tap("conv0.weight")], "no tensor conv0.weight"),
+        ("the image as tap", square, vec![tap("image")], "no tensor image"),
+    ];
+    for (name, shape, taps, wanted) in cases {
+        let error = Backbone::load(&bytes("gemm"), "gemm", &spec(shape, &taps)).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{name}: {error}");
+    }
+}
+
+#[test]
+fn an_input_that_drives_the_network_beyond_f32_gives_an_error_and_not_a_feature() {
+    let mut backbone = Backbone::load(&bytes("gemm"), "gemm", &spec([1, 3, 16, 16], &[])).unwrap();
+    for value in [f32::NAN, f32::INFINITY, 3e38] {
+        let got = backbone.extract(Array4::from_elem((1, 3, 16, 16), value).view());
+        assert!(matches!(got, Err(BackboneError::NotFinite { .. })), "{value}: {got:?}");
+    }
+}
+
+/// Every outcome is fine but a panic, an abort and a hang.
+#[test]
+fn damaged_files_give_errors_or_features_and_never_a_panic() {
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let mut loaded = 0;
+    for (name, shape) in [
+        ("gemm", [1, 3, 16, 16]),
+        ("quantised", [1, 3, 16, 16]),
+        ("channels_last", [1, 16, 16, 3]),
+        ("class_token", [1, 3, 16, 16]),
+    ] {
+        let (sound, spec) = (bytes(name), spec(shape, &[]));
+        let cut = (0..20).map(|part| sound[..sound.len() * part / 20].to_vec());
+        let flipped = (0..150).map(|_| {
+            let mut onnx = sound.clone();
+            for _ in 0..random.random_range(1..4) {
+                let at = random.random_range(0..onnx.len());
+                onnx[at] = random.random();
+            }
+            onnx
+        });
+        for onnx in cut.chain(flipped) {
+            if let Ok(graph) = Graph::parse(&onnx, name) {
+                let _ = graph.survey(&spec.input);
+                if let Ok(mut backbone) = Backbone::from_graph(graph, &spec) {
+                    let _ = backbone.extract(pattern(shape).view());
+                    loaded += 1;
+                }
+            }
+        }
+    }
+    // Most of a file is weights, and a weight that changed is no fault that can be seen.
+    assert!(
+        loaded > 50,
+        "only {loaded} could be run: the damage hides what is behind the first check"
+    );
+}
