@@ -6,6 +6,8 @@
 //! others; a single block keeps its values.
 
 mod detect;
+mod error;
+mod extractor;
 mod graph;
 mod quantised;
 mod survey;
@@ -15,16 +17,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ndarray::ArrayView4;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tract_core::prelude::{
     Datum as _, IntoRunnable as _, IntoTensor as _, TypedModel, TypedSimpleState, tvec,
 };
 use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
 use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel};
 
-use crate::frame::Frame;
-use crate::tensor::{InputSpec, Layout, Preprocessor, TensorError};
+use crate::tensor::{InputSpec, Layout};
 pub use detect::Detected;
+pub use error::BackboneError;
+pub use extractor::{ExtractError, Extractor, FeatureSource, Fingerprint};
 pub use graph::{DeclaredInput, Graph};
 pub use survey::{Candidate, Place, Survey};
 
@@ -68,103 +70,6 @@ pub struct Block {
     pub offset: usize,
     /// How many values it has.
     pub len: usize,
-}
-
-/// Why a network cannot be used, or gave no feature.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum BackboneError {
-    /// Not a network that can be read.
-    #[error("{name}: {what}")]
-    Parse {
-        /// The file.
-        name: String,
-        /// What is wrong.
-        what: String,
-    },
-    /// An operator that cannot be run, or not at a useful speed.
-    #[error("{name}: operator {operator} (node {node}): {advice}")]
-    Unsupported {
-        /// The file.
-        name: String,
-        /// The operator.
-        operator: String,
-        /// Where it stands.
-        node: String,
-        /// What to do instead.
-        advice: String,
-    },
-    /// Weights that are damaged or elsewhere.
-    #[error("{name}: weights {tensor}: {what}")]
-    Weights {
-        /// The file.
-        name: String,
-        /// The tensor.
-        tensor: String,
-        /// What is wrong.
-        what: String,
-    },
-    /// A tap that the graph does not have.
-    #[error("{name}: there is no tensor {tensor} to tap; the nearest names are {}", .near.join(", "))]
-    MissingTap {
-        /// The file.
-        name: String,
-        /// The tap.
-        tensor: String,
-        /// Tensors there are.
-        near: Vec<String>,
-    },
-    /// The input declared by the file is not the one that was asked for.
-    #[error(
-        "{name}: the network wants its input {wanted}, the card or the command line says {got}"
-    )]
-    Input {
-        /// The file.
-        name: String,
-        /// Axes of the file.
-        wanted: String,
-        /// Axes of the specification.
-        got: String,
-    },
-    /// A tap gives something that cannot be pooled.
-    #[error(
-        "{name}: tap {tensor} gives {got}, wanted f32 values [1, channels] or [1, channels, height, width]"
-    )]
-    TapShape {
-        /// The file.
-        name: String,
-        /// The tap.
-        tensor: String,
-        /// What it gives.
-        got: String,
-    },
-    /// The runtime refused the graph, or failed while running it.
-    #[error("{name}: {doing}: {error}")]
-    Runtime {
-        /// The file.
-        name: String,
-        /// What was tried.
-        doing: &'static str,
-        /// The runtime's words.
-        error: String,
-    },
-    /// A feature, or an input, with NaN or infinity in it.
-    #[error("{name}: value {index} of {tensor} is {value}: the network does not suit this input")]
-    NotFinite {
-        /// The file.
-        name: String,
-        /// The tap, or words for the input.
-        tensor: String,
-        /// Where in the feature, or in the input.
-        index: usize,
-        /// What stands there.
-        value: f32,
-    },
-}
-
-impl BackboneError {
-    fn parse(name: &str, what: &str) -> Self {
-        Self::Parse { name: name.to_owned(), what: what.to_owned() }
-    }
 }
 
 /// A loaded network.
@@ -433,85 +338,5 @@ fn guarded<T>(
                 .or_else(|| panic.downcast_ref::<&str>().copied());
             Err(runtime(name, doing, words.unwrap_or("it failed without a word")))
         }
-    }
-}
-
-/// SHA-256 over the model file's hash, how it is fed and where it is tapped: features with equal fingerprints can be
-/// compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint(pub [u8; 32]);
-
-/// Gives a feature for a frame.
-pub trait FeatureSource {
-    /// Length of a feature.
-    fn dim(&self) -> usize;
-
-    /// * returns `[dim]`, finite.
-    ///
-    /// # Errors
-    /// [`ExtractError`].
-    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError>;
-}
-
-/// Why a frame gave no feature.
-#[derive(Debug, thiserror::Error)]
-pub enum ExtractError {
-    /// The frame could not be made the network's input.
-    #[error(transparent)]
-    Tensor(#[from] TensorError),
-    /// The network gave none.
-    #[error(transparent)]
-    Backbone(#[from] BackboneError),
-}
-
-/// Frame to feature: the preprocessing and the network together.
-#[derive(Debug)]
-pub struct Extractor {
-    name: String,
-    fingerprint: Fingerprint,
-    preprocessor: Preprocessor,
-    backbone: Backbone,
-}
-
-impl Extractor {
-    /// * `onnx`: the file's bytes; `name`: what people call the model.
-    ///
-    /// # Errors
-    /// [`ExtractError`].
-    pub fn load(onnx: &[u8], name: &str, spec: &BackboneSpec) -> Result<Self, ExtractError> {
-        let preprocessor = Preprocessor::new(spec.input.clone())?;
-        let backbone = Backbone::load(onnx, name, spec)?;
-        let mut hash = Sha256::new();
-        hash.update(Sha256::digest(onnx));
-        let fed = postcard::to_allocvec(spec).expect("the specification has a known length");
-        hash.update(fed);
-        let fingerprint = Fingerprint(hash.finalize().into());
-        Ok(Self { name: name.to_owned(), fingerprint, preprocessor, backbone })
-    }
-
-    /// What people call the model.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Of the file, the preprocessing and the taps.
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
-    }
-
-    /// The two halves, for who wants to time them apart.
-    pub fn parts(&mut self) -> (&mut Preprocessor, &mut Backbone) {
-        (&mut self.preprocessor, &mut self.backbone)
-    }
-}
-
-impl FeatureSource for Extractor {
-    fn dim(&self) -> usize {
-        self.backbone.dim()
-    }
-
-    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
-        let input = self.preprocessor.apply(frame)?;
-        Ok(self.backbone.extract(input.view())?)
     }
 }

@@ -1,4 +1,5 @@
 //! Networks of every ending and of every fault, against what ONNX Runtime says of them; see `data/backbones.py`.
+#![allow(clippy::unwrap_used, reason = "what a test prepares may fail the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

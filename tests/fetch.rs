@@ -1,4 +1,5 @@
 //! `fieldtune models fetch` against a small HTTP server on loopback that behaves well, badly and not at all.
+#![allow(clippy::unwrap_used, reason = "what a test prepares may fail the test")]
 
 use std::collections::VecDeque;
 use std::fs;

@@ -4,7 +4,8 @@
 
 Both compute the same graph, cut at the feature, from the same kind of input. A round times fieldtune in a process of
 its own, then ONNX Runtime in this one; the machine's other work disturbs both alike. Prints a Markdown table: the
-median over the rounds of each round's p50, and of each round's ratio. With --cpu both are kept on that one core.
+median over the rounds of each round's p50, and of each round's ratio; then the same of the processor time of a frame,
+which the machine's other work disturbs less. With --cpu both are kept on that one core.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import time
 import numpy as np
 import onnx
 import onnxruntime
-from reference import inspect, pattern, session
+from reference import cpu_ms, inspect, pattern, session
 
 
 def cut(path, tensor):
@@ -36,13 +37,14 @@ def cut(path, tensor):
     return model
 
 
-def p50(run, frames):
-    times = []
+def timed(run, frames):
+    """(p50 by the clock, mean processor time) of a frame, in ms."""
+    times, spent = [], time.process_time()
     for _ in range(frames):
         begun = time.perf_counter()
         run()
         times.append((time.perf_counter() - begun) * 1e3)
-    return statistics.median(times)
+    return statistics.median(times), (time.process_time() - spent) / frames * 1e3
 
 
 def compare(fieldtune, path, rounds, frames):
@@ -52,13 +54,14 @@ def compare(fieldtune, path, rounds, frames):
     kind = np.float16 if report["input"]["half"] else np.float32
     feeds = {report["input"]["name"]: pattern(report["input"]["shape"]).astype(kind)}
     run = lambda: peer.run(None, feeds)  # noqa: E731
-    p50(run, 3)
-    ours, theirs = [], []
+    timed(run, 3)
+    clock, cpu = [], []
     for _ in range(rounds):
-        ours.append(inspect(fieldtune, path, "--frames", frames)["frame_ms"])
-        theirs.append(p50(run, frames))
-    ratios = [our / their for our, their in zip(ours, theirs)]
-    return [statistics.median(values) for values in (ours, theirs, ratios)]
+        ours, theirs = inspect(fieldtune, path, "--frames", frames)["frame_ms"], timed(run, frames)
+        clock.append((ours, theirs[0], ours / theirs[0]))
+        ours = cpu_ms(fieldtune, path, frames)
+        cpu.append((ours, theirs[1], ours / theirs[1]))
+    return [statistics.median(values) for kind in (clock, cpu) for values in zip(*kind)]
 
 
 def main():
@@ -73,10 +76,12 @@ def main():
         os.sched_setaffinity(0, [arguments.cpu])
     print(f"{platform.machine()}, {arguments.rounds} rounds of {arguments.frames} frames", end=", ")
     print(f"ONNX Runtime {onnxruntime.__version__}\n")
-    print("| file | fieldtune ms | ONNX Runtime ms | ratio |\n| --- | --- | --- | --- |")
+    print("| file | fieldtune ms | ONNX Runtime ms | ratio | fieldtune cpu ms | ONNX Runtime cpu ms | ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for path in arguments.files:
-        ours, theirs, ratio = compare(arguments.fieldtune, path, arguments.rounds, arguments.frames)
-        print(f"| {path.name} | {ours:.1f} | {theirs:.1f} | {ratio:.2f} |", flush=True)
+        values = compare(arguments.fieldtune, path, arguments.rounds, arguments.frames)
+        cells = [f"{value:.2f}" if index % 3 == 2 else f"{value:.1f}" for index, value in enumerate(values)]
+        print(f"| {path.name} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
