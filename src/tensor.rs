@@ -1,7 +1,8 @@
 //! A frame becomes the network's input: resized, ordered, normalised.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use ndarray::Array4;
 use serde::{Deserialize, Serialize};
 
@@ -212,13 +213,16 @@ impl Preprocessor {
                 options.crop(x, y, width, height)
             }
         };
-        let source = ImageRef::new(frame.width(), frame.height(), frame.pixels(), PixelType::U8x3)
-            .map_err(|error| failed(error.to_string()))?;
+        // Typed on purpose: the untyped form brings every pixel format's filters into this crate, which then
+        // takes minutes to compile.
+        let source =
+            TypedImageRef::<U8x3>::from_buffer(frame.width(), frame.height(), frame.pixels())
+                .map_err(|error| failed(error.to_string()))?;
         let InputSpec { width, height, .. } = self.spec;
-        let mut target = Image::from_slice_u8(width, height, &mut self.resized, PixelType::U8x3)
+        let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut self.resized)
             .map_err(|error| failed(error.to_string()))?;
         self.resizer
-            .resize(&source, &mut target, &options)
+            .resize_typed(&source, &mut target, &options)
             .map_err(|error| failed(error.to_string()))?;
         Ok(&self.resized)
     }
