@@ -1,0 +1,34 @@
+"""Pictures that training never sees, for choosing between checkpoints: held-out photograph classes, held-out defects."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import generate
+from fewshot import balanced_accuracy
+from targets import SIZE, photo_classes
+
+PHOTOS, DEFECTS = 40, 100  # pictures a class
+SHOTS, SEEDS = (5, 20), 5
+
+
+def pictures(photos, size=SIZE):
+    """`{"photos": (images, labels), "defects": ...}`; images `[n, size, size, 3]` u8. The same on every call."""
+    listed = [(path, name) for name in photo_classes(photos, held_out=True)
+              for path in sorted((Path(photos) / name).iterdir())[:PHOTOS]]
+    rows = [(generate.held_out(np.random.default_rng([99, kind, index]), kind), kind)
+            for kind in range(generate.HELD_OUT_CLASSES) for index in range(DEFECTS)]
+    sets = {"photos": [(Image.open(path).convert("RGB"), name) for path, name in listed], "defects": rows}
+    return {name: (np.stack([np.asarray(image.resize((size, size), Image.BILINEAR)) for image, _ in rows]),
+                   np.array([label for _, label in rows])) for name, rows in sets.items()}
+
+
+def accuracies(sets, feature_of):
+    """Balanced accuracy in % for each set and number of shots; `feature_of(images)` gives `[n, dim]`."""
+    results = {}
+    for name, (images, labels) in sets.items():
+        features = feature_of(images)
+        for shots in SHOTS:
+            results[f"{name}_{shots}"] = balanced_accuracy(features, labels, shots, SEEDS)[0]
+    return results
