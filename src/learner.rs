@@ -1,51 +1,14 @@
 //! Everything learned, as one value, and the only way to change it: a list of changes that happens whole or not
 //! at all, and leaves its own undoing behind.
 
+mod name;
+
 use std::collections::BTreeMap;
 
 use crate::decision::{Calibration, Estimate, Thresholds, Verdict};
 use crate::examples::{Example, Examples};
 use crate::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError};
-
-/// A class's name: 1 to 64 bytes of letters, digits and `-_.+`, beginning with a letter or digit; so it is one word
-/// on a console, a safe file name, and cannot carry terminal escapes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClassName(String);
-
-impl ClassName {
-    /// # Errors
-    /// [`LearnError::Name`].
-    pub fn new(name: &str) -> Result<Self, LearnError> {
-        let refuse = |why| Err(LearnError::Name { name: name.escape_debug().to_string(), why });
-        if name.is_empty() || name.len() > 64 {
-            return refuse("it has to be 1 to 64 bytes long");
-        }
-        if !name.chars().all(|c| c.is_alphanumeric() || "-_.+".contains(c)) {
-            return refuse("only letters, digits and - _ . + may stand in it");
-        }
-        if !name.starts_with(char::is_alphanumeric) {
-            return refuse("it has to begin with a letter or a digit");
-        }
-        if name == UNKNOWN {
-            return refuse("that word is kept for what was not taught");
-        }
-        Ok(Self(name.to_owned()))
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for ClassName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// How a verdict without a class is called.
-pub const UNKNOWN: &str = "unknown";
+pub use name::{ClassName, UNKNOWN};
 
 /// Classes that may be taught.
 pub const MAX_CLASSES: usize = 4096;
