@@ -206,8 +206,8 @@ impl Judged {
 }
 
 /// The distance up to which a feature counts as known: the one that 95 % of the examples keep to another of their
-/// class, widened by half since a handful of examples never shows the whole spread. With fewer than
-/// three such distances nothing is called unknown.
+/// class, and a fifth more, since a handful of examples never shows the whole spread. With fewer than three such
+/// distances nothing is called unknown.
 fn reach(cosines: impl Iterator<Item = f32>) -> f32 {
     let mut distances: Vec<f32> = cosines.map(|cosine| (1.0 - cosine).max(0.0)).collect();
     if distances.len() < 3 {
@@ -216,7 +216,8 @@ fn reach(cosines: impl Iterator<Item = f32>) -> f32 {
     distances.sort_by(f32::total_cmp);
     let index = (distances.len() as f32 * 0.95).ceil() as usize - 1;
     const SMALLEST: f32 = 1e-4;
-    (distances[index] * 1.5).clamp(SMALLEST, UNLIMITED)
+    const MARGIN: f32 = 1.2;
+    (distances[index] * MARGIN).clamp(SMALLEST, UNLIMITED)
 }
 
 /// An example whose leave-one-out verdict is another class, surely: mislabelled, or worth a look.
