@@ -12,6 +12,7 @@ mod linear;
 mod mlp;
 mod prototype;
 mod ridge;
+mod scatter;
 mod slda;
 mod softmax;
 mod stored;

@@ -142,10 +142,10 @@ impl HeadConfig {
             HeadKind::Prototype => Method::Prototype { metric: Metric::Euclidean },
             HeadKind::Knn => Method::Knn { k: 3 },
             HeadKind::Softmax => Method::Softmax(SoftmaxConfig {
-                learning_rate: 2.0,
+                learning_rate: 4.0,
                 momentum: 0.9,
                 l2: 0.01,
-                epochs: 200,
+                epochs: 400,
                 batch: 32,
                 seed: 0,
             }),

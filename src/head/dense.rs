@@ -5,16 +5,58 @@
 
 /// * `a`, `b`: of one length.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut lanes = [0.0f32; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane] * y[lane];
+    dots([a], b)[0]
+}
+
+/// The products of several vectors with one, which is read once; each as [`dot`] gives it.
+///
+/// * `a`: `[N][len]`, `b`: `[len]`.
+fn dots<const N: usize>(a: [&[f32]; N], b: &[f32]) -> [f32; N] {
+    const LANES: usize = 8;
+    let (b_chunks, b_tail) = b.as_chunks::<LANES>();
+    let a = a.map(|row| row[..b.len()].as_chunks::<LANES>());
+    let mut lanes = [[0.0f32; LANES]; N];
+    for (at, y) in b_chunks.iter().enumerate() {
+        for (lanes, (chunks, _)) in lanes.iter_mut().zip(&a) {
+            let x = &chunks[at];
+            for lane in 0..LANES {
+                lanes[lane] += x[lane] * y[lane];
+            }
         }
     }
-    lanes.iter().sum::<f32>() + tail
+    let mut sums = [0.0; N];
+    for ((sum, lanes), (_, tail)) in sums.iter_mut().zip(&lanes).zip(&a) {
+        let rest: f32 = tail.iter().zip(b_tail).map(|(x, y)| x * y).sum();
+        *sum = lanes.iter().sum::<f32>() + rest;
+    }
+    sums
+}
+
+/// The product of every two vectors.
+///
+/// * `rows`: `[count]`, of one length.
+/// * returns `[count][count]`, symmetric.
+pub(super) fn products(rows: &[&[f32]]) -> Vec<f32> {
+    const TOGETHER: usize = 4;
+    let count = rows.len();
+    let mut products = vec![0.0; count * count];
+    for first in (0..count).step_by(TOGETHER) {
+        for (j, other) in rows.iter().enumerate().take(first + TOGETHER) {
+            let mut put = |i: usize, product: f32| {
+                products[i * count + j] = product;
+                products[j * count + i] = product;
+            };
+            if let [a, b, c, d, ..] = rows[first..] {
+                let group = dots([a, b, c, d], other);
+                group.into_iter().enumerate().for_each(|(at, product)| put(first + at, product));
+            } else {
+                for (at, row) in rows[first..].iter().enumerate() {
+                    put(first + at, dot(row, other));
+                }
+            }
+        }
+    }
+    products
 }
 
 /// As [`dot`], in f64: for values that may be large, and where differences matter.
@@ -27,22 +69,21 @@ pub(super) fn dot_wide(a: &[f64], b: &[f64]) -> f64 {
 /// * `a`: `[N][len]`, `b`: `[len]`.
 fn dots_wide<const N: usize>(a: [&[f64]; N], b: &[f64]) -> [f64; N] {
     const LANES: usize = 4;
-    let whole = b.len() / LANES * LANES;
+    let (b_chunks, b_tail) = b.as_chunks::<LANES>();
+    let a = a.map(|row| row[..b.len()].as_chunks::<LANES>());
     let mut lanes = [[0.0f64; LANES]; N];
-    let a = a.map(|row| &row[..b.len()]);
-    for start in (0..whole).step_by(LANES) {
-        let y = &b[start..start + LANES];
-        for n in 0..N {
-            let x = &a[n][start..start + LANES];
+    for (at, y) in b_chunks.iter().enumerate() {
+        for (lanes, (chunks, _)) in lanes.iter_mut().zip(&a) {
+            let x = &chunks[at];
             for lane in 0..LANES {
-                lanes[n][lane] += x[lane] * y[lane];
+                lanes[lane] += x[lane] * y[lane];
             }
         }
     }
     let mut sums = [0.0; N];
-    for n in 0..N {
-        let tail: f64 = a[n][whole..].iter().zip(&b[whole..]).map(|(x, y)| x * y).sum();
-        sums[n] = lanes[n].iter().sum::<f64>() + tail;
+    for ((sum, lanes), (_, tail)) in sums.iter_mut().zip(&lanes).zip(&a) {
+        let rest: f64 = tail.iter().zip(b_tail).map(|(x, y)| x * y).sum();
+        *sum = lanes.iter().sum::<f64>() + rest;
     }
     sums
 }
@@ -182,6 +223,21 @@ mod tests {
             let plain: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
             assert_eq!(dot(&a, &b), plain, "length {len}");
             assert_eq!(dot_wide(&widened(&a), &widened(&b)), f64::from(plain), "length {len}");
+        }
+    }
+
+    #[test]
+    fn products_of_every_two_are_their_dot_products() {
+        for count in 0..11 {
+            let rows: Vec<Vec<f32>> =
+                (0..count).map(|i| (0..13).map(|j| (i * j) as f32 * 0.1 - 0.7).collect()).collect();
+            let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
+            let got = products(&rows);
+            for (i, a) in rows.iter().enumerate() {
+                for (j, b) in rows.iter().enumerate() {
+                    assert_eq!(got[i * count + j], dot(a, b), "{i} and {j} of {count}");
+                }
+            }
         }
     }
 

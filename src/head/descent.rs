@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use super::dense::dot;
+use super::dense::products;
 use super::stored::{Stored, check_finite, check_len};
 use super::{ClassId, HeadError};
 
@@ -107,18 +107,8 @@ impl TrainingSet {
         let labels = stored.iter().map(|(_, kept)| places[place(kept.class)]).collect();
         let inputs: Vec<f32> =
             stored.iter().flat_map(|(_, kept)| standard.apply(&kept.z)).collect();
-        let row = |i: usize| &inputs[i * dim..][..dim];
-        let products = (count <= dim).then(|| {
-            let mut products = vec![0.0; count * count];
-            for i in 0..count {
-                for j in 0..=i {
-                    let product = dot(row(i), row(j));
-                    products[i * count + j] = product;
-                    products[j * count + i] = product;
-                }
-            }
-            products
-        });
+        let products =
+            (count <= dim).then(|| products(&inputs.chunks_exact(dim).collect::<Vec<_>>()));
         Self { dim, inputs, products, labels, classes, standard }
     }
 
@@ -213,5 +203,98 @@ impl Passes {
                 break;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ExampleId, FeatureScaling};
+    use super::*;
+
+    fn stored(features: &[[f32; 2]]) -> Stored {
+        let mut stored = Stored::new(2, FeatureScaling { centre: None, unit_length: false });
+        for (id, feature) in features.iter().enumerate() {
+            // Added in falling order, and one without examples.
+            let class = ClassId(features.len() as u32 - id as u32);
+            stored.add_class(class).expect("new");
+            stored.learn(&[(ExampleId(id as u64), class, feature)]).expect("valid");
+        }
+        stored.add_class(ClassId(90)).expect("new");
+        stored
+    }
+
+    #[test]
+    fn inputs_lie_around_zero_at_a_mean_square_length_of_one() {
+        let set = TrainingSet::of(&stored(&[[1e3, 0.0], [2e3, 5e3], [0.0, 4e3]]));
+        for value in 0..2 {
+            assert!((0..3).map(|row| set.input(row)[value]).sum::<f32>().abs() < 1e-5);
+        }
+        let square: f32 = (0..3).flat_map(|row| set.input(row)).map(|value| value * value).sum();
+        assert!((square / 3.0 - 1.0).abs() < 1e-5, "{square}");
+        assert_eq!(set.labels, [0, 1, 2]);
+        assert_eq!(set.classes, [ClassId(3), ClassId(2), ClassId(1)]);
+        assert_eq!(set.places_in(&[ClassId(1), ClassId(3)]), [Some(1), None, Some(0)]);
+    }
+
+    #[test]
+    fn equal_features_are_only_moved() {
+        let set = TrainingSet::of(&stored(&[[0.1, 0.7], [0.1, 0.7]]));
+        assert_eq!(set.standard.apply(&[1.1, 0.7]), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_mean_cross_entropy() {
+        let logits = [0.3, -1.0, 2.0, 0.0, 0.5, 0.1];
+        let labels = [2usize, 0];
+        let loss = |logits: &[f32]| cross_entropy(&mut logits.to_vec(), labels.into_iter()) / 2.0;
+        let mut gradient = logits.to_vec();
+        cross_entropy(&mut gradient, labels.into_iter());
+        for at in 0..logits.len() {
+            let moved = |by: f32| {
+                let mut moved = logits.to_vec();
+                moved[at] += by;
+                loss(&moved)
+            };
+            let slope = (moved(0.01) - moved(-0.01)) / 0.02;
+            assert!((slope - gradient[at]).abs() < 1e-3, "{at}: {slope}, got {}", gradient[at]);
+        }
+        let far = cross_entropy(&mut [-1e30, 1e30], [0].into_iter());
+        assert!(far > 1e29 && far.is_finite());
+    }
+
+    #[test]
+    fn a_pass_takes_every_example_once_in_an_order_of_its_own() {
+        let mut orders = Vec::new();
+        let mut shares = Vec::new();
+        Passes { epochs: 3, batch: 4 }.run(10, 0.0, &mut random(1), |rows, share, _| {
+            orders.extend_from_slice(rows);
+            shares.push(share);
+            1.0
+        });
+        let epochs: Vec<Vec<usize>> = orders.chunks(10).map(<[usize]>::to_vec).collect();
+        assert_eq!((epochs.len(), shares.len()), (3, 9));
+        assert_ne!(epochs[0], epochs[1]);
+        for mut epoch in epochs {
+            epoch.sort_unstable();
+            assert_eq!(epoch, (0..10).collect::<Vec<_>>());
+        }
+        assert!(shares[0] == 1.0 && shares.is_sorted_by(|a, b| a >= b) && shares[8] < 0.5);
+    }
+
+    #[test]
+    fn training_ends_when_an_epoch_does_not_matter() {
+        let mut steps = 0;
+        Passes { epochs: 100, batch: 5 }.run(10, 0.5, &mut random(1), |_, _, _| {
+            steps += 1;
+            if steps < 7 { 1.0 } else { 0.5 }
+        });
+        assert_eq!(steps, 8);
+    }
+
+    #[test]
+    fn there_are_no_more_passes_than_asked_for_and_fewer_for_many_examples() {
+        let epochs = |examples, warm| Passes::of(100, 10, examples, warm).epochs;
+        assert_eq!((epochs(20, false), epochs(20, true)), (100, 25));
+        assert_eq!((epochs(1000, false), epochs(1_000_000, false)), (15, 1));
     }
 }

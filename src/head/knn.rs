@@ -7,7 +7,7 @@
 //! With five examples a class the votes have to fall off that fast, since the third nearest is often another class's;
 //! with all weighing about the same, 3 neighbours do up to 7 points worse than one on images of magnetic tiles.
 
-use super::dense::dot;
+use super::dense::{dot, products};
 use super::keeping::Rule;
 use super::stored::Stored;
 use super::{ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, LeftOut, Method};
@@ -62,8 +62,8 @@ impl Knn {
 }
 
 /// The kept vectors have length one, so their product is the cosine but for rounding.
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    dot(a, b).clamp(-1.0, 1.0)
+fn bounded(product: f32) -> f32 {
+    product.clamp(-1.0, 1.0)
 }
 
 fn place(stored: &Stored, class: ClassId) -> usize {
@@ -93,7 +93,7 @@ impl Rule for Knn {
         let mut seen: Vec<Seen> = stored
             .iter()
             .map(|(example, kept)| Seen {
-                cosine: cosine(z, &kept.z),
+                cosine: bounded(dot(z, &kept.z)),
                 example,
                 place: place(stored, kept.class),
             })
@@ -108,19 +108,17 @@ impl Rule for Knn {
         }
         let kept: Vec<_> =
             stored.iter().map(|(id, kept)| (id, kept, place(stored, kept.class))).collect();
-        let mut cosines = vec![0.0f32; count * count];
-        for i in 0..count {
-            for j in 0..i {
-                let cosine = cosine(&kept[i].1.z, &kept[j].1.z);
-                cosines[i * count + j] = cosine;
-                cosines[j * count + i] = cosine;
-            }
-        }
+        let rows: Vec<&[f32]> = kept.iter().map(|(_, kept, _)| kept.z.as_slice()).collect();
+        let cosines = products(&rows);
         let mut seen = Vec::with_capacity(count);
         let left_out = kept.iter().enumerate().map(|(i, &(example, one, _))| {
             seen.clear();
             seen.extend(kept.iter().enumerate().filter(|&(j, _)| j != i).map(
-                |(j, &(example, _, place))| Seen { cosine: cosines[i * count + j], example, place },
+                |(j, &(example, _, place))| Seen {
+                    cosine: bounded(cosines[i * count + j]),
+                    example,
+                    place,
+                },
             ));
             let scores = self.vote(stored.classes().ids().len(), &mut seen);
             LeftOut { example, class: one.class, scores }
@@ -145,8 +143,8 @@ mod tests {
         let mut all = [
             seen(0.8, 1, 0),
             seen(1.0, 2, 1),
-            seen(0.6, 3, 0),
             seen(0.6, 4, 2),
+            seen(0.6, 3, 0),
             seen(-0.5, 5, 2),
             seen(0.1, 6, 1),
         ];

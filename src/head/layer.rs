@@ -13,14 +13,14 @@ use super::stored::{check_finite, check_len};
 
 /// `weights * x + bias`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Linear {
+pub(super) struct Layer {
     /// `[outputs][inputs]`
     weights: Vec<f32>,
     /// `[outputs]`
     bias: Vec<f32>,
 }
 
-impl Linear {
+impl Layer {
     /// * `weights`: `[outputs][inputs]`, given one by one.
     pub(super) fn new(outputs: usize, inputs: usize, mut weight: impl FnMut() -> f32) -> Self {
         let weights = (0..outputs * inputs).map(|_| weight()).collect();
@@ -68,11 +68,7 @@ impl Linear {
         check_len("a layer's bias", self.bias.len(), outputs)?;
         check_finite("a layer's bias", &self.bias)?;
         // A product beyond usize cannot be the length of anything.
-        check_len(
-            "a layer",
-            self.weights.len(),
-            outputs.checked_mul(inputs).unwrap_or(usize::MAX),
-        )?;
+        check_len("a layer", self.weights.len(), outputs.saturating_mul(inputs))?;
         check_finite("a layer", &self.weights)
     }
 }
@@ -125,7 +121,7 @@ pub(super) struct FirstLayer<'a> {
 /// The part of the weights that lies outside the inputs; training can only shrink it.
 #[derive(Debug)]
 struct Start {
-    linear: Linear,
+    layer: Layer,
     /// `[examples][outputs]`: what it makes of the inputs, without the bias.
     seen: Vec<f32>,
     /// How much of it is left, one value.
@@ -134,7 +130,7 @@ struct Start {
 
 impl<'a> FirstLayer<'a> {
     /// * `start`: `[outputs][dim]`; with the standard that it was trained for, if it was.
-    pub(super) fn new(set: &'a TrainingSet, start: Linear, earlier: Option<&Standard>) -> Self {
+    pub(super) fn new(set: &'a TrainingSet, start: Layer, earlier: Option<&Standard>) -> Self {
         let start = match earlier {
             Some(earlier) => start.moved(earlier, &set.standard),
             None => start,
@@ -148,7 +144,7 @@ impl<'a> FirstLayer<'a> {
         let seen = seen.collect();
         let weights = Moving::new(vec![0.0; start.bias.len() * set.len()]);
         let share = Moving::new(vec![1.0]);
-        Self { set, weights, bias, start: Some(Start { linear: start, seen, share }) }
+        Self { set, weights, bias, start: Some(Start { layer: start, seen, share }) }
     }
 
     fn outputs(&self) -> usize {
@@ -204,11 +200,11 @@ impl<'a> FirstLayer<'a> {
     }
 
     /// The layer as it came out.
-    pub(super) fn finish(self) -> Linear {
-        let Some(Start { linear, share, .. }) = self.start else {
-            return Linear { weights: self.weights.values, bias: self.bias.values };
+    pub(super) fn finish(self) -> Layer {
+        let Some(Start { layer, share, .. }) = self.start else {
+            return Layer { weights: self.weights.values, bias: self.bias.values };
         };
-        let mut weights = linear.weights;
+        let mut weights = layer.weights;
         weights.iter_mut().for_each(|weight| *weight *= share.values[0]);
         let multiples = self.weights.values.chunks_exact(self.set.len());
         for (weights, multiples) in weights.chunks_exact_mut(self.set.dim).zip(multiples) {
@@ -216,7 +212,7 @@ impl<'a> FirstLayer<'a> {
                 add_scaled(weights, multiple, self.set.input(row));
             }
         }
-        Linear { weights, bias: self.bias.values }
+        Layer { weights, bias: self.bias.values }
     }
 }
 
@@ -228,7 +224,7 @@ pub(super) struct LaterLayer {
 }
 
 impl LaterLayer {
-    pub(super) fn new(start: Linear) -> Self {
+    pub(super) fn new(start: Layer) -> Self {
         Self { weights: Moving::new(start.weights), bias: Moving::new(start.bias) }
     }
 
@@ -272,7 +268,117 @@ impl LaterLayer {
     }
 
     /// The layer as it came out.
-    pub(super) fn finish(self) -> Linear {
-        Linear { weights: self.weights.values, bias: self.bias.values }
+    pub(super) fn finish(self) -> Layer {
+        Layer { weights: self.weights.values, bias: self.bias.values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::descent::{random, uniform};
+    use super::super::stored::Stored;
+    use super::super::{ClassId, ExampleId, FeatureScaling};
+    use super::*;
+
+    const DIM: usize = 11;
+
+    fn stored(count: u64) -> Stored {
+        let mut stored = Stored::new(DIM, FeatureScaling { centre: None, unit_length: false });
+        stored.add_class(ClassId(0)).expect("new");
+        let mut random = random(count);
+        for id in 0..count {
+            let feature: Vec<f32> = (0..DIM).map(|_| 5.0 * uniform(&mut random)).collect();
+            stored.learn(&[(ExampleId(id), ClassId(0), &feature)]).expect("valid");
+        }
+        stored
+    }
+
+    fn some_layer(outputs: usize, seed: u64) -> Layer {
+        let mut random = random(seed);
+        let mut layer = Layer::new(outputs, DIM, || uniform(&mut random) - 0.5);
+        layer.bias.iter_mut().for_each(|bias| *bias = uniform(&mut random));
+        layer
+    }
+
+    fn assert_near(got: &[f32], wanted: &[f32]) {
+        assert_eq!(got.len(), wanted.len());
+        for (g, w) in got.iter().zip(wanted) {
+            assert!((g - w).abs() < 1e-4, "got {got:?}, wanted {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn both_forms_train_to_the_same_layer() {
+        let stored = stored(7);
+        let dual = TrainingSet::of(&stored);
+        let mut primal = TrainingSet::of(&stored);
+        assert!(primal.products.take().is_some(), "fewer examples than values make it dual");
+        let trained = |set: &TrainingSet| {
+            let mut layer = FirstLayer::new(set, some_layer(3, 1), None);
+            let mut seen = Vec::new();
+            for turn in 0..20 {
+                let rows = [turn % 7, (turn + 3) % 7];
+                layer.forward(&rows, &mut seen);
+                // Towards zero outputs: the gradient of half their squares.
+                let step = Step { rate: 0.1, momentum: 0.8, decay: 0.05 };
+                layer.step(&rows, &seen.clone(), step);
+            }
+            (seen, layer.finish())
+        };
+        let ((seen, layer), (wanted_seen, wanted)) = (trained(&dual), trained(&primal));
+        assert_near(&seen, &wanted_seen);
+        assert_near(&layer.weights, &wanted.weights);
+        assert_near(&layer.bias, &wanted.bias);
+        assert!((layer.weights[0] - some_layer(3, 1).weights[0]).abs() > 0.01, "it was trained");
+    }
+
+    #[test]
+    fn what_comes_out_gives_what_was_seen_while_training() {
+        for count in [6, 30] {
+            let set = TrainingSet::of(&stored(count));
+            let mut layer = FirstLayer::new(&set, some_layer(2, 2), None);
+            layer.step(
+                &[1, 4],
+                &[1.0, -1.0, 0.5, 2.0],
+                Step { rate: 0.1, momentum: 0.9, decay: 0.1 },
+            );
+            let mut seen = Vec::new();
+            layer.forward(&[3], &mut seen);
+            assert_near(&layer.finish().apply(set.input(3)), &seen);
+        }
+    }
+
+    #[test]
+    fn another_standard_changes_no_output() {
+        let (one, other) = (TrainingSet::of(&stored(5)), TrainingSet::of(&stored(9)));
+        let layer = some_layer(4, 3);
+        let z = [2.5; DIM];
+        let wanted = layer.apply(&one.standard.apply(&z));
+        let moved = layer.moved(&one.standard, &other.standard);
+        assert_near(&moved.apply(&other.standard.apply(&z)), &wanted);
+    }
+
+    #[test]
+    fn picked_outputs_keep_their_weights_and_new_ones_are_zero() {
+        let layer = some_layer(3, 4);
+        let picked = layer.picked(DIM, &[Some(2), None, Some(0)]);
+        let (was, is) = (layer.apply(&[0.7; DIM]), picked.apply(&[0.7; DIM]));
+        assert_eq!(is, [was[2], 0.0, was[0]]);
+    }
+
+    #[test]
+    fn a_later_layer_descends() {
+        let inputs = 5;
+        let mut layer = LaterLayer::new(Layer::new(2, inputs, || 0.3));
+        let x: Vec<f32> = (0..2 * inputs).map(|at| at as f32 * 0.1).collect();
+        let (mut seen, mut back) = (Vec::new(), Vec::new());
+        layer.forward(inputs, &x, &mut seen);
+        // Half the squares of the outputs: the gradient by an input is the column's product with the outputs.
+        layer.backward(inputs, &seen, &mut back);
+        assert_near(&back[..1], &[0.3 * (seen[0] + seen[1])]);
+        let before: f32 = seen.iter().map(|value| value * value).sum();
+        layer.step(inputs, &x, &seen.clone(), Step { rate: 0.1, momentum: 0.0, decay: 0.0 });
+        layer.forward(inputs, &x, &mut seen);
+        assert!(seen.iter().map(|value| value * value).sum::<f32>() < 0.9 * before);
     }
 }

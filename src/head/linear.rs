@@ -2,6 +2,9 @@
 
 use ndarray::Array2;
 
+use super::dense::finite;
+use crate::linalg::dot_narrow;
+
 /// A head's scores as a linear function: `W z + bias`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Linear {
@@ -24,8 +27,8 @@ impl Linear {
             Self { weights: vec![0.0; classes * dim], bias: vec![f32::NEG_INFINITY; classes] };
         for ((&place, row), &bias) in places.iter().zip(weights.outer_iter()).zip(bias) {
             let to = &mut linear.weights[place * dim..(place + 1) * dim];
-            to.iter_mut().zip(row).for_each(|(to, &from)| *to = from as f32);
-            linear.bias[place] = bias as f32;
+            to.iter_mut().zip(row).for_each(|(to, &from)| *to = finite(from));
+            linear.bias[place] = finite(bias);
         }
         linear
     }
@@ -33,7 +36,11 @@ impl Linear {
     /// * `z`: `[dim]`; returns `[classes]`.
     pub(super) fn score(&self, z: &[f32]) -> Vec<f32> {
         let rows = self.weights.chunks_exact(z.len());
-        rows.zip(&self.bias).map(|(row, bias)| crate::linalg::dot_narrow(row, z) + bias).collect()
+        let score = |(row, &bias): (&[f32], &f32)| match bias {
+            f32::NEG_INFINITY => bias,
+            _ => finite(f64::from(dot_narrow(row, z)) + f64::from(bias)),
+        };
+        rows.zip(&self.bias).map(score).collect()
     }
 
     /// Whether it is one of that many classes and values, and nothing but minus infinity is not finite.

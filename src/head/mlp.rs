@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::descent::{Passes, Standard, TrainingSet, cross_entropy, random, uniform};
-use super::layer::{FirstLayer, LaterLayer, Linear, Step};
+use super::layer::{FirstLayer, LaterLayer, Layer, Step};
 use super::stored::Stored;
 use super::trained::Network;
 use super::{ClassId, HeadError, Method, MlpConfig};
@@ -15,7 +15,7 @@ use super::{ClassId, HeadError, Method, MlpConfig};
 const MOMENTUM: f32 = 0.9;
 
 /// First weights reach from minus this to this. So small that units say next to nothing until they have learned
-/// something: with He's initialisation, random units say most, and a few examples a class cannot outvote them (14
+/// something: with He's initialisation, random units say most, and a few examples a class cannot outvote them (13
 /// points worse on the sign digits with 20 examples a class).
 const BIRTH: f32 = 0.1;
 
@@ -26,8 +26,8 @@ const ENOUGH: f32 = 1e-3;
 pub(super) struct Mlp {
     classes: Vec<ClassId>,
     standard: Standard,
-    hidden: Linear,
-    output: Linear,
+    hidden: Layer,
+    output: Layer,
 }
 
 /// It as bytes.
@@ -35,12 +35,8 @@ pub(super) struct Mlp {
 pub(super) struct Saved {
     classes: Vec<u32>,
     standard: Standard,
-    hidden: Linear,
-    output: Linear,
-}
-
-fn relu(values: &mut [f32]) {
-    values.iter_mut().for_each(|value| *value = value.max(0.0));
+    hidden: Layer,
+    output: Layer,
 }
 
 impl Network for Mlp {
@@ -67,8 +63,8 @@ impl Network for Mlp {
             }
             None => {
                 let mut small = || BIRTH * (2.0 * uniform(&mut random) - 1.0);
-                let hidden = Linear::new(units, set.dim, &mut small);
-                let output = Linear::new(classes, units, &mut small);
+                let hidden = Layer::new(units, set.dim, &mut small);
+                let output = Layer::new(classes, units, &mut small);
                 (FirstLayer::new(&set, hidden, None), LaterLayer::new(output))
             }
         };
@@ -76,7 +72,7 @@ impl Network for Mlp {
         let (mut active, mut masks, mut logits, mut gradient) = (vec![], vec![], vec![], vec![]);
         passes.run(set.len(), ENOUGH, &mut random, |rows, share, random| {
             hidden.forward(rows, &mut active);
-            relu(&mut active);
+            // What the ReLU lets through and the dropout leaves.
             masks.clear();
             masks.extend(active.iter().map(|&value| {
                 let stays = value > 0.0 && uniform(random) >= settings.dropout;
@@ -111,7 +107,7 @@ impl Network for Mlp {
 
     fn score(&self, z: &[f32]) -> Vec<f32> {
         let mut active = self.hidden.apply(&self.standard.apply(z));
-        relu(&mut active);
+        active.iter_mut().for_each(|value| *value = value.max(0.0));
         self.output.apply(&active)
     }
 

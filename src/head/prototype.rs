@@ -143,3 +143,25 @@ impl Rule for Prototype {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::FeatureScaling;
+    use super::*;
+
+    #[test]
+    fn scores_are_those_of_the_means() {
+        let mut stored = Stored::new(2, FeatureScaling { centre: None, unit_length: false });
+        (0..3).for_each(|class| stored.add_class(ClassId(class)).expect("new"));
+        let mut heads = [Metric::Euclidean, Metric::Cosine]
+            .map(|metric| Prototype { metric, sums: BTreeMap::new() });
+        for (id, class, z) in [(2, 0, [2.0, 0.0]), (1, 0, [4.0, 0.0]), (3, 1, [0.0, 0.0])] {
+            stored.learn(&[(ExampleId(id), ClassId(class), &z)]).expect("valid");
+            heads.iter_mut().for_each(|head| head.learned(&stored, &[ExampleId(id)]));
+        }
+        let scores = heads.each_ref().map(|head| head.score(&stored, &[3.0, 4.0]));
+        // The mean of class 0 is (3, 0): 9 - 9 / 2, and the cosine of an angle with sides 3, 4 and 5.
+        assert_eq!(scores[0], [4.5, 0.0, f32::NEG_INFINITY]);
+        assert!((scores[1][0] - 0.6).abs() < 1e-6 && scores[1][1] == 0.0, "{scores:?}");
+    }
+}

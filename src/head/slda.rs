@@ -17,16 +17,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::dense::{
-    PackedCholesky, add_scaled_wide, dot_wide, finite, packed_len, packed_row, widened,
-};
+use super::dense::{add_scaled_wide, dot_wide, finite, widened};
+use super::scatter::{MOST_DIM, Scatter, Square};
 use super::stored::{Classes, check_finite, check_len};
 use super::{
     ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, LeftOut, Method, SldaUpdate,
 };
-
-/// The scatter of features of that length takes 256 MiB.
-const MOST_DIM: usize = 8191;
 
 /// A trace below this part of the features' own squares is what rounding left.
 const ROUNDING: f64 = 1e-12;
@@ -43,8 +39,8 @@ pub(super) struct Slda {
     classes: Classes,
     /// `[classes]`
     learned: Vec<Learned>,
-    /// `A`, packed; empty while it is zero from the beginning.
-    scatter: Vec<f64>,
+    /// `A`
+    scatter: Scatter,
     /// Computed when first asked for after a change.
     weights: OnceCell<Weights>,
 }
@@ -56,13 +52,6 @@ struct Learned {
     sum: Vec<f64>,
     /// Rising.
     ids: Vec<ExampleId>,
-}
-
-/// A square to be added to the scatter.
-struct Square {
-    weight: f64,
-    /// `[dim]`
-    deviation: Vec<f64>,
 }
 
 /// `G^-1 m` and `m.G^-1 m / 2` of every class with examples.
@@ -112,7 +101,7 @@ impl Slda {
             dim,
             classes: Classes::default(),
             learned: Vec::new(),
-            scatter: Vec::new(),
+            scatter: Scatter::zero(dim),
             weights: OnceCell::new(),
         })
     }
@@ -139,21 +128,7 @@ impl Slda {
         add_scaled_wide(&mut learned.sum, 1.0, &z);
         let at = learned.ids.binary_search(&example).unwrap_or_else(|at| at);
         learned.ids.insert(at, example);
-        Square { weight: seen as f64 / (seen as f64 + 1.0), deviation }
-    }
-
-    /// `A += weight * deviation deviation^T` for each, row by row: as one after another, in one pass over memory.
-    fn add(&mut self, squares: &[Square]) {
-        let len = packed_len(self.dim).expect("the constructor bounds the dimension");
-        self.scatter.resize(len, 0.0);
-        let mut rest = self.scatter.as_mut_slice();
-        for row in 0..self.dim {
-            let (this, below) = rest.split_at_mut(row + 1);
-            for Square { weight, deviation } in squares {
-                add_scaled_wide(this, weight * deviation[row], &deviation[..=row]);
-            }
-            rest = below;
-        }
+        Square { weight: seen as f64 / (seen as f64 + 1.0), vector: deviation }
     }
 
     fn weights(&self) -> Weights {
@@ -176,17 +151,11 @@ impl Slda {
             SldaUpdate::Exact => count.saturating_sub(1),
             SldaUpdate::Published => count,
         } as f64;
-        let diagonal = |row: usize| self.scatter[packed_row(row) + row];
-        let sum: f64 =
-            if self.scatter.is_empty() { 0.0 } else { (0..self.dim).map(diagonal).sum() };
+        let sum = self.scatter.trace();
         if sum > ROUNDING * magnitude {
             let spread = sum / freedom / self.dim as f64;
-            let keep = (1.0 - self.shrinkage) / freedom;
-            let mut shrunk: Vec<f64> = self.scatter.iter().map(|value| keep * value).collect();
-            for row in 0..self.dim {
-                shrunk[packed_row(row) + row] += self.shrinkage * spread;
-            }
-            match PackedCholesky::of(shrunk, self.dim) {
+            let share = (1.0 - self.shrinkage) / freedom;
+            match self.scatter.factor(share, self.shrinkage * spread) {
                 Some(factor) => factor.solve(&mut rows),
                 // Only where rounding outweighs the shrinkage: then the trace is all that is known.
                 None => rows.iter_mut().for_each(|value| *value /= spread),
@@ -223,11 +192,7 @@ impl Slda {
             }
             head.learned.push(Learned { sum, ids });
         }
-        if !saved.scatter.is_empty() {
-            check_len("the scatter", saved.scatter.len(), packed_len(saved.dim).unwrap_or(0))?;
-        }
-        check_finite("the scatter", &saved.scatter)?;
-        head.scatter = saved.scatter;
+        head.scatter = Scatter::from_saved(saved.dim, saved.scatter)?;
         Ok(head)
     }
 }
@@ -291,9 +256,7 @@ impl Head for Slda {
                 count += 1;
             }
             squares.retain(|square| square.weight > 0.0);
-            if !squares.is_empty() {
-                self.add(&squares);
-            }
+            self.scatter.add(&squares);
             self.weights.take();
         }
         Ok(())
@@ -321,11 +284,11 @@ impl Head for Slda {
         } else {
             let mut deviation = z;
             add_scaled_wide(&mut deviation, -1.0 / left, &learned.sum);
-            self.add(&[Square { weight: -left / (left + 1.0), deviation }]);
+            self.scatter.add(&[Square { weight: -left / (left + 1.0), vector: deviation }]);
         }
         // Nothing deviates from the mean of one; rounding is not to be taken for a covariance.
         if self.learned.iter().all(|learned| learned.count() <= 1) {
-            self.scatter.fill(0.0);
+            self.scatter.clear();
         }
         Ok(())
     }
@@ -354,7 +317,7 @@ impl Head for Slda {
             config: self.config.clone(),
             dim: self.dim,
             classes: classes.collect(),
-            scatter: self.scatter.clone(),
+            scatter: self.scatter.values().to_vec(),
         };
         super::to_bytes(HeadKind::Slda, &saved)
     }
@@ -374,4 +337,74 @@ struct SavedClass {
     id: u32,
     sum: Vec<f64>,
     ids: Vec<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(shrinkage: f32) -> Slda {
+        let method = Method::Slda { shrinkage, update: SldaUpdate::Exact };
+        let scaling = super::super::FeatureScaling { centre: None, unit_length: false };
+        let mut head = Slda::new(&HeadConfig { method, scaling }, 2).expect("valid settings");
+        (0..2).for_each(|class| head.add_class(ClassId(class)).expect("new"));
+        head
+    }
+
+    fn learn(head: &mut Slda, id: u64, class: u32, feature: [f32; 2]) {
+        head.learn(ExampleId(id), ClassId(class), &feature).expect("a valid example");
+    }
+
+    #[test]
+    fn the_scatter_is_that_of_the_definition() {
+        let mut head = head(0.5);
+        for (id, feature) in (1..).zip([[1.0, 0.0], [3.0, 0.0], [2.0, 3.0]]) {
+            learn(&mut head, id, 0, feature);
+        }
+        learn(&mut head, 9, 1, [50.0, 50.0]);
+        // Around (2, 1): 1 + 1 + 0; 0; 1 + 1 + 4.
+        for (got, wanted) in head.scatter.values().iter().zip([2.0, 0.0, 6.0]) {
+            assert!((got - wanted).abs() < 1e-12, "{:?}", head.scatter);
+        }
+    }
+
+    #[test]
+    fn what_is_emptied_is_exactly_zero() {
+        let mut head = head(0.5);
+        learn(&mut head, 9, 1, [0.3, 0.1]);
+        // Sums of these are rounded, so taking all off again would leave something.
+        let features = [[3.0, 0.3], [0.7, 0.9], [1e-9, 0.6]];
+        (1..).zip(features).for_each(|(id, feature)| learn(&mut head, id, 0, feature));
+        assert!(head.scatter.trace() > 0.0);
+        for (id, feature) in (1..).zip(features) {
+            head.forget(ExampleId(id), ClassId(0), &feature).expect("it was learned");
+            if id == 2 {
+                assert_eq!(head.scatter.values(), [0.0; 3]);
+            }
+        }
+        assert_eq!(head.learned[0].sum, [0.0; 2]);
+        // With one example a class the nearest mean wins: z.m - |m|^2 / 2.
+        let scores = head.score(&[1.0, 1.0]).expect("a valid feature");
+        assert!(scores[0] == f32::NEG_INFINITY && (scores[1] - 0.35).abs() < 1e-6, "{scores:?}");
+    }
+
+    #[test]
+    fn a_scatter_that_rounding_has_spoilt_leaves_the_trace() {
+        let mut head = head(0.01);
+        learn(&mut head, 1, 0, [1.0, 0.0]);
+        learn(&mut head, 2, 1, [0.0, 1.0]);
+        learn(&mut head, 3, 1, [0.0, 3.0]);
+        head.scatter = Scatter::from_saved(2, vec![1.0, 2.0, 1.0]).expect("of the right length");
+        head.weights.take();
+        // tr S / d is (1 + 1) / 2 / 2.
+        let scores = head.score(&[1.0, 0.0]).expect("a valid feature");
+        assert_eq!(scores, [1.0, -4.0]);
+    }
+
+    #[test]
+    fn features_whose_square_fills_the_memory_are_refused() {
+        let config = HeadConfig::of(HeadKind::Slda);
+        let refused = Slda::new(&config, MOST_DIM + 1).expect_err("too long").to_string();
+        assert!(refused.contains("8192") && refused.contains("8191"), "{refused}");
+    }
 }

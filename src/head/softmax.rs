@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::descent::{Passes, Standard, TrainingSet, cross_entropy, random};
-use super::layer::{FirstLayer, Linear, Step};
+use super::layer::{FirstLayer, Layer, Step};
 use super::stored::Stored;
 use super::trained::Network;
 use super::{ClassId, HeadError, Method, SoftmaxConfig};
@@ -19,7 +19,7 @@ const ENOUGH: f32 = 1e-3;
 pub(super) struct Softmax {
     classes: Vec<ClassId>,
     standard: Standard,
-    linear: Linear,
+    layer: Layer,
 }
 
 /// It as bytes.
@@ -27,7 +27,7 @@ pub(super) struct Softmax {
 pub(super) struct Saved {
     classes: Vec<u32>,
     standard: Standard,
-    linear: Linear,
+    layer: Layer,
 }
 
 impl Network for Softmax {
@@ -46,10 +46,10 @@ impl Network for Softmax {
         let passes = Passes::of(settings.epochs, settings.batch, set.len(), earlier.is_some());
         let mut layer = match &earlier {
             Some(earlier) => {
-                let start = earlier.linear.picked(set.dim, &set.places_in(&earlier.classes));
+                let start = earlier.layer.picked(set.dim, &set.places_in(&earlier.classes));
                 FirstLayer::new(&set, start, Some(&earlier.standard))
             }
-            None => FirstLayer::new(&set, Linear::new(set.classes.len(), set.dim, || 0.0), None),
+            None => FirstLayer::new(&set, Layer::new(set.classes.len(), set.dim, || 0.0), None),
         };
         let penalty = set.standard.penalty(settings.l2) / set.len() as f32;
         // Neither the loss nor the penalty curves more than this, where a mean square length is one.
@@ -71,8 +71,8 @@ impl Network for Softmax {
             layer.step(rows, &logits, step);
             moved
         });
-        let linear = layer.finish();
-        Self { linear, classes: set.classes, standard: set.standard }
+        let layer = layer.finish();
+        Self { layer, classes: set.classes, standard: set.standard }
     }
 
     fn gentler(settings: &Self::Settings) -> Self::Settings {
@@ -80,7 +80,7 @@ impl Network for Softmax {
     }
 
     fn is_finite(&self) -> bool {
-        self.linear.is_finite()
+        self.layer.is_finite()
     }
 
     fn classes(&self) -> &[ClassId] {
@@ -88,21 +88,21 @@ impl Network for Softmax {
     }
 
     fn score(&self, z: &[f32]) -> Vec<f32> {
-        self.linear.apply(&self.standard.apply(z))
+        self.layer.apply(&self.standard.apply(z))
     }
 
     fn save(&self) -> Self::Saved {
         Saved {
             classes: self.classes.iter().map(|class| class.0).collect(),
             standard: self.standard.clone(),
-            linear: self.linear.clone(),
+            layer: self.layer.clone(),
         }
     }
 
     fn load(_: &Self::Settings, dim: usize, saved: Self::Saved) -> Result<Self, HeadError> {
         saved.standard.check(dim)?;
-        saved.linear.check(saved.classes.len(), dim)?;
-        let Saved { classes, standard, linear } = saved;
-        Ok(Self { classes: classes.into_iter().map(ClassId).collect(), standard, linear })
+        saved.layer.check(saved.classes.len(), dim)?;
+        let Saved { classes, standard, layer } = saved;
+        Ok(Self { classes: classes.into_iter().map(ClassId).collect(), standard, layer })
     }
 }

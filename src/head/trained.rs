@@ -156,3 +156,62 @@ impl<N: Network> Rule for Trained<N> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FeatureScaling, HeadConfig, HeadKind, SoftmaxConfig};
+    use super::*;
+    use crate::head::softmax::Softmax;
+
+    /// Two classes with two examples each.
+    fn stored() -> Stored {
+        let mut stored = Stored::new(2, FeatureScaling { centre: None, unit_length: false });
+        (0..2).for_each(|class| stored.add_class(ClassId(class)).expect("new"));
+        for (id, class, z) in
+            [(0, 0, [0.0, 1.0]), (1, 0, [0.2, 1.1]), (2, 1, [1.0, 0.0]), (3, 1, [1.2, 0.1])]
+        {
+            stored.learn(&[(ExampleId(id), ClassId(class), &z)]).expect("valid");
+        }
+        stored
+    }
+
+    fn name(head: &Trained<Softmax>) -> &'static str {
+        match *head.state.borrow() {
+            State::New => "new",
+            State::Behind(_) => "behind",
+            State::Ready(_) => "ready",
+        }
+    }
+
+    #[test]
+    fn training_waits_for_a_score_begins_with_what_is_known_and_forgets_all() {
+        let mut stored = stored();
+        let method = HeadConfig::of(HeadKind::Softmax).method;
+        let mut head = Trained::<Softmax>::of(&method).expect("it is softmax's");
+        head.learned(&stored, &[]);
+        assert_eq!(name(&head), "new");
+        let first = head.score(&stored, &[0.0, 1.0]);
+        assert_eq!(name(&head), "ready");
+        assert_eq!(head.score(&stored, &[0.0, 1.0]), first);
+        stored.learn(&[(ExampleId(9), ClassId(1), &[0.9, 0.2])]).expect("valid");
+        head.learned(&stored, &[ExampleId(9)]);
+        assert_eq!(name(&head), "behind");
+        head.score(&stored, &[0.0, 1.0]);
+        stored.forget(ExampleId(9), ClassId(1), &[0.0; 2]).expect("it was learned");
+        head.forgot(&stored, ClassId(1));
+        assert_eq!(name(&head), "new");
+        assert_eq!(head.score(&stored, &[0.0, 1.0]), first);
+    }
+
+    #[test]
+    fn weights_that_run_away_are_trained_again_in_smaller_steps() {
+        let stored = stored();
+        let Method::Softmax(usual) = HeadConfig::of(HeadKind::Softmax).method else { panic!() };
+        // The penalty alone throws the weights further with every step.
+        let settings = SoftmaxConfig { learning_rate: 1e9, l2: 1e9, ..usual };
+        assert!(!Softmax::train(&settings, &stored, None).is_finite());
+        let head = Trained::<Softmax>::of(&Method::Softmax(settings)).expect("it is softmax's");
+        let scores = head.score(&stored, &[0.0, 1.0]);
+        assert!(scores.iter().all(|score| score.is_finite() && score.abs() < 1e3), "{scores:?}");
+    }
+}

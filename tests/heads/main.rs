@@ -1,0 +1,6 @@
+//! What every head has to do, each behaviour for each head: all are run, and every failure is shown.
+
+mod forgetting;
+mod kinds;
+mod learning;
+mod saving;
