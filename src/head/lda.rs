@@ -329,9 +329,8 @@ mod tests {
         for k in 0..n {
             for i in k + 1..n {
                 let by = a[i][k] / a[k][k];
-                for j in k..n {
-                    a[i][j] -= by * a[k][j];
-                }
+                let pivot = a[k].clone();
+                a[i][k..].iter_mut().zip(&pivot[k..]).for_each(|(a, p)| *a -= by * p);
                 b[i] -= by * b[k];
             }
         }
