@@ -37,6 +37,9 @@ pub mod frame;
 /// Image files, decoded to frames.
 pub mod picture;
 
+/// Where frames come from.
+pub mod camera;
+
 /// Frames to normalised network input.
 pub mod tensor;
 

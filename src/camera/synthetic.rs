@@ -1,0 +1,301 @@
+//! A camera over a strip of brushed steel that is drawn, not built: the strip moves on by about a frame's width between
+//! two frames, the light changes slowly, the lens blurs a little and the sensor is noisy. What comes past next is
+//! chosen by [`Synthetic::show`], so every frame's truth is known.
+//!
+//! A frame is a function of the seed, its number and what it shows; every number draws its own chances, so what was
+//! shown before changes nothing. It is made to be neither trivial nor unfair: dust, scuffs and brush marks lie on good
+//! surface, too, sizes and contrasts vary tenfold, and no class can be told by its colour or brightness alone.
+
+mod canvas;
+mod defects;
+mod surface;
+
+use std::f32::consts::TAU;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use self::canvas::Canvas;
+use super::{Camera, CameraError};
+use crate::frame::{Frame, Timestamp};
+
+/// What a frame shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sight {
+    /// Steel without a defect.
+    Good,
+    /// A few straight bright lines across the brushing.
+    Scratch,
+    /// A shallow hollow, light on one side and dark on the other.
+    Dent,
+    /// A jagged dark line with branches.
+    Crack,
+    /// Brown patches.
+    Rust,
+    /// A cluster of small holes.
+    Pits,
+    /// A seam across the strip, with ripples and the colours of heat.
+    Weld,
+    /// No steel at all: the wooden bench that shows when the strip has run out.
+    Bench,
+}
+
+impl Sight {
+    /// Everything that can be shown.
+    pub const ALL: [Sight; 8] = [
+        Sight::Good,
+        Sight::Scratch,
+        Sight::Dent,
+        Sight::Crack,
+        Sight::Rust,
+        Sight::Pits,
+        Sight::Weld,
+        Sight::Bench,
+    ];
+
+    /// Its name, one word that may be a class's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Sight::Good => "good",
+            Sight::Scratch => "scratch",
+            Sight::Dent => "dent",
+            Sight::Crack => "crack",
+            Sight::Rust => "rust",
+            Sight::Pits => "pits",
+            Sight::Weld => "weld",
+            Sight::Bench => "bench",
+        }
+    }
+}
+
+/// The camera.
+#[derive(Debug, Clone)]
+pub struct Synthetic {
+    seed: u64,
+    number: u64,
+    sight: Sight,
+}
+
+impl Synthetic {
+    /// Pixels a row of its frames.
+    pub const WIDTH: u32 = 320;
+    /// Rows of its frames.
+    pub const HEIGHT: u32 = 240;
+
+    /// A strip of that seed, from its beginning, without a defect for now.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, number: 0, sight: Sight::Good }
+    }
+
+    /// Lets this come past from the next frame on.
+    pub fn show(&mut self, sight: Sight) {
+        self.sight = sight;
+    }
+
+    /// What the next frame will show.
+    pub fn sight(&self) -> Sight {
+        self.sight
+    }
+
+    /// Frames that it has given.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn draw(&self) -> Canvas {
+        let mut strip = ChaCha8Rng::seed_from_u64(self.seed);
+        let light = Light::at(&mut strip, self.number);
+        let mut random = strip;
+        // Stream 0 gave the light, which all frames share.
+        random.set_stream(self.number + 1);
+        random.set_word_pos(0);
+        let mut canvas = Canvas::new(Self::WIDTH as usize, Self::HEIGHT as usize);
+        if self.sight == Sight::Bench {
+            surface::wood(&mut canvas, self.seed, &mut random);
+        } else {
+            surface::steel(&mut canvas, self.seed, self.number, &mut random);
+        }
+        let (canvas_, random_, towards) = (&mut canvas, &mut random, light.towards);
+        match self.sight {
+            Sight::Good | Sight::Bench => {}
+            Sight::Scratch => defects::scratch(canvas_, random_),
+            Sight::Dent => defects::dent(canvas_, towards, random_),
+            Sight::Crack => defects::crack(canvas_, random_),
+            Sight::Rust => defects::rust(canvas_, random_),
+            Sight::Pits => defects::pits(canvas_, towards, random_),
+            Sight::Weld => defects::weld(canvas_, random_),
+        }
+        light.fall_on(&mut canvas);
+        canvas.blur(random.random_range(0.06..0.20));
+        canvas
+    }
+}
+
+impl Camera for Synthetic {
+    fn name(&self) -> &str {
+        "synthetic"
+    }
+
+    fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
+        let canvas = self.draw();
+        let mut noise = ChaCha8Rng::seed_from_u64(self.seed);
+        noise.set_stream(u64::MAX - self.number);
+        let pixels = canvas.expose(NOISE, &mut noise);
+        self.number += 1;
+        Frame::new(Self::WIDTH, Self::HEIGHT, pixels, now)
+            .map_err(|error| CameraError::Frame { camera: self.name().to_owned(), error })
+    }
+}
+
+/// Standard deviation of the sensor's noise, in shares of full scale.
+const NOISE: f32 = 0.014;
+
+/// How the strip is lit while a frame is taken.
+#[derive(Debug)]
+struct Light {
+    /// In shares of full scale for a white surface.
+    level: f32,
+    /// Where it comes from, in the picture's plane, of length one.
+    towards: [f32; 2],
+    /// How much brighter that side is.
+    slope: f32,
+    /// The row of the strip's highlight, in shares of the height.
+    highlight: f32,
+    /// Per channel.
+    tint: [f32; 3],
+}
+
+impl Light {
+    /// Five slow waves, whose lengths (in frames) and phases the seed chooses.
+    fn at(strip: &mut ChaCha8Rng, number: u64) -> Self {
+        let mut wave = |shortest: f32, longest: f32| {
+            let period = strip.random_range(shortest..longest);
+            let phase = strip.random_range(0.0..TAU);
+            // In f64 first: a camera may run for years.
+            let turns = (number as f64 / f64::from(period)).fract() as f32;
+            (turns * TAU + phase).sin()
+        };
+        let level = 0.92 + 0.16 * wave(60.0, 140.0);
+        let angle = -1.9 + 0.7 * wave(90.0, 200.0);
+        let slope = 0.16 + 0.10 * wave(70.0, 150.0);
+        let highlight = 0.5 + 0.35 * wave(50.0, 120.0);
+        let warm = 0.035 * wave(120.0, 300.0);
+        let towards = [angle.cos(), angle.sin()];
+        Self { level, towards, slope, highlight, tint: [1.0 + warm, 1.0, 1.0 - warm] }
+    }
+
+    fn fall_on(&self, canvas: &mut Canvas) {
+        let (width, height) = (canvas.width() as f32, canvas.height() as f32);
+        let [across, down] = self.towards;
+        canvas.each(|x, y, pixel| {
+            let (right, low) = (x / width - 0.5, y / height - 0.5);
+            let slope = 1.0 + self.slope * (across * right + down * low);
+            let off = (low + 0.5 - self.highlight) / 0.28;
+            let level = self.level * slope * (1.0 + 0.12 / (1.0 + off * off));
+            pixel.iter_mut().zip(self.tint).for_each(|(value, tint)| *value *= level * tint);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(seed: u64, number: u64, sight: Sight) -> Frame {
+        let mut camera = Synthetic { seed, number, sight };
+        camera.capture(Timestamp(5)).expect("drawn frames are whole")
+    }
+
+    /// Mean over the pixels and channels of the squared difference.
+    fn distance(a: &Frame, b: &Frame) -> f64 {
+        let squares = a.pixels().iter().zip(b.pixels());
+        let sum: i64 = squares.map(|(&a, &b)| (i64::from(a) - i64::from(b)).pow(2)).sum();
+        sum as f64 / a.pixels().len() as f64
+    }
+
+    fn mean(frame: &Frame, channel: usize) -> f64 {
+        let values = frame.pixels().iter().skip(channel).step_by(3);
+        values.map(|&value| f64::from(value)).sum::<f64>() / (frame.pixels().len() / 3) as f64
+    }
+
+    #[test]
+    fn seed_number_and_sight_make_the_frame_and_nothing_else_does() {
+        let mut camera = Synthetic::new(3);
+        let mut shown = Vec::new();
+        for sight in Sight::ALL {
+            camera.show(sight);
+            assert_eq!(camera.sight(), sight);
+            shown.push(camera.capture(Timestamp(5)).expect("drawn frames are whole"));
+        }
+        assert_eq!(camera.number(), 8);
+        for (number, (sight, shown)) in (0..).zip(Sight::ALL.into_iter().zip(shown)) {
+            assert!(frame(3, number, sight) == shown, "{sight:?}, whatever was shown before");
+            assert!(frame(4, number, sight) != shown, "{sight:?}, another seed");
+            assert!(frame(3, number + 1, sight) != shown, "{sight:?}, another number");
+        }
+    }
+
+    #[test]
+    fn frames_have_their_size_their_time_and_are_well_exposed() {
+        for (number, sight) in (0..48).map(|n| (n * 37, Sight::ALL[n as usize % 8])) {
+            let frame = frame(11, number, sight);
+            assert_eq!((frame.width(), frame.height()), (Synthetic::WIDTH, Synthetic::HEIGHT));
+            assert_eq!(frame.captured(), Timestamp(5));
+            let clipped = frame.pixels().iter().filter(|&&v| v == 0 || v == 255).count();
+            assert!(clipped * 50 < frame.pixels().len(), "{sight:?} {number}: {clipped} clipped");
+            let level = mean(&frame, 1);
+            assert!((50.0..210.0).contains(&level), "{sight:?} {number}: {level}");
+        }
+    }
+
+    #[test]
+    fn a_defect_changes_its_part_of_the_frame_and_leaves_the_rest() {
+        for sight in [Sight::Scratch, Sight::Dent, Sight::Crack, Sight::Rust, Sight::Pits] {
+            for number in 0..12 {
+                let (with, without) = (frame(7, number, sight), frame(7, number, Sight::Good));
+                // Blur draws after the defect, so that pixels elsewhere differ by a little.
+                let changed = with.pixels().iter().zip(without.pixels());
+                let changed = changed.filter(|(a, b)| a.abs_diff(**b) > 14).count();
+                let share = changed as f64 / with.pixels().len() as f64;
+                assert!((0.0002..0.35).contains(&share), "{sight:?} {number}: {share}");
+            }
+        }
+    }
+
+    #[test]
+    fn light_changes_slowly_and_the_strip_moves_at_once() {
+        let near =
+            (mean(&frame(2, 100, Sight::Good), 1) - mean(&frame(2, 101, Sight::Good), 1)).abs();
+        let levels: Vec<f64> = (0..30).map(|n| mean(&frame(2, n * 10, Sight::Good), 1)).collect();
+        let range = levels.iter().copied().fold(0.0, f64::max)
+            - levels.iter().copied().fold(255.0, f64::min);
+        assert!(near < 8.0 && range > 20.0, "{near} {range}");
+        // Two good frames share no texture: they lie apart by more than noise alone would put them.
+        let apart = distance(&frame(2, 100, Sight::Good), &frame(2, 101, Sight::Good));
+        let noise = 2.0 * f64::from(NOISE * 255.0).powi(2);
+        assert!(apart > 3.0 * noise, "{apart}, noise {noise}");
+    }
+
+    #[test]
+    fn no_taught_class_can_be_told_by_its_mean_brightness() {
+        let levels = |sight| -> Vec<f64> {
+            (0..24).map(|number| mean(&frame(5, number * 13, sight), 1)).collect()
+        };
+        let range = |levels: &[f64]| {
+            let low = levels.iter().copied().fold(f64::MAX, f64::min);
+            (low, levels.iter().copied().fold(f64::MIN, f64::max))
+        };
+        let good = range(&levels(Sight::Good));
+        for sight in [Sight::Scratch, Sight::Dent, Sight::Crack, Sight::Rust, Sight::Pits] {
+            let inside = levels(sight).iter().filter(|&&v| good.0 <= v && v <= good.1).count();
+            assert!(inside >= 16, "{sight:?}: {inside} of 24 are as bright as good ones");
+        }
+    }
+
+    #[test]
+    fn every_name_is_a_class_s_and_its_own() {
+        let names: std::collections::BTreeSet<_> = Sight::ALL.map(Sight::name).into();
+        assert_eq!(names.len(), Sight::ALL.len());
+        assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase())));
+    }
+}
