@@ -5,6 +5,7 @@
 mod output;
 
 mod bench;
+mod demo;
 mod eval;
 mod generate;
 mod head_choice;
@@ -95,6 +96,7 @@ enum Command {
     Inspect(inspect::InspectCommand),
     Eval(eval::EvalCommand),
     Bench(bench::BenchCommand),
+    Demo(demo::DemoCommand),
     Models(models::ModelsCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
@@ -130,6 +132,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Inspect(command) => command.run(),
         Command::Eval(command) => command.run(context),
         Command::Bench(command) => command.run(context),
+        Command::Demo(command) => command.run(context),
         Command::Models(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

@@ -2,7 +2,7 @@
 
 mod images;
 mod npz;
-mod plot;
+pub(super) mod plot;
 mod report;
 
 use std::collections::{BTreeSet, HashSet};

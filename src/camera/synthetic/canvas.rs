@@ -143,12 +143,19 @@ pub(super) struct Line {
 /// Smooth noise that is the same wherever it is asked for: a value in -1..=1 at every whole number of the plane, mixed
 /// smoothly in between.
 pub(super) fn noise(seed: u64, x: f32, y: f32) -> f32 {
-    let (column, row) = (x.floor(), y.floor());
+    let (column, row) = (floor(x), floor(y));
     let ease = |t: f32| t * t * (3.0 - 2.0 * t);
-    let (right, down) = (ease(x - column), ease(y - row));
-    let at = |i: i64, j: i64| lattice(seed, column as i64 + i, row as i64 + j);
+    let (right, down) = (ease(x - column as f32), ease(y - row as f32));
+    let at = |i: i64, j: i64| lattice(seed, column + i, row + j);
     let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;
     mix(mix(at(0, 0), at(1, 0), right), mix(at(0, 1), at(1, 1), right), down)
+}
+
+/// The whole number below. Where the processor has no instruction for it, `f32::floor` is a call, and there are ten a
+/// pixel.
+pub(super) fn floor(x: f32) -> i64 {
+    let towards_zero = x as i64;
+    towards_zero - i64::from((towards_zero as f32) > x)
 }
 
 /// -1..=1, a value of its own for every place (the finaliser of SplitMix64, Steele et al. 2014).

@@ -17,13 +17,13 @@ pub(super) fn scratch(canvas: &mut Canvas, random: &mut impl Rng) {
     let centre = inside(canvas, random);
     // Away from the brushing, or nobody could tell.
     let angle: f32 = random.random_range(0.3..PI - 0.3);
-    let strength: f32 = random.random_range(0.65..1.4);
+    let strength: f32 = random.random_range(0.85..1.5);
     let mut lines = Vec::new();
     for _ in 0..random.random_range(1..4) {
         let angle = angle + random.random_range(-0.06..0.06);
-        let length: f32 = random.random_range(50.0..150.0);
+        let length: f32 = random.random_range(65.0..160.0);
         let bend: f32 = random.random_range(-0.12..0.12);
-        let half_width: f32 = random.random_range(0.8..1.5);
+        let half_width: f32 = random.random_range(0.95..1.6);
         let apart: f32 = random.random_range(-16.0..16.0);
         let slide: f32 = random.random_range(-20.0..20.0);
         const PIECES: usize = 8;
@@ -47,7 +47,7 @@ pub(super) fn scratch(canvas: &mut Canvas, random: &mut impl Rng) {
 /// A hollow: the side away from the light is lit, the side towards it lies in shadow.
 pub(super) fn dent(canvas: &mut Canvas, towards: [f32; 2], random: &mut impl Rng) {
     let centre = inside(canvas, random);
-    let radius: f32 = random.random_range(15.0..38.0);
+    let radius: f32 = random.random_range(17.0..38.0);
     let oval: f32 = random.random_range(0.65..1.0);
     let (sin, cos) = random.random_range(0.0..PI).sin_cos();
     let depth: f32 = random.random_range(0.5..0.95);
@@ -68,7 +68,7 @@ pub(super) fn crack(canvas: &mut Canvas, random: &mut impl Rng) {
     let start = inside(canvas, random);
     let heading: f32 = random.random_range(0.0..TAU);
     let length: f32 = random.random_range(60.0..140.0);
-    let half_width: f32 = random.random_range(0.9..1.7);
+    let half_width: f32 = random.random_range(1.0..1.8);
     let mut lines = Vec::new();
     // Both ways from the middle, so that it stays in the frame.
     for heading in [heading, heading + PI + random.random_range(-0.5..0.5)] {
@@ -111,7 +111,7 @@ fn grow(
 pub(super) fn rust(canvas: &mut Canvas, random: &mut impl Rng) {
     let place = inside(canvas, random);
     let key: u64 = random.random();
-    let cover: f32 = random.random_range(0.35..0.95);
+    let cover: f32 = random.random_range(0.5..0.95);
     let hue: f32 = random.random_range(0.0..1.0);
     for _ in 0..random.random_range(1..4) {
         let centre = [
@@ -149,7 +149,7 @@ pub(super) fn pits(canvas: &mut Canvas, towards: [f32; 2], random: &mut impl Rng
             (random.random_range(0.0..TAU), random.random_range(0.0..1.0));
         let (sin, cos) = angle.sin_cos();
         let centre = [place[0] + spread * far * cos, place[1] + spread * far * sin];
-        let radius: f32 = random.random_range(1.4..3.2);
+        let radius: f32 = random.random_range(1.6..3.4);
         let rim = [centre[0] - towards[0] * radius * 1.2, centre[1] - towards[1] * radius * 1.2];
         canvas.around(centre, 4.0 * radius, |x, y, pixel| {
             let bell = |at: [f32; 2], radius: f32| {

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt as _};
 
-use super::canvas::{Canvas, Line, lattice, noise};
+use super::canvas::{Canvas, Line, floor, lattice, noise};
 
 /// Brush marks are streaks along the strip: per octave their length in pixels and how much they change the brightness.
 const STREAKS: [(f32, f32); 3] = [(7.0, 0.045), (38.0, 0.06), (210.0, 0.05)];
@@ -22,13 +22,13 @@ pub(super) fn steel(canvas: &mut Canvas, seed: u64, number: u64, random: &mut im
     // Rows that the strip can show: those of the canvas, swayed and sloped.
     let margin = (slope.abs() * middle).ceil() as i64;
     let rows = -margin..canvas.height() as i64 + 41 + margin;
-    let streaks: Vec<[Streak; 3]> = rows.map(|row| Streak::of_row(seed, row)).collect();
+    let mut streaks: Vec<[Streak; 3]> = rows.map(|row| Streak::of_row(seed, row)).collect();
     canvas.each(|x, y, pixel| {
         let (u, v) = (along + x, y + sway + slope * (x - middle));
-        let row = v.floor();
-        let part = v - row;
-        let at = (row as i64 + margin) as usize;
-        let streak = |at: usize| streaks[at].iter().map(|streak| streak.at(u)).sum::<f32>();
+        let row = floor(v);
+        let part = v - row as f32;
+        let at = (row + margin) as usize;
+        let mut streak = |at: usize| streaks[at].iter_mut().map(|one| one.at(u)).sum::<f32>();
         let streaks = streak(at) * (1.0 - part) + streak(at + 1) * part;
         let mottle = 0.05 * noise(seed ^ (9 << 56), u / 75.0, v / 55.0);
         let level = base * (1.0 + 2.2 * rough * streaks + mottle);
@@ -47,6 +47,9 @@ struct Streak {
     /// Every row has places of its own for its marks.
     shift: f32,
     weight: f32,
+    /// The last column asked for and the values at both its ends: the next pixel mostly lies in the same.
+    column: i64,
+    ends: [f32; 2],
 }
 
 impl Streak {
@@ -56,17 +59,20 @@ impl Streak {
             octave += 1;
             let key = seed ^ (octave << 56);
             let shift = 8.0 * lattice(key, i64::MAX, row);
-            Self { key, row, step: 1.0 / length, shift, weight }
+            let (column, ends) = (i64::MIN, [0.0; 2]);
+            Self { key, row, step: 1.0 / length, shift, weight, column, ends }
         })
     }
 
-    fn at(&self, along: f32) -> f32 {
+    fn at(&mut self, along: f32) -> f32 {
         let at = along * self.step + self.shift;
-        let column = at.floor();
-        let part = at - column;
-        let value = |column: i64| lattice(self.key, column, self.row);
-        let (a, b) = (value(column as i64), value(column as i64 + 1));
-        self.weight * (a + (b - a) * part)
+        let column = floor(at);
+        if self.column != column {
+            self.column = column;
+            self.ends = [0, 1].map(|next| lattice(self.key, self.column + next, self.row));
+        }
+        let [a, b] = self.ends;
+        self.weight * (a + (b - a) * (at - column as f32))
     }
 }
 

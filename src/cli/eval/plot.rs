@@ -13,7 +13,7 @@ use crate::picture;
 
 /// The formats, by the file's ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(in crate::cli) enum Format {
     Png,
     Svg,
 }
@@ -21,7 +21,7 @@ pub(super) enum Format {
 impl Format {
     /// # Errors
     /// The name ends otherwise.
-    pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn of(path: &Path) -> anyhow::Result<Self> {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         match ending.to_ascii_lowercase().as_str() {
             "png" => Ok(Format::Png),
@@ -31,10 +31,10 @@ impl Format {
     }
 }
 
-type Color = [u8; 3];
+pub(in crate::cli) type Color = [u8; 3];
 
 const WHITE: Color = [255; 3];
-const INK: Color = [34, 34, 34];
+pub(in crate::cli) const INK: Color = [34, 34, 34];
 const FAINT: Color = [120, 120, 120];
 const GRID: Color = [205, 205, 205];
 
@@ -44,7 +44,7 @@ const LINE: i32 = TEXT.val() as i32;
 const CHARACTER: i32 = get_raster_width(FontWeight::Regular, TEXT) as i32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Align {
+pub(in crate::cli) enum Align {
     Start,
     Middle,
     End,
@@ -72,18 +72,32 @@ enum Item {
 
 /// What is to be drawn, back to front, in pixels from the top left corner.
 #[derive(Debug)]
-pub(super) struct Drawing {
+pub(in crate::cli) struct Drawing {
     width: i32,
     height: i32,
     items: Vec<Item>,
 }
 
 impl Drawing {
+    /// Nothing yet, on white.
+    pub(in crate::cli) fn blank(width: i32, height: i32) -> Self {
+        let mut drawing = Self { width, height, items: Vec::new() };
+        drawing.rectangle(0, 0, width, height, WHITE);
+        drawing
+    }
+
     fn rectangle(&mut self, x: i32, y: i32, width: i32, height: i32, fill: Color) {
         self.items.push(Item::Rectangle { x, y, width, height, fill });
     }
 
-    fn words(&mut self, x: i32, y: i32, text: String, align: Align, fill: Color) {
+    pub(in crate::cli) fn words(
+        &mut self,
+        x: i32,
+        y: i32,
+        text: String,
+        align: Align,
+        fill: Color,
+    ) {
         self.items.push(Item::Words { x, y, text, align, upwards: false, fill });
     }
 
@@ -91,7 +105,7 @@ impl Drawing {
     /// row's images.
     ///
     /// * `names`: `[classes]`; classes without judged images are not drawn.
-    pub(super) fn of(title: &str, names: &[String], confusion: &Confusion) -> Self {
+    pub(in crate::cli) fn of(title: &str, names: &[String], confusion: &Confusion) -> Self {
         const MARGIN: i32 = 20;
         const LONGEST: usize = 24;
         let shown: Vec<usize> =
@@ -112,8 +126,7 @@ impl Drawing {
         let side = count * cell;
         let scale = left + side + 24;
         let width = (scale + 16 + 6 + 6 * CHARACTER).max(MARGIN + length(title)) + MARGIN;
-        let mut drawing = Self { width, height: top + side + MARGIN, items: Vec::new() };
-        drawing.rectangle(0, 0, width, drawing.height, WHITE);
+        let mut drawing = Self::blank(width, top + side + MARGIN);
         drawing.words(MARGIN, MARGIN + LINE / 2, title.to_owned(), Align::Start, INK);
         let middle = left + side / 2;
         let axis = MARGIN + LINE + 12 + LINE / 2;
@@ -178,7 +191,7 @@ impl Drawing {
 
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn save(&self, path: &Path, format: Format) -> anyhow::Result<()> {
+    pub(in crate::cli) fn save(&self, path: &Path, format: Format) -> anyhow::Result<()> {
         match format {
             Format::Svg => {
                 std::fs::write(path, self.svg()).with_context(|| path.display().to_string())
@@ -224,7 +237,7 @@ impl Drawing {
         out
     }
 
-    fn frame(&self) -> Frame {
+    pub(in crate::cli) fn frame(&self) -> Frame {
         let (width, height) = (self.width as u32, self.height as u32);
         let mut pixels = vec![255; width as usize * height as usize * 3];
         let mut mix = |x: i32, y: i32, color: Color, cover: u8| {

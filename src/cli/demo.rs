@@ -1,0 +1,100 @@
+//! `fieldtune demo`: the main job from the first frame to the restart, over a drawn strip of steel.
+
+mod device;
+mod report;
+mod sheet;
+mod story;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context as _;
+
+use self::device::Device;
+use self::story::Story;
+use super::eval::plot;
+use super::model_args::ModelArgs;
+use super::{Context, Exit};
+use crate::picture;
+
+/// See the whole job without any hardware: teach, watch, add, forget, restart
+///
+/// A camera that is drawn looks at a strip of brushed steel with five kinds of defect. Everything else is real: the
+/// backbone, the head, the commands, the store.
+///
+/// Exit status 0 if all that is promised held, 1 if not; which promise did not is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune demo
+  fieldtune demo --seed 7 --frames 200
+  fieldtune demo --json | jq .promises
+  fieldtune status --store fieldtune-demo/demo.ftune    afterwards
+
+In DIR it leaves taught.png (the frames it was taught), confusion.png (what fresh frames were taken for) and
+demo.ftune (what it learned); files of an earlier demo are replaced.")]
+pub struct DemoCommand {
+    /// What the strip looks like; the same seed shows the same frames
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Fresh frames to judge
+    #[arg(long, default_value_t = 1000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(6..=100_000))]
+    frames: u32,
+    /// Folder for the pictures and the store; made where it is missing
+    #[arg(long, value_name = "DIR", default_value = "fieldtune-demo")]
+    out: PathBuf,
+    /// Answer in JSON: one object, at the end
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+impl DemoCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let begun = Instant::now();
+        let in_out = |name: &str| self.out.join(name);
+        let store = in_out("demo.ftune");
+        std::fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
+        Device::erase(&store)?;
+        let start = || Device::start(&self.model, context, &store);
+        let tell = Tell { json: self.json };
+        let mut story = Story::begin(self.seed, self.frames as usize, context, tell, start()?);
+        story.teach()?;
+        story.watch()?;
+        story.judge()?;
+        story.meet_strangers()?;
+        story.add()?;
+        story.forget()?;
+        story.restart(&start)?;
+        story.go_on()?;
+        let (mut report, pictures, confusion) = story.end();
+        let (taught, confused) = (in_out("taught.png"), in_out("confusion.png"));
+        picture::save_png(&taught, &sheet::draw(&report.title(), &pictures))?;
+        plot::Drawing::of(&report.title(), &report.names(), &confusion)
+            .save(&confused, plot::Format::Png)?;
+        for file in [&taught, &confused, &store] {
+            report.files.push(file.display().to_string());
+        }
+        report.seconds = begun.elapsed().as_secs_f64();
+        if self.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            println!("{}", report.closing());
+        }
+        Ok(if report.held { Exit::Done } else { Exit::Negative })
+    }
+}
+
+/// Talks to people, and is silent where a program listens.
+#[derive(Debug, Clone, Copy)]
+struct Tell {
+    json: bool,
+}
+
+impl Tell {
+    fn line(self, text: impl std::fmt::Display) {
+        if !self.json {
+            println!("{text}");
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! What the demo found, and what it promises of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::decision::Verdict;
+
+/// Share of fresh frames that are right, at least.
+const ACCURACY: f64 = 0.85;
+/// How far the estimate may be off: thirty examples tell no finer (one of them is 3 points; the standard deviation of
+/// thirty tries at 90 % is 5 points).
+const ESTIMATE: f64 = 0.15;
+/// Share of frames of another surface that are called unknown, at least.
+const STRANGERS: f64 = 0.9;
+/// Share of fresh frames of taught classes that are called unknown, at most.
+const DOUBTED: f64 = 0.1;
+/// Share of the added class's frames that are right, at least, and what the others may lose by it.
+const ADDED: f64 = 0.8;
+const LOST: f64 = 0.05;
+/// How far a confidence may move where a class came and went: rounding, and no more than people ever see.
+const ROUNDING: f32 = 1e-4;
+
+/// Everything that is told at the end.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    pub(super) seed: u64,
+    pub(super) model: String,
+    pub(super) dim: u32,
+    pub(super) shots: usize,
+    pub(super) classes: Vec<&'static str>,
+    /// After so many examples of each class, from one on.
+    pub(super) estimates: Vec<Option<f32>>,
+    pub(super) live: Vec<Seen>,
+    pub(super) fresh: Fresh,
+    pub(super) never_taught: Vec<Strangers>,
+    pub(super) added: Added,
+    pub(super) forgotten: Compared,
+    pub(super) restarted: Compared,
+    pub(super) stored_bytes: u64,
+    pub(super) undone: Compared,
+    /// Examples of the added class after it was taught one more.
+    pub(super) examples_afterwards: usize,
+    pub(super) promises: Vec<Promise>,
+    pub(super) held: bool,
+    pub(super) files: Vec<String>,
+    /// Milliseconds from a frame to its verdict.
+    pub(super) milliseconds_a_frame: f64,
+    pub(super) seconds: f64,
+}
+
+/// One live verdict.
+#[derive(Debug, Serialize)]
+pub(super) struct Seen {
+    pub(super) truth: &'static str,
+    /// Or unknown.
+    pub(super) verdict: String,
+    pub(super) best: String,
+    pub(super) confidence: f32,
+}
+
+impl Seen {
+    /// In a line.
+    pub(super) fn told(&self) -> String {
+        let bar = "=".repeat((20.0 * self.confidence).round() as usize);
+        let remark = match self.verdict == self.truth {
+            true => String::new(),
+            false => format!("   it is {}", self.truth),
+        };
+        let percent = self.confidence * 100.0;
+        let line = format!("  {:<8} {percent:>3.0} %  {bar:<20}{remark}", self.verdict);
+        line.trim_end().to_owned()
+    }
+}
+
+/// Fresh frames of the taught classes. What is right is the nearest class, as in the estimate; `unknown` is told apart.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Fresh {
+    pub(super) frames: usize,
+    pub(super) accuracy: f64,
+    pub(super) balanced_accuracy: f64,
+    /// On average.
+    pub(super) confidence: f64,
+    pub(super) recall: BTreeMap<&'static str, f64>,
+    /// Rows are what a frame showed, columns what it was taken for, in the order of the classes.
+    pub(super) confusion: Vec<Vec<u64>>,
+    pub(super) unknown: usize,
+}
+
+/// Frames of what was not taught.
+#[derive(Debug, Serialize)]
+pub(super) struct Strangers {
+    pub(super) sight: &'static str,
+    pub(super) frames: usize,
+    pub(super) unknown: usize,
+}
+
+/// A class that came later.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Added {
+    pub(super) class: &'static str,
+    pub(super) estimate: Option<f32>,
+    pub(super) frames: usize,
+    pub(super) recall: f64,
+    /// Share of the same fresh frames of the other classes that are right without it and with it.
+    pub(super) others_before: f64,
+    pub(super) others: f64,
+}
+
+/// Verdicts on the same frames at two times.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Compared {
+    pub(super) frames: usize,
+    /// Another class, or unknown instead of one.
+    pub(super) changed: usize,
+    /// In every bit.
+    pub(super) identical: usize,
+    pub(super) largest_difference: f32,
+}
+
+impl Compared {
+    pub(super) fn of(before: &[Verdict], after: &[Verdict]) -> Self {
+        let pairs = || before.iter().zip(after);
+        let difference = |(a, b): (&Verdict, &Verdict)| (a.confidence - b.confidence).abs();
+        Self {
+            frames: before.len(),
+            changed: pairs().filter(|(a, b)| (a.class, a.best) != (b.class, b.best)).count(),
+            identical: pairs().filter(|(a, b)| bits(a) == bits(b)).count(),
+            largest_difference: pairs().map(difference).fold(0.0, f32::max),
+        }
+    }
+
+    fn same_but_for_rounding(&self) -> bool {
+        self.changed == 0 && self.largest_difference <= ROUNDING
+    }
+
+    fn bit_for_bit(&self) -> bool {
+        self.identical == self.frames
+    }
+
+    /// In words.
+    pub(super) fn told(&self) -> String {
+        if self.bit_for_bit() {
+            return format!("{} of {} verdicts the same, bit for bit", self.frames, self.frames);
+        }
+        format!(
+            "{} of {} verdicts the same, the confidence within {:.0e}",
+            self.frames - self.changed,
+            self.frames,
+            self.largest_difference
+        )
+    }
+}
+
+/// A verdict's bits.
+fn bits(verdict: &Verdict) -> impl PartialEq + use<> {
+    let Verdict { class, best, confidence, runner_up, nearest, novelty } = *verdict;
+    let runner_up = runner_up.map(|(class, confidence)| (class, confidence.to_bits()));
+    let nearest = (nearest.example, nearest.class, nearest.cosine.to_bits());
+    (class, best, confidence.to_bits(), runner_up, nearest, novelty.to_bits())
+}
+
+/// Something the demo promises.
+#[derive(Debug, Serialize)]
+pub(super) struct Promise {
+    pub(super) name: &'static str,
+    pub(super) got: String,
+    pub(super) wanted: String,
+    pub(super) held: bool,
+}
+
+impl Report {
+    /// The last estimate before the demo went on to other things.
+    pub(super) fn estimate(&self) -> Option<f32> {
+        self.estimates.last().copied().flatten()
+    }
+
+    /// Above the pictures.
+    pub(super) fn title(&self) -> String {
+        format!(
+            "{} examples of each class, {} fresh frames: {} right",
+            self.shots,
+            self.fresh.frames,
+            percent(self.fresh.accuracy)
+        )
+    }
+
+    /// A line for each class: its recall, and what it is mostly mistaken for.
+    pub(super) fn recalls(&self) -> Vec<String> {
+        let line = |(at, (name, row)): (usize, (&&'static str, &Vec<u64>))| {
+            let others = row.iter().enumerate().filter(|&(taken, &count)| taken != at && count > 0);
+            let worst = others.max_by_key(|&(_, count)| count).map(|(taken, count)| {
+                format!(
+                    "   {count} of {} taken for {}",
+                    row.iter().sum::<u64>(),
+                    self.classes[taken]
+                )
+            });
+            let recall = percent(self.fresh.recall[name]);
+            format!("  {name:<8} {recall:>7}{}", worst.unwrap_or_default())
+        };
+        self.classes.iter().zip(&self.fresh.confusion).enumerate().map(line).collect()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.classes.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// Judges the promises, once everything else is known.
+    pub(super) fn judge(&mut self) {
+        let Self { fresh, added, forgotten, restarted, undone, .. } = &*self;
+        let promise = |name, got: String, wanted: String, held| Promise { name, wanted, got, held };
+        let estimate = self.estimate().map(f64::from);
+        let off = estimate.map(|estimate| (estimate - fresh.balanced_accuracy).abs());
+        let bench = self.never_taught.iter().find(|strangers| strangers.sight != added.class);
+        let (frames, unknown) = bench.map_or((0, 0), |bench| (bench.frames, bench.unknown));
+        let doubted = share(fresh.unknown, fresh.frames);
+        let lost = added.others_before - added.others;
+        self.promises = vec![
+            promise(
+                "learns",
+                format!("{} of fresh frames right", percent(fresh.accuracy)),
+                format!("at least {}", percent(ACCURACY)),
+                fresh.accuracy >= ACCURACY,
+            ),
+            promise(
+                "foretells",
+                off.map_or("no estimate".to_owned(), |off| {
+                    format!("its own estimate {:.1} points off", off * 100.0)
+                }),
+                format!("at most {:.0}", ESTIMATE * 100.0),
+                off.is_some_and(|off| off <= ESTIMATE),
+            ),
+            promise(
+                "doubts",
+                format!(
+                    "{} of another surface unknown, {} of what was taught",
+                    percent(share(unknown, frames)),
+                    percent(doubted)
+                ),
+                format!("at least {}, at most {}", percent(STRANGERS), percent(DOUBTED)),
+                share(unknown, frames) >= STRANGERS && doubted <= DOUBTED,
+            ),
+            promise(
+                "adds",
+                format!(
+                    "{} of {} right, the others {:+.1} points",
+                    percent(added.recall),
+                    added.class,
+                    -lost * 100.0
+                ),
+                format!("at least {}, not below {:+.0}", percent(ADDED), -LOST * 100.0),
+                added.recall >= ADDED && lost <= LOST,
+            ),
+            promise(
+                "forgets",
+                forgotten.told(),
+                format!("as before {} was taught", added.class),
+                forgotten.same_but_for_rounding(),
+            ),
+            promise(
+                "keeps",
+                restarted.told(),
+                "after a restart, every bit".to_owned(),
+                restarted.bit_for_bit(),
+            ),
+            promise(
+                "goes on",
+                format!(
+                    "{}; {} examples of {}",
+                    undone.told(),
+                    self.examples_afterwards,
+                    added.class
+                ),
+                format!("undo brings it back, then {}", self.shots + 1),
+                undone.same_but_for_rounding() && self.examples_afterwards == self.shots + 1,
+            ),
+        ];
+        self.held = self.promises.iter().all(|promise| promise.held);
+    }
+
+    /// The last lines.
+    pub(super) fn closing(&self) -> String {
+        let mut out = "\nWhat was promised\n".to_owned();
+        for Promise { name, wanted, got, held } in &self.promises {
+            let mark = if *held { "held  " } else { "BROKEN" };
+            out += &format!("  {mark}  {name:<9}  {got} (promised: {wanted})\n");
+        }
+        out += "\nWhat is left\n";
+        for file in &self.files {
+            out += &format!("  {file}\n");
+        }
+        let store = self.files.last().map_or("", |file| file.as_str());
+        out += &format!("  fieldtune status --store {store} tells what it knows.\n");
+        out += &format!(
+            "\n{:.1} s in all, {:.1} ms from a frame to its verdict.",
+            self.seconds, self.milliseconds_a_frame
+        );
+        out
+    }
+}
+
+/// Of whole, 0 of nothing.
+pub(super) fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::Neighbour;
+    use crate::head::{ClassId, ExampleId};
+
+    fn good() -> Report {
+        let all_same = || Compared { frames: 42, identical: 42, ..Compared::default() };
+        Report {
+            shots: 5,
+            estimates: vec![None, Some(0.9)],
+            fresh: Fresh {
+                frames: 1000,
+                accuracy: 0.95,
+                balanced_accuracy: 0.94,
+                unknown: 12,
+                ..Fresh::default()
+            },
+            never_taught: vec![
+                Strangers { sight: "bench", frames: 20, unknown: 19 },
+                Strangers { sight: "weld", frames: 20, unknown: 0 },
+            ],
+            added: Added {
+                class: "weld",
+                recall: 1.0,
+                others_before: 0.95,
+                others: 0.94,
+                ..Added::default()
+            },
+            forgotten: Compared { identical: 3, largest_difference: 1e-6, ..all_same() },
+            restarted: all_same(),
+            undone: all_same(),
+            examples_afterwards: 6,
+            ..Report::default()
+        }
+    }
+
+    fn broken(mut report: Report) -> Vec<&'static str> {
+        report.judge();
+        let broken: Vec<_> =
+            report.promises.iter().filter(|promise| !promise.held).map(|p| p.name).collect();
+        assert_eq!(report.held, broken.is_empty());
+        assert_eq!(report.closing().matches("BROKEN").count(), broken.len());
+        broken
+    }
+
+    #[test]
+    fn every_promise_is_broken_by_what_it_is_about_and_by_nothing_else() {
+        assert_eq!(broken(good()), [""; 0]);
+        type Spoil = fn(&mut Report);
+        let cases: [(&str, Spoil); 12] = [
+            ("learns", |r| r.fresh.accuracy = 0.84),
+            ("foretells", |r| r.estimates.push(Some(0.7))),
+            ("foretells", |r| r.estimates.push(None)),
+            ("doubts", |r| r.never_taught[0].unknown = 17),
+            ("doubts", |r| r.never_taught.clear()),
+            ("doubts", |r| r.fresh.unknown = 101),
+            ("adds", |r| r.added.recall = 0.79),
+            ("adds", |r| r.added.others = 0.89),
+            ("forgets", |r| r.forgotten.changed = 1),
+            ("forgets", |r| r.forgotten.largest_difference = 0.01),
+            ("keeps", |r| r.restarted.identical = 41),
+            ("goes on", |r| r.examples_afterwards = 5),
+        ];
+        for (at, (name, spoil)) in cases.into_iter().enumerate() {
+            let mut report = good();
+            spoil(&mut report);
+            assert_eq!(broken(report), [name], "case {at}");
+        }
+    }
+
+    #[test]
+    fn one_bit_of_a_verdict_is_seen() {
+        let verdict = Verdict {
+            class: Some(ClassId(1)),
+            best: ClassId(1),
+            confidence: 0.5,
+            runner_up: Some((ClassId(2), 0.25)),
+            nearest: Neighbour { example: ExampleId(3), class: ClassId(1), cosine: 0.75 },
+            novelty: 0.5,
+        };
+        let next = |value: f32| f32::from_bits(value.to_bits() + 1);
+        type Change = fn(&mut Verdict, fn(f32) -> f32);
+        let changes: [Change; 4] = [
+            |v, next| v.confidence = next(v.confidence),
+            |v, next| v.runner_up = v.runner_up.map(|(class, p)| (class, next(p))),
+            |v, next| v.nearest.cosine = next(v.nearest.cosine),
+            |v, next| v.novelty = next(v.novelty),
+        ];
+        let before = [verdict.clone(), verdict.clone()];
+        assert!(Compared::of(&before, &before).bit_for_bit());
+        for change in changes {
+            let mut after = before.clone();
+            change(&mut after[1], next);
+            let compared = Compared::of(&before, &after);
+            assert_eq!((compared.identical, compared.changed), (1, 0));
+            assert!(compared.same_but_for_rounding() && !compared.bit_for_bit());
+        }
+        let mut unknown = before.clone();
+        unknown[0].class = None;
+        assert_eq!(Compared::of(&before, &unknown).changed, 1);
+    }
+}

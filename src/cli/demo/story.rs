@@ -1,0 +1,404 @@
+//! The demo, chapter by chapter.
+
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::Tell;
+use super::device::Device;
+use super::report::{Added, Compared, Fresh, Report, Seen, Strangers, percent, share};
+use super::sheet::Row;
+use crate::camera::{Camera as _, Sight, Synthetic};
+use crate::cli::Context;
+use crate::cli::store_args::now;
+use crate::command::{Command, Forget, Reply, Teach, Undo};
+use crate::decision::Verdict;
+use crate::evaluation::Confusion;
+use crate::frame::Frame;
+use crate::picture;
+
+/// What is taught at first.
+const TAUGHT: [Sight; 6] =
+    [Sight::Good, Sight::Scratch, Sight::Dent, Sight::Crack, Sight::Rust, Sight::Pits];
+/// What comes later.
+const ADDED: Sight = Sight::Weld;
+/// What never is.
+const STRANGE: Sight = Sight::Bench;
+
+/// Examples of each class.
+const SHOTS: usize = 5;
+/// Live verdicts that are shown.
+const LIVE: usize = 12;
+/// Frames of each thing that was not taught.
+const STRANGERS: usize = 20;
+/// Frames of each class whose verdicts are compared before and after something.
+const PROBES: usize = 6;
+/// Frames of the added class that are judged.
+const ADDED_FRAMES: usize = 60;
+/// Fresh frames whose features are kept, to be judged again with one class more.
+const KEPT: usize = 1000;
+const THUMBNAIL_SIDE: u32 = 96;
+
+/// The device, its camera, and what has been found so far.
+pub(super) struct Story<'a> {
+    context: &'a Context,
+    tell: Tell,
+    device: Option<Device>,
+    camera: Synthetic,
+    random: ChaCha8Rng,
+    frames: usize,
+    pictures: Vec<Row>,
+    confusion: Confusion,
+    /// Fresh frames: what they show, their features.
+    kept: Vec<(Sight, Vec<f32>)>,
+    probes: Vec<Frame>,
+    /// On the probes: before the class was added, with it, and after it was forgotten.
+    without_added: Vec<Verdict>,
+    with_added: Vec<Verdict>,
+    forgotten: Vec<Verdict>,
+    report: Report,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn begin(
+        seed: u64,
+        frames: usize,
+        context: &'a Context,
+        tell: Tell,
+        device: Device,
+    ) -> Self {
+        let model = device.model();
+        tell.line(format_args!(
+            "A camera looks at a strip of brushed steel (drawn, seed {seed}); {} turns every frame into {} numbers.",
+            model.name, model.dim
+        ));
+        let report = Report {
+            seed,
+            model: model.name.clone(),
+            dim: model.dim,
+            shots: SHOTS,
+            classes: TAUGHT.map(Sight::name).to_vec(),
+            ..Report::default()
+        };
+        Self {
+            context,
+            tell,
+            device: Some(device),
+            camera: Synthetic::new(seed),
+            random: ChaCha8Rng::seed_from_u64(seed),
+            frames,
+            pictures: TAUGHT.map(|sight| (sight.name(), Vec::new())).to_vec(),
+            confusion: Confusion::new(TAUGHT.len()),
+            kept: Vec::new(),
+            probes: Vec::new(),
+            without_added: Vec::new(),
+            with_added: Vec::new(),
+            forgotten: Vec::new(),
+            report,
+        }
+    }
+
+    fn device(&mut self) -> &mut Device {
+        self.device.as_mut().expect("it is only away while it restarts")
+    }
+
+    /// A heading.
+    fn chapter(&self, text: &str) {
+        self.tell.line(format_args!("\n{text}"));
+    }
+
+    /// So many of these, each as often as the others, in an order that nobody can foresee.
+    fn mixed(&mut self, sights: &[Sight], count: usize) -> Vec<Sight> {
+        let mut mixed: Vec<Sight> = sights.iter().copied().cycle().take(count).collect();
+        mixed.shuffle(&mut self.random);
+        mixed
+    }
+
+    /// Lets the sights come past and judges each. The camera draws one frame while the device looks at another, as
+    /// cameras do.
+    fn watch_each(
+        &mut self,
+        sights: &[Sight],
+        doing: &'static str,
+        mut seen: impl FnMut(&Device, Sight, &Verdict, Vec<f32>),
+    ) -> anyhow::Result<()> {
+        let bar = self.context.bar(sights.len() as u64, doing);
+        let camera = &mut self.camera;
+        let device = self.device.as_mut().expect("it is only away while it restarts");
+        std::thread::scope(|scope| {
+            let (give, frames) = sync_channel(2);
+            scope.spawn(move || {
+                for &sight in sights {
+                    camera.show(sight);
+                    // Nobody listens any more where judging failed.
+                    if give.send((sight, camera.capture(now()))).is_err() {
+                        return;
+                    }
+                }
+            });
+            for (sight, frame) in frames {
+                let (verdict, feature) = device.look(&frame?)?;
+                seen(device, sight, &verdict, feature);
+                bar.inc(1);
+            }
+            bar.finish_and_clear();
+            Ok(())
+        })
+    }
+
+    fn capture(&mut self, sight: Sight) -> anyhow::Result<Frame> {
+        self.camera.show(sight);
+        Ok(self.camera.capture(now())?)
+    }
+
+    /// Teaches one frame and keeps its picture; the estimate and how many examples the class has.
+    fn teach_one(&mut self, sight: Sight) -> anyhow::Result<(Option<f32>, usize)> {
+        let frame = self.capture(sight)?;
+        let origin = format!("{} camera, frame {}", self.camera.name(), self.camera.number());
+        let thumbnail = picture::thumbnail(&frame, THUMBNAIL_SIDE);
+        let shot = self.device().engine().shot(&frame, &origin, Some(thumbnail))?;
+        let class = sight.name();
+        let command = Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] });
+        let Reply::Taught { estimate, count, .. } = self.device().send(command)? else {
+            unreachable!("teach answers Taught")
+        };
+        match self.pictures.iter_mut().find(|(name, _)| *name == class) {
+            Some((_, frames)) => frames.push(frame),
+            None => self.pictures.push((class, vec![frame])),
+        }
+        Ok((estimate, count))
+    }
+
+    /// Five examples of each class, as they come past.
+    pub(super) fn teach(&mut self) -> anyhow::Result<()> {
+        let names = TAUGHT.map(Sight::name).join(", ");
+        self.chapter(&format!(
+            "Teaching {names}: one frame, one command, stored before it is answered."
+        ));
+        for round in 1..=SHOTS {
+            let mut estimate = None;
+            for sight in TAUGHT {
+                (estimate, _) = self.teach_one(sight)?;
+            }
+            self.report.estimates.push(estimate);
+            self.tell.line(format_args!(
+                "  {round} of each   its own estimate: {}",
+                estimate.map_or("too early to tell".to_owned(), |share| percent(share.into()))
+            ));
+        }
+        Ok(())
+    }
+
+    /// Verdicts as they come.
+    pub(super) fn watch(&mut self) -> anyhow::Result<()> {
+        self.chapter("Watching what comes past.");
+        let sights = self.mixed(&TAUGHT, LIVE);
+        self.show_live(&sights)
+    }
+
+    fn show_live(&mut self, sights: &[Sight]) -> anyhow::Result<()> {
+        let mut live = Vec::new();
+        let tell = self.tell;
+        self.watch_each(sights, "watching", |device, sight, verdict, _| {
+            let seen = Seen {
+                truth: sight.name(),
+                verdict: device.name(verdict.class).to_owned(),
+                best: device.name(Some(verdict.best)).to_owned(),
+                confidence: verdict.confidence,
+            };
+            tell.line(seen.told());
+            live.push(seen);
+        })?;
+        self.report.live.extend(live);
+        Ok(())
+    }
+
+    /// How good it is, beside how good it thought it would be.
+    pub(super) fn judge(&mut self) -> anyhow::Result<()> {
+        self.chapter(&format!("Judging {} fresh frames.", self.frames));
+        let sights = self.mixed(&TAUGHT, self.frames);
+        let mut confusion = Confusion::new(TAUGHT.len());
+        let (mut unknown, mut sure) = (0, 0.0);
+        let mut kept = Vec::new();
+        let begun = Instant::now();
+        self.watch_each(&sights, "judging", |device, sight, verdict, feature| {
+            unknown += usize::from(verdict.class.is_none());
+            sure += f64::from(verdict.confidence);
+            confusion.add(place(sight.name()), place(device.name(Some(verdict.best))));
+            if kept.len() < KEPT {
+                kept.push((sight, feature));
+            }
+        })?;
+        self.report.milliseconds_a_frame = begun.elapsed().as_secs_f64() * 1e3 / self.frames as f64;
+        self.kept = kept;
+        let rates = confusion.accuracy().zip(confusion.balanced_accuracy());
+        let (accuracy, balanced_accuracy) = rates.context("no frame was judged")?;
+        let recall = |at| confusion.recall(at).unwrap_or_default();
+        let recalls = TAUGHT.iter().enumerate().map(|(at, sight)| (sight.name(), recall(at)));
+        self.report.fresh = Fresh {
+            frames: self.frames,
+            accuracy,
+            balanced_accuracy,
+            confidence: sure / self.frames as f64,
+            recall: recalls.collect(),
+            confusion: (0..TAUGHT.len()).map(|truth| confusion.row(truth).to_vec()).collect(),
+            unknown,
+        };
+        for line in self.report.recalls() {
+            self.tell.line(line);
+        }
+        self.tell.line(format_args!(
+            "  In all {} right. From its {} examples it had foretold {}.",
+            percent(accuracy),
+            SHOTS * TAUGHT.len(),
+            self.report.estimate().map_or("nothing".to_owned(), |share| percent(share.into()))
+        ));
+        self.confusion = confusion;
+        Ok(())
+    }
+
+    /// What was never taught.
+    pub(super) fn meet_strangers(&mut self) -> anyhow::Result<()> {
+        self.chapter("What nobody has taught.");
+        for (sight, what) in
+            [(STRANGE, "the strip has run out, there is the wooden bench"), (ADDED, "a weld")]
+        {
+            let mut unknown = 0;
+            self.watch_each(&[sight; STRANGERS], "wondering", |_, _, verdict, _| {
+                unknown += usize::from(verdict.class.is_none());
+            })?;
+            self.tell
+                .line(format_args!("  {what}: {unknown} of {STRANGERS} frames called unknown"));
+            let (sight, frames) = (sight.name(), STRANGERS);
+            self.report.never_taught.push(Strangers { sight, frames, unknown });
+        }
+        Ok(())
+    }
+
+    /// One more kind of defect.
+    pub(super) fn add(&mut self) -> anyhow::Result<()> {
+        let everything = [&TAUGHT[..], &[ADDED]].concat();
+        for &sight in everything.iter().cycle().take(PROBES * everything.len()) {
+            let frame = self.capture(sight)?;
+            self.probes.push(frame);
+        }
+        self.without_added = self.probed()?;
+        let before = self.recognised()?;
+        let mut estimate = None;
+        for _ in 0..SHOTS {
+            (estimate, _) = self.teach_one(ADDED)?;
+        }
+        self.with_added = self.probed()?;
+        let mut right = 0;
+        self.watch_each(&[ADDED; ADDED_FRAMES], "judging", |device, sight, verdict, _| {
+            right += usize::from(device.name(Some(verdict.best)) == sight.name());
+        })?;
+        let others = self.recognised()?;
+        self.report.added = Added {
+            class: ADDED.name(),
+            estimate,
+            frames: ADDED_FRAMES,
+            recall: share(right, ADDED_FRAMES),
+            others_before: before,
+            others,
+        };
+        self.chapter(&format!(
+            "Adding {}, {SHOTS} frames: {} right from now on, the others {} after {}.",
+            ADDED.name(),
+            percent(self.report.added.recall),
+            percent(others),
+            percent(before)
+        ));
+        Ok(())
+    }
+
+    /// The added class goes again.
+    pub(super) fn forget(&mut self) -> anyhow::Result<()> {
+        let class = ADDED.name();
+        let command = Command::Forget(Forget::Class(class.to_owned()));
+        let Reply::Forgotten { examples, .. } = self.device().send(command)? else {
+            unreachable!("forget answers Forgotten")
+        };
+        self.forgotten = self.probed()?;
+        self.report.forgotten = Compared::of(&self.without_added, &self.forgotten);
+        self.chapter(&format!(
+            "Forgetting {class} with its {} examples, as if it had never been taught:\n  {}.",
+            examples.len(),
+            self.report.forgotten.told()
+        ));
+        Ok(())
+    }
+
+    /// Power off and on.
+    pub(super) fn restart(
+        &mut self,
+        start: &dyn Fn() -> anyhow::Result<Device>,
+    ) -> anyhow::Result<()> {
+        self.report.stored_bytes = self.device().stored_bytes()?;
+        // The store is let go before it is opened again.
+        drop(self.device.take());
+        self.device = Some(start()?);
+        let after = self.probed()?;
+        self.report.restarted = Compared::of(&self.forgotten, &after);
+        self.chapter(&format!(
+            "Power off, power on: everything is gone but a file of {:.1} KiB.\n  {}.",
+            self.report.stored_bytes as f64 / 1024.0,
+            self.report.restarted.told()
+        ));
+        Ok(())
+    }
+
+    /// Work goes on after it.
+    pub(super) fn go_on(&mut self) -> anyhow::Result<()> {
+        let Reply::Undone { changes, .. } = self.device().send(Command::Undo(Undo))? else {
+            unreachable!("undo answers Undone")
+        };
+        if changes.is_empty() {
+            bail!("the store kept no step to undo, though a class was forgotten");
+        }
+        let after = self.probed()?;
+        self.report.undone = Compared::of(&self.with_added, &after);
+        let (_, count) = self.teach_one(ADDED)?;
+        self.report.examples_afterwards = count;
+        self.chapter(&format!(
+            "Going on: undo brings {} back ({}), and a sixth frame of it is taught.",
+            ADDED.name(),
+            self.report.undone.told()
+        ));
+        let sights = self.mixed(&[ADDED, Sight::Good, Sight::Crack], 3);
+        self.show_live(&sights)
+    }
+
+    /// Share of the kept frames that are right now. The very same frames at two times, so that no chance comes between.
+    fn recognised(&mut self) -> anyhow::Result<f64> {
+        let device = self.device.as_ref().expect("it is only away while it restarts");
+        let mut right = 0;
+        for (sight, feature) in &self.kept {
+            let verdict = device.look_again(feature)?;
+            right += usize::from(device.name(Some(verdict.best)) == sight.name());
+        }
+        Ok(share(right, self.kept.len()))
+    }
+
+    /// Verdicts on the probes.
+    fn probed(&mut self) -> anyhow::Result<Vec<Verdict>> {
+        let device = self.device.as_mut().expect("it is only away while it restarts");
+        self.probes.iter().map(|frame| Ok(device.look(frame)?.0)).collect()
+    }
+
+    /// What was found, the taught frames, and what fresh frames were taken for.
+    pub(super) fn end(self) -> (Report, Vec<Row>, Confusion) {
+        let mut report = self.report;
+        report.judge();
+        (report, self.pictures, self.confusion)
+    }
+}
+
+/// Where a class stands among those that are taught, the added one last.
+fn place(name: &str) -> usize {
+    TAUGHT.iter().position(|sight| sight.name() == name).unwrap_or(TAUGHT.len())
+}
