@@ -3,6 +3,9 @@
 //! A card is a TOML file; see `models/` for those that are built in. It is parsed to a raw form that refuses unknown
 //! keys, then checked into [`ModelCard`](crate::model::ModelCard), which cannot be wrong.
 
+/// The backbone that is part of the program.
+pub mod built_in;
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -231,14 +234,12 @@ impl ModelCard {
         text
     }
 
-    /// The cards that are part of the program.
+    /// The cards that are part of the program; the first is that of the network that is part of it too.
     pub fn builtin_cards() -> Vec<Self> {
-        CARDS
-            .iter()
-            .map(|(file, text)| {
-                Self::parse(text, file).expect("a test parses every card that is built in")
-            })
-            .collect()
+        let cards = CARDS.iter().map(|(file, text)| {
+            Self::parse(text, file).expect("a test parses every card that is built in")
+        });
+        std::iter::once(built_in::card()).chain(cards).collect()
     }
 
     /// The card of that name.
@@ -248,10 +249,17 @@ impl ModelCard {
     pub fn named(name: &str) -> Result<Self, ModelError> {
         let cards = Self::builtin_cards();
         let names: Vec<_> = cards.iter().map(|card| card.name.clone()).collect();
-        cards.into_iter().find(|card| card.name == name).ok_or_else(|| ModelError::Unknown {
+        let wanted =
+            |card: &Self| card.name == name || (name == built_in::NAME && card.is_built_in());
+        cards.into_iter().find(wanted).ok_or_else(|| ModelError::Unknown {
             name: name.escape_debug().to_string(),
             known: names.join(", "),
         })
+    }
+
+    /// Whether the network is part of the program.
+    pub fn is_built_in(&self) -> bool {
+        self.sha256 == built_in::card().sha256
     }
 
     /// Where the file is kept unless a card beside it says otherwise: `$FIELDTUNE_MODELS`, else `fieldtune/models` in
@@ -372,7 +380,7 @@ pool = ["avg", "max"]
     fn every_built_in_card_is_valid_and_has_its_own_name() {
         let cards = ModelCard::builtin_cards();
         let names: std::collections::BTreeSet<_> = cards.iter().map(|card| &card.name).collect();
-        assert_eq!((names.len(), cards.len()), (CARDS.len(), CARDS.len()));
+        assert_eq!((names.len(), cards.len()), (CARDS.len() + 1, CARDS.len() + 1));
     }
 
     #[test]

@@ -52,7 +52,7 @@ const WRONG_INPUT: [(&str, &[&str]); 20] = [
     ),
     ("teach a gone.png --model good/tiny.toml", &["gone.png: no such file"]),
     ("teach a nothing --model good/tiny.toml", &["nothing: no PNG"]),
-    ("teach a IN", &["no backbone was named", "--model"]),
+    ("teach a IN --size 64", &["--size goes with a network without a card"]),
     ("teach a IN --model gone", &["no model called gone", "mobilenetv2-12"]),
     ("teach a IN --model gone.toml", &["gone.toml", "No such file"]),
     ("teach a IN --model gone.onnx --norm tf", &["gone.onnx", "No such file"]),

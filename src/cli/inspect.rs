@@ -107,7 +107,7 @@ impl InspectCommand {
     fn model_args(&self) -> ModelArgs {
         let bare = self.model.ends_with(".onnx");
         ModelArgs {
-            model: Some(self.model.clone()),
+            model: self.model.clone(),
             size: self.size,
             norm: self.norm.or(bare.then_some(Norm::Imagenet)),
             layout: self.layout,

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::Context;
 use crate::backbone::{BackboneSpec, Extractor, Graph, Pooling, Tap};
-use crate::model::{ModelCard, read_limited};
+use crate::model::{ModelCard, built_in, read_limited};
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 
 /// Which backbone gives the features, and how it is fed.
@@ -14,8 +14,8 @@ use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 #[command(next_help_heading = "Backbone")]
 pub struct ModelArgs {
     /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx)
-    #[arg(long, value_name = "NAME|CARD|ONNX", env = "FIELDTUNE_MODEL")]
-    pub(super) model: Option<String>,
+    #[arg(long, value_name = "NAME|CARD|ONNX", env = "FIELDTUNE_MODEL", default_value = built_in::NAME)]
+    pub(super) model: String,
     /// Side of the input in pixels, for a network without a card [default: as the file says, else 224]
     #[arg(long, value_name = "PIXELS")]
     pub(super) size: Option<u32>,
@@ -60,11 +60,7 @@ impl ModelArgs {
     }
 
     pub(super) fn choose(&self) -> anyhow::Result<Chosen> {
-        let Some(model) = &self.model else {
-            bail!(
-                "no backbone was named\n  next: --model NAME (see fieldtune models list), --model CARD.toml, or --model NETWORK.onnx --size 224 --norm imagenet"
-            );
-        };
+        let model = &self.model;
         let path = Path::new(model);
         let mut chosen = match path.extension().and_then(|extension| extension.to_str()) {
             Some("onnx") => self.without_card(path)?,
@@ -134,8 +130,12 @@ impl ModelArgs {
     }
 }
 
-/// A card's file lies beside the card, or in the models' folder.
+/// A card's file is part of the program, lies beside the card, or in the models' folder.
 fn from_card(card: ModelCard, beside: Option<&Path>) -> anyhow::Result<Chosen> {
+    if card.is_built_in() {
+        let (onnx, name) = (built_in::onnx()?.to_vec(), card.name.clone());
+        return Ok(Chosen { onnx, name, spec: card.spec.clone(), card: Some(card) });
+    }
     let folder = ModelCard::folder();
     let places: Vec<PathBuf> =
         beside.into_iter().chain([folder.as_path()]).map(|place| place.join(&card.file)).collect();

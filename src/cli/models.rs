@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Context, Exit, Failed};
 use crate::fetch::{FetchError, Patience, Wanted, fetch};
-use crate::model::{ModelCard, hex};
+use crate::model::{ModelCard, built_in, hex};
 
 /// List, fetch and check the backbones that there are cards for
 #[derive(Debug, clap::Args)]
@@ -88,7 +88,7 @@ impl ListCommand {
         let folder = self.folder.unwrap_or_else(ModelCard::folder);
         for card in ModelCard::builtin_cards() {
             let path = folder.join(&card.file);
-            let present = path.exists();
+            let present = card.is_built_in() || path.exists();
             let ModelCard { name, file, bytes, licence, about, url, .. } = &card;
             if self.json {
                 let line = json!({
@@ -98,9 +98,13 @@ impl ListCommand {
                 });
                 println!("{line}");
             } else {
-                let state = if present { "here" } else { "-" };
+                let state = match (card.is_built_in(), present) {
+                    (true, _) => "built in",
+                    (false, true) => "here",
+                    (false, false) => "-",
+                };
                 let megabytes = *bytes as f64 / 1e6;
-                println!("{name:<24} {megabytes:>6.1} MB  {state:<5} {licence:<12} {about}");
+                println!("{name:<24} {megabytes:>6.1} MB  {state:<8} {licence:<12} {about}");
             }
         }
         Ok(Exit::Done)
@@ -119,6 +123,10 @@ fn card(name: &str) -> anyhow::Result<ModelCard> {
 impl FetchCommand {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let card = card(&self.name)?;
+        if card.is_built_in() && self.from.is_none() {
+            eprintln!("{} is part of this program: there is nothing to fetch", card.name);
+            return Ok(Exit::Done);
+        }
         let folder = self.to.clone().unwrap_or_else(ModelCard::folder);
         let url = self.from.as_ref().or(card.url.as_ref()).ok_or_else(|| {
             anyhow!("the card {} does not say where its file is\n  next: --from URL", card.name)
@@ -196,20 +204,24 @@ impl VerifyCommand {
         let mut checked = 0;
         for card in cards {
             let path = folder.join(&card.file);
-            if !named && !path.exists() {
+            let (place, read) = if card.is_built_in() {
+                ("the network in this program".to_owned(), built_in::onnx().map(drop))
+            } else if named || path.exists() {
+                (path.display().to_string(), card.read(&path).map(drop))
+            } else {
                 continue;
-            }
+            };
             checked += 1;
-            match card.read(&path) {
-                Ok(_) => println!("{}: as its card says", path.display()),
+            match read {
+                Ok(()) => println!("{place}: as its card says"),
                 Err(error) => {
                     exit = Exit::Negative;
                     println!("{error}");
                 }
             }
         }
-        if checked == 0 {
-            println!("no model is in {}", folder.display());
+        if checked == 1 && !named {
+            println!("no other model is in {}", folder.display());
         }
         Ok(exit)
     }
