@@ -2,12 +2,12 @@
 //!
 //! # The way a frame travels
 //! ```text
-//! frame -> tensor -> backbone -> feature -> head -> scores -> verdict
-//!                                   ^          ^
-//!            command line -> command -> engine.apply
-//!                            reply  <-    |
-//!                                         v
-//!                                       store (replace atomically, then acknowledge)
+//! camera -> frame -> tensor -> backbone -> feature -> head -> scores -> verdict
+//!                                             ^          ^
+//!                      command line -> command -> engine.apply
+//!                                      reply  <-    |
+//!                                                   v
+//!                                                 store (replace atomically, then acknowledge)
 //! ```
 //! The modules stand in that order; a module of the data plane imports only data-plane modules above it.
 //!

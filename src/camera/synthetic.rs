@@ -4,7 +4,8 @@
 //!
 //! A frame is a function of the seed, its number and what it shows; every number draws its own chances, so what was
 //! shown before changes nothing. It is made to be neither trivial nor unfair: dust, scuffs and brush marks lie on good
-//! surface, too, sizes and contrasts vary tenfold, and no class can be told by its colour or brightness alone.
+//! surface, too, sizes, places and contrasts vary widely, and brightness tells no class. Only rust and the weld have
+//! colours of their own.
 
 mod canvas;
 mod defects;
