@@ -13,7 +13,7 @@ use scan::{
 };
 
 /// Lines a source file may have, without the unit tests at its end.
-const MAX_LINES: usize = 500;
+const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the module (file or folder of that name) that may name them.
 const WRAPPERS: [(&str, &str); 9] = [
