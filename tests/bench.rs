@@ -86,7 +86,7 @@ fn every_stage_and_command_is_timed_and_the_memory_told() {
 }
 
 #[test]
-fn people_get_tables_and_without_a_model_the_next_step() {
+fn people_get_tables_and_an_unknown_model_the_next_step() {
     let model = tiny();
     let output = bench(&["--model", &model, "--frames", "2", "--examples", "2", "--classes", "2"]);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -95,8 +95,8 @@ fn people_get_tables_and_without_a_model_the_next_step() {
     {
         assert!(text.contains(wanted), "{wanted} in {text}");
     }
-    let without = bench(&[]);
-    let talk = String::from_utf8_lossy(&without.stderr);
-    assert_eq!(without.status.code(), Some(2), "{talk}");
-    assert!(talk.contains("next: --model"), "{talk}");
+    let unknown = bench(&["--model", "gone"]);
+    let talk = String::from_utf8_lossy(&unknown.stderr);
+    assert_eq!(unknown.status.code(), Some(2), "{talk}");
+    assert!(talk.contains("no model called gone") && talk.contains("fieldtune-128"), "{talk}");
 }
