@@ -4,7 +4,8 @@
 //! arithmetic that costs time and gains nothing: the last digits of a sum decide which way a value is rounded, and
 //! from layer to layer the differences grow, so that two machines, or two settings of the same runtime, give features
 //! that differ by a fifth. So only what the pair does besides rounding is kept, which is to limit the values to the
-//! range that 8 bits can say; often that is the network's ReLU. The weights stay as they were rounded.
+//! range that 8 bits can say; often that is the network's ReLU. The weights stay as they were rounded; they become f32
+//! here, because tract leaves large ones for every frame.
 
 use std::collections::HashMap;
 
@@ -23,8 +24,8 @@ struct Limits {
 }
 
 impl Graph {
-    /// Makes every QuantizeLinear with the DequantizeLinear behind it a Clip to the range of the quantisation. A pair
-    /// whose scale is not one constant for the whole tensor stays.
+    /// Makes every QuantizeLinear with the DequantizeLinear behind it a Clip to the range of the quantisation, and every
+    /// DequantizeLinear of a weight that weight in f32. A pair whose scale is not one constant for the whole tensor stays.
     pub(super) fn without_rounding(mut self) -> Self {
         let limits: Vec<(usize, Limits)> = {
             let producers = self.producers();
@@ -35,8 +36,18 @@ impl Graph {
                 .filter_map(|(index, node)| Some((index, limits(node, &producers, &constants)?)))
                 .collect()
         };
+        let weights: Vec<(usize, TensorProto)> = {
+            let stored = self.stored();
+            let weights = self.nodes().iter().enumerate();
+            weights.filter_map(|(index, node)| Some((index, weight(node, &stored)?))).collect()
+        };
         let with_inputs = self.opset() >= 11;
         let Some(graph) = self.proto.graph.as_mut() else { return self };
+        for (index, tensor) in weights {
+            // A node without outputs is needed by nothing.
+            graph.node[index].output.clear();
+            graph.initializer.push(tensor);
+        }
         for (index, Limits { input, min, max }) in limits {
             let node = &mut graph.node[index];
             let mut clip = NodeProto {
@@ -131,4 +142,44 @@ fn limits(
     let value = |level: i64| (level - zero_point) as f32 * step;
     let input = before.input.first()?.clone();
     Some(Limits { input, min: value(least), max: value(most) })
+}
+
+/// What a DequantizeLinear makes of a tensor that the file stores, with a scale for all of it or one an index of an axis.
+fn weight(node: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> Option<TensorProto> {
+    let input = |index: usize| stored.get(node.input.get(index)?.as_str()).copied();
+    let levels = input(0).filter(|_| node.op_type == "DequantizeLinear")?;
+    let scales: Vec<f32> = floats(input(1)?).collect();
+    let zeros = match node.input.get(2).filter(|name| !name.is_empty()) {
+        Some(_) => integers(input(2)?)?,
+        None => vec![0; scales.len()],
+    };
+    let attribute = |name: &str| node.attribute.iter().find(|a| a.name == name).map(|a| a.i);
+    if scales.is_empty() || zeros.len() != scales.len() || attribute("block_size").unwrap_or(0) != 0
+    {
+        return None;
+    }
+    // Levels that follow one another with the same scale, and how many scales there are before they begin again.
+    let run = if scales.len() == 1 {
+        usize::MAX
+    } else {
+        let axis = attribute("axis").unwrap_or(1);
+        let axis = if axis < 0 { axis + levels.dims.len() as i64 } else { axis };
+        let (axis, behind) = levels.dims.get(usize::try_from(axis).ok()?..)?.split_first()?;
+        if *axis != scales.len() as i64 {
+            return None;
+        }
+        usize::try_from(behind.iter().product::<i64>()).ok()?.max(1)
+    };
+    let value = |(index, level): (usize, i64)| {
+        let scale = index / run % scales.len();
+        (level - zeros[scale]) as f32 * scales[scale]
+    };
+    let values = integers(levels)?.into_iter().enumerate().map(value);
+    Some(TensorProto {
+        name: node.output.first()?.clone(),
+        dims: levels.dims.clone(),
+        data_type: FLOAT,
+        raw_data: values.flat_map(f32::to_le_bytes).collect(),
+        ..TensorProto::default()
+    })
 }

@@ -88,7 +88,7 @@ fn bits(tensor: &TensorProto) -> impl Iterator<Item = u16> + '_ {
     raw.chain(tensor.int32_data.iter().map(|&bits| bits as u16))
 }
 
-/// The values of a tensor of 8 or 16 bit integers; `None` of other types.
+/// The values of a tensor of integers of up to 32 bits; `None` of other types.
 pub(super) fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
     let raw = &tensor.raw_data;
     let kind = DataType::try_from(tensor.data_type).ok()?;
@@ -97,6 +97,9 @@ pub(super) fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
         DataType::Int8 => raw.iter().map(|&byte| i64::from(byte as i8)).collect(),
         DataType::Uint16 => bits(tensor).map(i64::from).collect(),
         DataType::Int16 => bits(tensor).map(|bits| i64::from(bits as i16)).collect(),
+        DataType::Int32 => {
+            raw.as_chunks().0.iter().map(|&bytes| i64::from(i32::from_le_bytes(bytes))).collect()
+        }
         _ => return None,
     };
     let listed = || tensor.int32_data.iter().map(|&value| i64::from(value)).collect();
