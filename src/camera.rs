@@ -1,6 +1,6 @@
 //! Where frames come from.
 //!
-//! [`Synthetic`] draws them: a strip of metal that moves past, with or without a defect, so that everything behind the
+//! `Synthetic` draws them: a strip of metal that moves past, with or without a defect, so that everything behind the
 //! camera can be tried and tested without one.
 
 mod synthetic;
