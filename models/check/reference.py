@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import resource
 import subprocess
 import tempfile
 
@@ -19,20 +18,6 @@ def inspect(fieldtune, model, *options):
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
     return json.loads(done.stdout)
-
-
-def cpu_ms(fieldtune, model, frames):
-    """Processor time of a frame in ms, which other work on the machine disturbs less than it does the time by the
-    clock: what `frames` more frames cost a process."""
-
-    def spent(count):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        inspect(fieldtune, model, "--frames", count)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    few = spent(1)
-    return (spent(1 + frames) - few) / frames * 1e3
 
 
 def fieldtune_feature(fieldtune, model, image, *options):
