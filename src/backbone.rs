@@ -142,7 +142,10 @@ impl Backbone {
     /// [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
     pub fn extract(&mut self, input: ArrayView4<f32>) -> Result<Vec<f32>, BackboneError> {
         // Behind a ReLU, NaN would be taken for 0.
-        if let Some((index, &value)) = input.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+        let all_finite = input.iter().fold(true, |finite, value| finite & value.is_finite());
+        if !all_finite
+            && let Some((index, &value)) = input.iter().enumerate().find(|(_, v)| !v.is_finite())
+        {
             let (name, tensor) = (self.name.clone(), "the input itself".to_owned());
             return Err(BackboneError::NotFinite { name, tensor, index, value });
         }

@@ -30,9 +30,12 @@ def cut(path, tensor):
             needed.update(node.input)
             nodes.insert(0, node)
     weights = [weight for weight in model.graph.initializer if weight.name in needed]
-    del model.graph.node[:], model.graph.initializer[:], model.graph.output[:]
+    # Old files list their weights as inputs too.
+    inputs = [value for value in model.graph.input if value.name in needed]
+    del model.graph.node[:], model.graph.initializer[:], model.graph.output[:], model.graph.input[:]
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(weights)
+    model.graph.input.extend(inputs)
     model.graph.output.append(onnx.ValueInfoProto(name=tensor))
     return model
 
