@@ -205,19 +205,20 @@ impl Judged {
     }
 }
 
-/// The distance up to which a feature counts as known: the one that 95 % of the examples keep to another of their
-/// class, and a fifth more, since a handful of examples never shows the whole spread. With fewer than three such
-/// distances nothing is called unknown.
+/// The distance up to which a feature counts as known, such that one more of the same kind lies within it with 95 %
+/// probability: of `n` distances of an example to the nearest other of its class, the `ceil(0.95 (n + 1))`-th smallest
+/// (the quantile of conformal prediction: Vovk, Gammerman and Shafer 2005, "Algorithmic Learning in a Random World"),
+/// the largest while there are fewer than 19. With fewer than three nothing is called unknown.
 fn reach(cosines: impl Iterator<Item = f32>) -> f32 {
     let mut distances: Vec<f32> = cosines.map(|cosine| (1.0 - cosine).max(0.0)).collect();
     if distances.len() < 3 {
         return UNLIMITED;
     }
     distances.sort_by(f32::total_cmp);
-    let index = (distances.len() as f32 * 0.95).ceil() as usize - 1;
+    let rank = ((distances.len() + 1) as f64 * 0.95).ceil() as usize;
+    let index = rank.min(distances.len()) - 1;
     const SMALLEST: f32 = 1e-4;
-    const MARGIN: f32 = 1.2;
-    (distances[index] * MARGIN).clamp(SMALLEST, UNLIMITED)
+    distances[index].clamp(SMALLEST, UNLIMITED)
 }
 
 /// An example whose leave-one-out verdict is another class, surely: mislabelled, or worth a look.

@@ -9,6 +9,7 @@ use half::f16;
 
 use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId};
+use crate::linalg::dot;
 
 /// One taught feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -221,19 +222,6 @@ fn unit(feature: &[f32]) -> Vec<f32> {
     let norm = dot(feature, feature).sqrt();
     let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
     feature.iter().map(|value| value * scale).collect()
-}
-
-/// Sums in eight lanes, so that the compiler may use vector registers without reordering a single chain.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a8.zip(b8) {
-        for lane in 0..8 {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    lanes.iter().sum::<f32>() + tail
 }
 
 #[cfg(test)]

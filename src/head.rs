@@ -2,7 +2,6 @@
 
 mod closed_form;
 mod config;
-mod dense;
 mod descent;
 mod keeping;
 mod knn;
@@ -319,5 +318,23 @@ pub fn check_feature(dim: usize, feature: &[f32]) -> Result<(), HeadError> {
     match feature.iter().position(|value| !value.is_finite()) {
         Some(index) => Err(HeadError::NotFinite { index, value: feature[index] }),
         None => Ok(()),
+    }
+}
+
+/// A score as heads give it: never NaN or infinite, since minus infinity means a class without examples.
+fn finite(score: f64) -> f32 {
+    let limit = f64::from(f32::MAX);
+    if score.is_nan() { 0.0 } else { score.clamp(-limit, limit) as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_always_finite() {
+        assert_eq!(finite(f64::NAN), 0.0);
+        assert_eq!(finite(f64::INFINITY), f32::MAX);
+        assert_eq!(finite(-1.5), -1.5);
     }
 }

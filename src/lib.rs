@@ -43,7 +43,7 @@ pub mod camera;
 /// Frames to normalised network input.
 pub mod tensor;
 
-/// The frozen network: loading, taps, features. The only file that names tract.
+/// The frozen network: loading, taps, features. The only module that names tract.
 pub mod backbone;
 
 /// Small dense linear algebra: kernels, Cholesky factors, their updates.

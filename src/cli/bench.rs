@@ -28,7 +28,7 @@ use crate::backbone::{Extractor, FeatureSource as _};
 
 Times are milliseconds: p50 is what half of the samples keep to, p95 what 95 % do. \"else\" is all that a frame needs
 beside its decoding, its feature and its scores: the nearest example, calibration, smoothing. \"teach\" and \"forget\" are
-whole commands without the backbone: f16 storage, neighbours, undo, and now and then (after every 2 % of changes) the
+whole commands without the backbone: f16 storage, neighbours, undo, and now and then (after every 4 % of changes) the
 calibration by leave-one-out, which is what max shows. \"judge then\" is the first verdict afterwards: softmax and mlp
 train when they are asked, not when they are taught. \"learn\" and \"unlearn\" are the head alone. The example that is
 forgotten is a random one.")]

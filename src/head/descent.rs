@@ -4,9 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use super::dense::products;
 use super::stored::{Stored, check_finite, check_len};
 use super::{ClassId, HeadError};
+use crate::linalg::products;
 
 /// Same seed, same draws, on every machine.
 pub(super) fn random(seed: u64) -> ChaCha8Rng {

@@ -1,22 +1,19 @@
 //! Nearest examples by cosine.
 //!
-//! Of the `k` examples nearest to a feature each gives its class `exp(10 (cosine - 1))`. A class that has examples,
-//! but none among the `k`, scores its best cosine less 1: at most 0, and so below every class that has one among
-//! them. Of equally near examples the one with the lowest id counts first.
-//!
-//! With five examples a class the votes have to fall off that fast, since the third nearest is often another class's;
-//! with all weighing about the same, 3 neighbours do up to 7 points worse than one on images of magnetic tiles.
+//! Of the `k` examples nearest to a feature each gives its class a vote of `d / (1 - cosine)`, where `d` is the
+//! nearest's own `1 - cosine`: weights by inverse distance (Shepard 1968, "A two-dimensional interpolation function
+//! for irregularly-spaced data"; scikit-learn's `weights="distance"`) scaled so that the nearest counts 1. An example
+//! at no distance outweighs all that have one. A class that has examples, but none among the `k`, scores its best
+//! cosine less 1: at most 0, and so not above any class that has one among them. Of equally near examples the one
+//! with the lowest id counts first.
 
-use super::dense::{dot, products};
 use super::keeping::Rule;
 use super::stored::Stored;
 use super::{ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, LeftOut, Method};
+use crate::linalg::{dot, products};
 
 /// More examples than this are not left out one by one: every pair of them would have to be compared.
 const MOST_LEFT_OUT: usize = 2000;
-
-/// How fast a vote falls off with the cosine.
-const SHARPNESS: f32 = 10.0;
 
 #[derive(Debug)]
 pub(super) struct Knn {
@@ -51,8 +48,10 @@ impl Knn {
         // The sum's last bits are not to depend on what lies beyond the nearest.
         near.sort_unstable_by(nearer);
         let mut votes = vec![0.0f32; classes];
+        let least = near.first().map_or(0.0, |nearest| 1.0 - nearest.cosine);
         for one in near.iter() {
-            votes[one.place] += (SHARPNESS * (one.cosine - 1.0)).exp();
+            let distance = 1.0 - one.cosine;
+            votes[one.place] += if distance > least { least / distance } else { 1.0 };
         }
         for one in near {
             scores[one.place] = votes[one.place];
@@ -141,19 +140,19 @@ mod tests {
     fn votes_add_up_and_the_rest_stay_below() {
         let seen = |cosine, id, place| Seen { cosine, example: ExampleId(id), place };
         let mut all = [
-            seen(0.8, 1, 0),
-            seen(1.0, 2, 1),
-            seen(0.6, 4, 2),
-            seen(0.6, 3, 0),
+            seen(0.75, 1, 0),
+            seen(0.875, 2, 1),
+            seen(0.5, 4, 2),
+            seen(0.5, 3, 0),
             seen(-0.5, 5, 2),
             seen(0.1, 6, 1),
         ];
         // 3 and 4 are equally near: the lower id counts, so class 2 is not among the nearest.
         let scores = Knn { k: 3 }.vote(4, &mut all);
-        let wanted = [(-2.0f32).exp() + (-4.0f32).exp(), 1.0, -0.4, f32::NEG_INFINITY];
-        for (got, wanted) in scores.iter().zip(wanted) {
-            assert!(*got == wanted || (got - wanted).abs() < 1e-6, "{scores:?}");
-        }
+        assert_eq!(scores, [0.5 + 0.25, 1.0, -0.5, f32::NEG_INFINITY]);
+        // What is the same image outweighs two that are near.
+        let mut same = [seen(1.0, 1, 0), seen(0.99, 2, 1), seen(0.99, 3, 1)];
+        assert_eq!(Knn { k: 3 }.vote(2, &mut same), [1.0, 0.0]);
         assert_eq!(Knn { k: 1 }.vote(2, &mut []), [f32::NEG_INFINITY; 2]);
     }
 }

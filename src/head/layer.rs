@@ -7,9 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::HeadError;
-use super::dense::{add_scaled, dot};
 use super::descent::{Standard, TrainingSet};
 use super::stored::{check_finite, check_len};
+use crate::linalg::{add_scaled, dot};
 
 /// `weights * x + bias`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ use super::closed_form::Formula;
 use super::linear::Linear;
 use super::system::{Solution, System};
 use super::{HeadKind, Shrinkage};
-use crate::linalg::{Factor, dot, dot_wide};
+use crate::linalg::{Factor, dot};
 
 /// The settings.
 #[derive(Debug, Serialize, Deserialize)]
@@ -230,7 +230,7 @@ fn left_out_by_means(system: &System, indices: &[usize], all: &mut [Vec<f32>]) {
                     *mean = (*mean * count - f64::from(value)) / (count - 1.0);
                 });
             }
-            scores[place] = (dot_wide(z, &mean) - 0.5 * dot(&mean, &mean)) as f32;
+            scores[place] = (dot(z, &mean) - 0.5 * dot(&mean, &mean)) as f32;
         }
         all[index] = scores;
     }

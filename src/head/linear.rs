@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 
-use super::dense::finite;
-use crate::linalg::dot_narrow;
+use super::finite;
+use crate::linalg::dot;
 
 /// A head's scores as a linear function: `W z + bias`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -38,7 +38,7 @@ impl Linear {
         let rows = self.weights.chunks_exact(z.len());
         let score = |(row, &bias): (&[f32], &f32)| match bias {
             f32::NEG_INFINITY => bias,
-            _ => finite(f64::from(dot_narrow(row, z)) + f64::from(bias)),
+            _ => finite(f64::from(dot(row, z)) + f64::from(bias)),
         };
         rows.zip(&self.bias).map(score).collect()
     }

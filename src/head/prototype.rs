@@ -9,10 +9,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dense::{add_scaled_wide, dot_wide, finite, widened};
 use super::keeping::Rule;
 use super::stored::Stored;
-use super::{ClassId, ExampleId, HeadError, LeftOut, Method, Metric};
+use super::{ClassId, ExampleId, HeadError, LeftOut, Method, Metric, finite};
+use crate::linalg::{add_scaled, dot, widened};
 
 #[derive(Debug)]
 pub(super) struct Prototype {
@@ -37,19 +37,19 @@ impl Sum {
     }
 
     fn add(&mut self, z: &[f32]) {
-        add_scaled_wide(&mut self.values, 1.0, &widened(z));
+        add_scaled(&mut self.values, 1.0, &widened(z));
         self.count += 1;
     }
 
     fn square(&mut self) {
-        self.squared = dot_wide(&self.values, &self.values);
+        self.squared = dot(&self.values, &self.values);
     }
 
     /// The sum with one of its examples left out; `None` if that was the only one.
     fn without(&self, z: &[f64]) -> Option<Self> {
         let mut rest = self.clone();
         rest.count -= 1;
-        add_scaled_wide(&mut rest.values, -1.0, z);
+        add_scaled(&mut rest.values, -1.0, z);
         rest.square();
         (rest.count > 0).then_some(rest)
     }
@@ -57,11 +57,11 @@ impl Sum {
 
 impl Prototype {
     fn score_of(&self, z: &[f64], sum: &Sum) -> f32 {
-        let (product, count) = (dot_wide(z, &sum.values), sum.count as f64);
+        let (product, count) = (dot(z, &sum.values), sum.count as f64);
         finite(match self.metric {
             Metric::Euclidean => product / count - sum.squared / (2.0 * count * count),
             Metric::Cosine => {
-                let lengths = (dot_wide(z, z) * sum.squared).sqrt();
+                let lengths = (dot(z, z) * sum.squared).sqrt();
                 if lengths > 0.0 { product / lengths } else { 0.0 }
             }
         })

@@ -1,8 +1,8 @@
 //! A weighted sum of squares `A = sum w v v^T`, packed by rows of its lower triangle.
 
 use super::HeadError;
-use super::dense::{PackedCholesky, add_scaled_wide, packed_len, packed_row};
 use super::stored::{check_finite, check_len};
+use crate::linalg::{PackedCholesky, add_scaled, packed_len, packed_row};
 
 /// The sum for vectors of that length takes 256 MiB.
 pub(super) const MOST_DIM: usize = 8191;
@@ -61,7 +61,7 @@ impl Scatter {
         for row in 0..self.dim {
             let (this, below) = rest.split_at_mut(row + 1);
             for Square { weight, vector } in squares {
-                add_scaled_wide(this, weight * vector[row], &vector[..=row]);
+                add_scaled(this, weight * vector[row], &vector[..=row]);
             }
             rest = below;
         }

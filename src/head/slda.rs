@@ -17,12 +17,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::dense::{add_scaled_wide, dot_wide, finite, widened};
 use super::scatter::{MOST_DIM, Scatter, Square};
 use super::stored::{Classes, check_finite, check_len};
 use super::{
     ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, LeftOut, Method, SldaUpdate,
+    finite,
 };
+use crate::linalg::{add_scaled, dot, widened};
 
 /// A trace below this part of the features' own squares is what rounding left.
 const ROUNDING: f64 = 1e-12;
@@ -123,9 +124,9 @@ impl Slda {
             SldaUpdate::Published => before,
         };
         let mut deviation = z.clone();
-        add_scaled_wide(&mut deviation, -1.0, &learned.mean(dim));
+        add_scaled(&mut deviation, -1.0, &learned.mean(dim));
         learned.sum.resize(dim, 0.0);
-        add_scaled_wide(&mut learned.sum, 1.0, &z);
+        add_scaled(&mut learned.sum, 1.0, &z);
         let at = learned.ids.binary_search(&example).unwrap_or_else(|at| at);
         learned.ids.insert(at, example);
         Square { weight: seen as f64 / (seen as f64 + 1.0), vector: deviation }
@@ -142,7 +143,7 @@ impl Slda {
             }
             places.push(Some(rows.len() / self.dim));
             let mean = learned.mean(self.dim);
-            magnitude += dot_wide(&mean, &mean) * learned.count() as f64;
+            magnitude += dot(&mean, &mean) * learned.count() as f64;
             count += learned.count();
             rows.extend(mean);
         }
@@ -164,7 +165,7 @@ impl Slda {
         let halves = means
             .chunks_exact(self.dim)
             .zip(rows.chunks_exact(self.dim))
-            .map(|(mean, row)| dot_wide(mean, row) / 2.0)
+            .map(|(mean, row)| dot(mean, row) / 2.0)
             .collect();
         Weights { places, rows, halves }
     }
@@ -278,12 +279,12 @@ impl Head for Slda {
         self.weights.take();
         learned.ids.remove(at);
         let left = learned.count() as f64;
-        add_scaled_wide(&mut learned.sum, -1.0, &z);
+        add_scaled(&mut learned.sum, -1.0, &z);
         if learned.ids.is_empty() {
             learned.sum.fill(0.0);
         } else {
             let mut deviation = z;
-            add_scaled_wide(&mut deviation, -1.0 / left, &learned.sum);
+            add_scaled(&mut deviation, -1.0 / left, &learned.sum);
             self.scatter.add(&[Square { weight: -left / (left + 1.0), vector: deviation }]);
         }
         // Nothing deviates from the mean of one; rounding is not to be taken for a covariance.
@@ -297,7 +298,7 @@ impl Head for Slda {
         let z = widened(&self.config.scaling.apply(self.dim, feature)?);
         let Weights { places, rows, halves } = self.weights.get_or_init(|| self.weights());
         let score = |place: &Option<usize>| match *place {
-            Some(at) => finite(dot_wide(&z, &rows[at * self.dim..][..self.dim]) - halves[at]),
+            Some(at) => finite(dot(&z, &rows[at * self.dim..][..self.dim]) - halves[at]),
             None => f32::NEG_INFINITY,
         };
         Ok(places.iter().map(score).collect())

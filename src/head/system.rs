@@ -21,7 +21,7 @@ pub(super) use solution::Solution;
 pub(super) use stored::StoredSystem;
 
 use super::{ClassId, ExampleId, HeadError};
-use crate::linalg::{Factor, dot_wide};
+use crate::linalg::{Factor, dot};
 
 /// Taught examples and the factor of their system.
 #[derive(Debug)]
@@ -201,8 +201,8 @@ impl System {
         match &mut self.form {
             Form::Dual(factor) => {
                 let column: Vec<f64> =
-                    self.z.chunks_exact(self.dim).map(|row| dot_wide(row, &wide)).collect();
-                factor.append(&column, dot_wide(z, &wide));
+                    self.z.chunks_exact(self.dim).map(|row| dot(row, &wide)).collect();
+                factor.append(&column, dot(z, &wide));
             }
             Form::Primal(factor) => factor.add_outer(&wide),
         }

@@ -9,10 +9,9 @@ use std::cell::RefCell;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::dense::finite;
 use super::keeping::Rule;
 use super::stored::Stored;
-use super::{ClassId, ExampleId, HeadError, LeftOut, Method};
+use super::{ClassId, ExampleId, HeadError, LeftOut, Method, finite};
 
 /// What is trained.
 pub(super) trait Network: Send + std::fmt::Debug + Sized {
