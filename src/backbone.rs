@@ -51,7 +51,7 @@ pub struct Tap {
 }
 
 /// How a network is fed and where it is tapped.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BackboneSpec {
     /// How it is fed.
     pub input: InputSpec,

@@ -230,6 +230,12 @@ impl HeadKind {
             HeadKind::Mlp => "mlp",
         }
     }
+
+    /// Whether it compares features by their angles, which are nearly all alike while every feature shares a large
+    /// common part: the others learn a direction to ignore.
+    pub fn wants_centre(self) -> bool {
+        matches!(self, HeadKind::Prototype | HeadKind::Knn)
+    }
 }
 
 impl std::fmt::Display for HeadKind {

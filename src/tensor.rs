@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::Frame;
 
 /// How a network wants its input. `value = (pixel - mean) * scale`, pixels 0 to 255.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct InputSpec {
     /// Pixels a row.
     pub width: u32,

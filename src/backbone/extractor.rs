@@ -2,9 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Backbone, BackboneError, BackboneSpec};
+use super::{Backbone, BackboneError, BackboneSpec, Pooling, Tap};
 use crate::frame::Frame;
-use crate::tensor::{Preprocessor, TensorError};
+use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError};
 
 /// SHA-256 over the model file's hash, how it is fed and where it is tapped: features with equal fingerprints can be
 /// compared.
@@ -53,8 +53,7 @@ impl Extractor {
         let backbone = Backbone::load(onnx, name, spec)?;
         let mut hash = Sha256::new();
         hash.update(Sha256::digest(onnx));
-        let fed = postcard::to_allocvec(spec).expect("the specification has a known length");
-        hash.update(fed);
+        hash.update(in_words(spec));
         let fingerprint = Fingerprint(hash.finalize().into());
         Ok(Self { name: name.to_owned(), fingerprint, preprocessor, backbone })
     }
@@ -83,5 +82,52 @@ impl FeatureSource for Extractor {
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
         let input = self.preprocessor.apply(frame)?;
         Ok(self.backbone.extract(input.view())?)
+    }
+}
+
+/// What a fingerprint covers besides the file. Stores hold the hash of these words, so they stay as they are, whatever
+/// becomes of the types that they are made from.
+fn in_words(spec: &BackboneSpec) -> String {
+    let InputSpec { width, height, layout, order, mean, scale, fit } = &spec.input;
+    let layout = match layout {
+        Layout::Nchw => "nchw",
+        Layout::Nhwc => "nhwc",
+    };
+    let order = match order {
+        ChannelOrder::Rgb => "rgb",
+        ChannelOrder::Bgr => "bgr",
+    };
+    let fit = match fit {
+        Fit::Whole => "whole".to_owned(),
+        Fit::CenterCrop { fraction } => format!("centre {fraction:?}"),
+    };
+    let mut words = format!("{width}x{height} {layout} {order} {mean:?} {scale:?} {fit}");
+    for Tap { tensor, pool } in &spec.taps {
+        words += &format!("\n{tensor:?}");
+        for pool in pool {
+            words += match pool {
+                Pooling::Avg => " avg",
+                Pooling::Max => " max",
+            };
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Norm;
+
+    #[test]
+    fn the_words_of_a_fingerprint_stay_as_they_are() {
+        let (mean, scale) = Norm::Tf.mean_scale();
+        let (layout, order) = (Layout::Nchw, ChannelOrder::Rgb);
+        let fit = Fit::CenterCrop { fraction: 0.875 };
+        let input = InputSpec { width: 224, height: 192, layout, order, mean, scale, fit };
+        let tap = Tap { tensor: "a b".to_owned(), pool: vec![Pooling::Avg, Pooling::Max] };
+        let wanted = "224x192 nchw rgb [127.5, 127.5, 127.5] [0.007843138, 0.007843138, 0.007843138] centre 0.875\n\
+                      \"a b\" avg max";
+        assert_eq!(in_words(&BackboneSpec { input, taps: vec![tap] }), wanted);
     }
 }

@@ -43,7 +43,7 @@ is then over fewer classes and not to be compared with others. --splits takes a 
 
 Centre: before learning, \"mean\" takes the mean of the taught features off every feature, \"none\" nothing. \"auto\" is mean
 for prototype and knn, whose angles are nearly all alike while every feature shares a large common part, and none for
-the others, which learn a direction to ignore; a device does not know the mean before everything is taught.
+the others, which learn a direction to ignore. On a device, \"fieldtune head knn\" takes the mean of what is stored then.
 
 --predictions writes shots,seed,file,truth,predicted,confidence and, where several heads run, head as the last column.
 The confusion matrix, printed and drawn, is that of the first head with the most shots, counted over all seeds.
@@ -105,7 +105,7 @@ impl CentreChoice {
     fn of(self, kind: HeadKind) -> Centre {
         match (self, kind) {
             (CentreChoice::Mean, _) => Centre::TaughtMean,
-            (CentreChoice::Auto, HeadKind::Prototype | HeadKind::Knn) => Centre::TaughtMean,
+            (CentreChoice::Auto, kind) if kind.wants_centre() => Centre::TaughtMean,
             (CentreChoice::Auto | CentreChoice::None, _) => Centre::None,
         }
     }
