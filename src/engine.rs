@@ -70,6 +70,12 @@ impl<S: FeatureSource> Engine<S> {
         &self.learner
     }
 
+    /// Puts another learner in its place, of features of the same length.
+    pub fn set_learner(&mut self, learner: Learner) {
+        self.learner = learner;
+        self.smoother.reset();
+    }
+
     /// Where features come from.
     pub fn source(&self) -> &S {
         &self.source

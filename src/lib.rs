@@ -75,6 +75,9 @@ pub mod snapshot;
 /// Where what was learned is kept.
 pub mod store;
 
+/// What was learned together with its store: stored, then acknowledged.
+pub mod keeper;
+
 /// Model cards: which file, how it is fed, where it is tapped, where to get it.
 pub mod model;
 

@@ -43,7 +43,7 @@ impl ClassifyCommand {
         // Asked first: without anything taught there is no need to wait for the backbone.
         drop(self.store.open_taught()?);
         let source = self.model.load(context)?;
-        let learner = self.store.open_for(&super::model_id(&source))?.into_learner();
+        let learner = self.store.open_for(&super::model_id(&source))?.into_parts().0;
         let mut engine = Engine::new(source, learner)?;
         let mut exit = Exit::Done;
         for file in &files {

@@ -4,7 +4,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::store_args::{StoreArgs, date};
+use super::store_args::{StoreArgs, date, now};
 use super::{Exit, answer};
 use crate::command::{
     Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead,
@@ -24,7 +24,7 @@ pub struct ClassesCommand {
 
 impl ClassesCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let reply = self.store.open_taught()?.apply(Command::Classes(Classes))?;
+        let reply = self.store.open_taught()?.apply(Command::Classes(Classes), now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Classes(classes) = reply else { unreachable!("classes answers Classes") };
             println!("{:<24} {:>8}  recall (leave-one-out)", "class", "examples");
@@ -51,7 +51,7 @@ pub struct ExamplesCommand {
 impl ExamplesCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let command = Command::Examples(ListExamples { class: self.class });
-        let reply = self.store.open_taught()?.apply(command)?;
+        let reply = self.store.open_taught()?.apply(command, now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Examples(examples) = reply else { unreachable!("answers Examples") };
             println!("{:>6}  {:<24} {:<16}  origin", "id", "class", "taught (UTC)");
@@ -94,7 +94,7 @@ impl ForgetCommand {
             Some(class) => Forget::Class(class),
             None => Forget::Examples(self.example.into_iter().map(ExampleId).collect()),
         };
-        let reply = self.store.open_taught()?.apply(Command::Forget(forget))?;
+        let reply = self.store.open_taught()?.apply(Command::Forget(forget), now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Forgotten { classes, examples } = reply else {
                 unreachable!("forget answers Forgotten")
@@ -127,7 +127,7 @@ impl RelabelCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let examples = self.examples.into_iter().map(ExampleId).collect();
         let command = Command::Relabel(Relabel { examples, class: self.class });
-        let reply = self.store.open_taught()?.apply(command)?;
+        let reply = self.store.open_taught()?.apply(command, now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Relabelled { examples, class, new_class } = reply else {
                 unreachable!("relabel answers Relabelled")
@@ -156,7 +156,7 @@ pub struct RenameCommand {
 impl RenameCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let command = Command::Rename(Rename { from: self.from, to: self.to });
-        let reply = self.store.open_taught()?.apply(command)?;
+        let reply = self.store.open_taught()?.apply(command, now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Renamed { from, to } = reply else { unreachable!("answers Renamed") };
             println!("{from} is called {to} now");
@@ -179,7 +179,7 @@ pub struct UndoCommand {
 
 impl UndoCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let reply = self.store.open_taught()?.apply(Command::Undo(Undo))?;
+        let reply = self.store.open_taught()?.apply(Command::Undo(Undo), now())?;
         let Reply::Undone { changes, left } = &reply else { unreachable!("answers Undone") };
         answer(&reply, self.json, |_| {
             if changes.is_empty() {
@@ -205,7 +205,7 @@ pub struct StatusCommand {
 impl StatusCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let mut session = self.store.open_taught()?;
-        let reply = session.apply(Command::Status(GetStatus))?;
+        let reply = session.apply(Command::Status(GetStatus), now())?;
         let path = self.store.path()?;
         answer(&reply, self.json, |reply| {
             let Reply::Status(status) = reply else { unreachable!("status answers Status") };
@@ -252,7 +252,7 @@ pub struct HeadCommand {
 impl HeadCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let config = self.kind.map(HeadConfig::of);
-        let reply = self.store.open_taught()?.apply(Command::Head(SetHead { config }))?;
+        let reply = self.store.open_taught()?.apply(Command::Head(SetHead { config }), now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Head { config, estimate } = reply else { unreachable!("answers Head") };
             println!(
@@ -287,7 +287,7 @@ pub struct ThresholdCommand {
 impl ThresholdCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let command = SetThreshold { confidence: self.confidence, novelty: self.novelty };
-        let reply = self.store.open_taught()?.apply(Command::Threshold(command))?;
+        let reply = self.store.open_taught()?.apply(Command::Threshold(command), now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Threshold(t) = reply else { unreachable!("answers Threshold") };
             println!("unknown below confidence {} or above novelty {}", t.confidence, t.novelty);

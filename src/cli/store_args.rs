@@ -1,13 +1,13 @@
 //! `--store`, and a session with it: load, change, commit, then answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 
-use crate::command::{Command, Reply};
 use crate::examples::Examples;
 use crate::frame::Timestamp;
+use crate::keeper::{self, Keeper};
 use crate::learner::Learner;
 use crate::snapshot::{ModelId, Snapshot};
 use crate::store::{FileStore, Store};
@@ -21,6 +21,11 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// That file.
+    pub fn at(path: &Path) -> Self {
+        Self { store: Some(path.to_owned()) }
+    }
+
     /// The file.
     pub fn path(&self) -> anyhow::Result<PathBuf> {
         if let Some(path) = &self.store {
@@ -50,16 +55,14 @@ impl StoreArgs {
     pub fn open(&self) -> anyhow::Result<Option<Session>> {
         let mut store = FileStore::open(&self.path()?)?;
         let Some(snapshot) = store.load()? else { return Ok(None) };
-        Ok(Some(Session::of(store, snapshot)?))
+        Ok(Some(session(store, snapshot)?))
     }
 
     /// Opens what is there, or starts afresh for that backbone; refuses what was taught with another one.
     pub fn open_for(&self, model: &ModelId) -> anyhow::Result<Session> {
         let mut store = FileStore::open(&self.path()?)?;
         let Some(snapshot) = store.load()? else {
-            let learner =
-                Learner::new(model.dim as usize, Default::default(), Examples::DEFAULT_BUDGET)?;
-            return Ok(Session { store, learner, model: model.clone() });
+            return Ok(Keeper::new(keeper::empty(model)?, store, model.clone()));
         };
         let taught = &snapshot.model;
         if taught.fingerprint != model.fingerprint {
@@ -83,49 +86,19 @@ impl StoreArgs {
                 model.name
             );
         }
-        Session::of(store, snapshot)
+        session(store, snapshot)
     }
 }
 
 /// An open store and what it holds.
-#[derive(Debug)]
-pub struct Session {
-    store: FileStore,
-    learner: Learner,
-    model: ModelId,
-}
+pub type Session = Keeper<Learner, FileStore>;
 
-impl Session {
-    fn of(store: FileStore, snapshot: Snapshot) -> anyhow::Result<Self> {
-        let model = snapshot.model.clone();
-        let learner = snapshot
-            .into_learner(Examples::DEFAULT_BUDGET)
-            .with_context(|| store.path().display().to_string())?;
-        Ok(Self { store, learner, model })
-    }
-
-    /// What was learned.
-    pub fn learner(&self) -> &Learner {
-        &self.learner
-    }
-
-    /// The backbone it was taught with.
-    pub fn model(&self) -> &ModelId {
-        &self.model
-    }
-
-    /// Takes what was learned out, where nothing will be changed.
-    pub fn into_learner(self) -> Learner {
-        self.learner
-    }
-
-    /// Carries out a command and stores what it changed; the reply comes once that is durable.
-    pub fn apply(&mut self, command: Command) -> anyhow::Result<Reply> {
-        let (reply, changes) = command.apply(&mut self.learner, now())?;
-        let (learner, model) = (&self.learner, &self.model);
-        self.store.commit(&changes, &|| Snapshot::of(learner, model.clone()))?;
-        Ok(reply)
-    }
+fn session(store: FileStore, snapshot: Snapshot) -> anyhow::Result<Session> {
+    let model = snapshot.model.clone();
+    let learner = snapshot
+        .into_learner(Examples::DEFAULT_BUDGET)
+        .with_context(|| store.path().display().to_string())?;
+    Ok(Keeper::new(learner, store, model))
 }
 
 /// Microseconds since 1970.

@@ -78,7 +78,7 @@ impl TeachCommand {
         if shots.is_empty() {
             bail!("nothing was learned: none of {} images could be read", files.len());
         }
-        let reply = session.apply(Command::Teach(Teach { class: self.class, shots }))?;
+        let reply = session.apply(Command::Teach(Teach { class: self.class, shots }), now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Taught { class, examples, count, new_class, evicted, estimate } = reply
             else {

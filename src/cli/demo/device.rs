@@ -4,41 +4,29 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::backbone::{Extractor, FeatureSource as _};
+use crate::backbone::Extractor;
 use crate::cli::model_args::ModelArgs;
-use crate::cli::store_args::now;
+use crate::cli::store_args::{StoreArgs, now};
 use crate::cli::{Context, model_id};
 use crate::command::{Command, Reply};
 use crate::decision::Verdict;
 use crate::engine::Engine;
-use crate::examples::Examples;
 use crate::frame::Frame;
 use crate::head::ClassId;
-use crate::learner::{Learner, UNKNOWN};
-use crate::snapshot::{ModelId, Snapshot};
-use crate::store::{FileStore, Store as _};
+use crate::keeper::Keeper;
+use crate::learner::UNKNOWN;
+use crate::snapshot::ModelId;
+use crate::store::FileStore;
 
 #[derive(Debug)]
-pub(super) struct Device {
-    engine: Engine<Extractor>,
-    store: FileStore,
-    model: ModelId,
-}
+pub(super) struct Device(Keeper<Engine<Extractor>, FileStore>);
 
 impl Device {
     /// As after power on: loads the backbone, opens the store, learns again what is in it.
     pub(super) fn start(model: &ModelArgs, context: &Context, path: &Path) -> anyhow::Result<Self> {
         let source = model.load(context)?;
-        let mut store = FileStore::open(path)?;
-        let id = model_id(&source);
-        let learner = match store.load()? {
-            Some(snapshot) => {
-                let learner = snapshot.into_learner(Examples::DEFAULT_BUDGET);
-                learner.with_context(|| path.display().to_string())?
-            }
-            None => Learner::new(source.dim(), Default::default(), Examples::DEFAULT_BUDGET)?,
-        };
-        Ok(Self { engine: Engine::new(source, learner)?, store, model: id })
+        let (learner, store, id) = StoreArgs::at(path).open_for(&model_id(&source))?.into_parts();
+        Ok(Self(Keeper::new(Engine::new(source, learner)?, store, id)))
     }
 
     /// Takes away what an earlier demo left, since this one begins with nothing learned.
@@ -55,41 +43,38 @@ impl Device {
 
     /// Carries out a command and stores what it changed; the reply comes once that is durable.
     pub(super) fn send(&mut self, command: Command) -> anyhow::Result<Reply> {
-        let (reply, changes) = self.engine.apply(command, now())?;
-        let (learner, model) = (self.engine.learner(), &self.model);
-        self.store.commit(&changes, &|| Snapshot::of(learner, model.clone()))?;
-        Ok(reply)
+        Ok(self.0.apply(command, now())?)
     }
 
     /// The verdict on a frame, and its feature.
     pub(super) fn look(&mut self, frame: &Frame) -> anyhow::Result<(Verdict, Vec<f32>)> {
-        let step = self.engine.step(frame, now())?;
+        let step = self.0.get_mut().step(frame, now())?;
         Ok((step.verdict.context("nothing has been taught")?, step.feature))
     }
 
     /// The verdict on a frame that was looked at before.
     pub(super) fn look_again(&self, feature: &[f32]) -> anyhow::Result<Verdict> {
-        self.engine.learner().judge(feature)?.context("nothing has been taught")
+        self.0.learner().judge(feature)?.context("nothing has been taught")
     }
 
     pub(super) fn engine(&mut self) -> &mut Engine<Extractor> {
-        &mut self.engine
+        self.0.get_mut()
     }
 
     pub(super) fn model(&self) -> &ModelId {
-        &self.model
+        self.0.model()
     }
 
     /// Bytes of the store's file.
     pub(super) fn stored_bytes(&self) -> anyhow::Result<u64> {
-        let path = self.store.path();
+        let path = self.0.store().path();
         let metadata = std::fs::metadata(path).with_context(|| path.display().to_string())?;
         Ok(metadata.len())
     }
 
     /// How the class is called; the verdict without a class has a name, too.
     pub(super) fn name(&self, class: Option<ClassId>) -> &str {
-        let known = class.map(|class| self.engine.learner().classes().get(&class));
+        let known = class.map(|class| self.0.learner().classes().get(&class));
         known.map_or(UNKNOWN, |name| name.map_or("?", |name| name.as_str()))
     }
 }

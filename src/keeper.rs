@@ -1,0 +1,227 @@
+//! What was learned together with where it is kept: a change is acknowledged once it is stored, and one that could not
+//! be stored is taken back.
+
+use crate::backbone::FeatureSource;
+use crate::command::{Command, CommandError, Outcome, Reply};
+use crate::engine::Engine;
+use crate::examples::Examples;
+use crate::frame::Timestamp;
+use crate::learner::{LearnError, Learner};
+use crate::snapshot::{ModelId, Snapshot, SnapshotError};
+use crate::store::{Store, StoreError};
+
+/// What holds a learner and carries out commands on it.
+pub trait Learns {
+    /// What was learned.
+    fn learner(&self) -> &Learner;
+
+    /// Puts another learner in its place.
+    fn replace(&mut self, learner: Learner);
+
+    /// Carries out a command; what it changed has to be stored before the reply may be given.
+    ///
+    /// # Errors
+    /// [`CommandError`]; then nothing changed.
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome;
+}
+
+impl Learns for Learner {
+    fn learner(&self) -> &Learner {
+        self
+    }
+
+    fn replace(&mut self, learner: Learner) {
+        *self = learner;
+    }
+
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
+        command.apply(self, now)
+    }
+}
+
+impl<S: FeatureSource> Learns for Engine<S> {
+    fn learner(&self) -> &Learner {
+        Engine::learner(self)
+    }
+
+    fn replace(&mut self, learner: Learner) {
+        self.set_learner(learner);
+    }
+
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
+        self.apply(command, now)
+    }
+}
+
+/// Why a command was not acknowledged; what was learned is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// It was refused.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// It could not be stored.
+    #[error("not stored, and so not learned: {0}")]
+    Store(#[from] StoreError),
+    /// What is stored cannot be used.
+    #[error("{0}")]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// A learner, or an engine with one, and its store.
+#[derive(Debug)]
+pub struct Keeper<L, S> {
+    learns: L,
+    store: S,
+    model: ModelId,
+    /// What is in memory may be ahead of what is stored: a commit failed, and so did reading back.
+    ahead: bool,
+}
+
+impl<L: Learns, S: Store> Keeper<L, S> {
+    /// * `learns`: what the store held, or nothing learned where it held nothing.
+    /// * `model`: the backbone it was taught with.
+    pub fn new(learns: L, store: S, model: ModelId) -> Self {
+        Self { learns, store, model, ahead: false }
+    }
+
+    /// What holds the learner.
+    pub fn get(&self) -> &L {
+        &self.learns
+    }
+
+    /// What holds the learner, to look at frames with.
+    pub fn get_mut(&mut self) -> &mut L {
+        &mut self.learns
+    }
+
+    /// What was learned.
+    pub fn learner(&self) -> &Learner {
+        self.learns.learner()
+    }
+
+    /// The backbone it was taught with.
+    pub fn model(&self) -> &ModelId {
+        &self.model
+    }
+
+    /// Where it is kept.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// All three.
+    pub fn into_parts(self) -> (L, S, ModelId) {
+        (self.learns, self.store, self.model)
+    }
+
+    /// Carries out a command and stores what it changed; the reply comes once that is durable.
+    ///
+    /// # Errors
+    /// [`KeeperError`]; then nothing changed. Where storing failed, what was learned is read back from the store; where
+    /// that fails too, every command is refused until it succeeds.
+    pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
+        if self.ahead {
+            self.read_back()?;
+        }
+        let (reply, changes) = self.learns.carry_out(command, now)?;
+        let (learner, model) = (self.learns.learner(), &self.model);
+        match self.store.commit(&changes, &|| Snapshot::of(learner, model.clone())) {
+            Ok(()) => Ok(reply),
+            Err(error) => {
+                self.ahead = true;
+                // The first failure tells more than the second.
+                let _ = self.read_back();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn read_back(&mut self) -> Result<(), KeeperError> {
+        let learner = match self.store.load()? {
+            Some(snapshot) => snapshot.into_learner(Examples::DEFAULT_BUDGET)?,
+            None => empty(&self.model).map_err(SnapshotError::from)?,
+        };
+        self.learns.replace(learner);
+        self.ahead = false;
+        Ok(())
+    }
+}
+
+/// Nothing learned yet with that backbone.
+///
+/// # Errors
+/// [`LearnError::Head`] if the default head refuses features of that length.
+pub fn empty(model: &ModelId) -> Result<Learner, LearnError> {
+    Learner::new(model.dim as usize, Default::default(), Examples::DEFAULT_BUDGET)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Shot, Teach};
+    use crate::learner::Change;
+
+    /// Keeps the last snapshot, and fails when told to.
+    #[derive(Debug, Default)]
+    struct Fragile {
+        kept: Option<Snapshot>,
+        full: bool,
+        gone: bool,
+    }
+
+    fn refusal() -> StoreError {
+        let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        StoreError::Io { path: "card".to_owned(), doing: "write", error }
+    }
+
+    impl Store for Fragile {
+        fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
+            if self.gone { Err(refusal()) } else { Ok(self.kept.clone()) }
+        }
+
+        fn commit(
+            &mut self,
+            changes: &[Change],
+            whole: &dyn Fn() -> Snapshot,
+        ) -> Result<(), StoreError> {
+            if self.full || self.gone {
+                return Err(refusal());
+            }
+            if !changes.is_empty() {
+                self.kept = Some(whole());
+            }
+            Ok(())
+        }
+    }
+
+    fn teach(class: &str, feature: [f32; 2]) -> Command {
+        let shot = Shot { feature: feature.to_vec(), origin: String::new(), thumbnail: None };
+        Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] })
+    }
+
+    #[test]
+    fn what_could_not_be_stored_was_not_learned() {
+        let model = ModelId { name: "tiny".to_owned(), fingerprint: [7; 32], dim: 2 };
+        let learner = empty(&model).expect("two values");
+        let mut keeper = Keeper::new(learner, Fragile::default(), model);
+        let taught = |keeper: &Keeper<Learner, Fragile>| keeper.learner().examples().len();
+        keeper.store.full = true;
+        let error = keeper.apply(teach("good", [1.0, 0.0]), Timestamp(1)).expect_err("it is full");
+        assert!(error.to_string().contains("not stored") && taught(&keeper) == 0, "{error}");
+        assert!(keeper.learner().classes().is_empty());
+
+        keeper.store.full = false;
+        keeper.apply(teach("good", [1.0, 0.0]), Timestamp(2)).expect("there is room again");
+        keeper.store.full = true;
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(3)).expect_err("it is full again");
+        assert_eq!(taught(&keeper), 1);
+
+        // The card is pulled: nothing may build on what is only in memory until it is back.
+        (keeper.store.full, keeper.store.gone) = (false, true);
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(4)).expect_err("it is gone");
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(5)).expect_err("it is gone still");
+        keeper.store.gone = false;
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("it is back");
+        assert_eq!((taught(&keeper), keeper.learner().classes().len()), (2, 2));
+    }
+}
