@@ -100,6 +100,14 @@ impl<S: FeatureSource> Engine<S> {
         Ok(self.source.feature(frame.region(&self.region)?.as_ref())?)
     }
 
+    /// `[dim]`, what the backbone says of a frame whole, wherever the region is.
+    ///
+    /// # Errors
+    /// [`EngineError::Extract`].
+    pub fn feature_of_whole(&mut self, frame: &Frame) -> Result<Vec<f32>, EngineError> {
+        Ok(self.source.feature(frame)?)
+    }
+
     /// A frame made ready to be taught.
     ///
     /// # Errors

@@ -62,6 +62,16 @@ pub enum KeeperError {
     /// It could not be stored.
     #[error("not stored, and so not learned: {0}")]
     Store(#[from] StoreError),
+    /// It was learned with another backbone.
+    #[error(
+        "it was learned with {got}, and this device looks with {wanted}: features of one mean nothing to the other"
+    )]
+    Model {
+        /// This device's.
+        wanted: String,
+        /// The other.
+        got: String,
+    },
     /// What is stored cannot be used.
     #[error("{0}")]
     Snapshot(#[from] SnapshotError),
@@ -109,6 +119,11 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         &self.store
     }
 
+    /// Where it is kept, for who has to reach the store itself.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// All three.
     pub fn into_parts(self) -> (L, S, ModelId) {
         (self.learns, self.store, self.model)
@@ -136,6 +151,26 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         }
     }
 
+    /// Puts what was learned elsewhere in place of what was learned here, and stores it.
+    ///
+    /// # Errors
+    /// [`KeeperError::Model`] if it was learned with another backbone; as [`Keeper::apply`].
+    pub fn replace(&mut self, learned: Snapshot) -> Result<(), KeeperError> {
+        if learned.model.fingerprint != self.model.fingerprint {
+            let (wanted, got) = (self.model.name.clone(), learned.model.name.clone());
+            return Err(KeeperError::Model { wanted, got });
+        }
+        let learner = learned.clone().into_learner(Examples::DEFAULT_BUDGET)?;
+        if let Err(error) = self.store.replace(&learned) {
+            self.ahead = true;
+            let _ = self.read_back();
+            return Err(error.into());
+        }
+        self.learns.replace(learner);
+        self.ahead = false;
+        Ok(())
+    }
+
     fn read_back(&mut self) -> Result<(), KeeperError> {
         let learner = match self.store.load()? {
             Some(snapshot) => snapshot.into_learner(Examples::DEFAULT_BUDGET)?,
@@ -158,7 +193,7 @@ pub fn empty(model: &ModelId) -> Result<Learner, LearnError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Shot, Teach};
+    use crate::command::{Forget, Shot, Teach};
     use crate::learner::Change;
 
     /// Keeps the last snapshot, and fails when told to.
@@ -192,6 +227,14 @@ mod tests {
             }
             Ok(())
         }
+
+        fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {
+            if self.full {
+                return Err(refusal());
+            }
+            self.kept = Some(whole.clone());
+            Ok(())
+        }
     }
 
     fn teach(class: &str, feature: [f32; 2]) -> Command {
@@ -223,5 +266,17 @@ mod tests {
         keeper.store.gone = false;
         keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("it is back");
         assert_eq!((taught(&keeper), keeper.learner().classes().len()), (2, 2));
+
+        let learned = Snapshot::of(keeper.learner(), keeper.model().clone());
+        keeper.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("it is back");
+        keeper.store.full = true;
+        keeper.replace(learned.clone()).expect_err("it is full");
+        assert_eq!(taught(&keeper), 0);
+        keeper.store.full = false;
+        let mut other = learned.clone();
+        other.model.fingerprint = [8; 32];
+        assert!(matches!(keeper.replace(other), Err(KeeperError::Model { .. })));
+        keeper.replace(learned).expect("it is of the same backbone");
+        assert_eq!((taught(&keeper), keeper.store.kept.is_some()), (2, true));
     }
 }

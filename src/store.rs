@@ -32,6 +32,12 @@ pub trait Store {
         changes: &[Change],
         whole: &dyn Fn() -> Snapshot,
     ) -> Result<(), StoreError>;
+
+    /// Makes this the committed state, whatever was committed before.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError>;
 }
 
 /// Why the store failed.
@@ -161,11 +167,12 @@ impl Store for FileStore {
         changes: &[Change],
         whole: &dyn Fn() -> Snapshot,
     ) -> Result<(), StoreError> {
-        if changes.is_empty() {
-            return Ok(());
-        }
+        if changes.is_empty() { Ok(()) } else { self.replace(&whole()) }
+    }
+
+    fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {
         let fresh = sibling(&self.path, "new");
-        let written = write_synced(&fresh, &whole().encode())
+        let written = write_synced(&fresh, &whole.encode())
             .and_then(|()| fs::rename(&fresh, &self.path))
             .and_then(|()| sync_folder(&self.path));
         written.map_err(|error| {

@@ -2,13 +2,15 @@ use super::{CommandError, Outcome, Reply, class_named};
 use crate::head::ExampleId;
 use crate::learner::{Change, Learner};
 
-/// Forgets a class with all its examples, or single examples; exactly, as if they had never been taught.
+/// Forgets a class with all its examples, single examples, or everything; exactly, as if they had never been taught.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Forget {
     /// The class of that name.
     Class(String),
     /// These examples, at least one; their classes stay.
     Examples(Vec<ExampleId>),
+    /// Every class and every example.
+    Everything,
 }
 
 impl Forget {
@@ -28,6 +30,14 @@ impl Forget {
                     return Err(CommandError::Nothing { command: "forget" });
                 }
                 (examples.iter().copied().map(Change::RemoveExample).collect(), vec![], examples)
+            }
+            Forget::Everything => {
+                let examples: Vec<_> = learner.examples().iter().map(|one| one.id).collect();
+                let changes = examples.iter().copied().map(Change::RemoveExample);
+                let classes = learner.classes();
+                let changes = changes.chain(classes.keys().copied().map(Change::RemoveClass));
+                let names = classes.values().map(|name| name.as_str().to_owned()).collect();
+                (changes.collect(), names, examples)
             }
         };
         let made = learner.change(changes)?;

@@ -1,0 +1,197 @@
+//! `fieldtune run`: the program that stands on the line.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::camera_args::CameraArgs;
+use super::model_args::ModelArgs;
+use super::store_args::StoreArgs;
+use super::{Context, Exit, model_id};
+use crate::backbone::{Extractor, FeatureSource as _};
+use crate::board::{self, Board, Lost};
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::frame::{Frame, Region, Timestamp};
+use crate::keeper::Keeper;
+use crate::outputs::{self, Outputs as _};
+use crate::port::{Address, Port};
+use crate::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
+use crate::station::{Level, Station};
+
+/// Look through the camera, drive the outputs, learn from buttons and consoles, for months
+///
+/// Frames come from the board's camera; verdicts drive its outputs as the policy says; its buttons and every port
+/// teach. What was acknowledged, on a port or by the output called "learned", is stored. Every output goes to its safe
+/// level when the program ends, however it ends. SIGHUP and the command restart read board and policy again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune run                                  the board that this machine is, a console on its serial port
+  fieldtune run --camera synthetic: --port stdio:          without any hardware, talking to you
+  fieldtune run --board my-line.toml --policy my-policy.toml
+  fieldtune run --port serial:/dev/ttyAMA0@115200 --port unix:/run/fieldtune.sock
+  fieldtune run --camera synthetic: --bench-seconds 20     rates and ages, then it ends
+
+Exit status: 0 asked to end, 2 wrong configuration, 3 a device or a part of the program failed: let the supervisor
+start it again.")]
+pub struct RunCommand {
+    /// How this device is wired: a board's name (fieldtune boards) or a file [default: found, else pc]
+    #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_BOARD")]
+    board: Option<String>,
+    /// What outputs and buttons are for: a policy's name or a file [default: nothing]
+    #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
+    policy: Option<String>,
+    /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH; again and again
+    /// [default: the board's serial port]
+    #[arg(long, value_name = "ADDRESS")]
+    port: Vec<Address>,
+    /// Frames that a verdict leans on
+    #[arg(long, default_value_t = 1, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    smoothing: u32,
+    /// How messages on standard error look
+    #[arg(long, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// End after so long and print rates and ages
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    bench_seconds: Option<u32>,
+    #[command(flatten)]
+    camera: CameraArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl RunCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        loop {
+            let clock = Clock::new();
+            let log = Arc::new(Log::new(self.log_format, clock));
+            let ended = self.once(context, clock, &log)?;
+            if self.bench_seconds.is_some() {
+                report(&ended);
+            }
+            match ended.stop {
+                Stop::Restart => log.write(Level::Info, "starting again"),
+                Stop::Asked(why) => {
+                    log.write(Level::Info, &why);
+                    return Ok(Exit::Done);
+                }
+                Stop::Failed(why) => {
+                    log.write(Level::Error, &why);
+                    return Ok(Exit::Device);
+                }
+            }
+        }
+    }
+
+    fn once(&self, context: &Context, clock: Clock, log: &Arc<Log>) -> anyhow::Result<Ended> {
+        let board = self.board()?;
+        let policy = match &self.policy {
+            Some(asked) => board::read_policy(asked)?,
+            None => Default::default(),
+        };
+        board.check_policy(&policy)?;
+        // First of all: from here on every way out leaves them safe.
+        let (pins, inputs) = outputs::open(&board)?;
+        let mut source = self.model.load(context)?;
+        // Also what the first frame would otherwise wait for.
+        let judging = time_of_a_frame(&mut source, &board)?;
+        let (learner, store, id) = self.store.open_for(&model_id(&source))?.into_parts();
+        let keeper = Keeper::new(Engine::new(source, learner)?, store, id);
+        let camera = self.camera.open(&board.camera)?;
+        let mut station = Station::new(
+            keeper,
+            camera.name(),
+            &policy,
+            pins.outputs().to_vec(),
+            board.heartbeat.as_deref(),
+            &board.timings(),
+        );
+        station.set_smoothing(self.smoothing);
+        station.set_region(self.region(&board)?);
+        let ports = self.ports(&board, log)?;
+        let watchdog = Duration::from_millis(board.watchdog_ms.into());
+        let settings = Settings {
+            host: HostPaths {
+                temperature: board.temperature.clone(),
+                throttled: board.throttled.clone(),
+            },
+            camera_patience: Duration::from_millis(board.camera.timeout_ms.into()),
+            safe_when_lost: board.camera.lost == Lost::Safe,
+            frame_patience: watchdog.max(3 * judging),
+            end_after: self.bench_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+        };
+        let told = format!(
+            "{}: {} with {}, {} classes taught, {:.1} ms a frame",
+            board.name,
+            camera.name(),
+            station.model_name(),
+            station.learner().classes().len(),
+            judging.as_secs_f64() * 1000.0
+        );
+        log.write(Level::Info, &told);
+        let parts = Parts { camera, station, outputs: pins, inputs, ports };
+        let ready = || {
+            let status = sd_notify::NotifyState::Status(&told);
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, status]);
+        };
+        Ok(runtime::run(parts, &settings, clock, Arc::clone(log), ready))
+    }
+
+    fn board(&self) -> anyhow::Result<Board> {
+        Ok(Board::choose(self.board.as_deref(), board::device_model().as_deref())?)
+    }
+
+    fn region(&self, board: &Board) -> anyhow::Result<Region> {
+        match (self.camera.region, board.regions.len()) {
+            (Some(region), _) => Ok(region),
+            (None, 0) => Ok(Region::Whole),
+            (None, _) => Ok(*board.regions.values().next().expect("there is one")),
+        }
+    }
+
+    fn ports(&self, board: &Board, log: &Log) -> anyhow::Result<Vec<(Port, bool)>> {
+        let mut ports = Vec::new();
+        for address in &self.port {
+            let port = Port::listen(address)?;
+            if let Some(other) = port.other_side() {
+                log.write(Level::Info, &format!("console: {}", other.display()));
+            }
+            ports.push((port, address.is_for_a_person()));
+        }
+        if let (true, Some(serial)) = (self.port.is_empty(), &board.serial) {
+            let address = Address::Serial { path: serial.device.clone(), baud: serial.baud };
+            match Port::listen(&address) {
+                Ok(port) => ports.push((port, true)),
+                // It looks and judges all the same.
+                Err(error) => log.write(Level::Warning, &format!("no console: {error}")),
+            }
+        }
+        Ok(ports)
+    }
+}
+
+/// How long the backbone takes for one frame of the camera's size, once it is warm.
+fn time_of_a_frame(source: &mut Extractor, board: &Board) -> anyhow::Result<Duration> {
+    let (width, height) = (board.camera.width, board.camera.height);
+    let pixels = vec![128; width as usize * height as usize * 3];
+    let frame = Frame::new(width, height, pixels, Timestamp(0))?;
+    source.feature(&frame)?;
+    let begun = Instant::now();
+    source.feature(&frame)?;
+    Ok(begun.elapsed())
+}
+
+fn report(ended: &Ended) {
+    let Ended { frames: (came, dropped), seconds, record, .. } = ended;
+    let rate = |count: u64| count as f64 / seconds;
+    println!("seconds               {seconds:.1}");
+    println!("frames came           {came}, {:.1} a second", rate(*came));
+    println!("frames judged         {}, {:.1} a second", record.judged, rate(record.judged));
+    println!("frames not looked at  {dropped}, since a newer one had come");
+    for (name, quantile) in [("half", 0.5), ("95 %", 0.95), ("all", 1.0)] {
+        if let Some(age) = record.age_micros(quantile) {
+            println!("age at the verdict    {:.1} ms or less for {name} of the latest", age as f64 / 1000.0);
+        }
+    }
+}

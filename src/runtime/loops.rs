@@ -1,0 +1,275 @@
+//! What each thread does.
+
+use std::process;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+use super::inbox::{Edge, Item, Message, Sender};
+use super::{Remote, Shared, Stop};
+use crate::backbone::FeatureSource;
+use crate::camera::{Camera, Trouble};
+use crate::command::Command;
+use crate::frame::Timestamp;
+use crate::outputs::{Inputs, Outputs as _, SafeOutputs};
+use crate::port::{Port, Post};
+use crate::request::Request;
+use crate::session::Session;
+use crate::station::{Effects, Level, SharedPanel, Record, Station, Ticket, lock};
+use crate::store::Store;
+
+/// The longest wait of a loop, after which it looks whether it is over.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long the inference thread waits without work before it is heard of.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// How long a command may take: a head may have to be trained anew.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Exit status after a hang, when no thread can be waited for.
+const HUNG: i32 = 3;
+
+pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) {
+    const FIRST_WAIT: Duration = Duration::from_millis(200);
+    const LONGEST_WAIT: Duration = Duration::from_secs(5);
+    let mut wait = FIRST_WAIT;
+    let mut trouble: Option<String> = None;
+    while !shared.is_stopping() {
+        let captured = camera.capture(shared.clock.now());
+        for note in camera.notes() {
+            shared.info(&note);
+        }
+        match captured {
+            Ok(frame) => {
+                if trouble.take().is_some() {
+                    shared.info(&format!("{} gives frames again", camera.name()));
+                }
+                wait = FIRST_WAIT;
+                shared.inbox.frame(frame);
+            }
+            Err(error) if error.trouble == Trouble::Ended => {
+                // The last frame is still to be judged.
+                shared.pause(LOOK);
+                return shared.stop(Stop::Asked(format!("{} has ended", camera.name())));
+            }
+            Err(error) => {
+                *lock(&shared.camera_errors).entry(error.trouble.name()).or_default() += 1;
+                let text = error.to_string();
+                if trouble.as_ref() != Some(&text) {
+                    shared.log.write(Level::Error, &text);
+                    trouble = Some(text);
+                }
+                shared.pause(wait);
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+pub(super) fn inference<S: FeatureSource, K: Store>(
+    shared: &Arc<Shared>,
+    mut station: Station<S, K>,
+    frame_patience: Duration,
+    camera_patience: Duration,
+    safe_when_lost: bool,
+) -> Record {
+    let clock = shared.clock;
+    let heard_within = |time: Duration| {
+        let by = clock.now().0.saturating_add(time.as_micros() as u64);
+        shared.heard_by.store(by, Ordering::SeqCst);
+    };
+    let mut waiting: Vec<(Ticket, Sender)> = Vec::new();
+    let mut tickets = 0;
+    let mut last_frame = clock.now();
+    let mut camera_lost = false;
+    loop {
+        let patience = station.next_tick().map_or(IDLE, |time| clock.until(time).min(IDLE));
+        heard_within(IDLE + frame_patience);
+        let item = shared.inbox.next(patience);
+        let mut effects = Effects::default();
+        match item {
+            Item::Closed => return station.record().clone(),
+            Item::Nothing => {}
+            Item::Edge(Edge { name, pressed, at }) => {
+                heard_within(COMMAND_PATIENCE);
+                station.edge(&name, pressed, at, &mut effects);
+            }
+            Item::Request(request, sender) => {
+                heard_within(if is_long(&request) { COMMAND_PATIENCE } else { frame_patience });
+                tickets += 1;
+                waiting.push((Ticket(tickets), sender));
+                station.request(Ticket(tickets), request, clock.now(), &mut effects);
+            }
+            Item::Frame(frame) => {
+                heard_within(frame_patience);
+                last_frame = clock.now();
+                camera_lost = false;
+                station.frame(frame, last_frame, || clock.now(), &mut effects);
+            }
+        }
+        station.tick(clock.now(), &mut effects);
+        if !camera_lost && clock.now().micros_since(last_frame) > camera_patience.as_micros() as u64
+        {
+            camera_lost = true;
+            station.lost(safe_when_lost);
+            shared.log.write(Level::Warning, "no frames: what lasts with a verdict has ended");
+        }
+        notify(&[sd_notify::NotifyState::Watchdog]);
+        deliver(shared, effects, &mut waiting);
+    }
+}
+
+/// Hands out what an event brought about.
+fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)>) {
+    for (level, text) in effects.notes {
+        shared.log.write(level, &text);
+    }
+    for (ticket, progress) in effects.progress {
+        if let Some((_, sender)) = waiting.iter().find(|(known, _)| *known == ticket) {
+            // A port that is slow to listen misses a step, not the answer.
+            let _ = sender.try_send(Message::Progress(progress));
+        }
+    }
+    for (ticket, answer) in effects.answers {
+        if let Some(place) = waiting.iter().position(|(known, _)| *known == ticket) {
+            let (_, sender) = waiting.swap_remove(place);
+            // The channel has room for more than one request's progress, and its reader does nothing but read.
+            let _ = sender.send(Message::Answer(answer));
+        }
+    }
+    if let Some(judgement) = &effects.judgement {
+        shared.tell(judgement);
+    }
+}
+
+fn is_long(request: &Request) -> bool {
+    !matches!(
+        request,
+        Request::Snap
+            | Request::Region(_)
+            | Request::Outputs
+            | Request::SetOutput { .. }
+            | Request::TestOutput { .. }
+            | Request::Settings
+            | Request::Version
+            | Request::Command(Command::Classes(_) | Command::Examples(_))
+    )
+}
+
+pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &SharedPanel) {
+    let mut failing = false;
+    while !shared.is_stopping() {
+        let now = shared.clock.now();
+        let heard_by = Timestamp(shared.heard_by.load(Ordering::SeqCst));
+        if shared.inference_gone.load(Ordering::SeqCst) || now > heard_by {
+            let safe = outputs.make_safe();
+            let what = "inference hangs: the outputs go safe, the process ends";
+            shared.log.write(Level::Error, what);
+            if let Err(error) = safe {
+                shared.log.write(Level::Error, &error.to_string());
+            }
+            // Nothing is unwound: the thread that hangs could not be waited for.
+            process::exit(HUNG);
+        }
+        let ((levels, next), changes) =
+            panel.look(|panel| (panel.all(now), panel.next_change(now)));
+        let set = outputs.apply(levels.iter().map(|(name, on)| (name.as_str(), *on)));
+        if let Err(error) = &set {
+            shared.output_errors.fetch_add(1, Ordering::Relaxed);
+            if !failing {
+                shared.log.write(Level::Error, &error.to_string());
+            }
+        }
+        failing = set.is_err();
+        panel.wait(changes, next.map_or(LOOK, |next| shared.clock.until(next).min(LOOK)));
+    }
+    if let Err(error) = outputs.make_safe() {
+        shared.log.write(Level::Error, &error.to_string());
+    }
+}
+
+pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn Inputs>) {
+    let mut failing = false;
+    while !shared.is_stopping() {
+        match inputs.poll(LOOK) {
+            Ok(edges) => {
+                failing = false;
+                let at = shared.clock.now();
+                for crate::outputs::Edge { name, pressed } in edges {
+                    shared.inbox.edge(Edge { name, pressed, at });
+                }
+            }
+            Err(error) => {
+                if !failing {
+                    shared.log.write(Level::Error, &error.to_string());
+                }
+                failing = true;
+                shared.pause(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// Ends in good order when the system asks for it.
+///
+/// * returns what ends this, `None` if it could not begin.
+pub(super) fn signals(shared: &Arc<Shared>) -> Option<Handle> {
+    let watched = Signals::new([SIGINT, SIGTERM, SIGHUP]);
+    let mut signals = match watched {
+        Ok(signals) => signals,
+        Err(error) => {
+            let what = format!("signals end this program at once: {error}");
+            shared.log.write(Level::Warning, &what);
+            return None;
+        }
+    };
+    let handle = signals.handle();
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            match signal {
+                SIGHUP => shared.stop(Stop::Restart),
+                SIGINT => shared.stop(Stop::Asked("interrupted".to_owned())),
+                _ => shared.stop(Stop::Asked("asked to end".to_owned())),
+            }
+        }
+    });
+    Some(handle)
+}
+
+/// Tells the supervisor. Without one nothing happens.
+pub(super) fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    // A supervisor that cannot be told will act by itself.
+    let _ = sd_notify::notify(state);
+}
+
+/// Talks to whoever is at the other end of a port.
+///
+/// * `echo`: begins with prompt and echo, for a person.
+pub(super) fn port(shared: &Arc<Shared>, port: &Port, echo: bool) {
+    /// After so many waits in vain what was begun at the other end counts as left.
+    const IDLE_LOOKS: u32 = 10;
+    let mut session = Session::new(echo);
+    let mut device = Remote(Arc::clone(shared));
+    let mut idle = 0;
+    while !shared.is_stopping() {
+        let mut sink = port;
+        idle += 1;
+        match port.receive(LOOK) {
+            Post::Opened => session.opened(&mut sink),
+            Post::Bytes(bytes) => {
+                idle = 0;
+                session.feed(&bytes, &mut device, &mut sink);
+            }
+            Post::Verdict(judgement) => session.verdict(&judgement, &mut sink),
+            Post::Nothing if idle >= IDLE_LOOKS => session.idle(),
+            Post::Nothing => {}
+            Post::Closed => return,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The station as a port's thread sees it: a request goes into the inbox, its answer comes back over a channel.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use super::Shared;
+use super::inbox::Message;
+use crate::request::{Answer, Device, Progress, Refused, Request};
+
+/// How long a request may stay without any word: longer than the longest burst and the slowest head.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Messages that may wait for a port.
+const MESSAGES: usize = 16;
+
+/// The station, from a port's thread.
+#[derive(Debug, Clone)]
+pub(super) struct Remote(pub(super) Arc<Shared>);
+
+impl Device for Remote {
+    fn handle(
+        &mut self,
+        request: Request,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Answer, Refused> {
+        match request {
+            Request::Log { lines } => return Ok(Answer::Log(self.0.log.latest(lines))),
+            Request::Restart => {
+                self.0.stop(super::Stop::Restart);
+                return Ok(Answer::Done);
+            }
+            _ => {}
+        }
+        let over = || Refused("it is ending".to_owned());
+        let (sender, receiver) = sync_channel(MESSAGES);
+        if !self.0.inbox.request(request, sender) {
+            return Err(over());
+        }
+        loop {
+            match receiver.recv_timeout(PATIENCE) {
+                Ok(Message::Progress(step)) => progress(step),
+                Ok(Message::Answer(Ok(Answer::Status { learned, mut device }))) => {
+                    device.extend(self.0.figures());
+                    return Ok(Answer::Status { learned, device });
+                }
+                Ok(Message::Answer(answer)) => return answer,
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(Refused("there was no answer in time".to_owned()));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(over()),
+            }
+        }
+    }
+}

@@ -1,0 +1,533 @@
+//! What stands at the line: frames, presses and requests in; verdicts, answers and the levels of outputs out. Time is
+//! an argument, so the same events at the same times give the same answers and the same levels.
+
+mod panel;
+mod record;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use panel::{Panel, SharedPanel};
+pub use record::Record;
+
+use crate::action::{Buttons, Policy, Timing, Wish};
+use crate::backbone::FeatureSource;
+use crate::command::{Command, Forget, Reply, Shot, Teach, Undo};
+use crate::decision::Verdict;
+use crate::engine::Engine;
+use crate::frame::{Frame, Region, Timestamp};
+use crate::keeper::{Keeper, Learns as _};
+use crate::learner::{ClassName, Learner};
+use crate::outputs::Output;
+use crate::picture;
+use crate::request::{Answer, Judgement, Progress, Refused, Request};
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+
+/// Who asked, so that the answer finds its way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// How much a message matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something does not work.
+    Error,
+    /// Something is not as it should be.
+    Warning,
+    /// Something happened.
+    Info,
+}
+
+/// What an event brought about.
+#[derive(Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Answers to requests.
+    pub answers: Vec<(Ticket, Result<Answer, Refused>)>,
+    /// Requests that go on.
+    pub progress: Vec<(Ticket, Progress)>,
+    /// The verdict on a frame.
+    pub judgement: Option<Judgement>,
+    /// For the log.
+    pub notes: Vec<(Level, String)>,
+}
+
+impl Effects {
+    fn note(&mut self, level: Level, text: impl Into<String>) {
+        self.notes.push((level, text.into()));
+    }
+}
+
+/// Frames that somebody asked to be learned.
+#[derive(Debug)]
+struct Job {
+    /// `None` for a button.
+    ticket: Option<Ticket>,
+    class: String,
+    shots: Vec<Shot>,
+    until: Until,
+    /// When it is given up if no frame comes.
+    patience: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    Count(u32),
+    Time(Timestamp),
+}
+
+/// Frames that one request may teach: what waits for its transaction is held in memory.
+pub const MAX_FRAMES: u32 = 1000;
+
+/// The longest burst, in milliseconds.
+pub const MAX_BURST_MS: u32 = 60_000;
+
+/// How long teaching waits for the next frame.
+const PATIENCE_MICROS: u64 = 5_000_000;
+
+/// The longer side of the picture kept with an example, and of one that is asked for, in pixels.
+const THUMBNAIL_SIDE: u32 = 96;
+const SNAP_SIDE: u32 = 640;
+
+/// What stands at the line.
+#[derive(Debug)]
+pub struct Station<S, K> {
+    keeper: Keeper<Engine<S>, K>,
+    panel: Arc<SharedPanel>,
+    buttons: Buttons,
+    job: Option<Job>,
+    latest: Option<Frame>,
+    region: Region,
+    smoothing: u32,
+    camera: String,
+    record: Record,
+}
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// * `camera`: its name, the origin of examples.
+    /// * `outputs`: those there are.
+    /// * `heartbeat`: the output that shows that frames are being judged.
+    /// * `timings`: how the buttons behave, by name.
+    pub fn new(
+        keeper: Keeper<Engine<S>, K>,
+        camera: &str,
+        policy: &Policy,
+        outputs: Vec<Output>,
+        heartbeat: Option<&str>,
+        timings: &BTreeMap<String, Timing>,
+    ) -> Self {
+        Self {
+            keeper,
+            panel: Arc::new(SharedPanel::new(Panel::new(policy.clone(), outputs, heartbeat))),
+            buttons: Buttons::new(policy, timings),
+            job: None,
+            latest: None,
+            region: Region::Whole,
+            smoothing: 1,
+            camera: camera.to_owned(),
+            record: Record::default(),
+        }
+    }
+
+    /// What the outputs follow, for whoever drives them.
+    pub fn panel(&self) -> Arc<SharedPanel> {
+        Arc::clone(&self.panel)
+    }
+
+    /// What was learned.
+    pub fn learner(&self) -> &Learner {
+        self.keeper.learner()
+    }
+
+    /// The backbone's name.
+    pub fn model_name(&self) -> &str {
+        &self.keeper.model().name
+    }
+
+    /// Where what was learned is kept.
+    pub fn store_mut(&mut self) -> &mut K {
+        self.keeper.store_mut()
+    }
+
+    /// What was seen and done.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Looks at this part of every frame.
+    pub fn set_region(&mut self, region: Region) {
+        self.region = region;
+        self.keeper.get_mut().set_region(region);
+    }
+
+    /// * `frames`: how many frames a verdict leans on, at least 1.
+    pub fn set_smoothing(&mut self, frames: u32) {
+        self.smoothing = frames.max(1);
+        self.keeper.get_mut().set_smoothing(self.smoothing);
+    }
+
+    /// A frame came.
+    ///
+    /// * `now`: when judging began; `done`: gives the time once it has ended.
+    pub fn frame(
+        &mut self,
+        frame: Frame,
+        now: Timestamp,
+        done: impl FnOnce() -> Timestamp,
+        effects: &mut Effects,
+    ) {
+        let captured = frame.captured();
+        let admitted = self.panel.change(|panel| panel.actions.admits(captured));
+        if !admitted && self.job.is_none() {
+            self.panel.change(|panel| panel.seen(now));
+            self.record.passed += 1;
+            self.latest = Some(frame);
+            return;
+        }
+        let step = self.keeper.get_mut().step(&frame, now);
+        let now = done();
+        self.panel.change(|panel| panel.seen(now));
+        match step {
+            Ok(step) => {
+                let age = now.micros_since(captured);
+                self.record.judged(age);
+                if let (true, Some(verdict)) = (admitted, &step.verdict) {
+                    let steady = step.steady.map_or(verdict.class, |(class, _)| class);
+                    let class = steady.map(|class| self.name(class));
+                    self.panel.change(|panel| panel.verdict(class.as_deref(), captured, now));
+                    effects.judgement = Some(self.judgement(verdict, class, captured, age));
+                }
+                self.teach_frame(&frame, step.feature, now, effects);
+            }
+            Err(error) => {
+                self.record.failed("frame");
+                effects.note(Level::Error, format!("a frame could not be judged: {error}"));
+            }
+        }
+        self.latest = Some(frame);
+    }
+
+    /// The camera gives no frames: what lasts with a verdict ends.
+    ///
+    /// * `safe`: every output goes to its safe level until frames come again.
+    pub fn lost(&mut self, safe: bool) {
+        self.panel.change(|panel| panel.lost(safe));
+    }
+
+    /// An input changed.
+    pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp, effects: &mut Effects) {
+        let wishes = self.buttons.edge(name, pressed, now);
+        self.grant(wishes, now, effects);
+    }
+
+    /// The time is `now`: to be called when [`Station::next_tick`] has come.
+    pub fn tick(&mut self, now: Timestamp, effects: &mut Effects) {
+        let wishes = self.buttons.tick(now);
+        self.grant(wishes, now, effects);
+        if self.job.as_ref().is_some_and(|job| matches!(job.until, Until::Time(end) if end <= now))
+        {
+            self.finish(now, effects);
+        }
+        if let Some(job) = self.job.take_if(|job| job.patience <= now) {
+            let seconds = PATIENCE_MICROS / 1_000_000;
+            let why = format!("no frame came for {seconds} s, so nothing was learned; status tells more");
+            refuse(job.ticket, why, effects);
+        }
+    }
+
+    /// When [`Station::tick`] has to be called next, if nothing else happens.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        let job = self.job.as_ref().map(|job| match job.until {
+            Until::Time(end) => end.min(job.patience),
+            Until::Count(_) => job.patience,
+        });
+        [self.buttons.next_tick(), job].into_iter().flatten().min()
+    }
+
+    fn grant(&mut self, wishes: Vec<Wish>, now: Timestamp, effects: &mut Effects) {
+        for wish in wishes {
+            match wish {
+                Wish::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
+                Wish::Teach { class } => {
+                    // Whoever holds the button down while one frame is being learned gets the next.
+                    if self.job.is_none() {
+                        self.begin(None, class.as_str(), Until::Count(1), now, effects);
+                    }
+                }
+                Wish::Undo => self.press(Command::Undo(Undo), now, effects),
+                Wish::Reset => self.press(Command::Forget(Forget::Everything), now, effects),
+            }
+        }
+    }
+
+    fn press(&mut self, command: Command, now: Timestamp, effects: &mut Effects) {
+        match self.keeper.apply(command, now) {
+            Ok(reply) => effects.note(Level::Info, format!("button: {}", in_words(&reply))),
+            Err(error) => {
+                self.record.failed("button");
+                effects.note(Level::Warning, format!("button: {error}"));
+            }
+        }
+    }
+
+    /// Somebody asks for something; the answer comes at once or, where frames are needed, with one of them.
+    pub fn request(
+        &mut self,
+        ticket: Ticket,
+        request: Request,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let answer = match request {
+            Request::Teach { class, count } => {
+                if !(1..=MAX_FRAMES).contains(&count) {
+                    let why = format!("teach: {count} frames, wanted 1 to {MAX_FRAMES}");
+                    return refuse(Some(ticket), why, effects);
+                }
+                return self.begin(Some(ticket), &class, Until::Count(count), now, effects);
+            }
+            Request::Burst { class, millis } => {
+                if !(1..=MAX_BURST_MS).contains(&millis) {
+                    let why = format!("burst: {millis} ms, wanted 1 to {MAX_BURST_MS}");
+                    return refuse(Some(ticket), why, effects);
+                }
+                let end = Timestamp(now.0.saturating_add(u64::from(millis) * 1000));
+                return self.begin(Some(ticket), &class, Until::Time(end), now, effects);
+            }
+            other => self.answer(other, now),
+        };
+        effects.answers.push((ticket, answer));
+    }
+
+    fn answer(&mut self, request: Request, now: Timestamp) -> Result<Answer, Refused> {
+        match request {
+            Request::Command(Command::Teach(_)) | Request::Teach { .. } | Request::Burst { .. } => {
+                Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
+            }
+            Request::Command(command) => match self.keeper.apply(command, now).map_err(refused)? {
+                Reply::Status(learned) => {
+                    let device = self.record.figures(now, self.panel.look(|panel| panel.actions.missed()).0);
+                    Ok(Answer::Status { learned, device })
+                }
+                reply => Ok(Answer::Reply(reply)),
+            },
+            Request::TeachImage { class, image } => {
+                ClassName::new(&class).map_err(refused)?;
+                let shot = self.shot_of(&image, now)?;
+                let teach = Teach { class, shots: vec![shot] };
+                let reply = self.keeper.apply(Command::Teach(teach), now).map_err(refused)?;
+                self.record.taught += 1;
+                Ok(Answer::Reply(reply))
+            }
+            Request::Classify { image } => {
+                let feature = self.shot_of(&image, now)?.feature;
+                let verdict = self.learner().judge(&feature).map_err(refused)?;
+                let judgement = |verdict: Verdict| {
+                    let class = verdict.class.map(|class| self.name(class));
+                    self.judgement(&verdict, class, now, 0)
+                };
+                Ok(Answer::Judged(verdict.map(judgement)))
+            }
+            Request::Snap => {
+                let frame = self.latest.as_ref();
+                let frame = frame.ok_or_else(|| Refused("no frame has come yet".to_owned()))?;
+                let (width, height) = (frame.width(), frame.height());
+                Ok(Answer::Picture { width, height, file: picture::thumbnail(frame, SNAP_SIDE) })
+            }
+            Request::Region(wanted) => {
+                if let Some(region) = wanted {
+                    if let Some(frame) = &self.latest {
+                        region.resolve(frame.width(), frame.height()).map_err(refused)?;
+                    }
+                    self.set_region(region);
+                }
+                Ok(Answer::Region(self.region))
+            }
+            Request::Outputs => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
+            Request::SetOutput { name, on } => {
+                self.panel.change(|panel| panel.set(&name, on)).map_err(Refused)?;
+                Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0))
+            }
+            Request::TestOutput { name } => {
+                self.panel.change(|panel| panel.test(&name, now)).map_err(Refused)?;
+                Ok(Answer::Done)
+            }
+            // Every change was stored before it was acknowledged.
+            Request::Save => Ok(Answer::Done),
+            Request::Settings => Ok(Answer::Settings(self.settings())),
+            Request::Set { name, value } => {
+                self.set(&name, &value)?;
+                Ok(Answer::Settings(self.settings()))
+            }
+            Request::Version => Ok(Answer::Version {
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                model: self.keeper.model().name.clone(),
+            }),
+            Request::Pull => {
+                let snapshot = Snapshot::of(self.learner(), self.keeper.model().clone());
+                Ok(Answer::Learned(snapshot.encode()))
+            }
+            Request::Push { learned } => {
+                let learned = Snapshot::decode(&learned).map_err(refused)?;
+                self.keeper.replace(learned).map_err(refused)?;
+                Ok(Answer::Done)
+            }
+            Request::Watch(_) | Request::Log { .. } | Request::Restart => {
+                Err(Refused("the program that runs the station answers that".to_owned()))
+            }
+        }
+    }
+
+    fn settings(&self) -> Vec<(String, String)> {
+        vec![("smoothing".to_owned(), self.smoothing.to_string())]
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Refused> {
+        if name != "smoothing" {
+            let name = name.escape_debug();
+            return Err(Refused(format!("there is no setting {name}; there is smoothing")));
+        }
+        match value.parse() {
+            Ok(frames @ 1..=1000) => self.set_smoothing(frames),
+            _ => {
+                let value = value.escape_debug();
+                return Err(Refused(format!("smoothing: {value} is not a number of 1 to 1000")));
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        ticket: Option<Ticket>,
+        class: &str,
+        until: Until,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        if let Err(error) = ClassName::new(class) {
+            return refuse(ticket, error.to_string(), effects);
+        }
+        if let Some(job) = &self.job {
+            let why = format!("frames of {} are being learned; wait for their answer", job.class);
+            return refuse(ticket, why, effects);
+        }
+        let patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
+        self.job = Some(Job { ticket, class: class.to_owned(), shots: Vec::new(), until, patience });
+    }
+
+    /// The frame is one that was asked for, if any are.
+    fn teach_frame(
+        &mut self,
+        frame: &Frame,
+        feature: Vec<f32>,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let Some(job) = &mut self.job else { return };
+        let thumbnail = match frame.region(&self.region) {
+            Ok(part) => Some(picture::thumbnail(&part, THUMBNAIL_SIDE)),
+            Err(_) => None,
+        };
+        job.shots.push(Shot { feature, origin: self.camera.clone(), thumbnail });
+        job.patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
+        let done = job.shots.len() as u32;
+        let complete = match job.until {
+            Until::Count(total) => {
+                if let (Some(ticket), true) = (job.ticket, total > 1) {
+                    effects.progress.push((ticket, Progress { done, total }));
+                }
+                done >= total
+            }
+            Until::Time(end) => end <= now || done >= MAX_FRAMES,
+        };
+        if complete {
+            self.finish(now, effects);
+        }
+    }
+
+    /// Learns the frames that were gathered, all or none, in one transaction.
+    fn finish(&mut self, now: Timestamp, effects: &mut Effects) {
+        let Some(Job { ticket, class, shots, .. }) = self.job.take() else { return };
+        if shots.is_empty() {
+            return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
+        }
+        let count = shots.len() as u64;
+        match self.keeper.apply(Command::Teach(Teach { class, shots }), now) {
+            Ok(reply) => {
+                self.record.taught += count;
+                self.panel.change(|panel| panel.acknowledge(now));
+                effects.note(Level::Info, in_words(&reply));
+                if let Some(ticket) = ticket {
+                    effects.answers.push((ticket, Ok(Answer::Reply(reply))));
+                }
+            }
+            Err(error) => {
+                self.record.failed("teach");
+                refuse(ticket, error.to_string(), effects);
+            }
+        }
+    }
+
+    fn shot_of(&mut self, image: &[u8], now: Timestamp) -> Result<Shot, Refused> {
+        let frame = picture::decode(image, "the image", now).map_err(refused)?;
+        let thumbnail = Some(picture::thumbnail(&frame, THUMBNAIL_SIDE));
+        let feature = self.keeper.get_mut().feature_of_whole(&frame).map_err(refused)?;
+        Ok(Shot { feature, origin: "an image that was sent".to_owned(), thumbnail })
+    }
+
+    fn name(&self, class: crate::head::ClassId) -> String {
+        let name = self.keeper.get().learner().classes().get(&class);
+        name.map_or_else(String::new, |name| name.as_str().to_owned())
+    }
+
+    fn judgement(
+        &self,
+        verdict: &Verdict,
+        class: Option<String>,
+        captured: Timestamp,
+        age_micros: u64,
+    ) -> Judgement {
+        let runner_up = verdict.runner_up;
+        Judgement {
+            captured,
+            age_micros,
+            class,
+            best: self.name(verdict.best),
+            confidence: verdict.confidence,
+            runner_up: runner_up.map(|(class, probability)| (self.name(class), probability)),
+            novelty: verdict.novelty,
+        }
+    }
+}
+
+fn refuse(ticket: Option<Ticket>, why: String, effects: &mut Effects) {
+    match ticket {
+        Some(ticket) => effects.answers.push((ticket, Err(Refused(why)))),
+        None => effects.note(Level::Warning, format!("button: {why}")),
+    }
+}
+
+fn refused(error: impl std::fmt::Display) -> Refused {
+    Refused(error.to_string())
+}
+
+/// A reply for the log.
+fn in_words(reply: &Reply) -> String {
+    match reply {
+        Reply::Taught { class, examples, count, .. } => {
+            format!("learned {} of {class}, which has {count} now", examples.len())
+        }
+        Reply::Undone { changes, .. } if changes.is_empty() => "nothing to undo".to_owned(),
+        Reply::Undone { changes, .. } => format!("undone: {}", changes.join(", ")),
+        Reply::Forgotten { classes, examples } => {
+            format!("forgot {} examples and {} classes", examples.len(), classes.len())
+        }
+        _ => "done".to_owned(),
+    }
+}
+
+/// The state behind a mutex, also where a thread died holding it: it is levels and times, right in themselves.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,140 @@
+//! The levels of all outputs: what the policy says, unless a person says otherwise.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use super::lock;
+use crate::action::{Actions, Policy};
+use crate::frame::Timestamp;
+use crate::outputs::Output;
+
+/// A panel that one thread changes and another shows.
+#[derive(Debug)]
+pub struct SharedPanel {
+    panel: Mutex<(Panel, u64)>,
+    changed: Condvar,
+}
+
+impl SharedPanel {
+    pub(super) fn new(panel: Panel) -> Self {
+        Self { panel: Mutex::new((panel, 0)), changed: Condvar::new() }
+    }
+
+    /// Works with it; whoever waits for a change is woken.
+    pub(super) fn change<T>(&self, work: impl FnOnce(&mut Panel) -> T) -> T {
+        let mut guard = lock(&self.panel);
+        guard.1 += 1;
+        self.changed.notify_all();
+        work(&mut guard.0)
+    }
+
+    /// Looks at it.
+    ///
+    /// * returns what was seen, and the number of changes until then.
+    pub fn look<T>(&self, look: impl FnOnce(&Panel) -> T) -> (T, u64) {
+        let guard = lock(&self.panel);
+        (look(&guard.0), guard.1)
+    }
+
+    /// Waits for a change after that many, but not longer than that.
+    pub fn wait(&self, changes: u64, patience: Duration) {
+        let guard = lock(&self.panel);
+        // A poisoned panel is as good as another: see `lock`.
+        drop(self.changed.wait_timeout_while(guard, patience, |(_, now)| *now == changes));
+    }
+}
+
+/// The output that changes for a moment when something was learned.
+const LEARNED: &str = "learned";
+
+/// How long a test of an output lasts.
+const TEST_MICROS: u64 = 500_000;
+
+/// The levels of all outputs.
+#[derive(Debug, Clone)]
+pub struct Panel {
+    /// What the policy says.
+    pub(super) actions: Actions,
+    outputs: Vec<Output>,
+    /// There is nothing to judge by: every output is safe.
+    safe: bool,
+    /// By hand, until the next verdict decides.
+    by_hand: BTreeMap<String, bool>,
+    /// The other way round until then, so that a person sees it.
+    tests: BTreeMap<String, Timestamp>,
+}
+
+impl Panel {
+    /// * `outputs`: those there are.
+    pub(super) fn new(policy: Policy, outputs: Vec<Output>, heartbeat: Option<&str>) -> Self {
+        let actions = Actions::new(policy, heartbeat);
+        Self { actions, outputs, safe: true, by_hand: BTreeMap::new(), tests: BTreeMap::new() }
+    }
+
+    /// Frames come.
+    pub(super) fn seen(&mut self, now: Timestamp) {
+        self.safe = false;
+        self.actions.heartbeat(now);
+    }
+
+    /// No frames come: what lasts with a verdict ends, and with `safe` every output is at its safe level until they do.
+    pub(super) fn lost(&mut self, safe: bool) {
+        self.safe = safe;
+        self.actions.lapse();
+    }
+
+    pub(super) fn verdict(&mut self, class: Option<&str>, captured: Timestamp, now: Timestamp) {
+        self.by_hand.clear();
+        self.actions.verdict(class, captured, now);
+    }
+
+    /// Every output and whether it is on.
+    pub fn all(&self, now: Timestamp) -> Vec<(String, bool)> {
+        let levels = self.actions.levels(now);
+        let level = |output: &Output| {
+            let name = &output.name;
+            let policy = levels.get(name.as_str()).copied().filter(|_| !self.safe);
+            let policy = policy.unwrap_or(output.safe);
+            let on = self.by_hand.get(name).copied().unwrap_or(policy);
+            (name.clone(), on != self.tests.get(name).is_some_and(|&end| end > now))
+        };
+        self.outputs.iter().map(level).collect()
+    }
+
+    /// The earliest time after `now` at which a level changes if nothing else happens.
+    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let tests = self.tests.values().copied().filter(|&end| end > now);
+        tests.chain(self.actions.next_change(now)).min()
+    }
+
+    pub(super) fn set(&mut self, name: &str, on: bool) -> Result<(), String> {
+        self.check(name)?;
+        self.by_hand.insert(name.to_owned(), on);
+        Ok(())
+    }
+
+    pub(super) fn test(&mut self, name: &str, now: Timestamp) -> Result<(), String> {
+        self.check(name)?;
+        self.tests.insert(name.to_owned(), Timestamp(now.0.saturating_add(TEST_MICROS)));
+        Ok(())
+    }
+
+    /// Shows that something was learned, and so stored.
+    pub(super) fn acknowledge(&mut self, now: Timestamp) {
+        // A board without such an output shows nothing.
+        let _ = self.test(LEARNED, now);
+    }
+
+    fn check(&self, name: &str) -> Result<(), String> {
+        if self.outputs.iter().any(|known| known.name == name) {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.outputs.iter().map(|output| output.name.as_str()).collect();
+        let known = match &names[..] {
+            [] => "this board has none".to_owned(),
+            names => format!("there are {}", names.join(", ")),
+        };
+        Err(format!("there is no output {}; {known}", name.escape_debug()))
+    }
+}

@@ -1,0 +1,289 @@
+//! A station from the outside, without threads or a clock: frames, presses, console lines and faults in, levels of
+//! outputs and replies out, as `stations/*.toml` tell.
+//!
+//! A scenario is a trace. Its lines begin with a time in milliseconds; what happens is one of
+//!
+//! | line | what happens |
+//! | --- | --- |
+//! | `frame COLOUR [MS]` | a frame of that colour comes; judging takes so long |
+//! | `press NAME`, `release NAME` | an input changes |
+//! | `> COMMAND` | somebody types that |
+//! | `camera lost` | no frames come any more |
+//! | `card full`, `card gone`, `card fine` | nothing can be stored, not even read; all is well |
+//! | `wait` | nothing, until then |
+//!
+//! and every other line is what followed: `NAME on`, `NAME off`, `< REPLY`, `note TEXT`. The test carries out what
+//! happens and compares the whole trace.
+
+use std::collections::BTreeMap;
+
+use fieldtune::action::Timing;
+use fieldtune::backbone::{ExtractError, FeatureSource};
+use fieldtune::board::policy_from_toml;
+use fieldtune::console::{self, Entry};
+use fieldtune::engine::Engine;
+use fieldtune::frame::{Frame, Timestamp};
+use fieldtune::keeper::{self, Keeper};
+use fieldtune::learner::Change;
+use fieldtune::outputs::Output;
+use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::station::{Effects, Station, Ticket};
+use fieldtune::store::{Store, StoreError};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    scenario: Vec<Scenario>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    name: String,
+    /// Outputs; an `!` before one that is on when it is safe.
+    #[serde(default)]
+    outputs: Vec<String>,
+    heartbeat: Option<String>,
+    #[serde(default)]
+    policy: String,
+    #[serde(default)]
+    keep_when_lost: bool,
+    trace: String,
+}
+
+/// The mean colour as a feature.
+#[derive(Debug)]
+struct Colour;
+
+impl FeatureSource for Colour {
+    fn dim(&self) -> usize {
+        3
+    }
+
+    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        Ok(frame.pixels()[..3].iter().map(|&value| f32::from(value) / 255.0).collect())
+    }
+}
+
+/// A store in memory that fails when told to.
+#[derive(Debug, Default)]
+struct Card {
+    kept: Option<Snapshot>,
+    full: bool,
+    gone: bool,
+}
+
+impl Card {
+    fn refusal(&self) -> StoreError {
+        let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        StoreError::Io { path: "card".to_owned(), doing: "write", error }
+    }
+}
+
+impl Store for Card {
+    fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
+        if self.gone { Err(self.refusal()) } else { Ok(self.kept.clone()) }
+    }
+
+    fn commit(
+        &mut self,
+        changes: &[Change],
+        whole: &dyn Fn() -> Snapshot,
+    ) -> Result<(), StoreError> {
+        if changes.is_empty() { Ok(()) } else { self.replace(&whole()) }
+    }
+
+    fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {
+        if self.full || self.gone {
+            return Err(self.refusal());
+        }
+        self.kept = Some(whole.clone());
+        Ok(())
+    }
+}
+
+struct Stage {
+    station: Station<Colour, Card>,
+    shown: BTreeMap<String, bool>,
+    keep_when_lost: bool,
+    trace: Vec<String>,
+}
+
+fn colour(name: &str) -> [u8; 3] {
+    match name {
+        "red" => [230, 20, 20],
+        "pink" => [225, 40, 30],
+        "green" => [20, 230, 20],
+        "lime" => [40, 225, 30],
+        "blue" => [20, 20, 230],
+        "navy" => [30, 40, 225],
+        other => panic!("no colour {other}"),
+    }
+}
+
+fn millis(time: Timestamp) -> u64 {
+    time.0 / 1000
+}
+
+impl Stage {
+    fn of(scenario: &Scenario) -> Self {
+        let policy = policy_from_toml(&scenario.policy, "policy").expect("the policy is right");
+        let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
+        let learner = keeper::empty(&model).expect("three values");
+        let engine = Engine::new(Colour, learner).expect("three values");
+        let keeper = Keeper::new(engine, Card::default(), model);
+        let outputs = scenario.outputs.iter().map(|name| match name.strip_prefix('!') {
+            Some(name) => Output { name: name.to_owned(), safe: true },
+            None => Output { name: name.clone(), safe: false },
+        });
+        let outputs: Vec<Output> = outputs.collect();
+        let shown = outputs.iter().map(|output| (output.name.clone(), output.safe)).collect();
+        let timing = Timing { debounce_micros: 20_000, long_micros: 800_000 };
+        let timings = policy.roles().keys().map(|name| (name.clone(), timing)).collect();
+        let heartbeat = scenario.heartbeat.as_deref();
+        let station = Station::new(keeper, "test", &policy, outputs, heartbeat, &timings);
+        let keep_when_lost = scenario.keep_when_lost;
+        Self { station, shown, keep_when_lost, trace: Vec::new() }
+    }
+
+    fn say(&mut self, now: Timestamp, what: &str) {
+        self.trace.push(format!("{:5} {what}", millis(now)));
+    }
+
+    fn show(&mut self, now: Timestamp) {
+        let (levels, _) = self.station.panel().look(|panel| panel.all(now));
+        for (name, on) in levels {
+            if self.shown.insert(name.clone(), on) != Some(on) {
+                self.say(now, &format!("{name} {}", if on { "on" } else { "off" }));
+            }
+        }
+    }
+
+    fn tell(&mut self, now: Timestamp, effects: Effects) {
+        for (level, text) in effects.notes {
+            self.say(now, &format!("note {level:?}: {text}"));
+        }
+        for (_, answer) in effects.answers {
+            match answer {
+                Ok(answer) => {
+                    for row in console::answer(&answer) {
+                        self.say(now, &format!("< {row}"));
+                    }
+                }
+                Err(refused) => self.say(now, &format!("< {}", console::refused(&refused))),
+            }
+        }
+    }
+
+    /// Lets time pass until `end`, which itself comes with the next event.
+    fn pass(&mut self, mut now: Timestamp, end: Timestamp) {
+        loop {
+            let panel = self.station.panel();
+            let change = panel.look(|panel| panel.next_change(now)).0;
+            let next = [self.station.next_tick(), change].into_iter().flatten().min();
+            let Some(next) = next.filter(|&next| next < end) else { return };
+            now = next.max(now);
+            let mut effects = Effects::default();
+            self.station.tick(now, &mut effects);
+            self.tell(now, effects);
+            self.show(now);
+        }
+    }
+
+    /// Whether the line is something that happens.
+    fn happens(&mut self, now: Timestamp, what: &str, ticket: Ticket) -> bool {
+        let mut effects = Effects::default();
+        let mut words = what.split_whitespace();
+        let verb = words.next().expect("a line says something");
+        let rest: Vec<&str> = words.collect();
+        match (verb, &rest[..]) {
+            ("frame", [name, took @ ..]) => {
+                self.say(now, what);
+                let pixels = colour(name).repeat(16);
+                let frame = Frame::new(4, 4, pixels, now).expect("16 pixels");
+                let took: u64 = took.first().map_or(0, |ms| ms.parse().expect("milliseconds"));
+                let done = Timestamp(now.0 + took * 1000);
+                self.station.frame(frame, now, || done, &mut effects);
+                self.tell(done, effects);
+                self.show(done);
+                return true;
+            }
+            (">", _) => {
+                self.say(now, what);
+                match console::parse(what[1..].trim()).unwrap_or_else(|why| panic!("{what}: {why}")) {
+                    Entry::Request(request) => {
+                        self.station.request(ticket, request, now, &mut effects);
+                    }
+                    _ => panic!("{what} asks the station for nothing"),
+                }
+            }
+            ("press" | "release", [name]) => {
+                self.say(now, what);
+                self.station.edge(name, verb == "press", now, &mut effects);
+            }
+            ("camera", ["lost"]) => {
+                self.say(now, what);
+                self.station.lost(!self.keep_when_lost);
+            }
+            ("card", [state]) => {
+                self.say(now, what);
+                let card = self.station.store_mut();
+                (card.full, card.gone) = (*state == "full", *state == "gone");
+            }
+            ("wait", []) => {
+                self.say(now, what);
+                self.station.tick(now, &mut effects);
+            }
+            _ => return false,
+        }
+        self.tell(now, effects);
+        self.show(now);
+        true
+    }
+}
+
+fn play(scenario: &Scenario) -> String {
+    let mut stage = Stage::of(scenario);
+    let mut now = Timestamp(0);
+    for (line, ticket) in scenario.trace.lines().zip(1..) {
+        let (time, what) = line.trim_start().split_once(' ').unwrap_or_else(|| panic!("{line:?}"));
+        let time: u64 = time.parse().unwrap_or_else(|_| panic!("{line:?} begins with no time"));
+        let known = ["frame ", "> ", "press ", "release ", "camera ", "card ", "wait"];
+        if !known.iter().any(|verb| what.starts_with(verb)) {
+            continue;
+        }
+        let then = Timestamp(time * 1000);
+        stage.pass(now, then);
+        now = then;
+        assert!(stage.happens(now, what, Ticket(ticket)), "{}: {line:?}", scenario.name);
+    }
+    let mut text = stage.trace.join("\n");
+    text.push('\n');
+    text
+}
+
+#[test]
+fn every_scenario_goes_as_it_is_told() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stations");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the scenarios are there")
+        .map(|entry| entry.expect("the scenarios are there").path())
+        .collect();
+    files.sort();
+    let (mut failures, mut played) = (Vec::new(), 0);
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("a scenario file");
+        let file: File = toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        for scenario in &file.scenario {
+            played += 1;
+            let got = play(scenario);
+            if got != scenario.trace {
+                let (name, wanted) = (&scenario.name, &scenario.trace);
+                failures.push(format!("== {name}\n-- wanted\n{wanted}-- got\n{got}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {played}:\n{}", failures.len(), failures.join("\n"));
+    assert!(played >= 30, "only {played} scenarios");
+}
