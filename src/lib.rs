@@ -61,6 +61,9 @@ pub mod decision;
 /// Everything learned, as one value: classes, examples, head, settings.
 pub mod learner;
 
+/// Verdicts to levels of named outputs and until when; presses of buttons to wishes.
+pub mod action;
+
 /// What a person or a program can ask for, a file each.
 pub mod command;
 
@@ -68,6 +71,15 @@ pub mod command;
 pub mod engine;
 
 // Around it: formats, files, devices.
+
+/// Settings that people write, as text. The only file that names toml.
+mod settings;
+
+/// How a device is wired: camera, pins, serial port. One file each; policies too.
+pub mod board;
+
+/// Outputs and inputs by name, and the pins behind them.
+pub mod outputs;
 
 /// The portable form of what was learned.
 pub mod snapshot;

@@ -135,7 +135,7 @@ impl ModelCard {
     /// [`ModelError::Card`] with the key, what stands there and what may.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
         let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
-        let raw: RawCard = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let raw: RawCard = crate::settings::parse(text).map_err(wrong)?;
         let RawInput { size, width, height, layout, order, norm, mean, scale, fit } = raw.input;
         let (width, height) = match (size, width, height) {
             (Some(size), None, None) => (size, size),

@@ -1,0 +1,182 @@
+//! What each named output does and until when, and what a button asks for.
+//!
+//! A [`Policy`](crate::action::Policy) says it once; [`Actions`](crate::action::Actions) turns verdicts into levels of
+//! outputs, [`Buttons`](crate::action::Buttons) edges of inputs into wishes. Both are functions of what they are told
+//! and of its times. A level is "on" or "off"; which voltage that is, the board knows.
+
+mod buttons;
+mod policy;
+
+pub use buttons::{Buttons, Timing, Wish};
+pub use policy::{Action, Deed, Effect, MAX_MS, Policy, PolicyError, Role, When};
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::frame::Timestamp;
+
+/// Half a beat of the heartbeat.
+const BEAT_MICROS: u64 = 500_000;
+
+/// The levels of outputs over time.
+#[derive(Debug, Clone)]
+pub struct Actions {
+    policy: Policy,
+    states: Vec<State>,
+    heartbeat: Option<Heartbeat>,
+    /// When a part came into place for which no frame was judged yet.
+    part: Option<Timestamp>,
+    missed: u64,
+}
+
+/// How one action stands.
+#[derive(Debug, Clone, Default)]
+struct State {
+    /// Holding and blinking: since when.
+    since: Option<Timestamp>,
+    /// Pulses: starts of those that are under way or to come, which are never more than delay / gap + 1.
+    starts: VecDeque<Timestamp>,
+    /// Pulses: the latest start.
+    last: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+struct Heartbeat {
+    output: String,
+    on: bool,
+    changed: Option<Timestamp>,
+}
+
+impl Actions {
+    /// Everything is off.
+    ///
+    /// * `heartbeat`: the output that shows that frames are being judged.
+    pub fn new(policy: Policy, heartbeat: Option<&str>) -> Self {
+        let states = vec![State::default(); policy.actions().len()];
+        let heartbeat = heartbeat.map(|output| Heartbeat {
+            output: output.to_owned(),
+            on: false,
+            changed: None,
+        });
+        Self { policy, states, heartbeat, part: None, missed: 0 }
+    }
+
+    /// What it follows.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// A verdict begins to count.
+    ///
+    /// * `class`: its name, `None` for unknown.
+    /// * `captured`: when the frame was taken, not after `now`: delays count from here, however long judging took.
+    pub fn verdict(&mut self, class: Option<&str>, captured: Timestamp, now: Timestamp) {
+        for (action, state) in self.policy.actions().iter().zip(&mut self.states) {
+            let applies = self.policy.applies(action, class);
+            let Effect::Pulse { ms, delay_ms, gap_ms } = action.effect else {
+                state.since = applies.then(|| state.since.unwrap_or(now));
+                continue;
+            };
+            state.starts.retain(|&start| after(start, ms) > now);
+            let start = delay_ms.map_or(now, |delay| after(captured.min(now), delay));
+            if !applies || state.last.is_some_and(|last| start < after(last, gap_ms)) {
+                continue;
+            }
+            state.last = Some(start);
+            if after(start, ms) > now {
+                state.starts.push_back(start);
+            } else {
+                self.missed += 1;
+            }
+        }
+    }
+
+    /// There is no verdict any more, as when the camera is lost: what lasts with a verdict ends. Pulses for parts that
+    /// were judged before still come.
+    pub fn lapse(&mut self) {
+        for state in &mut self.states {
+            state.since = None;
+        }
+    }
+
+    /// A part came into place.
+    pub fn trigger(&mut self, at: Timestamp) {
+        self.part = Some(at);
+    }
+
+    /// Whether a frame is to be judged: any, or with a trigger the first that was taken since a part came into place.
+    /// Asking uses the part up.
+    pub fn admits(&mut self, captured: Timestamp) -> bool {
+        !self.policy.is_triggered() || self.part.take_if(|at| captured >= *at).is_some()
+    }
+
+    /// Inference is alive: to be called for every frame that went through it. The heartbeat's output changes at these
+    /// calls only, at most twice a second, so it stands still when they stop.
+    pub fn heartbeat(&mut self, now: Timestamp) {
+        let Some(beat) = &mut self.heartbeat else { return };
+        if beat.changed.is_none_or(|changed| now.micros_since(changed) >= BEAT_MICROS) {
+            beat.on = !beat.on;
+            beat.changed = Some(now);
+        }
+    }
+
+    /// Every output that the policy or the heartbeat has, and whether it is on.
+    pub fn levels(&self, now: Timestamp) -> BTreeMap<&str, bool> {
+        let mut levels = BTreeMap::new();
+        for (action, state) in self.policy.actions().iter().zip(&self.states) {
+            *levels.entry(action.output.as_str()).or_insert(false) |= state.is_on(action, now);
+        }
+        if let Some(beat) = &self.heartbeat {
+            *levels.entry(beat.output.as_str()).or_insert(false) |= beat.on;
+        }
+        levels
+    }
+
+    /// The earliest time after `now` at which a level changes if nothing else happens.
+    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let actions = self.policy.actions().iter().zip(&self.states);
+        actions.filter_map(|(action, state)| state.next_change(action, now)).min()
+    }
+
+    /// Pulses that could not be given because their verdict came after their end.
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+impl State {
+    fn is_on(&self, action: &Action, now: Timestamp) -> bool {
+        match action.effect {
+            Effect::Hold => self.since.is_some(),
+            Effect::Blink { on_ms, off_ms } => self.since.is_some_and(|since| {
+                now.micros_since(since) % (micros(on_ms) + micros(off_ms)) < micros(on_ms)
+            }),
+            Effect::Pulse { ms, .. } => {
+                self.starts.iter().any(|&start| start <= now && now < after(start, ms))
+            }
+        }
+    }
+
+    fn next_change(&self, action: &Action, now: Timestamp) -> Option<Timestamp> {
+        match action.effect {
+            Effect::Hold => None,
+            Effect::Blink { on_ms, off_ms } => self.since.map(|since| {
+                let (on, period) = (micros(on_ms), micros(on_ms) + micros(off_ms));
+                let phase = now.micros_since(since) % period;
+                let left = if phase < on { on - phase } else { period - phase };
+                Timestamp(now.0.saturating_add(left))
+            }),
+            Effect::Pulse { ms, .. } => {
+                let ends = self.starts.iter().flat_map(|&start| [start, after(start, ms)]);
+                ends.filter(|&end| end > now).min()
+            }
+        }
+    }
+}
+
+fn micros(ms: u32) -> u64 {
+    u64::from(ms) * 1000
+}
+
+fn after(time: Timestamp, ms: u32) -> Timestamp {
+    Timestamp(time.0.saturating_add(micros(ms)))
+}

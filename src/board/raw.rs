@@ -1,0 +1,376 @@
+//! Boards as text: the raw form, and its check.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{
+    Bias, Board, CameraSettings, Driver, Facts, InputPin, Line, Lost, OutputPin, SerialSettings,
+};
+use crate::frame::Region;
+use crate::settings;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBoard {
+    about: String,
+    #[serde(default)]
+    models: Vec<String>,
+    threads: Option<u32>,
+    heartbeat: Option<String>,
+    #[serde(default = "two_seconds")]
+    watchdog_ms: u32,
+    temperature: Option<PathBuf>,
+    throttled: Option<PathBuf>,
+    camera: RawCamera,
+    #[serde(default)]
+    regions: BTreeMap<String, RawRegion>,
+    serial: Option<RawSerial>,
+    pins: RawPins,
+    #[serde(default)]
+    outputs: BTreeMap<String, RawOutput>,
+    #[serde(default)]
+    inputs: BTreeMap<String, RawInput>,
+    facts: RawFacts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCamera {
+    address: String,
+    width: u32,
+    height: u32,
+    fps: f32,
+    format: Option<String>,
+    #[serde(default)]
+    controls: BTreeMap<String, RawControl>,
+    #[serde(default = "two_seconds")]
+    settle_ms: u32,
+    #[serde(default = "two_seconds")]
+    timeout_ms: u32,
+    #[serde(default = "safe")]
+    lost: RawLost,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged)]
+enum RawControl {
+    Switch(bool),
+    Number(i64),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawLost {
+    Safe,
+    Keep,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawRegion {
+    Pixels([u32; 4]),
+    Fractions([f32; 4]),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSerial {
+    device: PathBuf,
+    #[serde(default = "usual_baud")]
+    baud: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPins {
+    by: RawDriver,
+    chip: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawDriver {
+    None,
+    Gpiocdev,
+    Rppal,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOutput {
+    line: Option<String>,
+    offset: Option<u32>,
+    chip: Option<String>,
+    #[serde(default)]
+    active_low: bool,
+    #[serde(default = "inactive")]
+    safe: RawLevel,
+    #[serde(default = "as_is")]
+    bias: RawBias,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInput {
+    line: Option<String>,
+    offset: Option<u32>,
+    chip: Option<String>,
+    #[serde(default)]
+    active_low: bool,
+    #[serde(default = "as_is")]
+    bias: RawBias,
+    #[serde(default = "usual_debounce")]
+    debounce_ms: u32,
+    #[serde(default = "usual_long")]
+    long_ms: u32,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum RawLevel {
+    Active,
+    Inactive,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum RawBias {
+    AsIs,
+    Off,
+    PullUp,
+    PullDown,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFacts {
+    #[serde(default)]
+    documented: Vec<String>,
+    #[serde(default)]
+    tried: Vec<String>,
+    #[serde(default)]
+    assumed: Vec<String>,
+}
+
+fn two_seconds() -> u32 {
+    2000
+}
+
+fn safe() -> RawLost {
+    RawLost::Safe
+}
+
+fn inactive() -> RawLevel {
+    RawLevel::Inactive
+}
+
+fn as_is() -> RawBias {
+    RawBias::AsIs
+}
+
+fn usual_baud() -> u32 {
+    115_200
+}
+
+fn usual_debounce() -> u32 {
+    20
+}
+
+fn usual_long() -> u32 {
+    800
+}
+
+/// The text of the board of that name.
+///
+/// # Errors
+/// What is wrong: key, got, wanted.
+pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
+    let raw: RawBoard = settings::parse(text)?;
+    within("watchdog_ms", raw.watchdog_ms, 100..=60_000)?;
+    if let Some(threads) = raw.threads {
+        within("threads", threads, 1..=256)?;
+    }
+    let driver = match raw.pins.by {
+        RawDriver::None => Driver::None,
+        RawDriver::Gpiocdev => Driver::Gpiocdev,
+        RawDriver::Rppal => Driver::Rppal,
+    };
+    let mut pins = Pins { chip: raw.pins.chip, taken: BTreeMap::new() };
+    let outputs = raw.outputs.into_iter().map(|(name, raw)| output(name, raw, &mut pins));
+    let outputs: Vec<OutputPin> = outputs.collect::<Result<_, _>>()?;
+    let inputs = raw.inputs.into_iter().map(|(name, raw)| input(name, raw, &mut pins));
+    let inputs: Vec<InputPin> = inputs.collect::<Result<_, _>>()?;
+    let names: BTreeSet<_> = outputs.iter().map(|output| output.name.as_str()).collect();
+    if let Some(twice) = inputs.iter().find(|input| names.contains(input.name.as_str())) {
+        return Err(format!("inputs.{}: there is an output of that name too", twice.name));
+    }
+    if let Some(heartbeat) = raw.heartbeat.as_deref().filter(|name| !names.contains(name)) {
+        let known: Vec<_> = names.into_iter().collect();
+        return Err(format!(
+            "heartbeat: \"{}\" is none of the outputs ({})",
+            heartbeat.escape_debug(),
+            known.join(", ")
+        ));
+    }
+    if raw.models.iter().any(|model| model.trim().is_empty()) {
+        return Err("models: got an empty one, which would fit every device".to_owned());
+    }
+    let regions = raw.regions.into_iter().map(|(name, raw)| region(name, raw));
+    Ok(Board {
+        name: name.to_owned(),
+        about: raw.about,
+        models: raw.models,
+        threads: raw.threads,
+        heartbeat: raw.heartbeat,
+        watchdog_ms: raw.watchdog_ms,
+        temperature: raw.temperature,
+        throttled: raw.throttled,
+        camera: camera(raw.camera)?,
+        regions: regions.collect::<Result<_, _>>()?,
+        serial: raw.serial.map(serial).transpose()?,
+        driver,
+        outputs,
+        inputs,
+        facts: Facts {
+            documented: raw.facts.documented,
+            tried: raw.facts.tried,
+            assumed: raw.facts.assumed,
+        },
+    })
+}
+
+fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
+    if raw.address.is_empty() {
+        return Err("camera.address: got \"\", wanted one such as v4l:/dev/video0".to_owned());
+    }
+    within("camera.width", raw.width, 1..=16_384)?;
+    within("camera.height", raw.height, 1..=16_384)?;
+    within("camera.settle_ms", raw.settle_ms, 0..=60_000)?;
+    within("camera.timeout_ms", raw.timeout_ms, 100..=60_000)?;
+    if !(raw.fps > 0.0 && raw.fps <= 1000.0) {
+        return Err(format!("camera.fps: got {}, wanted above 0, at most 1000", raw.fps));
+    }
+    let number = |control| match control {
+        RawControl::Switch(on) => i64::from(on),
+        RawControl::Number(number) => number,
+    };
+    Ok(CameraSettings {
+        address: raw.address,
+        width: raw.width,
+        height: raw.height,
+        fps: raw.fps,
+        format: raw.format,
+        controls: raw.controls.into_iter().map(|(name, raw)| (name, number(raw))).collect(),
+        settle_ms: raw.settle_ms,
+        timeout_ms: raw.timeout_ms,
+        lost: match raw.lost {
+            RawLost::Safe => Lost::Safe,
+            RawLost::Keep => Lost::Keep,
+        },
+    })
+}
+
+fn region(name: String, raw: RawRegion) -> Result<(String, Region), String> {
+    word("regions", &name)?;
+    let region = match raw {
+        RawRegion::Pixels([x, y, width, height]) => Region::Pixels { x, y, width, height },
+        RawRegion::Fractions([x, y, width, height]) => Region::Fractions { x, y, width, height },
+    };
+    // Pixels may reach as far as the largest frame; whether they fit the camera's is seen when there is one.
+    let largest = match region {
+        Region::Pixels { .. } => (16_384, 16_384),
+        _ => (1000, 1000),
+    };
+    let resolved = region.resolve(largest.0, largest.1);
+    resolved.map_err(|_| {
+        format!(
+            "regions.{name}: got {region}, wanted x, y, width, height: not empty, inside the frame"
+        )
+    })?;
+    Ok((name, region))
+}
+
+fn serial(raw: RawSerial) -> Result<SerialSettings, String> {
+    within("serial.baud", raw.baud, 300..=4_000_000)?;
+    Ok(SerialSettings { device: raw.device, baud: raw.baud })
+}
+
+/// What the pins have in common: the chip of those that name none, and which lines are taken by whom.
+struct Pins {
+    chip: Option<String>,
+    taken: BTreeMap<String, String>,
+}
+
+impl Pins {
+    fn line(
+        &mut self,
+        key: &str,
+        (line, offset, chip): (Option<String>, Option<u32>, Option<String>),
+    ) -> Result<Line, String> {
+        let chip_named = chip.is_some();
+        let line = match (line, offset, chip.or_else(|| self.chip.clone())) {
+            (Some(name), None, _) if !chip_named => Line::Name(name),
+            (None, Some(offset), Some(chip)) => Line::Offset { chip, offset },
+            (None, Some(_), None) => {
+                return Err(format!("{key}: wanted the chip's label, here or as pins.chip"));
+            }
+            _ => return Err(format!("{key}: wanted either line (its name), or offset (and chip)")),
+        };
+        if let Some(other) = self.taken.insert(line.to_string(), key.to_owned()) {
+            return Err(format!("{key}: {line} belongs to {other} already"));
+        }
+        Ok(line)
+    }
+}
+
+fn output(name: String, raw: RawOutput, pins: &mut Pins) -> Result<OutputPin, String> {
+    word("outputs", &name)?;
+    let line = pins.line(&format!("outputs.{name}"), (raw.line, raw.offset, raw.chip))?;
+    let safe = raw.safe == RawLevel::Active;
+    Ok(OutputPin { name, line, active_low: raw.active_low, safe, bias: bias(raw.bias) })
+}
+
+fn input(name: String, raw: RawInput, pins: &mut Pins) -> Result<InputPin, String> {
+    word("inputs", &name)?;
+    let key = format!("inputs.{name}");
+    within(&format!("{key}.debounce_ms"), raw.debounce_ms, 0..=1000)?;
+    within(&format!("{key}.long_ms"), raw.long_ms, 100..=60_000)?;
+    let line = pins.line(&key, (raw.line, raw.offset, raw.chip))?;
+    Ok(InputPin {
+        name,
+        line,
+        active_low: raw.active_low,
+        bias: bias(raw.bias),
+        debounce_ms: raw.debounce_ms,
+        long_ms: raw.long_ms,
+    })
+}
+
+fn bias(raw: RawBias) -> Bias {
+    match raw {
+        RawBias::AsIs => Bias::AsIs,
+        RawBias::Off => Bias::Off,
+        RawBias::PullUp => Bias::PullUp,
+        RawBias::PullDown => Bias::PullDown,
+    }
+}
+
+/// A name that can be typed on a console: 1 to 32 letters, digits, `-` and `_`.
+fn word(table: &str, name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if (1..=32).contains(&name.len()) && name.chars().all(fits) {
+        return Ok(());
+    }
+    let name = name.escape_debug();
+    Err(format!("{table}: \"{name}\" is not 1 to 32 letters, digits, - and _"))
+}
+
+fn within(key: &str, got: u32, range: RangeInclusive<u32>) -> Result<(), String> {
+    if range.contains(&got) {
+        return Ok(());
+    }
+    Err(format!("{key}: got {got}, wanted {} to {}", range.start(), range.end()))
+}
