@@ -5,6 +5,7 @@
 mod output;
 
 mod bench;
+mod ctl;
 mod demo;
 mod eval;
 mod generate;
@@ -98,6 +99,7 @@ enum Command {
     Bench(bench::BenchCommand),
     Demo(demo::DemoCommand),
     Models(models::ModelsCommand),
+    Ctl(ctl::CtlCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -134,6 +136,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Bench(command) => command.run(context),
         Command::Demo(command) => command.run(context),
         Command::Models(command) => command.run(context),
+        Command::Ctl(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

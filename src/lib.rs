@@ -80,6 +80,8 @@ pub mod board;
 
 /// Outputs and inputs by name, and the pins behind them.
 pub mod outputs;
+/// CRC-32.
+mod checksum;
 
 /// The portable form of what was learned.
 pub mod snapshot;
@@ -98,6 +100,21 @@ pub mod fetch;
 
 /// Few-shot evaluation: splits, measures, reports.
 pub mod evaluation;
+
+/// What may be asked of a running device, and what it answers.
+pub mod request;
+
+/// The text console: bytes of a line to requests, answers to lines.
+pub mod console;
+
+/// Binary frames, for programs, on the same port as the console.
+pub mod wire;
+
+/// One port's dialogue with the device, in text and frames.
+pub mod session;
+
+/// Serial lines, terminals and sockets, which nobody waits for. The only module that names rustix.
+pub mod port;
 
 /// The command line.
 pub mod cli;

@@ -12,6 +12,7 @@
 
 mod v1;
 
+use crate::checksum::crc32;
 use crate::decision::Thresholds;
 use crate::examples::Example;
 use crate::head::{ClassId, ExampleId};
@@ -149,7 +150,7 @@ impl Snapshot {
         let whole = StoredFile { model: (&self.model).into(), body: self.body.clone() };
         let mut bytes = postcard::to_extend(&whole, bytes)
             .expect("postcard writes every serde value of known length to a growing vector");
-        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        bytes.extend(crc32(&bytes).to_le_bytes());
         bytes
     }
 
@@ -176,7 +177,7 @@ impl Snapshot {
         let (body, crc) =
             rest.split_last_chunk::<CRC_BYTES>().ok_or_else(|| content("it ends early"))?;
         let got = u32::from_le_bytes(*crc);
-        let wanted = crc32fast::hash(&bytes[..bytes.len() - CRC_BYTES]);
+        let wanted = crc32(&bytes[..bytes.len() - CRC_BYTES]);
         if got != wanted {
             return Err(SnapshotError::Checksum { bytes: bytes.len(), wanted, got });
         }

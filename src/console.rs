@@ -1,0 +1,189 @@
+//! The text console: what a person types on a serial line, and what is shown there. Bytes in, bytes out: it opens
+//! nothing, waits for nothing and asks the device nothing by itself.
+//!
+//! Every line that was typed gets one reply, `ok key=value ...` or `error: ...`; before the `ok` of a list come its
+//! rows. Lines that come by themselves begin with `verdict` or `progress` and never stand inside another line: the line
+//! being typed is taken off the screen and drawn again below. Whatever a name holds, no control character of it is
+//! sent.
+
+mod editor;
+mod format;
+mod parse;
+
+pub use editor::LINE_LIMIT;
+pub use format::{Row, Value, answer, harmless, progress, refused, verdict};
+pub use parse::{COMMANDS, Entry, Spec, parse};
+
+use crate::head::HeadKind;
+use crate::request::{Answer, Judgement, Progress, Refused, Request};
+use editor::{Editor, Typed};
+use parse::Place;
+
+/// What a console needs of others.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Somebody asks for this; [`Console::answer`] has to follow.
+    Request(Request),
+    /// The names of classes or outputs, to complete one: [`Console::complete`] may follow with those of the answer to
+    /// this request.
+    Names(Request),
+}
+
+/// A line editor and the words for requests and answers.
+#[derive(Debug)]
+pub struct Console {
+    editor: Editor,
+}
+
+impl Console {
+    /// * `echo`: for a person: prompt, echo, completion. A program does without.
+    pub fn new(echo: bool) -> Self {
+        Self { editor: Editor::new(echo) }
+    }
+
+    /// Greets, where there is a person.
+    pub fn greet(&self, out: &mut Vec<u8>) {
+        if self.editor.echo {
+            out.extend(b"\r\nfieldtune: type help for the commands\r\n");
+            self.editor.draw(out);
+        }
+    }
+
+    /// Whoever was typing is gone.
+    pub fn reset(&mut self) {
+        self.editor.clear();
+    }
+
+    /// Takes bytes up to the first that asks for something, or all; `bytes` is left with those after it.
+    pub fn feed(&mut self, bytes: &mut &[u8], out: &mut Vec<u8>) -> Option<Event> {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            *bytes = rest;
+            let event = match self.editor.key(byte, out) {
+                Some(Typed::Line(line)) => self.line(&line, out),
+                Some(Typed::Bad(why)) => {
+                    self.say(&refused(&Refused(why.to_owned())), out);
+                    None
+                }
+                Some(Typed::Tab) => self.tab(out),
+                None => None,
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    /// Shows what the latest request came to.
+    pub fn answer(&mut self, result: &Result<Answer, Refused>, out: &mut Vec<u8>) {
+        match result {
+            Ok(Answer::Learned(_)) => {
+                let why = "this goes to programs only: fieldtune ctl pull FILE, at the other end of the line";
+                self.say(&refused(&Refused(why.to_owned())), out);
+            }
+            Ok(answer) => {
+                let rows = answer_lines(answer);
+                self.say(&rows, out);
+            }
+            Err(error) => self.say(&refused(error), out),
+        }
+    }
+
+    /// Shows how far the latest request is.
+    pub fn progress(&mut self, so_far: Progress, out: &mut Vec<u8>) {
+        line_end(&progress(so_far).to_string(), out);
+    }
+
+    /// Shows a verdict above the line being typed.
+    pub fn verdict(&mut self, judgement: &Judgement, out: &mut Vec<u8>) {
+        self.editor.hide(out);
+        line_end(&verdict(judgement).to_string(), out);
+        self.editor.draw(out);
+    }
+
+    /// Completes the word before the cursor, or shows what it may become.
+    ///
+    /// * `names`: what may stand there, from whomever.
+    pub fn complete(&mut self, names: &[String], out: &mut Vec<u8>) {
+        let before = self.editor.before_cursor();
+        let (word, _) = parse::expected(&before);
+        let fitting: Vec<&str> =
+            names.iter().map(String::as_str).filter(|name| name.starts_with(word)).collect();
+        let Some(&first) = fitting.first() else { return };
+        let common = fitting.iter().fold(first, |common, name| common_start(common, name));
+        if let [only] = fitting[..] {
+            let space = if only.ends_with('=') { "" } else { " " };
+            self.editor.type_in(&format!("{}{space}", &only[word.len()..]), out);
+        } else if common.len() > word.len() {
+            self.editor.type_in(&common[word.len()..], out);
+        } else {
+            self.editor.hide(out);
+            line_end(&harmless(&fitting.join("  ")), out);
+            self.editor.draw(out);
+        }
+    }
+
+    fn line(&mut self, line: &str, out: &mut Vec<u8>) -> Option<Event> {
+        match parse(line) {
+            Ok(Entry::Nothing) => self.editor.draw(out),
+            Ok(Entry::Help(spec)) => self.say(&help(spec), out),
+            Ok(Entry::Echo(on)) => {
+                self.editor.echo = on;
+                self.say("ok", out);
+            }
+            Ok(Entry::Request(request)) => return Some(Event::Request(request)),
+            Err(why) => self.say(&refused(&Refused(why)), out),
+        }
+        None
+    }
+
+    fn tab(&mut self, out: &mut Vec<u8>) -> Option<Event> {
+        use crate::command::{Classes, Command};
+        let before = self.editor.before_cursor();
+        let names: Vec<&str> = match parse::expected(&before).1? {
+            Place::Class => return Some(Event::Names(Request::Command(Command::Classes(Classes)))),
+            Place::Output => return Some(Event::Names(Request::Outputs)),
+            Place::Head => HeadKind::ALL.into_iter().map(HeadKind::name).collect(),
+            Place::Command => COMMANDS.iter().map(|spec| spec.name).collect(),
+            Place::Words(words) => words.to_vec(),
+        };
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        self.complete(&names, out);
+        None
+    }
+
+    /// Lines, then the prompt.
+    fn say(&self, lines: &str, out: &mut Vec<u8>) {
+        lines.lines().for_each(|line| line_end(line, out));
+        self.editor.draw(out);
+    }
+}
+
+fn answer_lines(answer: &Answer) -> String {
+    format::answer(answer).iter().map(|row| format!("{row}\n")).collect()
+}
+
+fn line_end(line: &str, out: &mut Vec<u8>) {
+    out.extend(line.as_bytes());
+    out.extend(b"\r\n");
+}
+
+fn common_start<'a>(a: &'a str, b: &str) -> &'a str {
+    let end = a.char_indices().zip(b.chars()).find(|((_, x), y)| x != y).map(|((at, _), _)| at);
+    &a[..end.unwrap_or(a.len().min(b.len()))]
+}
+
+/// What can be typed, or what that command does; its last line is `ok`.
+pub fn help(spec: Option<&Spec>) -> String {
+    let usage = |spec: &Spec| format!("{} {}", spec.name, spec.arguments).trim().to_owned();
+    match spec {
+        Some(spec) => {
+            let more = if spec.more.is_empty() { "" } else { "\n" };
+            format!("{}\n{}{more}{}\nok", usage(spec), spec.about, spec.more)
+        }
+        None => {
+            let line = |spec: &Spec| format!("{:<36} {}\n", usage(spec), spec.about);
+            format!("{}ok", COMMANDS.iter().map(line).collect::<String>())
+        }
+    }
+}

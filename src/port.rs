@@ -1,0 +1,358 @@
+//! Where a console's bytes come from: a serial line, the program's own terminal, a pseudo-terminal, a socket. The only
+//! module that names rustix.
+//!
+//! | address | what |
+//! | --- | --- |
+//! | `serial:/dev/ttyUSB0@115200` | a serial line, 8 bits, no parity; 115200 baud if left out |
+//! | `stdio:` | standard input and output |
+//! | `pty:` | a new pseudo-terminal; its other side is told |
+//! | `unix:PATH` | a socket; one side at a time |
+//!
+//! Nobody waits for a line: a thread reads, a thread writes from a queue, and what finds no room in it is dropped and
+//! counted, verdicts first. A serial line that was pulled out is opened again when it is back.
+
+mod address;
+mod ends;
+
+pub use address::Address;
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::request::{Device, Judgement};
+use crate::session::{Session, Sink};
+use ends::{Ends, Source, is_ready};
+
+/// Bytes of answers that may wait for the line.
+const QUEUE_BYTES: usize = 1 << 20;
+/// Bytes that may wait where a verdict still joins them: a third of a second at 115200 baud.
+const BUSY_BYTES: usize = 4096;
+/// Reads and verdicts that may wait for the session.
+const INBOX: usize = 64;
+/// How soon a thread notices that the port was closed, and how often a lost line is tried again.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long what is queued may take when the port is closed.
+const LINGER: Duration = Duration::from_secs(1);
+const CLOSING_POLL: Duration = Duration::from_millis(5);
+/// A frame in which nothing comes for so long will not be ended.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Why there is no port.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Not an address.
+    #[error(
+        "\"{got}\" is no port: wanted serial:DEVICE[@BAUD] (serial:/dev/ttyUSB0@115200), stdio:, pty: or unix:PATH"
+    )]
+    Address {
+        /// What was given, escaped.
+        got: String,
+    },
+    /// It cannot be opened.
+    #[error("{address}: {error}{next}")]
+    Open {
+        /// The port.
+        address: Address,
+        /// What is wrong.
+        error: std::io::Error,
+        /// What to do about it.
+        next: &'static str,
+    },
+}
+
+/// What comes to a session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Post {
+    /// Somebody is at the other end, perhaps somebody else.
+    Opened,
+    /// Bytes from there.
+    Bytes(Vec<u8>),
+    /// From the device, for whoever watches.
+    Verdict(Judgement),
+    /// Nothing within the time.
+    Nothing,
+    /// It will not come back.
+    Closed,
+}
+
+/// An open port.
+#[derive(Debug)]
+pub struct Port {
+    shared: Arc<Shared>,
+    inbox: Receiver<Post>,
+    handle: PortHandle,
+    other_side: Option<PathBuf>,
+    is_for_a_person: bool,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// A port as other threads see it: none of its methods waits for the line.
+#[derive(Debug, Clone)]
+pub struct PortHandle {
+    inbox: SyncSender<Post>,
+    shared: Arc<Shared>,
+}
+
+impl PortHandle {
+    /// Hands a verdict to the port's session, or leaves it out where the session has not taken the ones before.
+    pub fn offer(&self, judgement: &Judgement) {
+        if let Err(TrySendError::Full(_)) = self.inbox.try_send(Post::Verdict(judgement.clone())) {
+            self.shared.drop_messages(1);
+        }
+    }
+
+    /// Answers and verdicts that found no room so far.
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Frames that came damaged so far.
+    pub fn broken_frames(&self) -> u64 {
+        self.shared.broken.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    closing: AtomicBool,
+    dropped: AtomicU64,
+    broken: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Vec<u8>>,
+    bytes: usize,
+    /// Where to write; `None` while the line is away.
+    ends: Option<Arc<Ends>>,
+}
+
+impl Port {
+    /// Opens a port for a device: a socket is made, a pseudo-terminal too.
+    ///
+    /// # Errors
+    /// [`PortError::Open`].
+    pub fn listen(address: &Address) -> Result<Self, PortError> {
+        Self::open(address, ends::listen(address))
+    }
+
+    /// Opens a port to a device: a socket has to be there.
+    ///
+    /// # Errors
+    /// [`PortError::Open`].
+    pub fn connect(address: &Address) -> Result<Self, PortError> {
+        Self::open(address, ends::connect(address))
+    }
+
+    fn open(address: &Address, source: std::io::Result<Source>) -> Result<Self, PortError> {
+        let source = source.map_err(|error| PortError::Open {
+            address: address.clone(),
+            next: ends::next_step(address, &error),
+            error,
+        })?;
+        let shared = Arc::new(Shared::default());
+        let (sender, inbox) = sync_channel(INBOX);
+        let handle = PortHandle { inbox: sender.clone(), shared: shared.clone() };
+        let other_side = source.other_side().map(Path::to_owned);
+        let (reading, writing) = (shared.clone(), shared.clone());
+        let threads = vec![
+            std::thread::spawn(move || write(&writing)),
+            std::thread::spawn(move || read(source, &reading, &sender)),
+        ];
+        let is_for_a_person = address.is_for_a_person();
+        Ok(Self { shared, inbox, handle, other_side, is_for_a_person, threads })
+    }
+
+    /// What came, within that time.
+    pub fn receive(&self, wait: Duration) -> Post {
+        match self.inbox.recv_timeout(wait) {
+            Ok(post) => post,
+            Err(RecvTimeoutError::Timeout) => Post::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Post::Closed,
+        }
+    }
+
+    /// Speaks for the device with whoever is at the other end, until the port closes or `stop` is set.
+    pub fn serve(&self, device: &mut dyn Device, stop: &AtomicBool) {
+        let mut session = Session::new(self.is_for_a_person);
+        let mut heard = Instant::now();
+        let mut sink = self;
+        while !stop.load(Ordering::Relaxed) {
+            match self.receive(PATIENCE) {
+                Post::Opened => session.opened(&mut sink),
+                Post::Bytes(bytes) => {
+                    heard = Instant::now();
+                    session.feed(&bytes, device, &mut sink);
+                    self.shared.broken.store(session.broken_frames(), Ordering::Relaxed);
+                }
+                Post::Verdict(judgement) => session.verdict(&judgement, &mut sink),
+                Post::Nothing => {}
+                Post::Closed => return,
+            }
+            if heard.elapsed() > SILENCE {
+                session.idle();
+            }
+        }
+    }
+
+    /// For other threads.
+    pub fn handle(&self) -> PortHandle {
+        self.handle.clone()
+    }
+
+    /// Bytes that have not gone out yet.
+    pub fn waiting(&self) -> usize {
+        self.shared.lock().bytes
+    }
+
+    /// The other side of a pseudo-terminal.
+    pub fn other_side(&self) -> Option<&Path> {
+        self.other_side.as_deref()
+    }
+}
+
+impl Sink for &Port {
+    fn send(&mut self, bytes: Vec<u8>) {
+        self.shared.push(bytes, QUEUE_BYTES);
+    }
+
+    fn offer(&mut self, bytes: Vec<u8>) {
+        self.shared.push(bytes, BUSY_BYTES);
+    }
+}
+
+impl Drop for Port {
+    /// Gives what is queued a second, and leaves a terminal as it was.
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        self.shared.changed.notify_all();
+        while self.threads.iter().any(|thread| !thread.is_finished()) {
+            // Taken out, or the reading thread would wait for room for ever.
+            self.receive(CLOSING_POLL);
+        }
+        self.shared.lock().ends = None;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    fn drop_messages(&self, count: usize) {
+        self.dropped.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    fn push(&self, bytes: Vec<u8>, room: usize) {
+        let mut queue = self.lock();
+        // An empty queue takes any message, or a long one would never be sent.
+        if queue.ends.is_none() {
+            return;
+        }
+        if queue.bytes > 0 && queue.bytes + bytes.len() > room {
+            self.drop_messages(1);
+            return;
+        }
+        queue.bytes += bytes.len();
+        queue.waiting.push_back(bytes);
+        self.changed.notify_all();
+    }
+
+    /// Where to write from now on; what waited was for somebody who is gone.
+    fn set_ends(&self, ends: Option<Arc<Ends>>) {
+        let mut queue = self.lock();
+        self.drop_messages(queue.waiting.len());
+        *queue = Queue { ends, ..Queue::default() };
+    }
+}
+
+/// The reading thread.
+fn read(mut source: Source, shared: &Shared, inbox: &SyncSender<Post>) {
+    let mut buffer = [0; 4096];
+    while !shared.closing() {
+        let ends = match source.open(PATIENCE) {
+            Ok(Some(ends)) => Arc::new(ends),
+            // Away, or nobody there yet.
+            Ok(None) => continue,
+            Err(_) => {
+                std::thread::sleep(PATIENCE);
+                continue;
+            }
+        };
+        shared.set_ends(Some(ends.clone()));
+        if inbox.send(Post::Opened).is_err() {
+            return;
+        }
+        while !shared.closing() {
+            if !is_ready(&ends.input, false, PATIENCE) {
+                continue;
+            }
+            match (&ends.input).read(&mut buffer) {
+                Ok(0) => break,
+                Ok(length) => {
+                    if inbox.send(Post::Bytes(buffer[..length].to_vec())).is_err() {
+                        return;
+                    }
+                }
+                Err(error) if ends::is_passing(&error) => {}
+                Err(_) => break,
+            }
+        }
+        if !source.comes_back() {
+            // What was asked for last is still answered: the session ends, and closes.
+            let _ = inbox.send(Post::Closed);
+            return;
+        }
+        shared.set_ends(None);
+    }
+}
+
+/// The writing thread.
+fn write(shared: &Shared) {
+    let mut closed_at = None;
+    loop {
+        let (message, ends) = {
+            let mut queue = shared.lock();
+            while queue.waiting.is_empty() && !shared.closing() {
+                queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+            match (queue.waiting.pop_front(), queue.ends.clone()) {
+                (Some(message), Some(ends)) => (message, ends),
+                _ if shared.closing() => return,
+                _ => continue,
+            }
+        };
+        let mut rest = &message[..];
+        while !rest.is_empty() {
+            if shared.closing() {
+                let since = *closed_at.get_or_insert_with(Instant::now);
+                if since.elapsed() > LINGER {
+                    return;
+                }
+            }
+            if !is_ready(&ends.output, true, PATIENCE) {
+                continue;
+            }
+            match (&ends.output).write(rest) {
+                Ok(length) => rest = &rest[length..],
+                Err(error) if ends::is_passing(&error) => {}
+                // The reading thread notices too, and opens it again.
+                Err(_) => break,
+            }
+        }
+        let mut queue = shared.lock();
+        queue.bytes = queue.bytes.saturating_sub(message.len());
+    }
+}

@@ -1,0 +1,179 @@
+//! What a person or a program may ask of a running device, and what it answers.
+//!
+//! A request is a [`Command`], which the engine carries out, or something only a device can do: look, teach what its
+//! camera sees, set an output. Consoles and programs reach the device through [`Device`] alone.
+
+use crate::command::{Command, Reply, Status};
+use crate::frame::{Region, Timestamp};
+
+/// What a device is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// What the engine does by itself; teaching is asked for by the three requests below.
+    Command(Command),
+    /// Learn the next frames of the camera.
+    Teach {
+        /// The class; a new name makes a new class.
+        class: String,
+        /// Frames, at least 1.
+        count: u32,
+    },
+    /// Learn whatever the camera sees for a while.
+    Burst {
+        /// The class; a new name makes a new class.
+        class: String,
+        /// How long, above 0.
+        millis: u32,
+    },
+    /// Learn a picture.
+    TeachImage {
+        /// The class; a new name makes a new class.
+        class: String,
+        /// A PNG, JPEG or other picture file.
+        image: Vec<u8>,
+    },
+    /// Judge a picture.
+    Classify {
+        /// A PNG, JPEG or other picture file.
+        image: Vec<u8>,
+    },
+    /// Give the latest frame.
+    Snap,
+    /// Tell every verdict from now on, or stop; a port's session does this, not the device.
+    Watch(bool),
+    /// Look at this part of every frame; without one, tell which.
+    Region(Option<Region>),
+    /// List the outputs.
+    Outputs,
+    /// Switch an output by hand until the next verdict decides.
+    SetOutput {
+        /// Its name in the board file.
+        name: String,
+        /// Active or not.
+        on: bool,
+    },
+    /// Switch an output for a moment, so that somebody can see it.
+    TestOutput {
+        /// Its name in the board file.
+        name: String,
+    },
+    /// Store now what is not stored yet.
+    Save,
+    /// The latest lines of the log.
+    Log {
+        /// Lines at most.
+        lines: u32,
+    },
+    /// List the settings.
+    Settings,
+    /// Change a setting.
+    Set {
+        /// Its name.
+        name: String,
+        /// Its value, as it was typed.
+        value: String,
+    },
+    /// Which program and which backbone.
+    Version,
+    /// End in good order and start again.
+    Restart,
+    /// Give everything that was learned.
+    Pull,
+    /// Replace everything that was learned.
+    Push {
+        /// A [`crate::snapshot::Snapshot`], encoded.
+        learned: Vec<u8>,
+    },
+}
+
+/// What a device answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// It is done and there is nothing to tell.
+    Done,
+    /// To a command, and to everything that teaches.
+    Reply(Reply),
+    /// To [`Command::Status`].
+    Status {
+        /// What was learned.
+        learned: Box<Status>,
+        /// How the device is: names and values in the order to show.
+        device: Vec<(String, String)>,
+    },
+    /// The latest frame.
+    Picture {
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// A PNG or JPEG file.
+        file: Vec<u8>,
+    },
+    /// What a picture was taken for; `None` while nothing has been taught.
+    Judged(Option<Judgement>),
+    /// The part of a frame that is looked at.
+    Region(Region),
+    /// The outputs and whether each is active.
+    Outputs(Vec<(String, bool)>),
+    /// Lines of the log, the latest last.
+    Log(Vec<String>),
+    /// Names and values.
+    Settings(Vec<(String, String)>),
+    /// Which program and which backbone.
+    Version {
+        /// The program's version.
+        program: String,
+        /// The backbone's name.
+        model: String,
+    },
+    /// A [`crate::snapshot::Snapshot`], encoded.
+    Learned(Vec<u8>),
+}
+
+/// A verdict in words, as it is told to people and programs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// When the frame was taken.
+    pub captured: Timestamp,
+    /// Microseconds between capture and verdict.
+    pub age_micros: u64,
+    /// The class, or unknown.
+    pub class: Option<String>,
+    /// The class with the highest score, also where the verdict is unknown.
+    pub best: String,
+    /// Probability of `best`, 0 to 1.
+    pub confidence: f32,
+    /// The class in second place and its probability.
+    pub runner_up: Option<(String, f32)>,
+    /// Above 1 the frame lies farther from every example than examples of one class do.
+    pub novelty: f32,
+}
+
+/// How far a long request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps done.
+    pub done: u32,
+    /// Steps in all.
+    pub total: u32,
+}
+
+/// Why a request was refused, in one line for people; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// A running device, as seen from a port.
+pub trait Device {
+    /// Carries out a request and answers when it is done; always answers, and within seconds says that it goes on.
+    ///
+    /// * `progress`: to be called meanwhile, so that the other side knows that somebody works.
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing changed.
+    fn handle(
+        &mut self,
+        request: Request,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Answer, Refused>;
+}

@@ -1,0 +1,299 @@
+//! Answers as they are sent. The numbers of variants and the order of fields are the format.
+
+use serde::{Deserialize, Serialize};
+
+use super::messages::{WireRegion, WireVerdict, head_named, ids, numbers};
+use super::{WireError, from_bytes, to_bytes};
+use crate::command::{ClassSummary, ExampleSummary, Reply, Status};
+use crate::decision::{Suspect, Thresholds};
+use crate::frame::{Region, Timestamp};
+use crate::head::{ClassId, ExampleId};
+use crate::request::{Answer, Judgement, Refused};
+
+#[derive(Debug, Serialize, Deserialize)]
+enum WireAnswer {
+    /// Why, in a line for people.
+    Refused(String),
+    Done,
+    Taught {
+        class: String,
+        examples: Vec<u64>,
+        count: u64,
+        new_class: bool,
+        evicted: Vec<u64>,
+        estimate: Option<f32>,
+    },
+    Undone {
+        changes: Vec<String>,
+        left: u64,
+    },
+    Forgotten {
+        classes: Vec<String>,
+        examples: Vec<u64>,
+    },
+    Relabelled {
+        examples: Vec<u64>,
+        class: String,
+        new_class: bool,
+    },
+    Renamed {
+        from: String,
+        to: String,
+    },
+    Classes(Vec<WireClass>),
+    Examples(Vec<WireExample>),
+    Status {
+        learned: WireStatus,
+        device: Option<Vec<(String, String)>>,
+    },
+    /// The head by name.
+    Head {
+        name: String,
+        estimate: Option<f32>,
+    },
+    Threshold {
+        confidence: f32,
+        novelty: f32,
+    },
+    Picture {
+        width: u32,
+        height: u32,
+        file: Vec<u8>,
+    },
+    Judged(Option<WireVerdict>),
+    Region(WireRegion),
+    Outputs(Vec<(String, bool)>),
+    Log(Vec<String>),
+    Settings(Vec<(String, String)>),
+    Version {
+        program: String,
+        model: String,
+    },
+    Learned(Vec<u8>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireClass {
+    id: u32,
+    name: String,
+    count: u64,
+    recall: Option<f32>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireExample {
+    id: u64,
+    class: String,
+    taught_micros: u64,
+    origin: String,
+    doubt: Option<(String, f32)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireStatus {
+    dim: u64,
+    head: String,
+    classes: u64,
+    examples: u64,
+    bytes: u64,
+    budget_bytes: u64,
+    undo_steps: u64,
+    estimate: Option<f32>,
+    /// Example, its class, the class it is taken for, how surely.
+    suspects: Vec<(u64, u32, u32, f32)>,
+    confidence: f32,
+    novelty: f32,
+}
+
+impl From<Status> for WireStatus {
+    fn from(status: Status) -> Self {
+        let suspect = |s: &Suspect| (s.example.0, s.class.0, s.taken_for.0, s.confidence);
+        Self {
+            dim: status.dim as u64,
+            head: status.head.kind().name().to_owned(),
+            classes: status.classes as u64,
+            examples: status.examples as u64,
+            bytes: status.bytes.0 as u64,
+            budget_bytes: status.bytes.1 as u64,
+            undo_steps: status.undo_steps as u64,
+            estimate: status.estimate,
+            suspects: status.suspects.iter().map(suspect).collect(),
+            confidence: status.thresholds.confidence,
+            novelty: status.thresholds.novelty,
+        }
+    }
+}
+
+impl TryFrom<WireStatus> for Status {
+    type Error = WireError;
+
+    fn try_from(status: WireStatus) -> Result<Self, WireError> {
+        let suspect = |(example, class, taken_for, confidence)| Suspect {
+            example: ExampleId(example),
+            class: ClassId(class),
+            taken_for: ClassId(taken_for),
+            confidence,
+        };
+        Ok(Self {
+            dim: status.dim as usize,
+            head: head_named(&status.head)?,
+            classes: status.classes as usize,
+            examples: status.examples as usize,
+            bytes: (status.bytes as usize, status.budget_bytes as usize),
+            undo_steps: status.undo_steps as usize,
+            estimate: status.estimate,
+            suspects: status.suspects.into_iter().map(suspect).collect(),
+            thresholds: Thresholds { confidence: status.confidence, novelty: status.novelty },
+        })
+    }
+}
+
+impl From<ClassSummary> for WireClass {
+    fn from(class: ClassSummary) -> Self {
+        let ClassSummary { id: ClassId(id), name, count, recall } = class;
+        Self { id, name, count: count as u64, recall }
+    }
+}
+
+impl From<WireClass> for ClassSummary {
+    fn from(class: WireClass) -> Self {
+        let WireClass { id, name, count, recall } = class;
+        Self { id: ClassId(id), name, count: count as usize, recall }
+    }
+}
+
+impl From<ExampleSummary> for WireExample {
+    fn from(example: ExampleSummary) -> Self {
+        let ExampleSummary { id: ExampleId(id), class, taught, origin, doubt } = example;
+        Self { id, class, taught_micros: taught.0, origin, doubt }
+    }
+}
+
+impl From<WireExample> for ExampleSummary {
+    fn from(example: WireExample) -> Self {
+        let WireExample { id, class, taught_micros, origin, doubt } = example;
+        Self { id: ExampleId(id), class, taught: Timestamp(taught_micros), origin, doubt }
+    }
+}
+
+impl From<Reply> for WireAnswer {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Taught { class, examples, count, new_class, evicted, estimate } => {
+                WireAnswer::Taught {
+                    class,
+                    examples: numbers(&examples),
+                    count: count as u64,
+                    new_class,
+                    evicted: numbers(&evicted),
+                    estimate,
+                }
+            }
+            Reply::Undone { changes, left } => WireAnswer::Undone { changes, left: left as u64 },
+            Reply::Forgotten { classes, examples } => {
+                WireAnswer::Forgotten { classes, examples: numbers(&examples) }
+            }
+            Reply::Relabelled { examples, class, new_class } => {
+                WireAnswer::Relabelled { examples: numbers(&examples), class, new_class }
+            }
+            Reply::Renamed { from, to } => WireAnswer::Renamed { from, to },
+            Reply::Classes(classes) => {
+                WireAnswer::Classes(classes.into_iter().map(WireClass::from).collect())
+            }
+            Reply::Examples(examples) => {
+                WireAnswer::Examples(examples.into_iter().map(WireExample::from).collect())
+            }
+            Reply::Status(learned) => {
+                WireAnswer::Status { learned: (*learned).into(), device: None }
+            }
+            Reply::Head { config, estimate } => {
+                WireAnswer::Head { name: config.kind().name().to_owned(), estimate }
+            }
+            Reply::Threshold(Thresholds { confidence, novelty }) => {
+                WireAnswer::Threshold { confidence, novelty }
+            }
+        }
+    }
+}
+
+impl From<Answer> for WireAnswer {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Done => WireAnswer::Done,
+            Answer::Reply(reply) => reply.into(),
+            Answer::Status { learned, device } => {
+                WireAnswer::Status { learned: (*learned).into(), device: Some(device) }
+            }
+            Answer::Picture { width, height, file } => WireAnswer::Picture { width, height, file },
+            Answer::Judged(judgement) => {
+                WireAnswer::Judged(judgement.as_ref().map(WireVerdict::from))
+            }
+            Answer::Region(region) => WireAnswer::Region(region.into()),
+            Answer::Outputs(outputs) => WireAnswer::Outputs(outputs),
+            Answer::Log(lines) => WireAnswer::Log(lines),
+            Answer::Settings(settings) => WireAnswer::Settings(settings),
+            Answer::Version { program, model } => WireAnswer::Version { program, model },
+            Answer::Learned(learned) => WireAnswer::Learned(learned),
+        }
+    }
+}
+
+/// As a message.
+pub fn encode_answer(answer: &Result<Answer, Refused>) -> Vec<u8> {
+    to_bytes(&match answer.clone() {
+        Ok(answer) => WireAnswer::from(answer),
+        Err(Refused(why)) => WireAnswer::Refused(why),
+    })
+}
+
+/// # Errors
+/// [`WireError::Content`].
+pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError> {
+    let reply = |reply| Ok(Ok(Answer::Reply(reply)));
+    Ok(Ok(match from_bytes::<WireAnswer>(bytes)? {
+        WireAnswer::Refused(why) => return Ok(Err(Refused(why))),
+        WireAnswer::Done => Answer::Done,
+        WireAnswer::Taught { class, examples, count, new_class, evicted, estimate } => {
+            let (examples, count, evicted) = (ids(examples), count as usize, ids(evicted));
+            let taught = Reply::Taught { class, examples, count, new_class, evicted, estimate };
+            return reply(taught);
+        }
+        WireAnswer::Undone { changes, left } => {
+            return reply(Reply::Undone { changes, left: left as usize });
+        }
+        WireAnswer::Forgotten { classes, examples } => {
+            return reply(Reply::Forgotten { classes, examples: ids(examples) });
+        }
+        WireAnswer::Relabelled { examples, class, new_class } => {
+            return reply(Reply::Relabelled { examples: ids(examples), class, new_class });
+        }
+        WireAnswer::Renamed { from, to } => return reply(Reply::Renamed { from, to }),
+        WireAnswer::Classes(classes) => {
+            return reply(Reply::Classes(classes.into_iter().map(ClassSummary::from).collect()));
+        }
+        WireAnswer::Examples(examples) => {
+            let examples = examples.into_iter().map(ExampleSummary::from).collect();
+            return reply(Reply::Examples(examples));
+        }
+        WireAnswer::Status { learned, device: None } => {
+            return reply(Reply::Status(Box::new(learned.try_into()?)));
+        }
+        WireAnswer::Status { learned, device: Some(device) } => {
+            Answer::Status { learned: Box::new(learned.try_into()?), device }
+        }
+        WireAnswer::Head { name, estimate } => {
+            return reply(Reply::Head { config: head_named(&name)?, estimate });
+        }
+        WireAnswer::Threshold { confidence, novelty } => {
+            return reply(Reply::Threshold(Thresholds { confidence, novelty }));
+        }
+        WireAnswer::Picture { width, height, file } => Answer::Picture { width, height, file },
+        WireAnswer::Judged(verdict) => Answer::Judged(verdict.map(Judgement::from)),
+        WireAnswer::Region(region) => Answer::Region(Region::from(region)),
+        WireAnswer::Outputs(outputs) => Answer::Outputs(outputs),
+        WireAnswer::Log(lines) => Answer::Log(lines),
+        WireAnswer::Settings(settings) => Answer::Settings(settings),
+        WireAnswer::Version { program, model } => Answer::Version { program, model },
+        WireAnswer::Learned(learned) => Answer::Learned(learned),
+    }))
+}

@@ -1,0 +1,277 @@
+//! Requests, progress and verdicts as they are sent. The numbers of variants and the order of fields are the format.
+
+use serde::{Deserialize, Serialize};
+
+use super::{WireError, from_bytes, to_bytes};
+use crate::command::{
+    Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, SetHead, SetThreshold, Undo,
+};
+use crate::frame::{Region, Timestamp};
+use crate::head::{ExampleId, HeadConfig, HeadKind};
+use crate::request::{Judgement, Progress, Request};
+
+#[derive(Debug, Serialize, Deserialize)]
+enum WireRequest {
+    Version,
+    Status,
+    Classes,
+    Examples {
+        class: Option<String>,
+    },
+    Teach {
+        class: String,
+        count: u32,
+    },
+    Burst {
+        class: String,
+        millis: u32,
+    },
+    TeachImage {
+        class: String,
+        image: Vec<u8>,
+    },
+    Classify {
+        image: Vec<u8>,
+    },
+    Undo,
+    ForgetClass(String),
+    ForgetExamples(Vec<u64>),
+    Relabel {
+        examples: Vec<u64>,
+        class: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
+    /// The head by name.
+    Head(Option<String>),
+    Threshold {
+        confidence: Option<f32>,
+        novelty: Option<f32>,
+    },
+    Snap,
+    Watch(bool),
+    Region(Option<WireRegion>),
+    Outputs,
+    SetOutput {
+        name: String,
+        on: bool,
+    },
+    TestOutput {
+        name: String,
+    },
+    Save,
+    Log {
+        lines: u32,
+    },
+    Settings,
+    Set {
+        name: String,
+        value: String,
+    },
+    Restart,
+    Pull,
+    Push {
+        learned: Vec<u8>,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireRegion {
+    Whole,
+    Pixels { x: u32, y: u32, width: u32, height: u32 },
+    Fractions { x: f32, y: f32, width: f32, height: f32 },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireProgress {
+    done: u32,
+    total: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireVerdict {
+    captured_micros: u64,
+    age_micros: u64,
+    class: Option<String>,
+    best: String,
+    confidence: f32,
+    runner_up: Option<(String, f32)>,
+    novelty: f32,
+}
+
+impl From<Region> for WireRegion {
+    fn from(region: Region) -> Self {
+        match region {
+            Region::Whole => WireRegion::Whole,
+            Region::Pixels { x, y, width, height } => WireRegion::Pixels { x, y, width, height },
+            Region::Fractions { x, y, width, height } => {
+                WireRegion::Fractions { x, y, width, height }
+            }
+        }
+    }
+}
+
+impl From<WireRegion> for Region {
+    fn from(region: WireRegion) -> Self {
+        match region {
+            WireRegion::Whole => Region::Whole,
+            WireRegion::Pixels { x, y, width, height } => Region::Pixels { x, y, width, height },
+            WireRegion::Fractions { x, y, width, height } => {
+                Region::Fractions { x, y, width, height }
+            }
+        }
+    }
+}
+
+impl From<&Judgement> for WireVerdict {
+    fn from(judgement: &Judgement) -> Self {
+        let Judgement { captured, age_micros, class, best, confidence, runner_up, novelty } =
+            judgement.clone();
+        let captured_micros = captured.0;
+        Self { captured_micros, age_micros, class, best, confidence, runner_up, novelty }
+    }
+}
+
+impl From<WireVerdict> for Judgement {
+    fn from(verdict: WireVerdict) -> Self {
+        let WireVerdict { captured_micros, age_micros, class, best, .. } = verdict;
+        let WireVerdict { confidence, runner_up, novelty, .. } = verdict;
+        let captured = Timestamp(captured_micros);
+        Self { captured, age_micros, class, best, confidence, runner_up, novelty }
+    }
+}
+
+/// The head of that name with its usual settings: settings are not sent.
+pub(super) fn head_named(name: &str) -> Result<HeadConfig, WireError> {
+    let kind = HeadKind::ALL.into_iter().find(|kind| kind.name() == name);
+    let unknown = || WireError::Content(format!("there is no head \"{}\"", name.escape_debug()));
+    kind.map(HeadConfig::of).ok_or_else(unknown)
+}
+
+pub(super) fn numbers(ids: &[ExampleId]) -> Vec<u64> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+pub(super) fn ids(numbers: Vec<u64>) -> Vec<ExampleId> {
+    numbers.into_iter().map(ExampleId).collect()
+}
+
+/// # Errors
+/// [`WireError::NotSent`] for [`Command::Teach`], whose features do not leave the device.
+pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
+    let wire = match request.clone() {
+        Request::Command(command) => match command {
+            Command::Teach(_) => return Err(WireError::NotSent),
+            Command::Undo(Undo) => WireRequest::Undo,
+            Command::Forget(Forget::Class(name)) => WireRequest::ForgetClass(name),
+            Command::Forget(Forget::Examples(examples)) => {
+                WireRequest::ForgetExamples(numbers(&examples))
+            }
+            Command::Relabel(Relabel { examples, class }) => {
+                WireRequest::Relabel { examples: numbers(&examples), class }
+            }
+            Command::Rename(Rename { from, to }) => WireRequest::Rename { from, to },
+            Command::Classes(Classes) => WireRequest::Classes,
+            Command::Examples(ListExamples { class }) => WireRequest::Examples { class },
+            Command::Status(GetStatus) => WireRequest::Status,
+            Command::Head(SetHead { config }) => {
+                WireRequest::Head(config.map(|config| config.kind().name().to_owned()))
+            }
+            Command::Threshold(SetThreshold { confidence, novelty }) => {
+                WireRequest::Threshold { confidence, novelty }
+            }
+        },
+        Request::Teach { class, count } => WireRequest::Teach { class, count },
+        Request::Burst { class, millis } => WireRequest::Burst { class, millis },
+        Request::TeachImage { class, image } => WireRequest::TeachImage { class, image },
+        Request::Classify { image } => WireRequest::Classify { image },
+        Request::Snap => WireRequest::Snap,
+        Request::Watch(on) => WireRequest::Watch(on),
+        Request::Region(region) => WireRequest::Region(region.map(WireRegion::from)),
+        Request::Outputs => WireRequest::Outputs,
+        Request::SetOutput { name, on } => WireRequest::SetOutput { name, on },
+        Request::TestOutput { name } => WireRequest::TestOutput { name },
+        Request::Save => WireRequest::Save,
+        Request::Log { lines } => WireRequest::Log { lines },
+        Request::Settings => WireRequest::Settings,
+        Request::Set { name, value } => WireRequest::Set { name, value },
+        Request::Version => WireRequest::Version,
+        Request::Restart => WireRequest::Restart,
+        Request::Pull => WireRequest::Pull,
+        Request::Push { learned } => WireRequest::Push { learned },
+    };
+    Ok(to_bytes(&wire))
+}
+
+/// # Errors
+/// [`WireError::Content`].
+pub fn decode_request(bytes: &[u8]) -> Result<Request, WireError> {
+    let command = |command| Ok(Request::Command(command));
+    Ok(match from_bytes::<WireRequest>(bytes)? {
+        WireRequest::Undo => return command(Command::Undo(Undo)),
+        WireRequest::ForgetClass(name) => return command(Command::Forget(Forget::Class(name))),
+        WireRequest::ForgetExamples(examples) => {
+            return command(Command::Forget(Forget::Examples(ids(examples))));
+        }
+        WireRequest::Relabel { examples, class } => {
+            return command(Command::Relabel(Relabel { examples: ids(examples), class }));
+        }
+        WireRequest::Rename { from, to } => return command(Command::Rename(Rename { from, to })),
+        WireRequest::Classes => return command(Command::Classes(Classes)),
+        WireRequest::Examples { class } => {
+            return command(Command::Examples(ListExamples { class }));
+        }
+        WireRequest::Status => return command(Command::Status(GetStatus)),
+        WireRequest::Head(name) => {
+            let config = name.map(|name| head_named(&name)).transpose()?;
+            return command(Command::Head(SetHead { config }));
+        }
+        WireRequest::Threshold { confidence, novelty } => {
+            return command(Command::Threshold(SetThreshold { confidence, novelty }));
+        }
+        WireRequest::Teach { class, count } => Request::Teach { class, count },
+        WireRequest::Burst { class, millis } => Request::Burst { class, millis },
+        WireRequest::TeachImage { class, image } => Request::TeachImage { class, image },
+        WireRequest::Classify { image } => Request::Classify { image },
+        WireRequest::Snap => Request::Snap,
+        WireRequest::Watch(on) => Request::Watch(on),
+        WireRequest::Region(region) => Request::Region(region.map(Region::from)),
+        WireRequest::Outputs => Request::Outputs,
+        WireRequest::SetOutput { name, on } => Request::SetOutput { name, on },
+        WireRequest::TestOutput { name } => Request::TestOutput { name },
+        WireRequest::Save => Request::Save,
+        WireRequest::Log { lines } => Request::Log { lines },
+        WireRequest::Settings => Request::Settings,
+        WireRequest::Set { name, value } => Request::Set { name, value },
+        WireRequest::Version => Request::Version,
+        WireRequest::Restart => Request::Restart,
+        WireRequest::Pull => Request::Pull,
+        WireRequest::Push { learned } => Request::Push { learned },
+    })
+}
+
+/// As a message.
+pub fn encode_progress(progress: Progress) -> Vec<u8> {
+    let Progress { done, total } = progress;
+    to_bytes(&WireProgress { done, total })
+}
+
+/// # Errors
+/// [`WireError::Content`].
+pub fn decode_progress(bytes: &[u8]) -> Result<Progress, WireError> {
+    let WireProgress { done, total } = from_bytes(bytes)?;
+    Ok(Progress { done, total })
+}
+
+/// As a message.
+pub fn encode_verdict(judgement: &Judgement) -> Vec<u8> {
+    to_bytes(&WireVerdict::from(judgement))
+}
+
+/// # Errors
+/// [`WireError::Content`].
+pub fn decode_verdict(bytes: &[u8]) -> Result<Judgement, WireError> {
+    from_bytes::<WireVerdict>(bytes).map(Judgement::from)
+}

@@ -1,0 +1,165 @@
+//! A device without a camera: a real learner behind [`Device`], fed with made-up features.
+
+// Every test file takes what it needs of this.
+#![allow(dead_code)]
+
+use fieldtune::command::{Command, Shot, Teach};
+use fieldtune::examples::Examples;
+use fieldtune::frame::{Region, Timestamp};
+use fieldtune::head::HeadConfig;
+use fieldtune::learner::Learner;
+use fieldtune::request::{Answer, Device, Judgement, Progress, Refused, Request};
+use fieldtune::session::Sink;
+use fieldtune::snapshot::{ModelId, Snapshot};
+
+pub struct FakeDevice {
+    pub learner: Learner,
+    pub region: Region,
+    pub outputs: Vec<(String, bool)>,
+    pub smoothing: String,
+    /// Every request that came, in short.
+    pub asked: Vec<String>,
+    time: u64,
+}
+
+impl FakeDevice {
+    pub fn new() -> Self {
+        Self {
+            learner: Learner::new(4, HeadConfig::default(), Examples::DEFAULT_BUDGET)
+                .expect("the head is there"),
+            region: Region::Whole,
+            outputs: vec![("reject".to_owned(), false), ("red".to_owned(), true)],
+            smoothing: "1".to_owned(),
+            asked: Vec::new(),
+            time: 0,
+        }
+    }
+
+    fn teach(&mut self, class: String, seeds: &[u8]) -> Result<Answer, Refused> {
+        let shots = seeds.iter().map(|&seed| Shot {
+            feature: feature(&class, seed),
+            origin: format!("camera\u{1b}[2J {seed}"),
+            thumbnail: None,
+        });
+        let shots = shots.collect();
+        self.command(Command::Teach(Teach { class, shots }))
+    }
+
+    fn command(&mut self, command: Command) -> Result<Answer, Refused> {
+        self.time += 1_000_000;
+        let outcome = command.apply(&mut self.learner, Timestamp(self.time));
+        outcome.map(|(reply, _)| Answer::Reply(reply)).map_err(|error| Refused(error.to_string()))
+    }
+
+    fn output(&mut self, name: &str) -> Result<&mut bool, Refused> {
+        let found = self.outputs.iter_mut().find(|(known, _)| known == name);
+        found.map(|(_, on)| on).ok_or_else(|| Refused(format!("there is no output {name}")))
+    }
+}
+
+fn feature(class: &str, seed: u8) -> Vec<f32> {
+    let kind = class.bytes().map(u32::from).sum::<u32>() % 3;
+    (0..4).map(|i| if i == kind { 1.0 } else { f32::from(seed % 7 + i as u8) / 100.0 }).collect()
+}
+
+pub fn judgement(class: &str) -> Judgement {
+    Judgement {
+        captured: Timestamp(1_000_000),
+        age_micros: 1500,
+        class: Some(class.to_owned()),
+        best: class.to_owned(),
+        confidence: 0.97,
+        runner_up: Some(("good".to_owned(), 0.03)),
+        novelty: 0.5,
+    }
+}
+
+pub fn model() -> ModelId {
+    ModelId { name: "fake".to_owned(), fingerprint: [7; 32], dim: 4 }
+}
+
+impl Device for FakeDevice {
+    fn handle(
+        &mut self,
+        request: Request,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Answer, Refused> {
+        let short = format!("{request:?}");
+        self.asked.push(short.chars().take(200).collect());
+        match request {
+            Request::Command(command) => self.command(command),
+            Request::Teach { class, count } => {
+                for done in 1..=count {
+                    progress(Progress { done, total: count });
+                }
+                let seeds: Vec<u8> = (0..count as u8).collect();
+                self.teach(class, &seeds)
+            }
+            Request::Burst { class, .. } => self.teach(class, &[1, 2, 3]),
+            Request::TeachImage { class, image } => self.teach(class, &image[..1]),
+            Request::Classify { image } => match image.first() {
+                Some(b'n') => Ok(Answer::Judged(None)),
+                _ => Ok(Answer::Judged(Some(judgement("scratch")))),
+            },
+            Request::Snap => Ok(Answer::Picture {
+                width: 640,
+                height: 480,
+                file: (0..100_000u32).map(|i| (i * i / 7) as u8).collect(),
+            }),
+            Request::Watch(_) => Err(Refused("the session does this".to_owned())),
+            Request::Region(region) => {
+                self.region = region.unwrap_or(self.region);
+                Ok(Answer::Region(self.region))
+            }
+            Request::Outputs => Ok(Answer::Outputs(self.outputs.clone())),
+            Request::SetOutput { name, on } => self.output(&name).map(|output| {
+                *output = on;
+                Answer::Done
+            }),
+            Request::TestOutput { name } => self.output(&name).map(|_| Answer::Done),
+            Request::Save | Request::Restart => Ok(Answer::Done),
+            Request::Log { lines } => {
+                Ok(Answer::Log((0..lines).map(|line| format!("line {line}\u{7}")).collect()))
+            }
+            Request::Settings => {
+                Ok(Answer::Settings(vec![("smoothing".to_owned(), self.smoothing.clone())]))
+            }
+            Request::Set { name, value } if name == "smoothing" => {
+                self.smoothing = value;
+                Ok(Answer::Done)
+            }
+            Request::Set { name, .. } => Err(Refused(format!("there is no setting {name}"))),
+            Request::Version => {
+                Ok(Answer::Version { program: "0.1.0".to_owned(), model: model().name })
+            }
+            Request::Pull => Ok(Answer::Learned(Snapshot::of(&self.learner, model()).encode())),
+            Request::Push { learned } => {
+                let refuse = |error: String| Refused(error);
+                let snapshot =
+                    Snapshot::decode(&learned).map_err(|error| refuse(error.to_string()))?;
+                let learner = snapshot.into_learner(Examples::DEFAULT_BUDGET);
+                self.learner = learner.map_err(|error| refuse(error.to_string()))?;
+                Ok(Answer::Done)
+            }
+        }
+    }
+}
+
+/// Keeps what was sent; offers are taken or not.
+#[derive(Default)]
+pub struct Kept {
+    pub bytes: Vec<u8>,
+    pub busy: bool,
+}
+
+impl Sink for Kept {
+    fn send(&mut self, bytes: Vec<u8>) {
+        self.bytes.extend(bytes);
+    }
+
+    fn offer(&mut self, bytes: Vec<u8>) {
+        if !self.busy {
+            self.bytes.extend(bytes);
+        }
+    }
+}
