@@ -81,6 +81,9 @@ pub mod model;
 /// A model's file over HTTP: resumed, checked, then put in its place. The only file that names ureq.
 pub mod fetch;
 
+/// Cameras by address: devices, programs, recordings.
+pub mod capture;
+
 /// Few-shot evaluation: splits, measures, reports.
 pub mod evaluation;
 

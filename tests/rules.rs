@@ -16,13 +16,14 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the module (file or folder of that name) that may name them.
-const WRAPPERS: [(&str, &str); 9] = [
+const WRAPPERS: [(&str, &str); 10] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("image", "picture"),
     ("fast_image_resize", "tensor"),
     ("toml", "model"),
     ("crc32fast", "snapshot"),
+    ("v4l", "capture"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
     ("ndarray_npy", "cli"),
