@@ -80,6 +80,7 @@ pub mod board;
 
 /// Outputs and inputs by name, and the pins behind them.
 pub mod outputs;
+
 /// CRC-32.
 mod checksum;
 
@@ -98,6 +99,9 @@ pub mod model;
 /// A model's file over HTTP: resumed, checked, then put in its place. The only file that names ureq.
 pub mod fetch;
 
+/// Cameras by address: devices, programs, recordings.
+pub mod capture;
+
 /// Few-shot evaluation: splits, measures, reports.
 pub mod evaluation;
 
@@ -113,8 +117,17 @@ pub mod wire;
 /// One port's dialogue with the device, in text and frames.
 pub mod session;
 
-/// Serial lines, terminals and sockets, which nobody waits for. The only module that names rustix.
+/// Serial lines, terminals and sockets, which nobody waits for.
 pub mod port;
+
+/// The time, for those around the data plane.
+pub mod clock;
+
+/// What stands at the line: frames, presses and requests in; verdicts, answers and levels out. No clock, no threads.
+pub mod station;
+
+/// The threads of a running device: capture, inference, outputs, ports.
+pub mod runtime;
 
 /// The command line.
 pub mod cli;

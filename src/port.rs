@@ -1,5 +1,4 @@
-//! Where a console's bytes come from: a serial line, the program's own terminal, a pseudo-terminal, a socket. The only
-//! module that names rustix.
+//! Where a console's bytes come from: a serial line, the program's own terminal, a pseudo-terminal, a socket.
 //!
 //! | address | what |
 //! | --- | --- |

@@ -162,13 +162,13 @@ impl Shared {
 
 /// Runs until something asks it to end; every output is at its safe level afterwards.
 ///
-/// * `ready`: called once everything stands.
+/// * `told`: how it stands, in a line, for the supervisor.
 pub fn run<S, K>(
     parts: Parts<S, K>,
     settings: &Settings,
     clock: Clock,
     log: Arc<Log>,
-    ready: impl FnOnce(),
+    told: &str,
 ) -> Ended
 where
     S: FeatureSource + Send + 'static,
@@ -218,7 +218,7 @@ where
     }
     start("capture", Box::new(move |shared| loops::capture(shared, camera)));
     let signals = loops::signals(&shared);
-    ready();
+    loops::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(told)]);
     if let Some(time) = settings.end_after {
         shared.pause(time);
         shared.stop(Stop::Asked("the time it was given is over".to_owned()));

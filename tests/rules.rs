@@ -16,7 +16,7 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the module (file or folder of that name) that may name them.
-const WRAPPERS: [(&str, &str); 11] = [
+const WRAPPERS: [(&str, &str); 14] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("image", "picture"),
@@ -26,7 +26,9 @@ const WRAPPERS: [(&str, &str); 11] = [
     ("rppal", "outputs"),
     ("crc32fast", "checksum"),
     ("cobs", "wire"),
-    ("rustix", "port"),
+    ("v4l", "capture"),
+    ("signal_hook", "runtime"),
+    ("sd_notify", "runtime"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
     ("ndarray_npy", "cli"),

@@ -17,7 +17,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use self::canvas::Canvas;
-use super::{Camera, CameraError};
+use super::{Camera, CameraError, Trouble};
 use crate::frame::{Frame, Timestamp};
 
 /// What a frame shows.
@@ -144,7 +144,7 @@ impl Camera for Synthetic {
         let pixels = canvas.expose(NOISE, &mut noise);
         self.number += 1;
         Frame::new(Self::WIDTH, Self::HEIGHT, pixels, now)
-            .map_err(|error| CameraError::Frame { camera: self.name().to_owned(), error })
+            .map_err(|error| CameraError::new(self.name(), Trouble::Malformed, error.to_string()))
     }
 }
 

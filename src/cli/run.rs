@@ -131,11 +131,7 @@ impl RunCommand {
         );
         log.write(Level::Info, &told);
         let parts = Parts { camera, station, outputs: pins, inputs, ports };
-        let ready = || {
-            let status = sd_notify::NotifyState::Status(&told);
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, status]);
-        };
-        Ok(runtime::run(parts, &settings, clock, Arc::clone(log), ready))
+        Ok(runtime::run(parts, &settings, clock, Arc::clone(log), &told))
     }
 
     fn board(&self) -> anyhow::Result<Board> {

@@ -1,0 +1,494 @@
+//! What devices give, turned into RGB8: packed and planar YUV, grey, RGB in both orders, JPEG.
+//!
+//! YUV is BT.601 of limited range (luma 16 to 235, chroma 16 to 240), which cameras give unless told otherwise.
+
+use std::str::FromStr;
+
+use crate::frame::{Frame, FrameError, Timestamp};
+use crate::picture::{self, MAX_PIXELS, PictureError};
+
+/// How a pixel is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PixelFormat {
+    /// Y U Y V: two pixels in four bytes.
+    Yuyv,
+    /// U Y V Y.
+    Uyvy,
+    /// A plane of Y, then one of U V pairs, each for 2x2 pixels.
+    Nv12,
+    /// A plane of Y, one of U, one of V, the latter for 2x2 pixels; also called I420 or YUV420.
+    Yu12,
+    /// One byte of grey, full range.
+    Grey,
+    /// R G B.
+    Rgb3,
+    /// B G R.
+    Bgr3,
+    /// A JPEG a frame.
+    Mjpg,
+}
+
+impl PixelFormat {
+    /// All of them, the best to have first: no conversion, then colour without loss, then the rest.
+    pub const ALL: [PixelFormat; 8] = [
+        PixelFormat::Rgb3,
+        PixelFormat::Bgr3,
+        PixelFormat::Yuyv,
+        PixelFormat::Uyvy,
+        PixelFormat::Nv12,
+        PixelFormat::Yu12,
+        PixelFormat::Mjpg,
+        PixelFormat::Grey,
+    ];
+
+    /// Its four-character code in Video4Linux.
+    pub fn fourcc(self) -> &'static str {
+        match self {
+            PixelFormat::Yuyv => "YUYV",
+            PixelFormat::Uyvy => "UYVY",
+            PixelFormat::Nv12 => "NV12",
+            PixelFormat::Yu12 => "YU12",
+            PixelFormat::Grey => "GREY",
+            PixelFormat::Rgb3 => "RGB3",
+            PixelFormat::Bgr3 => "BGR3",
+            PixelFormat::Mjpg => "MJPG",
+        }
+    }
+}
+
+impl std::fmt::Display for PixelFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.fourcc())
+    }
+}
+
+impl FromStr for PixelFormat {
+    type Err = PixelsError;
+
+    /// A four-character code in either case, or an everyday name: `yuv420`, `i420`, `rgb`, `bgr`, `gray`, `mjpeg`.
+    fn from_str(text: &str) -> Result<Self, PixelsError> {
+        let code = match text.to_ascii_uppercase().as_str() {
+            "YUV420" | "I420" => "YU12",
+            "RGB" => "RGB3",
+            "BGR" => "BGR3",
+            "GRAY" => "GREY",
+            "MJPEG" | "JPEG" => "MJPG",
+            other => return Self::of_code(other, text),
+        };
+        Self::of_code(code, text)
+    }
+}
+
+impl PixelFormat {
+    fn of_code(code: &str, text: &str) -> Result<Self, PixelsError> {
+        let found = Self::ALL.into_iter().find(|format| format.fourcc() == code);
+        found.ok_or_else(|| PixelsError::Name(text.escape_debug().to_string()))
+    }
+}
+
+/// Why bytes are not a frame of their layout.
+#[derive(Debug, thiserror::Error)]
+pub enum PixelsError {
+    /// No such format.
+    #[error(
+        "there is no pixel format \"{0}\": wanted yuyv, uyvy, nv12, yu12 (yuv420), grey, rgb3 (rgb), bgr3 (bgr) or mjpg"
+    )]
+    Name(String),
+    /// Sides of 0, or more pixels than a picture may have.
+    #[error("{width}x{height}: wanted sides of at least 1 and at most {MAX_PIXELS} pixels")]
+    Sides {
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// Rows that overlap.
+    #[error("{layout} needs at least {wanted} bytes a row, got a stride of {got}")]
+    Stride {
+        /// The layout.
+        layout: Layout,
+        /// Bytes of a row.
+        wanted: u64,
+        /// The stride.
+        got: u32,
+    },
+    /// The bytes end before the picture does.
+    #[error("{layout} has {wanted} bytes, got {got}")]
+    Short {
+        /// The layout.
+        layout: Layout,
+        /// Bytes of a picture.
+        wanted: u64,
+        /// Bytes that came.
+        got: usize,
+    },
+    /// The JPEG is none, or damaged.
+    #[error(transparent)]
+    Jpeg(#[from] PictureError),
+    /// The pixels are no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
+
+/// How a picture lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// How its pixels are kept.
+    pub format: PixelFormat,
+    /// Pixels a row; of a JPEG what it says itself counts.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes from one row to the next (of the first plane; U and V of YU12 lie at half of it), 0 if there is no gap.
+    pub stride: u32,
+}
+
+impl std::fmt::Display for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}x{}", self.format, self.width, self.height)
+    }
+}
+
+/// A rectangle of bytes in a buffer: where it begins, bytes of a row, bytes to the next one, rows.
+#[derive(Debug, Clone, Copy)]
+struct Plane {
+    start: u64,
+    row: u64,
+    pitch: u64,
+    rows: u64,
+}
+
+impl Plane {
+    /// Where the next plane begins.
+    fn end(self) -> u64 {
+        self.start + self.pitch * self.rows
+    }
+
+    fn rows(self, bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+        // The last row may come without the gap behind it.
+        let (start, row) = (self.start as usize, self.row as usize);
+        bytes[start..].chunks(self.pitch as usize).map(move |line| &line[..row])
+    }
+}
+
+impl Layout {
+    fn planes(&self) -> Vec<Plane> {
+        let (width, height) = (u64::from(self.width), u64::from(self.height));
+        let (pairs, low) = (width.div_ceil(2), height.div_ceil(2));
+        let stride = u64::from(self.stride);
+        let pitch = |row| if stride == 0 { row } else { stride };
+        let plane = |start, row, rows| Plane { start, row, pitch: pitch(row), rows };
+        match self.format {
+            PixelFormat::Yuyv | PixelFormat::Uyvy => vec![plane(0, pairs * 4, height)],
+            PixelFormat::Rgb3 | PixelFormat::Bgr3 => vec![plane(0, width * 3, height)],
+            PixelFormat::Grey => vec![plane(0, width, height)],
+            PixelFormat::Nv12 => {
+                let luma = plane(0, width, height);
+                vec![luma, plane(luma.end(), pairs * 2, low)]
+            }
+            PixelFormat::Yu12 => {
+                let luma = plane(0, width, height);
+                let pitch = luma.pitch.div_ceil(2);
+                let u = Plane { start: luma.end(), row: pairs, pitch, rows: low };
+                vec![luma, u, Plane { start: u.end(), ..u }]
+            }
+            PixelFormat::Mjpg => Vec::new(),
+        }
+    }
+
+    /// Bytes of a picture without the gap behind its last row; 0 for a JPEG, which has as many as it has.
+    pub fn bytes(&self) -> u64 {
+        self.planes().last().map_or(0, |last| last.end() - (last.pitch - last.row))
+    }
+
+    /// Sides and stride that a picture can have. [`Layout::frame`] asks it, too.
+    ///
+    /// # Errors
+    /// [`PixelsError::Sides`], [`PixelsError::Stride`].
+    pub fn check(&self) -> Result<(), PixelsError> {
+        let Layout { format, width, height, stride } = *self;
+        if format == PixelFormat::Mjpg {
+            return Ok(());
+        }
+        if !(1..=MAX_PIXELS).contains(&(u64::from(width) * u64::from(height))) {
+            return Err(PixelsError::Sides { width, height });
+        }
+        match self.planes().into_iter().find(|plane| plane.pitch < plane.row) {
+            Some(plane) => {
+                Err(PixelsError::Stride { layout: *self, wanted: plane.row, got: stride })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The picture in `bytes`; bytes behind it are left alone.
+    ///
+    /// # Errors
+    /// [`PixelsError`].
+    pub fn frame(&self, bytes: &[u8], captured: Timestamp) -> Result<Frame, PixelsError> {
+        self.check()?;
+        if self.format == PixelFormat::Mjpg {
+            return Ok(picture::decode(bytes, "JPEG", captured)?);
+        }
+        let wanted = self.bytes();
+        if (bytes.len() as u64) < wanted {
+            return Err(PixelsError::Short { layout: *self, wanted, got: bytes.len() });
+        }
+        let bytes = &bytes[..wanted as usize];
+        let width = self.width as usize;
+        let mut rgb = vec![0; width * self.height as usize * 3];
+        let out = rgb.chunks_exact_mut(width * 3);
+        match (self.format, self.planes().as_slice()) {
+            (PixelFormat::Yuyv, &[plane]) => {
+                packed(out, plane.rows(bytes), |&[y, u, next, v]| ([y, next], u, v));
+            }
+            (PixelFormat::Uyvy, &[plane]) => {
+                packed(out, plane.rows(bytes), |&[u, y, v, next]| ([y, next], u, v));
+            }
+            (PixelFormat::Nv12, &[luma, chroma]) => {
+                let chroma: Vec<&[u8]> = chroma.rows(bytes).collect();
+                let pairs = |row: usize| chroma[row].as_chunks::<2>().0.iter().map(|&[u, v]| (u, v));
+                planar(out, luma.rows(bytes), pairs);
+            }
+            (PixelFormat::Yu12, &[luma, u, v]) => {
+                // U ends where V begins, V where the picture does.
+                let u: Vec<&[u8]> = u.rows(&bytes[..v.start as usize]).collect();
+                let v: Vec<&[u8]> = v.rows(bytes).collect();
+                let pairs = |row: usize| u[row].iter().copied().zip(v[row].iter().copied());
+                planar(out, luma.rows(bytes), pairs);
+            }
+            (PixelFormat::Grey, &[plane]) => {
+                for (out, row) in out.zip(plane.rows(bytes)) {
+                    out.as_chunks_mut().0.iter_mut().zip(row).for_each(|(out, &y)| *out = [y; 3]);
+                }
+            }
+            (PixelFormat::Rgb3, &[plane]) => {
+                out.zip(plane.rows(bytes)).for_each(|(out, row)| out.copy_from_slice(row));
+            }
+            (PixelFormat::Bgr3, &[plane]) => {
+                for (out, row) in out.zip(plane.rows(bytes)) {
+                    out.copy_from_slice(row);
+                    out.chunks_exact_mut(3).for_each(<[u8]>::reverse);
+                }
+            }
+            (format, planes) => unreachable!("{format} has no {} planes", planes.len()),
+        }
+        Ok(Frame::new(self.width, self.height, rgb, captured)?)
+    }
+}
+
+/// Four bytes that are two pixels; of an odd width's last four the second pixel is left out.
+fn packed<'a>(
+    out: impl Iterator<Item = &'a mut [u8]>,
+    rows: impl Iterator<Item = &'a [u8]>,
+    split: impl Fn(&[u8; 4]) -> ([u8; 2], u8, u8),
+) {
+    for (out, row) in out.zip(rows) {
+        for (out, four) in out.chunks_mut(6).zip(row.as_chunks().0) {
+            let (luma, u, v) = split(four);
+            Chroma::new(u, v).paint(out, &luma);
+        }
+    }
+}
+
+/// Rows of Y, and for every second row the U and V of pairs of pixels.
+fn planar<'a, P: Iterator<Item = (u8, u8)>>(
+    out: impl Iterator<Item = &'a mut [u8]>,
+    luma: impl Iterator<Item = &'a [u8]>,
+    chroma: impl Fn(usize) -> P,
+) {
+    for (number, (out, luma)) in out.zip(luma).enumerate() {
+        for ((out, luma), (u, v)) in out.chunks_mut(6).zip(luma.chunks(2)).zip(chroma(number / 2)) {
+            Chroma::new(u, v).paint(out, luma);
+        }
+    }
+}
+
+/// What a pair of U and V adds to each channel, in 65536ths.
+#[derive(Debug, Clone, Copy)]
+struct Chroma {
+    red: i32,
+    green: i32,
+    blue: i32,
+}
+
+impl Chroma {
+    // ITU-R BT.601: Kr = 0.299, Kb = 0.114; 219 steps of luma, 224 of chroma. Each factor times 65536:
+    // 255/219, 2 (1 - Kr) 255/224, 2 (1 - Kb) 255/224, and for green Kb/Kg and Kr/Kg of the latter two.
+    const LUMA: i32 = 76_309;
+    const RED_V: i32 = 104_597;
+    const BLUE_U: i32 = 132_201;
+    const GREEN_U: i32 = 25_675;
+    const GREEN_V: i32 = 53_279;
+
+    fn new(u: u8, v: u8) -> Self {
+        let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
+        Self {
+            red: Self::RED_V * v,
+            green: -Self::GREEN_U * u - Self::GREEN_V * v,
+            blue: Self::BLUE_U * u,
+        }
+    }
+
+    /// * `out`: RGB of as many pixels as it has room for.
+    fn paint(self, out: &mut [u8], luma: &[u8]) {
+        for (out, &y) in out.as_chunks_mut().0.iter_mut().zip(luma) {
+            let level = Self::LUMA * (i32::from(y) - 16) + (1 << 15);
+            *out = [self.red, self.green, self.blue]
+                .map(|chroma| ((level + chroma) >> 16).clamp(0, 255) as u8);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Y, U, V and the R, G, B they stand for: the colour bars of full amplitude and saturation, and mid-grey.
+    const BARS: [([u8; 3], [u8; 3]); 9] = [
+        ([235, 128, 128], [255, 255, 255]),
+        ([210, 16, 146], [255, 255, 0]),
+        ([170, 166, 16], [0, 255, 255]),
+        ([145, 54, 34], [0, 255, 0]),
+        ([106, 202, 222], [255, 0, 255]),
+        ([81, 90, 240], [255, 0, 0]),
+        ([41, 240, 110], [0, 0, 255]),
+        ([16, 128, 128], [0, 0, 0]),
+        ([126, 128, 128], [128, 128, 128]),
+    ];
+
+    fn layout(format: PixelFormat, width: u32, height: u32, stride: u32) -> Layout {
+        Layout { format, width, height, stride }
+    }
+
+    fn pixels(layout: Layout, bytes: &[u8]) -> Vec<[u8; 3]> {
+        let frame = layout.frame(bytes, Timestamp(9)).expect("the bytes are whole");
+        assert_eq!((frame.width(), frame.height()), (layout.width, layout.height));
+        assert_eq!(frame.captured(), Timestamp(9));
+        frame.pixels().as_chunks().0.to_vec()
+    }
+
+    fn near(a: [u8; 3], b: [u8; 3], tolerance: u8) -> bool {
+        a.into_iter().zip(b).all(|(a, b)| a.abs_diff(b) <= tolerance)
+    }
+
+    #[test]
+    fn colour_bars_come_out_in_every_yuv_format() {
+        for ([y, u, v], rgb) in BARS {
+            let bytes = [
+                (PixelFormat::Yuyv, vec![y, u, y, v, y, u, y, v]),
+                (PixelFormat::Uyvy, vec![u, y, v, y, u, y, v, y]),
+                (PixelFormat::Nv12, vec![y, y, y, y, u, v]),
+                (PixelFormat::Yu12, vec![y, y, y, y, u, v]),
+            ];
+            for (format, bytes) in bytes {
+                for pixel in pixels(layout(format, 2, 2, 0), &bytes) {
+                    assert!(near(pixel, rgb, 1), "{format} {y} {u} {v}: {pixel:?}, not {rgb:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_conversion_is_the_standard_s_for_every_value() {
+        // In real numbers, from the definition: Y' = Kr R + Kg G + Kb B, chroma (B - Y')/(2 (1 - Kb)), (R - Y')/(2 (1 - Kr)).
+        let (kr, kb) = (0.299, 0.114);
+        for y in 0..=255 {
+            for u in (0..=255).step_by(5) {
+                for v in (0..=255).step_by(3) {
+                    let luma = (f64::from(y) - 16.0) / 219.0;
+                    let [pb, pr] = [u, v].map(|chroma: i32| (f64::from(chroma) - 128.0) / 224.0);
+                    let (r, b) = (luma + 2.0 * (1.0 - kr) * pr, luma + 2.0 * (1.0 - kb) * pb);
+                    let g = (luma - kr * r - kb * b) / (1.0 - kr - kb);
+                    let wanted = [r, g, b].map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8);
+                    let mut got = [[0; 3]];
+                    Chroma::new(u as u8, v as u8).paint(got.as_flattened_mut(), &[y as u8]);
+                    assert!(near(got[0], wanted, 1), "{y} {u} {v}: {got:?}, not {wanted:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_found_at_their_stride_and_odd_sides_have_all_their_pixels() {
+        // 3x3 pixels whose luma counts up from 20 in steps of 10, without colour; 99 fills every gap.
+        let luma = [[20, 30, 40], [50, 60, 70], [80, 90, 100]];
+        let grey = |y: u8| [((f64::from(y) - 16.0) * 255.0 / 219.0).round() as u8; 3];
+        let spread = |row: &[u8; 3], first: bool| {
+            let pair = |y: u8, z: u8| if first { [y, 128, z, 128] } else { [128, y, 128, z] };
+            [pair(row[0], row[1]), pair(row[2], 99)].concat()
+        };
+        let rows = |gap: usize, row: &dyn Fn(&[u8; 3]) -> Vec<u8>| -> Vec<u8> {
+            luma.iter().flat_map(|line| [row(line), vec![99; gap]].concat()).collect()
+        };
+        for gap in [0, 3] {
+            let plain = rows(gap, &|row| row.to_vec());
+            let chroma = |count: usize, gap: usize| [vec![128; count], vec![99; gap]].concat();
+            // Without a gap NV12's pairs need a byte more than its luma.
+            let (pairs, halves) = (chroma(4, gap.saturating_sub(1)), chroma(2, gap.div_ceil(2) - gap / 3));
+            let cases = [
+                (PixelFormat::Yuyv, 8 + gap, rows(gap, &|row| spread(row, true))),
+                (PixelFormat::Uyvy, 8 + gap, rows(gap, &|row| spread(row, false))),
+                (PixelFormat::Nv12, 3 + gap, [plain.clone(), pairs.repeat(2)].concat()),
+                (PixelFormat::Yu12, 3 + gap, [plain.clone(), halves.repeat(4)].concat()),
+            ];
+            for (format, stride, mut bytes) in cases {
+                let layout = layout(format, 3, 3, if gap == 0 { 0 } else { stride as u32 });
+                let wanted: Vec<[u8; 3]> = luma.concat().into_iter().map(grey).collect();
+                assert_eq!(pixels(layout, &bytes), wanted, "{format} with a gap of {gap}");
+                // The gap behind the last row may be missing, its last byte may not.
+                bytes.truncate(layout.bytes() as usize);
+                assert_eq!(pixels(layout, &bytes), wanted, "{format} without the last gap");
+                bytes.pop();
+                let error = layout.frame(&bytes, Timestamp(0)).expect_err("a byte is missing");
+                let (wanted, got) = (bytes.len() + 1, bytes.len());
+                let text = error.to_string();
+                assert!(text.contains(&format!("has {wanted} bytes, got {got}")), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn rgb_bgr_and_grey_keep_their_values() {
+        let cases: [(PixelFormat, &[u8], [[u8; 3]; 2]); 3] = [
+            (PixelFormat::Rgb3, &[1, 2, 3, 4, 5, 6], [[1, 2, 3], [4, 5, 6]]),
+            (PixelFormat::Bgr3, &[1, 2, 3, 4, 5, 6], [[3, 2, 1], [6, 5, 4]]),
+            (PixelFormat::Grey, &[7, 250], [[7; 3], [250; 3]]),
+        ];
+        for (format, bytes, wanted) in cases {
+            assert_eq!(pixels(layout(format, 2, 1, 0), bytes), wanted, "{format}");
+            // A column, its rows eight bytes apart.
+            let row = bytes.len() / 2;
+            let column = [&bytes[..row], &vec![99; 8 - row], &bytes[row..]].concat();
+            assert_eq!(pixels(layout(format, 1, 2, 8), &column), wanted, "{format}");
+        }
+    }
+
+    #[test]
+    fn layouts_that_cannot_be_are_refused() {
+        let cases = [
+            (layout(PixelFormat::Yuyv, 0, 2, 0), "0x2: wanted sides"),
+            (layout(PixelFormat::Grey, 1 << 16, 1 << 16, 0), "65536x65536: wanted sides"),
+            (layout(PixelFormat::Yuyv, 4, 2, 7), "at least 8 bytes a row, got a stride of 7"),
+            (layout(PixelFormat::Nv12, 3, 2, 3), "at least 4 bytes a row, got a stride of 3"),
+            (layout(PixelFormat::Mjpg, 2, 2, 0), "not an image"),
+        ];
+        for (layout, wanted) in cases {
+            let text = layout.frame(&[0; 64], Timestamp(0)).expect_err("refused").to_string();
+            assert!(text.contains(wanted), "{layout:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn formats_are_known_by_code_and_by_everyday_name() {
+        for format in PixelFormat::ALL {
+            assert_eq!(format.fourcc().parse::<PixelFormat>().ok(), Some(format));
+        }
+        let everyday = [("yuv420", "YU12"), ("Rgb", "RGB3"), ("mjpeg", "MJPG"), ("nv12", "NV12")];
+        for (name, code) in everyday {
+            assert_eq!(name.parse::<PixelFormat>().expect("known").fourcc(), code);
+        }
+        let text = "h264\n".parse::<PixelFormat>().expect_err("not offered").to_string();
+        assert!(text.contains("\"h264\\n\"") && text.contains("mjpg"), "{text}");
+    }
+}
