@@ -33,9 +33,8 @@ pub use log::{Log, LogFormat};
 use crate::backbone::FeatureSource;
 use crate::camera::Camera;
 use crate::clock::Clock;
-use crate::frame::Timestamp;
 use crate::outputs::{Inputs, SafeOutputs};
-use crate::port::{Port, Verdicts};
+use crate::port::{Port, PortHandle};
 use crate::request::Judgement;
 use crate::station::{Level, Station, lock};
 use crate::store::Store;
@@ -52,8 +51,8 @@ pub struct Parts<S, K> {
     pub outputs: SafeOutputs,
     /// The buttons.
     pub inputs: Box<dyn Inputs>,
-    /// Where people and programs talk to it, and whether a person is there: prompt and echo.
-    pub ports: Vec<(Port, bool)>,
+    /// Where people and programs talk to it.
+    pub ports: Vec<Port>,
 }
 
 /// How it runs.
@@ -107,7 +106,7 @@ struct Shared {
     heard_by: AtomicU64,
     inference_gone: AtomicBool,
     host: HostPaths,
-    watchers: Mutex<Vec<Verdicts>>,
+    ports: Mutex<Vec<PortHandle>>,
     camera_errors: Mutex<BTreeMap<&'static str, u64>>,
     output_errors: AtomicU64,
 }
@@ -151,12 +150,19 @@ impl Shared {
         }
         let outputs = self.output_errors.load(Ordering::Relaxed);
         figures.extend((outputs > 0).then(|| ("errors_outputs".to_owned(), outputs.to_string())));
+        for (name, count) in [
+            ("dropped_messages", PortHandle::dropped as fn(&PortHandle) -> u64),
+            ("broken_messages", PortHandle::broken_frames),
+        ] {
+            let sum: u64 = lock(&self.ports).iter().map(count).sum();
+            figures.extend((sum > 0).then(|| (name.to_owned(), sum.to_string())));
+        }
         figures.extend(host::figures(&self.host));
         figures
     }
 
     fn tell(&self, judgement: &Judgement) {
-        lock(&self.watchers).iter().for_each(|port| port.offer(judgement));
+        lock(&self.ports).iter().for_each(|port| port.offer(judgement));
     }
 }
 
@@ -184,7 +190,7 @@ where
         heard_by: AtomicU64::new(u64::MAX),
         inference_gone: AtomicBool::new(false),
         host: settings.host.clone(),
-        watchers: Mutex::default(),
+        ports: Mutex::default(),
         camera_errors: Mutex::default(),
         output_errors: AtomicU64::new(0),
     });
@@ -212,9 +218,9 @@ where
         }),
     );
     start("inputs", Box::new(move |shared| loops::inputs(shared, inputs)));
-    for (port, echo) in ports {
-        lock(&shared.watchers).push(port.verdicts());
-        start("port", Box::new(move |shared| loops::port(shared, &port, echo)));
+    for port in ports {
+        lock(&shared.ports).push(port.handle());
+        start("port", Box::new(move |shared| port.serve(&mut Remote(Arc::clone(shared)), &shared.stopping)));
     }
     start("capture", Box::new(move |shared| loops::capture(shared, camera)));
     let signals = loops::signals(&shared);

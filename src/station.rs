@@ -16,7 +16,7 @@ use crate::command::{Command, Forget, Reply, Shot, Teach, Undo};
 use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::frame::{Frame, Region, Timestamp};
-use crate::keeper::{Keeper, Learns as _};
+use crate::keeper::Keeper;
 use crate::learner::{ClassName, Learner};
 use crate::outputs::Output;
 use crate::picture;
@@ -306,7 +306,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::Command(command) => match self.keeper.apply(command, now).map_err(refused)? {
                 Reply::Status(learned) => {
-                    let device = self.record.figures(now, self.panel.look(|panel| panel.actions.missed()).0);
+                    let device = self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
                     Ok(Answer::Status { learned, device })
                 }
                 reply => Ok(Answer::Reply(reply)),

@@ -146,19 +146,19 @@ impl RunCommand {
         }
     }
 
-    fn ports(&self, board: &Board, log: &Log) -> anyhow::Result<Vec<(Port, bool)>> {
+    fn ports(&self, board: &Board, log: &Log) -> anyhow::Result<Vec<Port>> {
         let mut ports = Vec::new();
         for address in &self.port {
             let port = Port::listen(address)?;
             if let Some(other) = port.other_side() {
                 log.write(Level::Info, &format!("console: {}", other.display()));
             }
-            ports.push((port, address.is_for_a_person()));
+            ports.push(port);
         }
         if let (true, Some(serial)) = (self.port.is_empty(), &board.serial) {
             let address = Address::Serial { path: serial.device.clone(), baud: serial.baud };
             match Port::listen(&address) {
-                Ok(port) => ports.push((port, true)),
+                Ok(port) => ports.push(port),
                 // It looks and judges all the same.
                 Err(error) => log.write(Level::Warning, &format!("no console: {error}")),
             }

@@ -10,15 +10,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::inbox::{Edge, Item, Message, Sender};
-use super::{Remote, Shared, Stop};
+use super::{Shared, Stop};
 use crate::backbone::FeatureSource;
 use crate::camera::{Camera, Trouble};
 use crate::command::Command;
 use crate::frame::Timestamp;
 use crate::outputs::{Inputs, Outputs as _, SafeOutputs};
-use crate::port::{Port, Post};
 use crate::request::Request;
-use crate::session::Session;
 use crate::station::{Effects, Level, SharedPanel, Record, Station, Ticket, lock};
 use crate::store::Store;
 
@@ -246,30 +244,4 @@ pub(super) fn signals(shared: &Arc<Shared>) -> Option<Handle> {
 pub(super) fn notify(state: &[sd_notify::NotifyState<'_>]) {
     // A supervisor that cannot be told will act by itself.
     let _ = sd_notify::notify(state);
-}
-
-/// Talks to whoever is at the other end of a port.
-///
-/// * `echo`: begins with prompt and echo, for a person.
-pub(super) fn port(shared: &Arc<Shared>, port: &Port, echo: bool) {
-    /// After so many waits in vain what was begun at the other end counts as left.
-    const IDLE_LOOKS: u32 = 10;
-    let mut session = Session::new(echo);
-    let mut device = Remote(Arc::clone(shared));
-    let mut idle = 0;
-    while !shared.is_stopping() {
-        let mut sink = port;
-        idle += 1;
-        match port.receive(LOOK) {
-            Post::Opened => session.opened(&mut sink),
-            Post::Bytes(bytes) => {
-                idle = 0;
-                session.feed(&bytes, &mut device, &mut sink);
-            }
-            Post::Verdict(judgement) => session.verdict(&judgement, &mut sink),
-            Post::Nothing if idle >= IDLE_LOOKS => session.idle(),
-            Post::Nothing => {}
-            Post::Closed => return,
-        }
-    }
 }

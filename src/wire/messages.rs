@@ -36,6 +36,7 @@ enum WireRequest {
     Undo,
     ForgetClass(String),
     ForgetExamples(Vec<u64>),
+    ForgetEverything,
     Relabel {
         examples: Vec<u64>,
         class: String,
@@ -166,6 +167,7 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
             Command::Teach(_) => return Err(WireError::NotSent),
             Command::Undo(Undo) => WireRequest::Undo,
             Command::Forget(Forget::Class(name)) => WireRequest::ForgetClass(name),
+            Command::Forget(Forget::Everything) => WireRequest::ForgetEverything,
             Command::Forget(Forget::Examples(examples)) => {
                 WireRequest::ForgetExamples(numbers(&examples))
             }
@@ -212,6 +214,7 @@ pub fn decode_request(bytes: &[u8]) -> Result<Request, WireError> {
     Ok(match from_bytes::<WireRequest>(bytes)? {
         WireRequest::Undo => return command(Command::Undo(Undo)),
         WireRequest::ForgetClass(name) => return command(Command::Forget(Forget::Class(name))),
+        WireRequest::ForgetEverything => return command(Command::Forget(Forget::Everything)),
         WireRequest::ForgetExamples(examples) => {
             return command(Command::Forget(Forget::Examples(ids(examples))));
         }
