@@ -76,6 +76,12 @@ impl<S: FeatureSource> Engine<S> {
         self.smoother.reset();
     }
 
+    /// Makes the latest change to what was learned one that never was, see [`Learner::revoke`].
+    pub fn revoke(&mut self) {
+        self.learner.revoke();
+        self.smoother.reset();
+    }
+
     /// Where features come from.
     pub fn source(&self) -> &S {
         &self.source

@@ -18,6 +18,9 @@ pub trait Learns {
     /// Puts another learner in its place.
     fn replace(&mut self, learner: Learner);
 
+    /// Makes the latest change one that never was.
+    fn revoke(&mut self);
+
     /// Carries out a command; what it changed has to be stored before the reply may be given.
     ///
     /// # Errors
@@ -34,6 +37,10 @@ impl Learns for Learner {
         *self = learner;
     }
 
+    fn revoke(&mut self) {
+        Learner::revoke(self);
+    }
+
     fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
         command.apply(self, now)
     }
@@ -46,6 +53,10 @@ impl<S: FeatureSource> Learns for Engine<S> {
 
     fn replace(&mut self, learner: Learner) {
         self.set_learner(learner);
+    }
+
+    fn revoke(&mut self) {
+        Engine::revoke(self);
     }
 
     fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
@@ -83,15 +94,13 @@ pub struct Keeper<L, S> {
     learns: L,
     store: S,
     model: ModelId,
-    /// What is in memory may be ahead of what is stored: a commit failed, and so did reading back.
-    ahead: bool,
 }
 
 impl<L: Learns, S: Store> Keeper<L, S> {
     /// * `learns`: what the store held, or nothing learned where it held nothing.
     /// * `model`: the backbone it was taught with.
     pub fn new(learns: L, store: S, model: ModelId) -> Self {
-        Self { learns, store, model, ahead: false }
+        Self { learns, store, model }
     }
 
     /// What holds the learner.
@@ -132,23 +141,15 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// Carries out a command and stores what it changed; the reply comes once that is durable.
     ///
     /// # Errors
-    /// [`KeeperError`]; then nothing changed. Where storing failed, what was learned is read back from the store; where
-    /// that fails too, every command is refused until it succeeds.
+    /// [`KeeperError`]; then nothing changed.
     pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
-        if self.ahead {
-            self.read_back()?;
-        }
         let (reply, changes) = self.learns.carry_out(command, now)?;
         let (learner, model) = (self.learns.learner(), &self.model);
-        match self.store.commit(&changes, &|| Snapshot::of(learner, model.clone())) {
-            Ok(()) => Ok(reply),
-            Err(error) => {
-                self.ahead = true;
-                // The first failure tells more than the second.
-                let _ = self.read_back();
-                Err(error.into())
-            }
+        if let Err(error) = self.store.commit(&changes, &|| Snapshot::of(learner, model.clone())) {
+            self.learns.revoke();
+            return Err(error.into());
         }
+        Ok(reply)
     }
 
     /// Puts what was learned elsewhere in place of what was learned here, and stores it.
@@ -161,23 +162,8 @@ impl<L: Learns, S: Store> Keeper<L, S> {
             return Err(KeeperError::Model { wanted, got });
         }
         let learner = learned.clone().into_learner(Examples::DEFAULT_BUDGET)?;
-        if let Err(error) = self.store.replace(&learned) {
-            self.ahead = true;
-            let _ = self.read_back();
-            return Err(error.into());
-        }
+        self.store.replace(&learned)?;
         self.learns.replace(learner);
-        self.ahead = false;
-        Ok(())
-    }
-
-    fn read_back(&mut self) -> Result<(), KeeperError> {
-        let learner = match self.store.load()? {
-            Some(snapshot) => snapshot.into_learner(Examples::DEFAULT_BUDGET)?,
-            None => empty(&self.model).map_err(SnapshotError::from)?,
-        };
-        self.learns.replace(learner);
-        self.ahead = false;
         Ok(())
     }
 }
@@ -193,7 +179,7 @@ pub fn empty(model: &ModelId) -> Result<Learner, LearnError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Forget, Shot, Teach};
+    use crate::command::{Forget, Shot, Teach, Undo};
     use crate::learner::Change;
 
     /// Keeps the last snapshot, and fails when told to.
@@ -201,7 +187,6 @@ mod tests {
     struct Fragile {
         kept: Option<Snapshot>,
         full: bool,
-        gone: bool,
     }
 
     fn refusal() -> StoreError {
@@ -211,7 +196,7 @@ mod tests {
 
     impl Store for Fragile {
         fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
-            if self.gone { Err(refusal()) } else { Ok(self.kept.clone()) }
+            Ok(self.kept.clone())
         }
 
         fn commit(
@@ -219,7 +204,7 @@ mod tests {
             changes: &[Change],
             whole: &dyn Fn() -> Snapshot,
         ) -> Result<(), StoreError> {
-            if self.full || self.gone {
+            if self.full {
                 return Err(refusal());
             }
             if !changes.is_empty() {
@@ -259,16 +244,16 @@ mod tests {
         keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(3)).expect_err("it is full again");
         assert_eq!(taught(&keeper), 1);
 
-        // The card is pulled: nothing may build on what is only in memory until it is back.
-        (keeper.store.full, keeper.store.gone) = (false, true);
-        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(4)).expect_err("it is gone");
-        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(5)).expect_err("it is gone still");
-        keeper.store.gone = false;
-        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("it is back");
+        keeper.apply(Command::Undo(Undo), Timestamp(4)).expect_err("it is full still");
+        assert_eq!((taught(&keeper), keeper.learner().undo_steps().len()), (1, 1));
+        keeper.store.full = false;
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("there is room again");
+        let ids: Vec<u64> = keeper.learner().examples().iter().map(|one| one.id.0).collect();
+        assert_eq!(ids, [1, 2], "an id that was never told of is free");
         assert_eq!((taught(&keeper), keeper.learner().classes().len()), (2, 2));
 
         let learned = Snapshot::of(keeper.learner(), keeper.model().clone());
-        keeper.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("it is back");
+        keeper.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("there is room");
         keeper.store.full = true;
         keeper.replace(learned.clone()).expect_err("it is full");
         assert_eq!(taught(&keeper), 0);

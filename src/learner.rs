@@ -100,7 +100,25 @@ pub struct Learner {
     next_class: u32,
     next_example: u64,
     undo: Vec<Vec<Change>>,
+    latest: Option<Latest>,
     changes_since_fit: usize,
+}
+
+/// What it takes to make the latest step one that never was.
+#[derive(Debug)]
+struct Latest {
+    inverse: Vec<Change>,
+    next: (u32, u64),
+    undo: UndoBefore,
+}
+
+/// How the steps that can be undone were before the latest.
+#[derive(Debug)]
+enum UndoBefore {
+    /// One fewer, and this one in front of all.
+    OneFewer(Option<Vec<Change>>),
+    /// This one, too.
+    And(Vec<Change>),
 }
 
 impl Learner {
@@ -124,6 +142,7 @@ impl Learner {
             next_class: 0,
             next_example: 1,
             undo: Vec::new(),
+            latest: None,
             changes_since_fit: 0,
         })
     }
@@ -203,12 +222,11 @@ impl Learner {
     /// # Errors
     /// [`LearnError`]; then nothing changed.
     pub fn change(&mut self, changes: Vec<Change>) -> Result<Vec<Change>, LearnError> {
-        let done = self.transact(changes)?;
-        let (made, inverse) = done.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-        self.undo.push(inverse.into_iter().rev().collect());
-        if self.undo.len() > UNDO_DEPTH {
-            self.undo.remove(0);
-        }
+        let next = (self.next_class, self.next_example);
+        let (made, inverse) = self.transact(changes)?;
+        self.undo.push(inverse.clone());
+        let forgotten = (self.undo.len() > UNDO_DEPTH).then(|| self.undo.remove(0));
+        self.latest = Some(Latest { inverse, next, undo: UndoBefore::OneFewer(forgotten) });
         Ok(made)
     }
 
@@ -220,9 +238,26 @@ impl Learner {
     /// [`LearnError`]; then nothing changed.
     pub fn undo(&mut self) -> Result<Option<Vec<Change>>, LearnError> {
         let Some(step) = self.undo.last().cloned() else { return Ok(None) };
-        let done = self.transact(step)?;
-        self.undo.pop();
-        Ok(Some(done.into_iter().map(|(made, _)| made).collect()))
+        let next = (self.next_class, self.next_example);
+        let (made, inverse) = self.transact(step)?;
+        let undo = UndoBefore::And(self.undo.pop().expect("its last step was just taken back"));
+        self.latest = Some(Latest { inverse, next, undo });
+        Ok(Some(made))
+    }
+
+    /// Makes the latest [`Learner::change`] or [`Learner::undo`] one that never was: for one that could not be stored.
+    /// Does nothing where there is none, or it was revoked already.
+    pub fn revoke(&mut self) {
+        let Some(Latest { inverse, next, undo }) = self.latest.take() else { return };
+        self.transact(inverse).expect("the inverse of a step that was just made");
+        (self.next_class, self.next_example) = next;
+        match undo {
+            UndoBefore::OneFewer(first) => {
+                self.undo.pop();
+                self.undo.splice(0..0, first);
+            }
+            UndoBefore::And(last) => self.undo.push(last),
+        }
     }
 
     /// Puts back the steps that can be undone, when what was learned is read from a store.
@@ -237,8 +272,10 @@ impl Learner {
         self.next_example = self.next_example.max(next_example.0);
     }
 
-    /// Makes the changes in order; each comes back with its inverse.
-    fn transact(&mut self, changes: Vec<Change>) -> Result<Vec<(Change, Change)>, LearnError> {
+    /// Makes the changes in order.
+    ///
+    /// * returns the changes made, and those that take them back, in their order.
+    fn transact(&mut self, changes: Vec<Change>) -> Result<(Vec<Change>, Vec<Change>), LearnError> {
         // A head that relearns at every example (or a long list) is quicker built anew, and a new one is atomic.
         let rebuild = changes.len() > REBUILD_AT;
         let mut done: Vec<(Change, Change)> = Vec::with_capacity(changes.len());
@@ -268,7 +305,8 @@ impl Learner {
         if self.changes_since_fit > self.examples.len() / REFIT_SHARE {
             self.recalibrate();
         }
-        Ok(done)
+        let (made, inverse): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+        Ok((made, inverse.into_iter().rev().collect()))
     }
 
     /// Evicts examples until a new one fits.

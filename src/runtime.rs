@@ -206,13 +206,8 @@ where
     start(
         "inference",
         Box::new(move |shared| {
-            let record = loops::inference(
-                shared,
-                station,
-                frame_patience,
-                camera_patience,
-                safe_when_lost,
-            );
+            let record =
+                loops::inference(shared, station, frame_patience, camera_patience, safe_when_lost);
             // Nobody waits for it after a hang.
             let _ = returned.send(record);
         }),
@@ -220,7 +215,10 @@ where
     start("inputs", Box::new(move |shared| loops::inputs(shared, inputs)));
     for port in ports {
         lock(&shared.ports).push(port.handle());
-        start("port", Box::new(move |shared| port.serve(&mut Remote(Arc::clone(shared)), &shared.stopping)));
+        start(
+            "port",
+            Box::new(move |shared| port.serve(&mut Remote(Arc::clone(shared)), &shared.stopping)),
+        );
     }
     start("capture", Box::new(move |shared| loops::capture(shared, camera)));
     let signals = loops::signals(&shared);

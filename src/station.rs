@@ -179,14 +179,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let captured = frame.captured();
         let admitted = self.panel.change(|panel| panel.actions.admits(captured));
         if !admitted && self.job.is_none() {
-            self.panel.change(|panel| panel.seen(now));
+            self.panel.change(|panel| panel.actions.heartbeat(now));
             self.record.passed += 1;
             self.latest = Some(frame);
             return;
         }
         let step = self.keeper.get_mut().step(&frame, now);
         let now = done();
-        self.panel.change(|panel| panel.seen(now));
+        self.panel.change(|panel| panel.actions.heartbeat(now));
         match step {
             Ok(step) => {
                 let age = now.micros_since(captured);
@@ -230,7 +230,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         if let Some(job) = self.job.take_if(|job| job.patience <= now) {
             let seconds = PATIENCE_MICROS / 1_000_000;
-            let why = format!("no frame came for {seconds} s, so nothing was learned; status tells more");
+            let why =
+                format!("no frame came for {seconds} s, so nothing was learned; status tells more");
             refuse(job.ticket, why, effects);
         }
     }
@@ -306,7 +307,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::Command(command) => match self.keeper.apply(command, now).map_err(refused)? {
                 Reply::Status(learned) => {
-                    let device = self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
+                    let device =
+                        self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
                     Ok(Answer::Status { learned, device })
                 }
                 reply => Ok(Answer::Reply(reply)),
@@ -413,7 +415,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return refuse(ticket, why, effects);
         }
         let patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
-        self.job = Some(Job { ticket, class: class.to_owned(), shots: Vec::new(), until, patience });
+        self.job =
+            Some(Job { ticket, class: class.to_owned(), shots: Vec::new(), until, patience });
     }
 
     /// The frame is one that was asked for, if any are.

@@ -26,6 +26,7 @@ use fieldtune::frame::{Frame, Timestamp};
 use fieldtune::keeper::{self, Keeper};
 use fieldtune::learner::Change;
 use fieldtune::outputs::Output;
+use fieldtune::request::Refused;
 use fieldtune::snapshot::{ModelId, Snapshot};
 use fieldtune::station::{Effects, Station, Ticket};
 use fieldtune::store::{Store, StoreError};
@@ -211,11 +212,12 @@ impl Stage {
             }
             (">", _) => {
                 self.say(now, what);
-                match console::parse(what[1..].trim()).unwrap_or_else(|why| panic!("{what}: {why}")) {
-                    Entry::Request(request) => {
+                match console::parse(what[1..].trim()) {
+                    Ok(Entry::Request(request)) => {
                         self.station.request(ticket, request, now, &mut effects);
                     }
-                    _ => panic!("{what} asks the station for nothing"),
+                    Ok(_) => panic!("{what} asks the station for nothing"),
+                    Err(why) => effects.answers.push((ticket, Err(Refused(why)))),
                 }
             }
             ("press" | "release", [name]) => {
@@ -274,7 +276,8 @@ fn every_scenario_goes_as_it_is_told() {
     let (mut failures, mut played) = (Vec::new(), 0);
     for path in files {
         let text = std::fs::read_to_string(&path).expect("a scenario file");
-        let file: File = toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let file: File =
+            toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         for scenario in &file.scenario {
             played += 1;
             let got = play(scenario);

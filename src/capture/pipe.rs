@@ -108,7 +108,8 @@ impl Pipe {
         let status = running.end();
         let last_words = running.last_words();
         let ended = if trouble == Trouble::Gone { format!(", {status}") } else { String::new() };
-        let said = if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") };
+        let said =
+            if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") };
         CameraError::new(&self.name, trouble, format!("{what}{ended}{said}"))
     }
 }

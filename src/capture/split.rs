@@ -147,7 +147,8 @@ mod tests {
             thumbnail(&camera.capture(Timestamp(0)).expect("drawn frames are whole"), 64)
         });
         // A comment that holds a whole picture, a fill byte before a marker.
-        let comment = [&[0xFF, 0xD8, 0xFF, 0xFE], &(a.len() as u16 + 2).to_be_bytes()[..], &a].concat();
+        let comment =
+            [&[0xFF, 0xD8, 0xFF, 0xFE], &(a.len() as u16 + 2).to_be_bytes()[..], &a].concat();
         let nested = [&comment, &b[2..]].concat();
         let (end, body) = (&b[b.len() - 2..], &b[..b.len() - 2]);
         let filled = [body, &[0xFF], end].concat();
@@ -155,7 +156,11 @@ mod tests {
         let cases: [(&str, Vec<&[u8]>, Vec<&[u8]>); 7] = [
             ("nothing", vec![], vec![]),
             ("two", vec![&a, &b], vec![&a, &b]),
-            ("noise around", vec![b"\xFF\x00noise\xFF", &a, b"\0\0\xFF", &b, b"\xFF"], vec![&a, &b]),
+            (
+                "noise around",
+                vec![b"\xFF\x00noise\xFF", &a, b"\0\0\xFF", &b, b"\xFF"],
+                vec![&a, &b],
+            ),
             ("a picture in a comment", vec![&nested, &a], vec![&nested, &a]),
             ("fill bytes", vec![&filled, &a], vec![&b, &a]),
             ("torn, then whole", vec![torn, &b], vec![torn, &b]),

@@ -1,8 +1,8 @@
 //! What each thread does.
 
 use std::process;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::command::Command;
 use crate::frame::Timestamp;
 use crate::outputs::{Inputs, Outputs as _, SafeOutputs};
 use crate::request::Request;
-use crate::station::{Effects, Level, SharedPanel, Record, Station, Ticket, lock};
+use crate::station::{Effects, Level, Record, SharedPanel, Station, Ticket, lock};
 use crate::store::Store;
 
 /// The longest wait of a loop, after which it looks whether it is over.

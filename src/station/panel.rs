@@ -57,7 +57,8 @@ pub struct Panel {
     /// What the policy says.
     pub(super) actions: Actions,
     outputs: Vec<Output>,
-    /// There is nothing to judge by: every output is safe.
+    heartbeat: Option<String>,
+    /// There is no verdict: every output but the heartbeat is safe.
     safe: bool,
     /// By hand, until the next verdict decides.
     by_hand: BTreeMap<String, bool>,
@@ -68,17 +69,17 @@ pub struct Panel {
 impl Panel {
     /// * `outputs`: those there are.
     pub(super) fn new(policy: Policy, outputs: Vec<Output>, heartbeat: Option<&str>) -> Self {
-        let actions = Actions::new(policy, heartbeat);
-        Self { actions, outputs, safe: true, by_hand: BTreeMap::new(), tests: BTreeMap::new() }
+        Self {
+            actions: Actions::new(policy, heartbeat),
+            outputs,
+            heartbeat: heartbeat.map(str::to_owned),
+            safe: true,
+            by_hand: BTreeMap::new(),
+            tests: BTreeMap::new(),
+        }
     }
 
-    /// Frames come.
-    pub(super) fn seen(&mut self, now: Timestamp) {
-        self.safe = false;
-        self.actions.heartbeat(now);
-    }
-
-    /// No frames come: what lasts with a verdict ends, and with `safe` every output is at its safe level until they do.
+    /// No frames come: what lasts with a verdict ends, and with `safe` every output is at its safe level until the next verdict.
     pub(super) fn lost(&mut self, safe: bool) {
         self.safe = safe;
         self.actions.lapse();
@@ -86,6 +87,7 @@ impl Panel {
 
     pub(super) fn verdict(&mut self, class: Option<&str>, captured: Timestamp, now: Timestamp) {
         self.by_hand.clear();
+        self.safe = false;
         self.actions.verdict(class, captured, now);
     }
 
@@ -94,7 +96,8 @@ impl Panel {
         let levels = self.actions.levels(now);
         let level = |output: &Output| {
             let name = &output.name;
-            let policy = levels.get(name.as_str()).copied().filter(|_| !self.safe);
+            let counts = !self.safe || self.heartbeat.as_ref() == Some(name);
+            let policy = levels.get(name.as_str()).copied().filter(|_| counts);
             let policy = policy.unwrap_or(output.safe);
             let on = self.by_hand.get(name).copied().unwrap_or(policy);
             (name.clone(), on != self.tests.get(name).is_some_and(|&end| end > now))

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-
 /// Ages that are kept for their quantiles.
 const AGES: usize = 512;
 
@@ -69,7 +68,10 @@ mod tests {
         assert_eq!(record.age_micros(0.5), None);
         (0..AGES as u64).for_each(|_| record.judged(9999));
         (1..=AGES as u64).for_each(|age| record.judged(age));
-        assert_eq!([0.0, 0.5, 0.95, 1.0].map(|q| record.age_micros(q)), [1, 256, 487, 512].map(Some));
+        assert_eq!(
+            [0.0, 0.5, 0.95, 1.0].map(|q| record.age_micros(q)),
+            [1, 256, 487, 512].map(Some)
+        );
         assert_eq!(record.judged, 2 * AGES as u64);
     }
 }
