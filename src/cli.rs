@@ -5,6 +5,9 @@
 mod output;
 
 mod bench;
+pub mod board_args;
+mod boards;
+mod check;
 mod demo;
 mod eval;
 mod generate;
@@ -98,6 +101,8 @@ enum Command {
     Bench(bench::BenchCommand),
     Demo(demo::DemoCommand),
     Models(models::ModelsCommand),
+    Boards(boards::BoardsCommand),
+    Check(check::CheckCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -134,6 +139,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Bench(command) => command.run(context),
         Command::Demo(command) => command.run(context),
         Command::Models(command) => command.run(context),
+        Command::Boards(command) => command.run(),
+        Command::Check(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }
