@@ -6,6 +6,9 @@ mod output;
 
 mod bench;
 mod ctl;
+pub mod board_args;
+mod boards;
+mod check;
 mod demo;
 mod eval;
 mod generate;
@@ -100,6 +103,8 @@ enum Command {
     Demo(demo::DemoCommand),
     Models(models::ModelsCommand),
     Ctl(ctl::CtlCommand),
+    Boards(boards::BoardsCommand),
+    Check(check::CheckCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -137,6 +142,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Demo(command) => command.run(context),
         Command::Models(command) => command.run(context),
         Command::Ctl(command) => command.run(context),
+        Command::Boards(command) => command.run(),
+        Command::Check(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

@@ -95,8 +95,9 @@ impl Buttons {
 
     /// When [`Buttons::tick`] has to be called next, if no edge comes before.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        let times = |button: &Button| [button.settled(), button.due];
-        self.buttons.values().flat_map(times).flatten().min()
+        // While a release is pending, it decides whether what is due comes at all.
+        let time = |button: &Button| button.settled().or(button.due);
+        self.buttons.values().filter_map(time).min()
     }
 }
 

@@ -1,0 +1,168 @@
+//! `fieldtune check`: whether every device that a board names is there.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::board_args::BoardArgs;
+use super::{Context, Exit};
+use crate::board::Board;
+use crate::outputs::{self, Outputs};
+
+/// How long an output is switched by `--blink`.
+const BLINK: Duration = Duration::from_millis(300);
+
+/// See whether the camera, the pins and the serial port of a board are there
+///
+/// Takes no line and changes nothing, but for a blink if asked. Exit status 3 if something is missing; a temperature
+/// that cannot be read is only told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune check
+  fieldtune check --board raspberry-pi-4
+  fieldtune check --board line-3.toml --blink")]
+pub struct CheckCommand {
+    #[command(flatten)]
+    board: BoardArgs,
+    /// Switch every output for 0.3 seconds, one after another: what hangs on it will move
+    #[arg(long)]
+    blink: bool,
+}
+
+/// What is there, or what is not and what to do.
+type Finding = Result<String, String>;
+
+impl CheckCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let (board, how) = self.board.choose()?;
+        println!("board {}: {} ({how})", board.name, board.about);
+        let mut missing = 0;
+        let mut tell = |key: &str, finding: &Finding| match finding {
+            Ok(what) => println!("found    {key}: {what}"),
+            Err(what) => {
+                missing += 1;
+                println!("missing  {key}: {what}");
+            }
+        };
+        tell("camera", &camera(&board.camera.address));
+        let pins = outputs::probe(&board);
+        for (key, found) in &pins {
+            // The error names the pin already.
+            let prefix = format!("{key}: ");
+            let told = |error: &outputs::PinError| {
+                let text = error.to_string();
+                text.strip_prefix(&prefix).map_or(text.clone(), str::to_owned)
+            };
+            tell(key, &found.as_ref().map(String::clone).map_err(told));
+        }
+        if let Some(serial) = &board.serial {
+            tell("serial", &port(&serial.device));
+        }
+        let files = [("temperature", &board.temperature), ("throttled", &board.throttled)];
+        for (key, path) in files.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?))) {
+            match fs::read_to_string(path) {
+                Ok(text) => println!("found    {key}: {}", text.trim().escape_debug()),
+                Err(error) => println!("absent   {key}: {}: {error}", path.display()),
+            }
+        }
+        if self.blink && pins.iter().all(|(_, found)| found.is_ok()) {
+            let blinked = blink(&board, context);
+            tell("blink", &blinked.map_err(|error| error.to_string()));
+        }
+        Ok(if missing == 0 { Exit::Done } else { Exit::Device })
+    }
+}
+
+/// Whether there is what frames would come from.
+fn camera(address: &str) -> Finding {
+    let known = "v4l:, rpicam:, pipe:, replay:, synthetic:";
+    let (kind, rest) = address.split_once(':').ok_or_else(|| {
+        format!("\"{}\" is no address; one begins with {known}", address.escape_debug())
+    })?;
+    match kind {
+        "v4l" => {
+            let path = Path::new(rest);
+            let next = "plug it in; fieldtune cameras lists those there are";
+            character_device(path, "video", next)?;
+            // Opening takes nothing: a camera that streams elsewhere can be opened too.
+            let opened = OpenOptions::new().read(true).write(true).open(path);
+            opened.map_err(|error| refused(path, &error, "video", next))?;
+            Ok(address.to_owned())
+        }
+        "rpicam" => program("rpicam-vid", "sudo apt install rpicam-apps"),
+        "pipe" => {
+            let command = rest.split_whitespace().next().unwrap_or_default();
+            program(command, "install it, or write its full path into camera.address")
+        }
+        "replay" if Path::new(rest).exists() => Ok(address.to_owned()),
+        "replay" => Err(format!("{rest} is not there")),
+        "synthetic" => Ok("drawn by this program".to_owned()),
+        _ => Err(format!("{kind}: is no kind of camera; there are {known}")),
+    }
+}
+
+/// Where a program is.
+fn program(name: &str, next: &str) -> Finding {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let named = if name.contains('/') {
+        vec![PathBuf::from(name)]
+    } else {
+        std::env::split_paths(&folders).map(|folder| folder.join(name)).collect()
+    };
+    let runs = |path: &&PathBuf| {
+        fs::metadata(path)
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    match named.iter().find(runs) {
+        Some(path) => Ok(path.display().to_string()),
+        None => Err(format!("there is no program {name}\n  next: {next}")),
+    }
+}
+
+/// Whether the serial port can be opened.
+fn port(path: &Path) -> Finding {
+    // As <fcntl.h> has them on Linux on ARM and x86: it must neither wait for a carrier nor become our terminal.
+    const O_NOCTTY: i32 = 0o400;
+    const O_NONBLOCK: i32 = 0o4000;
+    let next = "switch the port on (Raspberry Pi: sudo raspi-config, interface options, serial port), or name another one as serial.device";
+    character_device(path, "dialout", next)?;
+    let flags = O_NOCTTY | O_NONBLOCK;
+    let opened = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
+    opened.map_err(|error| refused(path, &error, "dialout", next))?;
+    Ok(path.display().to_string())
+}
+
+fn character_device(path: &Path, group: &str, next: &str) -> Result<(), String> {
+    let file = fs::metadata(path).map_err(|error| refused(path, &error, group, next))?;
+    if file.file_type().is_char_device() {
+        return Ok(());
+    }
+    Err(format!("{} is not a device\n  next: {next}", path.display()))
+}
+
+fn refused(path: &Path, error: &std::io::Error, group: &str, next: &str) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::NotFound => format!("{path} is not there\n  next: {next}"),
+        ErrorKind::PermissionDenied => format!(
+            "{path}: {error}\n  next: sudo usermod -aG {group} $USER, and log in again; or run as root"
+        ),
+        _ => format!("{path}: {error}"),
+    }
+}
+
+fn blink(board: &Board, context: &Context) -> Result<String, outputs::PinError> {
+    let (mut pins, _) = outputs::open(board)?;
+    let all = pins.outputs().to_vec();
+    let bar = context.bar(all.len() as u64, "blinking");
+    for output in &all {
+        pins.set(&output.name, !output.safe)?;
+        std::thread::sleep(BLINK);
+        pins.set(&output.name, output.safe)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(format!("{} outputs, which are safe again", all.len()))
+}
