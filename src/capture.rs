@@ -75,8 +75,8 @@ impl Default for Wanted {
 /// A camera that can be handed to another thread.
 pub type AnyCamera = Box<dyn Camera + Send>;
 
-/// Opens the camera at an address, which becomes its name. A device is opened at once and settles before this returns; a
-/// program is started by the first capture.
+/// Opens the camera at an address, which becomes its name. A device is opened at once and settles before this
+/// returns; a program is started by the first capture.
 ///
 /// # Errors
 /// [`CameraError`] with what to do next.
@@ -84,7 +84,8 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
     let shown = address.escape_debug().to_string();
     let refused = |what: &str| Err(CameraError::new(&shown, Trouble::Address, what));
     if wanted.fps.is_some_and(|fps| !(fps.is_finite() && fps > 0.0)) {
-        let what = format!("{} frames a second: wanted more than 0", wanted.fps.unwrap_or_default());
+        let what =
+            format!("{} frames a second: wanted more than 0", wanted.fps.unwrap_or_default());
         return Err(CameraError::new(&shown, Trouble::Unsupported, what));
     }
     let Some((kind, rest)) = address.split_once(':') else {
@@ -96,7 +97,8 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
         "v4l" => Ok(Box::new(v4l::Device::open(address, rest, wanted)?)),
         #[cfg(not(feature = "v4l"))]
         "v4l" => {
-            let what = "this program was built without Video4Linux: wanted one with the feature v4l";
+            let what =
+                "this program was built without Video4Linux: wanted one with the feature v4l";
             Err(CameraError::new(&shown, Trouble::Unsupported, what))
         }
         "rpicam" if rest.is_empty() => Ok(Box::new(pipe::Pipe::rpicam(wanted)?)),

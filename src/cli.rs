@@ -5,6 +5,8 @@
 mod output;
 
 mod bench;
+pub mod camera_args;
+mod cameras;
 mod demo;
 mod eval;
 mod generate;
@@ -14,6 +16,7 @@ mod learned;
 pub mod model_args;
 mod models;
 mod pictures;
+mod snap;
 pub mod store_args;
 mod teach;
 
@@ -98,6 +101,8 @@ enum Command {
     Bench(bench::BenchCommand),
     Demo(demo::DemoCommand),
     Models(models::ModelsCommand),
+    Cameras(cameras::CamerasCommand),
+    Snap(snap::SnapCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -134,6 +139,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Bench(command) => command.run(context),
         Command::Demo(command) => command.run(context),
         Command::Models(command) => command.run(context),
+        Command::Cameras(command) => command.run(),
+        Command::Snap(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

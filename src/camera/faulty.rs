@@ -43,8 +43,8 @@ impl<C: Camera> Camera for Faulty<C> {
     fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
         let Faults { dropped, stalled, torn, wrong_size } = self.faults;
         // All are drawn, whatever comes of them, so that one chance does not shift the others' draws.
-        let [dropped, stalled, torn, wrong_size] = [dropped, stalled, torn, wrong_size]
-            .map(|chance| self.random.random::<f64>() < chance);
+        let [dropped, stalled, torn, wrong_size] =
+            [dropped, stalled, torn, wrong_size].map(|chance| self.random.random::<f64>() < chance);
         let cut = self.random.random::<f64>();
         if stalled {
             let what = "no frame came, by the fault wrapper's will";

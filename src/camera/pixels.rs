@@ -247,7 +247,8 @@ impl Layout {
             }
             (PixelFormat::Nv12, &[luma, chroma]) => {
                 let chroma: Vec<&[u8]> = chroma.rows(bytes).collect();
-                let pairs = |row: usize| chroma[row].as_chunks::<2>().0.iter().map(|&[u, v]| (u, v));
+                let pairs =
+                    |row: usize| chroma[row].as_chunks::<2>().0.iter().map(|&[u, v]| (u, v));
                 planar(out, luma.rows(bytes), pairs);
             }
             (PixelFormat::Yu12, &[luma, u, v]) => {
@@ -391,7 +392,8 @@ mod tests {
 
     #[test]
     fn the_conversion_is_the_standard_s_for_every_value() {
-        // In real numbers, from the definition: Y' = Kr R + Kg G + Kb B, chroma (B - Y')/(2 (1 - Kb)), (R - Y')/(2 (1 - Kr)).
+        // In real numbers, from the definition: Y' = Kr R + Kg G + Kb B, and chroma (B - Y') / (2 (1 - Kb)) and
+        // (R - Y') / (2 (1 - Kr)).
         let (kr, kb) = (0.299, 0.114);
         for y in 0..=255 {
             for u in (0..=255).step_by(5) {
@@ -425,7 +427,8 @@ mod tests {
             let plain = rows(gap, &|row| row.to_vec());
             let chroma = |count: usize, gap: usize| [vec![128; count], vec![99; gap]].concat();
             // Without a gap NV12's pairs need a byte more than its luma.
-            let (pairs, halves) = (chroma(4, gap.saturating_sub(1)), chroma(2, gap.div_ceil(2) - gap / 3));
+            let (pairs, halves) =
+                (chroma(4, gap.saturating_sub(1)), chroma(2, gap.div_ceil(2) - gap / 3));
             let cases = [
                 (PixelFormat::Yuyv, 8 + gap, rows(gap, &|row| spread(row, true))),
                 (PixelFormat::Uyvy, 8 + gap, rows(gap, &|row| spread(row, false))),

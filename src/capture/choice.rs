@@ -54,14 +54,17 @@ fn nearest(size: Size, wanted: (u32, u32)) -> (u32, u32) {
         let (step, inside) = (step.max(1), wanted.clamp(min, max.max(min)));
         let steps = (inside - min + step / 2) / step;
         // Half a step up may lie beyond the end.
-        if min + steps * step > max { min + (max.max(min) - min) / step * step } else { min + steps * step }
+        if min + steps * step > max {
+            min + (max.max(min) - min) / step * step
+        } else {
+            min + steps * step
+        }
     };
     match size {
         Size::Fixed(size) => size,
-        Size::Range { min, max, step } => (
-            side(wanted.0, min.0, max.0, step.0),
-            side(wanted.1, min.1, max.1, step.1),
-        ),
+        Size::Range { min, max, step } => {
+            (side(wanted.0, min.0, max.0, step.0), side(wanted.1, min.1, max.1, step.1))
+        }
     }
 }
 
@@ -270,14 +273,24 @@ mod tests {
 
     #[test]
     fn switches_are_set_before_the_values_that_they_free() {
-        let pairs = [("gain", 7), ("gain_automatic", 0), ("exposure_time_absolute", 100), ("auto_exposure", 1)];
+        let pairs = [
+            ("gain", 7),
+            ("gain_automatic", 0),
+            ("exposure_time_absolute", 100),
+            ("auto_exposure", 1),
+        ];
         let controls_of = |pairs: &[(&str, i64)]| Wanted {
             controls: pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
             ..Wanted::default()
         };
         let set = controls(&controls_of(&pairs)).expect("all are known");
         let names: Vec<_> = set.iter().map(|(control, value)| (control.name, *value)).collect();
-        let order = [("auto_exposure", 1), ("exposure_time_absolute", 100), ("gain_automatic", 0), ("gain", 7)];
+        let order = [
+            ("auto_exposure", 1),
+            ("exposure_time_absolute", 100),
+            ("gain_automatic", 0),
+            ("gain", 7),
+        ];
         assert_eq!(names, order);
         let unknown = controls(&controls_of(&[("gian", 1)])).expect_err("misspelt");
         assert!(unknown.contains("\"gian\"") && unknown.contains("gain,"), "{unknown}");
@@ -301,7 +314,9 @@ mod tests {
             assert!(!CONTROLS[at + 1..].iter().any(same), "{one:?}");
         }
         for it in AUTOMATIC {
-            assert!(CONTROLS.contains(&it.switch) && it.values.iter().all(|v| CONTROLS.contains(v)));
+            assert!(
+                CONTROLS.contains(&it.switch) && it.values.iter().all(|v| CONTROLS.contains(v))
+            );
         }
     }
 }

@@ -21,8 +21,8 @@ const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// How long at most.
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// How long a program may take to end when it is asked to, before it is killed. One that holds a camera's service leaves
-/// it in disorder when it is killed outright.
+/// How long a program may take to end when it is asked to, before it is killed. One that holds a camera's service
+/// leaves it in disorder when it is killed outright.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Bytes of standard error that are kept.
@@ -108,7 +108,8 @@ impl Pipe {
         let status = running.end();
         let last_words = running.last_words();
         let ended = if trouble == Trouble::Gone { format!(", {status}") } else { String::new() };
-        let said = if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") };
+        let said =
+            if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") };
         CameraError::new(&self.name, trouble, format!("{what}{ended}{said}"))
     }
 }

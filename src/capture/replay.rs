@@ -58,7 +58,8 @@ impl Replay {
                 return result;
             }
             if !(self.again && self.brought) {
-                let what = if self.brought { "the recording is over" } else { "there is no more in it" };
+                let what =
+                    if self.brought { "the recording is over" } else { "there is no more in it" };
                 return Err(Refusal(Trouble::Ended, what.to_owned()));
             }
             self.brought = false;
@@ -194,7 +195,8 @@ fn y4m_layout(header: &[u8]) -> Result<Layout, Refusal> {
         _ => None,
     };
     let format = format.filter(|_| !text.contains("COLORRANGE=FULL"));
-    let layout = format.map(|format| Layout { format, width: side('W'), height: side('H'), stride: 0 });
+    let layout =
+        format.map(|format| Layout { format, width: side('W'), height: side('H'), stride: 0 });
     let layout = layout.ok_or_else(|| {
         let what = "wanted Y4M with colours C420 or Cmono of limited range";
         Refusal(Trouble::Unsupported, format!("{what}, got \"{}\"", text.escape_debug()))

@@ -32,7 +32,8 @@ impl<R: BufRead> Splitter<R> {
         &mut self.reader
     }
 
-    /// The next picture's bytes, `None` at the end. A JPEG that was torn is given as far as it came; its decoder refuses it.
+    /// The next picture's bytes, `None` at the end. A JPEG that was torn is given as far as it came; its decoder
+    /// refuses it.
     ///
     /// # Errors
     /// The reader's, `UnexpectedEof` for raw pixels that end within a picture, `InvalidData` for a JPEG without end.
@@ -84,6 +85,11 @@ impl<R: BufRead> Splitter<R> {
                 _ => {
                     let mut length = Vec::new();
                     self.take(2, &mut length)?;
+                    if length == [0xFF, START] {
+                        // No segment is as long; the picture was torn right here.
+                        self.begun = true;
+                        break;
+                    }
                     picture.extend_from_slice(&length);
                     if let [high, low] = length[..] {
                         let rest = u16::from_be_bytes([high, low]).saturating_sub(2);
@@ -147,15 +153,20 @@ mod tests {
             thumbnail(&camera.capture(Timestamp(0)).expect("drawn frames are whole"), 64)
         });
         // A comment that holds a whole picture, a fill byte before a marker.
-        let comment = [&[0xFF, 0xD8, 0xFF, 0xFE], &(a.len() as u16 + 2).to_be_bytes()[..], &a].concat();
+        let comment =
+            [&[0xFF, 0xD8, 0xFF, 0xFE], &(a.len() as u16 + 2).to_be_bytes()[..], &a].concat();
         let nested = [&comment, &b[2..]].concat();
         let (end, body) = (&b[b.len() - 2..], &b[..b.len() - 2]);
         let filled = [body, &[0xFF], end].concat();
-        let torn = &a[..a.len() / 2];
+        let torn = &a[..a.len() - 20];
         let cases: [(&str, Vec<&[u8]>, Vec<&[u8]>); 7] = [
             ("nothing", vec![], vec![]),
             ("two", vec![&a, &b], vec![&a, &b]),
-            ("noise around", vec![b"\xFF\x00noise\xFF", &a, b"\0\0\xFF", &b, b"\xFF"], vec![&a, &b]),
+            (
+                "noise around",
+                vec![b"\xFF\x00noise\xFF", &a, b"\0\0\xFF", &b, b"\xFF"],
+                vec![&a, &b],
+            ),
             ("a picture in a comment", vec![&nested, &a], vec![&nested, &a]),
             ("fill bytes", vec![&filled, &a], vec![&b, &a]),
             ("torn, then whole", vec![torn, &b], vec![torn, &b]),

@@ -87,8 +87,7 @@ impl Device {
             .map_err(|error| self.refused("formats", &error))?;
         let choice = choice::choose(&modes, &self.wanted)
             .map_err(|what| self.error(Trouble::Unsupported, what))?;
-        let layout =
-            set_format(&device, choice).map_err(|error| self.refused("format", &error))?;
+        let layout = set_format(&device, choice).map_err(|error| self.refused("format", &error))?;
         if layout.format != choice.format {
             let what = format!("wanted {}, it gives {}", choice.format, layout.format);
             return Err(self.error(Trouble::Unsupported, what));
@@ -99,9 +98,9 @@ impl Device {
             note(&mut self.notes, text);
         }
         for (control, value) in set {
-            device.set_control(setting(control.id, value)).map_err(|error| {
-                self.refused(&format!("{} = {value}", control.name), &error)
-            })?;
+            device
+                .set_control(setting(control.id, value))
+                .map_err(|error| self.refused(&format!("{} = {value}", control.name), &error))?;
         }
         let mut stream = Stream::with_buffers(&device, Type::VideoCapture, BUFFERS)
             .map_err(|error| self.refused("buffers", &error))?;
@@ -220,10 +219,7 @@ impl Camera for Device {
 /// newest may be old; so one more is waited for.
 ///
 /// * `take`: is given the frame's bytes and whether the driver calls it damaged.
-fn newest<T>(
-    stream: &mut Stream<'static>,
-    take: impl Fn(&[u8], bool) -> T,
-) -> io::Result<T> {
+fn newest<T>(stream: &mut Stream<'static>, take: impl Fn(&[u8], bool) -> T) -> io::Result<T> {
     let handle: Arc<Handle> = stream.handle();
     let ready = || handle.poll(READABLE, 0).is_ok_and(|ready| ready > 0);
     let mut waiting = 0;
@@ -259,7 +255,8 @@ fn device(path: &Path) -> Result<v4l::Device, (Trouble, String)> {
     }
     let card = has.card;
     if flags.contains(Capability::VIDEO_CAPTURE_MPLANE) {
-        let what = format!("{card} gives its planes in separate buffers, which only pipe: can take");
+        let what =
+            format!("{card} gives its planes in separate buffers, which only pipe: can take");
         return Err((Trouble::Unsupported, what));
     }
     Err((Trouble::NotACamera, format!("{card} gives no frames through this device")))
