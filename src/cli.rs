@@ -9,6 +9,8 @@ mod ctl;
 pub mod board_args;
 mod boards;
 mod check;
+pub mod camera_args;
+mod cameras;
 mod demo;
 mod eval;
 mod generate;
@@ -18,6 +20,7 @@ mod learned;
 pub mod model_args;
 mod models;
 mod pictures;
+mod snap;
 pub mod store_args;
 mod teach;
 
@@ -105,6 +108,8 @@ enum Command {
     Ctl(ctl::CtlCommand),
     Boards(boards::BoardsCommand),
     Check(check::CheckCommand),
+    Cameras(cameras::CamerasCommand),
+    Snap(snap::SnapCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -144,6 +149,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Ctl(command) => command.run(context),
         Command::Boards(command) => command.run(),
         Command::Check(command) => command.run(context),
+        Command::Cameras(command) => command.run(),
+        Command::Snap(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

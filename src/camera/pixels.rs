@@ -392,7 +392,8 @@ mod tests {
 
     #[test]
     fn the_conversion_is_the_standard_s_for_every_value() {
-        // In real numbers, from the definition: Y' = Kr R + Kg G + Kb B, chroma (B - Y')/(2 (1 - Kb)), (R - Y')/(2 (1 - Kr)).
+        // In real numbers, from the definition: Y' = Kr R + Kg G + Kb B, and chroma (B - Y') / (2 (1 - Kb)) and
+        // (R - Y') / (2 (1 - Kr)).
         let (kr, kb) = (0.299, 0.114);
         for y in 0..=255 {
             for u in (0..=255).step_by(5) {

@@ -21,8 +21,8 @@ const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// How long at most.
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// How long a program may take to end when it is asked to, before it is killed. One that holds a camera's service leaves
-/// it in disorder when it is killed outright.
+/// How long a program may take to end when it is asked to, before it is killed. One that holds a camera's service
+/// leaves it in disorder when it is killed outright.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Bytes of standard error that are kept.

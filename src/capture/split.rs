@@ -32,7 +32,8 @@ impl<R: BufRead> Splitter<R> {
         &mut self.reader
     }
 
-    /// The next picture's bytes, `None` at the end. A JPEG that was torn is given as far as it came; its decoder refuses it.
+    /// The next picture's bytes, `None` at the end. A JPEG that was torn is given as far as it came; its decoder
+    /// refuses it.
     ///
     /// # Errors
     /// The reader's, `UnexpectedEof` for raw pixels that end within a picture, `InvalidData` for a JPEG without end.
@@ -84,6 +85,11 @@ impl<R: BufRead> Splitter<R> {
                 _ => {
                     let mut length = Vec::new();
                     self.take(2, &mut length)?;
+                    if length == [0xFF, START] {
+                        // No segment is as long; the picture was torn right here.
+                        self.begun = true;
+                        break;
+                    }
                     picture.extend_from_slice(&length);
                     if let [high, low] = length[..] {
                         let rest = u16::from_be_bytes([high, low]).saturating_sub(2);
@@ -152,7 +158,7 @@ mod tests {
         let nested = [&comment, &b[2..]].concat();
         let (end, body) = (&b[b.len() - 2..], &b[..b.len() - 2]);
         let filled = [body, &[0xFF], end].concat();
-        let torn = &a[..a.len() / 2];
+        let torn = &a[..a.len() - 20];
         let cases: [(&str, Vec<&[u8]>, Vec<&[u8]>); 7] = [
             ("nothing", vec![], vec![]),
             ("two", vec![&a, &b], vec![&a, &b]),

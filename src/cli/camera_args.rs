@@ -1,0 +1,138 @@
+//! `--camera` and what it should give.
+
+use crate::camera::{CameraError, PixelFormat, PixelsError};
+use crate::capture::{self, AnyCamera, Wanted};
+use crate::frame::Region;
+
+/// Which camera, and what it should give.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CameraArgs {
+    /// v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE or synthetic:[SEED]
+    #[arg(long, value_name = "ADDRESS", env = "FIELDTUNE_CAMERA")]
+    pub camera: Option<String>,
+    /// Pixels [default: 640x480]
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    pub size: Option<(u32, u32)>,
+    /// Frames a second [default: 30; as fast as they can be read from a recording]
+    #[arg(long, value_name = "N", value_parser = parse_fps)]
+    pub fps: Option<f32>,
+    /// yuyv, uyvy, nv12, yu12 (yuv420), grey, rgb3 (rgb), bgr3 (bgr) or mjpg [default: the best of a device, yu12 of
+    /// a program]
+    #[arg(long, value_name = "NAME", value_parser = parse_format)]
+    pub format: Option<PixelFormat>,
+    /// The part that is looked at, in pixels or in fractions of the frame: 0.25,0.25,0.5,0.5
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_region)]
+    pub region: Option<Region>,
+    /// Begin again when a recording is over
+    #[arg(long = "loop")]
+    pub again: bool,
+}
+
+impl CameraArgs {
+    /// `given`, for instance a board's, with what was asked for on the command line in its place.
+    pub fn wanted(&self, given: Wanted) -> Wanted {
+        Wanted {
+            size: self.size.or(given.size),
+            fps: self.fps.or(given.fps),
+            format: self.format.or(given.format),
+            again: self.again || given.again,
+            ..given
+        }
+    }
+
+    /// Opens the camera that was named, or `otherwise`.
+    ///
+    /// # Errors
+    /// As [`capture::open`].
+    pub fn open(&self, otherwise: &str, given: Wanted) -> Result<AnyCamera, CameraError> {
+        capture::open(self.camera.as_deref().unwrap_or(otherwise), &self.wanted(given))
+    }
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| *side > 0);
+    let sides = text.split_once(['x', 'X']);
+    let sides = sides.and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    sides.ok_or_else(|| "wanted WIDTHxHEIGHT, like 640x480".to_owned())
+}
+
+fn parse_fps(text: &str) -> Result<f32, String> {
+    let fps: Option<f32> = text.parse().ok();
+    fps.filter(|fps| fps.is_finite() && *fps > 0.0)
+        .ok_or_else(|| "wanted a number above 0".to_owned())
+}
+
+fn parse_format(text: &str) -> Result<PixelFormat, PixelsError> {
+    text.parse()
+}
+
+/// Four whole numbers are pixels; with a decimal point in any they are fractions.
+fn parse_region(text: &str) -> Result<Region, String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let pixels: Option<Vec<u32>> = parts.iter().map(|part| part.parse().ok()).collect();
+    let fractions: Option<Vec<f32>> = parts.iter().map(|part| part.parse().ok()).collect();
+    let inside = |fraction: &f32| (0.0..=1.0).contains(fraction);
+    match (pixels.as_deref(), fractions.as_deref()) {
+        (Some(&[x, y, width, height]), _) if width > 0 && height > 0 => {
+            Ok(Region::Pixels { x, y, width, height })
+        }
+        (None, Some(all @ &[x, y, width, height]))
+            if all.iter().all(inside) && width > 0.0 && height > 0.0 =>
+        {
+            Ok(Region::Fractions { x, y, width, height })
+        }
+        _ => Err(
+            "wanted x,y,width,height in pixels (80,60,160,120) or in fractions (0.25,0.25,0.5,0.5)"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_are_pixels_or_fractions() {
+        let cases = [
+            ("80,60,160,120", Some(Region::Pixels { x: 80, y: 60, width: 160, height: 120 })),
+            ("0, 0, 1, 1", Some(Region::Pixels { x: 0, y: 0, width: 1, height: 1 })),
+            ("0.25,0,0.5,1", Some(Region::Fractions { x: 0.25, y: 0.0, width: 0.5, height: 1.0 })),
+            ("1,2,3", None),
+            ("1,2,0,4", None),
+            ("0.5,0.5,1.5,0.5", None),
+            ("0.5,0.5,NaN,0.5", None),
+            ("a,b,c,d", None),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(parse_region(text).ok(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_rates_are_above_nothing() {
+        assert_eq!(parse_size("640x480"), Ok((640, 480)));
+        assert_eq!(parse_fps("7.5"), Ok(7.5));
+        for text in ["640", "0x480", "640x", "-1x2", "axb"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+        for text in ["0", "-1", "NaN", "inf", "fast"] {
+            assert!(parse_fps(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_goes_before_what_was_given() {
+        let arguments = CameraArgs {
+            camera: None,
+            size: Some((320, 240)),
+            fps: None,
+            format: None,
+            region: None,
+            again: false,
+        };
+        let given = Wanted { size: Some((1, 1)), fps: Some(5.0), again: true, ..Wanted::default() };
+        let wanted = arguments.wanted(given.clone());
+        assert_eq!(wanted, Wanted { size: Some((320, 240)), ..given });
+    }
+}

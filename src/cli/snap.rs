@@ -1,0 +1,112 @@
+//! `fieldtune snap`: one picture, to see what the camera sees.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use super::camera_args::CameraArgs;
+use super::store_args::now;
+use super::{Exit, Failed};
+use crate::capture::Wanted;
+use crate::frame::{Frame, Region};
+use crate::picture;
+
+/// Take one picture, with the region drawn in
+///
+/// A device's exposure, gain and white balance settle first, as they do before `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune snap first.png --camera v4l:/dev/video0 --size 1280x720
+  fieldtune snap region.png --camera v4l:/dev/video0 --region 0.25,0.25,0.5,0.5
+  fieldtune snap pi.png --camera rpicam:
+  fieldtune snap jetson.png --size 1280x720 --format yuv420 --camera 'pipe:gst-launch-1.0 -q nvarguscamerasrc !
+    nvvidconv ! video/x-raw,format=I420,width=1280,height=720 ! fdsink'
+
+Exit status 3 if the camera gave no picture.")]
+pub struct SnapCommand {
+    /// The picture, a PNG
+    #[arg(value_name = "OUT.png")]
+    out: PathBuf,
+    #[command(flatten)]
+    camera: CameraArgs,
+}
+
+impl SnapCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let camera = self.camera.camera.as_deref();
+        camera.context(
+            "which camera?\n  next: --camera ADDRESS; fieldtune cameras lists what is there",
+        )?;
+        let mut camera = self.camera.open("", Wanted::default()).context(Failed(Exit::Device))?;
+        let frame = camera.capture(now());
+        for note in camera.notes() {
+            eprintln!("{}: {note}", camera.name());
+        }
+        let frame = frame.context(Failed(Exit::Device))?;
+        let frame = match &self.camera.region {
+            Some(region) => outlined(&frame, region)?,
+            None => frame,
+        };
+        picture::save_png(&self.out, &frame)?;
+        println!("{} {}x{}", self.out.display(), frame.width(), frame.height());
+        Ok(Exit::Done)
+    }
+}
+
+/// The frame with the region's outermost pixels painted yellow, and those around it black, so that it stands out on
+/// light and on dark.
+fn outlined(frame: &Frame, region: &Region) -> anyhow::Result<Frame> {
+    let (frame_width, frame_height) = (frame.width(), frame.height());
+    let (x, y, width, height) = region.resolve(frame_width, frame_height)?;
+    let (right, bottom) = (x + width, y + height);
+    let mut pixels = frame.pixels().to_vec();
+    let inside = |column: u32, row: u32, margin: u32| {
+        column + margin >= x
+            && column < right + margin
+            && row + margin >= y
+            && row < bottom + margin
+    };
+    let within =
+        |column: u32, row: u32| column > x && column + 1 < right && row > y && row + 1 < bottom;
+    let places =
+        (0..frame_height).flat_map(|row| (0..frame_width).map(move |column| (column, row)));
+    for ((column, row), pixel) in places.zip(pixels.as_chunks_mut().0) {
+        if inside(column, row, 0) && !within(column, row) {
+            *pixel = [255, 220, 0];
+        } else if inside(column, row, 1) && !inside(column, row, 0) {
+            *pixel = [0, 0, 0];
+        }
+    }
+    Ok(Frame::new(frame_width, frame_height, pixels, frame.captured())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Timestamp;
+
+    fn drawn(region: Region) -> String {
+        let grey = Frame::new(7, 6, vec![100; 126], Timestamp(0)).expect("the size fits");
+        let frame = outlined(&grey, &region).expect("the region is inside");
+        let letters = frame.pixels().as_chunks::<3>().0.iter().map(|pixel| match pixel {
+            [255, 220, 0] => 'y',
+            [0, 0, 0] => 'b',
+            _ => '.',
+        });
+        letters
+            .collect::<Vec<_>>()
+            .chunks(7)
+            .map(|row| row.iter().collect::<String>() + "\n")
+            .collect()
+    }
+
+    #[test]
+    fn the_region_s_border_is_drawn_and_what_it_holds_is_left() {
+        let inside = drawn(Region::Pixels { x: 2, y: 1, width: 4, height: 3 });
+        assert_eq!(inside, ".bbbbbb\n.byyyyb\n.by..yb\n.byyyyb\n.bbbbbb\n.......\n");
+        let corner = drawn(Region::Pixels { x: 5, y: 4, width: 2, height: 2 });
+        assert_eq!(corner, ".......\n.......\n.......\n....bbb\n....byy\n....byy\n");
+        let whole = drawn(Region::Whole);
+        assert_eq!(whole, "yyyyyyy\ny.....y\ny.....y\ny.....y\ny.....y\nyyyyyyy\n");
+    }
+}
