@@ -5,12 +5,12 @@
 mod output;
 
 mod bench;
-mod ctl;
 pub mod board_args;
 mod boards;
-mod check;
 pub mod camera_args;
 mod cameras;
+mod check;
+mod ctl;
 mod demo;
 mod eval;
 mod generate;
@@ -20,6 +20,7 @@ mod learned;
 pub mod model_args;
 mod models;
 mod pictures;
+mod run;
 mod snap;
 pub mod store_args;
 mod teach;
@@ -105,6 +106,7 @@ enum Command {
     Bench(bench::BenchCommand),
     Demo(demo::DemoCommand),
     Models(models::ModelsCommand),
+    Run(run::RunCommand),
     Ctl(ctl::CtlCommand),
     Boards(boards::BoardsCommand),
     Check(check::CheckCommand),
@@ -146,6 +148,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Bench(command) => command.run(context),
         Command::Demo(command) => command.run(context),
         Command::Models(command) => command.run(context),
+        Command::Run(command) => command.run(context),
         Command::Ctl(command) => command.run(context),
         Command::Boards(command) => command.run(),
         Command::Check(command) => command.run(context),

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::board_args::BoardArgs;
 use super::camera_args::CameraArgs;
 use super::model_args::ModelArgs;
 use super::store_args::StoreArgs;
 use super::{Context, Exit, model_id};
 use crate::backbone::{Extractor, FeatureSource as _};
-use crate::board::{self, Board, Lost};
+use crate::board::{self, Board, CameraSettings, Lost};
+use crate::capture::Wanted;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::frame::{Frame, Region, Timestamp};
@@ -34,9 +36,8 @@ use crate::station::{Level, Station};
 Exit status: 0 asked to end, 2 wrong configuration, 3 a device or a part of the program failed: let the supervisor
 start it again.")]
 pub struct RunCommand {
-    /// How this device is wired: a board's name (fieldtune boards) or a file [default: found, else pc]
-    #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_BOARD")]
-    board: Option<String>,
+    #[command(flatten)]
+    board: BoardArgs,
     /// What outputs and buttons are for: a policy's name or a file [default: nothing]
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
@@ -85,7 +86,7 @@ impl RunCommand {
     }
 
     fn once(&self, context: &Context, clock: Clock, log: &Arc<Log>) -> anyhow::Result<Ended> {
-        let board = self.board()?;
+        let (board, how) = self.board.choose()?;
         let policy = match &self.policy {
             Some(asked) => board::read_policy(asked)?,
             None => Default::default(),
@@ -98,7 +99,7 @@ impl RunCommand {
         let judging = time_of_a_frame(&mut source, &board)?;
         let (learner, store, id) = self.store.open_for(&model_id(&source))?.into_parts();
         let keeper = Keeper::new(Engine::new(source, learner)?, store, id);
-        let camera = self.camera.open(&board.camera)?;
+        let camera = self.camera.open(&board.camera.address, given(&board.camera)?)?;
         let mut station = Station::new(
             keeper,
             camera.name(),
@@ -122,7 +123,7 @@ impl RunCommand {
             end_after: self.bench_seconds.map(|seconds| Duration::from_secs(seconds.into())),
         };
         let told = format!(
-            "{}: {} with {}, {} classes taught, {:.1} ms a frame",
+            "board {} ({how}): {} with {}, {} classes taught, {:.1} ms a frame",
             board.name,
             camera.name(),
             station.model_name(),
@@ -132,10 +133,6 @@ impl RunCommand {
         log.write(Level::Info, &told);
         let parts = Parts { camera, station, outputs: pins, inputs, ports };
         Ok(runtime::run(parts, &settings, clock, Arc::clone(log), &told))
-    }
-
-    fn board(&self) -> anyhow::Result<Board> {
-        Ok(Board::choose(self.board.as_deref(), board::device_model().as_deref())?)
     }
 
     fn region(&self, board: &Board) -> anyhow::Result<Region> {
@@ -167,6 +164,20 @@ impl RunCommand {
     }
 }
 
+/// What a board wants of its camera.
+fn given(camera: &CameraSettings) -> anyhow::Result<Wanted> {
+    let format = camera.format.as_deref().map(str::parse).transpose()?;
+    Ok(Wanted {
+        size: Some((camera.width, camera.height)),
+        fps: Some(camera.fps),
+        format,
+        timeout: Duration::from_millis(camera.timeout_ms.into()),
+        settle: (camera.settle_ms > 0).then(|| Duration::from_millis(camera.settle_ms.into())),
+        controls: camera.controls.clone(),
+        again: false,
+    })
+}
+
 /// How long the backbone takes for one frame of the camera's size, once it is warm.
 fn time_of_a_frame(source: &mut Extractor, board: &Board) -> anyhow::Result<Duration> {
     let (width, height) = (board.camera.width, board.camera.height);
@@ -187,7 +198,10 @@ fn report(ended: &Ended) {
     println!("frames not looked at  {dropped}, since a newer one had come");
     for (name, quantile) in [("half", 0.5), ("95 %", 0.95), ("all", 1.0)] {
         if let Some(age) = record.age_micros(quantile) {
-            println!("age at the verdict    {:.1} ms or less for {name} of the latest", age as f64 / 1000.0);
+            println!(
+                "age at the verdict    {:.1} ms or less for {name} of the latest",
+                age as f64 / 1000.0
+            );
         }
     }
 }
