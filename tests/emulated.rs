@@ -1,0 +1,111 @@
+//! Whole machines in QEMU: the program for aarch64 under Debian's kernel, with the kernel's own drivers for camera,
+//! pins and serial line, observed from outside.
+//!
+//! `FIELDTUNE_EMULATION` names the folder that `tests/emulated/prepare` made; without it the tests say that they were
+//! skipped.
+
+#[path = "emulated/machine.rs"]
+mod machine;
+
+use machine::{Machine, images};
+
+const RUN: &str = "fieldtune run --store /tmp/s.ftune --model /etc/tiny.toml --policy /etc/policy.toml";
+
+/// Starts the program and waits until it stands.
+fn run(board: &mut Machine, arguments: &str) {
+    board.sh(&format!("{RUN} {arguments} 2>/tmp/log &"));
+    board.until("it stands", |board| {
+        let log = board.sh("cat /tmp/log; kill -0 %1 || echo it has ended");
+        assert!(!log.contains("it has ended"), "{log}");
+        log.contains(" ms a frame")
+    });
+}
+
+/// The lines of the PL061 as `boards/qemu-virt.toml` has them.
+const REJECT: u8 = 1 << 0;
+const LAMP: u8 = 1 << 1;
+const BUTTON_1: u8 = 4;
+
+#[test]
+fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
+    let Some(images) = images() else { return };
+    let mut board = Machine::virt(&images, "vivid");
+    let camera = board.sh("fieldtune cameras");
+    assert!(camera.contains("/dev/video0") && camera.contains("YUYV"), "{camera}");
+    let checked = board.sh("fieldtune check");
+    assert!(checked.contains("board qemu-virt") && !checked.contains("missing"), "{checked}");
+
+    // Two of vivid's test patterns: bars and a chessboard, each taught over the serial line.
+    run(&mut board, "--control test_pattern=0");
+    let taught = board.ask("teach bars 3");
+    assert!(taught.contains("class=bars") && taught.contains("count=3"), "{taught}");
+    board.sh("kill -TERM %1; wait %1");
+    run(&mut board, "--control test_pattern=11");
+    assert!(board.ask("teach chess 3").contains("count=3"));
+    board.ask("threshold novelty=inf");
+    assert!(board.verdict().contains("class=chess"));
+    board.until("the lamp is off and reject on", |board| board.pl061() & (REJECT | LAMP) == REJECT);
+
+    // A button, pressed from outside, teaches its class.
+    let before = board.ask("classes");
+    board.press_pl061(BUTTON_1, true);
+    board.press_pl061(BUTTON_1, false);
+    board.until("the button has taught", |board| {
+        board.ask("classes").contains("name=chess examples=4")
+    });
+    assert!(before.contains("name=chess examples=3"), "{before}");
+
+    // Unplugged and plugged in again.
+    let frames = |status: &str| -> u64 {
+        let found = status.split("frames=").nth(1).and_then(|rest| rest.split(' ').next());
+        found.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{status}"))
+    };
+    board.sh("echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind");
+    board.until("the loss is noticed", |board| board.ask("status").contains("errors_camera_"));
+    let lost = frames(&board.ask("status"));
+    board.sh("echo vivid.0 >/sys/bus/platform/drivers/vivid/bind");
+    board.until("frames come again", |board| frames(&board.ask("status")) > lost + 2);
+    assert!(board.verdict().contains("class="));
+
+    // The end, asked for: every output is safe.
+    board.sh("kill -TERM %1; wait %1");
+    assert_eq!(board.pl061() & (REJECT | LAMP), 0, "{}", board.sh("cat /tmp/log"));
+
+    // What was learned is there, and every format shows the same.
+    for format in ["yuyv", "uyvy", "nv12", "yu12", "rgb3", "bgr3", "grey"] {
+        let told = board.sh(&format!(
+            "fieldtune snap /tmp/{format}.png --camera v4l:/dev/video0 --size 640x360 --format {format} \
+             --control test_pattern=0 && fieldtune classify --store /tmp/s.ftune --model /etc/tiny.toml \
+             /tmp/{format}.png"
+        ));
+        assert!(told.contains(": bars "), "{format}: {told}");
+    }
+}
+
+#[test]
+fn a_raspberry_pi_3_boots_and_drives_its_pins_by_both_drivers() {
+    let Some(images) = images() else { return };
+    let mut board = Machine::raspi3b(&images);
+    let found = board.sh("fieldtune check | head -n 1");
+    assert!(found.contains("board raspberry-pi-3:"), "it knows itself: {found}");
+    for driver in ["gpiocdev", "rppal"] {
+        let file = format!("/etc/{driver}.toml");
+        run(&mut board, &format!("--board {file}"));
+        assert!(board.ask("version").starts_with("ok "), "{}", board.sh("cat /tmp/log"));
+        for on in [true, false] {
+            board.ask(&format!("outputs lamp {}", if on { "on" } else { "off" }));
+            board.until("the pin follows", |board| board.bcm_level(27) == on);
+        }
+        board.ask("outputs lamp on");
+        board.until("the pin follows", |board| board.bcm_level(27));
+        board.sh("kill -TERM %1; wait %1");
+        assert!(!board.bcm_level(27), "{driver}: {}", board.sh("cat /tmp/log"));
+    }
+    // A button is read again and again, since no edges are emulated.
+    let file = "/etc/gpiocdev.toml";
+    run(&mut board, &format!("--board {file}"));
+    board.bcm_set(5, true);
+    board.until("the button has taught", |board| board.ask("classes").contains("name=chess"));
+    board.bcm_set(5, false);
+    board.sh("kill -TERM %1; wait %1");
+}
