@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use gpiocdev::line::{EdgeDetection, EdgeKind, Offset, Value, Values};
 use gpiocdev::{Chip, Request};
 
-use super::{Edge, Found, Inputs, Output, Outputs, PinError, outputs_of, place};
+use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, outputs_of, place};
 use crate::board::{Bias, Board, InputPin, Line};
 
 /// What the kernel calls the owner of our lines.
@@ -101,7 +101,7 @@ impl Watched {
     }
 }
 
-pub(super) fn open(board: &Board) -> Result<(Box<dyn Outputs>, Box<dyn Inputs>), PinError> {
+pub(super) fn open(board: &Board) -> Result<Pair, PinError> {
     let mut requests = Vec::new();
     for pin in &board.outputs {
         let key = format!("outputs.{}", pin.name);
