@@ -181,6 +181,9 @@ impl std::fmt::Debug for SafeOutputs {
     }
 }
 
+/// A board's pins, as a driver opens them.
+type Pair = (Box<dyn Outputs>, Box<dyn Inputs>);
+
 /// Takes a board's pins; the outputs are at their safe levels then.
 ///
 /// # Errors

@@ -219,7 +219,7 @@ fn a_policy_for_what_the_board_has_not_is_refused_with_what_it_has() {
         match board.check_policy(&policy) {
             Ok(()) => assert_eq!(wanted, "", "{text}"),
             Err(error) => {
-                assert!(wanted != "" && error.to_string().contains(wanted), "{error}");
+                assert!(!wanted.is_empty() && error.to_string().contains(wanted), "{error}");
             }
         }
     }

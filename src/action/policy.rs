@@ -223,7 +223,7 @@ mod tests {
             match got {
                 Ok(_) => assert_eq!(wanted, "", "{action:?}"),
                 Err(error) => {
-                    assert!(wanted != "" && error.to_string().contains(wanted), "{error}");
+                    assert!(!wanted.is_empty() && error.to_string().contains(wanted), "{error}");
                 }
             }
         }

@@ -49,13 +49,14 @@ impl CheckCommand {
         tell("camera", &camera(&board.camera.address));
         let pins = outputs::probe(&board);
         for (key, found) in &pins {
-            // The error names the pin already.
-            let prefix = format!("{key}: ");
-            let told = |error: &outputs::PinError| {
-                let text = error.to_string();
-                text.strip_prefix(&prefix).map_or(text.clone(), str::to_owned)
+            let finding = match found {
+                Ok(what) => Ok(what.clone()),
+                // The error names the pin already.
+                Err(error) => {
+                    Err(error.to_string().trim_start_matches(&format!("{key}: ")).to_owned())
+                }
             };
-            tell(key, &found.as_ref().map(String::clone).map_err(told));
+            tell(key, &finding);
         }
         if let Some(serial) = &board.serial {
             tell("serial", &port(&serial.device));

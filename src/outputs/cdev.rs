@@ -1,15 +1,19 @@
 //! The kernel's character device, by gpiocdev. An output is a request of its own, so that one that fails keeps no
 //! other from working. Inputs are one request a chip, with edges where the kernel has them; since some drivers arm
-//! edges that never come, levels are read now and then in any case.
+//! edges that never come, levels are read now and then in any case. The kernel does no debouncing: it would show only
+//! levels that edges led to, and who asks for edges debounces them.
+//!
+//! When a request ends, as with the program, the kernel may make its line an input again (pinctrl-bcm2835 of Linux 6.1
+//! does): the line is driven to its safe level until then, and from then on a resistor has to hold it there.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gpiocdev::line::{EdgeDetection, EdgeKind, Offset, Value, Values};
 use gpiocdev::{Chip, Request};
 
-use super::{Edge, Found, Inputs, Output, Outputs, PinError, outputs_of, place};
+use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, outputs_of, place};
 use crate::board::{Bias, Board, InputPin, Line};
 
 /// What the kernel calls the owner of our lines.
@@ -97,7 +101,7 @@ impl Watched {
     }
 }
 
-pub(super) fn open(board: &Board) -> Result<(Box<dyn Outputs>, Box<dyn Inputs>), PinError> {
+pub(super) fn open(board: &Board) -> Result<Pair, PinError> {
     let mut requests = Vec::new();
     for pin in &board.outputs {
         let key = format!("outputs.{}", pin.name);
@@ -123,28 +127,19 @@ fn watch(board: &Board) -> Result<Watch, PinError> {
         chips.entry(place.path).or_default().push((place.offset, pin));
     }
     let watched = chips.into_iter().map(|(path, pins)| {
-        // Debouncing by the kernel, and edges of several lines, came with version 2 of its interface.
-        let attempts = [(true, true), (true, false), (false, false)];
-        let mut failure = None;
-        for (edges, debounce) in attempts {
-            match request(&path, &pins, edges, debounce) {
-                Ok(request) => return watched(request, edges, &pins),
-                Err(error) => failure = Some(error),
-            }
-        }
+        // Version 1 of the kernel's interface has no edges of several lines.
+        let (request, edges) = match request(&path, &pins, true) {
+            Ok(request) => (Ok(request), true),
+            Err(_) => (request(&path, &pins, false), false),
+        };
         let names: Vec<_> = pins.iter().map(|(_, pin)| pin.name.as_str()).collect();
-        let error = failure.expect("an attempt failed");
-        Err(failed(format!("inputs.{}", names.join(", inputs.")), &error))
+        let key = format!("inputs.{}", names.join(", inputs."));
+        watched(request.map_err(|error| failed(key, &error))?, edges, &pins)
     });
     Ok(Watch { chips: watched.collect::<Result<_, _>>()? })
 }
 
-fn request(
-    path: &PathBuf,
-    pins: &[(Offset, &InputPin)],
-    edges: bool,
-    debounce: bool,
-) -> gpiocdev::Result<Request> {
+fn request(path: &Path, pins: &[(Offset, &InputPin)], edges: bool) -> gpiocdev::Result<Request> {
     let mut builder = Request::builder();
     builder.on_chip(path).with_consumer(CONSUMER);
     for (offset, pin) in pins {
@@ -154,9 +149,6 @@ fn request(
         }
         if edges {
             builder.with_edge_detection(EdgeDetection::BothEdges);
-        }
-        if debounce && pin.debounce_ms > 0 {
-            builder.with_debounce_period(Duration::from_millis(pin.debounce_ms.into()));
         }
     }
     builder.request()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Edge, Found, Inputs, Output, Outputs, PinError, outputs_of, place};
+use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, outputs_of, place};
 use crate::board::Board;
 
 struct Nowhere {
@@ -28,7 +28,7 @@ impl Inputs for NeverPressed {
     }
 }
 
-pub(super) fn open(board: &Board) -> (Box<dyn Outputs>, Box<dyn Inputs>) {
+pub(super) fn open(board: &Board) -> Pair {
     (Box::new(Nowhere { outputs: outputs_of(board) }), Box::new(NeverPressed))
 }
 

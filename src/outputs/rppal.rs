@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rppal::gpio::{Gpio, InputPin, Level, OutputPin};
 
-use super::{Edge, Found, Inputs, Output, Outputs, PinError, outputs_of, place};
+use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, outputs_of, place};
 use crate::board::{Bias, Board, Line};
 
 /// How long is waited before levels are read again.
@@ -63,7 +63,7 @@ impl Inputs for Vec<Watched> {
     }
 }
 
-pub(super) fn open(board: &Board) -> Result<(Box<dyn Outputs>, Box<dyn Inputs>), PinError> {
+pub(super) fn open(board: &Board) -> Result<Pair, PinError> {
     let gpio = gpio()?;
     let outputs = board.outputs.iter().map(|output| {
         let key = format!("outputs.{}", output.name);
