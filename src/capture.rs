@@ -75,7 +75,7 @@ impl Default for Wanted {
 /// A camera that can be handed to another thread.
 pub type AnyCamera = Box<dyn Camera + Send>;
 
-/// Opens the camera at an address, which becomes its name. A device is opened at once and settles before this
+/// Opens the camera at an address, which becomes the name of all but a drawn one. A device is opened at once and settles before this
 /// returns; a program is started by the first capture.
 ///
 /// # Errors

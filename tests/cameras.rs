@@ -56,7 +56,7 @@ fn y4m(header: &str, levels: &[u8], bytes: usize) -> Vec<u8> {
     let mut file = format!("YUV4MPEG2 {header}\n").into_bytes();
     for &level in levels {
         file.extend_from_slice(b"FRAME\n");
-        file.extend_from_slice(&vec![level; 6]);
+        file.extend_from_slice(&[level; 6]);
         file.extend_from_slice(&vec![128; bytes - 6]);
     }
     file
@@ -231,7 +231,7 @@ fn a_program_that_dies_says_why_and_is_started_again() {
     }
     let frame = camera.capture(Timestamp(0)).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(frame.pixels(), solid([0; 3]).pixels());
-    assert_eq!(camera.notes(), ["started again after 1 failures"]);
+    assert_eq!(camera.notes(), ["started again, failures in a row: 1"]);
 }
 
 #[test]
@@ -308,21 +308,27 @@ fn a_program_ends_with_its_camera() {
 #[test]
 fn the_newest_frame_of_a_program_wins_and_its_time_is_when_it_came() {
     let folder = tempfile::tempdir().expect("a folder");
-    let done = folder.path().join("done");
-    // Two frames at once, then a sign that both were taken out of the pipe: it holds less than the second one.
-    let size = (400, 300);
+    // A black frame; when told to, another, a white one, and half a frame, which is more than the pipe and our buffer
+    // hold: when that is written, the white one has been taken out.
     let command = format!(
-        "head -c 360000 /dev/zero; head -c 360000 /dev/zero | tr '\\000' '\\377'; touch '{}'; exec sleep 1000",
-        done.display()
+        "cd '{}'; head -c 360000 /dev/zero; until [ -e go ]; do sleep 0.01; done; head -c 360000 /dev/zero; head -c 540000 /dev/zero | tr '\\000' '\\377'; touch done; exec sleep 1000",
+        folder.path().display()
     );
-    let wanted = Wanted { size: Some(size), format: Some(PixelFormat::Rgb3), ..Wanted::default() };
-    let mut camera = open(&format!("pipe:{command}"), &wanted);
-    let mut last = camera.capture(Timestamp(10_000_000)).unwrap_or_else(|error| panic!("{error}"));
-    assert!(last.captured() >= Timestamp(10_000_000), "it was waited for");
-    while last.pixels()[0] == 0 {
-        last = camera.capture(Timestamp(20_000_000)).unwrap_or_else(|error| panic!("{error}"));
+    let (size, format) = (Some((400, 300)), Some(PixelFormat::Rgb3));
+    let mut camera =
+        open(&format!("pipe:{command}"), &Wanted { size, format, ..Wanted::default() });
+    let first = camera.capture(Timestamp(10_000_000)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(first.pixels().iter().all(|&value| value == 0));
+    assert!(first.captured() >= Timestamp(10_000_000), "it was waited for");
+    std::fs::write(folder.path().join("go"), "").expect("the folder is ours");
+    let begun = Instant::now();
+    while !folder.path().join("done").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the program does not go on");
+        std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(last.pixels().iter().all(|&value| value == 255), "frames are never mixed");
+    let newest = camera.capture(Timestamp(20_000_000)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(newest.pixels().iter().all(|&value| value == 255), "the black one was passed over");
+    assert!(newest.captured() <= Timestamp(20_000_000), "it was there before it was asked for");
 }
 
 #[test]
@@ -373,7 +379,8 @@ fn snap_without_a_picture_says_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("out.png");
     let out_name = out.to_str().expect("ASCII");
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["--camera", "webcam:0"], 2, "there is no such kind of camera\n  next: v4l:/dev/video0"),
         (&[], 2, "next: --camera ADDRESS"),
         (&["--camera", "replay:/nowhere"], 3, "replay:/nowhere: No such file"),
         (&["--camera", "v4l:/dev/no-such-camera"], 3, "v4l:/dev/no-such-camera: "),

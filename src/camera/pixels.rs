@@ -453,7 +453,8 @@ mod tests {
 
     #[test]
     fn rgb_bgr_and_grey_keep_their_values() {
-        let cases: [(PixelFormat, &[u8], [[u8; 3]; 2]); 3] = [
+        type Case = (PixelFormat, &'static [u8], [[u8; 3]; 2]);
+        let cases: [Case; 3] = [
             (PixelFormat::Rgb3, &[1, 2, 3, 4, 5, 6], [[1, 2, 3], [4, 5, 6]]),
             (PixelFormat::Bgr3, &[1, 2, 3, 4, 5, 6], [[3, 2, 1], [6, 5, 4]]),
             (PixelFormat::Grey, &[7, 250], [[7; 3], [250; 3]]),

@@ -64,8 +64,7 @@ impl std::fmt::Display for Size {
 
 /// All Video4Linux devices that give frames or could not be asked, then the Raspberry Pi's camera program.
 pub fn list() -> Vec<Found> {
-    let mut found: Vec<Found> =
-        devices(Path::new("/dev")).iter().filter_map(|it| ask(it)).collect();
+    let mut found: Vec<Found> = devices(Path::new("/dev")).iter().filter_map(ask).collect();
     let in_path = |name: &str| {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).any(|folder| folder.join(name).is_file())

@@ -93,7 +93,7 @@ impl Pipe {
     fn start(&mut self) -> Result<Running, CameraError> {
         if let Some(until) = self.rest_until.take() {
             thread::sleep(until.saturating_duration_since(Instant::now()));
-            note(&mut self.notes, format!("started again after {} failures", self.failures));
+            note(&mut self.notes, format!("started again, failures in a row: {}", self.failures));
         }
         Running::start(&self.command, self.layout).map_err(|error| {
             CameraError::new(&self.name, trouble_of(&error), format!("sh: {error}"))

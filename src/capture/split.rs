@@ -159,7 +159,8 @@ mod tests {
         let (end, body) = (&b[b.len() - 2..], &b[..b.len() - 2]);
         let filled = [body, &[0xFF], end].concat();
         let torn = &a[..a.len() - 20];
-        let cases: [(&str, Vec<&[u8]>, Vec<&[u8]>); 7] = [
+        type Case<'a> = (&'a str, Vec<&'a [u8]>, Vec<&'a [u8]>);
+        let cases: [Case; 7] = [
             ("nothing", vec![], vec![]),
             ("two", vec![&a, &b], vec![&a, &b]),
             (

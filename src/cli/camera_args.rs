@@ -1,6 +1,7 @@
 //! `--camera` and what it should give.
 
-use crate::camera::{CameraError, PixelFormat, PixelsError};
+use super::{Exit, Failed};
+use crate::camera::{CameraError, PixelFormat, PixelsError, Trouble};
 use crate::capture::{self, AnyCamera, Wanted};
 use crate::frame::Region;
 
@@ -46,6 +47,14 @@ impl CameraArgs {
     /// As [`capture::open`].
     pub fn open(&self, otherwise: &str, given: Wanted) -> Result<AnyCamera, CameraError> {
         capture::open(self.camera.as_deref().unwrap_or(otherwise), &self.wanted(given))
+    }
+}
+
+/// The error with its exit status: a wrong address is the caller's to mend, anything else the device's.
+pub fn failed(error: CameraError) -> anyhow::Error {
+    match error.trouble {
+        Trouble::Address => error.into(),
+        _ => anyhow::Error::new(error).context(Failed(Exit::Device)),
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::camera_args::CameraArgs;
+use super::Exit;
+use super::camera_args::{CameraArgs, failed};
 use super::store_args::now;
-use super::{Exit, Failed};
 use crate::capture::Wanted;
 use crate::frame::{Frame, Region};
 use crate::picture;
@@ -37,12 +37,12 @@ impl SnapCommand {
         camera.context(
             "which camera?\n  next: --camera ADDRESS; fieldtune cameras lists what is there",
         )?;
-        let mut camera = self.camera.open("", Wanted::default()).context(Failed(Exit::Device))?;
+        let mut camera = self.camera.open("", Wanted::default()).map_err(failed)?;
         let frame = camera.capture(now());
         for note in camera.notes() {
             eprintln!("{}: {note}", camera.name());
         }
-        let frame = frame.context(Failed(Exit::Device))?;
+        let frame = frame.map_err(failed)?;
         let frame = match &self.camera.region {
             Some(region) => outlined(&frame, region)?,
             None => frame,
