@@ -82,8 +82,8 @@ impl Console {
                 self.say(&refused(&Refused(why.to_owned())), out);
             }
             Ok(answer) => {
-                let rows = answer_lines(answer);
-                self.say(&rows, out);
+                let rows: Vec<String> = format::answer(answer).iter().map(Row::to_string).collect();
+                self.say(&rows.join("\n"), out);
             }
             Err(error) => self.say(&refused(error), out),
         }
@@ -154,13 +154,9 @@ impl Console {
 
     /// Lines, then the prompt.
     fn say(&self, lines: &str, out: &mut Vec<u8>) {
-        lines.lines().for_each(|line| line_end(line, out));
+        lines.split('\n').for_each(|line| line_end(line, out));
         self.editor.draw(out);
     }
-}
-
-fn answer_lines(answer: &Answer) -> String {
-    format::answer(answer).iter().map(|row| format!("{row}\n")).collect()
 }
 
 fn line_end(line: &str, out: &mut Vec<u8>) {

@@ -74,6 +74,8 @@ pub enum Post {
     Bytes(Vec<u8>),
     /// From the device, for whoever watches.
     Verdict(Judgement),
+    /// Who was there asks no more; answers are still read, perhaps.
+    Left,
     /// Nothing within the time.
     Nothing,
     /// It will not come back.
@@ -132,6 +134,8 @@ struct Queue {
     bytes: usize,
     /// Where to write; `None` while the line is away.
     ends: Option<Arc<Ends>>,
+    /// Since when nobody asks any more; the line is closed once all is written.
+    left: Option<Instant>,
 }
 
 impl Port {
@@ -152,19 +156,23 @@ impl Port {
     }
 
     fn open(address: &Address, source: std::io::Result<Source>) -> Result<Self, PortError> {
-        let source = source.map_err(|error| PortError::Open {
+        let opened = source.and_then(|mut source| Ok((source.open(Duration::ZERO)?, source)));
+        let (ends, source) = opened.map_err(|error| PortError::Open {
             address: address.clone(),
             next: ends::next_step(address, &error),
             error,
         })?;
         let shared = Arc::new(Shared::default());
+        // Before the threads: what is sent from now on is not sent to nobody.
+        let ends = ends.map(Arc::new);
+        shared.set_ends(ends.clone());
         let (sender, inbox) = sync_channel(INBOX);
         let handle = PortHandle { inbox: sender.clone(), shared: shared.clone() };
         let other_side = source.other_side().map(Path::to_owned);
         let (reading, writing) = (shared.clone(), shared.clone());
         let threads = vec![
             std::thread::spawn(move || write(&writing)),
-            std::thread::spawn(move || read(source, &reading, &sender)),
+            std::thread::spawn(move || read(source, ends, &reading, &sender)),
         ];
         let is_for_a_person = address.is_for_a_person();
         Ok(Self { shared, inbox, handle, other_side, is_for_a_person, threads })
@@ -193,6 +201,10 @@ impl Port {
                     self.shared.broken.store(session.broken_frames(), Ordering::Relaxed);
                 }
                 Post::Verdict(judgement) => session.verdict(&judgement, &mut sink),
+                Post::Left => {
+                    self.shared.lock().left = Some(Instant::now());
+                    self.shared.changed.notify_all();
+                }
                 Post::Nothing => {}
                 Post::Closed => return,
             }
@@ -269,28 +281,59 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// Whether they are still where to write.
+    fn writes_to(&self, ends: &Arc<Ends>) -> bool {
+        self.lock().ends.as_ref().is_some_and(|now| Arc::ptr_eq(now, ends))
+    }
+
     /// Where to write from now on; what waited was for somebody who is gone.
     fn set_ends(&self, ends: Option<Arc<Ends>>) {
         let mut queue = self.lock();
         self.drop_messages(queue.waiting.len());
         *queue = Queue { ends, ..Queue::default() };
     }
+
+    /// Waits until the answers to somebody who left are written, for a while.
+    fn wait_for_the_last_answer(&self) {
+        let mut queue = self.lock();
+        while queue.ends.is_some()
+            && !self.closing()
+            && queue.left.is_none_or(|since| since.elapsed() < LINGER)
+        {
+            let waited = self.changed.wait_timeout(queue, PATIENCE);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
 }
 
 /// The reading thread.
-fn read(mut source: Source, shared: &Shared, inbox: &SyncSender<Post>) {
+///
+/// * `first`: what is open already.
+fn read(
+    mut source: Source,
+    mut first: Option<Arc<Ends>>,
+    shared: &Shared,
+    inbox: &SyncSender<Post>,
+) {
     let mut buffer = [0; 4096];
     while !shared.closing() {
-        let ends = match source.open(PATIENCE) {
-            Ok(Some(ends)) => Arc::new(ends),
-            // Away, or nobody there yet.
-            Ok(None) => continue,
-            Err(_) => {
-                std::thread::sleep(PATIENCE);
-                continue;
-            }
+        let ends = match first.take() {
+            Some(ends) => ends,
+            None => match source.open(PATIENCE) {
+                Ok(Some(ends)) => {
+                    let ends = Arc::new(ends);
+                    shared.set_ends(Some(ends.clone()));
+                    ends
+                }
+                // Nobody there yet.
+                Ok(None) => continue,
+                // Away.
+                Err(_) => {
+                    std::thread::sleep(PATIENCE);
+                    continue;
+                }
+            },
         };
-        shared.set_ends(Some(ends.clone()));
         if inbox.send(Post::Opened).is_err() {
             return;
         }
@@ -299,6 +342,13 @@ fn read(mut source: Source, shared: &Shared, inbox: &SyncSender<Post>) {
                 continue;
             }
             match (&ends.input).read(&mut buffer) {
+                Ok(0) if source.comes_back() => {
+                    if inbox.send(Post::Left).is_err() {
+                        return;
+                    }
+                    shared.wait_for_the_last_answer();
+                    break;
+                }
                 Ok(0) => break,
                 Ok(length) => {
                     if inbox.send(Post::Bytes(buffer[..length].to_vec())).is_err() {
@@ -325,6 +375,10 @@ fn write(shared: &Shared) {
         let (message, ends) = {
             let mut queue = shared.lock();
             while queue.waiting.is_empty() && !shared.closing() {
+                if queue.left.take().is_some() {
+                    queue.ends = None;
+                    shared.changed.notify_all();
+                }
                 queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
             }
             match (queue.waiting.pop_front(), queue.ends.clone()) {
@@ -342,7 +396,10 @@ fn write(shared: &Shared) {
                 }
             }
             if !is_ready(&ends.output, true, PATIENCE) {
-                continue;
+                if shared.writes_to(&ends) {
+                    continue;
+                }
+                break;
             }
             match (&ends.output).write(rest) {
                 Ok(length) => rest = &rest[length..],
@@ -352,6 +409,8 @@ fn write(shared: &Shared) {
             }
         }
         let mut queue = shared.lock();
-        queue.bytes = queue.bytes.saturating_sub(message.len());
+        if queue.ends.as_ref().is_some_and(|now| Arc::ptr_eq(now, &ends)) {
+            queue.bytes -= message.len();
+        }
     }
 }

@@ -22,8 +22,8 @@
 //!
 //! The request `Undo` (variant 8 of `WireRequest`, no fields) with id 7:
 //! ```text
-//! frame    01 00 01 07 00 00 00 00 00 01 00 01 00 08 53 8c 1e 75
-//! on line  00 02 01 03 01 07 01 01 01 01 02 01 02 01 06 08 53 8c 1e 75 00
+//! frame    01 00 01 07 00 00 00 00 00 01 00 01 00 08 e8 0a 53 cc
+//! on line  00 02 01 03 01 07 01 01 01 01 02 01 02 01 06 08 e8 0a 53 cc 00
 //! ```
 //!
 //! # A dialogue

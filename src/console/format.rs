@@ -294,6 +294,6 @@ pub fn progress(progress: Progress) -> Row {
 
 /// One line, whatever stands in the refusal.
 pub fn refused(refused: &Refused) -> String {
-    let words: Vec<&str> = refused.0.split(['\r', '\n']).map(str::trim).collect();
-    format!("error: {}", harmless(&words.join(" ")))
+    let lines: Vec<&str> = refused.0.lines().map(str::trim).collect();
+    format!("error: {}", harmless(&lines.join("; ")))
 }

@@ -104,7 +104,7 @@ impl Device for FakeDevice {
             Request::Snap => Ok(Answer::Picture {
                 width: 640,
                 height: 480,
-                file: (0..100_000u32).map(|i| (i * i / 7) as u8).collect(),
+                file: (0..100_000u32).map(|i| (i.wrapping_mul(i) / 7) as u8).collect(),
             }),
             Request::Watch(_) => Err(Refused("the session does this".to_owned())),
             Request::Region(region) => {

@@ -154,7 +154,7 @@ impl Link {
                 return Err(anyhow!("{}: the other side closed it", self.address))
                     .context(Failed(Exit::Device));
             }
-            Post::Opened | Post::Nothing | Post::Verdict(_) => return Ok(Vec::new()),
+            Post::Opened | Post::Left | Post::Nothing | Post::Verdict(_) => return Ok(Vec::new()),
         };
         let mut frames = Vec::new();
         for piece in self.decoder.feed(&bytes) {

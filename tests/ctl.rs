@@ -1,0 +1,239 @@
+//! `fieldtune ctl` against a device behind a real pseudo-terminal and a real socket.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use fieldtune::port::{Address, Port, PortHandle};
+
+mod common;
+#[path = "common/device.rs"]
+mod device;
+
+use common::{Run, command, fieldtune};
+use device::{FakeDevice, judgement};
+
+/// A device that serves a port until it is dropped.
+struct Served {
+    /// As `ctl` is told.
+    address: String,
+    handle: PortHandle,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<FakeDevice>>,
+}
+
+impl Served {
+    fn on(address: &str) -> Self {
+        let port = Port::listen(&address.parse().expect(address)).expect("it can be made");
+        let other = port.other_side().map(|path| path.display().to_string());
+        let (handle, stop) = (port.handle(), Arc::new(AtomicBool::new(false)));
+        let stopping = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let mut device = FakeDevice::new();
+            port.serve(&mut device, &stopping);
+            device
+        });
+        let address = other.unwrap_or_else(|| address.to_owned());
+        Self { address, handle, stop, thread: Some(thread) }
+    }
+
+    fn ctl(&self, words: &[&str]) -> Run {
+        let start = ["ctl", "--port", &self.address, "--timeout", "20"];
+        fieldtune(&[&start, words].concat())
+    }
+
+    fn ends(mut self) -> FakeDevice {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().expect("it runs").join().expect("it ends well")
+    }
+}
+
+fn wanted(run: &Run, code: i32, stdout: &str) {
+    assert_eq!((run.code, run.stdout.as_str()), (code, stdout), "{}", run.stderr);
+}
+
+fn socket(folder: &Path) -> String {
+    format!("unix:{}", folder.join("device.sock").display())
+}
+
+#[test]
+fn everything_the_console_does_goes_over_a_terminal_line() {
+    let served = Served::on("pty:");
+    wanted(&served.ctl(&["version"]), 0, "ok version=0.1.0 model=fake\n");
+    let taught = "ok class=good examples=1,2 count=2 new=yes evicted=0 estimate=1.000\n";
+    wanted(&served.ctl(&["teach", "good", "2"]), 0, taught);
+    wanted(&served.ctl(&["classes"]), 0, "class name=good examples=2 recall=1.000\nok classes=1\n");
+    wanted(
+        &served.ctl(&["classes", "--json"]),
+        0,
+        "{\"examples\":2,\"name\":\"good\",\"recall\":1.0,\"row\":\"class\"}\n{\"classes\":1,\"row\":\"ok\"}\n",
+    );
+    wanted(&served.ctl(&["region", "1,2,3,4"]), 0, "ok region=\"1,2,3,4\"\n");
+    let run = served.ctl(&["forget", "scratch"]);
+    wanted(&run, 2, "");
+    assert_eq!(run.stderr, "error: there is no class called \"scratch\"; there are good\n");
+    let device = served.ends();
+    assert_eq!(device.asked.len(), 6, "{:?}", device.asked);
+}
+
+#[test]
+fn pictures_and_what_was_learned_go_both_ways_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let served = Served::on("pty:");
+    let image = path("image.jpg");
+    std::fs::write(&image, vec![5; 200_000]).expect("a file");
+    let run = served.ctl(&["teach", "scratch", &image]);
+    assert!(run.code == 0 && run.stdout.contains("count=1 new=yes"), "{run:?}");
+    let run = served.ctl(&["classify", &image]);
+    assert!(run.code == 0 && run.stdout.starts_with("ok class=scratch best=scratch"), "{run:?}");
+    let picture = path("snap.png");
+    wanted(&served.ctl(&["snap", &picture]), 0, "ok width=640 height=480 bytes=100000\n");
+    let bytes: Vec<u8> = (0..100_000u32).map(|i| (i.wrapping_mul(i) / 7) as u8).collect();
+    assert_eq!(std::fs::read(&picture).expect("it is there"), bytes);
+
+    let backup = path("backup.ftune");
+    let run = served.ctl(&["pull", &backup]);
+    assert_eq!(run.code, 0, "{run:?}");
+    wanted(&served.ctl(&["forget", "scratch"]), 0, "ok classes=scratch examples=1\n");
+    wanted(&served.ctl(&["push", &backup]), 0, "ok\n");
+    let run = served.ctl(&["classes"]);
+    assert!(run.stdout.starts_with("class name=scratch examples=1 "), "it is back: {run:?}");
+    let run = served.ctl(&["push", &image]);
+    assert!(run.code == 2 && run.stderr.contains("not a file of fieldtune"), "{run:?}");
+    let device = served.ends();
+    assert!(!device.asked.iter().any(|asked| asked.contains("Push") && asked.contains("5, 5, 5")));
+}
+
+#[test]
+fn verdicts_stream_while_somebody_watches() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = Served::on(&socket(folder.path()));
+    let mut child = command(&["ctl", "--port", &served.address, "watch", "--json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let output = child.stdout.take().expect("piped");
+    // Told until the first is seen: when the watch begins is not known here.
+    let (handle, seen) = (served.handle.clone(), Arc::new(AtomicBool::new(false)));
+    let until = seen.clone();
+    let teller = std::thread::spawn(move || {
+        while !until.load(Ordering::Relaxed) {
+            handle.offer(&judgement("scratch"));
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    });
+    let mut lines = BufReader::new(output).lines();
+    for _ in 0..3 {
+        let line = lines.next().expect("a line").expect("UTF-8");
+        assert!(line.contains("\"row\":\"verdict\"") && line.contains("\"class\":\"scratch\""));
+    }
+    seen.store(true, Ordering::Relaxed);
+    teller.join().expect("it ends");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    served.ends();
+}
+
+#[test]
+fn a_console_on_a_socket_serves_one_after_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = socket(folder.path());
+    let path: PathBuf = folder.path().join("device.sock");
+    let served = Served::on(&address);
+    for round in 0..3 {
+        let mut stream = UnixStream::connect(&path).expect("somebody listens");
+        stream.write_all(b"version\nteach go").expect("written");
+        let mut line = String::new();
+        BufReader::new(&stream).read_line(&mut line).expect("read");
+        assert_eq!(line, "ok version=0.1.0 model=fake\r\n", "round {round}");
+    }
+    wanted(&served.ctl(&["save"]), 0, "ok\n");
+    let device = served.ends();
+    assert!(!path.exists(), "the socket is gone with the port");
+    assert!(!device.asked.iter().any(|asked| asked.contains("Teach")), "half a line is no command");
+    std::fs::write(&path, "precious").expect("written");
+    let error = Port::listen(&Address::Unix(path.clone())).expect_err("no socket").to_string();
+    assert!(error.contains("choose another path"), "{error}");
+    assert_eq!(std::fs::read(&path).expect("still there"), b"precious");
+}
+
+#[test]
+fn a_line_that_nobody_reads_holds_nobody_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = Served::on(&socket(folder.path()));
+    let path = folder.path().join("device.sock");
+    let mut stream = UnixStream::connect(path).expect("somebody listens");
+    // Each answer is some 45 KB, far more in all than queue and socket hold; not one is read.
+    for _ in 0..200 {
+        stream.write_all(b"log 2000\n").expect("written");
+    }
+    stream.write_all(b"save\n").expect("written");
+    stream.shutdown(std::net::Shutdown::Write).expect("open until now");
+    let dropped = served.handle.clone();
+    let mut rest = Vec::new();
+    while dropped.dropped() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    stream.read_to_end(&mut rest).expect("read");
+    let device = served.ends();
+    assert_eq!(device.asked.len(), 201, "every line was carried out");
+}
+
+#[test]
+fn who_cannot_be_reached_is_told_with_the_next_step() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("none").display().to_string();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["--port", &missing, "status"], 3, "plug the adapter in"),
+        (&["--port", &format!("unix:{missing}"), "status"], 3, "start the device's program"),
+        (&["--port", "tcp:1", "status"], 2, "wanted serial:DEVICE[@BAUD]"),
+        (&["--port", "pty:", "status"], 3, "only a device makes one"),
+        (&["--port", "/dev/null", "status"], 3, "is it a serial line"),
+        (&["--port", "/dev/null", "stauts"], 2, "there is no command stauts"),
+        (&["--port", "/dev/null", "push"], 2, "wanted: push FILE"),
+    ];
+    for (arguments, code, wanted) in cases {
+        let run = fieldtune(&[&["ctl"], arguments].concat());
+        assert!(run.code == code && run.stderr.contains(wanted), "{arguments:?}: {run:?}");
+    }
+    let help = fieldtune(&["ctl", "--port", "/dev/null", "help", "teach"]);
+    assert!(help.code == 0 && help.stdout.starts_with("teach CLASS [COUNT]"), "{help:?}");
+}
+
+/// What `ctl` says of somebody on a socket who says this and no more.
+fn silence(says: &[u8]) -> Run {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("other.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let says = says.to_vec();
+    let other = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody comes");
+        stream.write_all(&says).expect("written");
+        let mut asked = Vec::new();
+        stream.read_to_end(&mut asked).expect("read");
+    });
+    let port = format!("unix:{}", path.display());
+    let run = fieldtune(&["ctl", "--port", &port, "--timeout", "0.5", "status"]);
+    other.join().expect("it ends");
+    run
+}
+
+#[test]
+fn a_silent_or_a_strange_other_side_is_told_apart() {
+    for (says, wanted) in [
+        (&b""[..], "nobody answered for 0.5 s"),
+        (b"\xf8\x80\x1c\xe0\xf8\x80", "another baud rate"),
+        (b"\0\x02\x01\x09damaged\0", "what comes is damaged"),
+        (b"debian login: ", "a login perhaps"),
+    ] {
+        let run = silence(says);
+        assert!(run.code == 3 && run.stderr.contains(wanted), "{says:?}: {run:?}");
+        assert!(run.stderr.contains("  next: "), "{run:?}");
+    }
+}
