@@ -24,6 +24,9 @@ pub struct CameraArgs {
     /// The part that is looked at, in pixels or in fractions of the frame: 0.25,0.25,0.5,0.5
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_region)]
     pub region: Option<Region>,
+    /// A control of the device, as v4l2-ctl calls it: exposure_time_absolute=200; again and again
+    #[arg(long = "control", value_name = "NAME=VALUE", value_parser = parse_control)]
+    pub controls: Vec<(String, i64)>,
     /// Begin again when a recording is over
     #[arg(long = "loop")]
     pub again: bool,
@@ -37,6 +40,7 @@ impl CameraArgs {
             fps: self.fps.or(given.fps),
             format: self.format.or(given.format),
             again: self.again || given.again,
+            controls: given.controls.into_iter().chain(self.controls.iter().cloned()).collect(),
             ..given
         }
     }
@@ -73,6 +77,14 @@ fn parse_fps(text: &str) -> Result<f32, String> {
 
 fn parse_format(text: &str) -> Result<PixelFormat, PixelsError> {
     text.parse()
+}
+
+fn parse_control(text: &str) -> Result<(String, i64), String> {
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    match value.parse() {
+        Ok(value) if !name.is_empty() => Ok((name.to_owned(), value)),
+        _ => Err("wanted NAME=NUMBER, like gain=20; yes is 1".to_owned()),
+    }
 }
 
 /// Four whole numbers are pixels; with a decimal point in any they are fractions.
@@ -119,6 +131,14 @@ mod tests {
     }
 
     #[test]
+    fn controls_have_a_name_and_a_whole_number() {
+        assert_eq!(parse_control("gain=-3"), Ok(("gain".to_owned(), -3)));
+        for text in ["gain", "=3", "gain=", "gain=1.5"] {
+            assert!(parse_control(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn sizes_and_rates_are_above_nothing() {
         assert_eq!(parse_size("640x480"), Ok((640, 480)));
         assert_eq!(parse_fps("7.5"), Ok(7.5));
@@ -138,10 +158,14 @@ mod tests {
             fps: None,
             format: None,
             region: None,
+            controls: vec![("gain".to_owned(), 7)],
             again: false,
         };
+        let controls = |gain| [("gain".to_owned(), gain), ("hue".to_owned(), 1)].into();
+        let controls_given = controls(1);
         let given = Wanted { size: Some((1, 1)), fps: Some(5.0), again: true, ..Wanted::default() };
+        let given = Wanted { controls: controls_given, ..given };
         let wanted = arguments.wanted(given.clone());
-        assert_eq!(wanted, Wanted { size: Some((320, 240)), ..given });
+        assert_eq!(wanted, Wanted { size: Some((320, 240)), controls: controls(7), ..given });
     }
 }
