@@ -290,3 +290,82 @@ fn every_scenario_goes_as_it_is_told() {
     assert!(failures.is_empty(), "{} of {played}:\n{}", failures.len(), failures.join("\n"));
     assert!(played >= 30, "only {played} scenarios");
 }
+
+/// Kibibytes that this process has in memory.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells");
+    line.trim().trim_end_matches("kB").trim().parse().expect("a number")
+}
+
+#[test]
+fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
+    const SECOND: u64 = 1_000_000;
+    let divisor: u64 = std::env::var("FIELDTUNE_TEST_DIVISOR").map_or(1, |n| n.parse().expect("a number"));
+    let end = 24 * 3600 * SECOND / divisor;
+    let scenario = Scenario {
+        name: "a day".to_owned(),
+        outputs: vec!["reject".to_owned(), "heart".to_owned()],
+        heartbeat: Some("heart".to_owned()),
+        policy: "[[action]]\noutput = \"reject\"\nwhen = [\"bad\"]\ndo = { pulse = { ms = 50, delay_ms = 200 } }\n\
+                 [buttons.teach]\nteach = \"good\"\n[buttons.undo]\nshort = \"undo\"\n"
+            .to_owned(),
+        keep_when_lost: false,
+        trace: String::new(),
+    };
+    let mut stage = Stage::of(&scenario);
+    let colours = ["red", "pink", "green", "lime", "blue", "navy"];
+    // A fixed sequence of faults and wishes, by xorshift.
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut random = |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    };
+    let (mut now, mut lost_until, mut beat) = (Timestamp(0), 0, (false, 0));
+    let (mut frames, mut longest, mut after_an_hour) = (0u64, 0, None);
+    while now.0 < end {
+        let then = Timestamp(now.0 + SECOND / 4 + random(SECOND / 4));
+        stage.pass(now, then);
+        now = then;
+        match random(400) {
+            0 => lost_until = now.0 + random(60) * SECOND,
+            1 => drop(stage.happens(now, "card full", Ticket(0))),
+            2..=9 => drop(stage.happens(now, "card fine", Ticket(0))),
+            10 => drop(stage.happens(now, "> teach good 3", Ticket(1))),
+            11 => drop(stage.happens(now, "> burst bad 2", Ticket(2))),
+            12 => drop(stage.happens(now, "> forget bad", Ticket(3))),
+            13 | 14 => drop(stage.happens(now, "press teach", Ticket(0))),
+            15..=20 => drop(stage.happens(now, "release teach", Ticket(0))),
+            21 => drop(stage.happens(now, "press undo", Ticket(0))),
+            22..=24 => drop(stage.happens(now, "release undo", Ticket(0))),
+            25 => drop(stage.happens(now, "> status", Ticket(4))),
+            26 if random(20) == 0 => drop(stage.happens(now, "> forget good", Ticket(5))),
+            _ => {}
+        }
+        if now.0 < lost_until {
+            stage.happens(now, "camera lost", Ticket(0));
+            beat.1 = now.0;
+        } else {
+            let colour = colours[random(colours.len() as u64) as usize];
+            stage.happens(now, &format!("frame {colour} {}", random(40)), Ticket(0));
+            frames += 1;
+        }
+        if stage.shown["heart"] != beat.0 {
+            longest = longest.max(now.0 - beat.1);
+            beat = (stage.shown["heart"], now.0);
+        }
+        stage.trace.clear();
+        if after_an_hour.is_none() && now.0 > end / 24 {
+            after_an_hour = Some(resident_kib());
+        }
+    }
+    let (record, before) = (stage.station.record(), after_an_hour.expect("an hour went by"));
+    let grown = resident_kib().saturating_sub(before);
+    println!("{frames} frames, {} learned, {grown} KiB more, {longest} us between beats", record.taught);
+    assert!(frames > 100_000 / divisor && record.taught > 500 / divisor, "{frames} frames");
+    assert_eq!(record.judged, frames);
+    assert!(grown < 16 * 1024, "{grown} KiB more than after an hour");
+    assert!(longest <= SECOND, "{longest} us without a heartbeat while frames came");
+}
