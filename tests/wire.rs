@@ -182,7 +182,7 @@ fn noise_never_costs_a_frame_behind_it_and_memory_stays_bounded() {
         // Delimiters and starts of frames more often than chance would have them.
         noise.iter_mut().for_each(|byte| {
             if *byte > 200 {
-                *byte = *byte % 3;
+                *byte %= 3;
             }
         });
         let mut pieces = decoder.feed(&noise);
@@ -203,7 +203,8 @@ fn frames_that_are_right_on_the_way_and_wrong_from_the_start_are_told() {
         bytes.extend(crc32(&bytes).to_le_bytes());
         [&[0][..], &cobs(&bytes), &[0]].concat()
     };
-    let cases: [(&str, &dyn Fn(&mut Vec<u8>), WireError); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let cases: [(&str, Change, WireError); 6] = [
         ("version", &|b| b[0] = 2, WireError::Version { got: 2, id: 9 }),
         ("kind", &|b| b[2] = 6, WireError::Kind { got: 6 }),
         ("part", &|b| b[7] = 1, WireError::Header),
