@@ -9,10 +9,10 @@
 //! | a thread a port | talks over a serial line, standard input, a socket | bytes, answers |
 //! | signals | ends or restarts in good order | signals |
 //!
-//! The inference thread says beforehand until when it will be heard of again. When that time has passed, or the thread
-//! has died, the outputs thread drives every output to its safe level and ends the process, so that its supervisor
-//! starts it again. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when a panic
-//! unwinds.
+//! The inference thread says beforehand until when it will be heard of again. When that time has passed the outputs
+//! thread drives every output to its safe level and ends the process, so that its supervisor starts it again. A thread
+//! that panics ends the others. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when
+//! a panic unwinds.
 
 mod host;
 mod inbox;
@@ -22,7 +22,7 @@ mod remote;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -33,6 +33,7 @@ pub use log::{Log, LogFormat};
 use crate::backbone::FeatureSource;
 use crate::camera::Camera;
 use crate::clock::Clock;
+use crate::frame::Timestamp;
 use crate::outputs::{Inputs, SafeOutputs};
 use crate::port::{Port, PortHandle};
 use crate::request::Judgement;
@@ -104,7 +105,6 @@ struct Shared {
     stopping: AtomicBool,
     /// Microseconds on the clock at which the inference thread will have been heard of again.
     heard_by: AtomicU64,
-    inference_gone: AtomicBool,
     host: HostPaths,
     ports: Mutex<Vec<PortHandle>>,
     camera_errors: Mutex<BTreeMap<&'static str, u64>>,
@@ -188,7 +188,6 @@ where
         stop: Mutex::default(),
         stopping: AtomicBool::new(false),
         heard_by: AtomicU64::new(u64::MAX),
-        inference_gone: AtomicBool::new(false),
         host: settings.host.clone(),
         ports: Mutex::default(),
         camera_errors: Mutex::default(),
@@ -228,12 +227,7 @@ where
         shared.stop(Stop::Asked("the time it was given is over".to_owned()));
     }
     drop(finished);
-    // The outputs thread ends last of those that matter; a port or a camera that blocks is left behind.
-    for name in threads {
-        if name == "outputs" {
-            break;
-        }
-    }
+    wait(&shared, &threads, 2 + lock(&shared.ports).len());
     if let Some(signals) = signals {
         signals.close();
     }
@@ -241,6 +235,30 @@ where
     let record = record.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
     let seconds = shared.clock.uptime().as_secs_f64();
     Ended { stop, frames: shared.inbox.counts(), seconds, record }
+}
+
+/// Waits for the outputs to be safe and, for a moment, for inference and for every port to have said its last word. A
+/// camera that blocks is left behind.
+///
+/// * `waited_for`: how many threads that are.
+fn wait(shared: &Shared, ended: &Receiver<&'static str>, mut waited_for: usize) {
+    const LAST_WORD: Duration = Duration::from_secs(2);
+    let mut left = None;
+    while waited_for > 0 {
+        let name = match left {
+            None => ended.recv().ok(),
+            Some(end) => {
+                let patience = shared.clock.until(end);
+                ended.recv_timeout(patience).ok()
+            }
+        };
+        let Some(name) = name else { return };
+        waited_for -= usize::from(["outputs", "inference", "port"].contains(&name));
+        if name == "outputs" {
+            let end = shared.clock.now().0 + LAST_WORD.as_micros() as u64;
+            left = Some(Timestamp(end));
+        }
+    }
 }
 
 /// Starts a thread whose end, by a panic too, is told.
@@ -252,9 +270,6 @@ fn spawn(
 ) {
     let guarded = move || {
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&shared)));
-        if name == "inference" {
-            shared.inference_gone.store(true, Ordering::SeqCst);
-        }
         if caught.is_err() {
             shared.stop(Stop::Failed(format!("the thread of {name} panicked")));
         }

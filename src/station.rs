@@ -139,6 +139,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.keeper.learner()
     }
 
+    /// Whether frames are being learned: then a frame may bring a write to the store, which may take its time.
+    pub fn is_teaching(&self) -> bool {
+        self.job.is_some()
+    }
+
     /// The backbone's name.
     pub fn model_name(&self) -> &str {
         &self.keeper.model().name

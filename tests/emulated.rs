@@ -9,7 +9,8 @@ mod machine;
 
 use machine::{Machine, images};
 
-const RUN: &str = "fieldtune run --store /tmp/s.ftune --model /etc/tiny.toml --policy /etc/policy.toml";
+const RUN: &str =
+    "fieldtune run --store /tmp/s.ftune --model /etc/tiny.toml --policy /etc/policy.toml";
 
 /// Starts the program and waits until it stands.
 fn run(board: &mut Machine, arguments: &str) {

@@ -301,7 +301,8 @@ fn resident_kib() -> u64 {
 #[test]
 fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
     const SECOND: u64 = 1_000_000;
-    let divisor: u64 = std::env::var("FIELDTUNE_TEST_DIVISOR").map_or(1, |n| n.parse().expect("a number"));
+    let divisor: u64 =
+        std::env::var("FIELDTUNE_TEST_DIVISOR").map_or(1, |n| n.parse().expect("a number"));
     let end = 24 * 3600 * SECOND / divisor;
     let scenario = Scenario {
         name: "a day".to_owned(),
@@ -363,7 +364,10 @@ fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
     }
     let (record, before) = (stage.station.record(), after_an_hour.expect("an hour went by"));
     let grown = resident_kib().saturating_sub(before);
-    println!("{frames} frames, {} learned, {grown} KiB more, {longest} us between beats", record.taught);
+    println!(
+        "{frames} frames, {} learned, {grown} KiB more, {longest} us between beats",
+        record.taught
+    );
     assert!(frames > 100_000 / divisor && record.taught > 500 / divisor, "{frames} frames");
     assert_eq!(record.judged, frames);
     assert!(grown < 16 * 1024, "{grown} KiB more than after an hour");

@@ -20,8 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::scatter::{MOST_DIM, Scatter, Square};
 use super::stored::{Classes, check_finite, check_len};
 use super::{
-    ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, LeftOut, Method, SldaUpdate,
-    finite,
+    ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, LeftOut, Method, SldaUpdate, finite,
 };
 use crate::linalg::{add_scaled, dot, widened};
 

@@ -104,11 +104,15 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
                 station.request(Ticket(tickets), request, clock.now(), &mut effects);
             }
             Item::Frame(frame) => {
-                heard_within(frame_patience);
+                let patience = if station.is_teaching() { COMMAND_PATIENCE } else { frame_patience };
+                heard_within(patience);
                 last_frame = clock.now();
                 camera_lost = false;
                 station.frame(frame, last_frame, || clock.now(), &mut effects);
             }
+        }
+        if station.is_teaching() {
+            heard_within(COMMAND_PATIENCE);
         }
         station.tick(clock.now(), &mut effects);
         if !camera_lost && clock.now().micros_since(last_frame) > camera_patience.as_micros() as u64
@@ -164,7 +168,7 @@ pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &Sh
     while !shared.is_stopping() {
         let now = shared.clock.now();
         let heard_by = Timestamp(shared.heard_by.load(Ordering::SeqCst));
-        if shared.inference_gone.load(Ordering::SeqCst) || now > heard_by {
+        if now > heard_by {
             let safe = outputs.make_safe();
             let what = "inference hangs: the outputs go safe, the process ends";
             shared.log.write(Level::Error, what);

@@ -8,8 +8,11 @@ use super::Shared;
 use super::inbox::Message;
 use crate::request::{Answer, Device, Progress, Refused, Request};
 
-/// How long a request may stay without any word: longer than the longest burst and the slowest head.
+/// How long a request may take: longer than the longest burst and the slowest head.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often the other side is told that somebody still works.
+const WORD: Duration = Duration::from_secs(3);
 
 /// Messages that may wait for a port.
 const MESSAGES: usize = 16;
@@ -37,14 +40,22 @@ impl Device for Remote {
         if !self.0.inbox.request(request, sender) {
             return Err(over());
         }
+        let begun = self.0.clock.uptime();
+        let mut latest = Progress { done: 0, total: 0 };
         loop {
-            match receiver.recv_timeout(PATIENCE) {
-                Ok(Message::Progress(step)) => progress(step),
+            match receiver.recv_timeout(WORD) {
+                Ok(Message::Progress(step)) => {
+                    latest = step;
+                    progress(step);
+                }
                 Ok(Message::Answer(Ok(Answer::Status { learned, mut device }))) => {
                     device.extend(self.0.figures());
                     return Ok(Answer::Status { learned, device });
                 }
                 Ok(Message::Answer(answer)) => return answer,
+                Err(RecvTimeoutError::Timeout) if self.0.clock.uptime() - begun < PATIENCE => {
+                    progress(latest);
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(Refused("there was no answer in time".to_owned()));
                 }

@@ -69,8 +69,15 @@ impl Line {
             match self.socket.read(&mut buffer) {
                 Ok(0) => panic!("{}: QEMU has ended; it said\n{}", self.name, self.heard),
                 Ok(length) => self.pending.extend(&buffer[..length]),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    assert!(begun.elapsed() < PATIENCE, "{}: nothing came; before\n{}", self.name, self.heard);
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    assert!(
+                        begun.elapsed() < PATIENCE,
+                        "{}: nothing came; before\n{}",
+                        self.name,
+                        self.heard
+                    );
                 }
                 Err(error) => panic!("{}: {error}", self.name),
             }
@@ -208,7 +215,9 @@ impl Machine {
     /// Drives an input of the PL061.
     pub fn press_pl061(&mut self, line: u8, pressed: bool) {
         let level = u8::from(pressed);
-        self.qtest(&format!("set_irq_in /machine/unattached/device[6] unnamed-gpio-in {line} {level}"));
+        self.qtest(&format!(
+            "set_irq_in /machine/unattached/device[6] unnamed-gpio-in {line} {level}"
+        ));
         // Longer than it is debounced.
         std::thread::sleep(Duration::from_millis(300));
     }
