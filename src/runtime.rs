@@ -227,7 +227,9 @@ where
         shared.stop(Stop::Asked("the time it was given is over".to_owned()));
     }
     drop(finished);
-    wait(&shared, &threads, 2 + lock(&shared.ports).len());
+    // Not within the call, which would hold the lock all the while.
+    let ports = lock(&shared.ports).len();
+    wait(&shared, &threads, 2 + ports);
     if let Some(signals) = signals {
         signals.close();
     }

@@ -338,11 +338,11 @@ fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
             11 => drop(stage.happens(now, "> burst bad 2", Ticket(2))),
             12 => drop(stage.happens(now, "> forget bad", Ticket(3))),
             13 | 14 => drop(stage.happens(now, "press teach", Ticket(0))),
-            15..=20 => drop(stage.happens(now, "release teach", Ticket(0))),
-            21 => drop(stage.happens(now, "press undo", Ticket(0))),
-            22..=24 => drop(stage.happens(now, "release undo", Ticket(0))),
-            25 => drop(stage.happens(now, "> status", Ticket(4))),
-            26 if random(20) == 0 => drop(stage.happens(now, "> forget good", Ticket(5))),
+            15..=214 => drop(stage.happens(now, "release teach", Ticket(0))),
+            215 => drop(stage.happens(now, "press undo", Ticket(0))),
+            216..=219 => drop(stage.happens(now, "release undo", Ticket(0))),
+            220 => drop(stage.happens(now, "> status", Ticket(4))),
+            221 => drop(stage.happens(now, "> forget good", Ticket(5))),
             _ => {}
         }
         if now.0 < lost_until {
@@ -371,5 +371,6 @@ fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
     assert!(frames > 100_000 / divisor && record.taught > 500 / divisor, "{frames} frames");
     assert_eq!(record.judged, frames);
     assert!(grown < 16 * 1024, "{grown} KiB more than after an hour");
-    assert!(longest <= SECOND, "{longest} us without a heartbeat while frames came");
+    // Half a second at least from beat to beat, and half a second at most from frame to frame.
+    assert!(longest <= SECOND + 50_000, "{longest} us without a heartbeat while frames came");
 }

@@ -93,6 +93,11 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
+    /// Whether the newest frame was taken to be looked at.
+    pub(super) fn is_looked_at(&self) -> bool {
+        lock(&self.mail).frame.is_none()
+    }
+
     /// Nothing more is handed out; who waits for an answer is told so by its sender's end.
     pub(super) fn close(&self) {
         let mut mail = lock(&self.mail);

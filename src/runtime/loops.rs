@@ -52,7 +52,9 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
             }
             Err(error) if error.trouble == Trouble::Ended => {
                 // The last frame is still to be judged.
-                shared.pause(LOOK);
+                while !shared.is_stopping() && !shared.inbox.is_looked_at() {
+                    shared.pause(Duration::from_millis(5));
+                }
                 return shared.stop(Stop::Asked(format!("{} has ended", camera.name())));
             }
             Err(error) => {
@@ -104,7 +106,8 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
                 station.request(Ticket(tickets), request, clock.now(), &mut effects);
             }
             Item::Frame(frame) => {
-                let patience = if station.is_teaching() { COMMAND_PATIENCE } else { frame_patience };
+                let patience =
+                    if station.is_teaching() { COMMAND_PATIENCE } else { frame_patience };
                 heard_within(patience);
                 last_frame = clock.now();
                 camera_lost = false;
