@@ -50,7 +50,6 @@ def main():
     parser.add_argument("--network", action="append", required=True, help="the first is the reference")
     parser.add_argument("--shots", type=int, nargs="+", default=[5, 20])
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--centre", help=".npy, taken off the last network's features before they are scaled")
     parser.add_argument("folders", nargs="+", type=Path)
     args = parser.parse_args()
 
@@ -69,9 +68,8 @@ def main():
         features = [np.stack(found) for found in features]
         for shots in args.shots:
             row = []
-            for index, found in enumerate(features):
-                centre = np.load(args.centre) if args.centre and index == len(networks) - 1 else None
-                row.append(balanced_accuracy(found, labels, shots, args.seeds, centre))
+            for found in features:
+                row.append(balanced_accuracy(found, labels, shots, args.seeds))
             cells.append([mean for mean, _ in row])
             print(f"| {folder.name}, {shots} | {' | '.join(f'{m:.1f} ± {s:.1f}' for m, s in row)} |", flush=True)
     means = np.mean(cells, 0)

@@ -1,4 +1,4 @@
-"""Writes a checkpoint as ONNX (BatchNorm folded, f16 weights) with its model card and centre, and checks it.
+"""Writes a checkpoint as ONNX (BatchNorm folded, f16 weights) with its model card, and checks it.
 
 The graph is written node by node, so that its tensors have names that a person can tap: `stage2`, `stage3`, `stage4`
 (block outputs at strides 8, 16, 32), `last` (the map before pooling) and `feature` (the output, `[1, 1280]`). Weights
@@ -146,8 +146,8 @@ def card(name, data, about, licence):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--cache", type=Path, required=True, help="what targets.py wrote; its first images are the check and the centre")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the .onnx, .toml and .centre.npy")
+    parser.add_argument("--cache", type=Path, required=True, help="what targets.py wrote; its first images are the check")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the .onnx and the .toml")
     parser.add_argument("--name", default="fieldtune-128")
     parser.add_argument("--licence", default="MIT OR Apache-2.0")
     args = parser.parse_args()
@@ -167,16 +167,8 @@ def main():
         return np.memmap(args.cache / kind / "images.u8", np.uint8, "r").reshape(-1, INPUT, INPUT, 3)[:count]
 
     compare(model, student, path, np.concatenate([images("photos", 8), images("textures", 8)]))
-    run, features = session(model, [name for name, _ in TAPS]), []
-    for kind, count in (("photos", 1000), ("textures", 1000)):
-        for image in images(kind, count):
-            maps = run.run(None, {"image": (image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None]})
-            features.append(pooled(dict(zip([name for name, _ in TAPS], maps))))
-    centre = np.concatenate(features).mean(0)
-    np.save(args.out / f"{args.name}.centre.npy", centre.astype(np.float16))
     about = "The project's own network, distilled from MobileNetV2 1.0: 40 million multiply-accumulates, taps at three depths"
     (args.out / f"{args.name}.toml").write_text(card(args.name, data, about, args.licence))
-    print(f"feature of {len(centre)} values")
 
 
 if __name__ == "__main__":

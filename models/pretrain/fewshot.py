@@ -28,12 +28,10 @@ def lda_scores(train, labels, test, classes, shrinkage=0.5):
     return test @ weights - 0.5 * np.einsum("cd,dc->c", means, weights)
 
 
-def balanced_accuracy(features, labels, shots, seeds, centre=None):
+def balanced_accuracy(features, labels, shots, seeds):
     """Mean and standard deviation over seeds of balanced accuracy in %: `shots` random images a class are learnt, all
-    others tested. `features`: `[images, dim]`; `labels`: `[images]`; `centre`: `[dim]`, taken off first."""
+    others tested. `features`: `[images, dim]`; `labels`: `[images]`."""
     features = features.astype(np.float64)
-    if centre is not None:
-        features = features - centre
     features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     names, labels = np.unique(labels, return_inverse=True)
     results = []

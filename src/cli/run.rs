@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+
 use super::board_args::BoardArgs;
-use super::camera_args::CameraArgs;
+use super::camera_args::{CameraArgs, failed};
 use super::model_args::ModelArgs;
 use super::store_args::StoreArgs;
-use super::{Context, Exit, model_id};
+use super::{Context, Exit, Failed, model_id};
 use crate::backbone::{Extractor, FeatureSource as _};
 use crate::board::{self, Board, CameraSettings, Lost};
 use crate::capture::Wanted;
@@ -93,13 +95,14 @@ impl RunCommand {
         };
         board.check_policy(&policy)?;
         // First of all: from here on every way out leaves them safe.
-        let (pins, inputs) = outputs::open(&board)?;
+        let (pins, inputs) = outputs::open(&board).context(Failed(Exit::Device))?;
         let mut source = self.model.load(context)?;
         // Also what the first frame would otherwise wait for.
         let judging = time_of_a_frame(&mut source, &board)?;
         let (learner, store, id) = self.store.open_for(&model_id(&source))?.into_parts();
         let keeper = Keeper::new(Engine::new(source, learner)?, store, id);
-        let camera = self.camera.open(&board.camera.address, given(&board.camera)?)?;
+        let camera = self.camera.open(&board.camera.address, given(&board.camera)?);
+        let camera = camera.map_err(failed)?;
         let mut station = Station::new(
             keeper,
             camera.name(),
@@ -146,7 +149,7 @@ impl RunCommand {
     fn ports(&self, board: &Board, log: &Log) -> anyhow::Result<Vec<Port>> {
         let mut ports = Vec::new();
         for address in &self.port {
-            let port = Port::listen(address)?;
+            let port = Port::listen(address).context(Failed(Exit::Device))?;
             if let Some(other) = port.other_side() {
                 log.write(Level::Info, &format!("console: {}", other.display()));
             }

@@ -1,0 +1,192 @@
+//! `fieldtune run` as a process, asked by `fieldtune ctl`: teaching, ending, being killed, starting again.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+mod common;
+
+use common::{Run, command, data, fieldtune, folder_of};
+
+/// A running device; it is ended with this value.
+struct Device {
+    process: Child,
+    port: String,
+}
+
+impl Device {
+    /// Starts one on a folder; `more` are further arguments.
+    fn start(folder: &Path, more: &[&str]) -> Self {
+        let port = format!("unix:{}", folder.join("port").display());
+        let (store, model) = (folder.join("store"), data("tiny.toml"));
+        let paths = [store.to_str(), model.to_str()].map(|path| path.expect("UTF-8"));
+        let log = std::fs::File::create(folder.join("log")).expect("there is room");
+        let process = command(&["run", "--port", &port, "--store", paths[0], "--model", paths[1]])
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("it starts");
+        let mut device = Self { process, port };
+        device.until(folder, "it stands", |_, log| log.contains(" ms a frame"));
+        device
+    }
+
+    fn until(&mut self, folder: &Path, what: &str, holds: impl Fn(&Self, &str) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
+            if holds(self, &log) {
+                return;
+            }
+            let ended = self.process.try_wait().expect("it is our child");
+            assert!(ended.is_none(), "{what}: it ended: {ended:?}\n{log}");
+            assert!(begun.elapsed() < Duration::from_secs(300), "in vain: {what}\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn ctl(&self, words: &[&str]) -> Run {
+        fieldtune(&[&["ctl", "--port", &self.port, "--timeout", "100"], words].concat())
+    }
+
+    fn ok(&self, words: &[&str]) -> String {
+        let run = self.ctl(words);
+        assert_eq!(run.code, 0, "{words:?}: {}{}", run.stdout, run.stderr);
+        run.stdout
+    }
+
+    /// Sends a signal by name; returns the exit status, `None` for a death by it.
+    fn signal(&mut self, name: &str) -> Option<i32> {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(sent.expect("kill is there").success());
+        self.process.wait().expect("it is our child").code()
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // Ended already is as good.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const DRAWN: [&str; 4] = ["--camera", "synthetic:", "--fps", "10"];
+
+#[test]
+fn what_was_acknowledged_is_there_after_an_end_and_after_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut device = Device::start(folder, &DRAWN);
+    assert!(device.ok(&["teach", "steel", "2"]).contains("class=steel examples=1,2"));
+    assert_eq!(device.signal("TERM"), Some(0));
+
+    let mut device = Device::start(folder, &DRAWN);
+    assert!(device.ok(&["classes"]).contains("name=steel examples=2"));
+    for count in 3..6 {
+        let taught = device.ok(&["teach", "steel"]);
+        assert!(taught.contains(&format!("count={count}")), "{taught}");
+        assert_eq!(device.signal("KILL"), None);
+        device = Device::start(folder, &DRAWN);
+        let classes = device.ok(&["classes"]);
+        assert!(classes.contains(&format!("name=steel examples={count}")), "{classes}");
+    }
+    assert_eq!(device.signal("INT"), Some(0));
+}
+
+#[test]
+fn images_are_taught_and_judged_and_what_was_learned_goes_from_device_to_device() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let pictures = ["red", "stripes"].map(|kind| folder_of(scratch.path(), kind, 0, 6));
+    let (one, other) = (scratch.path().join("one"), scratch.path().join("other"));
+    std::fs::create_dir(&one).expect("there is room");
+    std::fs::create_dir(&other).expect("there is room");
+    let device = Device::start(&one, &DRAWN);
+    let picture = |kind: usize, seed: u64| {
+        let name = pictures[kind].file_name().expect("a name").to_str().expect("UTF-8");
+        pictures[kind].join(format!("{name}-{seed}.png")).display().to_string()
+    };
+    for seed in 0..5 {
+        device.ok(&["teach", "red", &picture(0, seed)]);
+        device.ok(&["teach", "stripes", &picture(1, seed)]);
+    }
+    let judged = device.ok(&["classify", &picture(1, 5)]);
+    assert!(judged.contains("best=stripes"), "{judged}");
+    let learned = scratch.path().join("learned").display().to_string();
+    device.ok(&["pull", &learned]);
+
+    let second = Device::start(&other, &DRAWN);
+    second.ok(&["push", &learned]);
+    assert!(second.ok(&["classes"]).contains("name=red examples=5"));
+    assert_eq!(second.ok(&["classify", &picture(1, 5)]), judged);
+}
+
+#[test]
+fn a_camera_that_dies_is_told_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let camera = ["--camera", "pipe:exit 3", "--size", "32x32"];
+    let mut device = Device::start(folder.path(), &camera);
+    device.until(folder.path(), "it is noticed", |device, _| {
+        device.ok(&["status"]).contains("errors_camera_gone=")
+    });
+    let refused = device.ctl(&["teach", "steel"]);
+    assert!(refused.code != 0 && refused.stderr.contains("no frame came"), "{}", refused.stderr);
+    assert_eq!(device.signal("TERM"), Some(0));
+}
+
+#[test]
+fn a_restart_reads_board_and_policy_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = folder.path().join("policy.toml");
+    let write = |output: &str| {
+        let text =
+            format!("[[action]]\noutput = \"{output}\"\nwhen = [\"steel\"]\ndo = \"hold\"\n");
+        std::fs::write(&policy, text).expect("there is room");
+    };
+    write("lamp");
+    let policy = policy.display().to_string();
+    let mut device = Device::start(folder.path(), &[&DRAWN[..], &["--policy", &policy]].concat());
+    device.ok(&["teach", "steel", "3"]);
+    device.ok(&["threshold", "novelty=inf"]);
+    let level = |device: &Device, wanted: &str| device.ok(&["outputs"]).contains(wanted);
+    device.until(folder.path(), "the lamp is on", |device, _| level(device, "name=lamp on=yes"));
+    write("reject");
+    device.ok(&["restart"]);
+    device
+        .until(folder.path(), "it stands again", |_, log| log.matches(" ms a frame").count() == 2);
+    device.until(folder.path(), "the other output is on", |device, _| {
+        level(device, "name=reject on=yes") && level(device, "name=lamp on=no")
+    });
+}
+
+#[test]
+fn wrong_boards_policies_and_cameras_say_what_is_wrong_and_start_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("there is room");
+        path.display().to_string()
+    };
+    let policy =
+        file("policy.toml", "[[action]]\noutput = \"horn\"\nwhen = [\"bad\"]\ndo = \"hold\"\n");
+    let board = file("board.toml", "about = \"x\"\nfurther = 1\n");
+    let store = folder.path().join("store").display().to_string();
+    let model = data("tiny.toml").display().to_string();
+    for (arguments, code, wanted) in [
+        (vec!["--policy", &policy], 2, "horn"),
+        (vec!["--board", &board], 2, "further"),
+        (vec!["--board", "toaster"], 2, "toaster"),
+        (vec!["--camera", "webcam:"], 2, "no such kind"),
+        (vec!["--camera", "v4l:/dev/video-none"], 3, ""),
+        (vec!["--port", "tcp:1"], 2, "is no port"),
+        (vec!["--port", "serial:/dev/tty-none"], 3, "tty-none"),
+    ] {
+        let start = ["run", "--bench-seconds", "1", "--store", &store, "--model", &model];
+        let run = fieldtune(&[&start[..], &arguments].concat());
+        assert_eq!(run.code, code, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(wanted), "{arguments:?}: {}", run.stderr);
+    }
+}
