@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fewshot import blocks_to_unit_length
 from model import INPUT, Student
 
-TAPS = (("stage2", ("avg", "max")), ("stage3", ("avg", "max")), ("last", ("avg",)))
+TAPS = (("stage2", ("max",)), ("stage3", ("max",)), ("stage4", ("avg",)))
 
 
 class Writer:
