@@ -140,19 +140,30 @@ const fn control(name: &'static str, id: u32) -> Control {
     Control { name, id }
 }
 
-/// The controls that are wanted, with their values, in the order in which they have to be set.
+/// The number of a control that is named by it, as drivers have them of their own: `0x00f0f000`.
+fn number(name: &str) -> Option<u32> {
+    u32::from_str_radix(name.strip_prefix("0x")?, 16).ok()
+}
+
+/// The controls that are wanted, with their values, in the order in which they have to be set: those by number last.
 ///
 /// # Errors
 /// The name that is not known, and those that are.
 pub fn controls(wanted: &Wanted) -> Result<Vec<(Control, i64)>, String> {
     let known = |name: &String| CONTROLS.iter().any(|control| control.name == name);
-    if let Some(name) = wanted.controls.keys().find(|name| !known(name)) {
+    let unknown = |name: &&String| !known(name) && number(name).is_none();
+    if let Some(name) = wanted.controls.keys().find(unknown) {
         let names: Vec<&str> = CONTROLS.iter().map(|control| control.name).collect();
         let name = name.escape_debug();
-        return Err(format!("there is no control \"{name}\"; wanted one of {}", names.join(", ")));
+        let names = names.join(", ");
+        return Err(format!("there is no control \"{name}\"; wanted 0xNUMBER or one of {names}"));
     }
     let value = |control: &Control| Some((*control, *wanted.controls.get(control.name)?));
-    Ok(CONTROLS.iter().filter_map(value).collect())
+    let numbered = wanted
+        .controls
+        .iter()
+        .filter_map(|(name, &value)| Some((control("a control by number", number(name)?), value)));
+    Ok(CONTROLS.iter().filter_map(value).chain(numbered).collect())
 }
 
 /// A control that lets others follow the light, and those.
@@ -292,6 +303,9 @@ mod tests {
             ("gain", 7),
         ];
         assert_eq!(names, order);
+        let numbered = controls(&controls_of(&[("0x00f0f000", 3), ("gain", 7)])).expect("known");
+        let ids: Vec<_> = numbered.iter().map(|(control, _)| control.id).collect();
+        assert_eq!(ids, [set[3].0.id, 0x00f0_f000]);
         let unknown = controls(&controls_of(&[("gian", 1)])).expect_err("misspelt");
         assert!(unknown.contains("\"gian\"") && unknown.contains("gain,"), "{unknown}");
     }

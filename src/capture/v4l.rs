@@ -286,7 +286,14 @@ fn modes(device: &v4l::Device, counts: &dyn Fn(&str) -> bool) -> io::Result<Vec<
     let mut modes = Vec::new();
     for format in device.enum_formats()? {
         let code = format.fourcc;
-        let name = String::from_utf8_lossy(&code.repr).trim_end().to_owned();
+        // A bit of the last byte says that it is big-endian.
+        let mut bytes = code.repr;
+        let big_endian = bytes[3] & 0x80 != 0;
+        bytes[3] &= 0x7f;
+        let mut name = String::from_utf8_lossy(&bytes).trim_end().escape_debug().to_string();
+        if big_endian {
+            name += "-BE";
+        }
         if !counts(&name) {
             continue;
         }
