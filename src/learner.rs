@@ -1,6 +1,7 @@
 //! Everything learned, as one value, and the only way to change it: a list of changes that happens whole or not
 //! at all, and leaves its own undoing behind.
 
+mod apply;
 mod name;
 
 use std::collections::BTreeMap;
@@ -327,93 +328,6 @@ impl Learner {
             return Err(LearnError::Budget { wanted, budget });
         }
         Ok(())
-    }
-
-    /// Makes one change and returns its inverse. With `rebuild` the head is left alone: it is built anew afterwards.
-    fn apply(&mut self, change: Change, rebuild: bool) -> Result<Change, LearnError> {
-        match change {
-            Change::AddClass(class, name) => {
-                if self.class_named(name.as_str()).is_some() {
-                    return Err(LearnError::NameTaken(name));
-                }
-                if self.classes.len() >= MAX_CLASSES {
-                    return Err(LearnError::TooManyClasses);
-                }
-                if !rebuild {
-                    self.head.add_class(class)?;
-                }
-                self.classes.insert(class, name);
-                self.next_class = self.next_class.max(class.0.saturating_add(1));
-                Ok(Change::RemoveClass(class))
-            }
-            Change::RemoveClass(class) => {
-                let name = self.name_of(class)?.clone();
-                let count = self.examples.count(class);
-                if count > 0 {
-                    return Err(LearnError::ClassInUse { class, count });
-                }
-                if !rebuild {
-                    self.head.remove_class(class)?;
-                }
-                self.classes.remove(&class);
-                Ok(Change::AddClass(class, name))
-            }
-            Change::RenameClass(class, name) => {
-                let old = self.name_of(class)?.clone();
-                if old != name && self.class_named(name.as_str()).is_some() {
-                    return Err(LearnError::NameTaken(name));
-                }
-                self.classes.insert(class, name);
-                Ok(Change::RenameClass(class, old))
-            }
-            Change::AddExample(example) => {
-                self.name_of(example.class)?;
-                let id = example.id;
-                if self.examples.get(id).is_some() {
-                    return Err(LearnError::ExampleExists(id));
-                }
-                let feature = example.widened();
-                head::check_feature(self.dim, &feature)?;
-                if !rebuild {
-                    self.head.learn(id, example.class, &feature)?;
-                }
-                self.next_example = self.next_example.max(id.0.saturating_add(1));
-                self.examples.insert(example);
-                Ok(Change::RemoveExample(id))
-            }
-            Change::RemoveExample(id) => {
-                let example = self.examples.get(id).ok_or(LearnError::NoExample(id))?;
-                if !rebuild {
-                    self.head.forget(id, example.class, &example.widened())?;
-                }
-                let example = self.examples.remove(id).expect("found above");
-                Ok(Change::AddExample(example))
-            }
-            Change::Relabel(id, class) => {
-                self.name_of(class)?;
-                let mut example = self.examples.get(id).ok_or(LearnError::NoExample(id))?.clone();
-                let (old, feature) = (example.class, example.widened());
-                if !rebuild {
-                    self.head.forget(id, old, &feature)?;
-                    if let Err(error) = self.head.learn(id, class, &feature) {
-                        self.head.learn(id, old, &feature).expect("it was learned before");
-                        return Err(error.into());
-                    }
-                }
-                example.class = class;
-                self.examples.insert(example);
-                Ok(Change::Relabel(id, old))
-            }
-            Change::SetHead(config) => {
-                if !rebuild {
-                    self.head = self.built(&config)?;
-                }
-                Ok(Change::SetHead(std::mem::replace(&mut self.config, config)))
-            }
-            Change::SetThresholds(thresholds) => {
-                Ok(Change::SetThresholds(std::mem::replace(&mut self.thresholds, thresholds)))
-            }
-        }
     }
 
     /// A head of that configuration, taught with everything stored.

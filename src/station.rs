@@ -1,27 +1,28 @@
 //! What stands at the line: frames, presses and requests in; verdicts, answers and the levels of outputs out. Time is
 //! an argument, so the same events at the same times give the same answers and the same levels.
 
+mod answers;
+mod lessons;
 mod panel;
 mod record;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lessons::{Job, Until};
 pub use panel::{Panel, SharedPanel};
 pub use record::Record;
 
 use crate::action::{Buttons, Policy, Timing, Wish};
 use crate::backbone::FeatureSource;
-use crate::command::{Command, Forget, Reply, Shot, Teach, Undo};
+use crate::command::{Command, Forget, Reply, Undo};
 use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::frame::{Frame, Region, Timestamp};
 use crate::keeper::Keeper;
-use crate::learner::{ClassName, Learner};
+use crate::learner::Learner;
 use crate::outputs::Output;
-use crate::picture;
 use crate::request::{Answer, Judgement, Progress, Refused, Request};
-use crate::snapshot::Snapshot;
 use crate::store::Store;
 
 /// Who asked, so that the answer finds its way back.
@@ -56,24 +57,6 @@ impl Effects {
     fn note(&mut self, level: Level, text: impl Into<String>) {
         self.notes.push((level, text.into()));
     }
-}
-
-/// Frames that somebody asked to be learned.
-#[derive(Debug)]
-struct Job {
-    /// `None` for a button.
-    ticket: Option<Ticket>,
-    class: String,
-    shots: Vec<Shot>,
-    until: Until,
-    /// When it is given up if no frame comes.
-    patience: Timestamp,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Until {
-    Count(u32),
-    Time(Timestamp),
 }
 
 /// Frames that one request may teach: what waits for its transaction is held in memory.
@@ -305,185 +288,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects.answers.push((ticket, answer));
     }
 
-    fn answer(&mut self, request: Request, now: Timestamp) -> Result<Answer, Refused> {
-        match request {
-            Request::Command(Command::Teach(_)) | Request::Teach { .. } | Request::Burst { .. } => {
-                Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
-            }
-            Request::Command(command) => match self.keeper.apply(command, now).map_err(refused)? {
-                Reply::Status(learned) => {
-                    let device =
-                        self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
-                    Ok(Answer::Status { learned, device })
-                }
-                reply => Ok(Answer::Reply(reply)),
-            },
-            Request::TeachImage { class, image } => {
-                ClassName::new(&class).map_err(refused)?;
-                let shot = self.shot_of(&image, now)?;
-                let teach = Teach { class, shots: vec![shot] };
-                let reply = self.keeper.apply(Command::Teach(teach), now).map_err(refused)?;
-                self.record.taught += 1;
-                Ok(Answer::Reply(reply))
-            }
-            Request::Classify { image } => {
-                let feature = self.shot_of(&image, now)?.feature;
-                let verdict = self.learner().judge(&feature).map_err(refused)?;
-                let judgement = |verdict: Verdict| {
-                    let class = verdict.class.map(|class| self.name(class));
-                    self.judgement(&verdict, class, now, 0)
-                };
-                Ok(Answer::Judged(verdict.map(judgement)))
-            }
-            Request::Snap => {
-                let frame = self.latest.as_ref();
-                let frame = frame.ok_or_else(|| Refused("no frame has come yet".to_owned()))?;
-                let (width, height) = (frame.width(), frame.height());
-                Ok(Answer::Picture { width, height, file: picture::thumbnail(frame, SNAP_SIDE) })
-            }
-            Request::Region(wanted) => {
-                if let Some(region) = wanted {
-                    if let Some(frame) = &self.latest {
-                        region.resolve(frame.width(), frame.height()).map_err(refused)?;
-                    }
-                    self.set_region(region);
-                }
-                Ok(Answer::Region(self.region))
-            }
-            Request::Outputs => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
-            Request::SetOutput { name, on } => {
-                self.panel.change(|panel| panel.set(&name, on)).map_err(Refused)?;
-                Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0))
-            }
-            Request::TestOutput { name } => {
-                self.panel.change(|panel| panel.test(&name, now)).map_err(Refused)?;
-                Ok(Answer::Done)
-            }
-            // Every change was stored before it was acknowledged.
-            Request::Save => Ok(Answer::Done),
-            Request::Settings => Ok(Answer::Settings(self.settings())),
-            Request::Set { name, value } => {
-                self.set(&name, &value)?;
-                Ok(Answer::Settings(self.settings()))
-            }
-            Request::Version => Ok(Answer::Version {
-                program: env!("CARGO_PKG_VERSION").to_owned(),
-                model: self.keeper.model().name.clone(),
-            }),
-            Request::Pull => {
-                let snapshot = Snapshot::of(self.learner(), self.keeper.model().clone());
-                Ok(Answer::Learned(snapshot.encode()))
-            }
-            Request::Push { learned } => {
-                let learned = Snapshot::decode(&learned).map_err(refused)?;
-                self.keeper.replace(learned).map_err(refused)?;
-                Ok(Answer::Done)
-            }
-            Request::Watch(_) | Request::Log { .. } | Request::Restart => {
-                Err(Refused("the program that runs the station answers that".to_owned()))
-            }
-        }
-    }
-
-    fn settings(&self) -> Vec<(String, String)> {
-        vec![("smoothing".to_owned(), self.smoothing.to_string())]
-    }
-
-    fn set(&mut self, name: &str, value: &str) -> Result<(), Refused> {
-        if name != "smoothing" {
-            let name = name.escape_debug();
-            return Err(Refused(format!("there is no setting {name}; there is smoothing")));
-        }
-        match value.parse() {
-            Ok(frames @ 1..=1000) => self.set_smoothing(frames),
-            _ => {
-                let value = value.escape_debug();
-                return Err(Refused(format!("smoothing: {value} is not a number of 1 to 1000")));
-            }
-        }
-        Ok(())
-    }
-
-    fn begin(
-        &mut self,
-        ticket: Option<Ticket>,
-        class: &str,
-        until: Until,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) {
-        if let Err(error) = ClassName::new(class) {
-            return refuse(ticket, error.to_string(), effects);
-        }
-        if let Some(job) = &self.job {
-            let why = format!("frames of {} are being learned; wait for their answer", job.class);
-            return refuse(ticket, why, effects);
-        }
-        let patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
-        self.job =
-            Some(Job { ticket, class: class.to_owned(), shots: Vec::new(), until, patience });
-    }
-
-    /// The frame is one that was asked for, if any are.
-    fn teach_frame(
-        &mut self,
-        frame: &Frame,
-        feature: Vec<f32>,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) {
-        let Some(job) = &mut self.job else { return };
-        let thumbnail = match frame.region(&self.region) {
-            Ok(part) => Some(picture::thumbnail(&part, THUMBNAIL_SIDE)),
-            Err(_) => None,
-        };
-        job.shots.push(Shot { feature, origin: self.camera.clone(), thumbnail });
-        job.patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
-        let done = job.shots.len() as u32;
-        let complete = match job.until {
-            Until::Count(total) => {
-                if let (Some(ticket), true) = (job.ticket, total > 1) {
-                    effects.progress.push((ticket, Progress { done, total }));
-                }
-                done >= total
-            }
-            Until::Time(end) => end <= now || done >= MAX_FRAMES,
-        };
-        if complete {
-            self.finish(now, effects);
-        }
-    }
-
-    /// Learns the frames that were gathered, all or none, in one transaction.
-    fn finish(&mut self, now: Timestamp, effects: &mut Effects) {
-        let Some(Job { ticket, class, shots, .. }) = self.job.take() else { return };
-        if shots.is_empty() {
-            return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
-        }
-        let count = shots.len() as u64;
-        match self.keeper.apply(Command::Teach(Teach { class, shots }), now) {
-            Ok(reply) => {
-                self.record.taught += count;
-                self.panel.change(|panel| panel.acknowledge(now));
-                effects.note(Level::Info, in_words(&reply));
-                if let Some(ticket) = ticket {
-                    effects.answers.push((ticket, Ok(Answer::Reply(reply))));
-                }
-            }
-            Err(error) => {
-                self.record.failed("teach");
-                refuse(ticket, error.to_string(), effects);
-            }
-        }
-    }
-
-    fn shot_of(&mut self, image: &[u8], now: Timestamp) -> Result<Shot, Refused> {
-        let frame = picture::decode(image, "the image", now).map_err(refused)?;
-        let thumbnail = Some(picture::thumbnail(&frame, THUMBNAIL_SIDE));
-        let feature = self.keeper.get_mut().feature_of_whole(&frame).map_err(refused)?;
-        Ok(Shot { feature, origin: "an image that was sent".to_owned(), thumbnail })
-    }
-
     fn name(&self, class: crate::head::ClassId) -> String {
         let name = self.keeper.get().learner().classes().get(&class);
         name.map_or_else(String::new, |name| name.as_str().to_owned())
@@ -514,10 +318,6 @@ fn refuse(ticket: Option<Ticket>, why: String, effects: &mut Effects) {
         Some(ticket) => effects.answers.push((ticket, Err(Refused(why)))),
         None => effects.note(Level::Warning, format!("button: {why}")),
     }
-}
-
-fn refused(error: impl std::fmt::Display) -> Refused {
-    Refused(error.to_string())
 }
 
 /// A reply for the log.

@@ -1,0 +1,124 @@
+//! Requests that are answered at once.
+
+use super::{SNAP_SIDE, Station, THUMBNAIL_SIDE};
+use crate::backbone::FeatureSource;
+use crate::command::{Command, Reply, Shot, Teach};
+use crate::decision::Verdict;
+use crate::frame::Timestamp;
+use crate::learner::ClassName;
+use crate::picture;
+use crate::request::{Answer, Refused, Request};
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    pub(super) fn answer(&mut self, request: Request, now: Timestamp) -> Result<Answer, Refused> {
+        match request {
+            Request::Command(Command::Teach(_)) | Request::Teach { .. } | Request::Burst { .. } => {
+                Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
+            }
+            Request::Command(command) => match self.keeper.apply(command, now).map_err(refused)? {
+                Reply::Status(learned) => {
+                    let device =
+                        self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
+                    Ok(Answer::Status { learned, device })
+                }
+                reply => Ok(Answer::Reply(reply)),
+            },
+            Request::TeachImage { class, image } => {
+                ClassName::new(&class).map_err(refused)?;
+                let shot = self.shot_of(&image, now)?;
+                let teach = Teach { class, shots: vec![shot] };
+                let reply = self.keeper.apply(Command::Teach(teach), now).map_err(refused)?;
+                self.record.taught += 1;
+                Ok(Answer::Reply(reply))
+            }
+            Request::Classify { image } => {
+                let feature = self.shot_of(&image, now)?.feature;
+                let verdict = self.learner().judge(&feature).map_err(refused)?;
+                let judgement = |verdict: Verdict| {
+                    let class = verdict.class.map(|class| self.name(class));
+                    self.judgement(&verdict, class, now, 0)
+                };
+                Ok(Answer::Judged(verdict.map(judgement)))
+            }
+            Request::Snap => {
+                let frame = self.latest.as_ref();
+                let frame = frame.ok_or_else(|| Refused("no frame has come yet".to_owned()))?;
+                let (width, height) = (frame.width(), frame.height());
+                Ok(Answer::Picture { width, height, file: picture::thumbnail(frame, SNAP_SIDE) })
+            }
+            Request::Region(wanted) => {
+                if let Some(region) = wanted {
+                    if let Some(frame) = &self.latest {
+                        region.resolve(frame.width(), frame.height()).map_err(refused)?;
+                    }
+                    self.set_region(region);
+                }
+                Ok(Answer::Region(self.region))
+            }
+            Request::Outputs => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
+            Request::SetOutput { name, on } => {
+                self.panel.change(|panel| panel.set(&name, on)).map_err(Refused)?;
+                Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0))
+            }
+            Request::TestOutput { name } => {
+                self.panel.change(|panel| panel.test(&name, now)).map_err(Refused)?;
+                Ok(Answer::Done)
+            }
+            // Every change was stored before it was acknowledged.
+            Request::Save => Ok(Answer::Done),
+            Request::Settings => Ok(Answer::Settings(self.settings())),
+            Request::Set { name, value } => {
+                self.set(&name, &value)?;
+                Ok(Answer::Settings(self.settings()))
+            }
+            Request::Version => Ok(Answer::Version {
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                model: self.keeper.model().name.clone(),
+            }),
+            Request::Pull => {
+                let snapshot = Snapshot::of(self.learner(), self.keeper.model().clone());
+                Ok(Answer::Learned(snapshot.encode()))
+            }
+            Request::Push { learned } => {
+                let learned = Snapshot::decode(&learned).map_err(refused)?;
+                self.keeper.replace(learned).map_err(refused)?;
+                Ok(Answer::Done)
+            }
+            Request::Watch(_) | Request::Log { .. } | Request::Restart => {
+                Err(Refused("the program that runs the station answers that".to_owned()))
+            }
+        }
+    }
+
+    fn settings(&self) -> Vec<(String, String)> {
+        vec![("smoothing".to_owned(), self.smoothing.to_string())]
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Refused> {
+        if name != "smoothing" {
+            let name = name.escape_debug();
+            return Err(Refused(format!("there is no setting {name}; there is smoothing")));
+        }
+        match value.parse() {
+            Ok(frames @ 1..=1000) => self.set_smoothing(frames),
+            _ => {
+                let value = value.escape_debug();
+                return Err(Refused(format!("smoothing: {value} is not a number of 1 to 1000")));
+            }
+        }
+        Ok(())
+    }
+
+    fn shot_of(&mut self, image: &[u8], now: Timestamp) -> Result<Shot, Refused> {
+        let frame = picture::decode(image, "the image", now).map_err(refused)?;
+        let thumbnail = Some(picture::thumbnail(&frame, THUMBNAIL_SIDE));
+        let feature = self.keeper.get_mut().feature_of_whole(&frame).map_err(refused)?;
+        Ok(Shot { feature, origin: "an image that was sent".to_owned(), thumbnail })
+    }
+}
+
+fn refused(error: impl std::fmt::Display) -> Refused {
+    Refused(error.to_string())
+}
