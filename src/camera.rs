@@ -1,8 +1,8 @@
 //! Where frames come from.
 //!
-//! [`Synthetic`] draws them: a strip of metal that moves past, with or without a defect, so that everything behind the
-//! camera can be tried and tested without one. [`Faulty`] spoils another camera's frames by seed.
-//! [`PixelFormat`] and [`Layout`] turn what devices give into frames.
+//! `Synthetic` draws them: a strip of metal that moves past, with or without a defect, so that everything behind the
+//! camera can be tried and tested without one. `Faulty` spoils another camera's frames by seed.
+//! `PixelFormat` and `Layout` turn what devices give into frames.
 
 mod faulty;
 mod pixels;

@@ -1,7 +1,7 @@
 //! What a person or a program may ask of a running device, and what it answers.
 //!
-//! A request is a [`Command`], which the engine carries out, or something only a device can do: look, teach what its
-//! camera sees, set an output. Consoles and programs reach the device through [`Device`] alone.
+//! A request is a `Command`, which the engine carries out, or something only a device can do: look, teach what its
+//! camera sees, set an output. Consoles and programs reach the device through `Device` alone.
 
 use crate::command::{Command, Reply, Status};
 use crate::frame::{Region, Timestamp};

@@ -82,6 +82,9 @@ pub enum Stop {
     Failed(String),
 }
 
+/// What a thread does.
+type Work = Box<dyn FnOnce(&Arc<Shared>) + Send>;
+
 /// What it did until it ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -195,7 +198,7 @@ where
     });
     let panel = station.panel();
     let (finished, threads) = channel();
-    let start = |name: &'static str, work: Box<dyn FnOnce(&Arc<Shared>) + Send>| {
+    let start = |name: &'static str, work: Work| {
         spawn(name, Arc::clone(&shared), finished.clone(), work);
     };
     let (returned, record) = channel();
@@ -264,12 +267,7 @@ fn wait(shared: &Shared, ended: &Receiver<&'static str>, mut waited_for: usize) 
 }
 
 /// Starts a thread whose end, by a panic too, is told.
-fn spawn(
-    name: &'static str,
-    shared: Arc<Shared>,
-    finished: Sender<&'static str>,
-    work: Box<dyn FnOnce(&Arc<Shared>) + Send>,
-) {
+fn spawn(name: &'static str, shared: Arc<Shared>, finished: Sender<&'static str>, work: Work) {
     let guarded = move || {
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&shared)));
         if caught.is_err() {

@@ -37,7 +37,7 @@ impl Camera for Colours {
             return Err(CameraError::new("colours", self.then, "as it was told"));
         }
         self.left -= 1;
-        let pixel = if self.left / 20 % 2 == 0 { [230, 20, 20] } else { [20, 230, 20] };
+        let pixel = if (self.left / 20).is_multiple_of(2) { [230, 20, 20] } else { [20, 230, 20] };
         Ok(Frame::new(4, 4, pixel.repeat(16), now).expect("16 pixels"))
     }
 }

@@ -8,7 +8,7 @@ use crate::frame::Region;
 /// Which camera, and what it should give.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CameraArgs {
-    /// v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE or synthetic:[SEED]
+    /// v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE, synthetic: or synthetic:SEED
     #[arg(long, value_name = "ADDRESS", env = "FIELDTUNE_CAMERA")]
     pub camera: Option<String>,
     /// Pixels [default: 640x480]
