@@ -1,9 +1,9 @@
 //! Scores to a verdict: how sure, whether it is known at all, and steady over frames.
 //!
-//! * **Confidence** is the softmax of the scores divided by a temperature. The temperature is fitted to
-//!   leave-one-out scores, which every example gives of itself as if it had not been taught, by minimising the
-//!   cross-entropy against smoothed targets (Guo et al. 2017, "On Calibration of Modern Neural Networks"; the
-//!   smoothing is Platt's 1999, (n + 1) / (n + 2), so that five right answers of five are not certainty).
+//! * **Confidence** is the softmax of the scores divided by a temperature. The temperature is fitted to leave-one-out
+//!   scores, which every example gives of itself as if it had not been taught, so that their mean confidence is the
+//!   share of them that was right (Clarte et al. 2023, "Expectation consistency for calibration of neural networks").
+//!   Where few were taught a fit of the likelihood would be ruled by the one or two that went most wrong.
 //! * **Unknown** is a feature that lies farther from every example than examples of one class lie from each other.
 
 use std::collections::BTreeMap;
@@ -127,8 +127,8 @@ fn softmax(scores: &[f32], temperature: f32) -> Vec<f32> {
     out
 }
 
-/// The temperature with the least mean cross-entropy, every class weighing the same; `None` where nothing can be
-/// learned from (fewer than two classes with two examples each).
+/// The temperature at which the mean confidence of the left-out examples is the share of them that was right, every
+/// class weighing the same; `None` where nothing can be learned from (fewer than two classes with two examples each).
 fn fit_temperature(classes: &[ClassId], left_out: &[LeftOut]) -> Option<f32> {
     let places = places(classes);
     let mut counts: BTreeMap<ClassId, usize> = BTreeMap::new();
@@ -142,41 +142,35 @@ fn fit_temperature(classes: &[ClassId], left_out: &[LeftOut]) -> Option<f32> {
     if usable.is_empty() {
         return None;
     }
-    let cost = |log_temperature: f64| -> f64 {
-        let cold = (-log_temperature).exp();
-        usable.iter().map(|judged| judged.cost(cold)).sum()
+    let weight: f64 = usable.iter().map(|judged| judged.weight).sum();
+    let mean = |value: &dyn Fn(&Judged) -> f64| {
+        usable.iter().map(|judged| judged.weight * value(judged)).sum::<f64>() / weight
     };
-    // The cost is smooth in the logarithm with one valley in practice: a coarse scan, then golden section.
-    const STEPS: usize = 32;
-    const SECTIONS: usize = 24;
-    let (low, high) = (1e-4f64.ln(), 1e4f64.ln());
-    let at = |step: usize| low + (high - low) * step as f64 / STEPS as f64;
-    let costs: Vec<f64> = (0..=STEPS).map(|step| cost(at(step))).collect();
-    let best = (0..=STEPS).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))?;
-    let (mut left, mut right) = (at(best.saturating_sub(1)), at((best + 1).min(STEPS)));
-    let golden = (5f64.sqrt() - 1.0) / 2.0;
-    let (mut a, mut b) = (right - golden * (right - left), left + golden * (right - left));
-    let (mut cost_a, mut cost_b) = (cost(a), cost(b));
-    for _ in 0..SECTIONS {
-        if cost_a <= cost_b {
-            (right, b, cost_b) = (b, a, cost_a);
-            a = right - golden * (right - left);
-            cost_a = cost(a);
+    let right = mean(&|judged| f64::from(u8::from(judged.right)));
+    // Laplace's rule of succession: five right answers of five are not certainty.
+    let count = usable.len() as f64;
+    let wanted = (right * count + 1.0) / (count + 2.0);
+    // The mean confidence falls as the temperature rises: halving finds it.
+    const HALVINGS: usize = 48;
+    let (mut low, mut high) = (1e-4f64.ln(), 1e4f64.ln());
+    for _ in 0..HALVINGS {
+        let middle = (low + high) / 2.0;
+        let cold = (-middle).exp();
+        if mean(&|judged| judged.confidence(cold)) > wanted {
+            low = middle;
         } else {
-            (left, a, cost_a) = (a, b, cost_b);
-            b = left + golden * (right - left);
-            cost_b = cost(b);
+            high = middle;
         }
     }
-    Some(((left + right) / 2.0).exp() as f32)
+    Some(((low + high) / 2.0).exp() as f32)
 }
 
 /// An example's leave-one-out scores as the temperature needs them.
 struct Judged {
     /// The finite scores, less the highest.
     scores: Vec<f64>,
-    /// The mean score weighted by the smoothed targets, less the highest.
-    target: f64,
+    /// Whether its own class has the highest.
+    right: bool,
     /// Weight of the example: every class weighs the same.
     weight: f64,
 }
@@ -184,24 +178,19 @@ struct Judged {
 impl Judged {
     /// `None` where nothing can be learned from it: its class, or every other one, has no score.
     fn of(one: &LeftOut, own: usize, count: usize) -> Option<Self> {
-        let finite = one.scores.iter().map(|&s| f64::from(s)).filter(|s| s.is_finite());
-        let others = finite.clone().count().checked_sub(1)?;
-        if others == 0 || !one.scores[own].is_finite() {
+        let (best, second) = first_two(&one.scores)?;
+        if second.is_none() || !one.scores[own].is_finite() {
             return None;
         }
-        let top = finite.clone().fold(f64::NEG_INFINITY, f64::max);
-        let right = (count as f64 + 1.0) / (count as f64 + 2.0);
-        let own = f64::from(one.scores[own]) - top;
-        let scores: Vec<f64> = finite.map(|score| score - top).collect();
-        let wrong = (1.0 - right) / others as f64;
-        let target = right * own + wrong * (scores.iter().sum::<f64>() - own);
-        Some(Self { scores, target, weight: 1.0 / count as f64 })
+        let top = f64::from(one.scores[best]);
+        let finite = one.scores.iter().map(|&s| f64::from(s)).filter(|s| s.is_finite());
+        let scores = finite.map(|score| score - top).collect();
+        Some(Self { scores, right: best == own, weight: 1.0 / count as f64 })
     }
 
-    /// Cross-entropy against the smoothed targets, with the scores multiplied by `cold`.
-    fn cost(&self, cold: f64) -> f64 {
-        let sum: f64 = self.scores.iter().map(|score| (score * cold).exp()).sum();
-        self.weight * (sum.ln() - self.target * cold)
+    /// The highest probability, with the scores multiplied by `cold`.
+    fn confidence(&self, cold: f64) -> f64 {
+        1.0 / self.scores.iter().map(|score| (score * cold).exp()).sum::<f64>()
     }
 }
 
@@ -347,9 +336,9 @@ mod tests {
         let sure = Calibration::fit(&CLASSES, Some(&all_right), &examples);
         let unsure = Calibration::fit(&CLASSES, Some(&some_wrong), &examples);
         let (p, q) = (sure.probabilities(&[3.0, 0.0])[0], unsure.probabilities(&[3.0, 0.0])[0]);
-        // 20 of 20 right with Platt's smoothing is 11/12; 12 of 20 right is about 0.6.
-        assert!((p - 11.0 / 12.0).abs() < 0.01, "{p}");
-        assert!((0.52..0.68).contains(&q), "{q}");
+        // By the rule of succession 20 of 20 right is 21/22, and 12 of 20 is 13/22.
+        assert!((p - 21.0 / 22.0).abs() < 1e-3, "{p}");
+        assert!((q - 13.0 / 22.0).abs() < 1e-3, "{q}");
     }
 
     #[test]
