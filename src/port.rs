@@ -243,7 +243,11 @@ impl Sink for &Port {
 impl Drop for Port {
     /// Gives what is queued a second, and leaves a terminal as it was.
     fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::Relaxed);
+        {
+            // With the lock: between a look at the flag and the wait for a change, a thread would miss both.
+            let _queue = self.shared.lock();
+            self.shared.closing.store(true, Ordering::Relaxed);
+        }
         self.shared.changed.notify_all();
         while self.threads.iter().any(|thread| !thread.is_finished()) {
             // Taken out, or the reading thread would wait for room for ever.
