@@ -13,8 +13,10 @@ const ACCURACY: f64 = 0.85;
 const ESTIMATE: f64 = 0.15;
 /// Share of frames of another surface that are called unknown, at least.
 const STRANGERS: f64 = 0.9;
-/// Share of fresh frames of taught classes that are called unknown, at most.
-const DOUBTED: f64 = 0.1;
+/// Share of fresh frames of taught classes that are called unknown, at most: the limit is the largest of thirty
+/// distances, beyond which a fresh one lies by 3 % on average, by more than 10 % with 4 % of all seeds and by more than
+/// 15 % with 0.8 % (0.85 to the power of 30).
+const DOUBTED: f64 = 0.15;
 /// Share of the added class's frames that are right, at least, and what the others may lose by it.
 const ADDED: f64 = 0.8;
 const LOST: f64 = 0.05;
@@ -365,7 +367,7 @@ mod tests {
             ("foretells", |r| r.estimates.push(None)),
             ("doubts", |r| r.never_taught[0].unknown = 17),
             ("doubts", |r| r.never_taught.clear()),
-            ("doubts", |r| r.fresh.unknown = 101),
+            ("doubts", |r| r.fresh.unknown = 151),
             ("adds", |r| r.added.recall = 0.79),
             ("adds", |r| r.added.others = 0.89),
             ("forgets", |r| r.forgotten.changed = 1),
