@@ -363,6 +363,10 @@ fn read(
                 Err(_) => break,
             }
         }
+        // What is queued is still written while the port closes.
+        if shared.closing() {
+            return;
+        }
         if !source.comes_back() {
             // What was asked for last is still answered: the session ends, and closes.
             let _ = inbox.send(Post::Closed);
