@@ -131,7 +131,7 @@ impl Trouble {
             Trouble::Busy => "end the program that uses it; fuser -v DEVICE tells which",
             Trouble::NotACamera => "fieldtune cameras lists what gives frames",
             Trouble::Unsupported => {
-                "another --format or --size, or a build with what is missing; see fieldtune cameras"
+                "another --format or --resolution, or a build with what is missing; see fieldtune cameras"
             }
             Trouble::Stalled => {
                 "check cable and power; it is opened anew with the next frame that is asked for"

@@ -34,6 +34,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::backbone::{Extractor, FeatureSource};
 use crate::command::Reply;
+use crate::keeper::KeeperError;
 use crate::snapshot::ModelId;
 
 /// Exit status: what a script can tell apart.
@@ -124,7 +125,7 @@ pub fn main() -> ExitCode {
     match run(arguments.command, &context) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", output::harmless(&format!("{error:#}")));
             ExitCode::from(exit_of(&error) as u8)
         }
     }
@@ -179,6 +180,9 @@ fn model_id(source: &Extractor) -> ModelId {
 
 /// Input and configuration are the caller's to mend (2) unless a command said otherwise.
 fn exit_of(error: &anyhow::Error) -> Exit {
+    if let Some(KeeperError::Store(_)) = error.downcast_ref() {
+        return Exit::Device;
+    }
     error.downcast_ref::<Failed>().map_or(Exit::Usage, |failed| failed.0)
 }
 

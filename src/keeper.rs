@@ -71,8 +71,9 @@ pub enum KeeperError {
     #[error(transparent)]
     Command(#[from] CommandError),
     /// It could not be stored.
-    #[error("not stored, and so not learned: {0}")]
-    Store(#[from] StoreError),
+    // Not its source as well, or a chain of errors would say it twice.
+    #[error("not stored, and so not done: {0}")]
+    Store(StoreError),
     /// It was learned with another backbone.
     #[error(
         "it was learned with {got}, and this device looks with {wanted}: features of one mean nothing to the other"
@@ -86,6 +87,12 @@ pub enum KeeperError {
     /// What is stored cannot be used.
     #[error("{0}")]
     Snapshot(#[from] SnapshotError),
+}
+
+impl From<StoreError> for KeeperError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// A learner, or an engine with one, and its store.

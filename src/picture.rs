@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use image::{
@@ -70,12 +71,14 @@ pub fn is_picture(path: &Path) -> bool {
 pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
     let name = path.display().to_string();
     let io = |error| PictureError::Io { name: name.clone(), error };
-    let file = File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    if metadata.is_dir() {
-        let what = "this is a folder, wanted an image file".to_owned();
+    // Looked at first: opening a pipe that nobody writes to would wait for ever.
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if metadata.is_dir() || metadata.file_type().is_fifo() {
+        let kind = if metadata.is_dir() { "a folder" } else { "a pipe" };
+        let what = format!("this is {kind}, wanted an image file");
         return Err(PictureError::Content { name, what });
     }
+    let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     // One byte more than may be tells a longer file, or an endless device, apart.
     BufReader::new(file).take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;

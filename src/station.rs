@@ -83,6 +83,8 @@ pub struct Station<S, K> {
     region: Region,
     smoothing: u32,
     camera: String,
+    /// Why the latest frame could not be judged: told once.
+    trouble: Option<String>,
     record: Record,
 }
 
@@ -108,6 +110,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             region: Region::Whole,
             smoothing: 1,
             camera: camera.to_owned(),
+            trouble: None,
             record: Record::default(),
         }
     }
@@ -177,6 +180,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.panel.change(|panel| panel.actions.heartbeat(now));
         match step {
             Ok(step) => {
+                self.trouble = None;
                 let age = now.micros_since(captured);
                 self.record.judged(age);
                 if let (true, Some(verdict)) = (admitted, &step.verdict) {
@@ -189,7 +193,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Err(error) => {
                 self.record.failed("frame");
-                effects.note(Level::Error, format!("a frame could not be judged: {error}"));
+                let trouble = Some(format!("frames cannot be judged: {error}"));
+                if self.trouble != trouble {
+                    self.trouble = trouble;
+                    effects.notes.extend(self.trouble.clone().map(|text| (Level::Error, text)));
+                }
             }
         }
         self.latest = Some(frame);

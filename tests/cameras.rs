@@ -354,7 +354,7 @@ fn snap_takes_one_picture_and_draws_the_region() {
     save_png(&input, &picture("green", 3)).expect("the folder is ours");
     let address = format!("replay:{}", input.display());
     let out_name = out.to_str().expect("ASCII");
-    let run = fieldtune(&["snap", out_name, "--camera", &address, "--size", "64x64"]);
+    let run = fieldtune(&["snap", out_name, "--camera", &address, "--resolution", "64x64"]);
     assert_eq!((run.code, run.stdout), (0, format!("{out_name} 48x40\n")), "{}", run.stderr);
     assert!(run.stderr.contains("the recording has 48x40, wanted 64x64"), "{}", run.stderr);
     let saved = load(&out, Timestamp(0)).expect("it was written");
@@ -381,7 +381,7 @@ fn snap_without_a_picture_says_what_to_do() {
     let out_name = out.to_str().expect("ASCII");
     let cases: [(&[&str], i32, &str); 8] = [
         (&["--camera", "webcam:0"], 2, "there is no such kind of camera\n  next: v4l:/dev/video0"),
-        (&[], 2, "next: --camera ADDRESS"),
+        (&["--board", "toaster"], 2, "toaster"),
         (&["--camera", "replay:/nowhere"], 3, "replay:/nowhere: No such file"),
         (&["--camera", "v4l:/dev/no-such-camera"], 3, "v4l:/dev/no-such-camera: "),
         (&["--camera", "pipe:exit 3"], 3, "exit status: 3"),
@@ -390,7 +390,7 @@ fn snap_without_a_picture_says_what_to_do() {
             2,
             "0,0,400,10 is empty or not inside",
         ),
-        (&["--camera", "synthetic:", "--size", "640"], 2, "wanted WIDTHxHEIGHT"),
+        (&["--camera", "synthetic:", "--resolution", "640"], 2, "wanted WIDTHxHEIGHT"),
         (&["--camera", "synthetic:", "--format", "h264"], 2, "there is no pixel format"),
     ];
     for (arguments, code, wanted) in cases {

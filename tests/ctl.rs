@@ -141,6 +141,25 @@ fn verdicts_stream_while_somebody_watches() {
 }
 
 #[test]
+fn what_somebody_asked_who_has_given_up_is_not_done() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = Served::on(&socket(folder.path()));
+    let path = folder.path().join("device.sock");
+    let mut first = UnixStream::connect(&path).expect("somebody listens");
+    first.write_all(b"version\n").expect("written");
+    let mut line = String::new();
+    BufReader::new(&first).read_line(&mut line).expect("read");
+    // Waits behind the first, and leaves before it is its turn.
+    let mut second = UnixStream::connect(&path).expect("it may wait");
+    second.write_all(b"teach late\n").expect("written");
+    drop(second);
+    drop(first);
+    wanted(&served.ctl(&["save"]), 0, "ok\n");
+    let asked = served.ends().asked;
+    assert!(asked.iter().all(|request| !format!("{request:?}").contains("late")), "{asked:?}");
+}
+
+#[test]
 fn a_console_on_a_socket_serves_one_after_another() {
     let folder = tempfile::tempdir().expect("a folder");
     let address = socket(folder.path());

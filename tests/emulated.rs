@@ -75,7 +75,7 @@ fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
     // What was learned is there, and every format shows the same.
     for format in ["yuyv", "uyvy", "nv12", "yu12", "rgb3", "bgr3", "grey"] {
         let told = board.sh(&format!(
-            "fieldtune snap /tmp/{format}.png --camera v4l:/dev/video0 --size 640x360 --format {format} \
+            "fieldtune snap /tmp/{format}.png --camera v4l:/dev/video0 --resolution 640x360 --format {format} \
              --control 0x00f0f000=0 && fieldtune classify --store /tmp/s.ftune --model /etc/tiny.toml \
              /tmp/{format}.png"
         ));

@@ -127,7 +127,7 @@ fn images_are_taught_and_judged_and_what_was_learned_goes_from_device_to_device(
 #[test]
 fn a_camera_that_dies_is_told_and_the_rest_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    let camera = ["--camera", "pipe:exit 3", "--size", "32x32"];
+    let camera = ["--camera", "pipe:exit 3", "--resolution", "32x32"];
     let mut device = Device::start(folder.path(), &camera);
     device.until(folder.path(), "it is noticed", |device, _| {
         device.ok(&["status"]).contains("errors_camera_gone=")

@@ -1,6 +1,9 @@
 //! `--camera` and what it should give.
 
 use super::{Exit, Failed};
+use std::time::Duration;
+
+use crate::board::CameraSettings;
 use crate::camera::{CameraError, PixelFormat, PixelsError, Trouble};
 use crate::capture::{self, AnyCamera, Wanted};
 use crate::frame::Region;
@@ -12,7 +15,7 @@ pub struct CameraArgs {
     #[arg(long, value_name = "ADDRESS", env = "FIELDTUNE_CAMERA")]
     pub camera: Option<String>,
     /// Pixels [default: 640x480]
-    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    #[arg(long = "resolution", value_name = "WxH", value_parser = parse_size)]
     pub size: Option<(u32, u32)>,
     /// Frames a second [default: 30; as fast as they can be read from a recording]
     #[arg(long, value_name = "N", value_parser = parse_fps)]
@@ -43,6 +46,23 @@ impl CameraArgs {
             controls: given.controls.into_iter().chain(self.controls.iter().cloned()).collect(),
             ..given
         }
+    }
+
+    /// What a board wants of its camera, as far as the command line says nothing else.
+    ///
+    /// # Errors
+    /// A pixel format that is not known.
+    pub fn given(camera: &CameraSettings) -> Result<Wanted, PixelsError> {
+        let format = camera.format.as_deref().map(str::parse).transpose()?;
+        Ok(Wanted {
+            size: Some((camera.width, camera.height)),
+            fps: Some(camera.fps),
+            format,
+            timeout: Duration::from_millis(camera.timeout_ms.into()),
+            settle: (camera.settle_ms > 0).then(|| Duration::from_millis(camera.settle_ms.into())),
+            controls: camera.controls.clone(),
+            again: false,
+        })
     }
 
     /// Opens the camera that was named, or `otherwise`.
@@ -98,7 +118,11 @@ fn parse_region(text: &str) -> Result<Region, String> {
             Ok(Region::Pixels { x, y, width, height })
         }
         (None, Some(all @ &[x, y, width, height]))
-            if all.iter().all(inside) && width > 0.0 && height > 0.0 =>
+            if all.iter().all(inside)
+                && width > 0.0
+                && height > 0.0
+                && x + width <= 1.0001
+                && y + height <= 1.0001 =>
         {
             Ok(Region::Fractions { x, y, width, height })
         }
@@ -122,6 +146,7 @@ mod tests {
             ("1,2,3", None),
             ("1,2,0,4", None),
             ("0.5,0.5,1.5,0.5", None),
+            ("0.9,0.9,0.5,0.5", None),
             ("0.5,0.5,NaN,0.5", None),
             ("a,b,c,d", None),
         ];

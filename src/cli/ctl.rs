@@ -20,7 +20,8 @@ use link::{Link, Stage};
 /// Ask a running device for whatever its console does, and send it images
 ///
 /// `fieldtune ctl help` lists the console's commands; they are the same here. Beside them:
-///   teach CLASS IMAGE...   learn image files instead of what the camera sees
+///   teach CLASS IMAGE...   learn image files instead of what the camera sees, one after another: what was answered
+///                          with ok stays, also where a later one cannot be learned
 ///   classify IMAGE...      judge image files
 ///   snap FILE              fetch the latest frame
 ///   watch                  print every verdict, until interrupted

@@ -13,10 +13,23 @@ macro_rules! print {
 /// In place of the standard macro, see [`crate::cli::output`].
 macro_rules! println {
     ($($argument:tt)*) => {{
-        let mut line = format!($($argument)*);
+        let mut line = $crate::cli::output::harmless(&format!($($argument)*));
         line.push('\n');
         $crate::cli::output::write(line.as_bytes());
     }};
+}
+
+/// The text without what would move a terminal's cursor or change its colours: a file may be called anything.
+pub(super) fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\t') {
+            out.extend(c.escape_debug());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Writes to standard output, whole and at once; does not return if that fails.

@@ -10,9 +10,9 @@ use super::camera_args::{CameraArgs, failed};
 use super::model_args::ModelArgs;
 use super::store_args::StoreArgs;
 use super::{Context, Exit, Failed, model_id};
+use crate::action::Policy;
 use crate::backbone::{Extractor, FeatureSource as _};
-use crate::board::{self, Board, CameraSettings, Lost};
-use crate::capture::Wanted;
+use crate::board::{self, Board, Lost};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::frame::{Frame, Region, Timestamp};
@@ -26,7 +26,8 @@ use crate::station::{Level, Station};
 ///
 /// Frames come from the board's camera; verdicts drive its outputs as the policy says; its buttons and every port
 /// teach. What was acknowledged, on a port or by the output called "learned", is stored. Every output goes to its safe
-/// level when the program ends, however it ends. SIGHUP and the command restart read board and policy again.
+/// level when the program ends, however it ends. SIGHUP and the command restart read board and policy again; one that is wrong is told
+/// and changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune run                                  the board that this machine is, a console on its serial port
@@ -43,8 +44,8 @@ pub struct RunCommand {
     /// What outputs and buttons are for: a policy's name or a file [default: nothing]
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
-    /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH; again and again
-    /// [default: the board's serial port]
+    /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH (one
+    /// client at a time); again and again [default: the board's serial port]
     #[arg(long, value_name = "ADDRESS")]
     port: Vec<Address>,
     /// Frames that a verdict leans on
@@ -64,17 +65,36 @@ pub struct RunCommand {
     store: StoreArgs,
 }
 
+/// How the device is wired, and what for.
+struct Wiring {
+    board: Board,
+    /// How it was chosen.
+    how: String,
+    policy: Policy,
+}
+
 impl RunCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let mut wiring = self.wiring()?;
         loop {
             let clock = Clock::new();
             let log = Arc::new(Log::new(self.log_format, clock));
-            let ended = self.once(context, clock, &log)?;
+            let ended = self.once(context, clock, &log, &wiring)?;
             if self.bench_seconds.is_some() {
                 report(&ended);
             }
             match ended.stop {
-                Stop::Restart => log.write(Level::Info, "starting again"),
+                Stop::Restart => match self.wiring() {
+                    Ok(new) => {
+                        wiring = new;
+                        log.write(Level::Info, "starting again");
+                    }
+                    // A slip of the pen must not end what works.
+                    Err(error) => {
+                        let what = format!("starting again as before, since {error:#}");
+                        log.write(Level::Error, &what);
+                    }
+                },
                 Stop::Asked(why) => {
                     log.write(Level::Info, &why);
                     return Ok(Exit::Done);
@@ -87,33 +107,45 @@ impl RunCommand {
         }
     }
 
-    fn once(&self, context: &Context, clock: Clock, log: &Arc<Log>) -> anyhow::Result<Ended> {
+    /// Board and policy as they are now.
+    fn wiring(&self) -> anyhow::Result<Wiring> {
         let (board, how) = self.board.choose()?;
         let policy = match &self.policy {
             Some(asked) => board::read_policy(asked)?,
             None => Default::default(),
         };
         board.check_policy(&policy)?;
+        Ok(Wiring { board, how, policy })
+    }
+
+    fn once(
+        &self,
+        context: &Context,
+        clock: Clock,
+        log: &Arc<Log>,
+        wiring: &Wiring,
+    ) -> anyhow::Result<Ended> {
+        let Wiring { board, how, policy } = wiring;
         // First of all: from here on every way out leaves them safe.
-        let (pins, inputs) = outputs::open(&board).context(Failed(Exit::Device))?;
+        let (pins, inputs) = outputs::open(board).context(Failed(Exit::Device))?;
         let mut source = self.model.load(context)?;
         // Also what the first frame would otherwise wait for.
-        let judging = time_of_a_frame(&mut source, &board)?;
+        let judging = time_of_a_frame(&mut source, board)?;
         let (learner, store, id) = self.store.open_for(&model_id(&source))?.into_parts();
         let keeper = Keeper::new(Engine::new(source, learner)?, store, id);
-        let camera = self.camera.open(&board.camera.address, given(&board.camera)?);
+        let camera = self.camera.open(&board.camera.address, CameraArgs::given(&board.camera)?);
         let camera = camera.map_err(failed)?;
         let mut station = Station::new(
             keeper,
             camera.name(),
-            &policy,
+            policy,
             pins.outputs().to_vec(),
             board.heartbeat.as_deref(),
             &board.timings(),
         );
         station.set_smoothing(self.smoothing);
-        station.set_region(self.region(&board)?);
-        let ports = self.ports(&board, log)?;
+        station.set_region(self.region(board)?);
+        let ports = self.ports(board, log)?;
         let watchdog = Duration::from_millis(board.watchdog_ms.into());
         let settings = Settings {
             host: HostPaths {
@@ -165,20 +197,6 @@ impl RunCommand {
         }
         Ok(ports)
     }
-}
-
-/// What a board wants of its camera.
-fn given(camera: &CameraSettings) -> anyhow::Result<Wanted> {
-    let format = camera.format.as_deref().map(str::parse).transpose()?;
-    Ok(Wanted {
-        size: Some((camera.width, camera.height)),
-        fps: Some(camera.fps),
-        format,
-        timeout: Duration::from_millis(camera.timeout_ms.into()),
-        settle: (camera.settle_ms > 0).then(|| Duration::from_millis(camera.settle_ms.into())),
-        controls: camera.controls.clone(),
-        again: false,
-    })
 }
 
 /// How long the backbone takes for one frame of the camera's size, once it is warm.

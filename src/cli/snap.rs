@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-
 use super::Exit;
+use super::board_args::BoardArgs;
 use super::camera_args::{CameraArgs, failed};
 use super::store_args::now;
 use crate::capture::Wanted;
@@ -16,10 +15,11 @@ use crate::picture;
 /// A device's exposure, gain and white balance settle first, as they do before `run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  fieldtune snap first.png --camera v4l:/dev/video0 --size 1280x720
+  fieldtune snap first.png                       the board's camera
+  fieldtune snap first.png --camera v4l:/dev/video0 --resolution 1280x720
   fieldtune snap region.png --camera v4l:/dev/video0 --region 0.25,0.25,0.5,0.5
   fieldtune snap pi.png --camera rpicam:
-  fieldtune snap jetson.png --size 1280x720 --format yuv420 --camera 'pipe:gst-launch-1.0 -q nvarguscamerasrc !
+  fieldtune snap jetson.png --resolution 1280x720 --format yuv420 --camera 'pipe:gst-launch-1.0 -q nvarguscamerasrc !
     nvvidconv ! video/x-raw,format=I420,width=1280,height=720 ! fdsink'
 
 Exit status 3 if the camera gave no picture.")]
@@ -28,16 +28,20 @@ pub struct SnapCommand {
     #[arg(value_name = "OUT.png")]
     out: PathBuf,
     #[command(flatten)]
+    board: BoardArgs,
+    #[command(flatten)]
     camera: CameraArgs,
 }
 
 impl SnapCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let camera = self.camera.camera.as_deref();
-        camera.context(
-            "which camera?\n  next: --camera ADDRESS; fieldtune cameras lists what is there",
-        )?;
-        let mut camera = self.camera.open("", Wanted::default()).map_err(failed)?;
+        let (board, _) = self.board.choose()?;
+        // What a board wants of its own camera is not for another one.
+        let given = match self.camera.camera {
+            Some(_) => Wanted::default(),
+            None => CameraArgs::given(&board.camera)?,
+        };
+        let mut camera = self.camera.open(&board.camera.address, given).map_err(failed)?;
         let frame = camera.capture(now());
         for note in camera.notes() {
             eprintln!("{}: {note}", camera.name());

@@ -75,7 +75,12 @@ impl Source {
                 }
                 let (stream, _) = listener.accept()?;
                 stream.set_nonblocking(true)?;
-                Ends::of(OwnedFd::from(stream).into()).map(Some)
+                let stream = File::from(OwnedFd::from(stream));
+                // Whoever gave up waiting for others to leave wants nothing done any more.
+                if hung_up(&stream) {
+                    return Ok(None);
+                }
+                Ends::of(stream).map(Some)
             }
         }
     }
