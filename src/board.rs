@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::action::{Policy, Timing};
+use crate::camera::PixelFormat;
 use crate::frame::Region;
 
 /// The board where nothing else is known.
@@ -32,8 +33,6 @@ pub struct Board {
     pub about: String,
     /// How `/proc/device-tree/model` begins on such a device; empty for a board that has to be named.
     pub models: Vec<String>,
-    /// Threads that the backbone may use, at least 1; `None`: as many as there are cores.
-    pub threads: Option<u32>,
     /// The output that shows that frames are being judged.
     pub heartbeat: Option<String>,
     /// Milliseconds after which judging counts as hung, 100 to 60000.
@@ -69,8 +68,8 @@ pub struct CameraSettings {
     pub height: u32,
     /// Frames a second, above 0.
     pub fps: f32,
-    /// The pixel format, such as `YUYV`; `None`: what fits best.
-    pub format: Option<String>,
+    /// How the pixels come; `None`: the best there is.
+    pub format: Option<PixelFormat>,
     /// Controls of the driver by name; switches are 0 and 1.
     pub controls: BTreeMap<String, i64>,
     /// Milliseconds until exposure, gain and white balance are locked.

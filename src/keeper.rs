@@ -135,11 +135,6 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         &self.store
     }
 
-    /// Where it is kept, for who has to reach the store itself.
-    pub fn store_mut(&mut self) -> &mut S {
-        &mut self.store
-    }
-
     /// All three.
     pub fn into_parts(self) -> (L, S, ModelId) {
         (self.learns, self.store, self.model)
@@ -187,7 +182,6 @@ pub fn empty(model: &ModelId) -> Result<Learner, LearnError> {
 mod tests {
     use super::*;
     use crate::command::{Forget, Shot, Teach, Undo};
-    use crate::learner::Change;
 
     /// Keeps the last snapshot, and fails when told to.
     #[derive(Debug, Default)]
@@ -204,20 +198,6 @@ mod tests {
     impl Store for Fragile {
         fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
             Ok(self.kept.clone())
-        }
-
-        fn commit(
-            &mut self,
-            changes: &[Change],
-            whole: &dyn Fn() -> Snapshot,
-        ) -> Result<(), StoreError> {
-            if self.full {
-                return Err(refusal());
-            }
-            if !changes.is_empty() {
-                self.kept = Some(whole());
-            }
-            Ok(())
         }
 
         fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {

@@ -86,6 +86,9 @@ pub mod outputs;
 /// CRC-32.
 mod checksum;
 
+/// Locks that a panic elsewhere does not close.
+mod mutex;
+
 /// The portable form of what was learned.
 pub mod snapshot;
 

@@ -112,7 +112,10 @@ fn all(results: impl Iterator<Item = Result<(), PinError>>) -> Result<(), PinErr
 }
 
 /// The output of that name, by its place.
-fn place(outputs: &[Output], name: &str) -> Result<usize, PinError> {
+///
+/// # Errors
+/// [`PinError::NoOutput`].
+pub(crate) fn place(outputs: &[Output], name: &str) -> Result<usize, PinError> {
     outputs.iter().position(|output| output.name == name).ok_or_else(|| {
         let known: Vec<_> = outputs.iter().map(|output| output.name.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };

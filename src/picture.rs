@@ -195,6 +195,9 @@ pub fn save_png(path: &Path, frame: &Frame) -> Result<(), PictureError> {
     })
 }
 
+/// The longer side of the picture that is kept with an example, in pixels.
+pub const THUMBNAIL_SIDE: u32 = 96;
+
 /// A small JPEG to look at.
 ///
 /// * `side`: the longer side in pixels, at least 1; a smaller frame is not enlarged.

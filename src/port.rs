@@ -24,6 +24,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::mutex::lock;
 use crate::request::{Device, Judgement};
 use crate::session::{Session, Sink};
 use ends::{Ends, Source, is_ready};
@@ -259,7 +260,7 @@ impl Drop for Port {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     fn closing(&self) -> bool {

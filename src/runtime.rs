@@ -33,11 +33,11 @@ pub use log::{Log, LogFormat};
 use crate::backbone::FeatureSource;
 use crate::camera::Camera;
 use crate::clock::Clock;
-use crate::frame::Timestamp;
+use crate::mutex::lock;
 use crate::outputs::{Inputs, SafeOutputs};
 use crate::port::{Port, PortHandle};
 use crate::request::Judgement;
-use crate::station::{Level, Station, lock};
+use crate::station::{Level, Record, Station};
 use crate::store::Store;
 use inbox::Inbox;
 use remote::Remote;
@@ -95,7 +95,7 @@ pub struct Ended {
     /// Seconds it ran.
     pub seconds: f64,
     /// What the station has seen and done.
-    pub record: crate::station::Record,
+    pub record: Record,
 }
 
 /// What all threads know.
@@ -204,7 +204,7 @@ where
     let (returned, record) = channel();
     let (camera_patience, frame_patience) = (settings.camera_patience, settings.frame_patience);
     let safe_when_lost = settings.safe_when_lost;
-    start("outputs", Box::new(move |shared| loops::outputs(shared, outputs, &panel)));
+    start(OUTPUTS, Box::new(move |shared| loops::outputs(shared, outputs, &panel)));
     start(
         "inference",
         Box::new(move |shared| {
@@ -230,9 +230,7 @@ where
         shared.stop(Stop::Asked("the time it was given is over".to_owned()));
     }
     drop(finished);
-    // Not within the call, which would hold the lock all the while.
-    let ports = lock(&shared.ports).len();
-    wait(&shared, &threads, 2 + ports);
+    wait(&shared.clock, &threads);
     if let Some(signals) = signals {
         signals.close();
     }
@@ -242,29 +240,19 @@ where
     Ended { stop, frames: shared.inbox.counts(), seconds, record }
 }
 
-/// Waits for the outputs to be safe and, for a moment, for inference and for every port to have said its last word. A
-/// camera that blocks is left behind.
+/// Waits for the outputs to be safe, and a moment longer for the others, so that a new start finds ports, pins, store and
+/// camera free. A thread that blocks is left behind.
 ///
-/// * `waited_for`: how many threads that are.
-fn wait(shared: &Shared, ended: &Receiver<&'static str>, mut waited_for: usize) {
+/// * `ended`: gives the name of each thread that ends; its senders are the threads'.
+fn wait(clock: &Clock, ended: &Receiver<&'static str>) {
     const LAST_WORD: Duration = Duration::from_secs(2);
-    let mut left = None;
-    while waited_for > 0 {
-        let name = match left {
-            None => ended.recv().ok(),
-            Some(end) => {
-                let patience = shared.clock.until(end);
-                ended.recv_timeout(patience).ok()
-            }
-        };
-        let Some(name) = name else { return };
-        waited_for -= usize::from(["outputs", "inference", "port"].contains(&name));
-        if name == "outputs" {
-            let end = shared.clock.now().0 + LAST_WORD.as_micros() as u64;
-            left = Some(Timestamp(end));
-        }
-    }
+    while ended.recv().is_ok_and(|name| name != OUTPUTS) {}
+    let end = clock.uptime() + LAST_WORD;
+    while ended.recv_timeout(end.saturating_sub(clock.uptime())).is_ok() {}
 }
+
+/// The thread that has the outputs.
+const OUTPUTS: &str = "outputs";
 
 /// Starts a thread whose end, by a panic too, is told.
 fn spawn(name: &'static str, shared: Arc<Shared>, finished: Sender<&'static str>, work: Work) {

@@ -7,7 +7,7 @@ mod panel;
 mod record;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use lessons::{Job, Until};
 pub use panel::{Panel, SharedPanel};
@@ -19,6 +19,7 @@ use crate::command::{Command, Forget, Reply, Undo};
 use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::frame::{Frame, Region, Timestamp};
+use crate::head::ClassId;
 use crate::keeper::Keeper;
 use crate::learner::Learner;
 use crate::outputs::Output;
@@ -68,8 +69,7 @@ pub const MAX_BURST_MS: u32 = 60_000;
 /// How long teaching waits for the next frame.
 const PATIENCE_MICROS: u64 = 5_000_000;
 
-/// The longer side of the picture kept with an example, and of one that is asked for, in pixels.
-const THUMBNAIL_SIDE: u32 = 96;
+/// The longer side of a picture that is asked for, in pixels.
 const SNAP_SIDE: u32 = 640;
 
 /// What stands at the line.
@@ -130,14 +130,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.job.is_some()
     }
 
+    /// Whether [`Station::tick`] has something to do, which may be such a write, too.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.next_tick().is_some_and(|due| due <= now)
+    }
+
     /// The backbone's name.
     pub fn model_name(&self) -> &str {
         &self.keeper.model().name
-    }
-
-    /// Where what was learned is kept.
-    pub fn store_mut(&mut self) -> &mut K {
-        self.keeper.store_mut()
     }
 
     /// What was seen and done.
@@ -296,8 +296,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects.answers.push((ticket, answer));
     }
 
-    fn name(&self, class: crate::head::ClassId) -> String {
-        let name = self.keeper.get().learner().classes().get(&class);
+    fn name(&self, class: ClassId) -> String {
+        let name = self.learner().classes().get(&class);
         name.map_or_else(String::new, |name| name.as_str().to_owned())
     }
 
@@ -341,9 +341,4 @@ fn in_words(reply: &Reply) -> String {
         }
         _ => "done".to_owned(),
     }
-}
-
-/// The state behind a mutex, also where a thread died holding it: it is levels and times, right in themselves.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

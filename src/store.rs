@@ -31,7 +31,9 @@ pub trait Store {
         &mut self,
         changes: &[Change],
         whole: &dyn Fn() -> Snapshot,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), StoreError> {
+        if changes.is_empty() { Ok(()) } else { self.replace(&whole()) }
+    }
 
     /// Makes this the committed state, whatever was committed before.
     ///
@@ -160,14 +162,6 @@ impl Store for FileStore {
         Snapshot::decode(&content)
             .map(Some)
             .map_err(|error| StoreError::Snapshot { path: path(), error })
-    }
-
-    fn commit(
-        &mut self,
-        changes: &[Change],
-        whole: &dyn Fn() -> Snapshot,
-    ) -> Result<(), StoreError> {
-        if changes.is_empty() { Ok(()) } else { self.replace(&whole()) }
     }
 
     fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {

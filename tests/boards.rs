@@ -10,12 +10,12 @@ use common::{Run, command, finish};
 use fieldtune::board::{
     BOARDS, Bias, Board, Driver, Line, Lost, POLICIES, built_in_policy, policy_from_toml,
 };
+use fieldtune::camera::PixelFormat;
 use fieldtune::frame::Region;
 
 /// A board with a bit of everything.
 const BOARD: &str = r#"about = "a bench"
 models = ["Bench 1"]
-threads = 3
 heartbeat = "alive"
 watchdog_ms = 500
 temperature = "/sys/temperature"
@@ -50,9 +50,10 @@ tried = ["on a bench"]
 fn a_board_is_what_its_file_says() {
     let board = Board::parse(BOARD, "some/bench.toml").expect("it is valid");
     assert_eq!((board.name.as_str(), board.about.as_str()), ("bench", "a bench"));
-    assert_eq!((board.threads, board.watchdog_ms, board.driver), (Some(3), 500, Driver::Gpiocdev));
+    assert_eq!((board.watchdog_ms, board.driver), (500, Driver::Gpiocdev));
     let camera = &board.camera;
     assert_eq!((camera.width, camera.height, camera.fps), (320, 240, 12.5));
+    assert_eq!(camera.format, Some(PixelFormat::Grey));
     assert_eq!((camera.settle_ms, camera.timeout_ms, camera.lost), (0, 700, Lost::Keep));
     assert_eq!((camera.controls["exposure"], camera.controls["autofocus"]), (120, 0));
     assert_eq!(board.regions["left"], Region::Pixels { x: 0, y: 0, width: 160, height: 240 });
@@ -70,13 +71,14 @@ fn a_board_is_what_its_file_says() {
 }
 
 /// What is replaced in [`BOARD`], by what, and what the error has to say besides the file.
-const MISTAKES: [(&str, &str, &[&str]); 31] = [
+const MISTAKES: [(&str, &str, &[&str]); 32] = [
     ("about = \"a bench\"", "", &["about"]),
-    ("threads", "thread", &["thread", "unknown field"]),
-    ("threads = 3", "threads = 0", &["threads: got 0, wanted 1 to 256"]),
-    ("threads = 3", "threads = -1", &["line 3", "threads"]),
-    ("threads = 3", "threads = ", &["line 3"]),
+    ("watchdog_ms", "watchdog", &["watchdog", "unknown field"]),
+    ("= 500", "= 0", &["watchdog_ms: got 0, wanted 100 to 60000"]),
+    ("= 500", "= -1", &["line 4", "watchdog_ms"]),
+    ("= 500", "= ", &["line 4"]),
     ("= 500", "= 99", &["watchdog_ms: got 99, wanted 100 to 60000"]),
+    ("\"GREY\"", "\"GRAIN\"", &["camera.format: there is no pixel format \"GRAIN\""]),
     ("\"Bench 1\"", "\"\"", &["models: got an empty one"]),
     ("= \"alive\"", "= \"alife\"", &["heartbeat: \"alife\" is none of the outputs (alive, gate)"]),
     ("\"pipe:cat frames\"", "\"\"", &["camera.address"]),

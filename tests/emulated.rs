@@ -43,6 +43,13 @@ fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
     board.sh("kill -TERM $!; wait $!");
     run(&mut board, "--control 0x00f0f000=11");
     assert!(board.ask("teach chess 3").contains("count=3"));
+    // A new start in the same process finds camera, pins and serial line free again.
+    board.ask("restart");
+    board.until("it stands again", |board| {
+        let log = board.sh("cat /tmp/log; kill -0 $! || echo it has ended");
+        assert!(!log.contains("it has ended"), "{log}");
+        log.matches(" ms a frame").count() == 2
+    });
     board.ask("threshold novelty=inf");
     assert!(board.verdict().contains("class=chess"));
     board.until("the lamp is off and reject on", |board| board.pl061() & (REJECT | LAMP) == REJECT);

@@ -16,6 +16,7 @@
 //! happens and compares the whole trace.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use fieldtune::action::Timing;
 use fieldtune::backbone::{ExtractError, FeatureSource};
@@ -24,7 +25,6 @@ use fieldtune::console::{self, Entry};
 use fieldtune::engine::Engine;
 use fieldtune::frame::{Frame, Timestamp};
 use fieldtune::keeper::{self, Keeper};
-use fieldtune::learner::Change;
 use fieldtune::outputs::Output;
 use fieldtune::request::Refused;
 use fieldtune::snapshot::{ModelId, Snapshot};
@@ -71,34 +71,35 @@ impl FeatureSource for Colour {
 #[derive(Debug, Default)]
 struct Card {
     kept: Option<Snapshot>,
-    full: bool,
-    gone: bool,
+    health: Arc<Mutex<Health>>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+enum Health {
+    #[default]
+    Fine,
+    Full,
+    Gone,
 }
 
 impl Card {
-    fn refusal(&self) -> StoreError {
+    fn refuse_unless(&self, fine: impl Fn(Health) -> bool) -> Result<(), StoreError> {
+        if fine(*self.health.lock().expect("no test panics with it")) {
+            return Ok(());
+        }
         let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        StoreError::Io { path: "card".to_owned(), doing: "write", error }
+        Err(StoreError::Io { path: "card".to_owned(), doing: "write", error })
     }
 }
 
 impl Store for Card {
     fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
-        if self.gone { Err(self.refusal()) } else { Ok(self.kept.clone()) }
-    }
-
-    fn commit(
-        &mut self,
-        changes: &[Change],
-        whole: &dyn Fn() -> Snapshot,
-    ) -> Result<(), StoreError> {
-        if changes.is_empty() { Ok(()) } else { self.replace(&whole()) }
+        self.refuse_unless(|health| health != Health::Gone)?;
+        Ok(self.kept.clone())
     }
 
     fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {
-        if self.full || self.gone {
-            return Err(self.refusal());
-        }
+        self.refuse_unless(|health| health == Health::Fine)?;
         self.kept = Some(whole.clone());
         Ok(())
     }
@@ -106,6 +107,7 @@ impl Store for Card {
 
 struct Stage {
     station: Station<Colour, Card>,
+    card: Arc<Mutex<Health>>,
     shown: BTreeMap<String, bool>,
     keep_when_lost: bool,
     trace: Vec<String>,
@@ -133,7 +135,9 @@ impl Stage {
         let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
         let learner = keeper::empty(&model).expect("three values");
         let engine = Engine::new(Colour, learner).expect("three values");
-        let keeper = Keeper::new(engine, Card::default(), model);
+        let card = Card::default();
+        let health = Arc::clone(&card.health);
+        let keeper = Keeper::new(engine, card, model);
         let outputs = scenario.outputs.iter().map(|name| match name.strip_prefix('!') {
             Some(name) => Output { name: name.to_owned(), safe: true },
             None => Output { name: name.clone(), safe: false },
@@ -145,7 +149,7 @@ impl Stage {
         let heartbeat = scenario.heartbeat.as_deref();
         let station = Station::new(keeper, "test", &policy, outputs, heartbeat, &timings);
         let keep_when_lost = scenario.keep_when_lost;
-        Self { station, shown, keep_when_lost, trace: Vec::new() }
+        Self { station, card: health, shown, keep_when_lost, trace: Vec::new() }
     }
 
     fn say(&mut self, now: Timestamp, what: &str) {
@@ -230,8 +234,12 @@ impl Stage {
             }
             ("card", [state]) => {
                 self.say(now, what);
-                let card = self.station.store_mut();
-                (card.full, card.gone) = (*state == "full", *state == "gone");
+                *self.card.lock().expect("no test panics with it") = match *state {
+                    "full" => Health::Full,
+                    "gone" => Health::Gone,
+                    "fine" => Health::Fine,
+                    other => panic!("a card is never {other}"),
+                };
             }
             ("wait", []) => {
                 self.say(now, what);

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{
     Bias, Board, CameraSettings, Driver, Facts, InputPin, Line, Lost, OutputPin, SerialSettings,
 };
+use crate::camera::PixelFormat;
 use crate::frame::Region;
 use crate::settings;
 
@@ -18,7 +19,6 @@ struct RawBoard {
     about: String,
     #[serde(default)]
     models: Vec<String>,
-    threads: Option<u32>,
     heartbeat: Option<String>,
     #[serde(default = "two_seconds")]
     watchdog_ms: u32,
@@ -190,9 +190,6 @@ fn usual_long() -> u32 {
 pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
     let raw: RawBoard = settings::parse(text)?;
     within("watchdog_ms", raw.watchdog_ms, 100..=60_000)?;
-    if let Some(threads) = raw.threads {
-        within("threads", threads, 1..=256)?;
-    }
     let driver = match raw.pins.by {
         RawDriver::None => Driver::None,
         RawDriver::Gpiocdev => Driver::Gpiocdev,
@@ -223,7 +220,6 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         name: name.to_owned(),
         about: raw.about,
         models: raw.models,
-        threads: raw.threads,
         heartbeat: raw.heartbeat,
         watchdog_ms: raw.watchdog_ms,
         temperature: raw.temperature,
@@ -240,6 +236,10 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
             assumed: raw.facts.assumed,
         },
     })
+}
+
+fn format(text: &str) -> Result<PixelFormat, String> {
+    text.parse().map_err(|error| format!("camera.format: {error}"))
 }
 
 fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
@@ -262,7 +262,7 @@ fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
         width: raw.width,
         height: raw.height,
         fps: raw.fps,
-        format: raw.format,
+        format: raw.format.as_deref().map(format).transpose()?,
         controls: raw.controls.into_iter().map(|(name, raw)| (name, number(raw))).collect(),
         settle_ms: raw.settle_ms,
         timeout_ms: raw.timeout_ms,

@@ -4,7 +4,7 @@ use std::io::{BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use super::split::Splitter;
 use super::{Wanted, note, time_of, trouble_of};
 use crate::camera::{Camera, CameraError, Layout, PixelFormat, Trouble};
 use crate::frame::{Frame, Timestamp};
+use crate::mutex::lock;
 
 /// How long a program waits to be started again after its first failure; doubled with each that follows.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
@@ -301,11 +302,6 @@ impl Newest {
             (None, None) => Event::Nothing,
         }
     }
-}
-
-/// What is behind the lock is whole after every statement, so a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

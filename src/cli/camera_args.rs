@@ -49,20 +49,16 @@ impl CameraArgs {
     }
 
     /// What a board wants of its camera, as far as the command line says nothing else.
-    ///
-    /// # Errors
-    /// A pixel format that is not known.
-    pub fn given(camera: &CameraSettings) -> Result<Wanted, PixelsError> {
-        let format = camera.format.as_deref().map(str::parse).transpose()?;
-        Ok(Wanted {
+    pub fn given(camera: &CameraSettings) -> Wanted {
+        Wanted {
             size: Some((camera.width, camera.height)),
             fps: Some(camera.fps),
-            format,
+            format: camera.format,
             timeout: Duration::from_millis(camera.timeout_ms.into()),
             settle: (camera.settle_ms > 0).then(|| Duration::from_millis(camera.settle_ms.into())),
             controls: camera.controls.clone(),
             again: false,
-        })
+        }
     }
 
     /// Opens the camera that was named, or `otherwise`.

@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, Write, stdout};
 
 use super::Exit;
+use crate::console;
 
 /// In place of the standard macro, see [`crate::cli::output`].
 macro_rules! print {
@@ -19,17 +20,9 @@ macro_rules! println {
     }};
 }
 
-/// The text without what would move a terminal's cursor or change its colours: a file may be called anything.
+/// The lines of a text without anything that a terminal obeys: a file may be called anything.
 pub(super) fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && !matches!(c, '\n' | '\t') {
-            out.extend(c.escape_debug());
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    text.split('\n').map(console::harmless).collect::<Vec<_>>().join("\n")
 }
 
 /// Writes to standard output, whole and at once; does not return if that fails.

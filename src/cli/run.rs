@@ -26,8 +26,8 @@ use crate::station::{Level, Station};
 ///
 /// Frames come from the board's camera; verdicts drive its outputs as the policy says; its buttons and every port
 /// teach. What was acknowledged, on a port or by the output called "learned", is stored. Every output goes to its safe
-/// level when the program ends, however it ends. SIGHUP and the command restart read board and policy again; one that is wrong is told
-/// and changes nothing.
+/// level when the program ends, however it ends. SIGHUP and the command restart read board and policy
+/// again; one that is wrong is told and changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune run                                  the board that this machine is, a console on its serial port
@@ -44,8 +44,8 @@ pub struct RunCommand {
     /// What outputs and buttons are for: a policy's name or a file [default: nothing]
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
-    /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH (one
-    /// client at a time); again and again [default: the board's serial port]
+    /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH (one client at a time);
+    /// again and again [default: the board's serial port]
     #[arg(long, value_name = "ADDRESS")]
     port: Vec<Address>,
     /// Frames that a verdict leans on
@@ -133,7 +133,7 @@ impl RunCommand {
         let judging = time_of_a_frame(&mut source, board)?;
         let (learner, store, id) = self.store.open_for(&model_id(&source))?.into_parts();
         let keeper = Keeper::new(Engine::new(source, learner)?, store, id);
-        let camera = self.camera.open(&board.camera.address, CameraArgs::given(&board.camera)?);
+        let camera = self.camera.open(&board.camera.address, CameraArgs::given(&board.camera));
         let camera = camera.map_err(failed)?;
         let mut station = Station::new(
             keeper,
@@ -144,7 +144,7 @@ impl RunCommand {
             &board.timings(),
         );
         station.set_smoothing(self.smoothing);
-        station.set_region(self.region(board)?);
+        station.set_region(self.region(board, log));
         let ports = self.ports(board, log)?;
         let watchdog = Duration::from_millis(board.watchdog_ms.into());
         let settings = Settings {
@@ -170,12 +170,15 @@ impl RunCommand {
         Ok(runtime::run(parts, &settings, clock, Arc::clone(log), &told))
     }
 
-    fn region(&self, board: &Board) -> anyhow::Result<Region> {
-        match (self.camera.region, board.regions.len()) {
-            (Some(region), _) => Ok(region),
-            (None, 0) => Ok(Region::Whole),
-            (None, _) => Ok(*board.regions.values().next().expect("there is one")),
+    /// The one asked for, else the board's first.
+    fn region(&self, board: &Board, log: &Log) -> Region {
+        let mut regions = board.regions.iter();
+        let first = regions.next();
+        if let (None, Some((name, _)), true) = (self.camera.region, first, regions.len() > 0) {
+            let what = format!("of the board's regions only the first, {name}, is looked at");
+            log.write(Level::Warning, &what);
         }
+        self.camera.region.or(first.map(|(_, region)| *region)).unwrap_or_default()
     }
 
     fn ports(&self, board: &Board, log: &Log) -> anyhow::Result<Vec<Port>> {

@@ -1,10 +1,10 @@
 //! `--store`, and a session with it: load, change, commit, then answer.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 
+use crate::clock::Clock;
 use crate::examples::Examples;
 use crate::frame::Timestamp;
 use crate::keeper::{self, Keeper};
@@ -101,10 +101,9 @@ fn session(store: FileStore, snapshot: Snapshot) -> anyhow::Result<Session> {
     Ok(Keeper::new(learner, store, model))
 }
 
-/// Microseconds since 1970.
+/// The time.
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_micros() as u64)
+    Clock::new().now()
 }
 
 /// `YYYY-MM-DD hh:mm` in UTC of microseconds since 1970 (days to civil date after Howard Hinnant's

@@ -41,8 +41,6 @@ pub struct TeachCommand {
     store: StoreArgs,
 }
 
-const THUMBNAIL_SIDE: u32 = 96;
-
 impl TeachCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         ClassName::new(&self.class)?;
@@ -54,8 +52,8 @@ impl TeachCommand {
         for file in &files {
             let shot = picture::load(file, now()).map_err(anyhow::Error::from).and_then(|frame| {
                 let feature = source.feature(&frame)?;
-                let thumbnail =
-                    (!self.no_thumbnails).then(|| picture::thumbnail(&frame, THUMBNAIL_SIDE));
+                let thumbnail = (!self.no_thumbnails)
+                    .then(|| picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
                 Ok(Shot { feature, origin: file.display().to_string(), thumbnail })
             });
             match shot {

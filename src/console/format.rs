@@ -103,6 +103,12 @@ pub fn harmless(text: &str) -> String {
     out
 }
 
+/// The text on one line, [`harmless`].
+pub fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.split(['\r', '\n']).map(str::trim).collect();
+    harmless(&lines.join(" "))
+}
+
 fn is_unsafe(c: char) -> bool {
     let invisible = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}'];
     c.is_control() || c == '\u{feff}' || invisible.iter().any(|range| range.contains(&c))

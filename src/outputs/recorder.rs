@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use crate::mutex::lock;
 
 use super::{Edge, Inputs, Output, Outputs, PinError, place};
 
@@ -38,10 +40,6 @@ impl Trace {
     pub fn take(&self) -> Vec<(String, bool)> {
         lock(&self.0).drain(..).collect()
     }
-}
-
-fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
-    log.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Outputs for Recorder {

@@ -7,8 +7,9 @@ use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::frame::{Frame, Timestamp};
+use crate::mutex::lock;
+use crate::outputs::Edge;
 use crate::request::{Answer, Progress, Refused, Request};
-use crate::station::lock;
 
 /// Edges that are kept.
 const EDGES: usize = 64;
@@ -26,18 +27,11 @@ pub(super) enum Message {
     Answer(Result<Answer, Refused>),
 }
 
-/// An input that changed.
-#[derive(Debug)]
-pub(super) struct Edge {
-    pub(super) name: String,
-    pub(super) pressed: bool,
-    pub(super) at: Timestamp,
-}
-
 /// The next thing to do.
 #[derive(Debug)]
 pub(super) enum Item {
-    Edge(Edge),
+    /// An input that changed, and when.
+    Edge(Edge, Timestamp),
     Request(Request, Sender),
     Frame(Frame),
     /// Nothing came in time.
@@ -50,7 +44,7 @@ pub(super) enum Item {
 struct Mail {
     frame: Option<Frame>,
     requests: VecDeque<(Request, Sender)>,
-    edges: VecDeque<Edge>,
+    edges: VecDeque<(Edge, Timestamp)>,
     closed: bool,
     frames: u64,
     dropped: u64,
@@ -84,12 +78,12 @@ impl Inbox {
     }
 
     /// The oldest edge makes room: the latest tells what an input is.
-    pub(super) fn edge(&self, edge: Edge) {
+    pub(super) fn edge(&self, edge: Edge, at: Timestamp) {
         let mut mail = lock(&self.mail);
         if mail.edges.len() == EDGES {
             mail.edges.pop_front();
         }
-        mail.edges.push_back(edge);
+        mail.edges.push_back((edge, at));
         self.arrived.notify_one();
     }
 
@@ -114,8 +108,8 @@ impl Inbox {
             if mail.closed {
                 return Item::Closed;
             }
-            if let Some(edge) = mail.edges.pop_front() {
-                return Item::Edge(edge);
+            if let Some((edge, at)) = mail.edges.pop_front() {
+                return Item::Edge(edge, at);
             }
             if let Some((request, sender)) = mail.requests.pop_front() {
                 return Item::Request(request, sender);
@@ -153,8 +147,8 @@ mod tests {
         (1..=3).for_each(|at| inbox.frame(frame(at)));
         let (sender, _receiver) = std::sync::mpsc::sync_channel(1);
         assert!(inbox.request(Request::Version, sender));
-        inbox.edge(Edge { name: "b".to_owned(), pressed: true, at: Timestamp(9) });
-        assert!(matches!(inbox.next(Duration::ZERO), Item::Edge(edge) if edge.at == Timestamp(9)));
+        inbox.edge(Edge { name: "b".to_owned(), pressed: true }, Timestamp(9));
+        assert!(matches!(inbox.next(Duration::ZERO), Item::Edge(_, at) if at == Timestamp(9)));
         assert!(matches!(inbox.next(Duration::ZERO), Item::Request(Request::Version, _)));
         assert!(
             matches!(inbox.next(Duration::ZERO), Item::Frame(got) if got.captured() == Timestamp(3))
@@ -170,9 +164,9 @@ mod tests {
         let taken = (0..100).filter(|_| inbox.request(Request::Version, sender.clone())).count();
         assert_eq!(taken, REQUESTS);
         (0..100).for_each(|at| {
-            inbox.edge(Edge { name: String::new(), pressed: true, at: Timestamp(at) });
+            inbox.edge(Edge { name: String::new(), pressed: true }, Timestamp(at));
         });
-        assert!(matches!(inbox.next(Duration::ZERO), Item::Edge(edge) if edge.at == Timestamp(36)));
+        assert!(matches!(inbox.next(Duration::ZERO), Item::Edge(_, at) if at == Timestamp(36)));
         inbox.close();
         drop(sender);
         assert!(matches!(inbox.next(Duration::from_secs(9)), Item::Closed));

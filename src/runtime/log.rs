@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::sync::Mutex;
 
 use crate::clock::Clock;
-use crate::station::{Level, lock};
+use crate::console;
+use crate::mutex::lock;
+use crate::station::Level;
 
 /// Lines that are kept.
 const KEPT: usize = 200;
@@ -37,8 +39,7 @@ impl Log {
 
     /// Writes a line. That standard error is gone stops nothing.
     pub fn write(&self, level: Level, text: &str) {
-        // What comes from outside never moves a terminal's cursor.
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text = console::one_line(text);
         let line = self.line(level, &text);
         let _ = writeln!(std::io::stderr().lock(), "{line}");
         let mut kept = lock(&self.kept);
@@ -104,7 +105,7 @@ mod tests {
             log.write(Level::Info, &format!("\x1b[2J{number}"));
         }
         let latest = log.latest(2);
-        assert!(latest[1].ends_with(" info:  [2J204") && latest.len() == 2, "{latest:?}");
+        assert!(latest[1].ends_with(" info: \\u{1b}[2J204") && latest.len() == 2, "{latest:?}");
         assert_eq!(log.latest(9999).len(), KEPT);
     }
 }

@@ -9,15 +9,16 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
-use super::inbox::{Edge, Item, Message, Sender};
+use super::inbox::{Item, Message, Sender};
 use super::{Shared, Stop};
 use crate::backbone::FeatureSource;
 use crate::camera::{Camera, Trouble};
 use crate::command::Command;
 use crate::frame::Timestamp;
-use crate::outputs::{Inputs, Outputs as _, SafeOutputs};
+use crate::mutex::lock;
+use crate::outputs::{Edge, Inputs, Outputs as _, SafeOutputs};
 use crate::request::Request;
-use crate::station::{Effects, Level, Record, SharedPanel, Station, Ticket, lock};
+use crate::station::{Effects, Level, Record, SharedPanel, Station, Ticket};
 use crate::store::Store;
 
 /// The longest wait of a loop, after which it looks whether it is over.
@@ -95,7 +96,7 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
         match item {
             Item::Closed => return station.record().clone(),
             Item::Nothing => {}
-            Item::Edge(Edge { name, pressed, at }) => {
+            Item::Edge(Edge { name, pressed }, at) => {
                 heard_within(COMMAND_PATIENCE);
                 station.edge(&name, pressed, at, &mut effects);
             }
@@ -114,7 +115,7 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
                 station.frame(frame, last_frame, || clock.now(), &mut effects);
             }
         }
-        if station.is_teaching() {
+        if station.is_due(clock.now()) {
             heard_within(COMMAND_PATIENCE);
         }
         station.tick(clock.now(), &mut effects);
@@ -205,9 +206,7 @@ pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn Inputs>) {
             Ok(edges) => {
                 failing = false;
                 let at = shared.clock.now();
-                for crate::outputs::Edge { name, pressed } in edges {
-                    shared.inbox.edge(Edge { name, pressed, at });
-                }
+                edges.into_iter().for_each(|edge| shared.inbox.edge(edge, at));
             }
             Err(error) => {
                 if !failing {

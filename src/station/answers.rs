@@ -1,10 +1,10 @@
 //! Requests that are answered at once.
 
-use super::{SNAP_SIDE, Station, THUMBNAIL_SIDE};
+use super::{SNAP_SIDE, Station};
 use crate::backbone::FeatureSource;
 use crate::command::{Command, Reply, Shot, Teach};
 use crate::decision::Verdict;
-use crate::frame::Timestamp;
+use crate::frame::{Frame, Timestamp};
 use crate::learner::ClassName;
 use crate::picture;
 use crate::request::{Answer, Refused, Request};
@@ -27,14 +27,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             },
             Request::TeachImage { class, image } => {
                 ClassName::new(&class).map_err(refused)?;
-                let shot = self.shot_of(&image, now)?;
+                let (frame, feature) = self.looked_at(&image, now)?;
+                let thumbnail = Some(picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
+                let shot = Shot { feature, origin: "an image that was sent".to_owned(), thumbnail };
                 let teach = Teach { class, shots: vec![shot] };
                 let reply = self.keeper.apply(Command::Teach(teach), now).map_err(refused)?;
                 self.record.taught += 1;
                 Ok(Answer::Reply(reply))
             }
             Request::Classify { image } => {
-                let feature = self.shot_of(&image, now)?.feature;
+                let (_, feature) = self.looked_at(&image, now)?;
                 let verdict = self.learner().judge(&feature).map_err(refused)?;
                 let judgement = |verdict: Verdict| {
                     let class = verdict.class.map(|class| self.name(class));
@@ -59,11 +61,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::Outputs => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
             Request::SetOutput { name, on } => {
-                self.panel.change(|panel| panel.set(&name, on)).map_err(Refused)?;
+                self.panel.change(|panel| panel.set(&name, on)).map_err(refused)?;
                 Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0))
             }
             Request::TestOutput { name } => {
-                self.panel.change(|panel| panel.test(&name, now)).map_err(Refused)?;
+                self.panel.change(|panel| panel.test(&name, now)).map_err(refused)?;
                 Ok(Answer::Done)
             }
             // Every change was stored before it was acknowledged.
@@ -111,11 +113,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         Ok(())
     }
 
-    fn shot_of(&mut self, image: &[u8], now: Timestamp) -> Result<Shot, Refused> {
+    /// An image file's frame and feature.
+    fn looked_at(&mut self, image: &[u8], now: Timestamp) -> Result<(Frame, Vec<f32>), Refused> {
         let frame = picture::decode(image, "the image", now).map_err(refused)?;
-        let thumbnail = Some(picture::thumbnail(&frame, THUMBNAIL_SIDE));
         let feature = self.keeper.get_mut().feature_of_whole(&frame).map_err(refused)?;
-        Ok(Shot { feature, origin: "an image that was sent".to_owned(), thumbnail })
+        Ok((frame, feature))
     }
 }
 

@@ -1,8 +1,6 @@
 //! Teaching from frames: they are gathered, then learned, all or none, in one transaction.
 
-use super::{
-    Effects, Level, MAX_FRAMES, PATIENCE_MICROS, Station, THUMBNAIL_SIDE, Ticket, in_words, refuse,
-};
+use super::{Effects, Level, MAX_FRAMES, PATIENCE_MICROS, Station, Ticket, in_words, refuse};
 use crate::backbone::FeatureSource;
 use crate::command::{Command, Shot, Teach};
 use crate::frame::{Frame, Timestamp};
@@ -60,7 +58,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     ) {
         let Some(job) = &mut self.job else { return };
         let thumbnail = match frame.region(&self.region) {
-            Ok(part) => Some(picture::thumbnail(&part, THUMBNAIL_SIDE)),
+            Ok(part) => Some(picture::thumbnail(&part, picture::THUMBNAIL_SIDE)),
             Err(_) => None,
         };
         job.shots.push(Shot { feature, origin: self.camera.clone(), thumbnail });

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use super::lock;
 use crate::action::{Actions, Policy};
 use crate::frame::Timestamp;
-use crate::outputs::Output;
+use crate::mutex::lock;
+use crate::outputs::{Output, PinError, place};
 
 /// A panel that one thread changes and another shows.
 #[derive(Debug)]
@@ -79,7 +79,9 @@ impl Panel {
         }
     }
 
-    /// No frames come: what lasts with a verdict ends, and with `safe` every output is at its safe level until the next verdict.
+    /// No frames come: what lasts with a verdict ends.
+    ///
+    /// * `safe`: every output but the heartbeat is at its safe level until the next verdict.
     pub(super) fn lost(&mut self, safe: bool) {
         self.safe = safe;
         self.actions.lapse();
@@ -111,14 +113,14 @@ impl Panel {
         tests.chain(self.actions.next_change(now)).min()
     }
 
-    pub(super) fn set(&mut self, name: &str, on: bool) -> Result<(), String> {
-        self.check(name)?;
+    pub(super) fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+        place(&self.outputs, name)?;
         self.by_hand.insert(name.to_owned(), on);
         Ok(())
     }
 
-    pub(super) fn test(&mut self, name: &str, now: Timestamp) -> Result<(), String> {
-        self.check(name)?;
+    pub(super) fn test(&mut self, name: &str, now: Timestamp) -> Result<(), PinError> {
+        place(&self.outputs, name)?;
         self.tests.insert(name.to_owned(), Timestamp(now.0.saturating_add(TEST_MICROS)));
         Ok(())
     }
@@ -127,17 +129,5 @@ impl Panel {
     pub(super) fn acknowledge(&mut self, now: Timestamp) {
         // A board without such an output shows nothing.
         let _ = self.test(LEARNED, now);
-    }
-
-    fn check(&self, name: &str) -> Result<(), String> {
-        if self.outputs.iter().any(|known| known.name == name) {
-            return Ok(());
-        }
-        let names: Vec<&str> = self.outputs.iter().map(|output| output.name.as_str()).collect();
-        let known = match &names[..] {
-            [] => "this board has none".to_owned(),
-            names => format!("there are {}", names.join(", ")),
-        };
-        Err(format!("there is no output {}; {known}", name.escape_debug()))
     }
 }

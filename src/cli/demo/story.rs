@@ -41,7 +41,6 @@ const PROBES: usize = 6;
 const ADDED_FRAMES: usize = 60;
 /// Fresh frames whose features are kept, to be judged again with one class more.
 const KEPT: usize = 1000;
-const THUMBNAIL_SIDE: u32 = 96;
 
 /// The device, its camera, and what has been found so far.
 pub(super) struct Story<'a> {
@@ -159,7 +158,7 @@ impl<'a> Story<'a> {
     fn teach_one(&mut self, sight: Sight) -> anyhow::Result<(Option<f32>, usize)> {
         let frame = self.capture(sight)?;
         let origin = format!("{} camera, frame {}", self.camera.name(), self.camera.number());
-        let thumbnail = picture::thumbnail(&frame, THUMBNAIL_SIDE);
+        let thumbnail = picture::thumbnail(&frame, picture::THUMBNAIL_SIDE);
         let shot = self.device().engine().shot(&frame, &origin, Some(thumbnail))?;
         let class = sight.name();
         let command = Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] });
