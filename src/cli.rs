@@ -200,3 +200,22 @@ impl std::fmt::Display for Failed {
 }
 
 impl std::error::Error for Failed {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn a_store_that_cannot_be_written_is_a_failed_device_and_is_told_once() {
+        let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = StoreError::Io { path: "card".to_owned(), doing: "write", error };
+        let error = anyhow::Error::from(KeeperError::from(error));
+        assert_eq!(exit_of(&error), Exit::Device);
+        assert_eq!(
+            format!("{error:#}"),
+            "not stored, and so not done: card: cannot write: no storage space"
+        );
+        assert_eq!(exit_of(&anyhow::anyhow!("a wrong word")), Exit::Usage);
+    }
+}

@@ -18,7 +18,7 @@ pub use recorder::{Hand, Presses, Recorder, Trace};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::board::{Board, Driver};
+use crate::board::{Board, Driver, Line};
 
 /// What can be switched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -233,6 +233,12 @@ fn not_built(driver: Driver) -> PinError {
         "this program was built without it\n  next: build it with --features {feature}, or take a board whose pins are by = \"none\""
     );
     PinError::Driver { driver, what }
+}
+
+/// The lines of a board, each with its key, such as `outputs.reject`.
+fn lines(board: &Board) -> impl Iterator<Item = (String, &Line)> {
+    let outputs = board.outputs.iter().map(|pin| (format!("outputs.{}", pin.name), &pin.line));
+    outputs.chain(board.inputs.iter().map(|pin| (format!("inputs.{}", pin.name), &pin.line)))
 }
 
 /// A board's outputs, as the trait tells them.

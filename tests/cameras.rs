@@ -360,6 +360,10 @@ fn snap_takes_one_picture_and_draws_the_region() {
     let saved = load(&out, Timestamp(0)).expect("it was written");
     assert!(saved.pixels() == picture("green", 3).pixels(), "without a region it is the frame");
 
+    // Without a camera it is the board's.
+    let run = fieldtune(&["snap", out_name, "--board", "sim"]);
+    assert_eq!((run.code, run.stdout), (0, format!("{out_name} 320x240\n")), "{}", run.stderr);
+
     let region = ["snap", out_name, "--camera", &address, "--region", "0.25,0.25,0.5,0.5"];
     assert_eq!(fieldtune(&region).code, 0);
     let saved = load(&out, Timestamp(0)).expect("it was written");

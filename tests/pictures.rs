@@ -140,6 +140,16 @@ fn an_endless_file_is_not_read_for_ever() {
 }
 
 #[test]
+fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo is there").success());
+    let error = picture::load(&pipe, Timestamp(0)).expect_err("no picture").to_string();
+    assert!(error.contains("pipe.png") && error.contains("this is a pipe"), "{error}");
+}
+
+#[test]
 fn a_picture_cut_off_anywhere_is_refused_and_never_a_panic() {
     for name in KINDS {
         let whole = std::fs::read(folder().join(name)).expect("it is in the repository");

@@ -160,6 +160,17 @@ fn a_restart_reads_board_and_policy_again() {
     device.until(folder.path(), "the other output is on", |device, _| {
         level(device, "name=reject on=yes") && level(device, "name=lamp on=no")
     });
+    // A slip of the pen is told and changes nothing.
+    std::fs::write(&policy, "x = [").expect("there is room");
+    let id = device.process.id().to_string();
+    let sent = Command::new("kill").args(["-HUP", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    device.until(folder.path(), "it stands as before", |_, log| {
+        log.contains("starting again as before") && log.matches(" ms a frame").count() == 3
+    });
+    device.until(folder.path(), "the output is on again", |device, _| {
+        level(device, "name=reject on=yes")
+    });
 }
 
 #[test]

@@ -37,3 +37,13 @@ pub(super) fn write(bytes: &[u8]) {
         std::process::exit(Exit::Device as i32);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_lines_and_nothing_moves_the_cursor() {
+        assert_eq!(harmless("a\n  next: b\u{1b}[2J\r"), "a\n  next: b\\u{1b}[2J\\u{d}");
+    }
+}

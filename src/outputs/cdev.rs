@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use gpiocdev::line::{EdgeDetection, EdgeKind, Offset, Value, Values};
 use gpiocdev::{Chip, Request};
 
-use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, outputs_of, place};
+use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, lines, outputs_of, place};
 use crate::board::{Bias, Board, InputPin, Line};
 
 /// What the kernel calls the owner of our lines.
@@ -169,8 +169,6 @@ fn watched(
 }
 
 pub(super) fn probe(board: &Board) -> Vec<Found> {
-    let outputs = board.outputs.iter().map(|pin| (format!("outputs.{}", pin.name), &pin.line));
-    let inputs = board.inputs.iter().map(|pin| (format!("inputs.{}", pin.name), &pin.line));
     let probe = |(key, line): (String, &Line)| {
         let found = find(&key, line).and_then(|place| match &place.owner {
             Some(owner) => Err(PinError::Line {
@@ -183,7 +181,7 @@ pub(super) fn probe(board: &Board) -> Vec<Found> {
         });
         (key, found)
     };
-    outputs.chain(inputs).map(probe).collect()
+    lines(board).map(probe).collect()
 }
 
 /// Where a line was found.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, outputs_of, place};
+use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, lines, outputs_of, place};
 use crate::board::Board;
 
 struct Nowhere {
@@ -33,7 +33,5 @@ pub(super) fn open(board: &Board) -> Pair {
 }
 
 pub(super) fn probe(board: &Board) -> Vec<Found> {
-    let outputs = board.outputs.iter().map(|pin| format!("outputs.{}", pin.name));
-    let inputs = board.inputs.iter().map(|pin| format!("inputs.{}", pin.name));
-    outputs.chain(inputs).map(|key| (key, Ok("nowhere, as the board says".to_owned()))).collect()
+    lines(board).map(|(key, _)| (key, Ok("nowhere, as the board says".to_owned()))).collect()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rppal::gpio::{Gpio, InputPin, Level, OutputPin};
 
-use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, outputs_of, place};
+use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, lines, outputs_of, place};
 use crate::board::{Bias, Board, Line};
 
 /// How long is waited before levels are read again.
@@ -101,13 +101,11 @@ pub(super) fn probe(board: &Board) -> Vec<Found> {
     if let Err(error) = gpio() {
         return vec![("pins".to_owned(), Err(error))];
     }
-    let outputs = board.outputs.iter().map(|pin| (format!("outputs.{}", pin.name), &pin.line));
-    let inputs = board.inputs.iter().map(|pin| (format!("inputs.{}", pin.name), &pin.line));
     let probe = |(key, line): (String, &Line)| {
         let found = number(&key, line).map(|number| format!("BCM {number}"));
         (key, found)
     };
-    outputs.chain(inputs).map(probe).collect()
+    lines(board).map(probe).collect()
 }
 
 fn gpio() -> Result<Gpio, PinError> {
