@@ -182,6 +182,7 @@ pub fn empty(model: &ModelId) -> Result<Learner, LearnError> {
 mod tests {
     use super::*;
     use crate::command::{Forget, Shot, Teach, Undo};
+    use crate::learner::UNDO_DEPTH;
 
     /// Keeps the last snapshot, and fails when told to.
     #[derive(Debug, Default)]
@@ -250,5 +251,22 @@ mod tests {
         assert!(matches!(keeper.replace(other), Err(KeeperError::Model { .. })));
         keeper.replace(learned).expect("it is of the same backbone");
         assert_eq!((taught(&keeper), keeper.store.kept.is_some()), (2, true));
+    }
+
+    #[test]
+    fn a_step_that_could_not_be_stored_pushes_no_other_out_of_what_can_be_undone() {
+        let model = ModelId { name: "tiny".to_owned(), fingerprint: [7; 32], dim: 2 };
+        let learner = empty(&model).expect("two values");
+        let mut keeper = Keeper::new(learner, Fragile::default(), model);
+        for step in 0..UNDO_DEPTH as u64 + 3 {
+            keeper.apply(teach("good", [1.0, step as f32]), Timestamp(step)).expect("room");
+        }
+        let before = (keeper.learner().undo_steps().to_vec(), keeper.learner().next_ids());
+        keeper.store.full = true;
+        for command in [teach("bad", [0.0, 1.0]), Command::Undo(Undo)] {
+            keeper.apply(command, Timestamp(99)).expect_err("it is full");
+            let after = (keeper.learner().undo_steps().to_vec(), keeper.learner().next_ids());
+            assert_eq!(after, before);
+        }
     }
 }
