@@ -14,6 +14,7 @@ mod ctl;
 mod demo;
 mod eval;
 mod generate;
+mod generations;
 mod head_choice;
 mod inspect;
 mod learned;
@@ -22,6 +23,7 @@ mod models;
 mod pictures;
 mod run;
 mod snap;
+mod store;
 pub mod store_args;
 mod teach;
 
@@ -36,6 +38,7 @@ use crate::backbone::{Extractor, FeatureSource};
 use crate::command::Reply;
 use crate::keeper::KeeperError;
 use crate::snapshot::ModelId;
+use crate::store::StoreError;
 
 /// Exit status: what a script can tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +105,11 @@ enum Command {
     Status(learned::StatusCommand),
     Head(learned::HeadCommand),
     Threshold(learned::ThresholdCommand),
+    Save(generations::SaveCommand),
+    Generations(generations::GenerationsCommand),
+    Rollback(generations::RollbackCommand),
+    Diff(generations::DiffCommand),
+    Store(store::StoreCommand),
     Inspect(inspect::InspectCommand),
     Eval(eval::EvalCommand),
     Bench(bench::BenchCommand),
@@ -144,6 +152,11 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Status(command) => command.run(),
         Command::Head(command) => command.run(),
         Command::Threshold(command) => command.run(),
+        Command::Save(command) => command.run(),
+        Command::Generations(command) => command.run(),
+        Command::Rollback(command) => command.run(),
+        Command::Diff(command) => command.run(),
+        Command::Store(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Eval(command) => command.run(context),
         Command::Bench(command) => command.run(context),
@@ -180,7 +193,9 @@ fn model_id(source: &Extractor) -> ModelId {
 
 /// Input and configuration are the caller's to mend (2) unless a command said otherwise.
 fn exit_of(error: &anyhow::Error) -> Exit {
-    if let Some(KeeperError::Store(_)) = error.downcast_ref() {
+    if let Some(KeeperError::Store(_) | KeeperError::Generation(StoreError::Io { .. })) =
+        error.downcast_ref()
+    {
         return Exit::Device;
     }
     error.downcast_ref::<Failed>().map_or(Exit::Usage, |failed| failed.0)
@@ -204,7 +219,6 @@ impl std::error::Error for Failed {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreError;
 
     #[test]
     fn a_store_that_cannot_be_written_is_a_failed_device_and_is_told_once() {

@@ -4,6 +4,7 @@
 mod forget;
 mod head;
 mod list;
+mod merge;
 mod relabel;
 mod rename;
 mod status;
@@ -14,6 +15,7 @@ mod undo;
 pub use forget::Forget;
 pub use head::SetHead;
 pub use list::{Classes, ListExamples};
+pub use merge::Merge;
 pub use relabel::Relabel;
 pub use rename::Rename;
 pub use status::GetStatus;
@@ -49,6 +51,8 @@ pub enum Command {
     Head(SetHead),
     /// When a verdict is unknown.
     Threshold(SetThreshold),
+    /// Learn what was learned elsewhere.
+    Merge(Merge),
 }
 
 /// What a command answers.
@@ -114,6 +118,17 @@ pub enum Reply {
     },
     /// The thresholds in use.
     Threshold(Thresholds),
+    /// What was learned elsewhere was learned.
+    Merged {
+        /// Classes that are new.
+        classes: Vec<String>,
+        /// Examples that are new.
+        added: usize,
+        /// Examples that were known, or came twice.
+        known: usize,
+        /// Examples that were of another class here.
+        relabelled: usize,
+    },
 }
 
 /// A class in a list.
@@ -194,6 +209,16 @@ pub enum CommandError {
         /// What was given.
         got: f32,
     },
+    /// More than may be kept.
+    #[error(
+        "together it would be {wanted} bytes of examples, and the budget is {budget} bytes; forget something first"
+    )]
+    TooMuch {
+        /// Bytes of all examples together.
+        wanted: usize,
+        /// Bytes in all.
+        budget: usize,
+    },
     /// The change was refused.
     #[error(transparent)]
     Learn(#[from] LearnError),
@@ -226,6 +251,27 @@ impl Command {
             Command::Status(command) => command.apply(learner),
             Command::Head(command) => command.apply(learner),
             Command::Threshold(command) => command.apply(learner),
+            Command::Merge(command) => command.apply(learner),
+        }
+    }
+
+    /// What a generation is called that is made of the state before, where the command takes something away or brings
+    /// much that an undo may not reach any more.
+    pub fn takes_away(&self) -> Option<String> {
+        match self {
+            Command::Forget(Forget::Class(class)) => Some(format!("before forget {class}")),
+            Command::Forget(Forget::Examples(_)) => Some("before forget of examples".to_owned()),
+            Command::Forget(Forget::Everything) => Some("before forget of everything".to_owned()),
+            Command::Relabel(_) => Some("before relabel".to_owned()),
+            Command::Merge(_) => Some("before import".to_owned()),
+            Command::Teach(_)
+            | Command::Undo(_)
+            | Command::Rename(_)
+            | Command::Classes(_)
+            | Command::Examples(_)
+            | Command::Status(_)
+            | Command::Head(_)
+            | Command::Threshold(_) => None,
         }
     }
 }

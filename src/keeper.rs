@@ -1,14 +1,16 @@
 //! What was learned together with where it is kept: a change is acknowledged once it is stored, and one that could not
 //! be stored is taken back.
 
+use std::collections::BTreeSet;
+
 use crate::backbone::FeatureSource;
-use crate::command::{Command, CommandError, Outcome, Reply};
+use crate::command::{Command, CommandError, Merge, Outcome, Reply};
 use crate::engine::Engine;
 use crate::examples::Examples;
 use crate::frame::Timestamp;
-use crate::learner::{LearnError, Learner};
-use crate::snapshot::{ModelId, Snapshot, SnapshotError};
-use crate::store::{Store, StoreError};
+use crate::learner::{ClassName, LearnError, Learner};
+use crate::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
+use crate::store::{Generation, Step, Store, StoreError};
 
 /// What holds a learner and carries out commands on it.
 pub trait Learns {
@@ -74,6 +76,9 @@ pub enum KeeperError {
     // Not its source as well, or a chain of errors would say it twice.
     #[error("not stored, and so not done: {0}")]
     Store(StoreError),
+    /// Something about generations.
+    #[error(transparent)]
+    Generation(StoreError),
     /// It was learned with another backbone.
     #[error(
         "it was learned with {got}, and this device looks with {wanted}: features of one mean nothing to the other"
@@ -145,28 +150,141 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// # Errors
     /// [`KeeperError`]; then nothing changed.
     pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
+        let savepoint = command.takes_away();
         let (reply, changes) = self.learns.carry_out(command, now)?;
         let (learner, model) = (self.learns.learner(), &self.model);
-        if let Err(error) = self.store.commit(&changes, &|| Snapshot::of(learner, model.clone())) {
+        let Some(latest) = learner.latest_step().filter(|_| !changes.is_empty()) else {
+            return Ok(reply);
+        };
+        let step = Step {
+            changes: &changes,
+            latest,
+            at: now,
+            savepoint: savepoint.as_deref(),
+            whole: &|| Snapshot::of(learner, model.clone()),
+        };
+        if let Err(error) = self.store.commit(&step) {
             self.learns.revoke();
             return Err(error.into());
         }
         Ok(reply)
     }
 
-    /// Puts what was learned elsewhere in place of what was learned here, and stores it.
+    /// Puts what was learned elsewhere in place of what was learned here, and stores it; the state before becomes a
+    /// generation.
+    ///
+    /// * `doing`: why, to name that generation.
     ///
     /// # Errors
     /// [`KeeperError::Model`] if it was learned with another backbone; as [`Keeper::apply`].
-    pub fn replace(&mut self, learned: Snapshot) -> Result<(), KeeperError> {
-        if learned.model.fingerprint != self.model.fingerprint {
-            let (wanted, got) = (self.model.name.clone(), learned.model.name.clone());
-            return Err(KeeperError::Model { wanted, got });
-        }
-        let learner = learned.clone().into_learner(Examples::DEFAULT_BUDGET)?;
-        self.store.replace(&learned)?;
+    pub fn replace(
+        &mut self,
+        learned: Snapshot,
+        doing: &str,
+        now: Timestamp,
+    ) -> Result<(), KeeperError> {
+        self.check_model(&learned)?;
+        let mut learner = learned.clone().into_learner(Examples::DEFAULT_BUDGET)?;
+        // Generations have the ids of what was learned here before.
+        learner.raise_ids(self.learner().next_ids());
+        self.store.replace(&learned, Some(&format!("before {doing}")), now)?;
         self.learns.replace(learner);
         Ok(())
+    }
+
+    /// Learns what was learned elsewhere, beside what was learned here, all of it or nothing; see [`Merge`].
+    ///
+    /// # Errors
+    /// As [`Keeper::replace`].
+    pub fn merge(&mut self, learned: &[Snapshot], now: Timestamp) -> Result<Reply, KeeperError> {
+        let (mut classes, mut examples) = (BTreeSet::new(), Vec::new());
+        for learned in learned {
+            self.check_model(learned)?;
+            let more = learned.by_name()?;
+            classes.extend(more.0);
+            examples.extend(more.1);
+        }
+        self.apply(Command::Merge(Merge { classes, examples }), now)
+    }
+
+    fn check_model(&self, learned: &Snapshot) -> Result<(), KeeperError> {
+        if learned.model.fingerprint == self.model.fingerprint {
+            return Ok(());
+        }
+        let (wanted, got) = (self.model.name.clone(), learned.model.name.clone());
+        Err(KeeperError::Model { wanted, got })
+    }
+
+    /// The generations, the oldest first.
+    ///
+    /// # Errors
+    /// [`KeeperError::Generation`].
+    pub fn generations(&mut self) -> Result<Vec<Generation>, KeeperError> {
+        self.store.generations().map_err(KeeperError::Generation)
+    }
+
+    /// Makes what is learned now a generation that stays until it is dropped.
+    ///
+    /// * `name`: as of a class, see [`ClassName`]; by default `saved`.
+    ///
+    /// # Errors
+    /// [`KeeperError::Command`], [`KeeperError::Generation`].
+    pub fn save(&mut self, name: Option<&str>, now: Timestamp) -> Result<Generation, KeeperError> {
+        let name = ClassName::new(name.unwrap_or("saved")).map_err(CommandError::from)?;
+        self.store.save(name.as_str(), now).map_err(KeeperError::Generation)
+    }
+
+    /// Makes what was learned in a generation what is learned now; what was learned before becomes a generation.
+    ///
+    /// # Errors
+    /// [`KeeperError`].
+    pub fn roll_back(&mut self, number: u64, now: Timestamp) -> Result<(), KeeperError> {
+        // Before anything is written: whether it can be used.
+        self.generation(number)?.into_learner(Examples::DEFAULT_BUDGET)?;
+        let snapshot = self.store.roll_back(number, now).map_err(KeeperError::Generation)?;
+        let learner = snapshot.into_learner(Examples::DEFAULT_BUDGET)?;
+        self.learns.replace(learner);
+        Ok(())
+    }
+
+    /// Lets go of a generation.
+    ///
+    /// # Errors
+    /// [`KeeperError::Generation`].
+    pub fn drop_generation(&mut self, number: u64) -> Result<(), KeeperError> {
+        self.store.drop_generation(number).map_err(KeeperError::Generation)
+    }
+
+    /// What changed between two generations.
+    ///
+    /// * `to`: `None` is what is learned now.
+    ///
+    /// # Errors
+    /// [`KeeperError::Generation`].
+    pub fn difference(&mut self, from: u64, to: Option<u64>) -> Result<Difference, KeeperError> {
+        let from = self.generation(from)?;
+        let to = match to {
+            Some(number) => self.generation(number)?,
+            None => self.learned(),
+        };
+        Ok(from.difference(&to))
+    }
+
+    /// Gives back room that is no longer used, see [`Store::compact`].
+    ///
+    /// # Errors
+    /// [`KeeperError::Store`].
+    pub fn compact(&mut self) -> Result<(), KeeperError> {
+        Ok(self.store.compact()?)
+    }
+
+    fn generation(&mut self, number: u64) -> Result<Snapshot, KeeperError> {
+        self.store.generation(number).map_err(KeeperError::Generation)
+    }
+
+    /// Everything learned, to be taken elsewhere.
+    pub fn learned(&self) -> Snapshot {
+        Snapshot::of(self.learner(), self.model.clone())
     }
 }
 
@@ -180,34 +298,67 @@ pub fn empty(model: &ModelId) -> Result<Learner, LearnError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use crate::command::{Forget, Shot, Teach, Undo};
     use crate::learner::UNDO_DEPTH;
+    use crate::store::{Disk, DiskStore, MemoryDisk};
 
-    /// Keeps the last snapshot, and fails when told to.
+    /// A disk that is full when told so.
     #[derive(Debug, Default)]
-    struct Fragile {
-        kept: Option<Snapshot>,
-        full: bool,
+    struct Card {
+        memory: MemoryDisk,
+        full: AtomicBool,
     }
 
-    fn refusal() -> StoreError {
-        let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        StoreError::Io { path: "card".to_owned(), doing: "write", error }
-    }
-
-    impl Store for Fragile {
-        fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
-            Ok(self.kept.clone())
-        }
-
-        fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {
-            if self.full {
-                return Err(refusal());
+    impl Card {
+        fn refuse_where_full(&self) -> std::io::Result<()> {
+            match self.full.load(Ordering::Relaxed) {
+                true => Err(std::io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
             }
-            self.kept = Some(whole.clone());
-            Ok(())
         }
+    }
+
+    impl Disk for Card {
+        fn len(&self) -> std::io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, at: u64, to: &mut [u8]) -> std::io::Result<()> {
+            self.memory.read(at, to)
+        }
+
+        fn write(&self, at: u64, bytes: &[u8]) -> std::io::Result<()> {
+            self.refuse_where_full()?;
+            self.memory.write(at, bytes)
+        }
+
+        fn set_len(&self, len: u64) -> std::io::Result<()> {
+            self.refuse_where_full()?;
+            self.memory.set_len(len)
+        }
+
+        fn sync(&self) -> std::io::Result<()> {
+            self.memory.sync()
+        }
+    }
+
+    fn keeper() -> (Keeper<Learner, DiskStore>, Arc<Card>) {
+        let model = ModelId { name: "tiny".to_owned(), fingerprint: [7; 32], dim: 2 };
+        let card = Arc::new(Card::default());
+        let mut store = DiskStore::new(card.clone(), "card");
+        assert_eq!(store.load().expect("it is empty"), None);
+        (Keeper::new(empty(&model).expect("two values"), store, model), card)
+    }
+
+    /// What is on the card is what is in memory.
+    fn assert_kept(keeper: &Keeper<Learner, DiskStore>, card: &Arc<Card>) {
+        let copy = Arc::new(MemoryDisk::new(card.memory.content()));
+        let kept = DiskStore::new(copy, "a copy").load().expect("it is sound").expect("not empty");
+        assert_eq!(kept, keeper.learned());
     }
 
     fn teach(class: &str, feature: [f32; 2]) -> Command {
@@ -217,56 +368,59 @@ mod tests {
 
     #[test]
     fn what_could_not_be_stored_was_not_learned() {
-        let model = ModelId { name: "tiny".to_owned(), fingerprint: [7; 32], dim: 2 };
-        let learner = empty(&model).expect("two values");
-        let mut keeper = Keeper::new(learner, Fragile::default(), model);
-        let taught = |keeper: &Keeper<Learner, Fragile>| keeper.learner().examples().len();
-        keeper.store.full = true;
+        let (mut keeper, card) = keeper();
+        let taught = |keeper: &Keeper<Learner, DiskStore>| keeper.learner().examples().len();
+        let fill = |full| card.full.store(full, Ordering::Relaxed);
+        fill(true);
         let error = keeper.apply(teach("good", [1.0, 0.0]), Timestamp(1)).expect_err("it is full");
         assert!(error.to_string().contains("not stored") && taught(&keeper) == 0, "{error}");
         assert!(keeper.learner().classes().is_empty());
 
-        keeper.store.full = false;
+        fill(false);
         keeper.apply(teach("good", [1.0, 0.0]), Timestamp(2)).expect("there is room again");
-        keeper.store.full = true;
+        fill(true);
         keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(3)).expect_err("it is full again");
         assert_eq!(taught(&keeper), 1);
 
         keeper.apply(Command::Undo(Undo), Timestamp(4)).expect_err("it is full still");
         assert_eq!((taught(&keeper), keeper.learner().undo_steps().len()), (1, 1));
-        keeper.store.full = false;
+        fill(false);
         keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("there is room again");
         let ids: Vec<u64> = keeper.learner().examples().iter().map(|one| one.id.0).collect();
         assert_eq!(ids, [1, 2], "an id that was never told of is free");
         assert_eq!((taught(&keeper), keeper.learner().classes().len()), (2, 2));
 
-        let learned = Snapshot::of(keeper.learner(), keeper.model().clone());
+        let learned = keeper.learned();
         keeper.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("there is room");
-        keeper.store.full = true;
-        keeper.replace(learned.clone()).expect_err("it is full");
+        fill(true);
+        keeper.replace(learned.clone(), "push", Timestamp(8)).expect_err("it is full");
         assert_eq!(taught(&keeper), 0);
-        keeper.store.full = false;
+        fill(false);
         let mut other = learned.clone();
         other.model.fingerprint = [8; 32];
-        assert!(matches!(keeper.replace(other), Err(KeeperError::Model { .. })));
-        keeper.replace(learned).expect("it is of the same backbone");
-        assert_eq!((taught(&keeper), keeper.store.kept.is_some()), (2, true));
+        let refused = keeper.replace(other, "push", Timestamp(9));
+        assert!(matches!(refused, Err(KeeperError::Model { .. })));
+        keeper.replace(learned, "push", Timestamp(9)).expect("it is of the same backbone");
+        assert_eq!(taught(&keeper), 2);
+        assert_kept(&keeper, &card);
     }
 
     #[test]
     fn a_step_that_could_not_be_stored_pushes_no_other_out_of_what_can_be_undone() {
-        let model = ModelId { name: "tiny".to_owned(), fingerprint: [7; 32], dim: 2 };
-        let learner = empty(&model).expect("two values");
-        let mut keeper = Keeper::new(learner, Fragile::default(), model);
+        let (mut keeper, card) = keeper();
         for step in 0..UNDO_DEPTH as u64 + 3 {
             keeper.apply(teach("good", [1.0, step as f32]), Timestamp(step)).expect("room");
         }
         let before = (keeper.learner().undo_steps().to_vec(), keeper.learner().next_ids());
-        keeper.store.full = true;
+        let fill = |full| card.full.store(full, Ordering::Relaxed);
+        fill(true);
         for command in [teach("bad", [0.0, 1.0]), Command::Undo(Undo)] {
             keeper.apply(command, Timestamp(99)).expect_err("it is full");
             let after = (keeper.learner().undo_steps().to_vec(), keeper.learner().next_ids());
             assert_eq!(after, before);
         }
+        fill(false);
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(99)).expect("there is room again");
+        assert_kept(&keeper, &card);
     }
 }

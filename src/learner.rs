@@ -14,7 +14,7 @@ pub use name::{ClassName, UNKNOWN};
 /// Classes that may be taught.
 pub const MAX_CLASSES: usize = 4096;
 
-/// Steps that can be undone.
+/// Steps that can be undone; fewer where those hold more bytes of examples than the budget.
 pub const UNDO_DEPTH: usize = 32;
 
 /// One change of what was learned; the unit in which a store writes and an undo takes back.
@@ -36,6 +36,16 @@ pub enum Change {
     SetHead(HeadConfig),
     /// Other thresholds.
     SetThresholds(Thresholds),
+}
+
+impl Change {
+    /// Bytes that it holds for an undo, see [`Example::bytes`]; 0 where it is nothing but a few words.
+    fn bytes(&self) -> usize {
+        match self {
+            Change::AddExample(example) => example.bytes(),
+            _ => 0,
+        }
+    }
 }
 
 /// Why a change was refused; nothing was changed.
@@ -116,10 +126,24 @@ struct Latest {
 /// How the steps that can be undone were before the latest.
 #[derive(Debug)]
 enum UndoBefore {
-    /// One fewer, and this one in front of all.
-    OneFewer(Option<Vec<Change>>),
+    /// One fewer, and these in front of all.
+    OneFewer(Vec<Vec<Change>>),
     /// This one, too.
     And(Vec<Change>),
+}
+
+/// What the latest [`Learner::change`] or [`Learner::undo`] did to the steps that can be undone.
+#[derive(Debug, Clone, Copy)]
+pub enum LatestStep<'a> {
+    /// It is one of them.
+    Made {
+        /// What takes it back.
+        inverse: &'a [Change],
+        /// How many there are now; older ones are let go of.
+        steps: usize,
+    },
+    /// It took the last of them back.
+    TakenBack,
 }
 
 impl Learner {
@@ -226,9 +250,27 @@ impl Learner {
         let next = (self.next_class, self.next_example);
         let (made, inverse) = self.transact(changes)?;
         self.undo.push(inverse.clone());
-        let forgotten = (self.undo.len() > UNDO_DEPTH).then(|| self.undo.remove(0));
+        let mut kept = 0;
+        let held = |step: &Vec<Change>| step.iter().map(Change::bytes).sum::<usize>();
+        let recent = self.undo.iter().rev().take(UNDO_DEPTH).take_while(|&step| {
+            kept += held(step);
+            kept <= self.examples.budget()
+        });
+        // The latest can always be undone.
+        let forgotten = self.undo.len() - recent.count().max(1);
+        let forgotten = self.undo.drain(..forgotten).collect();
         self.latest = Some(Latest { inverse, next, undo: UndoBefore::OneFewer(forgotten) });
         Ok(made)
+    }
+
+    /// What the latest [`Learner::change`] or [`Learner::undo`] did; `None` where there was none since the start.
+    pub fn latest_step(&self) -> Option<LatestStep<'_>> {
+        self.latest.as_ref().map(|latest| match latest.undo {
+            UndoBefore::OneFewer(_) => {
+                LatestStep::Made { inverse: &latest.inverse, steps: self.undo.len() }
+            }
+            UndoBefore::And(_) => LatestStep::TakenBack,
+        })
     }
 
     /// Takes back the latest step.
@@ -269,6 +311,11 @@ impl Learner {
         next_example: ExampleId,
     ) {
         self.undo = undo;
+        self.raise_ids((next_class, next_example));
+    }
+
+    /// Ids from here on are at least these.
+    pub fn raise_ids(&mut self, (next_class, next_example): (ClassId, ExampleId)) {
         self.next_class = self.next_class.max(next_class.0);
         self.next_example = self.next_example.max(next_example.0);
     }

@@ -5,6 +5,8 @@
 
 use crate::command::{Command, Reply, Status};
 use crate::frame::{Region, Timestamp};
+use crate::snapshot::Difference;
+use crate::store::Generation;
 
 /// What a device is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,8 +59,30 @@ pub enum Request {
         /// Its name in the board file.
         name: String,
     },
-    /// Store now what is not stored yet.
-    Save,
+    /// Make what is learned now a generation that stays until it is dropped.
+    Save {
+        /// What it is called; `saved` if left out.
+        name: Option<String>,
+    },
+    /// List the generations.
+    Generations,
+    /// Make what was learned in a generation what is learned now.
+    RollBack {
+        /// Its number.
+        generation: u64,
+    },
+    /// What changed between two generations.
+    Difference {
+        /// The number of the one.
+        from: u64,
+        /// The number of the other; what is learned now if left out.
+        to: Option<u64>,
+    },
+    /// Let go of a generation.
+    DropGeneration {
+        /// Its number.
+        generation: u64,
+    },
     /// The latest lines of the log.
     Log {
         /// Lines at most.
@@ -79,10 +103,12 @@ pub enum Request {
     Restart,
     /// Give everything that was learned.
     Pull,
-    /// Replace everything that was learned.
+    /// Replace everything that was learned, or learn more.
     Push {
         /// A [`crate::snapshot::Snapshot`], encoded.
         learned: Vec<u8>,
+        /// Learn it beside what was learned.
+        merge: bool,
     },
 }
 
@@ -128,6 +154,12 @@ pub enum Answer {
     },
     /// A [`crate::snapshot::Snapshot`], encoded.
     Learned(Vec<u8>),
+    /// The generation that was made.
+    Saved(Generation),
+    /// Generations, the oldest first.
+    Generations(Vec<Generation>),
+    /// What changed.
+    Difference(Difference),
 }
 
 /// A verdict in words, as it is told to people and programs.

@@ -10,7 +10,10 @@
 //! The stored structs (`snapshot/v1.rs`) are apart from the live ones, so that those may change and old files still be
 //! read.
 
-mod v1;
+mod pack;
+pub(crate) mod v1;
+
+pub use pack::Difference;
 
 use crate::checksum::crc32;
 use crate::decision::Thresholds;
@@ -88,6 +91,16 @@ impl From<LearnError> for SnapshotError {
 }
 
 impl Snapshot {
+    /// As it lies in a store.
+    pub(crate) fn of_parts(model: ModelId, body: StoredBody) -> Self {
+        Self { model, body }
+    }
+
+    /// As it is laid into a store.
+    pub(crate) fn body(&self) -> &StoredBody {
+        &self.body
+    }
+
     /// * `model`: the backbone the features came from.
     pub fn of(learner: &Learner, model: ModelId) -> Self {
         let (ClassId(next_class), ExampleId(next_example)) = learner.next_ids();

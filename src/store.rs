@@ -1,16 +1,66 @@
-//! Where what was learned is kept.
+//! Where what was learned is kept: written, made to last, and only then acknowledged.
 //!
-//! [`FileStore`](crate::store::FileStore) is one file, written beside itself, synced, and put in place by a rename, so a
-//! reader or a power cut finds the old state or the new one, never half of each. The lock is a file of its own, since
-//! the store's own file changes with every commit.
+//! [`FileStore`] is one file of redb, a transaction a command, and a lock beside it. What an exchanged file holds
+//! ([`crate::snapshot`]) is spread over tables here, so that teaching an example writes that example and not all of
+//! them. Generations are states that can be rolled back to; they share the examples' features and thumbnails.
+//!
+//! What a reader may rely on:
+//! * A commit that returned lasts through a power cut; one that failed changed nothing.
+//! * Every page is checked when the file is opened, so damage is noticed and never believed.
+//! * A disk that was full or could not be written is tried again with the next commit.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+mod disk;
+mod file;
+mod generations;
+mod on_disk;
+mod rows;
+mod tables;
 
-use crate::learner::Change;
+use std::io;
+
+pub use disk::{Disk, MemoryDisk, Written};
+pub use file::{FileStore, backup_of};
+pub use generations::{MAX_GENERATIONS, MAX_KEPT_BYTES, MAX_NAMED};
+pub use on_disk::DiskStore;
+
+use crate::frame::Timestamp;
+use crate::learner::{Change, LatestStep};
 use crate::snapshot::{Snapshot, SnapshotError};
+
+/// Bytes a store's file may have.
+pub const MAX_BYTES: u64 = 2 << 30;
+
+/// One step of a learner, to be made the committed state.
+#[derive(Clone, Copy)]
+pub struct Step<'a> {
+    /// What it changed, at least one change.
+    pub changes: &'a [Change],
+    /// How it is taken back.
+    pub latest: LatestStep<'a>,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// The state before becomes a generation of that name, because the step takes something away.
+    pub savepoint: Option<&'a str>,
+    /// The state after it, for a store that has to write all of it.
+    pub whole: &'a dyn Fn() -> Snapshot,
+}
+
+/// A state that can be rolled back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// Rises, never used twice.
+    pub number: u64,
+    /// Given by a person, or what it was made before.
+    pub name: String,
+    /// Made by itself; may be dropped when there are too many.
+    pub automatic: bool,
+    /// When.
+    pub at: Timestamp,
+    /// Classes it has.
+    pub classes: usize,
+    /// Examples it has.
+    pub examples: usize,
+}
 
 /// Keeps what was learned. A commit that returned is there after a power cut; one that failed changed nothing.
 pub trait Store {
@@ -20,26 +70,75 @@ pub trait Store {
     /// [`StoreError`]. A damaged store is never taken for an empty one.
     fn load(&mut self) -> Result<Option<Snapshot>, StoreError>;
 
-    /// Makes the state after `changes` the committed one.
-    ///
-    /// * `whole`: that state, for a store that writes all of it.
+    /// Makes the state after a step the committed one.
     ///
     /// # Errors
-    /// [`StoreError`]; what was committed before stays. Where only the last step failed, making the folder durable, the
-    /// new state may be found after a power cut.
-    fn commit(
-        &mut self,
-        changes: &[Change],
-        whole: &dyn Fn() -> Snapshot,
-    ) -> Result<(), StoreError> {
-        if changes.is_empty() { Ok(()) } else { self.replace(&whole()) }
-    }
+    /// [`StoreError`]; what was committed before stays. Where only the last act failed, making it last, the new state may
+    /// be found after a power cut.
+    fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreError>;
 
     /// Makes this the committed state, whatever was committed before.
     ///
+    /// * `savepoint`: the state before becomes a generation of that name.
+    ///
     /// # Errors
     /// As [`Store::commit`].
-    fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError>;
+    fn replace(
+        &mut self,
+        whole: &Snapshot,
+        savepoint: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The generations, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`], here and below.
+    fn generations(&mut self) -> Result<Vec<Generation>, StoreError>;
+
+    /// Makes the committed state a generation that stays until it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManyNamed`], [`StoreError::NothingKept`].
+    fn save(&mut self, name: &str, at: Timestamp) -> Result<Generation, StoreError>;
+
+    /// What a generation holds; nothing in it can be undone.
+    ///
+    /// # Errors
+    /// [`StoreError::NoGeneration`].
+    fn generation(&mut self, number: u64) -> Result<Snapshot, StoreError>;
+
+    /// Makes a generation's state the committed one; the state before becomes a generation. Nothing can be undone then.
+    ///
+    /// * returns the state.
+    ///
+    /// # Errors
+    /// [`StoreError::NoGeneration`].
+    fn roll_back(&mut self, number: u64, at: Timestamp) -> Result<Snapshot, StoreError>;
+
+    /// Lets go of a generation.
+    ///
+    /// # Errors
+    /// [`StoreError::NoGeneration`].
+    fn drop_generation(&mut self, number: u64) -> Result<(), StoreError>;
+
+    /// Gives back what is no longer used.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn compact(&mut self) -> Result<(), StoreError>;
+
+    /// What [`Store::set`] put under that name last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keeps a value under a name, lasting once this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then the value from before stays.
+    fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError>;
 }
 
 /// Why the store failed.
@@ -57,13 +156,21 @@ pub enum StoreError {
     },
     /// Another process has it.
     #[error(
-        "{path} is in use by another fieldtune{owner}; wait for it to end, or use another --store"
+        "{path} is in use by another fieldtune{owner}; wait for it to end, ask it through its port (fieldtune ctl), or use another --store"
     )]
     Locked {
         /// The store.
         path: String,
         /// ` (process N)` where that is known.
         owner: String,
+    },
+    /// It can be read and not written.
+    #[error("{path} can be read and not written: {why}; what it holds is used, and nothing is learned")]
+    ReadOnly {
+        /// The file.
+        path: String,
+        /// The system's words.
+        why: String,
     },
     /// The file is too large to be one of ours.
     #[error("{path}: {bytes} bytes is more than a store may have ({MAX_BYTES})")]
@@ -73,6 +180,26 @@ pub enum StoreError {
         /// Its length.
         bytes: u64,
     },
+    /// Another program wrote it.
+    #[error(
+        "{path}: the file is of format {got}, this program reads up to {wanted}: use a newer fieldtune"
+    )]
+    Format {
+        /// The file.
+        path: String,
+        /// The newest that is known.
+        wanted: u16,
+        /// Its own.
+        got: u16,
+    },
+    /// It was cut off or changed.
+    #[error("{path}: the file is damaged: {what}; it was left as it is. Put a backup in its place, or use another --store")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What was found.
+        what: String,
+    },
     /// The content cannot be used.
     #[error("{path}: {error}; the file was left as it is")]
     Snapshot {
@@ -81,122 +208,56 @@ pub enum StoreError {
         /// What is wrong with it.
         error: SnapshotError,
     },
+    /// No generation of that number.
+    #[error("there is no generation {number}{there}")]
+    NoGeneration {
+        /// What was asked for.
+        number: u64,
+        /// Those there are, in words.
+        there: String,
+    },
+    /// As many as there may be.
+    #[error("{MAX_NAMED} saved generations are kept, which is all there may be; drop one first")]
+    TooManyNamed,
+    /// Nothing was ever committed.
+    #[error("nothing has been taught yet, so there is nothing to save")]
+    NothingKept,
+    /// The last change failed in a way that left open whether it is kept.
+    #[error("{path}: the last change failed and it is not known whether it is kept; teach or undo something, then ask again")]
+    InDoubt {
+        /// The file.
+        path: String,
+    },
 }
 
-/// Bytes a store's file may have.
-pub const MAX_BYTES: u64 = 1 << 30;
-
-/// How long to wait for another process to let go.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// One file, replaced atomically.
+/// A [`StoreError`] that does not know yet which file it is about.
 #[derive(Debug)]
-pub struct FileStore {
-    path: PathBuf,
-    /// Held for as long as the store is open; the lock ends with the file.
-    _lock: File,
+enum StoreFault {
+    Io(io::Error),
+    Damaged(String),
+    Format { wanted: u16, got: u16 },
+    NoGeneration { number: u64, there: Vec<u64> },
+    TooManyNamed,
+    NothingKept,
 }
 
-impl FileStore {
-    /// Opens the store, or a place for one; folders are made where they are missing.
-    ///
-    /// # Errors
-    /// [`StoreError::Locked`] if another process keeps it open for more than 5 seconds; [`StoreError::Io`].
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder {
-            fs::create_dir_all(folder).map_err(io_error(folder, "make the folder"))?;
-        }
-        let lock_path = sibling(path, "lock");
-        let mut lock = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&lock_path)
-            .map_err(io_error(&lock_path, "open the lock"))?;
-        let begun = Instant::now();
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let mut pid = String::new();
-                    let known = lock.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
-                    let owner =
-                        if known { format!(" (process {})", pid.trim()) } else { String::new() };
-                    return Err(StoreError::Locked { path: path.display().to_string(), owner });
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(io_error(&lock_path, "lock")(error));
-                }
+impl StoreFault {
+    fn of(self, path: &str, doing: &'static str) -> StoreError {
+        let path = path.to_owned();
+        match self {
+            Self::Io(error) => StoreError::Io { path, doing, error },
+            Self::Damaged(what) => StoreError::Damaged { path, what },
+            Self::Format { wanted, got } => StoreError::Format { path, wanted, got },
+            Self::NoGeneration { number, there } => {
+                let numbers: Vec<String> = there.iter().map(u64::to_string).collect();
+                let there = match numbers.len() {
+                    0 => "; there are none yet".to_owned(),
+                    _ => format!("; there are {}", numbers.join(", ")),
+                };
+                StoreError::NoGeneration { number, there }
             }
+            Self::TooManyNamed => StoreError::TooManyNamed,
+            Self::NothingKept => StoreError::NothingKept,
         }
-        // For the message above only; a lock without a number is as good.
-        let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
-        Ok(Self { path: path.to_owned(), _lock: lock })
     }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Store for FileStore {
-    fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
-        let path = || self.path.display().to_string();
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_error(&self.path, "open")(error)),
-        };
-        let bytes = file.metadata().map_err(io_error(&self.path, "look at"))?.len();
-        if bytes > MAX_BYTES {
-            return Err(StoreError::TooLarge { path: path(), bytes });
-        }
-        let mut content = Vec::with_capacity(bytes as usize);
-        file.read_to_end(&mut content).map_err(io_error(&self.path, "read"))?;
-        Snapshot::decode(&content)
-            .map(Some)
-            .map_err(|error| StoreError::Snapshot { path: path(), error })
-    }
-
-    fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {
-        let fresh = sibling(&self.path, "new");
-        let written = write_synced(&fresh, &whole.encode())
-            .and_then(|()| fs::rename(&fresh, &self.path))
-            .and_then(|()| sync_folder(&self.path));
-        written.map_err(|error| {
-            // Nothing can be done about a leftover; the next commit overwrites it.
-            let _ = fs::remove_file(&fresh);
-            io_error(&self.path, "write")(error)
-        })
-    }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// A rename is durable once the folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn sibling(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.display().to_string();
-    move |error| StoreError::Io { path, doing, error }
 }

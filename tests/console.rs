@@ -152,9 +152,13 @@ fn every_line_gets_its_reply() {
         ("log 2", &["log text=\"line 0\\u{7}\"", "log text=\"line 1\\u{7}\"", "ok lines=2"]),
         ("set smoothing 5", &["ok"]),
         ("set", &["ok smoothing=5"]),
-        ("save", &["ok"]),
+        ("diff 1", &["added class=dent", "relabelled", "ok"]),
+        ("save monday", &["ok"]),
+        ("generations", &["ok"]),
+        ("rollback 1", &["ok"]),
+        ("generations drop 4", &["ok"]),
         ("restart", &["ok"]),
-        ("help save", &["save", "store now what is not stored yet", "ok"]),
+        ("help rollback", &["rollback N"]),
     ];
     let mut wrong = Vec::new();
     for (line, wanted) in dialogue {
@@ -171,7 +175,7 @@ fn every_line_gets_its_reply() {
 fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
     let mut talk = Talk::new(false);
     talk.line("teach good 2");
-    let before = talk.device.learner.examples().len();
+    let before = talk.device.learner().examples().len();
     let asked = talk.device.asked.len();
     for (line, wanted) in [
         ("stauts", "there is no command stauts; help lists them"),
@@ -211,7 +215,7 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         assert!(got.len() == 1 && got[0].starts_with("error: "), "{line}: {got:?}");
         assert!(got[0].contains(wanted), "{line}: {got:?}");
     }
-    assert_eq!(talk.device.learner.examples().len(), before);
+    assert_eq!(talk.device.learner().examples().len(), before);
     assert!(talk.device.asked.len() > asked);
     let long = "x".repeat(1 << 20);
     let got = talk.says(&format!("teach {long}\rversion\r"));
@@ -314,7 +318,12 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
 
 #[test]
 fn line_ends_of_every_kind_end_one_line() {
-    for text in ["save\rsave\r", "save\nsave\n", "save\r\nsave\r\n", "\r\nsave\n\nsave\r\n\r\n"] {
+    for text in [
+        "restart\rrestart\r",
+        "restart\nrestart\n",
+        "restart\r\nrestart\r\n",
+        "\r\nrestart\n\nrestart\r\n\r\n",
+    ] {
         let mut talk = Talk::new(false);
         assert_eq!(talk.says(text), "ok\r\nok\r\n", "{text:?}");
         let mut slow = Talk::new(false);
@@ -355,12 +364,12 @@ fn text_and_frames_share_a_line() {
     let middle = broken.len() - 6;
     broken[middle] ^= 1;
     let stream = [
-        b"save\rsa".to_vec(),
+        b"restart\rre".to_vec(),
         request_frame(4, version.clone()),
-        b"ve\r".to_vec(),
+        b"start\r".to_vec(),
         broken,
         request_frame(6, version),
-        b"\rsave\r".to_vec(),
+        b"\rrestart\r".to_vec(),
     ];
     let got = talk.bytes(&stream.concat());
     let text: Vec<u8> = Decoder::default()
@@ -383,9 +392,9 @@ fn a_request_in_frames_is_done_once_however_often_it_comes() {
     let first = kinds(talk.frame(1, &teach));
     assert_eq!(first, [Kind::Progress, Kind::Progress, Kind::Answer]);
     assert_eq!(kinds(talk.frame(1, &teach)), [Kind::Answer], "again, its answer was lost");
-    assert_eq!(talk.device.learner.examples().len(), 2);
+    assert_eq!(talk.device.learner().examples().len(), 2);
     talk.frame(2, &teach);
-    assert_eq!(talk.device.learner.examples().len(), 4);
+    assert_eq!(talk.device.learner().examples().len(), 4);
     let snap = talk.frame(3, &Request::Snap);
     assert_eq!(snap.len(), wire::WINDOW, "a window of {} parts", snap[0].parts);
     let more = talk.bytes(&wire::encode_more(3, &[7, 40, 60000]));

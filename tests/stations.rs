@@ -27,10 +27,15 @@ use fieldtune::frame::{Frame, Timestamp};
 use fieldtune::keeper::{self, Keeper};
 use fieldtune::outputs::Output;
 use fieldtune::request::Refused;
-use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::snapshot::ModelId;
 use fieldtune::station::{Effects, Station, Ticket};
-use fieldtune::store::{Store, StoreError};
+use fieldtune::store::DiskStore;
 use serde::Deserialize;
+
+#[path = "common/disk.rs"]
+mod disk;
+
+use disk::{Card, Health};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,46 +72,8 @@ impl FeatureSource for Colour {
     }
 }
 
-/// A store in memory that fails when told to.
-#[derive(Debug, Default)]
-struct Card {
-    kept: Option<Snapshot>,
-    health: Arc<Mutex<Health>>,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-enum Health {
-    #[default]
-    Fine,
-    Full,
-    Gone,
-}
-
-impl Card {
-    fn refuse_unless(&self, fine: impl Fn(Health) -> bool) -> Result<(), StoreError> {
-        if fine(*self.health.lock().expect("no test panics with it")) {
-            return Ok(());
-        }
-        let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        Err(StoreError::Io { path: "card".to_owned(), doing: "write", error })
-    }
-}
-
-impl Store for Card {
-    fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
-        self.refuse_unless(|health| health != Health::Gone)?;
-        Ok(self.kept.clone())
-    }
-
-    fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {
-        self.refuse_unless(|health| health == Health::Fine)?;
-        self.kept = Some(whole.clone());
-        Ok(())
-    }
-}
-
 struct Stage {
-    station: Station<Colour, Card>,
+    station: Station<Colour, DiskStore>,
     card: Arc<Mutex<Health>>,
     shown: BTreeMap<String, bool>,
     keep_when_lost: bool,
@@ -137,7 +104,8 @@ impl Stage {
         let engine = Engine::new(Colour, learner).expect("three values");
         let card = Card::default();
         let health = Arc::clone(&card.health);
-        let keeper = Keeper::new(engine, card, model);
+        let store = DiskStore::new(Arc::new(card), "card");
+        let keeper = Keeper::new(engine, store, model);
         let outputs = scenario.outputs.iter().map(|name| match name.strip_prefix('!') {
             Some(name) => Output { name: name.to_owned(), safe: true },
             None => Output { name: name.clone(), safe: false },

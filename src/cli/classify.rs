@@ -41,9 +41,9 @@ impl ClassifyCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let files = pictures::expand(&self.images)?;
         // Asked first: without anything taught there is no need to wait for the backbone.
-        drop(self.store.open_taught()?);
+        drop(self.store.look()?);
         let source = self.model.load(context)?;
-        let learner = self.store.open_for(&super::model_id(&source))?.into_parts().0;
+        let learner = self.store.look_for(&super::model_id(&source))?.into_parts().0;
         let mut engine = Engine::new(source, learner)?;
         let mut exit = Exit::Done;
         for file in &files {

@@ -10,6 +10,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json, json};
 
+use super::output::write_whole;
 use super::{Context, Exit};
 use crate::console::{self, Entry, Row, Value};
 use crate::port::Address;
@@ -26,6 +27,7 @@ use link::{Link, Stage};
 ///   snap FILE              fetch the latest frame
 ///   watch                  print every verdict, until interrupted
 ///   pull FILE, push FILE   fetch, or replace, everything that was learned
+///   push merge FILE        learn what another device learned, beside what was learned here
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Examples:
@@ -70,7 +72,8 @@ impl CtlCommand {
             ["watch"] | ["watch", "on"] => self.watch(),
             ["snap", file] => self.snap(Path::new(file), context),
             ["pull", file] => self.pull(Path::new(file), context),
-            ["push", file] => self.push(Path::new(file), context),
+            ["push", file] => self.push(Path::new(file), false, context),
+            ["push", "merge", file] => self.push(Path::new(file), true, context),
             ["classify"] => bail!("wanted: classify IMAGE..., got no image"),
             ["pull" | "push"] => bail!("wanted: {} FILE, got no file", words[0]),
             _ => self.console_command(&words.join(" "), context),
@@ -132,7 +135,7 @@ impl CtlCommand {
         let Answer::Picture { file: bytes, .. } = &answer else {
             bail!("the device answered something else than a picture");
         };
-        write(file, bytes)?;
+        write_whole(file, bytes)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }
@@ -143,16 +146,16 @@ impl CtlCommand {
             bail!("the device answered something else than what it learned");
         };
         Snapshot::decode(bytes).context("what came from the device")?;
-        write(file, bytes)?;
+        write_whole(file, bytes)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }
 
-    fn push(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
+    fn push(&self, file: &Path, merge: bool, context: &Context) -> anyhow::Result<Exit> {
         let place = || file.display().to_string();
         let learned = std::fs::read(file).with_context(place)?;
         Snapshot::decode(&learned).with_context(place)?;
-        let answer = self.ask(&mut self.link()?, &Request::Push { learned }, context)?;
+        let answer = self.ask(&mut self.link()?, &Request::Push { learned, merge }, context)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }
@@ -193,15 +196,6 @@ impl CtlCommand {
             println!("{row}");
         }
     }
-}
-
-/// Whole or not at all: what was there stays until the new file is complete.
-fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut part = file.as_os_str().to_owned();
-    part.push(".part");
-    std::fs::write(&part, bytes)
-        .and_then(|()| std::fs::rename(&part, file))
-        .with_context(|| file.display().to_string())
 }
 
 fn row_json(row: &Row) -> Json {

@@ -24,7 +24,7 @@ pub struct ClassesCommand {
 
 impl ClassesCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let reply = self.store.open_taught()?.apply(Command::Classes(Classes), now())?;
+        let reply = self.store.look()?.apply(Command::Classes(Classes), now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Classes(classes) = reply else { unreachable!("classes answers Classes") };
             println!("{:<24} {:>8}  recall (leave-one-out)", "class", "examples");
@@ -51,7 +51,7 @@ pub struct ExamplesCommand {
 impl ExamplesCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let command = Command::Examples(ListExamples { class: self.class });
-        let reply = self.store.open_taught()?.apply(command, now())?;
+        let reply = self.store.look()?.apply(command, now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Examples(examples) = reply else { unreachable!("answers Examples") };
             println!("{:>6}  {:<24} {:<16}  origin", "id", "class", "taught (UTC)");
@@ -204,7 +204,7 @@ pub struct StatusCommand {
 
 impl StatusCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let mut session = self.store.open_taught()?;
+        let mut session = self.store.look()?;
         let reply = session.apply(Command::Status(GetStatus), now())?;
         let path = self.store.path()?;
         answer(&reply, self.json, |reply| {
@@ -351,5 +351,8 @@ pub(super) fn reply_json(reply: &Reply) -> serde_json::Value {
             // JSON has no infinity; null is no limit.
             json!({ "confidence": thresholds.confidence, "novelty": thresholds.novelty })
         }
+        Reply::Merged { classes, added, known, relabelled } => json!({
+            "new_classes": classes, "added": added, "known": known, "relabelled": relabelled,
+        }),
     }
 }

@@ -1,7 +1,11 @@
 //! Standard output. A reader that has gone away (`| head`) ends the program quietly, as it does other tools, where the
 //! standard macros would panic; one that cannot take it (a full disk) is a failed device.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write, stdout};
+use std::path::Path;
+
+use anyhow::Context as _;
 
 use super::Exit;
 use crate::console;
@@ -36,6 +40,20 @@ pub(super) fn write(bytes: &[u8]) {
         eprintln!("error: standard output: {error}");
         std::process::exit(Exit::Device as i32);
     }
+}
+
+/// Writes a file, whole or not at all: what was there stays until the new one is complete and lasts.
+pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    let written = File::create(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&part, file));
+    if written.is_err() {
+        // Nothing can be done about a leftover.
+        let _ = std::fs::remove_file(&part);
+    }
+    written.with_context(|| file.display().to_string())
 }
 
 #[cfg(test)]

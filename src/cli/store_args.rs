@@ -10,7 +10,7 @@ use crate::frame::Timestamp;
 use crate::keeper::{self, Keeper};
 use crate::learner::Learner;
 use crate::snapshot::{ModelId, Snapshot};
-use crate::store::{FileStore, Store};
+use crate::store::{FileStore, Store, StoreError};
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -41,6 +41,30 @@ impl StoreArgs {
 
     /// Opens what is there; an error if nothing was ever taught.
     pub fn open_taught(&self) -> anyhow::Result<Session> {
+        self.taught(FileStore::open)
+    }
+
+    /// Opens what is there to look at it, also while another process uses it; an error if nothing was ever taught.
+    pub fn look(&self) -> anyhow::Result<Session> {
+        self.taught(FileStore::look)
+    }
+
+    /// As [`StoreArgs::look`], to judge with that backbone; refuses what was taught with another one.
+    pub fn look_for(&self, model: &ModelId) -> anyhow::Result<Session> {
+        self.with_model(FileStore::look, model)
+    }
+
+    /// Opens what is there.
+    pub fn open(&self) -> anyhow::Result<Option<Session>> {
+        self.opened(FileStore::open)
+    }
+
+    /// Opens what is there, or starts afresh for that backbone; refuses what was taught with another one.
+    pub fn open_for(&self, model: &ModelId) -> anyhow::Result<Session> {
+        self.with_model(FileStore::open, model)
+    }
+
+    fn taught(&self, open: Opening) -> anyhow::Result<Session> {
         let path = self.path()?;
         if !path.exists() {
             bail!(
@@ -48,19 +72,18 @@ impl StoreArgs {
                 path.display()
             );
         }
-        self.open()?.with_context(|| format!("{}: nothing has been taught yet", path.display()))
+        let session = self.opened(open)?;
+        session.with_context(|| format!("{}: nothing has been taught yet", path.display()))
     }
 
-    /// Opens what is there.
-    pub fn open(&self) -> anyhow::Result<Option<Session>> {
-        let mut store = FileStore::open(&self.path()?)?;
+    fn opened(&self, open: Opening) -> anyhow::Result<Option<Session>> {
+        let mut store = open(&self.path()?)?;
         let Some(snapshot) = store.load()? else { return Ok(None) };
         Ok(Some(session(store, snapshot)?))
     }
 
-    /// Opens what is there, or starts afresh for that backbone; refuses what was taught with another one.
-    pub fn open_for(&self, model: &ModelId) -> anyhow::Result<Session> {
-        let mut store = FileStore::open(&self.path()?)?;
+    fn with_model(&self, open: Opening, model: &ModelId) -> anyhow::Result<Session> {
+        let mut store = open(&self.path()?)?;
         let Some(snapshot) = store.load()? else {
             return Ok(Keeper::new(keeper::empty(model)?, store, model.clone()));
         };
@@ -89,6 +112,9 @@ impl StoreArgs {
         session(store, snapshot)
     }
 }
+
+/// How a store is opened.
+type Opening = fn(&Path) -> Result<FileStore, StoreError>;
 
 /// An open store and what it holds.
 pub type Session = Keeper<Learner, FileStore>;

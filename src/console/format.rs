@@ -7,6 +7,8 @@ use crate::decision::Thresholds;
 use crate::head::ExampleId;
 use crate::learner::UNKNOWN;
 use crate::request::{Answer, Judgement, Progress, Refused};
+use crate::snapshot::Difference;
+use crate::store::Generation;
 
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -202,7 +204,48 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
             ok().with("version", program.as_str()).with("model", model.as_str())
         }
         Answer::Learned(learned) => ok().with("bytes", learned.len()),
+        Answer::Saved(saved) => generation("ok", saved),
+        Answer::Generations(generations) => {
+            let row = |one| generation("generation", one);
+            return list(generations.iter().map(row).collect(), "generations");
+        }
+        Answer::Difference(difference) => return self::difference(difference),
     }]
+}
+
+fn generation(word: &'static str, generation: &Generation) -> Row {
+    let Generation { number, name, automatic, at, classes, examples } = generation;
+    Row::new(word)
+        .with("number", Value::Number(*number))
+        .with("name", name.as_str())
+        .with("automatic", *automatic)
+        .with("at_s", Value::Number(at.0 / 1_000_000))
+        .with("classes", *classes)
+        .with("examples", *examples)
+}
+
+fn difference(difference: &Difference) -> Vec<Row> {
+    let Difference { classes_added, classes_gone, renamed, added, gone, relabelled } = difference;
+    let class = |word, name: &String| Row::new(word).with("class", name.as_str());
+    let example = |word, (id, name): &(u64, String)| {
+        Row::new(word).with("example", Value::Number(*id)).with("class", name.as_str())
+    };
+    let mut rows = Vec::new();
+    rows.extend(classes_added.iter().map(|name| class("added", name)));
+    rows.extend(classes_gone.iter().map(|name| class("gone", name)));
+    rows.extend(renamed.iter().map(|(from, to)| {
+        Row::new("renamed").with("from", from.as_str()).with("to", to.as_str())
+    }));
+    rows.extend(added.iter().map(|one| example("added", one)));
+    rows.extend(gone.iter().map(|one| example("gone", one)));
+    rows.extend(relabelled.iter().map(|(id, from, to)| {
+        example("relabelled", &(*id, to.clone())).with("from", from.as_str())
+    }));
+    let last = Row::new("ok")
+        .with("added", added.len())
+        .with("gone", gone.len())
+        .with("relabelled", relabelled.len());
+    rows.into_iter().chain([last]).collect()
 }
 
 fn reply(reply: &Reply) -> Vec<Row> {
@@ -255,6 +298,11 @@ fn reply(reply: &Reply) -> Vec<Row> {
             ok().with("head", config.kind().name()).with("estimate", *estimate)
         }
         Reply::Threshold(thresholds) => with_thresholds(ok(), thresholds),
+        Reply::Merged { classes, added, known, relabelled } => ok()
+            .with("new_classes", Value::Texts(classes.clone()))
+            .with("added", *added)
+            .with("known", *known)
+            .with("relabelled", *relabelled),
     }]
 }
 

@@ -61,7 +61,7 @@ use Place::{Class, Head, Output, Words};
 const ON_OFF: Place = Words(&["on", "off"]);
 
 /// Every command, in the order that `help` lists them.
-pub const COMMANDS: [Spec; 22] = [
+pub const COMMANDS: [Spec; 25] = [
     spec("help", "[COMMAND]", "this list, or what a command does", &[Place::Command], ""),
     spec(
         "teach",
@@ -138,7 +138,34 @@ pub const COMMANDS: [Spec; 22] = [
         &[Output, Words(&["on", "off", "test"])],
         "The next verdict decides again.",
     ),
-    spec("save", "", "store now what is not stored yet", &[], ""),
+    spec(
+        "save",
+        "[NAME]",
+        "keep what is learned now as a generation, to come back to",
+        &[],
+        "Everything is stored anyway before it is answered with ok; a generation is a point to return to.",
+    ),
+    spec(
+        "generations",
+        "[drop N]",
+        "the generations: saved, made before something was taken away, daily",
+        &[Words(&["drop"])],
+        "The oldest that made itself goes when there are 32; what was saved stays until it is dropped.",
+    ),
+    spec(
+        "rollback",
+        "N",
+        "learned is again what was learned in generation N",
+        &[],
+        "What is learned now becomes a generation first.",
+    ),
+    spec(
+        "diff",
+        "N [M]",
+        "what changed from generation N to M, or until now",
+        &[],
+        "",
+    ),
     spec("log", "[LINES]", "the latest lines of the log", &[], "20 if left out."),
     spec(
         "set",
@@ -237,7 +264,16 @@ pub fn parse(line: &str) -> Result<Entry, String> {
         ("outputs", [name, switch]) => {
             Request::SetOutput { name: (*name).to_owned(), on: on_off(switch).ok_or_else(usage)? }
         }
-        ("save", []) => Request::Save,
+        ("save", [] | [_]) => {
+            Request::Save { name: arguments.first().map(|&name| name.to_owned()) }
+        }
+        ("generations", []) => Request::Generations,
+        ("generations", ["drop", text]) => Request::DropGeneration { generation: generation(text)? },
+        ("rollback", [text]) => Request::RollBack { generation: generation(text)? },
+        ("diff", [from]) => Request::Difference { from: generation(from)?, to: None },
+        ("diff", [from, to]) => {
+            Request::Difference { from: generation(from)?, to: Some(generation(to)?) }
+        }
         ("log", [] | [_]) => {
             let lines =
                 arguments.first().map_or(Ok(20), |text| number(text, "LINES", 1..=10_000))?;
@@ -279,6 +315,10 @@ fn number<T: FromStr + PartialOrd + std::fmt::Debug>(
         format!("{what} has to be a number from {low:?} to {high:?}, got {text}")
     };
     text.parse().ok().filter(|number| range.contains(number)).ok_or_else(refuse)
+}
+
+fn generation(text: &str) -> Result<u64, String> {
+    number(text, "a generation's number", 1..=u64::MAX)
 }
 
 fn ids(words: &[&str]) -> Result<Vec<ExampleId>, String> {

@@ -18,44 +18,44 @@ use crate::learner::{Change, ClassName, LearnError};
 
 /// All that stands between the version and the checksum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct StoredFile {
-    pub(super) model: StoredModel,
-    pub(super) body: StoredBody,
+pub(crate) struct StoredFile {
+    pub(crate) model: StoredModel,
+    pub(crate) body: StoredBody,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct StoredModel {
+pub(crate) struct StoredModel {
     name: String,
     fingerprint: [u8; 32],
     dim: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct StoredBody {
+pub(crate) struct StoredBody {
     /// Id and name.
-    pub(super) classes: Vec<(u32, String)>,
-    pub(super) examples: Vec<StoredExample>,
-    pub(super) head: StoredHead,
-    pub(super) thresholds: StoredThresholds,
-    pub(super) next_class: u32,
-    pub(super) next_example: u64,
+    pub(crate) classes: Vec<(u32, String)>,
+    pub(crate) examples: Vec<StoredExample>,
+    pub(crate) head: StoredHead,
+    pub(crate) thresholds: StoredThresholds,
+    pub(crate) next_class: u32,
+    pub(crate) next_example: u64,
     /// Steps that can be undone, the latest last.
-    pub(super) undo: Vec<Vec<StoredChange>>,
+    pub(crate) undo: Vec<Vec<StoredChange>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct StoredExample {
-    id: u64,
-    class: u32,
-    taught_micros: u64,
-    origin: String,
+pub(crate) struct StoredExample {
+    pub(crate) id: u64,
+    pub(crate) class: u32,
+    pub(crate) taught_micros: u64,
+    pub(crate) origin: String,
     /// Bits of f16.
-    pub(super) feature: Vec<u16>,
-    thumbnail: Option<Vec<u8>>,
+    pub(crate) feature: Vec<u16>,
+    pub(crate) thumbnail: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct StoredHead {
+pub(crate) struct StoredHead {
     method: StoredMethod,
     centre: Option<Vec<f32>>,
     unit_length: bool,
@@ -101,13 +101,13 @@ enum StoredMethod {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct StoredThresholds {
+pub(crate) struct StoredThresholds {
     confidence: f32,
     novelty: f32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum StoredChange {
+pub(crate) enum StoredChange {
     AddClass(u32, String),
     RemoveClass(u32),
     RenameClass(u32, String),

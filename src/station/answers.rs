@@ -68,8 +68,24 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 self.panel.change(|panel| panel.test(&name, now)).map_err(refused)?;
                 Ok(Answer::Done)
             }
-            // Every change was stored before it was acknowledged.
-            Request::Save => Ok(Answer::Done),
+            Request::Save { name } => {
+                let saved = self.keeper.save(name.as_deref(), now).map_err(refused)?;
+                Ok(Answer::Saved(saved))
+            }
+            Request::Generations => {
+                self.keeper.generations().map(Answer::Generations).map_err(refused)
+            }
+            Request::RollBack { generation } => {
+                self.keeper.roll_back(generation, now).map_err(refused)?;
+                Ok(Answer::Done)
+            }
+            Request::Difference { from, to } => {
+                self.keeper.difference(from, to).map(Answer::Difference).map_err(refused)
+            }
+            Request::DropGeneration { generation } => {
+                self.keeper.drop_generation(generation).map_err(refused)?;
+                Ok(Answer::Done)
+            }
             Request::Settings => Ok(Answer::Settings(self.settings())),
             Request::Set { name, value } => {
                 self.set(&name, &value)?;
@@ -79,13 +95,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
                 model: self.keeper.model().name.clone(),
             }),
-            Request::Pull => {
-                let snapshot = Snapshot::of(self.learner(), self.keeper.model().clone());
-                Ok(Answer::Learned(snapshot.encode()))
-            }
-            Request::Push { learned } => {
+            Request::Pull => Ok(Answer::Learned(self.keeper.learned().encode())),
+            Request::Push { learned, merge } => {
                 let learned = Snapshot::decode(&learned).map_err(refused)?;
-                self.keeper.replace(learned).map_err(refused)?;
+                if merge {
+                    return self.keeper.merge(&[learned], now).map(Answer::Reply).map_err(refused);
+                }
+                self.keeper.replace(learned, "push", now).map_err(refused)?;
                 Ok(Answer::Done)
             }
             Request::Watch(_) | Request::Log { .. } | Request::Restart => {

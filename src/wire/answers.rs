@@ -9,6 +9,8 @@ use crate::decision::{Suspect, Thresholds};
 use crate::frame::{Region, Timestamp};
 use crate::head::{ClassId, ExampleId};
 use crate::request::{Answer, Judgement, Refused};
+use crate::snapshot::Difference;
+use crate::store::Generation;
 
 #[derive(Debug, Serialize, Deserialize)]
 enum WireAnswer {
@@ -70,6 +72,35 @@ enum WireAnswer {
         model: String,
     },
     Learned(Vec<u8>),
+    Merged {
+        classes: Vec<String>,
+        added: u64,
+        known: u64,
+        relabelled: u64,
+    },
+    Saved(WireGeneration),
+    Generations(Vec<WireGeneration>),
+    Difference(WireDifference),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireGeneration {
+    number: u64,
+    name: String,
+    automatic: bool,
+    at_micros: u64,
+    classes: u64,
+    examples: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireDifference {
+    classes_added: Vec<String>,
+    classes_gone: Vec<String>,
+    renamed: Vec<(String, String)>,
+    added: Vec<(u64, String)>,
+    gone: Vec<(u64, String)>,
+    relabelled: Vec<(u64, String, String)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -176,6 +207,38 @@ impl From<WireExample> for ExampleSummary {
     }
 }
 
+impl From<Generation> for WireGeneration {
+    fn from(generation: Generation) -> Self {
+        let Generation { number, name, automatic, at, classes, examples } = generation;
+        let (classes, examples) = (classes as u64, examples as u64);
+        Self { number, name, automatic, at_micros: at.0, classes, examples }
+    }
+}
+
+impl From<WireGeneration> for Generation {
+    fn from(generation: WireGeneration) -> Self {
+        let WireGeneration { number, name, automatic, at_micros, classes, examples } = generation;
+        let (classes, examples) = (classes as usize, examples as usize);
+        Self { number, name, automatic, at: Timestamp(at_micros), classes, examples }
+    }
+}
+
+impl From<Difference> for WireDifference {
+    fn from(difference: Difference) -> Self {
+        let Difference { classes_added, classes_gone, renamed, added, gone, relabelled } =
+            difference;
+        Self { classes_added, classes_gone, renamed, added, gone, relabelled }
+    }
+}
+
+impl From<WireDifference> for Difference {
+    fn from(difference: WireDifference) -> Self {
+        let WireDifference { classes_added, classes_gone, renamed, added, gone, relabelled } =
+            difference;
+        Self { classes_added, classes_gone, renamed, added, gone, relabelled }
+    }
+}
+
 impl From<Reply> for WireAnswer {
     fn from(reply: Reply) -> Self {
         match reply {
@@ -212,6 +275,10 @@ impl From<Reply> for WireAnswer {
             Reply::Threshold(Thresholds { confidence, novelty }) => {
                 WireAnswer::Threshold { confidence, novelty }
             }
+            Reply::Merged { classes, added, known, relabelled } => {
+                let (added, known) = (added as u64, known as u64);
+                WireAnswer::Merged { classes, added, known, relabelled: relabelled as u64 }
+            }
         }
     }
 }
@@ -234,6 +301,11 @@ impl From<Answer> for WireAnswer {
             Answer::Settings(settings) => WireAnswer::Settings(settings),
             Answer::Version { program, model } => WireAnswer::Version { program, model },
             Answer::Learned(learned) => WireAnswer::Learned(learned),
+            Answer::Saved(generation) => WireAnswer::Saved(generation.into()),
+            Answer::Generations(generations) => {
+                WireAnswer::Generations(generations.into_iter().map(WireGeneration::from).collect())
+            }
+            Answer::Difference(difference) => WireAnswer::Difference(difference.into()),
         }
     }
 }
@@ -295,5 +367,15 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
         WireAnswer::Settings(settings) => Answer::Settings(settings),
         WireAnswer::Version { program, model } => Answer::Version { program, model },
         WireAnswer::Learned(learned) => Answer::Learned(learned),
+        WireAnswer::Merged { classes, added, known, relabelled } => {
+            let (added, known) = (added as usize, known as usize);
+            let relabelled = relabelled as usize;
+            return reply(Reply::Merged { classes, added, known, relabelled });
+        }
+        WireAnswer::Saved(generation) => Answer::Saved(generation.into()),
+        WireAnswer::Generations(generations) => {
+            Answer::Generations(generations.into_iter().map(Generation::from).collect())
+        }
+        WireAnswer::Difference(difference) => Answer::Difference(difference.into()),
     }))
 }

@@ -62,7 +62,9 @@ enum WireRequest {
     TestOutput {
         name: String,
     },
-    Save,
+    Save {
+        name: Option<String>,
+    },
     Log {
         lines: u32,
     },
@@ -75,6 +77,18 @@ enum WireRequest {
     Pull,
     Push {
         learned: Vec<u8>,
+        merge: bool,
+    },
+    Generations,
+    RollBack {
+        generation: u64,
+    },
+    Difference {
+        from: u64,
+        to: Option<u64>,
+    },
+    DropGeneration {
+        generation: u64,
     },
 }
 
@@ -160,11 +174,12 @@ pub(super) fn ids(numbers: Vec<u64>) -> Vec<ExampleId> {
 }
 
 /// # Errors
-/// [`WireError::NotSent`] for [`Command::Teach`], whose features do not leave the device.
+/// [`WireError::NotSent`] for [`Command::Teach`], whose features do not leave the device, and [`Command::Merge`], which
+/// is pushed.
 pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
     let wire = match request.clone() {
         Request::Command(command) => match command {
-            Command::Teach(_) => return Err(WireError::NotSent),
+            Command::Teach(_) | Command::Merge(_) => return Err(WireError::NotSent),
             Command::Undo(Undo) => WireRequest::Undo,
             Command::Forget(Forget::Class(name)) => WireRequest::ForgetClass(name),
             Command::Forget(Forget::Everything) => WireRequest::ForgetEverything,
@@ -195,14 +210,18 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
         Request::Outputs => WireRequest::Outputs,
         Request::SetOutput { name, on } => WireRequest::SetOutput { name, on },
         Request::TestOutput { name } => WireRequest::TestOutput { name },
-        Request::Save => WireRequest::Save,
+        Request::Save { name } => WireRequest::Save { name },
+        Request::Generations => WireRequest::Generations,
+        Request::RollBack { generation } => WireRequest::RollBack { generation },
+        Request::Difference { from, to } => WireRequest::Difference { from, to },
+        Request::DropGeneration { generation } => WireRequest::DropGeneration { generation },
         Request::Log { lines } => WireRequest::Log { lines },
         Request::Settings => WireRequest::Settings,
         Request::Set { name, value } => WireRequest::Set { name, value },
         Request::Version => WireRequest::Version,
         Request::Restart => WireRequest::Restart,
         Request::Pull => WireRequest::Pull,
-        Request::Push { learned } => WireRequest::Push { learned },
+        Request::Push { learned, merge } => WireRequest::Push { learned, merge },
     };
     Ok(to_bytes(&wire))
 }
@@ -244,14 +263,18 @@ pub fn decode_request(bytes: &[u8]) -> Result<Request, WireError> {
         WireRequest::Outputs => Request::Outputs,
         WireRequest::SetOutput { name, on } => Request::SetOutput { name, on },
         WireRequest::TestOutput { name } => Request::TestOutput { name },
-        WireRequest::Save => Request::Save,
+        WireRequest::Save { name } => Request::Save { name },
+        WireRequest::Generations => Request::Generations,
+        WireRequest::RollBack { generation } => Request::RollBack { generation },
+        WireRequest::Difference { from, to } => Request::Difference { from, to },
+        WireRequest::DropGeneration { generation } => Request::DropGeneration { generation },
         WireRequest::Log { lines } => Request::Log { lines },
         WireRequest::Settings => Request::Settings,
         WireRequest::Set { name, value } => Request::Set { name, value },
         WireRequest::Version => Request::Version,
         WireRequest::Restart => Request::Restart,
         WireRequest::Pull => Request::Pull,
-        WireRequest::Push { learned } => Request::Push { learned },
+        WireRequest::Push { learned, merge } => Request::Push { learned, merge },
     })
 }
 

@@ -3,17 +3,19 @@
 // Every test file takes what it needs of this.
 #![allow(dead_code)]
 
+use std::sync::Arc;
+
 use fieldtune::command::{Command, Shot, Teach};
-use fieldtune::examples::Examples;
 use fieldtune::frame::{Region, Timestamp};
-use fieldtune::head::HeadConfig;
+use fieldtune::keeper::{self, Keeper};
 use fieldtune::learner::Learner;
 use fieldtune::request::{Answer, Device, Judgement, Progress, Refused, Request};
 use fieldtune::session::Sink;
 use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::store::{DiskStore, MemoryDisk};
 
 pub struct FakeDevice {
-    pub learner: Learner,
+    keeper: Keeper<Learner, DiskStore>,
     pub region: Region,
     pub outputs: Vec<(String, bool)>,
     pub smoothing: String,
@@ -25,14 +27,26 @@ pub struct FakeDevice {
 impl FakeDevice {
     pub fn new() -> Self {
         Self {
-            learner: Learner::new(4, HeadConfig::default(), Examples::DEFAULT_BUDGET)
-                .expect("the head is there"),
+            keeper: Keeper::new(
+                keeper::empty(&model()).expect("four values"),
+                DiskStore::new(Arc::new(MemoryDisk::default()), "card"),
+                model(),
+            ),
             region: Region::Whole,
             outputs: vec![("reject".to_owned(), false), ("red".to_owned(), true)],
             smoothing: "1".to_owned(),
             asked: Vec::new(),
             time: 0,
         }
+    }
+
+    pub fn learner(&self) -> &Learner {
+        self.keeper.learner()
+    }
+
+    fn now(&mut self) -> Timestamp {
+        self.time += 1_000_000;
+        Timestamp(self.time)
     }
 
     fn teach(&mut self, class: String, seeds: &[u8]) -> Result<Answer, Refused> {
@@ -46,15 +60,18 @@ impl FakeDevice {
     }
 
     fn command(&mut self, command: Command) -> Result<Answer, Refused> {
-        self.time += 1_000_000;
-        let outcome = command.apply(&mut self.learner, Timestamp(self.time));
-        outcome.map(|(reply, _)| Answer::Reply(reply)).map_err(|error| Refused(error.to_string()))
+        let now = self.now();
+        self.keeper.apply(command, now).map(Answer::Reply).map_err(refused)
     }
 
     fn output(&mut self, name: &str) -> Result<&mut bool, Refused> {
         let found = self.outputs.iter_mut().find(|(known, _)| known == name);
         found.map(|(_, on)| on).ok_or_else(|| Refused(format!("there is no output {name}")))
     }
+}
+
+fn refused(error: impl std::fmt::Display) -> Refused {
+    Refused(error.to_string())
 }
 
 fn feature(class: &str, seed: u8) -> Vec<f32> {
@@ -117,7 +134,25 @@ impl Device for FakeDevice {
                 Answer::Done
             }),
             Request::TestOutput { name } => self.output(&name).map(|_| Answer::Done),
-            Request::Save | Request::Restart => Ok(Answer::Done),
+            Request::Restart => Ok(Answer::Done),
+            Request::Save { name } => {
+                let now = self.now();
+                let saved = self.keeper.save(name.as_deref(), now).map_err(refused)?;
+                Ok(Answer::Saved(saved))
+            }
+            Request::Generations => {
+                self.keeper.generations().map(Answer::Generations).map_err(refused)
+            }
+            Request::RollBack { generation } => {
+                let now = self.now();
+                self.keeper.roll_back(generation, now).map(|()| Answer::Done).map_err(refused)
+            }
+            Request::Difference { from, to } => {
+                self.keeper.difference(from, to).map(Answer::Difference).map_err(refused)
+            }
+            Request::DropGeneration { generation } => {
+                self.keeper.drop_generation(generation).map(|()| Answer::Done).map_err(refused)
+            }
             Request::Log { lines } => {
                 Ok(Answer::Log((0..lines).map(|line| format!("line {line}\u{7}")).collect()))
             }
@@ -132,14 +167,13 @@ impl Device for FakeDevice {
             Request::Version => {
                 Ok(Answer::Version { program: "0.1.0".to_owned(), model: model().name })
             }
-            Request::Pull => Ok(Answer::Learned(Snapshot::of(&self.learner, model()).encode())),
-            Request::Push { learned } => {
-                let refuse = |error: String| Refused(error);
-                let snapshot =
-                    Snapshot::decode(&learned).map_err(|error| refuse(error.to_string()))?;
-                let learner = snapshot.into_learner(Examples::DEFAULT_BUDGET);
-                self.learner = learner.map_err(|error| refuse(error.to_string()))?;
-                Ok(Answer::Done)
+            Request::Pull => Ok(Answer::Learned(self.keeper.learned().encode())),
+            Request::Push { learned, merge } => {
+                let (learned, now) = (Snapshot::decode(&learned).map_err(refused)?, self.now());
+                if merge {
+                    return self.keeper.merge(&[learned], now).map(Answer::Reply).map_err(refused);
+                }
+                self.keeper.replace(learned, "push", now).map(|()| Answer::Done).map_err(refused)
             }
         }
     }

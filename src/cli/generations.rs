@@ -1,0 +1,189 @@
+//! `fieldtune save`, `generations`, `rollback`, `diff`: states that can be come back to.
+
+use clap::Args;
+use serde_json::json;
+
+use super::Exit;
+use super::store_args::{StoreArgs, date, now};
+use crate::snapshot::Difference;
+use crate::store::Generation;
+
+/// Keep what is learned now as a generation, to come back to
+#[derive(Debug, Args)]
+#[command(after_help = "Everything is stored anyway, at once; a generation is a point to return to.
+
+Examples:
+  fieldtune save before-the-new-lamp
+  fieldtune rollback 7")]
+pub struct SaveCommand {
+    /// What it is called
+    name: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl SaveCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let saved = self.store.open_taught()?.save(self.name.as_deref(), now())?;
+        if self.json {
+            println!("{}", generation_json(&saved));
+        } else {
+            println!("generation {}: {}", saved.number, held(&saved));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// List the generations: saved, made before something was taken away, daily
+#[derive(Debug, Args)]
+#[command(after_help = "The oldest that made itself goes when there are 32; what was saved stays until it is dropped.
+
+Examples:
+  fieldtune generations
+  fieldtune generations --drop 3")]
+pub struct GenerationsCommand {
+    /// Let go of this one
+    #[arg(long, value_name = "N")]
+    drop: Option<u64>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl GenerationsCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        if let Some(number) = self.drop {
+            self.store.open_taught()?.drop_generation(number)?;
+            return Ok(Exit::Done);
+        }
+        let generations = self.store.look()?.generations()?;
+        if self.json {
+            println!("{}", generations.iter().map(generation_json).collect::<serde_json::Value>());
+            return Ok(Exit::Done);
+        }
+        println!("{:>6}  {:<16}  {:<32} holds", "number", "made (UTC)", "name");
+        for generation in &generations {
+            let (number, made) = (generation.number, date(generation.at));
+            println!("{number:>6}  {made:<16}  {:<32} {}", generation.name, held(generation));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn held(generation: &Generation) -> String {
+    format!("{} classes, {} examples", generation.classes, generation.examples)
+}
+
+fn generation_json(generation: &Generation) -> serde_json::Value {
+    let Generation { number, name, automatic, at, classes, examples } = generation;
+    json!({
+        "number": number, "name": name, "automatic": automatic, "made": date(*at),
+        "classes": classes, "examples": examples,
+    })
+}
+
+/// Make what was learned in a generation what is learned now
+///
+/// What is learned now becomes a generation first. Nothing can be undone then, but rolled back.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fieldtune generations
+  fieldtune rollback 7")]
+pub struct RollbackCommand {
+    /// Its number
+    #[arg(value_name = "N")]
+    generation: u64,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl RollbackCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let mut session = self.store.open_taught()?;
+        session.roll_back(self.generation, now())?;
+        let learner = session.learner();
+        let (classes, examples) = (learner.classes().len(), learner.examples().len());
+        println!("back at generation {}: {classes} classes, {examples} examples", self.generation);
+        Ok(Exit::Done)
+    }
+}
+
+/// Tell what changed from one generation to another, or until now
+///
+/// Exit status 1 if nothing did.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fieldtune diff 7
+  fieldtune diff 7 9 --json")]
+pub struct DiffCommand {
+    /// The number of the one
+    #[arg(value_name = "N")]
+    from: u64,
+    /// The number of the other; what is learned now if left out
+    #[arg(value_name = "M")]
+    to: Option<u64>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl DiffCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let difference = self.store.look()?.difference(self.from, self.to)?;
+        if self.json {
+            println!("{}", difference_json(&difference));
+        } else {
+            print(&difference);
+        }
+        let nothing = difference == Difference::default();
+        Ok(if nothing { Exit::Negative } else { Exit::Done })
+    }
+}
+
+fn print(difference: &Difference) {
+    let Difference { classes_added, classes_gone, renamed, added, gone, relabelled } = difference;
+    for name in classes_added {
+        println!("+ class {name}");
+    }
+    for name in classes_gone {
+        println!("- class {name}");
+    }
+    for (from, to) in renamed {
+        println!("  class {from} is called {to}");
+    }
+    for (id, class) in added {
+        println!("+ example {id} of {class}");
+    }
+    for (id, class) in gone {
+        println!("- example {id} of {class}");
+    }
+    for (id, from, to) in relabelled {
+        println!("  example {id} is of {to}, was of {from}");
+    }
+    if *difference == Difference::default() {
+        println!("nothing changed");
+    }
+}
+
+fn difference_json(difference: &Difference) -> serde_json::Value {
+    let Difference { classes_added, classes_gone, renamed, added, gone, relabelled } = difference;
+    let examples = |list: &[(u64, String)]| -> serde_json::Value {
+        list.iter().map(|(id, class)| json!({ "example": id, "class": class })).collect()
+    };
+    let renamed = renamed.iter().map(|(from, to)| json!({ "from": from, "to": to }));
+    let moved = relabelled.iter().map(|(id, from, to)| {
+        json!({ "example": id, "from": from, "to": to })
+    });
+    json!({
+        "classes_added": classes_added, "classes_gone": classes_gone,
+        "renamed": renamed.collect::<Vec<_>>(), "added": examples(added), "gone": examples(gone),
+        "relabelled": moved.collect::<Vec<_>>(),
+    })
+}

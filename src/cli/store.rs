@@ -1,0 +1,162 @@
+//! `fieldtune store`: what was learned, as files to check, carry elsewhere and put together.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+
+use super::output::write_whole;
+use super::store_args::{StoreArgs, now};
+use super::{Exit, Failed};
+use crate::command::Reply;
+use crate::keeper::{self, Keeper};
+use crate::snapshot::Snapshot;
+use crate::store::{self, FileStore, Store as _};
+
+/// Check, compact, back up, export or import what was learned
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fieldtune store check
+  fieldtune store backup monday.ftune              also while fieldtune run uses the store
+  fieldtune store export line-3.pack --no-thumbnails
+  fieldtune store import line-1.pack line-2.pack   learn what other devices learned, in any order
+  fieldtune store import --replace line-3.pack     be like another device")]
+pub struct StoreCommand {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Check every page, and that everything refers to something that is there
+    Check {
+        /// This file instead of the one in use
+        file: Option<PathBuf>,
+    },
+    /// Give back what is no longer used
+    Compact,
+    /// Write everything learned, for another device with the same backbone
+    Export {
+        /// The file to write
+        file: PathBuf,
+        /// Leave the pictures out: the file is smaller, and shows nothing of what was seen
+        #[arg(long)]
+        no_thumbnails: bool,
+    },
+    /// Learn what was exported, beside what was learned: all of it or nothing
+    Import {
+        /// Exported or pulled files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// In place of what was learned; head and thresholds, too
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Copy the store as it was last committed, with its generations; also while it is in use
+    Backup {
+        /// The file to write
+        file: PathBuf,
+    },
+}
+
+impl StoreCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        match self.what {
+            What::Check { file } => check(&file.map_or_else(|| self.store.path(), Ok)?),
+            What::Compact => compact(&self.store),
+            What::Export { file, no_thumbnails } => export(&self.store, &file, !no_thumbnails),
+            What::Import { files, replace } => import(&self.store, &files, replace),
+            What::Backup { file } => backup(&self.store, &file),
+        }
+    }
+}
+
+fn check(path: &Path) -> anyhow::Result<Exit> {
+    let mut store = FileStore::look(path)?;
+    store.check()?;
+    let Some(snapshot) = store.load()? else {
+        bail!("nothing has been taught yet: there is no {}", path.display());
+    };
+    let generations = store.generations()?;
+    for generation in &generations {
+        // Read whole, so that each could be come back to.
+        store.generation(generation.number)?;
+    }
+    let (classes, examples) = snapshot.counts();
+    let model = snapshot.model.clone();
+    snapshot.into_learner(0).with_context(|| path.display().to_string())?;
+    println!("{}: sound", path.display());
+    println!("learned      {classes} classes, {examples} examples, with {}", model.name);
+    println!("generations  {}", generations.len());
+    Ok(Exit::Done)
+}
+
+fn compact(store: &StoreArgs) -> anyhow::Result<Exit> {
+    let path = store.path()?;
+    let length = || std::fs::metadata(&path).map(|file| file.len()).unwrap_or_default();
+    if !path.exists() {
+        bail!("nothing has been taught yet: there is no {}", path.display());
+    }
+    let before = length();
+    FileStore::open(&path)?.compact()?;
+    println!("{}: {} bytes, before {before}", path.display(), length());
+    Ok(Exit::Done)
+}
+
+fn export(store: &StoreArgs, file: &Path, thumbnails: bool) -> anyhow::Result<Exit> {
+    let learned = store.look()?.learned().canonical(thumbnails);
+    let bytes = learned.encode();
+    write_whole(file, &bytes).context(Failed(Exit::Device))?;
+    let (classes, examples) = learned.counts();
+    println!("{}: {classes} classes, {examples} examples, {} bytes", file.display(), bytes.len());
+    Ok(Exit::Done)
+}
+
+fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result<Exit> {
+    let mut packs = Vec::with_capacity(files.len());
+    for file in files {
+        let place = || file.display().to_string();
+        let bytes = std::fs::read(file).with_context(place)?;
+        packs.push((file, Snapshot::decode(&bytes).with_context(place)?));
+    }
+    if let (true, [_, _, ..]) = (replace, &packs[..]) {
+        bail!("--replace takes one file, got {}: without it they are put together", packs.len());
+    }
+    let mut session = match store.open()? {
+        Some(session) => session,
+        None => {
+            let model = &packs[0].1.model;
+            Keeper::new(keeper::empty(model)?, FileStore::open(&store.path()?)?, model.clone())
+        }
+    };
+    if replace {
+        let (file, pack) = packs.remove(0);
+        session.replace(pack, "import", now()).with_context(|| file.display().to_string())?;
+        println!("{}: in place of what was learned", file.display());
+        return Ok(Exit::Done);
+    }
+    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let packs: Vec<Snapshot> = packs.into_iter().map(|(_, pack)| pack).collect();
+    let reply = session.merge(&packs, now()).with_context(|| names.join(", "))?;
+    let Reply::Merged { classes, added, known, relabelled } = reply else {
+        unreachable!("merge answers Merged")
+    };
+    println!("learned {added} examples, {known} were known, {} new classes", classes.len());
+    if relabelled > 0 {
+        println!("{relabelled} were of another class here; the name that comes first was kept");
+    }
+    Ok(Exit::Done)
+}
+
+fn backup(store: &StoreArgs, file: &Path) -> anyhow::Result<Exit> {
+    let path = store.path()?;
+    if !path.exists() {
+        bail!("nothing has been taught yet: there is no {}", path.display());
+    }
+    let bytes = store::backup_of(&path)?;
+    write_whole(file, &bytes).context(Failed(Exit::Device))?;
+    println!("{}: {} bytes, checked", file.display(), bytes.len());
+    Ok(Exit::Done)
+}

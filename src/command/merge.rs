@@ -1,0 +1,230 @@
+use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{CommandError, Outcome, Reply};
+use crate::examples::Example;
+use crate::head::{self, ClassId, ExampleId};
+use crate::learner::{Change, ClassName, LearnError, Learner};
+
+/// Learns what was learned elsewhere with the same backbone, beside what was learned here.
+///
+/// Examples with the same feature are one example: of the class whose name comes first in the alphabet, with the earlier
+/// time, and with a thumbnail where one has it. So what several devices learned can be put together in any order, and any
+/// number of times, with the same result. The head and the thresholds stay those of this device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merge {
+    /// All classes, those without examples too.
+    pub classes: BTreeSet<ClassName>,
+    /// The examples with their classes; their ids and class ids mean nothing here.
+    pub examples: Vec<(ClassName, Example)>,
+}
+
+/// Bits of a feature: what two equal examples have in common.
+type Content = Vec<u16>;
+
+/// What is known of a content.
+struct Known {
+    class: ClassName,
+    example: Example,
+    /// Those of this device that have it, the oldest first.
+    here: Vec<ExampleId>,
+}
+
+impl Known {
+    /// Takes in what else is known of the same content; the order in which that is done makes no difference.
+    fn add(&mut self, class: ClassName, example: Example) {
+        if class < self.class {
+            self.class = class;
+        }
+        let Example { taught, origin, thumbnail, .. } = example;
+        if (taught, &origin) < (self.example.taught, &self.example.origin) {
+            (self.example.taught, self.example.origin) = (taught, origin);
+        }
+        // One is better than none; of two the smaller, so that either device chooses the same.
+        let rank = |one: &Option<Vec<u8>>| {
+            (Reverse(one.is_some()), one.as_ref().map_or(0, Vec::len), one.clone())
+        };
+        if rank(&thumbnail) < rank(&self.example.thumbnail) {
+            self.example.thumbnail = thumbnail;
+        }
+    }
+}
+
+impl Merge {
+    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+        for (_, example) in &self.examples {
+            head::check_feature(learner.dim(), &example.widened()).map_err(LearnError::from)?;
+        }
+        let given = self.examples.len();
+        let mut known = of_this_device(learner);
+        for (class, example) in self.examples {
+            match known.entry(content(&example)) {
+                Entry::Occupied(mut there) => there.get_mut().add(class, example),
+                Entry::Vacant(place) => {
+                    place.insert(Known { class, example, here: Vec::new() });
+                }
+            }
+        }
+        let (ClassId(mut next_class), _) = learner.next_ids();
+        let mut classes: BTreeMap<ClassName, ClassId> =
+            learner.classes().iter().map(|(&id, name)| (name.clone(), id)).collect();
+        let mut new_classes = Vec::new();
+        let mut changes = Vec::new();
+        for name in self.classes {
+            if let Entry::Vacant(place) = classes.entry(name.clone()) {
+                place.insert(ClassId(next_class));
+                changes.push(Change::AddClass(ClassId(next_class), name.clone()));
+                new_classes.push(name.to_string());
+                next_class += 1;
+            }
+        }
+        let mut added = Vec::new();
+        let mut relabelled = 0;
+        for known in known.into_values() {
+            let Known { class, mut example, here } = known;
+            let class = *classes.get(&class).ok_or(LearnError::NoClass(ClassId(next_class)))?;
+            let kept = here.first().and_then(|&id| learner.examples().get(id));
+            let id = example.id;
+            example.id = kept.map_or(id, |kept| kept.id);
+            example.class = kept.map_or(class, |kept| kept.class);
+            relabelled += usize::from(kept.is_some_and(|kept| kept.class != class));
+            if kept == Some(&example) {
+                if example.class != class {
+                    changes.push(Change::Relabel(example.id, class));
+                }
+                changes.extend(here.iter().skip(1).copied().map(Change::RemoveExample));
+            } else {
+                // It is another one in part, and an id means one thing for ever.
+                changes.extend(here.iter().copied().map(Change::RemoveExample));
+                example.class = class;
+                added.push((here.is_empty(), example));
+            }
+        }
+        self::fits(learner, &changes, &added)?;
+        added.sort_by(|(_, a), (_, b)| {
+            (a.taught, &a.origin, content(a)).cmp(&(b.taught, &b.origin, content(b)))
+        });
+        let new = added.iter().filter(|(new, _)| *new).count();
+        let (_, ExampleId(first)) = learner.next_ids();
+        changes.extend(added.into_iter().zip(first..).map(|((_, example), id)| {
+            Change::AddExample(Example { id: ExampleId(id), ..example })
+        }));
+        let made = if changes.is_empty() { Vec::new() } else { learner.change(changes)? };
+        let reply =
+            Reply::Merged { classes: new_classes, added: new, known: given - new, relabelled };
+        Ok((reply, made))
+    }
+}
+
+fn of_this_device(learner: &Learner) -> BTreeMap<Content, Known> {
+    let mut known: BTreeMap<Content, Known> = BTreeMap::new();
+    for example in learner.examples().iter() {
+        let class = learner.classes()[&example.class].clone();
+        match known.entry(content(example)) {
+            Entry::Occupied(mut there) => {
+                there.get_mut().add(class, example.clone());
+                there.get_mut().here.push(example.id);
+            }
+            Entry::Vacant(place) => {
+                place.insert(Known { class, example: example.clone(), here: vec![example.id] });
+            }
+        }
+    }
+    known
+}
+
+fn content(example: &Example) -> Content {
+    example.feature.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Nothing has to make room: what is put together in another order would lose another example.
+fn fits(
+    learner: &Learner,
+    changes: &[Change],
+    added: &[(bool, Example)],
+) -> Result<(), CommandError> {
+    let gone = changes.iter().filter_map(|change| match change {
+        Change::RemoveExample(id) => learner.examples().get(*id).map(Example::bytes),
+        _ => None,
+    });
+    let gone: usize = gone.sum();
+    let new: usize = added.iter().map(|(_, example)| example.bytes()).sum();
+    let (wanted, budget) = (learner.examples().bytes() - gone + new, learner.examples().budget());
+    if wanted > budget { Err(CommandError::TooMuch { wanted, budget }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examples::{Examples, narrowed};
+    use crate::frame::Timestamp;
+    use crate::head::{HeadConfig, HeadKind};
+
+    fn learner(budget: usize) -> Learner {
+        Learner::new(2, HeadConfig::of(HeadKind::Prototype), budget).expect("valid settings")
+    }
+
+    fn example(feature: [f32; 2], taught: u64, thumbnail: Option<u8>) -> Example {
+        Example {
+            id: ExampleId(77),
+            class: ClassId(77),
+            taught: Timestamp(taught),
+            origin: format!("at {taught}"),
+            feature: narrowed(&feature),
+            thumbnail: thumbnail.map(|byte| vec![byte; 3]),
+        }
+    }
+
+    fn merge(learner: &mut Learner, examples: &[(&str, Example)]) -> Result<Reply, CommandError> {
+        let name = |name: &str| ClassName::new(name).expect("valid");
+        let classes = examples.iter().map(|(class, _)| name(class)).collect();
+        let examples =
+            examples.iter().map(|(class, example)| (name(class), example.clone())).collect();
+        Merge { classes, examples }.apply(learner).map(|(reply, _)| reply)
+    }
+
+    #[test]
+    fn what_is_the_same_is_kept_once_whichever_way_it_came() {
+        let mut device = learner(Examples::DEFAULT_BUDGET);
+        let first = [("good", example([1.0, 0.0], 5, None)), ("bad", example([0.0, 1.0], 6, None))];
+        let reply = merge(&mut device, &first).expect("there is room");
+        let wanted = |classes: &[&str], added, known, relabelled| Reply::Merged {
+            classes: classes.iter().map(|&class| class.to_owned()).collect(),
+            added,
+            known,
+            relabelled,
+        };
+        assert_eq!(reply, wanted(&["bad", "good"], 2, 0, 0));
+        assert_eq!(merge(&mut device, &first), Ok(wanted(&[], 0, 2, 0)));
+        assert_eq!(device.undo_steps().len(), 1, "nothing was done the second time");
+
+        // Another class, a thumbnail, an earlier time.
+        let second = [("bad", example([1.0, 0.0], 3, Some(9)))];
+        assert_eq!(merge(&mut device, &second), Ok(wanted(&[], 0, 1, 1)));
+        let all: Vec<_> = device.examples().iter().collect();
+        assert_eq!(all.len(), 2);
+        assert_eq!((all[1].taught, all[1].origin.as_str()), (Timestamp(3), "at 3"));
+        assert_eq!(all[1].thumbnail.as_deref(), Some(&[9, 9, 9][..]));
+        assert_eq!(device.classes()[&all[1].class].as_str(), "bad");
+        device.undo().expect("it can be taken back").expect("there is a step");
+        let all: Vec<_> = device.examples().iter().map(|example| example.taught.0).collect();
+        assert_eq!(all, [5, 6]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_nothing_makes_room() {
+        let one = example([1.0, 0.0], 5, None).bytes();
+        let mut device = learner(one);
+        merge(&mut device, &[("good", example([1.0, 0.0], 5, None))]).expect("it fits");
+        let refused = merge(&mut device, &[("good", example([0.0, 1.0], 5, None))]);
+        assert_eq!(refused, Err(CommandError::TooMuch { wanted: 2 * one, budget: one }));
+        assert_eq!(device.examples().len(), 1);
+        let mut short = example([1.0, 0.0], 5, None);
+        short.feature.pop();
+        assert!(matches!(merge(&mut device, &[("good", short)]), Err(CommandError::Learn(_))));
+        let mut nan = example([1.0, 0.0], 5, None);
+        nan.feature[0] = half::f16::NAN;
+        assert!(matches!(merge(&mut device, &[("good", nan)]), Err(CommandError::Learn(_))));
+    }
+}

@@ -1,0 +1,415 @@
+//! The store as a file: made whole or not at all, locked, read where it cannot be written, and its first version read
+//! and carried over.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::disk::{FileDisk, MemoryDisk, Written};
+use super::on_disk::DiskStore;
+use super::{Generation, MAX_BYTES, Step, Store, StoreError};
+use crate::frame::Timestamp;
+use crate::snapshot::{Snapshot, SnapshotError};
+
+/// How long to wait for another process to let go.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a file of redb begins with.
+const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+
+/// One file, and a lock beside it.
+#[derive(Debug)]
+pub struct FileStore {
+    path: PathBuf,
+    place: Place,
+    written: Arc<Written>,
+    /// Held for as long as the store is open; the lock ends with the file.
+    lock: Option<File>,
+}
+
+/// What is at the path.
+#[derive(Debug)]
+enum Place {
+    /// Nothing, or a file that is no database: an exchanged file, which is what the first version wrote.
+    Other,
+    /// A database.
+    Open(DiskStore),
+    /// A database that cannot be written, and why.
+    ReadOnly(DiskStore, String),
+}
+
+impl FileStore {
+    /// Opens the store, or a place for one; folders are made where they are missing. What cannot be written is opened to
+    /// be looked at, and tried again with each change.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process keeps it open for more than 5 seconds; [`StoreError::Io`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut store = Self {
+            path: path.to_owned(),
+            place: Place::Other,
+            written: Arc::default(),
+            lock: None,
+        };
+        match store.open_to_write() {
+            Err(StoreError::Io { error, .. }) if is_read_only(&error) && path.exists() => {
+                store.place = match is_database(path)? {
+                    true => Place::ReadOnly(DiskStore::in_memory(path)?, error.to_string()),
+                    false => Place::Other,
+                };
+            }
+            other => other?,
+        }
+        Ok(store)
+    }
+
+    /// Opens what is there to be looked at, as it was last committed, also while another process writes to it. Nothing
+    /// can be changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::TooLarge`].
+    pub fn look(path: &Path) -> Result<Self, StoreError> {
+        let place = match path.exists() && is_database(path)? {
+            true => Place::ReadOnly(DiskStore::in_memory(path)?, "it was opened to look".to_owned()),
+            false => Place::Other,
+        };
+        Ok(Self { path: path.to_owned(), place, written: Arc::default(), lock: None })
+    }
+
+    fn open_to_write(&mut self) -> Result<(), StoreError> {
+        if self.lock.is_none() {
+            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder {
+                fs::create_dir_all(folder).map_err(io_error(folder, "make the folder"))?;
+            }
+            self.lock = Some(locked(&self.path)?);
+        }
+        if self.path.exists() && is_database(&self.path)? {
+            let file = File::options().read(true).write(true).open(&self.path);
+            let file = file.map_err(io_error(&self.path, "open"))?;
+            let disk = FileDisk { file, written: Arc::clone(&self.written) };
+            let name = self.path.display().to_string();
+            self.place = Place::Open(DiskStore::new(Arc::new(disk), &name));
+        }
+        Ok(())
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was written since it was opened.
+    pub fn written(&self) -> &Written {
+        &self.written
+    }
+
+    /// Every page, and that everything refers to something that is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`]; as [`Store::load`].
+    pub fn check(&mut self) -> Result<(), StoreError> {
+        match &mut self.place {
+            Place::Open(store) | Place::ReadOnly(store, _) => store.check(),
+            Place::Other => self.load().map(drop),
+        }
+    }
+
+    /// The database to write to; `None` where there is none yet.
+    fn writable(&mut self) -> Result<Option<&mut DiskStore>, StoreError> {
+        if let Place::ReadOnly(_, why) = &self.place {
+            let why = why.clone();
+            // It may have become writable: a card that was mounted anew, a right that was given.
+            if self.open_to_write().is_err() {
+                return Err(StoreError::ReadOnly { path: self.path.display().to_string(), why });
+            }
+            if let Place::Open(store) = &mut self.place {
+                // What is known of it was read from a copy.
+                store.load()?;
+            }
+        }
+        match &mut self.place {
+            Place::Open(store) => Ok(Some(store)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Looks at the database; `None` where there is none yet.
+    fn readable(&mut self) -> Option<&mut DiskStore> {
+        match &mut self.place {
+            Place::Open(store) | Place::ReadOnly(store, _) => Some(store),
+            Place::Other => None,
+        }
+    }
+
+    /// Writes a new database beside the file and puts it in its place.
+    fn create(
+        &mut self,
+        fill: impl FnOnce(&mut DiskStore) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if self.lock.is_none() {
+            self.open_to_write()?;
+        }
+        let fresh = sibling(&self.path, "new");
+        let made = self.fill_new(&fresh, fill).and_then(|()| {
+            fs::rename(&fresh, &self.path)
+                .and_then(|()| sync_folder(&self.path))
+                .map_err(io_error(&self.path, "write"))
+        });
+        if made.is_err() {
+            // Nothing can be done about a leftover; the next commit overwrites it.
+            let _ = fs::remove_file(&fresh);
+            return made;
+        }
+        self.open_to_write()?;
+        self.load().map(drop)
+    }
+
+    fn fill_new(
+        &self,
+        fresh: &Path,
+        fill: impl FnOnce(&mut DiskStore) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(fresh);
+        let file = file.map_err(io_error(&self.path, "write"))?;
+        let disk = Arc::new(FileDisk { file, written: Arc::clone(&self.written) });
+        let mut store = DiskStore::new(disk.clone(), &self.path.display().to_string());
+        fill(&mut store)?;
+        store.close();
+        disk.file.sync_all().map_err(io_error(&self.path, "write"))
+    }
+
+    /// What a file of the first version holds.
+    fn other(&self) -> Result<Option<Snapshot>, StoreError> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error(&self.path, "open")(error)),
+        };
+        let content = read_all(&mut file, &self.path)?;
+        Snapshot::decode(&content).map(Some).map_err(|error| self.refused(error))
+    }
+
+    fn refused(&self, error: SnapshotError) -> StoreError {
+        StoreError::Snapshot { path: self.path.display().to_string(), error }
+    }
+
+    fn no_generation(&self, number: u64) -> StoreError {
+        StoreError::NoGeneration { number, there: "; there are none yet".to_owned() }
+    }
+}
+
+impl DiskStore {
+    /// A copy of what was last committed to a file.
+    fn in_memory(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self::new(Arc::new(MemoryDisk::new(copy_of(path)?)), &path.display().to_string()))
+    }
+}
+
+impl Store for FileStore {
+    fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
+        match self.readable() {
+            // A database is put in its place whole, so one that holds nothing was not made by us.
+            Some(store) => match store.load()? {
+                Some(snapshot) => Ok(Some(snapshot)),
+                None => {
+                    let path = self.path.display().to_string();
+                    Err(StoreError::Damaged { path, what: "it holds nothing".to_owned() })
+                }
+            },
+            None => self.other(),
+        }
+    }
+
+    fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
+        if let Some(store) = self.writable()? {
+            return store.commit(step);
+        }
+        let old = self.other()?;
+        self.create(|store| match old {
+            Some(old) => {
+                store.replace(&old, None, step.at)?;
+                store.commit(step)
+            }
+            None => store.replace(&(step.whole)(), None, step.at),
+        })
+    }
+
+    fn replace(
+        &mut self,
+        whole: &Snapshot,
+        savepoint: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(store) = self.writable()? {
+            return store.replace(whole, savepoint, at);
+        }
+        let old = self.other()?;
+        self.create(|store| {
+            if let Some(old) = &old {
+                store.replace(old, None, at)?;
+            }
+            store.replace(whole, savepoint, at)
+        })
+    }
+
+    fn generations(&mut self) -> Result<Vec<Generation>, StoreError> {
+        self.readable().map_or(Ok(Vec::new()), Store::generations)
+    }
+
+    fn save(&mut self, name: &str, at: Timestamp) -> Result<Generation, StoreError> {
+        if let Some(store) = self.writable()? {
+            return store.save(name, at);
+        }
+        let Some(old) = self.other()? else { return Err(StoreError::NothingKept) };
+        self.create(|store| store.replace(&old, None, at))?;
+        self.writable()?.map_or(Err(StoreError::NothingKept), |store| store.save(name, at))
+    }
+
+    fn generation(&mut self, number: u64) -> Result<Snapshot, StoreError> {
+        let none = self.no_generation(number);
+        self.readable().map_or(Err(none), |store| store.generation(number))
+    }
+
+    fn roll_back(&mut self, number: u64, at: Timestamp) -> Result<Snapshot, StoreError> {
+        let none = self.no_generation(number);
+        self.writable()?.map_or(Err(none), |store| store.roll_back(number, at))
+    }
+
+    fn drop_generation(&mut self, number: u64) -> Result<(), StoreError> {
+        let none = self.no_generation(number);
+        self.writable()?.map_or(Err(none), |store| store.drop_generation(number))
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        self.writable()?.map_or(Ok(()), Store::compact)
+    }
+
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.readable().map_or(Ok(None), |store| store.setting(name))
+    }
+
+    fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        match self.writable()? {
+            Some(store) => store.set(name, value),
+            None => Err(StoreError::NothingKept),
+        }
+    }
+}
+
+/// The bytes of a database as they were at one moment, also while another process writes to it: its pages are never
+/// written in place, and every commit changes the head of the file, so where that is the same before and after, all that
+/// it refers to is from one commit.
+fn copy_of(path: &Path) -> Result<Vec<u8>, StoreError> {
+    const HEAD: usize = 4096;
+    const TRIES: usize = 20;
+    let mut tries = 0;
+    loop {
+        let mut file = File::open(path).map_err(io_error(path, "open"))?;
+        let content = read_all(&mut file, path)?;
+        let mut again = vec![0; content.len().min(HEAD)];
+        let file = File::open(path).and_then(|mut file| file.read_exact(&mut again));
+        file.map_err(io_error(path, "read"))?;
+        if content.starts_with(&again) {
+            return Ok(content);
+        }
+        tries += 1;
+        if tries == TRIES {
+            let busy = io::Error::other("it was written to again and again meanwhile");
+            return Err(io_error(path, "read")(busy));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A copy of what was last committed, checked, and without what is no longer used; also while another process writes.
+///
+/// # Errors
+/// [`StoreError`]; also where the file is damaged.
+pub fn backup_of(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let content = copy_of(path)?;
+    if !content.starts_with(MAGIC) {
+        let refuse = |error| StoreError::Snapshot { path: path.display().to_string(), error };
+        Snapshot::decode(&content).map_err(refuse)?;
+        return Ok(content);
+    }
+    let disk = Arc::new(MemoryDisk::new(content));
+    let mut store = DiskStore::new(disk.clone(), &path.display().to_string());
+    store.check()?;
+    store.compact()?;
+    store.close();
+    Ok(disk.content())
+}
+
+fn read_all(file: &mut File, path: &Path) -> Result<Vec<u8>, StoreError> {
+    let bytes = file.metadata().map_err(io_error(path, "look at"))?.len();
+    if bytes > MAX_BYTES {
+        return Err(StoreError::TooLarge { path: path.display().to_string(), bytes });
+    }
+    let mut content = Vec::with_capacity(bytes as usize);
+    file.take(MAX_BYTES).read_to_end(&mut content).map_err(io_error(path, "read"))?;
+    Ok(content)
+}
+
+fn is_database(path: &Path) -> Result<bool, StoreError> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    let file = File::open(path).map_err(io_error(path, "open"))?;
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(io_error(path, "read"))?;
+    Ok(start == MAGIC)
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+}
+
+/// The lock of that store, once no other process has it.
+fn locked(path: &Path) -> Result<File, StoreError> {
+    let lock_path = sibling(path, "lock");
+    let mut lock = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&lock_path)
+        .map_err(io_error(&lock_path, "open the lock"))?;
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let known = lock.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
+                let owner =
+                    if known { format!(" (process {})", pid.trim()) } else { String::new() };
+                return Err(StoreError::Locked { path: path.display().to_string(), owner });
+            }
+            Err(TryLockError::Error(error)) => return Err(io_error(&lock_path, "lock")(error)),
+        }
+    }
+    // For the message above only; a lock without a number is as good.
+    let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
+    Ok(lock)
+}
+
+/// A rename is durable once the folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.display().to_string();
+    move |error| StoreError::Io { path, doing, error }
+}

@@ -1,0 +1,304 @@
+//! A store on a disk: opens it, keeps it open, opens it anew after it failed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase as _, StorageBackend};
+
+use super::disk::Disk;
+use super::tables::{SETTINGS, Tables, fault};
+use super::{Generation, Step, Store, StoreError, StoreFault};
+use crate::frame::Timestamp;
+use crate::snapshot::Snapshot;
+
+/// Bytes of pages that are kept in memory: what is learned is there anyway.
+const CACHE_BYTES: usize = 4 << 20;
+
+/// Everything learned, in tables on a disk.
+#[derive(Debug)]
+pub struct DiskStore {
+    disk: Arc<dyn Disk>,
+    /// What messages call it.
+    path: String,
+    database: Option<Database>,
+    /// How many times what was learned had changed when that was last known.
+    changes: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Backend(Arc<dyn Disk>);
+
+impl StorageBackend for Backend {
+    fn len(&self) -> std::io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.0.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+impl DiskStore {
+    /// Opens it with the first use; an empty disk holds nothing yet.
+    ///
+    /// * `path`: what messages call it.
+    pub fn new(disk: Arc<dyn Disk>, path: &str) -> Self {
+        Self { disk, path: path.to_owned(), database: None, changes: None }
+    }
+
+    /// Closed in good order, so that it need not be mended when it is opened again.
+    pub(super) fn close(&mut self) {
+        let database = self.database.take();
+        // One that failed before may fail again.
+        let _ = guarded(|| {
+            drop(database);
+            Ok(())
+        });
+    }
+
+    fn open(&mut self) -> Result<(), StoreFault> {
+        if self.database.is_some() {
+            return Ok(());
+        }
+        let disk = Arc::clone(&self.disk);
+        self.database = Some(guarded(|| {
+            let mut builder = Database::builder();
+            // Whoever changed or damaged the file since, its pages are not believed unseen.
+            builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+            builder.create_with_backend(Backend(disk)).map_err(fault)
+        })?);
+        Ok(())
+    }
+
+    /// Does something in a transaction, which is committed where it succeeds.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
+        self.transact(true, |transaction| {
+            let mut tables = Tables::open(transaction)?;
+            tables.format()?;
+            work(&mut tables)
+        })
+    }
+
+    /// Looks at something; nothing is written.
+    fn read<T>(
+        &mut self,
+        work: impl FnOnce(&Tables<'_>) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
+        self.transact(false, |transaction| {
+            let tables = Tables::open(transaction)?;
+            tables.format()?;
+            work(&tables)
+        })
+    }
+
+    fn transact<T>(
+        &mut self,
+        keep: bool,
+        work: impl FnOnce(&redb::WriteTransaction) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
+        self.open()?;
+        let database = self.database.as_ref().expect("it was just opened");
+        let done = guarded(|| {
+            let mut transaction = database.begin_write().map_err(fault)?;
+            // So that a damaged page is never taken for a commit that was cut off, which would be passed over.
+            transaction.set_two_phase_commit(true);
+            let done = work(&transaction)?;
+            match keep {
+                true => transaction.commit().map_err(fault)?,
+                false => transaction.abort().map_err(fault)?,
+            }
+            Ok(done)
+        });
+        if matches!(done, Err(StoreFault::Io(_) | StoreFault::Damaged(_))) {
+            // What it holds in memory may differ from the disk now.
+            self.close();
+        }
+        done
+    }
+
+    /// Does something that changes what is learned.
+    ///
+    /// * `known`: does it, where the disk is as it was left; `else_`: where it is not known what is on it.
+    fn change<T>(
+        &mut self,
+        known: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreFault>,
+        unknown: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
+        let before = self.changes;
+        let result = self.write(|tables| {
+            let there = tables.counters()?.changes;
+            let done = if before == Some(there) { known(tables) } else { unknown(tables) }?;
+            Ok((done, tables.counters()?.changes))
+        });
+        let (done, changes) = result?;
+        self.changes = Some(changes);
+        Ok(done)
+    }
+
+    /// What is on the disk may be a change that was refused: only [`Store::commit`] and [`Store::replace`] can mend that.
+    fn settled<T>(
+        &mut self,
+        work: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreError> {
+        if self.changes.is_none() {
+            self.load()?;
+        }
+        let path = self.path.clone();
+        let in_doubt = StoreError::InDoubt { path: self.path.clone() };
+        let result = self.change(|tables| work(tables).map(Some), |_| Ok(None));
+        result.map_err(|fault| fault.of(&path, "write"))?.ok_or(in_doubt)
+    }
+
+    fn named<T>(
+        &self,
+        doing: &'static str,
+        result: Result<T, StoreFault>,
+    ) -> Result<T, StoreError> {
+        result.map_err(|fault| fault.of(&self.path, doing))
+    }
+
+    /// Everything refers to something that is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn check(&mut self) -> Result<(), StoreError> {
+        let result = self.read(|tables| match tables.format()? {
+            Some(_) => tables.check(),
+            None => Ok(()),
+        });
+        self.named("read", result)
+    }
+}
+
+impl Store for DiskStore {
+    fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
+        let result = self.read(|tables| {
+            if tables.format()?.is_none() {
+                return Ok((None, 0));
+            }
+            let undo = tables.undo_steps()?.into_iter().map(|(_, step)| step).collect();
+            let snapshot = tables.snapshot(tables.state()?, undo)?;
+            Ok((Some(snapshot), tables.counters()?.changes))
+        });
+        let (snapshot, changes) = self.named("read", result)?;
+        self.changes = Some(changes);
+        Ok(snapshot)
+    }
+
+    fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
+        let result = self.change(
+            |tables| {
+                if tables.format()?.is_none() {
+                    return tables.replace(&(step.whole)());
+                }
+                tables.savepoint(step.savepoint, step.at)?;
+                tables.commit(step)
+            },
+            |tables| tables.replace(&(step.whole)()),
+        );
+        self.named("write", result)
+    }
+
+    fn replace(
+        &mut self,
+        whole: &Snapshot,
+        savepoint: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let result = self.change(
+            |tables| {
+                if savepoint.is_some() && tables.format()?.is_some() {
+                    tables.savepoint(savepoint, at)?;
+                }
+                tables.replace(whole)
+            },
+            |tables| tables.replace(whole),
+        );
+        self.named("write", result)
+    }
+
+    fn generations(&mut self) -> Result<Vec<Generation>, StoreError> {
+        let result = self.read(|tables| tables.generations());
+        self.named("read", result)
+    }
+
+    fn save(&mut self, name: &str, at: Timestamp) -> Result<Generation, StoreError> {
+        self.settled(|tables| match tables.format()? {
+            Some(_) => tables.save(name, at),
+            None => Err(StoreFault::NothingKept),
+        })
+    }
+
+    fn generation(&mut self, number: u64) -> Result<Snapshot, StoreError> {
+        let result = self.read(|tables| tables.generation(number));
+        self.named("read", result)
+    }
+
+    fn roll_back(&mut self, number: u64, at: Timestamp) -> Result<Snapshot, StoreError> {
+        self.settled(|tables| tables.roll_back(number, at))
+    }
+
+    fn drop_generation(&mut self, number: u64) -> Result<(), StoreError> {
+        let result = self.write(|tables| tables.drop_generation(number));
+        self.named("write", result)
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        let result = self.open().and_then(|()| {
+            let database = self.database.as_mut().expect("it was just opened");
+            guarded(|| database.compact().map_err(fault).map(drop))
+        });
+        if result.is_err() {
+            self.close();
+        }
+        self.named("write", result)
+    }
+
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let result = self.open().and_then(|()| {
+            let database = self.database.as_ref().expect("it was just opened");
+            guarded(|| {
+                let transaction = database.begin_read().map_err(fault)?;
+                let table = match transaction.open_table(SETTINGS) {
+                    Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+                    table => table.map_err(fault)?,
+                };
+                let value = table.get(name).map_err(fault)?;
+                Ok(value.map(|value| value.value().to_vec()))
+            })
+        });
+        self.named("read", result)
+    }
+
+    fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        let result = self.transact(true, |transaction| {
+            let mut table = transaction.open_table(SETTINGS).map_err(fault)?;
+            table.insert(name, value).map_err(fault).map(drop)
+        });
+        self.named("write", result)
+    }
+}
+
+/// A panic over a file that somebody changed is damage like any other.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(StoreFault::Damaged(words.unwrap_or("it cannot be read").to_owned()))
+    })
+}

@@ -1,0 +1,178 @@
+//! What stands in the tables, as it is written: postcard of these structs, field by field, variant by variant.
+//!
+//! Nothing here may change its shape or order, since files of this format are read for ever; a new shape is a new
+//! format number. What an exchanged file has in the same form is shared with it (`snapshot/v1.rs`).
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::StoreFault;
+use crate::examples::Example;
+use crate::learner::Change;
+use crate::snapshot::v1::{StoredChange, StoredExample, StoredHead, StoredThresholds};
+
+/// Numbers that only rise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Counters {
+    pub(super) next_class: u32,
+    pub(super) next_example: u64,
+    pub(super) next_blob: u64,
+    pub(super) next_undo: u64,
+    pub(super) next_generation: u64,
+    /// Times that what was learned changed.
+    pub(super) changes: u64,
+    /// `changes` when the newest generation was made, and when that was, in microseconds since 1970.
+    pub(super) generation_changes: u64,
+    pub(super) generation_micros: u64,
+}
+
+/// An example's class, and the number under which the rest of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ExampleRow {
+    pub(super) class: u32,
+    pub(super) blob: u64,
+    /// Length of the blob.
+    pub(super) bytes: u32,
+}
+
+/// What of an example never changes. Its class may, and generations share it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Blob {
+    taught_micros: u64,
+    origin: String,
+    /// Bits of f16.
+    feature: Vec<u16>,
+    thumbnail: Option<Vec<u8>>,
+}
+
+/// One change of a step that can be undone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum UndoRow {
+    AddClass(u32, String),
+    RemoveClass(u32),
+    RenameClass(u32, String),
+    AddExample(u64, ExampleRow),
+    RemoveExample(u64),
+    Relabel(u64, u32),
+    SetHead(StoredHead),
+    SetThresholds(StoredThresholds),
+}
+
+/// A state that can be rolled back to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct GenerationRow {
+    pub(super) name: String,
+    pub(super) automatic: bool,
+    pub(super) micros: u64,
+    pub(super) state: StateRow,
+}
+
+/// Everything learned, the examples' blobs left where they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StateRow {
+    pub(super) classes: Vec<(u32, String)>,
+    pub(super) examples: Vec<(u64, ExampleRow)>,
+    pub(super) head: StoredHead,
+    pub(super) thresholds: StoredThresholds,
+}
+
+/// As bytes.
+pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_allocvec(value)
+        .expect("postcard writes every serde value of known length to a growing vector")
+}
+
+/// From bytes; `what` is the place in the file.
+pub(super) fn decode<T: DeserializeOwned>(
+    bytes: &[u8],
+    what: impl FnOnce() -> String,
+) -> Result<T, StoreFault> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => {
+            Err(StoreFault::Damaged(format!("{} bytes stand behind {}", rest.len(), what())))
+        }
+        Err(error) => Err(StoreFault::Damaged(format!("{}: {error}", what()))),
+    }
+}
+
+impl From<&Example> for Blob {
+    fn from(example: &Example) -> Self {
+        let StoredExample { id: _, class: _, taught_micros, origin, feature, thumbnail } =
+            example.into();
+        Self { taught_micros, origin, feature, thumbnail }
+    }
+}
+
+impl Blob {
+    /// Of an example in an exchanged file.
+    pub(super) fn of(example: &StoredExample) -> Self {
+        let StoredExample { id: _, class: _, taught_micros, origin, feature, thumbnail } =
+            example.clone();
+        Self { taught_micros, origin, feature, thumbnail }
+    }
+
+    pub(super) fn with(self, id: u64, class: u32) -> StoredExample {
+        let Self { taught_micros, origin, feature, thumbnail } = self;
+        StoredExample { id, class, taught_micros, origin, feature, thumbnail }
+    }
+}
+
+impl UndoRow {
+    /// * `rows`: of the examples that the change's step touches.
+    pub(super) fn of(
+        change: &StoredChange,
+        rows: &BTreeMap<u64, ExampleRow>,
+    ) -> Result<Self, StoreFault> {
+        Ok(match change.clone() {
+            StoredChange::AddClass(class, name) => Self::AddClass(class, name),
+            StoredChange::RemoveClass(class) => Self::RemoveClass(class),
+            StoredChange::RenameClass(class, name) => Self::RenameClass(class, name),
+            StoredChange::AddExample(example) => {
+                let row = rows.get(&example.id).ok_or_else(|| lost(example.id))?;
+                Self::AddExample(example.id, ExampleRow { class: example.class, ..*row })
+            }
+            StoredChange::RemoveExample(id) => Self::RemoveExample(id),
+            StoredChange::Relabel(id, class) => Self::Relabel(id, class),
+            StoredChange::SetHead(head) => Self::SetHead(head),
+            StoredChange::SetThresholds(thresholds) => Self::SetThresholds(thresholds),
+        })
+    }
+
+    /// * `blob`: gives a blob by its row.
+    pub(super) fn change(
+        self,
+        blob: impl FnOnce(u64, &ExampleRow) -> Result<StoredExample, StoreFault>,
+    ) -> Result<StoredChange, StoreFault> {
+        Ok(match self {
+            Self::AddClass(class, name) => StoredChange::AddClass(class, name),
+            Self::RemoveClass(class) => StoredChange::RemoveClass(class),
+            Self::RenameClass(class, name) => StoredChange::RenameClass(class, name),
+            Self::AddExample(id, row) => StoredChange::AddExample(blob(id, &row)?),
+            Self::RemoveExample(id) => StoredChange::RemoveExample(id),
+            Self::Relabel(id, class) => StoredChange::Relabel(id, class),
+            Self::SetHead(head) => StoredChange::SetHead(head),
+            Self::SetThresholds(thresholds) => StoredChange::SetThresholds(thresholds),
+        })
+    }
+
+    /// The example it would bring back.
+    pub(super) fn example(&self) -> Option<(u64, ExampleRow)> {
+        match self {
+            Self::AddExample(id, row) => Some((*id, *row)),
+            _ => None,
+        }
+    }
+}
+
+/// The change has an example that neither the step nor the file has.
+pub(super) fn lost(id: u64) -> StoreFault {
+    StoreFault::Damaged(format!("example {id} is not in it"))
+}
+
+/// The stored forms of a step's changes.
+pub(super) fn stored(changes: &[Change]) -> impl Iterator<Item = StoredChange> {
+    changes.iter().map(StoredChange::from)
+}

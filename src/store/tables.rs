@@ -1,0 +1,426 @@
+//! The tables of the file. Beside `generations.rs` and `on_disk.rs` the only code that names redb.
+//!
+//! | table | key | value |
+//! | --- | --- | --- |
+//! | `state` | `format`, `model`, `head`, `thresholds`, `counters` | postcard |
+//! | `classes` | id | name |
+//! | `examples` | id | class and blob ([`ExampleRow`]) |
+//! | `blobs` | number | feature, thumbnail, origin, time ([`Blob`]) |
+//! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
+//! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
+//! | `settings` | name | bytes |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use super::rows::{Blob, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
+use super::rows::{decode, encode, lost, stored};
+use super::{Step, StoreFault};
+use crate::learner::LatestStep;
+use crate::snapshot::v1::{
+    StoredBody, StoredChange, StoredExample, StoredHead, StoredModel, StoredThresholds,
+};
+use crate::snapshot::{ModelId, Snapshot};
+
+/// Of the tables; version 1 was an exchanged file.
+pub(super) const FORMAT: u16 = 2;
+
+const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
+const CLASSES: TableDefinition<u32, &str> = TableDefinition::new("classes");
+const EXAMPLES: TableDefinition<u64, &[u8]> = TableDefinition::new("examples");
+const BLOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
+const UNDO: TableDefinition<u64, &[u8]> = TableDefinition::new("undo");
+const GENERATIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("generations");
+pub(super) const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
+
+/// What redb refuses.
+pub(super) fn fault(error: impl Into<redb::Error>) -> StoreFault {
+    match error.into() {
+        redb::Error::Io(error) => StoreFault::Io(error),
+        redb::Error::PreviousIo => {
+            StoreFault::Io(std::io::Error::other("an access before this one failed"))
+        }
+        other => StoreFault::Damaged(other.to_string()),
+    }
+}
+
+/// All tables, within a transaction.
+pub(super) struct Tables<'t> {
+    state: Table<'t, &'static str, &'static [u8]>,
+    classes: Table<'t, u32, &'static str>,
+    examples: Table<'t, u64, &'static [u8]>,
+    blobs: Table<'t, u64, &'static [u8]>,
+    undo: Table<'t, u64, &'static [u8]>,
+    generations: Table<'t, u64, &'static [u8]>,
+}
+
+impl<'t> Tables<'t> {
+    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreFault> {
+        Ok(Self {
+            state: transaction.open_table(STATE).map_err(fault)?,
+            classes: transaction.open_table(CLASSES).map_err(fault)?,
+            examples: transaction.open_table(EXAMPLES).map_err(fault)?,
+            blobs: transaction.open_table(BLOBS).map_err(fault)?,
+            undo: transaction.open_table(UNDO).map_err(fault)?,
+            generations: transaction.open_table(GENERATIONS).map_err(fault)?,
+        })
+    }
+
+    /// The file's format, checked; `None` in one that holds nothing yet.
+    pub(super) fn format(&self) -> Result<Option<u16>, StoreFault> {
+        match self.optional("format")? {
+            None => Ok(None),
+            Some(FORMAT) => Ok(Some(FORMAT)),
+            Some(got) => Err(StoreFault::Format { wanted: FORMAT, got }),
+        }
+    }
+
+    pub(super) fn counters(&self) -> Result<Counters, StoreFault> {
+        Ok(self.optional("counters")?.unwrap_or_default())
+    }
+
+    pub(super) fn put_counters(&mut self, counters: &Counters) -> Result<(), StoreFault> {
+        self.put("counters", counters)
+    }
+
+    fn put<T: serde::Serialize>(&mut self, name: &str, value: &T) -> Result<(), StoreFault> {
+        self.state.insert(name, encode(value).as_slice()).map_err(fault).map(drop)
+    }
+
+    fn optional<T: serde::de::DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, StoreFault> {
+        let Some(bytes) = self.state.get(name).map_err(fault)? else { return Ok(None) };
+        decode(bytes.value(), || format!("its {name}")).map(Some)
+    }
+
+    fn get<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, StoreFault> {
+        self.optional(name)?.ok_or_else(|| StoreFault::Damaged(format!("it has no {name}")))
+    }
+
+    pub(super) fn model(&self) -> Result<ModelId, StoreFault> {
+        self.get::<StoredModel>("model").map(ModelId::from)
+    }
+
+    fn classes(&self) -> Result<Vec<(u32, String)>, StoreFault> {
+        let rows = self.classes.iter().map_err(fault)?;
+        let class = |row: Result<(redb::AccessGuard<u32>, redb::AccessGuard<&str>), _>| {
+            row.map(|(id, name)| (id.value(), name.value().to_owned())).map_err(fault)
+        };
+        rows.map(class).collect()
+    }
+
+    fn example(&self, id: u64) -> Result<Option<ExampleRow>, StoreFault> {
+        let Some(bytes) = self.examples.get(id).map_err(fault)? else { return Ok(None) };
+        decode(bytes.value(), || format!("example {id}")).map(Some)
+    }
+
+    fn put_example(&mut self, id: u64, row: &ExampleRow) -> Result<(), StoreFault> {
+        self.examples.insert(id, encode(row).as_slice()).map_err(fault).map(drop)
+    }
+
+    /// What is learned, as rows.
+    pub(super) fn state(&self) -> Result<StateRow, StoreFault> {
+        Ok(StateRow {
+            classes: self.classes()?,
+            examples: all(&self.examples, "example")?,
+            head: self.get::<StoredHead>("head")?,
+            thresholds: self.get::<StoredThresholds>("thresholds")?,
+        })
+    }
+
+    pub(super) fn undo_steps(&self) -> Result<Vec<(u64, Vec<UndoRow>)>, StoreFault> {
+        all(&self.undo, "undo step")
+    }
+
+    pub(super) fn generation_rows(&self) -> Result<Vec<(u64, GenerationRow)>, StoreFault> {
+        all(&self.generations, "generation")
+    }
+
+    pub(super) fn put_generation(
+        &mut self,
+        number: u64,
+        row: &GenerationRow,
+    ) -> Result<(), StoreFault> {
+        self.generations.insert(number, encode(row).as_slice()).map_err(fault).map(drop)
+    }
+
+    /// Takes a generation out; its blobs stay until [`Tables::sweep`].
+    pub(super) fn remove_generation(&mut self, number: u64) -> Result<(), StoreFault> {
+        self.generations.remove(number).map_err(fault).map(drop)
+    }
+
+    fn full(&self, id: u64, row: &ExampleRow) -> Result<StoredExample, StoreFault> {
+        let bytes = self.blobs.get(row.blob).map_err(fault)?.ok_or_else(|| lost(id))?;
+        let blob: Blob = decode(bytes.value(), || format!("example {id}"))?;
+        Ok(blob.with(id, row.class))
+    }
+
+    /// A state with everything that belongs to it.
+    ///
+    /// * `undo`: the steps that can be undone.
+    pub(super) fn snapshot(
+        &self,
+        state: StateRow,
+        undo: Vec<Vec<UndoRow>>,
+    ) -> Result<Snapshot, StoreFault> {
+        let counters = self.counters()?;
+        let StateRow { classes, examples, head, thresholds } = state;
+        let examples = examples.iter().map(|(id, row)| self.full(*id, row));
+        let step = |step: Vec<UndoRow>| {
+            step.into_iter().map(|row| row.change(|id, row| self.full(id, row))).collect()
+        };
+        let body = StoredBody {
+            classes,
+            examples: examples.collect::<Result<_, _>>()?,
+            head,
+            thresholds,
+            next_class: counters.next_class,
+            next_example: counters.next_example,
+            undo: undo.into_iter().map(step).collect::<Result<_, _>>()?,
+        };
+        Ok(Snapshot::of_parts(self.model()?, body))
+    }
+
+    /// Writes a step of a learner.
+    pub(super) fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreFault> {
+        let mut counters = self.counters()?;
+        let taken_back = matches!(step.latest, LatestStep::TakenBack);
+        // Rows of the examples that the step touches, also of those that it takes away or brings back.
+        let mut touched = BTreeMap::new();
+        if taken_back && let Some((_, last)) = self.undo_steps()?.pop() {
+            touched.extend(last.iter().filter_map(UndoRow::example));
+        }
+        let mut loose = BTreeSet::new();
+        for change in stored(step.changes) {
+            self.change(change, &mut counters, &mut touched, &mut loose)?;
+        }
+        match step.latest {
+            LatestStep::TakenBack => {
+                self.undo.pop_last().map_err(fault)?;
+            }
+            LatestStep::Made { inverse, steps } => {
+                let rows = stored(inverse).map(|change| UndoRow::of(&change, &touched));
+                let rows = rows.collect::<Result<Vec<_>, _>>()?;
+                self.push_undo(&rows, &mut counters)?;
+                let all = self.undo_steps()?;
+                for (number, gone) in all.iter().take(all.len().saturating_sub(steps)) {
+                    self.undo.remove(*number).map_err(fault)?;
+                    loose.extend(gone.iter().filter_map(UndoRow::example).map(|(_, row)| row.blob));
+                }
+            }
+        }
+        counters.changes += 1;
+        self.put_counters(&counters)?;
+        self.sweep(loose)
+    }
+
+    fn change(
+        &mut self,
+        change: StoredChange,
+        counters: &mut Counters,
+        touched: &mut BTreeMap<u64, ExampleRow>,
+        loose: &mut BTreeSet<u64>,
+    ) -> Result<(), StoreFault> {
+        match change {
+            StoredChange::AddClass(class, name) | StoredChange::RenameClass(class, name) => {
+                self.classes.insert(class, name.as_str()).map_err(fault)?;
+                counters.next_class = counters.next_class.max(class.saturating_add(1));
+            }
+            StoredChange::RemoveClass(class) => {
+                self.classes.remove(class).map_err(fault)?;
+            }
+            StoredChange::AddExample(example) => {
+                let (id, class) = (example.id, example.class);
+                let row = match touched.get(&id) {
+                    Some(row) => ExampleRow { class, ..*row },
+                    None => self.put_blob(class, &Blob::of(&example), counters)?,
+                };
+                self.put_example(id, &row)?;
+                touched.insert(id, row);
+                counters.next_example = counters.next_example.max(id.saturating_add(1));
+            }
+            StoredChange::RemoveExample(id) => {
+                let row = self.example(id)?.ok_or_else(|| lost(id))?;
+                self.examples.remove(id).map_err(fault)?;
+                touched.insert(id, row);
+                loose.insert(row.blob);
+            }
+            StoredChange::Relabel(id, class) => {
+                let row = self.example(id)?.ok_or_else(|| lost(id))?;
+                self.put_example(id, &ExampleRow { class, ..row })?;
+            }
+            StoredChange::SetHead(head) => self.put("head", &head)?,
+            StoredChange::SetThresholds(thresholds) => self.put("thresholds", &thresholds)?,
+        }
+        Ok(())
+    }
+
+    fn put_blob(
+        &mut self,
+        class: u32,
+        blob: &Blob,
+        counters: &mut Counters,
+    ) -> Result<ExampleRow, StoreFault> {
+        let number = counters.next_blob;
+        counters.next_blob += 1;
+        let bytes = encode(blob);
+        self.blobs.insert(number, bytes.as_slice()).map_err(fault)?;
+        Ok(ExampleRow { class, blob: number, bytes: bytes.len().try_into().unwrap_or(u32::MAX) })
+    }
+
+    fn push_undo(&mut self, rows: &[UndoRow], counters: &mut Counters) -> Result<(), StoreFault> {
+        self.undo.insert(counters.next_undo, encode(&rows).as_slice()).map_err(fault)?;
+        counters.next_undo += 1;
+        Ok(())
+    }
+
+    /// Writes everything, in place of whatever was learned.
+    pub(super) fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreFault> {
+        self.put("format", &FORMAT)?;
+        self.put("model", &StoredModel::from(&whole.model))?;
+        let mut counters = self.counters()?;
+        let body = whole.body();
+        let mut examples = Vec::with_capacity(body.examples.len());
+        for example in &body.examples {
+            let kept = match self.example(example.id)? {
+                Some(row) if self.full(example.id, &row)? == *example => Some(row),
+                _ => None,
+            };
+            let row = match kept {
+                Some(row) => row,
+                None => self.put_blob(example.class, &Blob::of(example), &mut counters)?,
+            };
+            examples.push((example.id, row));
+        }
+        counters.next_class = counters.next_class.max(body.next_class);
+        counters.next_example = counters.next_example.max(body.next_example);
+        let state = StateRow {
+            classes: body.classes.clone(),
+            examples,
+            head: body.head.clone(),
+            thresholds: body.thresholds,
+        };
+        self.set_state(&state, &mut counters)?;
+        for step in &body.undo {
+            let mut rows = BTreeMap::new();
+            for change in step {
+                if let StoredChange::AddExample(example) = change {
+                    let blob = Blob::of(example);
+                    rows.insert(example.id, self.put_blob(example.class, &blob, &mut counters)?);
+                }
+            }
+            let step: Result<Vec<_>, _> =
+                step.iter().map(|change| UndoRow::of(change, &rows)).collect();
+            self.push_undo(&step?, &mut counters)?;
+        }
+        self.put_counters(&counters)
+    }
+
+    /// Makes these rows what is learned; nothing can be undone.
+    pub(super) fn set_state(
+        &mut self,
+        state: &StateRow,
+        counters: &mut Counters,
+    ) -> Result<(), StoreFault> {
+        let mut loose = BTreeSet::new();
+        for (number, step) in self.undo_steps()? {
+            self.undo.remove(number).map_err(fault)?;
+            loose.extend(step.iter().filter_map(UndoRow::example).map(|(_, row)| row.blob));
+        }
+        for (class, _) in self.classes()? {
+            self.classes.remove(class).map_err(fault)?;
+        }
+        for (class, name) in &state.classes {
+            self.classes.insert(class, name.as_str()).map_err(fault)?;
+        }
+        let wanted: BTreeMap<u64, ExampleRow> = state.examples.iter().copied().collect();
+        let before: BTreeMap<u64, ExampleRow> =
+            all(&self.examples, "example")?.into_iter().collect();
+        for (id, row) in &before {
+            if wanted.get(id) != Some(row) {
+                self.examples.remove(id).map_err(fault)?;
+                loose.insert(row.blob);
+            }
+        }
+        for (id, row) in wanted.iter().filter(|(id, row)| before.get(id) != Some(row)) {
+            self.put_example(*id, row)?;
+        }
+        self.put("head", &state.head)?;
+        self.put("thresholds", &state.thresholds)?;
+        counters.changes += 1;
+        self.sweep(loose)
+    }
+
+    /// Removes the blobs among these that nothing refers to any more.
+    pub(super) fn sweep(&mut self, mut loose: BTreeSet<u64>) -> Result<(), StoreFault> {
+        if loose.is_empty() {
+            return Ok(());
+        }
+        for (blob, _) in self.held_blobs()? {
+            loose.remove(&blob);
+        }
+        if !loose.is_empty() {
+            for (_, row) in all::<_, ExampleRow>(&self.examples, "example")? {
+                loose.remove(&row.blob);
+            }
+        }
+        for blob in loose {
+            self.blobs.remove(blob).map_err(fault)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers and lengths of the blobs that generations and undo steps refer to.
+    pub(super) fn held_blobs(&self) -> Result<BTreeMap<u64, u32>, StoreFault> {
+        let mut held = BTreeMap::new();
+        for (_, generation) in self.generation_rows()? {
+            held.extend(generation.state.examples.iter().map(|(_, row)| (row.blob, row.bytes)));
+        }
+        for (_, step) in self.undo_steps()? {
+            let rows = step.iter().filter_map(UndoRow::example);
+            held.extend(rows.map(|(_, row)| (row.blob, row.bytes)));
+        }
+        Ok(held)
+    }
+
+    /// Everything refers to something that is there, and everything that is there is referred to.
+    pub(super) fn check(&self) -> Result<(), StoreFault> {
+        let mut used = self.held_blobs()?;
+        let state = self.state()?;
+        let classes: BTreeSet<u32> = state.classes.iter().map(|(id, _)| *id).collect();
+        for (id, row) in &state.examples {
+            if !classes.contains(&row.class) {
+                let what = format!("example {id} is of class {}, which it does not have", row.class);
+                return Err(StoreFault::Damaged(what));
+            }
+            used.insert(row.blob, row.bytes);
+        }
+        let blobs: Vec<(u64, Blob)> = all(&self.blobs, "blob")?;
+        let blobs: BTreeSet<u64> = blobs.into_iter().map(|(number, _)| number).collect();
+        let used: BTreeSet<u64> = used.into_keys().collect();
+        let count = |set: std::collections::btree_set::Difference<u64>| set.count();
+        match (count(used.difference(&blobs)), count(blobs.difference(&used))) {
+            (0, 0) => Ok(()),
+            (lacking, idle) => Err(StoreFault::Damaged(format!(
+                "{lacking} examples lack their content, and {idle} belong to nothing"
+            ))),
+        }
+    }
+}
+
+fn all<R, T>(table: &R, what: &str) -> Result<Vec<(u64, T)>, StoreFault>
+where
+    R: ReadableTable<u64, &'static [u8]>,
+    T: serde::de::DeserializeOwned,
+{
+    let mut rows = Vec::new();
+    for row in table.iter().map_err(fault)? {
+        let (key, bytes) = row.map_err(fault)?;
+        let key = key.value();
+        rows.push((key, decode(bytes.value(), || format!("{what} {key}"))?));
+    }
+    Ok(rows)
+}

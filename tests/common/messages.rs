@@ -1,0 +1,141 @@
+//! One of every request and every answer that goes over a wire.
+
+use fieldtune::command::*;
+use fieldtune::decision::{Suspect, Thresholds};
+use fieldtune::frame::{Region, Timestamp};
+use fieldtune::head::{ClassId, ExampleId, HeadConfig, HeadKind};
+use fieldtune::request::{Answer, Refused, Request};
+use fieldtune::snapshot::Difference;
+use fieldtune::store::Generation;
+
+use super::device::judgement;
+
+pub fn requests() -> Vec<Request> {
+    let name = || "scratch".to_owned();
+    let examples = || vec![ExampleId(3), ExampleId(u64::MAX)];
+    let commands = vec![
+        Command::Undo(Undo),
+        Command::Forget(Forget::Class(name())),
+        Command::Forget(Forget::Examples(examples())),
+        Command::Relabel(Relabel { examples: examples(), class: name() }),
+        Command::Rename(Rename { from: name(), to: "é".to_owned() }),
+        Command::Classes(Classes),
+        Command::Examples(ListExamples { class: None }),
+        Command::Examples(ListExamples { class: Some(name()) }),
+        Command::Status(GetStatus),
+        Command::Head(SetHead { config: None }),
+        Command::Head(SetHead { config: Some(HeadConfig::of(HeadKind::Mlp)) }),
+        Command::Threshold(SetThreshold { confidence: Some(0.5), novelty: Some(f32::INFINITY) }),
+    ];
+    let fractions = Region::Fractions { x: 0.1, y: 0.2, width: 0.3, height: 0.4 };
+    let rest = vec![
+        Request::Teach { class: name(), count: 5 },
+        Request::Burst { class: name(), millis: 1500 },
+        Request::TeachImage { class: name(), image: vec![0, 1, 255] },
+        Request::Classify { image: vec![] },
+        Request::Snap,
+        Request::Watch(true),
+        Request::Region(None),
+        Request::Region(Some(Region::Whole)),
+        Request::Region(Some(Region::Pixels { x: 1, y: 2, width: 3, height: 4 })),
+        Request::Region(Some(fractions)),
+        Request::Outputs,
+        Request::SetOutput { name: name(), on: true },
+        Request::TestOutput { name: name() },
+        Request::Save { name: Some(name()) },
+        Request::Generations,
+        Request::RollBack { generation: 7 },
+        Request::Difference { from: 1, to: Some(2) },
+        Request::DropGeneration { generation: u64::MAX },
+        Request::Log { lines: 20 },
+        Request::Settings,
+        Request::Set { name: name(), value: "3".to_owned() },
+        Request::Version,
+        Request::Restart,
+        Request::Pull,
+        Request::Push { learned: vec![9; 300], merge: true },
+    ];
+    commands.into_iter().map(Request::Command).chain(rest).collect()
+}
+
+pub fn answers() -> Vec<Result<Answer, Refused>> {
+    let name = || "scratch".to_owned();
+    let pairs = || vec![(name(), "1".to_owned())];
+    let status = || Status {
+        dim: 1280,
+        head: HeadConfig::of(HeadKind::Ridge),
+        classes: 2,
+        examples: 10,
+        bytes: (1000, 64 << 20),
+        undo_steps: 3,
+        estimate: Some(0.9),
+        suspects: vec![Suspect {
+            example: ExampleId(4),
+            class: ClassId(1),
+            taken_for: ClassId(0),
+            confidence: 0.8,
+        }],
+        thresholds: Thresholds::default(),
+    };
+    let class = ClassSummary { id: ClassId(1), name: name(), count: 5, recall: None };
+    let example = ExampleSummary {
+        id: ExampleId(4),
+        class: name(),
+        taught: Timestamp(5),
+        origin: "a.png".to_owned(),
+        doubt: Some((name(), 0.7)),
+    };
+    let generation = Generation {
+        number: 3,
+        name: "before forget scratch".to_owned(),
+        automatic: true,
+        at: Timestamp(5),
+        classes: 2,
+        examples: 10,
+    };
+    let difference = Difference {
+        classes_added: vec![name()],
+        renamed: vec![(name(), "é".to_owned())],
+        gone: vec![(4, name())],
+        relabelled: vec![(5, name(), "é".to_owned())],
+        ..Difference::default()
+    };
+    let replies = vec![
+        Reply::Taught {
+            class: name(),
+            examples: vec![ExampleId(1)],
+            count: 5,
+            new_class: true,
+            evicted: vec![ExampleId(0)],
+            estimate: None,
+        },
+        Reply::Undone { changes: vec![name()], left: 2 },
+        Reply::Forgotten { classes: vec![name()], examples: vec![ExampleId(1)] },
+        Reply::Relabelled { examples: vec![ExampleId(1)], class: name(), new_class: false },
+        Reply::Renamed { from: name(), to: name() },
+        Reply::Classes(vec![class]),
+        Reply::Examples(vec![example]),
+        Reply::Status(Box::new(status())),
+        Reply::Head { config: HeadConfig::of(HeadKind::Knn), estimate: Some(0.5) },
+        Reply::Threshold(Thresholds { confidence: 0.5, novelty: f32::INFINITY }),
+        Reply::Merged { classes: vec![name()], added: 3, known: 2, relabelled: 1 },
+    ];
+    let rest = vec![
+        Ok(Answer::Done),
+        Ok(Answer::Status { learned: Box::new(status()), device: pairs() }),
+        Ok(Answer::Picture { width: 640, height: 480, file: vec![1; 5000] }),
+        Ok(Answer::Judged(None)),
+        Ok(Answer::Judged(Some(judgement("scratch")))),
+        Ok(Answer::Region(Region::Whole)),
+        Ok(Answer::Outputs(vec![(name(), true)])),
+        Ok(Answer::Log(vec![name()])),
+        Ok(Answer::Settings(pairs())),
+        Ok(Answer::Version { program: name(), model: name() }),
+        Ok(Answer::Learned(vec![0; 10])),
+        Ok(Answer::Saved(generation.clone())),
+        Ok(Answer::Generations(vec![generation])),
+        Ok(Answer::Difference(difference)),
+        Err(Refused(name())),
+    ];
+    replies.into_iter().map(|reply| Ok(Answer::Reply(reply))).chain(rest).collect()
+}
