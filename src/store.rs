@@ -165,7 +165,9 @@ pub enum StoreError {
         owner: String,
     },
     /// It can be read and not written.
-    #[error("{path} can be read and not written: {why}; what it holds is used, and nothing is learned")]
+    #[error(
+        "{path} can be read and not written: {why}; what it holds is used, and nothing is learned"
+    )]
     ReadOnly {
         /// The file.
         path: String,
@@ -193,7 +195,9 @@ pub enum StoreError {
         got: u16,
     },
     /// It was cut off or changed.
-    #[error("{path}: the file is damaged: {what}; it was left as it is. Put a backup in its place, or use another --store")]
+    #[error(
+        "{path}: the file is damaged: {what}; it was left as it is. Put a backup in its place, or use another --store"
+    )]
     Damaged {
         /// The file.
         path: String,
@@ -223,7 +227,9 @@ pub enum StoreError {
     #[error("nothing has been taught yet, so there is nothing to save")]
     NothingKept,
     /// The last change failed in a way that left open whether it is kept.
-    #[error("{path}: the last change failed and it is not known whether it is kept; teach or undo something, then ask again")]
+    #[error(
+        "{path}: the last change failed and it is not known whether it is kept; teach or undo something, then ask again"
+    )]
     InDoubt {
         /// The file.
         path: String,

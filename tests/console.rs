@@ -7,8 +7,11 @@ use fieldtune::wire::{self, Decoder, Frame, Kind, Piece};
 
 #[path = "common/device.rs"]
 mod device;
+#[path = "common/screen.rs"]
+mod screen;
 
 use device::{FakeDevice, Kept, judgement};
+use screen::screen;
 
 struct Talk {
     session: Session,
@@ -52,35 +55,6 @@ fn frames(bytes: &[u8]) -> Vec<Frame> {
         Piece::Text(_) | Piece::Broken(_) => None,
     };
     Decoder::default().feed(bytes).into_iter().filter_map(frame).collect()
-}
-
-/// What a terminal of 100 columns shows of these bytes, a line a row, and the column of its cursor.
-fn screen(bytes: &[u8]) -> (Vec<String>, usize) {
-    let (mut rows, mut column) = (vec![Vec::new()], 0usize);
-    let text = String::from_utf8(bytes.to_vec()).expect("a console speaks UTF-8");
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        let row: &mut Vec<char> = rows.last_mut().expect("there is one");
-        match c {
-            '\r' => column = 0,
-            '\n' => rows.push(Vec::new()),
-            '\u{1b}' => {
-                assert_eq!(chars.next(), Some('['));
-                let sequence: String = chars.by_ref().take_while(|c| !c.is_alphabetic()).collect();
-                match sequence.as_str() {
-                    "" => row.truncate(column),
-                    back => column -= back.parse::<usize>().expect("a number"),
-                }
-            }
-            c => {
-                assert!(!c.is_control(), "{c:?}");
-                row.resize(row.len().max(column + 1), ' ');
-                row[column] = c;
-                column += 1;
-            }
-        }
-    }
-    (rows.into_iter().map(|row| row.into_iter().collect()).collect(), column)
 }
 
 #[test]
@@ -152,13 +126,39 @@ fn every_line_gets_its_reply() {
         ("log 2", &["log text=\"line 0\\u{7}\"", "log text=\"line 1\\u{7}\"", "ok lines=2"]),
         ("set smoothing 5", &["ok"]),
         ("set", &["ok smoothing=5"]),
-        ("diff 1", &["added class=dent", "relabelled", "ok"]),
-        ("save monday", &["ok"]),
-        ("generations", &["ok"]),
+        (
+            "diff 1",
+            &[
+                "added class=bump",
+                "gone example=6 class=scratch",
+                "relabelled example=4 class=bump from=scratch",
+                "relabelled example=5 class=bump from=scratch",
+                "ok added=0 gone=1 relabelled=2",
+            ],
+        ),
+        ("save monday", &["ok number=4 name=monday automatic=no at_s=17 classes=3 examples=5"]),
+        (
+            "generations",
+            &[
+                "generation number=1 name=\"before relabel\" automatic=yes at_s=7 classes=2 examples=6",
+                "generation number=2 name=\"before forget of examples\" automatic=yes at_s=9 classes=3 examples=6",
+                "generation number=3 name=\"before forget bump\" automatic=yes at_s=10 classes=3 examples=5",
+                "generation number=4 name=monday automatic=no at_s=17 classes=3 examples=5",
+                "ok generations=4",
+            ],
+        ),
         ("rollback 1", &["ok"]),
         ("generations drop 4", &["ok"]),
         ("restart", &["ok"]),
-        ("help rollback", &["rollback N"]),
+        (
+            "help rollback",
+            &[
+                "rollback N",
+                "learned is again what was learned in generation N",
+                "What is learned now becomes a generation first.",
+                "ok",
+            ],
+        ),
     ];
     let mut wrong = Vec::new();
     for (line, wanted) in dialogue {

@@ -7,7 +7,13 @@
 #[path = "emulated/machine.rs"]
 mod machine;
 
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
 use machine::{Machine, images};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 const RUN: &str =
     "fieldtune run --store /tmp/s.ftune --model /etc/tiny.toml --policy /etc/policy.toml";
@@ -90,6 +96,63 @@ fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
         let wanted = if format == "grey" { "/tmp/grey.png: " } else { ": bars " };
         assert!(told.contains(wanted), "{format}: {told}");
     }
+}
+
+/// Pulls the plug of a board that teaches to its disk, so many times; returns what was lost, or came from nowhere.
+fn cut(images: &Path, times: u64, more: &str) -> Vec<String> {
+    let mut random = ChaCha8Rng::seed_from_u64(times);
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = folder.path().join("disk");
+    std::fs::File::create(&disk).and_then(|file| file.set_len(64 << 20)).expect("there is room");
+    let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&disk).status();
+    assert!(made.expect("mkfs.ext4 is installed").success());
+    let run = RUN.replace("/tmp/s.ftune", "/data/s.ftune");
+    let (mut taught, mut under_way) = (0, 0);
+    let mut wrong = Vec::new();
+    for time in 0..=times {
+        let mut board = Machine::with_disk(images, &disk);
+        board.sh(&format!("{run} --camera synthetic: --fps 20 {more} 2>/tmp/log &"));
+        board.until("it stands", |board| board.sh("cat /tmp/log").contains(" ms a frame"));
+        let status = board.ask("status");
+        let found = status.split("examples=").nth(1).and_then(|rest| rest.split(' ').next());
+        let found: u64 = found.and_then(|count| count.parse().ok()).expect("a count");
+        if !(taught..=taught + under_way).contains(&found) {
+            wrong.push(format!("start {time}: {taught} acknowledged, {found} found"));
+        }
+        if time == times {
+            let checked = board.sh("kill -TERM $!; wait $!; fieldtune store check /data/s.ftune");
+            assert!(checked.contains("sound"), "{checked}");
+            break;
+        }
+        taught = found;
+        for _ in 0..random.random_range(1..4) {
+            let answer = board.ask("teach chess");
+            assert!(answer.contains("ok class=chess"), "{answer}");
+            taught += 1;
+        }
+        // The last of them waits in no memory of the board's: the next is begun, and the plug is pulled.
+        board.begin("teach chess");
+        under_way = 1;
+        std::thread::sleep(Duration::from_millis(random.random_range(0..400)));
+        board.cut_power();
+    }
+    println!("the plug was pulled {times} times, with {taught} examples acknowledged");
+    wrong
+}
+
+#[test]
+fn what_a_board_acknowledged_is_there_after_its_plug_was_pulled() {
+    let Some(images) = images() else { return };
+    let times = std::env::var("FIELDTUNE_TEST_CUTS").ok().and_then(|times| times.parse().ok());
+    let wrong = cut(&images, times.unwrap_or(4), "");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_board_that_acknowledges_too_early_is_found_out() {
+    let Some(images) = images() else { return };
+    let wrong = cut(&images, 2, "--acknowledge-early");
+    assert!(!wrong.is_empty());
 }
 
 #[test]

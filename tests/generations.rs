@@ -220,5 +220,9 @@ fn a_pack_without_pictures_has_everything_else() {
     let merged = other.keeper.learned().canonical(true);
     let mut again = Device::new();
     again.keeper.merge(&[with], Timestamp(1)).expect("there is room");
-    assert_eq!(merged, again.keeper.learned().canonical(true), "pictures come with those that have them");
+    assert_eq!(
+        merged,
+        again.keeper.learned().canonical(true),
+        "pictures come with those that have them"
+    );
 }

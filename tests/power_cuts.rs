@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use fieldtune::command::{Command, Shot, Teach};
+use fieldtune::examples::Examples;
 use fieldtune::frame::Timestamp;
 use fieldtune::keeper::Keeper;
 use fieldtune::snapshot::Snapshot;
@@ -172,11 +173,7 @@ fn cut_everywhere(run: &Run, seed: u64) -> (usize, Vec<String>) {
     (cuts, wrong)
 }
 
-fn found_again(
-    disk: Vec<u8>,
-    possible: &[(usize, State)],
-    go_on: bool,
-) -> Result<(), String> {
+fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Result<(), String> {
     let mut store = DiskStore::new(Arc::new(MemoryDisk::new(disk)), "disk");
     let learned = store.load().map_err(|error| error.to_string())?.ok_or("nothing is there")?;
     let generations = store.generations().map_err(|error| error.to_string())?;
@@ -186,7 +183,10 @@ fn found_again(
     }
     store.check().map_err(|error| error.to_string())?;
     if go_on {
-        let learner = found.learned.into_learner(0).map_err(|error| error.to_string())?;
+        let learner = found
+            .learned
+            .into_learner(Examples::DEFAULT_BUDGET)
+            .map_err(|error| error.to_string())?;
         let mut keeper = Keeper::new(learner, store, model());
         let feature = vec![0.5, 0.25, 0.75];
         let shot = Shot { feature, origin: String::new(), thumbnail: None };

@@ -227,7 +227,8 @@ fn a_first_commit_that_fails_leaves_what_was_there() {
     commit(&mut store, &learner, &changes).expect("it can be written now");
     drop(store);
     let mut store = FileStore::open(&path).expect("the folder is ours");
-    let model = ModelId { name: "tiny".to_owned(), ..store.load().expect("sound").expect("there").model };
+    let model =
+        ModelId { name: "tiny".to_owned(), ..store.load().expect("sound").expect("there").model };
     assert_eq!(store.load().expect("it is sound"), Some(Snapshot::of(&learner, model)));
 }
 

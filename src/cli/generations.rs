@@ -10,11 +10,13 @@ use crate::store::Generation;
 
 /// Keep what is learned now as a generation, to come back to
 #[derive(Debug, Args)]
-#[command(after_help = "Everything is stored anyway, at once; a generation is a point to return to.
+#[command(
+    after_help = "Everything is stored anyway, at once; a generation is a point to return to.
 
 Examples:
   fieldtune save before-the-new-lamp
-  fieldtune rollback 7")]
+  fieldtune rollback 7"
+)]
 pub struct SaveCommand {
     /// What it is called
     name: Option<String>,
@@ -39,11 +41,13 @@ impl SaveCommand {
 
 /// List the generations: saved, made before something was taken away, daily
 #[derive(Debug, Args)]
-#[command(after_help = "The oldest that made itself goes when there are 32; what was saved stays until it is dropped.
+#[command(
+    after_help = "The oldest that made itself goes when there are 32; what was saved stays until it is dropped.
 
 Examples:
   fieldtune generations
-  fieldtune generations --drop 3")]
+  fieldtune generations --drop 3"
+)]
 pub struct GenerationsCommand {
     /// Let go of this one
     #[arg(long, value_name = "N")]
@@ -178,9 +182,8 @@ fn difference_json(difference: &Difference) -> serde_json::Value {
         list.iter().map(|(id, class)| json!({ "example": id, "class": class })).collect()
     };
     let renamed = renamed.iter().map(|(from, to)| json!({ "from": from, "to": to }));
-    let moved = relabelled.iter().map(|(id, from, to)| {
-        json!({ "example": id, "from": from, "to": to })
-    });
+    let moved =
+        relabelled.iter().map(|(id, from, to)| json!({ "example": id, "from": from, "to": to }));
     json!({
         "classes_added": classes_added, "classes_gone": classes_gone,
         "renamed": renamed.collect::<Vec<_>>(), "added": examples(added), "gone": examples(gone),

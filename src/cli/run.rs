@@ -57,6 +57,10 @@ pub struct RunCommand {
     /// End after so long and print rates and ages
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     bench_seconds: Option<u32>,
+    /// Break the promise of the store, so that its tests can be seen to fail
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true)]
+    acknowledge_early: bool,
     #[command(flatten)]
     camera: CameraArgs,
     #[command(flatten)]
@@ -131,7 +135,12 @@ impl RunCommand {
         let mut source = self.model.load(context)?;
         // Also what the first frame would otherwise wait for.
         let judging = time_of_a_frame(&mut source, board)?;
-        let (learner, store, id) = self.store.open_for(&model_id(&source))?.into_parts();
+        #[allow(unused_mut)]
+        let (learner, mut store, id) = self.store.open_for(&model_id(&source))?.into_parts();
+        #[cfg(debug_assertions)]
+        if self.acknowledge_early {
+            store.acknowledge_early();
+        }
         let keeper = Keeper::new(Engine::new(source, learner)?, store, id);
         let camera = self.camera.open(&board.camera.address, CameraArgs::given(&board.camera));
         let camera = camera.map_err(failed)?;

@@ -233,9 +233,11 @@ fn difference(difference: &Difference) -> Vec<Row> {
     let mut rows = Vec::new();
     rows.extend(classes_added.iter().map(|name| class("added", name)));
     rows.extend(classes_gone.iter().map(|name| class("gone", name)));
-    rows.extend(renamed.iter().map(|(from, to)| {
-        Row::new("renamed").with("from", from.as_str()).with("to", to.as_str())
-    }));
+    rows.extend(
+        renamed.iter().map(|(from, to)| {
+            Row::new("renamed").with("from", from.as_str()).with("to", to.as_str())
+        }),
+    );
     rows.extend(added.iter().map(|one| example("added", one)));
     rows.extend(gone.iter().map(|one| example("gone", one)));
     rows.extend(relabelled.iter().map(|(id, from, to)| {

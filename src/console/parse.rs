@@ -159,13 +159,7 @@ pub const COMMANDS: [Spec; 25] = [
         &[],
         "What is learned now becomes a generation first.",
     ),
-    spec(
-        "diff",
-        "N [M]",
-        "what changed from generation N to M, or until now",
-        &[],
-        "",
-    ),
+    spec("diff", "N [M]", "what changed from generation N to M, or until now", &[], ""),
     spec("log", "[LINES]", "the latest lines of the log", &[], "20 if left out."),
     spec(
         "set",
@@ -268,7 +262,9 @@ pub fn parse(line: &str) -> Result<Entry, String> {
             Request::Save { name: arguments.first().map(|&name| name.to_owned()) }
         }
         ("generations", []) => Request::Generations,
-        ("generations", ["drop", text]) => Request::DropGeneration { generation: generation(text)? },
+        ("generations", ["drop", text]) => {
+            Request::DropGeneration { generation: generation(text)? }
+        }
         ("rollback", [text]) => Request::RollBack { generation: generation(text)? },
         ("diff", [from]) => Request::Difference { from: generation(from)?, to: None },
         ("diff", [from, to]) => {

@@ -108,7 +108,9 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError::Content`] where an example's class is not there, [`SnapshotError::Refused`] for a name.
     #[allow(clippy::type_complexity)]
-    pub fn by_name(&self) -> Result<(BTreeSet<ClassName>, Vec<(ClassName, Example)>), SnapshotError> {
+    pub fn by_name(
+        &self,
+    ) -> Result<(BTreeSet<ClassName>, Vec<(ClassName, Example)>), SnapshotError> {
         let mut names = BTreeMap::new();
         for (id, name) in &self.body.classes {
             names.insert(*id, ClassName::new(name)?);
@@ -117,7 +119,9 @@ impl Snapshot {
         for example in &self.body.examples {
             let class = names.get(&example.class).ok_or_else(|| {
                 let (id, class) = (example.id, example.class);
-                SnapshotError::Content(format!("example {id} is of class {class}, which is not in it"))
+                SnapshotError::Content(format!(
+                    "example {id} is of class {class}, which is not in it"
+                ))
             })?;
             examples.push((class.clone(), Example::from(example.clone())));
         }

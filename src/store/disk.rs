@@ -118,7 +118,8 @@ impl Disk for MemoryDisk {
 
     fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut all = lock(&self.0);
-        let place = usize::try_from(at).ok().and_then(|at| all.get_mut(at..)?.get_mut(..bytes.len()));
+        let place =
+            usize::try_from(at).ok().and_then(|at| all.get_mut(at..)?.get_mut(..bytes.len()));
         place.ok_or(io::ErrorKind::UnexpectedEof)?.copy_from_slice(bytes);
         Ok(())
     }

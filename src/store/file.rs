@@ -27,6 +27,9 @@ pub struct FileStore {
     written: Arc<Written>,
     /// Held for as long as the store is open; the lock ends with the file.
     lock: Option<File>,
+    /// What was acknowledged and not written, where that is wanted.
+    #[cfg(debug_assertions)]
+    early: Option<Option<Snapshot>>,
 }
 
 /// What is at the path.
@@ -52,6 +55,8 @@ impl FileStore {
             place: Place::Other,
             written: Arc::default(),
             lock: None,
+            #[cfg(debug_assertions)]
+            early: None,
         };
         match store.open_to_write() {
             Err(StoreError::Io { error, .. }) if is_read_only(&error) && path.exists() => {
@@ -72,10 +77,27 @@ impl FileStore {
     /// [`StoreError::Io`], [`StoreError::TooLarge`].
     pub fn look(path: &Path) -> Result<Self, StoreError> {
         let place = match path.exists() && is_database(path)? {
-            true => Place::ReadOnly(DiskStore::in_memory(path)?, "it was opened to look".to_owned()),
+            true => {
+                Place::ReadOnly(DiskStore::in_memory(path)?, "it was opened to look".to_owned())
+            }
             false => Place::Other,
         };
-        Ok(Self { path: path.to_owned(), place, written: Arc::default(), lock: None })
+        Ok(Self {
+            path: path.to_owned(),
+            place,
+            written: Arc::default(),
+            lock: None,
+            #[cfg(debug_assertions)]
+            early: None,
+        })
+    }
+
+    /// From here on every commit but the first returns before it is written, with the next one: so that a test of what
+    /// a power cut leaves can be seen to fail.
+    #[cfg(debug_assertions)]
+    #[doc(hidden)]
+    pub fn acknowledge_early(&mut self) {
+        self.early = Some(None);
     }
 
     fn open_to_write(&mut self) -> Result<(), StoreError> {
@@ -224,6 +246,11 @@ impl Store for FileStore {
     }
 
     fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
+        #[cfg(debug_assertions)]
+        if let (Some(early), Place::Open(store)) = (&mut self.early, &mut self.place) {
+            let before = early.replace((step.whole)());
+            return before.map_or(Ok(()), |whole| store.replace(&whole, None, step.at));
+        }
         if let Some(store) = self.writable()? {
             return store.commit(step);
         }

@@ -28,7 +28,11 @@ impl Tables<'_> {
     /// Makes the state a generation, where it is not one already.
     ///
     /// * `name`: what it is made before; `None` makes one only where the newest is more than a day old.
-    pub(super) fn savepoint(&mut self, name: Option<&str>, at: Timestamp) -> Result<(), StoreFault> {
+    pub(super) fn savepoint(
+        &mut self,
+        name: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), StoreFault> {
         let counters = self.counters()?;
         let unsaved = counters.changes > counters.generation_changes;
         let due = at.0.saturating_sub(counters.generation_micros) >= DAY_MICROS;
@@ -97,7 +101,11 @@ impl Tables<'_> {
         let current: BTreeSet<u64> =
             self.state()?.examples.iter().map(|(_, row)| row.blob).collect();
         let held = self.held_blobs()?;
-        Ok(held.iter().filter(|(blob, _)| !current.contains(blob)).map(|(_, &b)| u64::from(b)).sum())
+        Ok(held
+            .iter()
+            .filter(|(blob, _)| !current.contains(blob))
+            .map(|(_, &b)| u64::from(b))
+            .sum())
     }
 
     fn let_go(&mut self, number: u64) -> Result<(), StoreFault> {

@@ -393,7 +393,8 @@ impl<'t> Tables<'t> {
         let classes: BTreeSet<u32> = state.classes.iter().map(|(id, _)| *id).collect();
         for (id, row) in &state.examples {
             if !classes.contains(&row.class) {
-                let what = format!("example {id} is of class {}, which it does not have", row.class);
+                let what =
+                    format!("example {id} is of class {}, which it does not have", row.class);
                 return Err(StoreFault::Damaged(what));
             }
             used.insert(row.blob, row.bytes);

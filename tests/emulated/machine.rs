@@ -127,6 +127,40 @@ impl Machine {
         Self::start(images, &board, &kernel, ["main", "pci"])
     }
 
+    /// The board `virt` with a disk on /data.
+    pub fn with_disk(images: &Path, disk: &Path) -> Self {
+        let drive = format!("file={},if=none,id=d,format=raw,cache=writeback", disk.display());
+        let board = [
+            "-M",
+            "virt",
+            "-cpu",
+            "cortex-a53",
+            "-smp",
+            "1",
+            "-m",
+            "512",
+            "-nic",
+            "none",
+            "-drive",
+            &drive,
+            "-device",
+            "virtio-blk-device,drive=d",
+        ];
+        let kernel = "console=ttyAMA0 control=ttyS0 modules=virtio_mmio,virtio_blk,crc32c_generic,ext4 data=vda";
+        Self::start(images, &board, kernel, ["main", "pci"])
+    }
+
+    /// As when somebody pulls the plug.
+    pub fn cut_power(mut self) {
+        self.qemu.kill().expect("it runs");
+        self.qemu.wait().expect("it is our child");
+    }
+
+    /// Types a line, and does not wait for what comes of it.
+    pub fn begin(&mut self, request: &str) {
+        self.main.send(&format!("{request}\n"));
+    }
+
     /// A Raspberry Pi 3 Model B: console on the mini UART, shell on the PL011.
     pub fn raspi3b(images: &Path) -> Self {
         let tree = images.join("raspi3b.dtb");
