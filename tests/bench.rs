@@ -100,3 +100,21 @@ fn people_get_tables_and_an_unknown_model_the_next_step() {
     assert_eq!(unknown.status.code(), Some(2), "{talk}");
     assert!(talk.contains("no model called gone") && talk.contains("fieldtune-128"), "{talk}");
 }
+
+#[test]
+fn keeping_is_measured_and_what_a_teach_writes_is_bounded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().display().to_string();
+    let model = tiny();
+    let output = bench(&["--model", &model, "--store", &place, "--stored", "40", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bytes = report["bytes_a_teach"].as_f64().unwrap();
+    assert!((4096.0..65536.0).contains(&bytes), "{bytes}");
+    assert_eq!(report["syncs_a_teach"], 2.0, "one transaction, in two phases");
+    assert_eq!(report["examples"], 40);
+    for key in ["open_ms", "open_after_cut_ms", "bytes_a_thousand_examples"] {
+        assert!(report[key].as_f64().unwrap() > 0.0, "{key}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+}

@@ -154,7 +154,7 @@ fn what_somebody_asked_who_has_given_up_is_not_done() {
     second.write_all(b"teach late\n").expect("written");
     drop(second);
     drop(first);
-    wanted(&served.ctl(&["save"]), 0, "ok\n");
+    wanted(&served.ctl(&["restart"]), 0, "ok\n");
     let asked = served.ends().asked;
     assert!(asked.iter().all(|request| !format!("{request:?}").contains("late")), "{asked:?}");
 }
@@ -172,7 +172,7 @@ fn a_console_on_a_socket_serves_one_after_another() {
         BufReader::new(&stream).read_line(&mut line).expect("read");
         assert_eq!(line, "ok version=0.1.0 model=fake\r\n", "round {round}");
     }
-    wanted(&served.ctl(&["save"]), 0, "ok\n");
+    wanted(&served.ctl(&["restart"]), 0, "ok\n");
     let device = served.ends();
     assert!(!path.exists(), "the socket is gone with the port");
     assert!(!device.asked.iter().any(|asked| asked.contains("Teach")), "half a line is no command");
@@ -192,7 +192,7 @@ fn a_line_that_nobody_reads_holds_nobody_up() {
     for _ in 0..200 {
         stream.write_all(b"log 2000\n").expect("written");
     }
-    stream.write_all(b"save\n").expect("written");
+    stream.write_all(b"restart\n").expect("written");
     stream.shutdown(std::net::Shutdown::Write).expect("open until now");
     let dropped = served.handle.clone();
     let mut rest = Vec::new();

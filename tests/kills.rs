@@ -153,6 +153,7 @@ fn what_was_acknowledged_is_there_whenever_it_was_killed() {
 
 #[test]
 fn a_program_that_acknowledges_too_early_is_found_out() {
-    let wrong = killed(4, 2, &["--acknowledge-early"]);
-    assert!(!wrong.is_empty());
+    // It is seen where the command that was under way had not come yet.
+    let found_out = (2..30).any(|seed| !killed(4, seed, &["--acknowledge-early"]).is_empty());
+    assert!(found_out);
 }

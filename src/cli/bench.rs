@@ -2,9 +2,11 @@
 
 mod memory;
 mod stages;
+mod store;
 mod synthetic;
 mod teaching;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -25,6 +27,7 @@ use crate::backbone::{Extractor, FeatureSource as _};
   fieldtune bench --model mobilenetv2-12
   fieldtune bench --model mobilenetv2-12 --head all --json > this-board.json
   fieldtune bench --model mobilenetv2-12 --growth 10000    does memory grow?
+  fieldtune bench --store /data                            the disk under /data instead: flash wear, time to teach
 
 Times are milliseconds: p50 is what half of the samples keep to, p95 what 95 % do. \"else\" is all that a frame needs
 beside its decoding, its feature and its scores: the nearest example, calibration, smoothing. \"teach\" and \"forget\" are
@@ -52,6 +55,13 @@ pub struct BenchCommand {
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     growth: Option<u32>,
+    /// Measure how what is learned is kept, on the disk of this folder, instead
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
+    store: Option<PathBuf>,
+    /// Examples of the large store that is opened
+    #[arg(long, default_value_t = 10_000, value_name = "N", requires = "store")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    stored: u32,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -66,6 +76,15 @@ impl BenchCommand {
         let mut source = Extractor::load(&onnx, &name, &spec)?;
         drop(onnx);
         let load_ms = milliseconds(begun);
+        if let Some(folder) = &self.store {
+            let storing = store::measure(source.dim(), folder, self.stored as usize, context)?;
+            if self.json {
+                println!("{}", serde_json::to_string_pretty(&storing.json())?);
+            } else {
+                print!("{}", storing.text());
+            }
+            return Ok(Exit::Done);
+        }
         let heads = kinds(&self.head);
         let dim = source.dim();
         let loaded = Memory::now();
