@@ -1,93 +1,17 @@
 //! The program as its users run it, with the tests' network: what it prints, what it keeps, how it ends.
 
 mod common;
+#[path = "common/desk.rs"]
+mod desk;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use common::{KINDS, Run, data, finish, folder_of};
-
-/// A folder with pictures to learn and a store of its own.
-struct Bench {
-    folder: TempDir,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder for the test") }
-    }
-
-    /// Five pictures of every kind, taught as classes of those names: examples 1 to 25.
-    fn taught() -> Self {
-        let bench = Self::new();
-        for kind in KINDS {
-            let folder = folder_of(bench.path(), kind, 0, 5);
-            bench.ok(&["teach", kind, text(&folder)]);
-        }
-        bench
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn store(&self) -> PathBuf {
-        self.path().join("learned.ftune")
-    }
-
-    fn command(&self, arguments: &[&str]) -> std::process::Command {
-        let mut command = common::command(arguments);
-        command.env("FIELDTUNE_STORE", self.store()).env("FIELDTUNE_MODEL", data("tiny.toml"));
-        command.current_dir(self.path());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        finish(self.command(arguments))
-    }
-
-    fn ok(&self, arguments: &[&str]) -> Run {
-        let run = self.run(arguments);
-        assert_eq!(run.code, 0, "{arguments:?}: {run:?}");
-        run
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let run = self.ok(&[arguments, &["--json"]].concat());
-        serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
-    }
-
-    fn new_picture(&self, kind: &str) -> String {
-        let folder = folder_of(&self.path().join("new"), kind, 100, 1);
-        text(&folder.join(format!("{kind}-100.png"))).to_owned()
-    }
-
-    /// Class, confidence and the rest without the time it took.
-    fn verdict(&self, file: &str) -> Value {
-        let mut verdict = self.json(&["classify", file]);
-        verdict.as_object_mut().expect("an object").remove("milliseconds");
-        verdict
-    }
-
-    /// `(class, examples)` as `fieldtune classes` lists them.
-    fn classes(&self) -> Vec<(String, u64)> {
-        let classes = self.json(&["classes"]);
-        let list = classes.as_array().expect("a list").iter();
-        list.map(|class| {
-            let name = class["class"].as_str().expect("a name").to_owned();
-            (name, class["examples"].as_u64().expect("a count"))
-        })
-        .collect()
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("the tests' paths are UTF-8")
-}
+use common::{KINDS, folder_of};
+use desk::{Bench, text};
 
 fn of<const N: usize>(classes: [(&str, u64); N]) -> Vec<(String, u64)> {
     classes.map(|(name, count)| (name.to_owned(), count)).to_vec()

@@ -1,0 +1,191 @@
+//! The store's subcommands as their users run them: generations, packs, backups, checks; damaged files; old files.
+
+mod common;
+#[path = "common/desk.rs"]
+mod desk;
+#[path = "common/process.rs"]
+mod process;
+
+use std::fs;
+use std::path::Path;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use fieldtune::store::{FileStore, Store as _};
+
+use common::{data, fieldtune, folder_of};
+use desk::{Bench, text};
+use process::{DRAWN, Device};
+
+#[test]
+fn what_was_forgotten_is_come_back_to() {
+    let bench = Bench::taught();
+    let before = bench.classes();
+    assert!(bench.ok(&["save", "monday"]).stdout.starts_with("generation 1: 5 classes"));
+    bench.ok(&["forget", "red"]);
+    bench.ok(&["relabel", "green", "11"]);
+    let listed = bench.ok(&["generations"]).stdout;
+    for wanted in ["monday", "before relabel", "5 classes, 25 examples"] {
+        assert!(listed.contains(wanted), "{listed}");
+    }
+    let told = bench.ok(&["diff", "1"]).stdout;
+    for wanted in ["- class red", "- example 1 of red", "example 11 is of green, was of stripes"] {
+        assert!(told.contains(wanted), "{told}");
+    }
+    assert_eq!(bench.json(&["diff", "1"])["gone"].as_array().map(Vec::len), Some(5));
+    assert_eq!(bench.run(&["diff", "1", "1"]).code, 1);
+    let back = bench.ok(&["rollback", "1"]).stdout;
+    assert!(back.contains("back at generation 1: 5 classes, 25 examples"), "{back}");
+    assert_eq!(bench.classes(), before);
+    bench.ok(&["generations", "--drop", "1"]);
+    let run = bench.run(&["rollback", "1"]);
+    assert!(run.code == 2 && run.stderr.contains("no generation 1; there are 2, 3"), "{run:?}");
+    assert_eq!(bench.classes(), before);
+}
+
+#[test]
+fn what_two_devices_learned_is_put_together_either_way_round() {
+    let (one, other) = (Bench::new(), Bench::new());
+    for (bench, kinds) in [(&one, ["red", "green"]), (&other, ["green", "checks"])] {
+        for kind in kinds {
+            let folder = folder_of(bench.path(), kind, 0, 4);
+            bench.ok(&["teach", kind, text(&folder)]);
+        }
+    }
+    let pack = |bench: &Bench, name: &str| {
+        let file = bench.path().join(name);
+        bench.ok(&["store", "export", text(&file)]);
+        file
+    };
+    let (of_one, of_other) = (pack(&one, "one.pack"), pack(&other, "other.pack"));
+    let learned = one.ok(&["store", "import", text(&of_other)]).stdout;
+    // The pictures of green are the same on both, and so are their features.
+    assert!(learned.contains("learned 4 examples, 4 were known, 1 new classes"), "{learned}");
+    other.ok(&["store", "import", text(&of_one)]);
+    let (a, b) = (pack(&one, "a"), pack(&other, "b"));
+    assert!(fs::read(&a).expect("written") == fs::read(&b).expect("written"));
+
+    let third = Bench::new();
+    third.ok(&["store", "import", text(&of_other), text(&of_one), text(&of_other)]);
+    assert!(fs::read(pack(&third, "c")).expect("written") == fs::read(&a).expect("written"));
+    let small = third.path().join("small");
+    third.ok(&["store", "export", text(&small), "--no-thumbnails"]);
+    let length = |path: &Path| fs::metadata(path).expect("written").len();
+    assert!(length(&small) < length(&a) / 2);
+
+    one.ok(&["store", "import", "--replace", text(&of_other)]);
+    assert!(one.ok(&["generations"]).stdout.contains("before import"));
+    assert!(fs::read(pack(&one, "d")).expect("written") == fs::read(&of_other).expect("written"));
+    let wrong = one.run(&["store", "import", text(&of_other), text(&data("tiny.onnx"))]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("tiny.onnx: not a file of fieldtune"));
+    assert!(fs::read(pack(&one, "e")).expect("written") == fs::read(&of_other).expect("written"));
+}
+
+#[test]
+fn backups_are_sound_while_the_store_is_in_use() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = Device::start(folder.path(), &DRAWN);
+    device.ok(&["teach", "steel"]);
+    let (store, copy) = (folder.path().join("store"), folder.path().join("copy"));
+    std::thread::scope(|scope| {
+        let teaching = scope.spawn(|| {
+            for _ in 0..10 {
+                device.ok(&["teach", "steel"]);
+            }
+        });
+        let mut backups = 0;
+        while !teaching.is_finished() || backups == 0 {
+            let run = fieldtune(&["store", "backup", "--store", text(&store), text(&copy)]);
+            assert_eq!(run.code, 0, "{run:?}");
+            let run = fieldtune(&["store", "check", text(&copy)]);
+            assert!(run.code == 0 && run.stdout.contains("sound"), "{run:?}");
+            backups += 1;
+        }
+    });
+    let run = fieldtune(&["store", "compact", "--store", text(&store)]);
+    assert!(run.code == 2 && run.stderr.contains("in use by another fieldtune"), "{run:?}");
+    let run = fieldtune(&["classes", "--store", text(&store)]);
+    assert!(run.stdout.contains("steel"), "looking needs no lock: {run:?}");
+    drop(device);
+    let run = fieldtune(&["store", "compact", "--store", text(&store)]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = fieldtune(&["store", "check", "--store", text(&store)]);
+    assert!(run.stdout.contains("1 classes, 11 examples"), "{run:?}");
+}
+
+/// Made by `tests/data/store_v2.sh`.
+const VERSION_2: &str = "store-v2.ftune";
+
+#[test]
+fn a_file_of_format_2_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.ftune");
+    fs::copy(data(VERSION_2), &copy).expect("it is there");
+    let mut store = FileStore::open(&copy).expect("nobody has it");
+    store.check().expect("it is sound");
+    let snapshot = store.load().expect("it is sound").expect("something was learned");
+    assert_eq!((snapshot.model.name.as_str(), snapshot.model.dim), ("tiny", 4));
+    let (classes, examples) = snapshot.by_name().expect("it is consistent");
+    let classes: Vec<&str> = classes.iter().map(|name| name.as_str()).collect();
+    assert_eq!(classes, ["good", "worn"]);
+    let examples: Vec<_> = examples
+        .iter()
+        .map(|(class, one)| (one.id.0, class.as_str(), one.origin.as_str(), one.widened()))
+        .collect();
+    assert_eq!(examples[0].0, 1);
+    let fourth = &examples[2];
+    assert_eq!((fourth.0, fourth.1, fourth.2), (4, "worn", "Kratzer-ü.png"));
+    assert_eq!(fourth.3, [-1.0, 0.0, 2.0, 65504.0]);
+    let generations = store.generations().expect("it is sound");
+    let names: Vec<_> =
+        generations.iter().map(|one| (one.name.as_str(), one.automatic, one.examples)).collect();
+    assert_eq!(names, [("monday", false, 4), ("before forget of examples", true, 4)]);
+    let monday = store.generation(generations[0].number).expect("it is sound");
+    assert_eq!(monday.counts(), (2, 4));
+    let learner = snapshot.into_learner(0).expect("it is consistent");
+    assert_eq!(learner.undo_steps().len(), 9);
+    drop(store);
+    let undone = fieldtune(&["undo", "--store", text(&copy)]);
+    assert!(undone.stdout.contains("example 5 of worn is back"), "{undone:?}");
+}
+
+#[test]
+fn damage_is_noticed_never_believed_and_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("learned.ftune");
+    let whole = fs::read(data(VERSION_2)).expect("it is there");
+    let read = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("the folder is ours");
+        FileStore::open(&path).expect("nobody has it").load()
+    };
+    let wanted = read(&whole).expect("it is sound");
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let (mut noticed, cases) = (0, common::cases(1500));
+    for case in 0..cases {
+        let mut bytes = whole.clone();
+        match case % 3 {
+            0 => bytes.truncate(random.random_range(0..bytes.len())),
+            1 => {
+                let at = random.random_range(0..bytes.len());
+                bytes[at] ^= 1 << random.random_range(0..8);
+            }
+            _ => {
+                let at = random.random_range(0..bytes.len() - 512);
+                random.fill(&mut bytes[at..at + 512]);
+            }
+        }
+        match read(&bytes) {
+            // It hit what nothing refers to.
+            Ok(found) => assert_eq!(found, wanted, "case {case}"),
+            Err(error) => {
+                noticed += 1;
+                assert!(error.to_string().contains("learned.ftune"), "{error}");
+            }
+        }
+    }
+    println!("{noticed} of {cases} damaged files were noticed, the others held what they should");
+    assert!(noticed > cases / 4);
+    let run = fieldtune(&["store", "check", text(&data("tiny.onnx"))]);
+    assert!(run.code == 2 && run.stderr.contains("not a file of fieldtune"), "{run:?}");
+}
