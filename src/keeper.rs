@@ -135,6 +135,11 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         &self.store
     }
 
+    /// Where it is kept, for settings beside it.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// All three.
     pub fn into_parts(self) -> (L, S, ModelId) {
         (self.learns, self.store, self.model)
@@ -207,6 +212,14 @@ mod tests {
             }
             self.kept = Some(whole.clone());
             Ok(())
+        }
+
+        fn setting(&mut self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
+            Ok(None)
+        }
+
+        fn set(&mut self, _: &str, _: &[u8]) -> Result<(), StoreError> {
+            Err(refusal())
         }
     }
 

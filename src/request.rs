@@ -5,6 +5,8 @@
 
 use crate::command::{Command, Reply, Status};
 use crate::frame::{Region, Timestamp};
+use crate::pin::Pin;
+use crate::signed::Signature;
 
 /// What a device is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,9 +83,16 @@ pub enum Request {
     Pull,
     /// Replace everything that was learned.
     Push {
-        /// A [`crate::snapshot::Snapshot`], encoded.
+        /// A [`crate::snapshot::Snapshot`], encoded, in a container of [`crate::signed`] or not.
         learned: Vec<u8>,
     },
+    /// Allow everything at this port for a while; what guards the port does this, not the device.
+    Unlock {
+        /// The device's.
+        pin: Pin,
+    },
+    /// Allow no more than before the PIN was given; what guards the port does this, not the device.
+    Lock,
 }
 
 /// What a device answers.
@@ -128,6 +137,11 @@ pub enum Answer {
     },
     /// A [`crate::snapshot::Snapshot`], encoded.
     Learned(Vec<u8>),
+    /// To [`Request::Push`]: it is in place.
+    Pushed {
+        /// What is known of who made it.
+        signature: Signature,
+    },
 }
 
 /// A verdict in words, as it is told to people and programs.
@@ -176,4 +190,7 @@ pub trait Device {
         request: Request,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Answer, Refused>;
+
+    /// Somebody is at the other end of the port, perhaps somebody else.
+    fn opened(&mut self) {}
 }

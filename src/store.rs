@@ -40,6 +40,20 @@ pub trait Store {
     /// # Errors
     /// As [`Store::commit`].
     fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError>;
+
+    /// A value that is kept beside what was learned, and stays when that is replaced; `None` if it was never set.
+    ///
+    /// * `name`: letters, digits and `-`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Sets such a value; it is there after a power cut once this returned.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the value is the old one or, where only the last step failed, the new one.
+    fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError>;
 }
 
 /// Why the store failed.
@@ -174,6 +188,24 @@ impl Store for FileStore {
             let _ = fs::remove_file(&fresh);
             io_error(&self.path, "write")(error)
         })
+    }
+
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = sibling(&self.path, name);
+        match fs::read(&path) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error(&path, "read")(error)),
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        let path = sibling(&self.path, name);
+        let fresh = sibling(&path, "new");
+        write_synced(&fresh, value)
+            .and_then(|()| fs::rename(&fresh, &path))
+            .and_then(|()| sync_folder(&path))
+            .map_err(io_error(&path, "write"))
     }
 }
 

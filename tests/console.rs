@@ -154,6 +154,8 @@ fn every_line_gets_its_reply() {
         ("set", &["ok smoothing=5"]),
         ("save", &["ok"]),
         ("restart", &["ok"]),
+        ("unlock 12345", &["ok"]),
+        ("lock", &["ok"]),
         ("help save", &["save", "store now what is not stored yet", "ok"]),
     ];
     let mut wrong = Vec::new();
@@ -205,6 +207,10 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         ("set colour blue", "there is no setting colour"),
         ("log 0", "LINES has to be"),
         ("pull", "fieldtune ctl pull FILE"),
+        ("unlock", "wanted: unlock PIN"),
+        ("unlock 12 34", "wanted: unlock PIN"),
+        ("unlock 123", "a PIN has 4 to 64 characters, got 3"),
+        ("lock 1234", "wanted: lock"),
         ("\u{202e}\u{200b}", "\\u{202e}\\u{200b}"),
     ] {
         let got = talk.line(line);
@@ -278,6 +284,9 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
         ("a class", "teach good\rforget g\t", "> forget good ", 14),
         ("an output", "outputs rej\t", "> outputs reject ", 17),
         ("an output's switch", "outputs reject o\tf\t", "> outputs reject off ", 21),
+        ("a PIN", "unlock 12-4", "> unlock ****", 13),
+        ("a PIN changed", "  unlock  1234\x1b[D\x1b[D\x7f\x7f9", ">   unlock  ***", 13),
+        ("the name before a PIN changed", "unlock 1234\x01x", "> ******* ****", 3),
         ("a head", "head so\t", "> head softmax ", 15),
         ("a threshold", "threshold c\t", "> threshold confidence=", 23),
         ("nothing fits", "teach q\t", "> teach q", 9),
@@ -310,6 +319,53 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
     assert!(rows.iter().all(|row| row.len() < 80) && column < 80, "a long line stays in its row");
     assert_eq!(talk.bytes(b"\x15set echo off\r").last_chunk(), Some(b"ok\r\n"));
     assert_eq!(talk.line("version"), ["ok version=0.1.0 model=fake"]);
+}
+
+#[test]
+fn a_pin_is_neither_shown_nor_remembered() {
+    // Each of its characters is sent by nothing else here.
+    let pin = "#%&~";
+    let is_silent = |bytes: &[u8]| !bytes.iter().any(|byte| pin.as_bytes().contains(byte));
+    for (keys, asked) in [
+        (format!("unlock {pin}\r"), true),
+        (format!("\tunlock\u{3000} {pin} \r"), true),
+        (format!("unl\t{pin}\r"), true),
+        (format!("unlock {pin}\x1b[D\x1b[D\x1b[C\x05\r"), true),
+        (format!("unlock {pin} {pin}\r"), false),
+        (format!("unlock {pin}\x01x\r"), false),
+        (format!("unlock {pin}\x01\x1b[C\x08\r"), false),
+        (format!("unlock {pin}\x01help \r"), false),
+        (format!("unlock {pin}\x03"), false),
+        (format!("unlock {pin}\x1b[A\r"), false),
+        (format!("unlock {}\r", pin.repeat(17)), false),
+    ] {
+        let mut talk = Talk::new(true);
+        talk.bytes(b"version\r");
+        let mut shown = talk.bytes(keys.as_bytes());
+        talk.session.verdict(&judgement("scratch"), &mut talk.kept);
+        // Whatever is remembered: up, up, up, and down again.
+        shown.extend(talk.bytes(b"\x15\x1b[A\x1b[A\x1b[A\x1b[B\x1b[B"));
+        assert!(is_silent(&shown), "{keys:?}: {}", String::from_utf8_lossy(&shown));
+        let unlocks = talk.device.asked.iter().filter(|asked| asked.contains("Unlock")).count();
+        assert_eq!(unlocks, usize::from(asked), "{keys:?}: {:?}", talk.device.asked);
+        assert!(is_silent(talk.device.asked.concat().as_bytes()), "{:?}", talk.device.asked);
+    }
+    // A line that held one and was emptied is a line like others.
+    let mut talk = Talk::new(true);
+    let (rows, _) = screen(&talk.bytes(b"unlock 7777\x15status"));
+    assert_eq!(rows.last().map(String::as_str), Some("> status"));
+    let (rows, _) = screen(&talk.bytes(b"\x15unlock 77\x7f\x7f\x7f\x7f\x7f\x7f\x7fdo"));
+    assert_eq!(rows.last().map(String::as_str), Some("> undo"));
+}
+
+#[test]
+fn what_was_typed_is_not_there_for_whoever_comes_next() {
+    let mut talk = Talk::new(true);
+    talk.bytes(b"teach secret\r");
+    talk.session.opened(&mut talk.kept);
+    talk.kept.bytes.clear();
+    let (rows, _) = screen(&talk.bytes(b"\x1b[A\x1b[A"));
+    assert!(!rows.concat().contains("secret"), "{rows:?}");
 }
 
 #[test]

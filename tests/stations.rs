@@ -71,6 +71,7 @@ impl FeatureSource for Colour {
 #[derive(Debug, Default)]
 struct Card {
     kept: Option<Snapshot>,
+    settings: BTreeMap<String, Vec<u8>>,
     health: Arc<Mutex<Health>>,
 }
 
@@ -101,6 +102,17 @@ impl Store for Card {
     fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreError> {
         self.refuse_unless(|health| health == Health::Fine)?;
         self.kept = Some(whole.clone());
+        Ok(())
+    }
+
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.refuse_unless(|health| health != Health::Gone)?;
+        Ok(self.settings.get(name).cloned())
+    }
+
+    fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.refuse_unless(|health| health == Health::Fine)?;
+        self.settings.insert(name.to_owned(), value.to_vec());
         Ok(())
     }
 }

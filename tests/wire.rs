@@ -7,7 +7,9 @@ use fieldtune::command::*;
 use fieldtune::decision::{Suspect, Thresholds};
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::head::{ClassId, ExampleId, HeadConfig, HeadKind};
+use fieldtune::pin::Pin;
 use fieldtune::request::{Answer, Progress, Refused, Request};
+use fieldtune::signed::Signature;
 use fieldtune::wire::{self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError};
 
 mod common;
@@ -329,6 +331,8 @@ fn requests() -> Vec<Request> {
         Request::Restart,
         Request::Pull,
         Request::Push { learned: vec![9; 300] },
+        Request::Unlock { pin: Pin::new("1234").expect("four digits") },
+        Request::Lock,
     ];
     commands.into_iter().map(Request::Command).chain(rest).collect()
 }
@@ -391,6 +395,9 @@ fn answers() -> Vec<Result<Answer, Refused>> {
         Ok(Answer::Settings(pairs())),
         Ok(Answer::Version { program: name(), model: name() }),
         Ok(Answer::Learned(vec![0; 10])),
+        Ok(Answer::Pushed { signature: Signature::None }),
+        Ok(Answer::Pushed { signature: Signature::Unchecked }),
+        Ok(Answer::Pushed { signature: Signature::Trusted }),
         Err(Refused(name())),
     ];
     replies.into_iter().map(|reply| Ok(Answer::Reply(reply))).chain(rest).collect()

@@ -202,6 +202,7 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
             ok().with("version", program.as_str()).with("model", model.as_str())
         }
         Answer::Learned(learned) => ok().with("bytes", learned.len()),
+        Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }
 

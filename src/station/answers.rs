@@ -83,12 +83,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let snapshot = Snapshot::of(self.learner(), self.keeper.model().clone());
                 Ok(Answer::Learned(snapshot.encode()))
             }
-            Request::Push { learned } => {
-                let learned = Snapshot::decode(&learned).map_err(refused)?;
-                self.keeper.replace(learned).map_err(refused)?;
-                Ok(Answer::Done)
-            }
-            Request::Watch(_) | Request::Log { .. } | Request::Restart => {
+            Request::Push { learned } => self.push(&learned),
+            Request::Watch(_)
+            | Request::Log { .. }
+            | Request::Restart
+            | Request::Unlock { .. }
+            | Request::Lock => {
                 Err(Refused("the program that runs the station answers that".to_owned()))
             }
         }
@@ -121,6 +121,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> Refused {
+pub(super) fn refused(error: impl std::fmt::Display) -> Refused {
     Refused(error.to_string())
 }

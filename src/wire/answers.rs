@@ -9,6 +9,7 @@ use crate::decision::{Suspect, Thresholds};
 use crate::frame::{Region, Timestamp};
 use crate::head::{ClassId, ExampleId};
 use crate::request::{Answer, Judgement, Refused};
+use crate::signed::Signature;
 
 #[derive(Debug, Serialize, Deserialize)]
 enum WireAnswer {
@@ -70,6 +71,16 @@ enum WireAnswer {
         model: String,
     },
     Learned(Vec<u8>),
+    Pushed {
+        signature: WireSignature,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum WireSignature {
+    None,
+    Unchecked,
+    Trusted,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -176,6 +187,26 @@ impl From<WireExample> for ExampleSummary {
     }
 }
 
+impl From<Signature> for WireSignature {
+    fn from(signature: Signature) -> Self {
+        match signature {
+            Signature::None => WireSignature::None,
+            Signature::Unchecked => WireSignature::Unchecked,
+            Signature::Trusted => WireSignature::Trusted,
+        }
+    }
+}
+
+impl From<WireSignature> for Signature {
+    fn from(signature: WireSignature) -> Self {
+        match signature {
+            WireSignature::None => Signature::None,
+            WireSignature::Unchecked => Signature::Unchecked,
+            WireSignature::Trusted => Signature::Trusted,
+        }
+    }
+}
+
 impl From<Reply> for WireAnswer {
     fn from(reply: Reply) -> Self {
         match reply {
@@ -234,6 +265,7 @@ impl From<Answer> for WireAnswer {
             Answer::Settings(settings) => WireAnswer::Settings(settings),
             Answer::Version { program, model } => WireAnswer::Version { program, model },
             Answer::Learned(learned) => WireAnswer::Learned(learned),
+            Answer::Pushed { signature } => WireAnswer::Pushed { signature: signature.into() },
         }
     }
 }
@@ -295,5 +327,6 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
         WireAnswer::Settings(settings) => Answer::Settings(settings),
         WireAnswer::Version { program, model } => Answer::Version { program, model },
         WireAnswer::Learned(learned) => Answer::Learned(learned),
+        WireAnswer::Pushed { signature } => Answer::Pushed { signature: signature.into() },
     }))
 }

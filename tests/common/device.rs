@@ -3,7 +3,7 @@
 // Every test file takes what it needs of this.
 #![allow(dead_code)]
 
-use fieldtune::command::{Command, Shot, Teach};
+use fieldtune::command::{Command, Reply, Shot, Teach};
 use fieldtune::examples::Examples;
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::head::HeadConfig;
@@ -48,7 +48,11 @@ impl FakeDevice {
     fn command(&mut self, command: Command) -> Result<Answer, Refused> {
         self.time += 1_000_000;
         let outcome = command.apply(&mut self.learner, Timestamp(self.time));
-        outcome.map(|(reply, _)| Answer::Reply(reply)).map_err(|error| Refused(error.to_string()))
+        match outcome {
+            Ok((Reply::Status(learned), _)) => Ok(Answer::Status { learned, device: Vec::new() }),
+            Ok((reply, _)) => Ok(Answer::Reply(reply)),
+            Err(error) => Err(Refused(error.to_string())),
+        }
     }
 
     fn output(&mut self, name: &str) -> Result<&mut bool, Refused> {
@@ -118,6 +122,7 @@ impl Device for FakeDevice {
             }),
             Request::TestOutput { name } => self.output(&name).map(|_| Answer::Done),
             Request::Save | Request::Restart => Ok(Answer::Done),
+            Request::Unlock { .. } | Request::Lock => Ok(Answer::Done),
             Request::Log { lines } => {
                 Ok(Answer::Log((0..lines).map(|line| format!("line {line}\u{7}")).collect()))
             }
