@@ -39,7 +39,9 @@ pub struct PublicKey([u8; 32]);
 
 /// What signs. It is not shown by `{:?}`.
 #[derive(Clone)]
-pub struct PrivateKey(SigningKey);
+pub struct PrivateKey {
+    seed: [u8; 32],
+}
 
 /// What is known of who made a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +151,7 @@ impl std::fmt::Debug for PublicKey {
 impl PrivateKey {
     /// * `seed`: 32 bytes of chance.
     pub fn new(seed: [u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(&seed))
+        Self { seed }
     }
 
     /// From the text of its file.
@@ -170,12 +172,16 @@ impl PrivateKey {
 
     /// The text of its file.
     pub fn to_text(&self) -> String {
-        format!("{PRIVATE_FILE}\n{}\n", base64(self.0.as_bytes()))
+        format!("{PRIVATE_FILE}\n{}\n", base64(&self.seed))
+    }
+
+    fn signing(&self) -> SigningKey {
+        SigningKey::from_bytes(&self.seed)
     }
 
     /// What others know it by.
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key().to_bytes())
+        PublicKey(self.signing().verifying_key().to_bytes())
     }
 
     /// The pack in its container.
@@ -187,7 +193,7 @@ impl PrivateKey {
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend(now.0.to_le_bytes());
         bytes.extend(self.public().0);
-        let signature = self.0.sign(&signed_bytes(&bytes, pack));
+        let signature = self.signing().sign(&signed_bytes(&bytes, pack));
         bytes.extend(signature.to_bytes());
         bytes.extend(pack);
         bytes
@@ -346,7 +352,7 @@ mod tests {
         let mine = key(9);
         let read = PrivateKey::from_text(&mine.to_text()).expect("it was just written");
         assert_eq!(read.public(), mine.public());
-        assert!(!format!("{mine:?}").contains(&base64(mine.0.as_bytes())));
+        assert!(!format!("{mine:?}").contains(&base64(&mine.seed)));
         let public = mine.public().to_string();
         assert_eq!(public.parse(), Ok(mine.public()));
         // The neutral element: any message's signature by it can be made up.

@@ -322,53 +322,6 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
 }
 
 #[test]
-fn a_pin_is_neither_shown_nor_remembered() {
-    // Each of its characters is sent by nothing else here.
-    let pin = "#%&~";
-    let is_silent = |bytes: &[u8]| !bytes.iter().any(|byte| pin.as_bytes().contains(byte));
-    for (keys, asked) in [
-        (format!("unlock {pin}\r"), true),
-        (format!("\tunlock\u{3000} {pin} \r"), true),
-        (format!("unl\t{pin}\r"), true),
-        (format!("unlock {pin}\x1b[D\x1b[D\x1b[C\x05\r"), true),
-        (format!("unlock {pin} {pin}\r"), false),
-        (format!("unlock {pin}\x01x\r"), false),
-        (format!("unlock {pin}\x01\x1b[C\x08\r"), false),
-        (format!("unlock {pin}\x01help \r"), false),
-        (format!("unlock {pin}\x03"), false),
-        (format!("unlock {pin}\x1b[A\r"), false),
-        (format!("unlock {}\r", pin.repeat(17)), false),
-    ] {
-        let mut talk = Talk::new(true);
-        talk.bytes(b"version\r");
-        let mut shown = talk.bytes(keys.as_bytes());
-        talk.session.verdict(&judgement("scratch"), &mut talk.kept);
-        // Whatever is remembered: up, up, up, and down again.
-        shown.extend(talk.bytes(b"\x15\x1b[A\x1b[A\x1b[A\x1b[B\x1b[B"));
-        assert!(is_silent(&shown), "{keys:?}: {}", String::from_utf8_lossy(&shown));
-        let unlocks = talk.device.asked.iter().filter(|asked| asked.contains("Unlock")).count();
-        assert_eq!(unlocks, usize::from(asked), "{keys:?}: {:?}", talk.device.asked);
-        assert!(is_silent(talk.device.asked.concat().as_bytes()), "{:?}", talk.device.asked);
-    }
-    // A line that held one and was emptied is a line like others.
-    let mut talk = Talk::new(true);
-    let (rows, _) = screen(&talk.bytes(b"unlock 7777\x15status"));
-    assert_eq!(rows.last().map(String::as_str), Some("> status"));
-    let (rows, _) = screen(&talk.bytes(b"\x15unlock 77\x7f\x7f\x7f\x7f\x7f\x7f\x7fdo"));
-    assert_eq!(rows.last().map(String::as_str), Some("> undo"));
-}
-
-#[test]
-fn what_was_typed_is_not_there_for_whoever_comes_next() {
-    let mut talk = Talk::new(true);
-    talk.bytes(b"teach secret\r");
-    talk.session.opened(&mut talk.kept);
-    talk.kept.bytes.clear();
-    let (rows, _) = screen(&talk.bytes(b"\x1b[A\x1b[A"));
-    assert!(!rows.concat().contains("secret"), "{rows:?}");
-}
-
-#[test]
 fn line_ends_of_every_kind_end_one_line() {
     for text in ["save\rsave\r", "save\nsave\n", "save\r\nsave\r\n", "\r\nsave\n\nsave\r\n\r\n"] {
         let mut talk = Talk::new(false);
