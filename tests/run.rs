@@ -254,7 +254,9 @@ fn a_locked_port_lets_teach_and_wants_the_pin_for_the_rest_and_the_log_knows_no_
     assert!(refused.stderr.contains("unlock PIN first"), "{refused:?}");
     let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
     let told = device.ok(&["log", "100"]);
-    for wanted in ["wrong PIN, number 1", "unlocked", "steel is called iron now", "restart"] {
+    for wanted in
+        ["wrong PIN, number 1", "unlocked", "steel is called iron now", "locked\n", "restart"]
+    {
         assert!(log.contains(&format!("{}: {wanted}", device.port)), "{wanted}: {log}");
     }
     assert!(!log.contains("8246") && !told.contains("8246"), "{log}{told}");

@@ -51,6 +51,9 @@ fn a_pin_is_neither_shown_nor_remembered() {
         // Whatever is remembered: up, up, up, and down again.
         shown.extend(talk.bytes(b"\x15\x1b[A\x1b[A\x1b[A\x1b[B\x1b[B"));
         assert!(is_silent(&shown), "{keys:?}: {}", String::from_utf8_lossy(&shown));
+        let latest = talk.bytes(b"\x15\x1b[A").escape_ascii().to_string();
+        let is_older = latest.contains("version") && !latest.contains("unlock");
+        assert!(is_older, "{keys:?} is remembered: {latest}");
         let unlocks = talk.device.asked.iter().filter(|asked| asked.contains("Unlock")).count();
         assert_eq!(unlocks, usize::from(asked), "{keys:?}: {:?}", talk.device.asked);
         assert!(is_silent(talk.device.asked.concat().as_bytes()), "{:?}", talk.device.asked);
