@@ -26,6 +26,9 @@ pub struct Guard {
     pub tries: Arc<Mutex<Tries>>,
 }
 
+/// Takes a line for the log.
+type Log<'a> = dyn FnMut(Level, &str) + 'a;
+
 /// A device behind a guarded port. A PIN is checked on the thread that calls: it takes about half a second on a small
 /// board, in which only this port waits.
 pub struct Gate<'a, D> {
@@ -33,7 +36,7 @@ pub struct Gate<'a, D> {
     guard: Guard,
     lock: PortLock,
     now: Box<dyn FnMut() -> Timestamp + 'a>,
-    log: Box<dyn FnMut(Level, &str) + 'a>,
+    log: Box<Log<'a>>,
 }
 
 impl<'a, D: Device> Gate<'a, D> {

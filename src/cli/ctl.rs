@@ -29,11 +29,11 @@ use link::{Link, Stage};
 ///   classify IMAGE...      judge image files
 ///   snap FILE              fetch the latest frame
 ///   watch                  print every verdict, until interrupted
-///   pull FILE, push FILE   fetch, or replace, everything that was learned; a signed pack (fieldtune key sign) as it is
+///   pull FILE, push FILE   fetch, or replace, everything that was learned; signed or not
 ///
-/// What a locked port allows only with the PIN is done with that of --pin-file or of the variable FIELDTUNE_PIN: ctl
-/// unlocks the port, asks, and locks it again. There is no `ctl unlock`: what stands on a command line, every program
-/// on this machine can read.
+/// Where a locked port wants the PIN, give it in a file (--pin-file) or in the variable
+/// FIELDTUNE_PIN: ctl unlocks the port, asks, and locks it again. There is no `ctl unlock`,
+/// since every program on this machine can read a command line.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Examples:

@@ -23,9 +23,9 @@ const CLOCK_IS_SET: Timestamp = Timestamp(1_704_067_200_000_000);
 /// signed it after the last pack that the device took: a pack cannot be sent again later by somebody else.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  fieldtune key new line.key                     prints the public key, for trusted_keys in the board file
+  fieldtune key new line.key           prints the public key, for trusted_keys in the board file
   fieldtune ctl --port /dev/ttyUSB0 pull line.ftune
-  fieldtune key sign line.ftune --key line.key   writes line.ftune.signed
+  fieldtune key sign line.ftune --key line.key           writes line.ftune.signed
   fieldtune ctl --port /dev/ttyUSB1 push line.ftune.signed
   fieldtune key verify line.ftune.signed --key \"$(fieldtune key public line.key)\"")]
 pub struct KeyCommand {
