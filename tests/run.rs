@@ -235,7 +235,16 @@ fn a_locked_port_lets_teach_and_wants_the_pin_for_the_rest_and_the_log_knows_no_
     assert!(refused.code == 2 && refused.stderr.contains("wrong PIN"), "{refused:?}");
     let refused = device.ctl(&["unlock", right]);
     assert!(refused.code == 2 && refused.stderr.contains("--pin-file"), "{refused:?}");
-    // Once the wait for the wrong one is over.
+    // A new start is no new beginning for who guesses.
+    let id = device.process.id().to_string();
+    let sent = Command::new("kill").args(["-HUP", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    device.until(folder, "it stands again", |_, log| log.matches(" ms a frame").count() == 2);
+    device.until(folder, "the next one is looked at", |device, log| {
+        with_pin(device, wrong, &["forget", "steel"]);
+        log.contains("wrong PIN, number 2")
+    });
+    // Once the wait for the wrong ones is over.
     device.until(folder, "the PIN unlocks", |device, _| {
         with_pin(device, right, &["rename", "steel", "iron"]).code == 0
     });
@@ -249,7 +258,7 @@ fn a_locked_port_lets_teach_and_wants_the_pin_for_the_rest_and_the_log_knows_no_
     assert_eq!(with_pin(&device, wrong, &["classes"]).stdout, "ok classes=0\n");
 
     device.ok(&["--pin-file", &file, "restart"]);
-    device.until(folder, "it stands again", |_, log| log.matches(" ms a frame").count() == 2);
+    device.until(folder, "it stands again", |_, log| log.matches(" ms a frame").count() == 3);
     let refused = device.ctl(&["save"]);
     assert!(refused.stderr.contains("unlock PIN first"), "{refused:?}");
     let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
