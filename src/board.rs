@@ -4,10 +4,12 @@
 //! A file is parsed to a raw form that refuses unknown keys, then checked into [`Board`](crate::board::Board), which
 //! cannot be wrong in itself.
 
+mod access;
 mod built_in;
 mod policy;
 mod raw;
 
+pub use access::AccessSettings;
 pub use built_in::{BOARDS, POLICIES};
 pub use policy::{built_in_policy, policy_from_toml, read_policy};
 
@@ -53,6 +55,8 @@ pub struct Board {
     pub outputs: Vec<OutputPin>,
     /// What can be pressed or sensed, by name.
     pub inputs: Vec<InputPin>,
+    /// Who may do what at its ports, and whose packs it takes.
+    pub access: AccessSettings,
     /// How far it can be trusted.
     pub facts: Facts,
 }

@@ -17,10 +17,12 @@ mod generate;
 mod generations;
 mod head_choice;
 mod inspect;
+mod key;
 mod learned;
 pub mod model_args;
 mod models;
 mod pictures;
+mod pin;
 mod run;
 mod snap;
 mod store;
@@ -119,6 +121,8 @@ enum Command {
     Ctl(ctl::CtlCommand),
     Boards(boards::BoardsCommand),
     Check(check::CheckCommand),
+    Pin(pin::PinCommand),
+    Key(key::KeyCommand),
     Cameras(cameras::CamerasCommand),
     Snap(snap::SnapCommand),
     Completions(generate::CompletionsCommand),
@@ -166,6 +170,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Ctl(command) => command.run(context),
         Command::Boards(command) => command.run(),
         Command::Check(command) => command.run(context),
+        Command::Pin(command) => command.run(),
+        Command::Key(command) => command.run(),
         Command::Cameras(command) => command.run(),
         Command::Snap(command) => command.run(),
         Command::Completions(command) => command.run(),

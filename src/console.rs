@@ -49,9 +49,9 @@ impl Console {
         }
     }
 
-    /// Whoever was typing is gone.
+    /// Whoever was typing is gone, and what was typed is not for others.
     pub fn reset(&mut self) {
-        self.editor.clear();
+        self.editor = Editor::new(self.editor.echo);
     }
 
     /// Takes bytes up to the first that asks for something, or all; `bytes` is left with those after it.

@@ -10,7 +10,7 @@ use crate::examples::Examples;
 use crate::frame::Timestamp;
 use crate::learner::{ClassName, LearnError, Learner};
 use crate::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
-use crate::store::{Generation, Step, Store, StoreError};
+use crate::store::{Generation, Setting, Step, Store, StoreError};
 
 /// What holds a learner and carries out commands on it.
 pub trait Learns {
@@ -140,6 +140,11 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         &self.store
     }
 
+    /// Where it is kept, for settings beside it.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// All three.
     pub fn into_parts(self) -> (L, S, ModelId) {
         (self.learns, self.store, self.model)
@@ -150,10 +155,22 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// # Errors
     /// [`KeeperError`]; then nothing changed.
     pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
+        self.apply_with(command, None, now)
+    }
+
+    fn apply_with(
+        &mut self,
+        command: Command,
+        setting: Option<Setting<'_>>,
+        now: Timestamp,
+    ) -> Result<Reply, KeeperError> {
         let savepoint = command.takes_away();
         let (reply, changes) = self.learns.carry_out(command, now)?;
         let (learner, model) = (self.learns.learner(), &self.model);
         let Some(latest) = learner.latest_step().filter(|_| !changes.is_empty()) else {
+            if let Some((name, value)) = setting {
+                self.store.set(name, value)?;
+            }
             return Ok(reply);
         };
         let step = Step {
@@ -161,6 +178,7 @@ impl<L: Learns, S: Store> Keeper<L, S> {
             latest,
             at: now,
             savepoint: savepoint.as_deref(),
+            setting,
             whole: &|| Snapshot::of(learner, model.clone()),
         };
         if let Err(error) = self.store.commit(&step) {
@@ -174,6 +192,7 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// generation.
     ///
     /// * `doing`: why, to name that generation.
+    /// * `setting`: kept with it, see [`Store::set`].
     ///
     /// # Errors
     /// [`KeeperError::Model`] if it was learned with another backbone; as [`Keeper::apply`].
@@ -181,22 +200,30 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         &mut self,
         learned: Snapshot,
         doing: &str,
+        setting: Option<Setting<'_>>,
         now: Timestamp,
     ) -> Result<(), KeeperError> {
         self.check_model(&learned)?;
         let mut learner = learned.clone().into_learner(Examples::DEFAULT_BUDGET)?;
         // Generations have the ids of what was learned here before.
         learner.raise_ids(self.learner().next_ids());
-        self.store.replace(&learned, Some(&format!("before {doing}")), now)?;
+        self.store.replace(&learned, Some(&format!("before {doing}")), setting, now)?;
         self.learns.replace(learner);
         Ok(())
     }
 
     /// Learns what was learned elsewhere, beside what was learned here, all of it or nothing; see [`Merge`].
     ///
+    /// * `setting`: kept with it, see [`Store::set`].
+    ///
     /// # Errors
     /// As [`Keeper::replace`].
-    pub fn merge(&mut self, learned: &[Snapshot], now: Timestamp) -> Result<Reply, KeeperError> {
+    pub fn merge(
+        &mut self,
+        learned: &[Snapshot],
+        setting: Option<Setting<'_>>,
+        now: Timestamp,
+    ) -> Result<Reply, KeeperError> {
         let (mut classes, mut examples) = (BTreeSet::new(), Vec::new());
         for learned in learned {
             self.check_model(learned)?;
@@ -204,7 +231,7 @@ impl<L: Learns, S: Store> Keeper<L, S> {
             classes.extend(more.0);
             examples.extend(more.1);
         }
-        self.apply(Command::Merge(Merge { classes, examples }), now)
+        self.apply_with(Command::Merge(Merge { classes, examples }), setting, now)
     }
 
     fn check_model(&self, learned: &Snapshot) -> Result<(), KeeperError> {
@@ -393,14 +420,14 @@ mod tests {
         let learned = keeper.learned();
         keeper.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("there is room");
         fill(true);
-        keeper.replace(learned.clone(), "push", Timestamp(8)).expect_err("it is full");
+        keeper.replace(learned.clone(), "push", None, Timestamp(8)).expect_err("it is full");
         assert_eq!(taught(&keeper), 0);
         fill(false);
         let mut other = learned.clone();
         other.model.fingerprint = [8; 32];
-        let refused = keeper.replace(other, "push", Timestamp(9));
+        let refused = keeper.replace(other, "push", None, Timestamp(9));
         assert!(matches!(refused, Err(KeeperError::Model { .. })));
-        keeper.replace(learned, "push", Timestamp(9)).expect("it is of the same backbone");
+        keeper.replace(learned, "push", None, Timestamp(9)).expect("it is of the same backbone");
         assert_eq!(taught(&keeper), 2);
         assert_kept(&keeper, &card);
     }

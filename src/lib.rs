@@ -110,6 +110,12 @@ pub mod capture;
 /// Few-shot evaluation: splits, measures, reports.
 pub mod evaluation;
 
+/// The PIN that unlocks a port, and its hash. The only file that names argon2.
+pub mod pin;
+
+/// Packs with a signature, and keys. The only file that names ed25519-dalek.
+pub mod signed;
+
 /// What may be asked of a running device, and what it answers.
 pub mod request;
 
@@ -130,6 +136,9 @@ pub mod clock;
 
 /// What stands at the line: frames, presses and requests in; verdicts, answers and levels out. No clock, no threads.
 pub mod station;
+
+/// Who may do what at which port: what a request needs, PINs, what the log is told.
+pub mod access;
 
 /// The threads of a running device: capture, inference, outputs, ports.
 pub mod runtime;

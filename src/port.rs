@@ -195,7 +195,10 @@ impl Port {
         let mut sink = self;
         while !stop.load(Ordering::Relaxed) {
             match self.receive(PATIENCE) {
-                Post::Opened => session.opened(&mut sink),
+                Post::Opened => {
+                    device.opened();
+                    session.opened(&mut sink);
+                }
                 Post::Bytes(bytes) => {
                     heard = Instant::now();
                     session.feed(&bytes, device, &mut sink);

@@ -5,6 +5,8 @@
 
 use crate::command::{Command, Reply, Status};
 use crate::frame::{Region, Timestamp};
+use crate::pin::Pin;
+use crate::signed::Signature;
 use crate::snapshot::Difference;
 use crate::store::Generation;
 
@@ -105,11 +107,18 @@ pub enum Request {
     Pull,
     /// Replace everything that was learned, or learn more.
     Push {
-        /// A [`crate::snapshot::Snapshot`], encoded.
+        /// A [`crate::snapshot::Snapshot`], encoded, in a container of [`crate::signed`] or not.
         learned: Vec<u8>,
         /// Learn it beside what was learned.
         merge: bool,
     },
+    /// Allow everything at this port for a while; what guards the port does this, not the device.
+    Unlock {
+        /// The device's.
+        pin: Pin,
+    },
+    /// Allow no more than before the PIN was given; what guards the port does this, not the device.
+    Lock,
 }
 
 /// What a device answers.
@@ -160,6 +169,11 @@ pub enum Answer {
     Generations(Vec<Generation>),
     /// What changed.
     Difference(Difference),
+    /// To [`Request::Push`]: it is in place.
+    Pushed {
+        /// What is known of who made it.
+        signature: Signature,
+    },
 }
 
 /// A verdict in words, as it is told to people and programs.
@@ -208,4 +222,7 @@ pub trait Device {
         request: Request,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Answer, Refused>;
+
+    /// Somebody is at the other end of the port, perhaps somebody else.
+    fn opened(&mut self) {}
 }

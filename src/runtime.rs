@@ -6,7 +6,7 @@
 //! | inference | judges frames, carries out requests, grants what buttons ask for | the inbox |
 //! | outputs | sets the pins when their time comes; watches the inference thread | the next change of a level |
 //! | inputs | reads the buttons | edges |
-//! | a thread a port | talks over a serial line, standard input, a socket | bytes, answers |
+//! | a thread a port | talks over a serial line, standard input, a socket; checks PINs | bytes, answers |
 //! | signals | ends or restarts in good order | signals |
 //!
 //! The inference thread says beforehand until when it will be heard of again. When that time has passed the outputs
@@ -30,6 +30,7 @@ use std::time::Duration;
 pub use host::HostPaths;
 pub use log::{Log, LogFormat};
 
+use crate::access::{Gate, Guard};
 use crate::backbone::FeatureSource;
 use crate::camera::Camera;
 use crate::clock::Clock;
@@ -52,8 +53,8 @@ pub struct Parts<S, K> {
     pub outputs: SafeOutputs,
     /// The buttons.
     pub inputs: Box<dyn Inputs>,
-    /// Where people and programs talk to it.
-    pub ports: Vec<Port>,
+    /// Where people and programs talk to it, and what they may do there.
+    pub ports: Vec<(Port, Guard)>,
 }
 
 /// How it runs.
@@ -215,12 +216,17 @@ where
         }),
     );
     start("inputs", Box::new(move |shared| loops::inputs(shared, inputs)));
-    for port in ports {
+    for (port, guard) in ports {
         lock(&shared.ports).push(port.handle());
-        start(
-            "port",
-            Box::new(move |shared| port.serve(&mut Remote(Arc::clone(shared)), &shared.stopping)),
-        );
+        let work = move |shared: &Arc<Shared>| {
+            let (now, log) =
+                (|| shared.clock.now(), |level, text: &str| shared.log.write(level, text));
+            port.serve(
+                &mut Gate::new(Remote(Arc::clone(shared)), guard, now, log),
+                &shared.stopping,
+            );
+        };
+        start("port", Box::new(work));
     }
     start("capture", Box::new(move |shared| loops::capture(shared, camera)));
     let signals = loops::signals(&shared);

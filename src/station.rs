@@ -3,6 +3,7 @@
 
 mod answers;
 mod lessons;
+mod packs;
 mod panel;
 mod record;
 
@@ -16,7 +17,7 @@ pub use record::Record;
 use crate::action::{Buttons, Policy, Timing, Wish};
 use crate::backbone::FeatureSource;
 use crate::command::{Command, Forget, Reply, Undo};
-use crate::decision::Verdict;
+use crate::decision::{Thresholds, Verdict};
 use crate::engine::Engine;
 use crate::frame::{Frame, Region, Timestamp};
 use crate::head::ClassId;
@@ -24,6 +25,7 @@ use crate::keeper::Keeper;
 use crate::learner::Learner;
 use crate::outputs::Output;
 use crate::request::{Answer, Judgement, Progress, Refused, Request};
+use crate::signed::PublicKey;
 use crate::store::Store;
 
 /// Who asked, so that the answer finds its way back.
@@ -86,6 +88,8 @@ pub struct Station<S, K> {
     /// Why the latest frame could not be judged: told once.
     trouble: Option<String>,
     record: Record,
+    /// Where there are any, only what one of them signed is learned from elsewhere.
+    trusted: Vec<PublicKey>,
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
@@ -112,6 +116,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             camera: camera.to_owned(),
             trouble: None,
             record: Record::default(),
+            trusted: Vec::new(),
         }
     }
 
@@ -329,7 +334,7 @@ fn refuse(ticket: Option<Ticket>, why: String, effects: &mut Effects) {
 }
 
 /// A reply for the log.
-fn in_words(reply: &Reply) -> String {
+pub(crate) fn in_words(reply: &Reply) -> String {
     match reply {
         Reply::Taught { class, examples, count, .. } => {
             format!("learned {} of {class}, which has {count} now", examples.len())
@@ -339,6 +344,17 @@ fn in_words(reply: &Reply) -> String {
         Reply::Forgotten { classes, examples } => {
             format!("forgot {} examples and {} classes", examples.len(), classes.len())
         }
-        _ => "done".to_owned(),
+        Reply::Relabelled { examples, class, .. } => {
+            format!("{} examples are of {class} now", examples.len())
+        }
+        Reply::Renamed { from, to } => format!("{from} is called {to} now"),
+        Reply::Head { config, .. } => format!("the head is {} now", config.kind().name()),
+        Reply::Threshold(Thresholds { confidence, novelty }) => {
+            format!("unknown below a confidence of {confidence} and above a novelty of {novelty}")
+        }
+        Reply::Merged { added, known, .. } => {
+            format!("learned {added} examples of another device, {known} were known")
+        }
+        Reply::Classes(_) | Reply::Examples(_) | Reply::Status(_) => "done".to_owned(),
     }
 }

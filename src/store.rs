@@ -41,9 +41,14 @@ pub struct Step<'a> {
     pub at: Timestamp,
     /// The state before becomes a generation of that name, because the step takes something away.
     pub savepoint: Option<&'a str>,
+    /// Set with it, see [`Store::set`]: both or neither last.
+    pub setting: Option<Setting<'a>>,
     /// The state after it, for a store that has to write all of it.
     pub whole: &'a dyn Fn() -> Snapshot,
 }
+
+/// A name and the value that is kept under it.
+pub type Setting<'a> = (&'a str, &'a [u8]);
 
 /// A state that can be rolled back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +85,7 @@ pub trait Store {
     /// Makes this the committed state, whatever was committed before.
     ///
     /// * `savepoint`: the state before becomes a generation of that name.
+    /// * `setting`: set with it, see [`Store::set`]: both or neither last.
     ///
     /// # Errors
     /// As [`Store::commit`].
@@ -87,6 +93,7 @@ pub trait Store {
         &mut self,
         whole: &Snapshot,
         savepoint: Option<&str>,
+        setting: Option<Setting<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError>;
 

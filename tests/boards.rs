@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{Run, command, finish};
+use fieldtune::access::Access;
 use fieldtune::board::{
     BOARDS, Bias, Board, Driver, Line, Lost, POLICIES, built_in_policy, policy_from_toml,
 };
@@ -19,6 +20,7 @@ models = ["Bench 1"]
 heartbeat = "alive"
 watchdog_ms = 500
 temperature = "/sys/temperature"
+relock_s = 60
 [camera]
 address = "pipe:cat frames"
 width = 320
@@ -34,6 +36,7 @@ left = { pixels = [0, 0, 160, 240] }
 right = { fractions = [0.5, 0.0, 0.5, 1.0] }
 [serial]
 device = "/dev/ttyUSB0"
+access = "read-only"
 [pins]
 by = "gpiocdev"
 chip = "main"
@@ -71,13 +74,24 @@ fn a_board_is_what_its_file_says() {
 }
 
 /// What is replaced in [`BOARD`], by what, and what the error has to say besides the file.
-const MISTAKES: [(&str, &str, &[&str]); 32] = [
+const MISTAKES: [(&str, &str, &[&str]); 39] = [
     ("about = \"a bench\"", "", &["about"]),
     ("watchdog_ms", "watchdog", &["watchdog", "unknown field"]),
     ("= 500", "= 0", &["watchdog_ms: got 0, wanted 100 to 60000"]),
     ("= 500", "= -1", &["line 4", "watchdog_ms"]),
     ("= 500", "= ", &["line 4"]),
     ("= 500", "= 99", &["watchdog_ms: got 99, wanted 100 to 60000"]),
+    ("relock_s = 60", "relock_s = 9", &["relock_s: got 9, wanted 10 to 86400"]),
+    ("\"read-only\"", "\"readonly\"", &["readonly", "`full`, `locked`, `read-only`"]),
+    (
+        "\"read-only\"",
+        "\"locked\"",
+        &["serial.access: \"locked\" wants a pin_hash", "fieldtune pin"],
+    ),
+    ("relock_s = 60", "access = \"locked\"", &["access: \"locked\" wants a pin_hash"]),
+    ("relock_s = 60", "pin_hash = \"1234\"", &["pin_hash: got no hash of a PIN", "fieldtune pin"]),
+    ("relock_s = 60", "trusted_keys = [\"1234\"]", &["trusted_keys: number 1: got no public key"]),
+    ("relock_s = 60", "trusted_key = \"x\"", &["trusted_key", "unknown field"]),
     ("\"GREY\"", "\"GRAIN\"", &["camera.format: there is no pixel format \"GRAIN\""]),
     ("\"Bench 1\"", "\"\"", &["models: got an empty one"]),
     ("= \"alive\"", "= \"alife\"", &["heartbeat: \"alife\" is none of the outputs (alive, gate)"]),
@@ -109,6 +123,41 @@ const MISTAKES: [(&str, &str, &[&str]); 32] = [
     ("long_ms = 900", "long_ms = 0", &["inputs.button.long_ms: got 0, wanted 100"]),
     ("button = {", "alive = {", &["inputs.alive: there is an output of that name"]),
 ];
+
+#[test]
+fn what_a_port_is_for_is_said_for_all_ports_or_for_serial_lines() {
+    let hash = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let with = |top: &str, serial: &str| {
+        let text = BOARD.replace("access = \"read-only\"", serial).replace("relock_s = 60", top);
+        Board::parse(&text, "bench.toml").expect(top).access
+    };
+    let locked = format!("access = \"locked\"\npin_hash = \"{hash}\"");
+    for (top, serial, of_serial, of_others) in [
+        ("", "", Access::Full, Access::Full),
+        ("", "access = \"read-only\"", Access::ReadOnly, Access::Full),
+        ("access = \"read-only\"", "", Access::ReadOnly, Access::ReadOnly),
+        ("access = \"read-only\"", "access = \"full\"", Access::Full, Access::ReadOnly),
+        (&locked, "", Access::Locked, Access::Locked),
+        (&locked, "access = \"read-only\"", Access::ReadOnly, Access::Locked),
+    ] {
+        let access = with(top, serial);
+        let at = |address: &str| access.at(&address.parse().expect(address));
+        // By whichever name the line is opened.
+        for address in ["/dev/ttyUSB0", "/dev/ttyS0@9600"] {
+            assert_eq!(at(address), of_serial, "{top} {serial}");
+        }
+        for address in ["stdio:", "pty:", "unix:/run/a"] {
+            assert_eq!(at(address), of_others, "{top} {serial}");
+        }
+    }
+    let settings = with("", "");
+    assert_eq!((settings.relock_s, settings.pin, settings.trusted_keys), (600, None, vec![]));
+    let settings = with(&format!("relock_s = 10\ntrusted_keys = [\"{key}\"]\n{locked}"), "");
+    assert_eq!(settings.relock_s, 10);
+    assert_eq!(settings.pin.as_ref().map(|hash| hash.as_str()), Some(hash));
+    assert_eq!(settings.trusted_keys.iter().map(ToString::to_string).collect::<Vec<_>>(), [key]);
+}
 
 #[test]
 fn mistakes_in_a_board_are_told_with_file_key_got_and_wanted() {
@@ -275,7 +324,7 @@ fn all_there() -> String {
 #[test]
 fn check_tells_what_is_there_and_what_to_do_about_the_rest() {
     let good = all_there();
-    let cases: [(&str, String, i32, &[&str]); 9] = [
+    let cases: [(&str, String, i32, &[&str]); 11] = [
         (
             "all there",
             good.clone(),
@@ -287,7 +336,25 @@ fn check_tells_what_is_there_and_what_to_do_about_the_rest() {
                 "found    inputs.button:",
                 "found    serial: /dev/null",
                 "absent   temperature: ",
+                "guarded  serial lines: read-only",
+                "open     ports of --port: open to anyone",
+                "open     push: packs are taken from anyone",
             ],
+        ),
+        (
+            "open to anyone",
+            good.replace("access = \"read-only\"", ""),
+            0,
+            &["open     serial lines: open to anyone who reaches them", "fieldtune pin prints"],
+        ),
+        (
+            "only what is signed",
+            good.replace(
+                "relock_s = 60",
+                "trusted_keys = [\"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]",
+            ),
+            0,
+            &["guarded  push: packs are taken if one of 1 keys signed them"],
         ),
         (
             "no serial port",

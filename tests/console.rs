@@ -150,6 +150,8 @@ fn every_line_gets_its_reply() {
         ("rollback 1", &["ok"]),
         ("generations drop 4", &["ok"]),
         ("restart", &["ok"]),
+        ("unlock 12345", &["ok"]),
+        ("lock", &["ok"]),
         (
             "help rollback",
             &[
@@ -209,6 +211,10 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         ("set colour blue", "there is no setting colour"),
         ("log 0", "LINES has to be"),
         ("pull", "fieldtune ctl pull FILE"),
+        ("unlock", "wanted: unlock PIN"),
+        ("unlock 12 34", "wanted: unlock PIN"),
+        ("unlock 123", "a PIN has 4 to 64 characters, got 3"),
+        ("lock 1234", "wanted: lock"),
         ("\u{202e}\u{200b}", "\\u{202e}\\u{200b}"),
     ] {
         let got = talk.line(line);
@@ -282,6 +288,9 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
         ("a class", "teach good\rforget g\t", "> forget good ", 14),
         ("an output", "outputs rej\t", "> outputs reject ", 17),
         ("an output's switch", "outputs reject o\tf\t", "> outputs reject off ", 21),
+        ("a PIN", "unlock 12-4", "> unlock ****", 13),
+        ("a PIN changed", "  unlock  1234\x1b[D\x1b[D\x7f\x7f9", ">   unlock  ***", 13),
+        ("the name before a PIN changed", "unlock 1234\x01x", "> ******* ****", 3),
         ("a head", "head so\t", "> head softmax ", 15),
         ("a threshold", "threshold c\t", "> threshold confidence=", 23),
         ("nothing fits", "teach q\t", "> teach q", 9),

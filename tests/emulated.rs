@@ -130,10 +130,12 @@ fn cut(images: &Path, times: u64, more: &str) -> Vec<String> {
             assert!(answer.contains("ok class=chess"), "{answer}");
             taught += 1;
         }
-        // The last of them waits in no memory of the board's: the next is begun, and the plug is pulled.
-        board.begin("teach chess");
-        under_way = 1;
-        std::thread::sleep(Duration::from_millis(random.random_range(0..400)));
+        // One more is under way when the plug is pulled, but where it would hide what is to be found out.
+        under_way = u64::from(more.is_empty());
+        if under_way > 0 {
+            board.begin("teach chess");
+            std::thread::sleep(Duration::from_millis(random.random_range(0..400)));
+        }
         board.cut_power();
     }
     println!("the plug was pulled {times} times, with {taught} examples acknowledged");

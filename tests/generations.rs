@@ -162,7 +162,7 @@ fn what_devices_learned_is_put_together_in_any_order_with_the_same_bytes() {
             for order in orders {
                 let some: Vec<Snapshot> = order.iter().map(|&place| packs[place].clone()).collect();
                 let now = device.now();
-                device.keeper.merge(&some, now).expect("there is room");
+                device.keeper.merge(&some, None, now).expect("there is room");
                 device.assert_kept();
             }
             device.keeper.learned().canonical(true).encode()
@@ -181,8 +181,8 @@ fn what_devices_learned_is_put_together_in_any_order_with_the_same_bytes() {
         // A device that has learned itself, and one that learns of it, end up equal.
         let (mut one, mut other) = (random_device(seed, 30), random_device(seed + 500, 30));
         let (of_one, of_other) = (one.keeper.learned(), other.keeper.learned());
-        one.keeper.merge(&[of_other], Timestamp(1)).expect("there is room");
-        other.keeper.merge(&[of_one], Timestamp(2)).expect("there is room");
+        one.keeper.merge(&[of_other], None, Timestamp(1)).expect("there is room");
+        other.keeper.merge(&[of_one], None, Timestamp(2)).expect("there is room");
         let bytes = |device: &Device| device.keeper.learned().canonical(true).encode();
         assert!(bytes(&one) == bytes(&other), "seed {seed}");
         assert!(Snapshot::decode(&bytes(&one)).is_ok());
@@ -197,8 +197,8 @@ fn features_of_another_backbone_are_refused_with_the_reason() {
     other.model.fingerprint = [8; 32];
     other.model.name = "another".to_owned();
     for refused in [
-        device.keeper.merge(&[before.clone(), other.clone()], Timestamp(1)).map(drop),
-        device.keeper.replace(other, "import", Timestamp(1)),
+        device.keeper.merge(&[before.clone(), other.clone()], None, Timestamp(1)).map(drop),
+        device.keeper.replace(other, "import", None, Timestamp(1)),
     ] {
         let error = refused.expect_err("another backbone").to_string();
         assert!(error.contains("learned with another") && error.contains("tiny"), "{error}");
@@ -215,11 +215,11 @@ fn a_pack_without_pictures_has_everything_else() {
     assert!(without.encode().len() < with.encode().len());
     assert_eq!(with.canonical(false), without);
     let mut other = Device::new();
-    other.keeper.merge(&[without], Timestamp(1)).expect("there is room");
-    other.keeper.merge(&[with.clone()], Timestamp(1)).expect("there is room");
+    other.keeper.merge(&[without], None, Timestamp(1)).expect("there is room");
+    other.keeper.merge(&[with.clone()], None, Timestamp(1)).expect("there is room");
     let merged = other.keeper.learned().canonical(true);
     let mut again = Device::new();
-    again.keeper.merge(&[with], Timestamp(1)).expect("there is room");
+    again.keeper.merge(&[with], None, Timestamp(1)).expect("there is room");
     assert_eq!(
         merged,
         again.keeper.learned().canonical(true),

@@ -16,7 +16,7 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the module (file or folder of that name) that may name them.
-const WRAPPERS: [(&str, &str); 15] = [
+const WRAPPERS: [(&str, &str); 18] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("image", "picture"),
@@ -32,6 +32,9 @@ const WRAPPERS: [(&str, &str); 15] = [
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
     ("ndarray_npy", "cli"),
+    ("argon2", "pin"),
+    ("ed25519_dalek", "signed"),
+    ("base64ct", "signed"),
 ];
 
 /// Crates that one file may name, whichever it is.

@@ -1,12 +1,15 @@
 //! `fieldtune run` as a process, asked by `fieldtune ctl`: teaching, ending, being killed, starting again.
 
+use std::path::Path;
 use std::process::Command;
 
 mod common;
 #[path = "common/process.rs"]
 mod process;
 
-use common::{data, fieldtune, folder_of};
+use common::{command, data, fieldtune, finish, folder_of};
+use fieldtune::board::BOARDS;
+use fieldtune::pin::{Pin, PinHash};
 use process::{DRAWN, Device};
 
 #[test]
@@ -133,4 +136,112 @@ fn wrong_boards_policies_and_cameras_say_what_is_wrong_and_start_nothing() {
         assert_eq!(run.code, code, "{arguments:?}: {}", run.stderr);
         assert!(run.stderr.contains(wanted), "{arguments:?}: {}", run.stderr);
     }
+}
+
+/// The board without hardware, with more said at its top; its file.
+fn board_with(folder: &Path, top: &str) -> String {
+    let (_, sim) = BOARDS.iter().find(|(name, _)| *name == "sim").expect("it is built in");
+    let file = folder.join("board.toml");
+    std::fs::write(&file, format!("{top}\n{sim}")).expect("there is room");
+    file.display().to_string()
+}
+
+#[test]
+fn a_locked_port_lets_teach_and_wants_the_pin_for_the_rest_and_the_log_knows_no_pin() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let (right, wrong) = ("8246-right", "8246-wrong");
+    let hash = PinHash::of(&Pin::new(right).expect("a PIN")).expect("random bytes");
+    let top = format!("access = \"locked\"\npin_hash = \"{}\"", hash.as_str());
+    let board = board_with(folder, &top);
+    let mut device = Device::start(folder, &[&DRAWN[..], &["--board", &board]].concat());
+    let with_pin = |device: &Device, pin: &str, words: &[&str]| {
+        let start = ["ctl", "--port", &device.port, "--timeout", "100"];
+        let mut ctl = command(&[&start[..], words].concat());
+        ctl.env("FIELDTUNE_PIN", pin);
+        finish(ctl)
+    };
+    device.ok(&["teach", "steel", "2"]);
+    assert!(device.ok(&["status"]).contains("access=locked"));
+    let refused = device.ctl(&["forget", "steel"]);
+    assert!(refused.code == 2 && refused.stderr.contains("unlock PIN first"), "{refused:?}");
+    let refused = with_pin(&device, wrong, &["forget", "steel"]);
+    assert!(refused.code == 2 && refused.stderr.contains("wrong PIN"), "{refused:?}");
+    let refused = device.ctl(&["unlock", right]);
+    assert!(refused.code == 2 && refused.stderr.contains("--pin-file"), "{refused:?}");
+    // A new start is no new beginning for who guesses.
+    let id = device.process.id().to_string();
+    let sent = Command::new("kill").args(["-HUP", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    device.until(folder, "it stands again", |_, log| log.matches(" ms a frame").count() == 2);
+    device.until(folder, "the next one is looked at", |device, log| {
+        with_pin(device, wrong, &["forget", "steel"]);
+        log.contains("wrong PIN, number 2")
+    });
+    // Once the wait for the wrong ones is over.
+    device.until(folder, "the PIN unlocks", |device, _| {
+        with_pin(device, right, &["rename", "steel", "iron"]).code == 0
+    });
+    let refused = device.ctl(&["forget", "iron"]);
+    assert!(refused.stderr.contains("unlock PIN first"), "locked again: {refused:?}");
+    let file = folder.join("line.pin");
+    std::fs::write(&file, format!("{right}\n")).expect("there is room");
+    let file = file.display().to_string();
+    device.ok(&["--pin-file", &file, "forget", "iron"]);
+    // What needs no PIN asks for none: a wrong one costs no wait.
+    assert_eq!(with_pin(&device, wrong, &["classes"]).stdout, "ok classes=0\n");
+
+    device.ok(&["--pin-file", &file, "restart"]);
+    device.until(folder, "it stands again", |_, log| log.matches(" ms a frame").count() == 3);
+    let refused = device.ctl(&["save"]);
+    assert!(refused.stderr.contains("unlock PIN first"), "{refused:?}");
+    let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
+    let told = device.ok(&["log", "100"]);
+    for wanted in
+        ["wrong PIN, number 1", "unlocked", "steel is called iron now", "locked\n", "restart"]
+    {
+        assert!(log.contains(&format!("{}: {wanted}", device.port)), "{wanted}: {log}");
+    }
+    assert!(!log.contains("8246") && !told.contains("8246"), "{log}{told}");
+    assert_eq!(device.signal("TERM"), Some(0));
+}
+
+#[test]
+fn a_signed_pack_is_taken_once_also_over_an_end_of_the_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (key, stranger) = (path("line.key"), path("other.key"));
+    let public = fieldtune(&["key", "new", &key]).stdout;
+    assert_eq!(fieldtune(&["key", "new", &stranger]).code, 0);
+    let board = board_with(folder, &format!("trusted_keys = [\"{}\"]", public.trim()));
+    let more = [&DRAWN[..], &["--board", &board]].concat();
+    let mut device = Device::start(folder, &more);
+    device.ok(&["teach", "steel", "2"]);
+    let (pack, signed, foreign) = (path("pack"), path("pack.signed"), path("foreign"));
+    device.ok(&["pull", &pack]);
+    assert_eq!(fieldtune(&["key", "sign", &pack, "--key", &key]).code, 0);
+    assert_eq!(fieldtune(&["key", "sign", &pack, "--key", &stranger, "-o", &foreign]).code, 0);
+    device.ok(&["forget", "steel"]);
+    for (file, why) in [(&pack, "is not signed"), (&foreign, "none of the board's trusted_keys")] {
+        let refused = device.ctl(&["push", file]);
+        assert!(refused.code == 2 && refused.stderr.contains(why), "{refused:?}");
+    }
+    assert_eq!(device.ok(&["push", &signed]), "ok signature=trusted\n");
+    device.ok(&["forget", "steel"]);
+    assert_eq!(device.signal("TERM"), Some(0));
+    let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
+    for wanted in ["warning: ", "push refused: the pack is not signed", ", signed by a trusted key"]
+    {
+        assert!(log.contains(wanted), "{wanted}: {log}");
+    }
+
+    let mut device = Device::start(folder, &more);
+    let refused = device.ctl(&["push", &signed]);
+    assert!(refused.code == 2 && refused.stderr.contains("accepted before"), "{refused:?}");
+    assert_eq!(device.ok(&["classes"]), "ok classes=0\n");
+    assert_eq!(fieldtune(&["key", "sign", &pack, "--key", &key]).code, 0);
+    device.ok(&["push", &signed]);
+    assert!(device.ok(&["classes"]).contains("name=steel examples=2"));
+    assert_eq!(device.signal("TERM"), Some(0));
 }

@@ -52,6 +52,7 @@ fn commit(store: &mut FileStore, learner: &Learner, changes: &[Change]) -> Resul
         latest: learner.latest_step().expect("something was changed"),
         at: Timestamp(1),
         savepoint: None,
+        setting: None,
         whole: &|| Snapshot::of(learner, model()),
     })
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::access::{self, RawAccess, RawSettings};
 use super::{
     Bias, Board, CameraSettings, Driver, Facts, InputPin, Line, Lost, OutputPin, SerialSettings,
 };
@@ -24,6 +25,12 @@ struct RawBoard {
     watchdog_ms: u32,
     temperature: Option<PathBuf>,
     throttled: Option<PathBuf>,
+    access: Option<RawAccess>,
+    pin_hash: Option<String>,
+    #[serde(default = "ten_minutes")]
+    relock_s: u32,
+    #[serde(default)]
+    trusted_keys: Vec<String>,
     camera: RawCamera,
     #[serde(default)]
     regions: BTreeMap<String, RawRegion>,
@@ -81,6 +88,7 @@ struct RawSerial {
     device: PathBuf,
     #[serde(default = "usual_baud")]
     baud: u32,
+    access: Option<RawAccess>,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +167,10 @@ fn two_seconds() -> u32 {
     2000
 }
 
+fn ten_minutes() -> u32 {
+    600
+}
+
 fn safe() -> RawLost {
     RawLost::Safe
 }
@@ -215,6 +227,13 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
     if raw.models.iter().any(|model| model.trim().is_empty()) {
         return Err("models: got an empty one, which would fit every device".to_owned());
     }
+    let access = access::check(RawSettings {
+        access: raw.access,
+        serial: raw.serial.as_ref().and_then(|serial| serial.access),
+        pin_hash: raw.pin_hash,
+        relock_s: raw.relock_s,
+        trusted_keys: raw.trusted_keys,
+    })?;
     let regions = raw.regions.into_iter().map(|(name, raw)| region(name, raw));
     Ok(Board {
         name: name.to_owned(),
@@ -230,6 +249,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         driver,
         outputs,
         inputs,
+        access,
         facts: Facts {
             documented: raw.facts.documented,
             tried: raw.facts.tried,
@@ -368,7 +388,7 @@ fn word(table: &str, name: &str) -> Result<(), String> {
     Err(format!("{table}: \"{name}\" is not 1 to 32 letters, digits, - and _"))
 }
 
-fn within(key: &str, got: u32, range: RangeInclusive<u32>) -> Result<(), String> {
+pub(super) fn within(key: &str, got: u32, range: RangeInclusive<u32>) -> Result<(), String> {
     if range.contains(&got) {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::board_args::BoardArgs;
 use super::{Context, Exit};
+use crate::access::Access;
 use crate::board::Board;
 use crate::outputs::{self, Outputs};
 
@@ -61,6 +62,7 @@ impl CheckCommand {
         if let Some(serial) = &board.serial {
             tell("serial", &port(&serial.device));
         }
+        access(&board);
         let files = [("temperature", &board.temperature), ("throttled", &board.throttled)];
         for (key, path) in files.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?))) {
             match fs::read_to_string(path) {
@@ -73,6 +75,29 @@ impl CheckCommand {
             tell("blink", &blinked.map_err(|error| error.to_string()));
         }
         Ok(if missing == 0 { Exit::Done } else { Exit::Device })
+    }
+}
+
+/// What somebody who reaches a port may do there.
+fn access(board: &Board) {
+    let settings = &board.access;
+    let serial = board.serial.as_ref().map(|_| ("serial lines", settings.serial));
+    for (which, access) in serial.into_iter().chain([("ports of --port", settings.ports)]) {
+        let what = match access {
+            Access::Full => "open to anyone who reaches them: they may change everything",
+            Access::Locked => "locked: a PIN unlocks changes; anyone may look and teach",
+            Access::ReadOnly => "read-only",
+        };
+        let word = if access == Access::Full { "open    " } else { "guarded " };
+        println!("{word} {which}: {what}");
+    }
+    let usual = if board.serial.is_some() { settings.serial } else { settings.ports };
+    if usual == Access::Full {
+        println!("  next: access = \"locked\" in the board's file, with what fieldtune pin prints");
+    }
+    match settings.trusted_keys.len() {
+        0 => println!("open     push: packs are taken from anyone, signed or not"),
+        keys => println!("guarded  push: packs are taken if one of {keys} keys signed them"),
     }
 }
 

@@ -2,7 +2,8 @@
 
 mod link;
 
-use std::path::Path;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -12,9 +13,12 @@ use serde_json::{Map, Value as Json, json};
 
 use super::output::write_whole;
 use super::{Context, Exit};
+use crate::access::{Need, need};
 use crate::console::{self, Entry, Row, Value};
+use crate::pin::{LONGEST, Pin};
 use crate::port::Address;
 use crate::request::{Answer, Request};
+use crate::signed;
 use crate::snapshot::Snapshot;
 use link::{Link, Stage};
 
@@ -26,15 +30,20 @@ use link::{Link, Stage};
 ///   classify IMAGE...      judge image files
 ///   snap FILE              fetch the latest frame
 ///   watch                  print every verdict, until interrupted
-///   pull FILE, push FILE   fetch, or replace, everything that was learned
+///   pull FILE, push FILE   fetch, or replace, everything that was learned; signed or not
 ///   push merge FILE        learn what another device learned, beside what was learned here
+///
+/// Where a locked port wants the PIN, give it in a file (--pin-file) or in the variable
+/// FIELDTUNE_PIN: ctl unlocks the port, asks, and locks it again. There is no `ctl unlock`,
+/// since every program on this machine can read a command line.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Examples:
   fieldtune ctl --port /dev/ttyUSB0 status
   fieldtune ctl --port /dev/ttyUSB0@115200 teach scratch 5
   fieldtune ctl --port unix:/run/fieldtune.sock watch --json
-  export FIELDTUNE_PORT=/dev/ttyUSB0; fieldtune ctl pull backup.ftune")]
+  export FIELDTUNE_PORT=/dev/ttyUSB0; fieldtune ctl pull backup.ftune
+  fieldtune ctl --pin-file ~/line.pin forget scratch")]
 pub struct CtlCommand {
     /// Where the device is: /dev/ttyUSB0, /dev/ttyUSB0@BAUD, unix:PATH
     #[arg(long, short, env = "FIELDTUNE_PORT")]
@@ -42,6 +51,9 @@ pub struct CtlCommand {
     /// How long the device may say nothing
     #[arg(long, value_name = "SECONDS", default_value_t = 6.0, value_parser = seconds)]
     timeout: f32,
+    /// A file whose first line is the PIN of the device [default: the variable FIELDTUNE_PIN]
+    #[arg(long, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
     /// Answer in JSON, an object a line
     #[arg(long)]
     json: bool,
@@ -74,6 +86,9 @@ impl CtlCommand {
             ["pull", file] => self.pull(Path::new(file), context),
             ["push", file] => self.push(Path::new(file), false, context),
             ["push", "merge", file] => self.push(Path::new(file), true, context),
+            ["unlock", ..] => bail!(
+                "every program here can read a PIN on a command line; give it with --pin-file FILE or FIELDTUNE_PIN, and the command to do"
+            ),
             ["classify"] => bail!("wanted: classify IMAGE..., got no image"),
             ["pull" | "push"] => bail!("wanted: {} FILE, got no file", words[0]),
             _ => self.console_command(&words.join(" "), context),
@@ -154,7 +169,8 @@ impl CtlCommand {
     fn push(&self, file: &Path, merge: bool, context: &Context) -> anyhow::Result<Exit> {
         let place = || file.display().to_string();
         let learned = std::fs::read(file).with_context(place)?;
-        Snapshot::decode(&learned).with_context(place)?;
+        let opened = signed::open(&learned, &[]).with_context(place)?;
+        Snapshot::decode(opened.pack).with_context(place)?;
         let answer = self.ask(&mut self.link()?, &Request::Push { learned, merge }, context)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
@@ -164,8 +180,43 @@ impl CtlCommand {
         Link::open(self.port.clone(), Duration::from_secs_f32(self.timeout))
     }
 
-    /// Asks, with a bar where it takes long.
+    /// The PIN of the device, if one was given.
+    fn pin(&self) -> anyhow::Result<Option<Pin>> {
+        let Some(file) = &self.pin_file else {
+            let pin = std::env::var("FIELDTUNE_PIN").ok().filter(|pin| !pin.is_empty());
+            return pin.map(|pin| Pin::new(&pin)).transpose().context("FIELDTUNE_PIN");
+        };
+        let place = || file.display().to_string();
+        let mut line = String::new();
+        let opened = std::fs::File::open(file).with_context(place)?;
+        // No longer than any PIN with its line end.
+        BufReader::new(opened.take(LONGEST as u64 + 3)).read_line(&mut line).with_context(place)?;
+        Pin::new(line.trim_end_matches(['\r', '\n'])).map(Some).with_context(place)
+    }
+
+    /// Asks, and unlocks the port for it where that is needed and a PIN was given.
     fn ask(&self, link: &mut Link, request: &Request, context: &Context) -> anyhow::Result<Answer> {
+        let pin = if need(request) == Need::Change { self.pin()? } else { None };
+        let Some(pin) = pin else { return self.ask_as_it_is(link, request, context) };
+        self.ask_as_it_is(link, &Request::Unlock { pin }, context)?;
+        let answer = self.ask_as_it_is(link, request, context);
+        // A device that starts again locks its ports by that.
+        if !matches!(request, Request::Restart)
+            && let Err(error) = self.ask_as_it_is(link, &Request::Lock, context)
+        {
+            let why = console::harmless(&format!("{error:#}"));
+            eprintln!("warning: the port was not locked again: {why}");
+        }
+        answer
+    }
+
+    /// Asks, with a bar where it takes long.
+    fn ask_as_it_is(
+        &self,
+        link: &mut Link,
+        request: &Request,
+        context: &Context,
+    ) -> anyhow::Result<Answer> {
         let mut bar = ProgressBar::hidden();
         let mut doing = "";
         let result = link.request(request, &mut |stage| {

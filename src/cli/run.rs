@@ -1,6 +1,6 @@
 //! `fieldtune run`: the program that stands on the line.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -10,6 +10,7 @@ use super::camera_args::{CameraArgs, failed};
 use super::model_args::ModelArgs;
 use super::store_args::StoreArgs;
 use super::{Context, Exit, Failed, model_id};
+use crate::access::{Guard, Tries};
 use crate::action::Policy;
 use crate::backbone::{Extractor, FeatureSource as _};
 use crate::board::{self, Board, Lost};
@@ -80,10 +81,12 @@ struct Wiring {
 impl RunCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let mut wiring = self.wiring()?;
+        // A new start is no way to try more PINs.
+        let tries = Arc::new(Mutex::new(Tries::default()));
         loop {
             let clock = Clock::new();
             let log = Arc::new(Log::new(self.log_format, clock));
-            let ended = self.once(context, clock, &log, &wiring)?;
+            let ended = self.once(context, clock, &log, &wiring, &tries)?;
             if self.bench_seconds.is_some() {
                 report(&ended);
             }
@@ -128,6 +131,7 @@ impl RunCommand {
         clock: Clock,
         log: &Arc<Log>,
         wiring: &Wiring,
+        tries: &Arc<Mutex<Tries>>,
     ) -> anyhow::Result<Ended> {
         let Wiring { board, how, policy } = wiring;
         // First of all: from here on every way out leaves them safe.
@@ -154,7 +158,8 @@ impl RunCommand {
         );
         station.set_smoothing(self.smoothing);
         station.set_region(self.region(board, log));
-        let ports = self.ports(board, log)?;
+        station.set_trusted_keys(board.access.trusted_keys.clone());
+        let ports = self.ports(board, log, tries)?;
         let watchdog = Duration::from_millis(board.watchdog_ms.into());
         let settings = Settings {
             host: HostPaths {
@@ -190,19 +195,32 @@ impl RunCommand {
         self.camera.region.or(first.map(|(_, region)| *region)).unwrap_or_default()
     }
 
-    fn ports(&self, board: &Board, log: &Log) -> anyhow::Result<Vec<Port>> {
+    fn ports(
+        &self,
+        board: &Board,
+        log: &Log,
+        tries: &Arc<Mutex<Tries>>,
+    ) -> anyhow::Result<Vec<(Port, Guard)>> {
+        let pin = board.access.pin.clone().map(Arc::new);
+        let guard = |address: &Address| Guard {
+            port: address.to_string(),
+            access: board.access.at(address),
+            pin: pin.clone(),
+            relock_micros: u64::from(board.access.relock_s) * 1_000_000,
+            tries: Arc::clone(tries),
+        };
         let mut ports = Vec::new();
         for address in &self.port {
             let port = Port::listen(address).context(Failed(Exit::Device))?;
             if let Some(other) = port.other_side() {
                 log.write(Level::Info, &format!("console: {}", other.display()));
             }
-            ports.push(port);
+            ports.push((port, guard(address)));
         }
         if let (true, Some(serial)) = (self.port.is_empty(), &board.serial) {
             let address = Address::Serial { path: serial.device.clone(), baud: serial.baud };
             match Port::listen(&address) {
-                Ok(port) => ports.push(port),
+                Ok(port) => ports.push((port, guard(&address))),
                 // It looks and judges all the same.
                 Err(error) => log.write(Level::Warning, &format!("no console: {error}")),
             }

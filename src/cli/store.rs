@@ -133,13 +133,13 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
     };
     if replace {
         let (file, pack) = packs.remove(0);
-        session.replace(pack, "import", now()).with_context(|| file.display().to_string())?;
+        session.replace(pack, "import", None, now()).with_context(|| file.display().to_string())?;
         println!("{}: in place of what was learned", file.display());
         return Ok(Exit::Done);
     }
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let packs: Vec<Snapshot> = packs.into_iter().map(|(_, pack)| pack).collect();
-    let reply = session.merge(&packs, now()).with_context(|| names.join(", "))?;
+    let reply = session.merge(&packs, None, now()).with_context(|| names.join(", "))?;
     let Reply::Merged { classes, added, known, relabelled } = reply else {
         unreachable!("merge answers Merged")
     };

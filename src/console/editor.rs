@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::parse::secret_from;
+
 /// Characters a line may have; what is typed beyond is dropped with the line.
 pub const LINE_LIMIT: usize = 1024;
 
@@ -44,6 +46,8 @@ pub(super) struct Editor {
     /// The bytes of a character that is not whole yet.
     partial: Vec<u8>,
     bad: Option<&'static str>,
+    /// Something that is not to be shown stands in the line, wherever it was moved since.
+    hides: bool,
     after_return: bool,
 }
 
@@ -58,6 +62,7 @@ impl Editor {
             escape: Escape::None,
             partial: Vec::new(),
             bad: None,
+            hides: false,
             after_return: false,
         }
     }
@@ -108,11 +113,21 @@ impl Editor {
         }
         let start = self.cursor.saturating_sub(SHOWN);
         let end = self.line.len().min(start + SHOWN + 1);
-        let shown: String = self.line[start..end].iter().collect();
+        let shown: String = self.shown().skip(start).take(end - start).collect();
         out.extend(format!("\r{PROMPT}{shown}\x1b[K").as_bytes());
         if end > self.cursor {
             out.extend(format!("\x1b[{}D", end - self.cursor).as_bytes());
         }
+    }
+
+    /// The line, with stars for what nobody is to see.
+    fn shown(&self) -> impl Iterator<Item = char> {
+        let all = if self.hides { 0 } else { self.line.len() };
+        let secret = secret_from(&self.line).unwrap_or(all);
+        let hide = move |(at, &c): (usize, &char)| {
+            if at >= secret && !c.is_whitespace() { '*' } else { c }
+        };
+        self.line.iter().enumerate().map(hide)
     }
 
     /// Takes the line off the screen, so that something else can be shown in its place.
@@ -140,15 +155,19 @@ impl Editor {
         self.escape = Escape::None;
         self.partial.clear();
         self.bad = None;
+        self.hides = false;
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Typed {
         if self.echo {
             out.extend(b"\r\n");
         }
+        let is_secret = secret_from(&self.line).is_some();
         let bad = if self.partial.is_empty() { self.bad } else { Some(DAMAGED) };
+        let bad = if self.hides && !is_secret { bad.or(Some(MISPLACED)) } else { bad };
         let line: String = self.line.iter().collect();
-        if bad.is_none() && !line.trim().is_empty() && self.history.back() != Some(&line) {
+        let is_new = !line.trim().is_empty() && self.history.back() != Some(&line);
+        if bad.is_none() && !is_secret && is_new {
             self.history.push_back(line.clone());
             if self.history.len() > HISTORY {
                 self.history.pop_front();
@@ -165,16 +184,27 @@ impl Editor {
         }
         self.line.insert(self.cursor, c);
         self.cursor += 1;
+        self.look_for_secrets();
         if self.echo && self.cursor == self.line.len() && self.cursor <= SHOWN {
-            out.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+            let shown = self.shown().last().unwrap_or(c);
+            out.extend(shown.encode_utf8(&mut [0; 4]).as_bytes());
         } else {
             self.draw(out);
+        }
+    }
+
+    /// A PIN stays one if something is put before it, until the line is empty.
+    fn look_for_secrets(&mut self) {
+        match secret_from(&self.line) {
+            Some(at) => self.hides = self.line[at..].iter().any(|c| !c.is_whitespace()),
+            None => self.hides &= !self.line.is_empty(),
         }
     }
 
     /// Erases from there to the cursor.
     fn erase(&mut self, from: usize, out: &mut Vec<u8>) {
         self.line.drain(from..self.cursor);
+        self.look_for_secrets();
         self.go(from, out);
     }
 
@@ -198,6 +228,7 @@ impl Editor {
     fn recall(&mut self, place: usize, out: &mut Vec<u8>) {
         self.place = place;
         self.line = self.history.get(place).map_or_else(Vec::new, |line| line.chars().collect());
+        self.hides = false;
         self.go(self.line.len(), out);
     }
 
@@ -214,3 +245,5 @@ impl Editor {
 }
 
 const DAMAGED: &str = "the line came damaged, type it again";
+
+const MISPLACED: &str = "a PIN stood in the line: it was dropped; wanted: unlock PIN";

@@ -210,6 +210,7 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
             return list(generations.iter().map(row).collect(), "generations");
         }
         Answer::Difference(difference) => return self::difference(difference),
+        Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }
 

@@ -7,6 +7,7 @@ use crate::command::{
 };
 use crate::frame::Region;
 use crate::head::{ExampleId, HeadConfig, HeadKind};
+use crate::pin::Pin;
 use crate::request::Request;
 
 /// What a line asks for.
@@ -61,7 +62,7 @@ use Place::{Class, Head, Output, Words};
 const ON_OFF: Place = Words(&["on", "off"]);
 
 /// Every command, in the order that `help` lists them.
-pub const COMMANDS: [Spec; 25] = [
+pub const COMMANDS: [Spec; 27] = [
     spec("help", "[COMMAND]", "this list, or what a command does", &[Place::Command], ""),
     spec(
         "teach",
@@ -177,7 +178,28 @@ pub const COMMANDS: [Spec; 25] = [
         &[],
         "For programs: `fieldtune ctl pull FILE` and `fieldtune ctl push FILE`.",
     ),
+    spec(
+        UNLOCK,
+        "PIN",
+        "allow every change at this port for a while",
+        &[],
+        "Where the board file locks the port. It locks again with `lock`, and by itself. The PIN is not shown.",
+    ),
+    spec("lock", "", "allow no changes any more without the PIN", &[], ""),
 ];
+
+/// The command whose argument nobody is to see.
+const UNLOCK: &str = "unlock";
+
+/// Where what is not to be shown or remembered begins in a line, counted in characters.
+///
+/// * returns `None` for a line without secrets.
+pub(super) fn secret_from(line: &[char]) -> Option<usize> {
+    let start = line.iter().position(|c| !c.is_whitespace())?;
+    let end = start + UNLOCK.len();
+    let named = line.len() > end && line[start..end].iter().copied().eq(UNLOCK.chars());
+    (named && line[end].is_whitespace()).then_some(end)
+}
 
 /// Understands a line.
 ///
@@ -189,6 +211,9 @@ pub fn parse(line: &str) -> Result<Entry, String> {
     let spec = spec_named(name)?;
     let usage = || {
         let wanted = format!("{name} {}", spec.arguments);
+        if name == UNLOCK {
+            return format!("wanted: {wanted}, and nothing behind it");
+        }
         format!("wanted: {}, got: {}; help {name} tells more", wanted.trim(), words.join(" "))
     };
     let command = |command| Ok(Entry::Request(Request::Command(command)));
@@ -283,6 +308,8 @@ pub fn parse(line: &str) -> Result<Entry, String> {
         ("version", []) => Request::Version,
         ("restart", []) => Request::Restart,
         ("pull", []) => Request::Pull,
+        (UNLOCK, [pin]) => Request::Unlock { pin: Pin::new(pin).map_err(|e| e.to_string())? },
+        ("lock", []) => Request::Lock,
         _ => return Err(usage()),
     };
     Ok(Entry::Request(request))

@@ -8,7 +8,6 @@ use crate::frame::{Frame, Timestamp};
 use crate::learner::ClassName;
 use crate::picture;
 use crate::request::{Answer, Refused, Request};
-use crate::snapshot::Snapshot;
 use crate::store::Store;
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
@@ -96,15 +95,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 model: self.keeper.model().name.clone(),
             }),
             Request::Pull => Ok(Answer::Learned(self.keeper.learned().encode())),
-            Request::Push { learned, merge } => {
-                let learned = Snapshot::decode(&learned).map_err(refused)?;
-                if merge {
-                    return self.keeper.merge(&[learned], now).map(Answer::Reply).map_err(refused);
-                }
-                self.keeper.replace(learned, "push", now).map_err(refused)?;
-                Ok(Answer::Done)
-            }
-            Request::Watch(_) | Request::Log { .. } | Request::Restart => {
+            Request::Push { learned, merge } => self.push(&learned, merge, now),
+            Request::Watch(_)
+            | Request::Log { .. }
+            | Request::Restart
+            | Request::Unlock { .. }
+            | Request::Lock => {
                 Err(Refused("the program that runs the station answers that".to_owned()))
             }
         }
@@ -137,6 +133,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> Refused {
+pub(super) fn refused(error: impl std::fmt::Display) -> Refused {
     Refused(error.to_string())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::disk::{FileDisk, MemoryDisk, Written};
 use super::on_disk::DiskStore;
-use super::{Generation, MAX_BYTES, Step, Store, StoreError};
+use super::{Generation, MAX_BYTES, Setting, Step, Store, StoreError};
 use crate::frame::Timestamp;
 use crate::snapshot::{Snapshot, SnapshotError};
 
@@ -249,7 +249,7 @@ impl Store for FileStore {
         #[cfg(debug_assertions)]
         if let (Some(early), Place::Open(store)) = (&mut self.early, &mut self.place) {
             let before = early.replace((step.whole)());
-            return before.map_or(Ok(()), |whole| store.replace(&whole, None, step.at));
+            return before.map_or(Ok(()), |whole| store.replace(&whole, None, None, step.at));
         }
         if let Some(store) = self.writable()? {
             return store.commit(step);
@@ -257,10 +257,10 @@ impl Store for FileStore {
         let old = self.other()?;
         self.create(|store| match old {
             Some(old) => {
-                store.replace(&old, None, step.at)?;
+                store.replace(&old, None, None, step.at)?;
                 store.commit(step)
             }
-            None => store.replace(&(step.whole)(), None, step.at),
+            None => store.replace(&(step.whole)(), None, step.setting, step.at),
         })
     }
 
@@ -268,17 +268,18 @@ impl Store for FileStore {
         &mut self,
         whole: &Snapshot,
         savepoint: Option<&str>,
+        setting: Option<Setting<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         if let Some(store) = self.writable()? {
-            return store.replace(whole, savepoint, at);
+            return store.replace(whole, savepoint, setting, at);
         }
         let old = self.other()?;
         self.create(|store| {
             if let Some(old) = &old {
-                store.replace(old, None, at)?;
+                store.replace(old, None, None, at)?;
             }
-            store.replace(whole, savepoint, at)
+            store.replace(whole, savepoint, setting, at)
         })
     }
 
@@ -291,7 +292,7 @@ impl Store for FileStore {
             return store.save(name, at);
         }
         let Some(old) = self.other()? else { return Err(StoreError::NothingKept) };
-        self.create(|store| store.replace(&old, None, at))?;
+        self.create(|store| store.replace(&old, None, None, at))?;
         self.writable()?.map_or(Err(StoreError::NothingKept), |store| store.save(name, at))
     }
 

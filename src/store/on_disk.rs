@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use redb::{Database, ReadableDatabase as _, StorageBackend};
+use redb::{Database, StorageBackend};
 
 use super::disk::Disk;
-use super::tables::{SETTINGS, Tables, fault};
-use super::{Generation, Step, Store, StoreError, StoreFault};
+use super::tables::{Tables, fault};
+use super::{Generation, Setting, Step, Store, StoreError, StoreFault};
 use crate::frame::Timestamp;
 use crate::snapshot::Snapshot;
 
@@ -203,13 +203,17 @@ impl Store for DiskStore {
     fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
         let result = self.change(
             |tables| {
+                tables.set(step.setting)?;
                 if tables.format()?.is_none() {
                     return tables.replace(&(step.whole)());
                 }
                 tables.savepoint(step.savepoint, step.at)?;
                 tables.commit(step)
             },
-            |tables| tables.replace(&(step.whole)()),
+            |tables| {
+                tables.set(step.setting)?;
+                tables.replace(&(step.whole)())
+            },
         );
         self.named("write", result)
     }
@@ -218,16 +222,21 @@ impl Store for DiskStore {
         &mut self,
         whole: &Snapshot,
         savepoint: Option<&str>,
+        setting: Option<Setting<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let result = self.change(
             |tables| {
+                tables.set(setting)?;
                 if savepoint.is_some() && tables.format()?.is_some() {
                     tables.savepoint(savepoint, at)?;
                 }
                 tables.replace(whole)
             },
-            |tables| tables.replace(whole),
+            |tables| {
+                tables.set(setting)?;
+                tables.replace(whole)
+            },
         );
         self.named("write", result)
     }
@@ -270,26 +279,12 @@ impl Store for DiskStore {
     }
 
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let result = self.open().and_then(|()| {
-            let database = self.database.as_ref().expect("it was just opened");
-            guarded(|| {
-                let transaction = database.begin_read().map_err(fault)?;
-                let table = match transaction.open_table(SETTINGS) {
-                    Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-                    table => table.map_err(fault)?,
-                };
-                let value = table.get(name).map_err(fault)?;
-                Ok(value.map(|value| value.value().to_vec()))
-            })
-        });
+        let result = self.read(|tables| tables.setting(name));
         self.named("read", result)
     }
 
     fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
-        let result = self.transact(true, |transaction| {
-            let mut table = transaction.open_table(SETTINGS).map_err(fault)?;
-            table.insert(name, value).map_err(fault).map(drop)
-        });
+        let result = self.write(|tables| tables.set(Some((name, value))));
         self.named("write", result)
     }
 }

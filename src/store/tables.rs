@@ -16,7 +16,7 @@ use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::rows::{Blob, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
-use super::{Step, StoreFault};
+use super::{Setting, Step, StoreFault};
 use crate::learner::LatestStep;
 use crate::snapshot::v1::{
     StoredBody, StoredChange, StoredExample, StoredHead, StoredModel, StoredThresholds,
@@ -32,7 +32,7 @@ const EXAMPLES: TableDefinition<u64, &[u8]> = TableDefinition::new("examples");
 const BLOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
 const UNDO: TableDefinition<u64, &[u8]> = TableDefinition::new("undo");
 const GENERATIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("generations");
-pub(super) const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
+const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
 
 /// What redb refuses.
 pub(super) fn fault(error: impl Into<redb::Error>) -> StoreFault {
@@ -53,6 +53,7 @@ pub(super) struct Tables<'t> {
     blobs: Table<'t, u64, &'static [u8]>,
     undo: Table<'t, u64, &'static [u8]>,
     generations: Table<'t, u64, &'static [u8]>,
+    settings: Table<'t, &'static str, &'static [u8]>,
 }
 
 impl<'t> Tables<'t> {
@@ -64,7 +65,18 @@ impl<'t> Tables<'t> {
             blobs: transaction.open_table(BLOBS).map_err(fault)?,
             undo: transaction.open_table(UNDO).map_err(fault)?,
             generations: transaction.open_table(GENERATIONS).map_err(fault)?,
+            settings: transaction.open_table(SETTINGS).map_err(fault)?,
         })
+    }
+
+    pub(super) fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        let value = self.settings.get(name).map_err(fault)?;
+        Ok(value.map(|value| value.value().to_vec()))
+    }
+
+    pub(super) fn set(&mut self, setting: Option<Setting<'_>>) -> Result<(), StoreFault> {
+        let Some((name, value)) = setting else { return Ok(()) };
+        self.settings.insert(name, value).map_err(fault).map(drop)
     }
 
     /// The file's format, checked; `None` in one that holds nothing yet.

@@ -9,6 +9,7 @@ use crate::decision::{Suspect, Thresholds};
 use crate::frame::{Region, Timestamp};
 use crate::head::{ClassId, ExampleId};
 use crate::request::{Answer, Judgement, Refused};
+use crate::signed::Signature;
 use crate::snapshot::Difference;
 use crate::store::Generation;
 
@@ -81,6 +82,16 @@ enum WireAnswer {
     Saved(WireGeneration),
     Generations(Vec<WireGeneration>),
     Difference(WireDifference),
+    Pushed {
+        signature: WireSignature,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum WireSignature {
+    None,
+    Unchecked,
+    Trusted,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -239,6 +250,26 @@ impl From<WireDifference> for Difference {
     }
 }
 
+impl From<Signature> for WireSignature {
+    fn from(signature: Signature) -> Self {
+        match signature {
+            Signature::None => WireSignature::None,
+            Signature::Unchecked => WireSignature::Unchecked,
+            Signature::Trusted => WireSignature::Trusted,
+        }
+    }
+}
+
+impl From<WireSignature> for Signature {
+    fn from(signature: WireSignature) -> Self {
+        match signature {
+            WireSignature::None => Signature::None,
+            WireSignature::Unchecked => Signature::Unchecked,
+            WireSignature::Trusted => Signature::Trusted,
+        }
+    }
+}
+
 impl From<Reply> for WireAnswer {
     fn from(reply: Reply) -> Self {
         match reply {
@@ -306,6 +337,7 @@ impl From<Answer> for WireAnswer {
                 WireAnswer::Generations(generations.into_iter().map(WireGeneration::from).collect())
             }
             Answer::Difference(difference) => WireAnswer::Difference(difference.into()),
+            Answer::Pushed { signature } => WireAnswer::Pushed { signature: signature.into() },
         }
     }
 }
@@ -377,5 +409,6 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
             Answer::Generations(generations.into_iter().map(Generation::from).collect())
         }
         WireAnswer::Difference(difference) => Answer::Difference(difference.into()),
+        WireAnswer::Pushed { signature } => Answer::Pushed { signature: signature.into() },
     }))
 }

@@ -8,9 +8,11 @@ use crate::command::{
 };
 use crate::frame::{Region, Timestamp};
 use crate::head::{ExampleId, HeadConfig, HeadKind};
+use crate::pin::Pin;
 use crate::request::{Judgement, Progress, Request};
 
-#[derive(Debug, Serialize, Deserialize)]
+// Not to be shown: it may hold a PIN.
+#[derive(Serialize, Deserialize)]
 enum WireRequest {
     Version,
     Status,
@@ -90,6 +92,10 @@ enum WireRequest {
     DropGeneration {
         generation: u64,
     },
+    Unlock {
+        pin: String,
+    },
+    Lock,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -222,6 +228,8 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
         Request::Restart => WireRequest::Restart,
         Request::Pull => WireRequest::Pull,
         Request::Push { learned, merge } => WireRequest::Push { learned, merge },
+        Request::Unlock { pin } => WireRequest::Unlock { pin: pin.reveal().to_owned() },
+        Request::Lock => WireRequest::Lock,
     };
     Ok(to_bytes(&wire))
 }
@@ -275,6 +283,11 @@ pub fn decode_request(bytes: &[u8]) -> Result<Request, WireError> {
         WireRequest::Restart => Request::Restart,
         WireRequest::Pull => Request::Pull,
         WireRequest::Push { learned, merge } => Request::Push { learned, merge },
+        WireRequest::Unlock { pin } => {
+            let pin = Pin::new(&pin).map_err(|error| WireError::Content(error.to_string()))?;
+            Request::Unlock { pin }
+        }
+        WireRequest::Lock => Request::Lock,
     })
 }
 

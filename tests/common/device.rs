@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use fieldtune::command::{Command, Shot, Teach};
+use fieldtune::command::{Command, Reply, Shot, Teach};
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::keeper::{self, Keeper};
 use fieldtune::learner::Learner;
@@ -61,7 +61,10 @@ impl FakeDevice {
 
     fn command(&mut self, command: Command) -> Result<Answer, Refused> {
         let now = self.now();
-        self.keeper.apply(command, now).map(Answer::Reply).map_err(refused)
+        match self.keeper.apply(command, now).map_err(refused)? {
+            Reply::Status(learned) => Ok(Answer::Status { learned, device: Vec::new() }),
+            reply => Ok(Answer::Reply(reply)),
+        }
     }
 
     fn output(&mut self, name: &str) -> Result<&mut bool, Refused> {
@@ -134,7 +137,7 @@ impl Device for FakeDevice {
                 Answer::Done
             }),
             Request::TestOutput { name } => self.output(&name).map(|_| Answer::Done),
-            Request::Restart => Ok(Answer::Done),
+            Request::Restart | Request::Unlock { .. } | Request::Lock => Ok(Answer::Done),
             Request::Save { name } => {
                 let now = self.now();
                 let saved = self.keeper.save(name.as_deref(), now).map_err(refused)?;
@@ -171,9 +174,16 @@ impl Device for FakeDevice {
             Request::Push { learned, merge } => {
                 let (learned, now) = (Snapshot::decode(&learned).map_err(refused)?, self.now());
                 if merge {
-                    return self.keeper.merge(&[learned], now).map(Answer::Reply).map_err(refused);
+                    return self
+                        .keeper
+                        .merge(&[learned], None, now)
+                        .map(Answer::Reply)
+                        .map_err(refused);
                 }
-                self.keeper.replace(learned, "push", now).map(|()| Answer::Done).map_err(refused)
+                self.keeper
+                    .replace(learned, "push", None, now)
+                    .map(|()| Answer::Done)
+                    .map_err(refused)
             }
         }
     }

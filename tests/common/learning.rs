@@ -121,7 +121,7 @@ impl Device {
             6 if !others.is_empty() => {
                 let now = self.now();
                 let other = &others[random.random_range(0..others.len())];
-                self.keeper.merge(std::slice::from_ref(other), now).expect("there is room");
+                self.keeper.merge(std::slice::from_ref(other), None, now).expect("there is room");
             }
             7 if random.random_range(0..8) == 0 => self.keeper.compact().expect("it is sound"),
             _ => {

@@ -4,7 +4,9 @@ use fieldtune::command::*;
 use fieldtune::decision::{Suspect, Thresholds};
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::head::{ClassId, ExampleId, HeadConfig, HeadKind};
+use fieldtune::pin::Pin;
 use fieldtune::request::{Answer, Refused, Request};
+use fieldtune::signed::Signature;
 use fieldtune::snapshot::Difference;
 use fieldtune::store::Generation;
 
@@ -54,6 +56,8 @@ pub fn requests() -> Vec<Request> {
         Request::Restart,
         Request::Pull,
         Request::Push { learned: vec![9; 300], merge: true },
+        Request::Unlock { pin: Pin::new("1234").expect("four digits") },
+        Request::Lock,
     ];
     commands.into_iter().map(Request::Command).chain(rest).collect()
 }
@@ -132,6 +136,9 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Ok(Answer::Settings(pairs())),
         Ok(Answer::Version { program: name(), model: name() }),
         Ok(Answer::Learned(vec![0; 10])),
+        Ok(Answer::Pushed { signature: Signature::None }),
+        Ok(Answer::Pushed { signature: Signature::Unchecked }),
+        Ok(Answer::Pushed { signature: Signature::Trusted }),
         Ok(Answer::Saved(generation.clone())),
         Ok(Answer::Generations(vec![generation])),
         Ok(Answer::Difference(difference)),

@@ -1,0 +1,73 @@
+//! Packs that are pushed: taken out of their container, checked, put in place.
+
+use super::Station;
+use super::answers::refused;
+use crate::backbone::FeatureSource;
+use crate::frame::Timestamp;
+use crate::request::{Answer, Refused};
+use crate::signed::{self, PublicKey, Signature};
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+
+/// The setting of the store that holds when the pack that was accepted last was signed: microseconds since 1970,
+/// little-endian.
+pub const LAST_SIGNED: &str = "last-signed";
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// Takes packs from now on only if one of these keys signed them; from anybody where there are none.
+    pub fn set_trusted_keys(&mut self, keys: Vec<PublicKey>) {
+        self.trusted = keys;
+    }
+
+    /// * `merge`: beside what was learned, instead of in its place.
+    pub(super) fn push(
+        &mut self,
+        bytes: &[u8],
+        merge: bool,
+        now: Timestamp,
+    ) -> Result<Answer, Refused> {
+        let opened = signed::open(bytes, &self.trusted).map_err(refused)?;
+        let learned = Snapshot::decode(opened.pack).map_err(refused)?;
+        let trusted = opened.by.filter(|_| opened.signature == Signature::Trusted);
+        let signed = trusted.map(|(_, at)| self.signed_last(at)).transpose()?;
+        // In one transaction with what was learned: it was accepted, and once, or it was not.
+        let setting = signed.as_ref().map(|at| (LAST_SIGNED, &at[..]));
+        if merge {
+            let merged = self.keeper.merge(&[learned], setting, now).map_err(refused)?;
+            return Ok(Answer::Reply(merged));
+        }
+        self.keeper.replace(learned, "push", setting, now).map_err(refused)?;
+        Ok(Answer::Pushed { signature: opened.signature })
+    }
+
+    /// The setting that says so, if the pack was signed after every other that was accepted.
+    fn signed_last(&mut self, at: Timestamp) -> Result<[u8; 8], Refused> {
+        let last = match self.keeper.store_mut().setting(LAST_SIGNED).map_err(refused)? {
+            None => 0,
+            Some(bytes) => match bytes.try_into() {
+                Ok(bytes) => u64::from_le_bytes(bytes),
+                // Nothing is taken rather than anything.
+                Err(_) => {
+                    return Err(refused("the store's last-signed is damaged: got no 8 bytes"));
+                }
+            },
+        };
+        match at.0 > last {
+            true => Ok(at.0.to_le_bytes()),
+            false => Err(replayed(at.0, last)),
+        }
+    }
+}
+
+fn replayed(at: u64, last: u64) -> Refused {
+    let again = "sign it again: fieldtune key sign PACK --key FILE";
+    match last - at {
+        0 => refused(format!("that signed pack was accepted before; {again}")),
+        micros => {
+            let seconds = micros.div_ceil(1_000_000);
+            refused(format!(
+                "the pack was signed {seconds} s before the last one that was accepted; {again}"
+            ))
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! Who may do what: every request at every level, PINs, what the log is told.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use fieldtune::access::{Access, Gate, Guard, Need, Tries, need};
+use fieldtune::command::*;
+use fieldtune::frame::{Region, Timestamp};
+use fieldtune::head::{ExampleId, HeadConfig};
+use fieldtune::pin::{Pin, PinHash};
+use fieldtune::request::{Answer, Device, Refused, Request};
+use fieldtune::session::Session;
+use fieldtune::station::Level;
+use fieldtune::wire::{self, Decoder, Frame, Kind, Piece};
+
+#[path = "common/device.rs"]
+mod device;
+
+use device::{FakeDevice, Kept};
+
+const SECOND: u64 = 1_000_000;
+const RELOCK: u64 = 600 * SECOND;
+const RIGHT: &str = "8246-x";
+
+/// A device with a PIN, its clock, its log; ports are opened on it.
+#[derive(Clone)]
+struct House {
+    now: Arc<AtomicU64>,
+    log: Arc<Mutex<Vec<String>>>,
+    pin: Arc<PinHash>,
+    tries: Arc<Mutex<Tries>>,
+}
+
+impl House {
+    fn new() -> Self {
+        let pin = PinHash::of(&Pin::new(RIGHT).expect("a PIN")).expect("random bytes");
+        let now = Arc::new(AtomicU64::new(1000 * SECOND));
+        Self { now, log: Arc::default(), pin: Arc::new(pin), tries: Arc::default() }
+    }
+
+    fn port(&self, name: &str, access: Access) -> Gate<'static, FakeDevice> {
+        let guard = Guard {
+            port: name.to_owned(),
+            access,
+            pin: Some(Arc::clone(&self.pin)),
+            relock_micros: RELOCK,
+            tries: Arc::clone(&self.tries),
+        };
+        let (now, log) = (Arc::clone(&self.now), Arc::clone(&self.log));
+        Gate::new(
+            FakeDevice::new(),
+            guard,
+            move || Timestamp(now.load(Ordering::SeqCst)),
+            move |level: Level, text: &str| {
+                log.lock().expect("no test panics with it").push(format!("{level:?} {text}"));
+            },
+        )
+    }
+
+    fn pass(&self, micros: u64) {
+        self.now.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// What was written since it was asked last.
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.log.lock().expect("no test panics with it"))
+    }
+}
+
+fn ask(gate: &mut Gate<FakeDevice>, request: Request) -> Result<Answer, String> {
+    gate.handle(request, &mut |_| {}).map_err(|Refused(why)| why)
+}
+
+fn unlock(pin: &str) -> Request {
+    Request::Unlock { pin: Pin::new(pin).expect("a PIN") }
+}
+
+fn forget() -> Request {
+    Request::Command(Command::Forget(Forget::Everything))
+}
+
+/// Every request and what it needs.
+fn requests() -> Vec<(Request, Need)> {
+    use Need::{Change, Look, Teach};
+    let name = || "good".to_owned();
+    let shots = vec![Shot { feature: vec![1.0; 4], origin: name(), thumbnail: None }];
+    let commands = vec![
+        (Command::Teach(fieldtune::command::Teach { class: name(), shots }), Teach),
+        (Command::Undo(Undo), Teach),
+        (Command::Forget(Forget::Class(name())), Change),
+        (Command::Forget(Forget::Examples(vec![ExampleId(1)])), Change),
+        (Command::Forget(Forget::Everything), Change),
+        (Command::Relabel(Relabel { examples: vec![ExampleId(1)], class: name() }), Change),
+        (Command::Rename(Rename { from: name(), to: "fine".to_owned() }), Change),
+        (Command::Classes(Classes), Look),
+        (Command::Examples(ListExamples { class: None }), Look),
+        (Command::Status(GetStatus), Look),
+        (Command::Head(SetHead { config: None }), Look),
+        (Command::Head(SetHead { config: Some(HeadConfig::default()) }), Change),
+        (Command::Threshold(SetThreshold { confidence: None, novelty: None }), Look),
+        (Command::Threshold(SetThreshold { confidence: Some(0.5), novelty: None }), Change),
+        (Command::Threshold(SetThreshold { confidence: None, novelty: Some(2.0) }), Change),
+        (Command::Merge(Merge { classes: Default::default(), examples: vec![] }), Change),
+    ];
+    let rest = vec![
+        (Request::Teach { class: name(), count: 1 }, Teach),
+        (Request::Burst { class: name(), millis: 100 }, Teach),
+        (Request::TeachImage { class: name(), image: vec![1] }, Teach),
+        (Request::Classify { image: vec![1] }, Look),
+        (Request::Snap, Look),
+        (Request::Watch(true), Look),
+        (Request::Watch(false), Look),
+        (Request::Region(None), Look),
+        (Request::Region(Some(Region::Whole)), Change),
+        (Request::Outputs, Look),
+        (Request::SetOutput { name: "red".to_owned(), on: true }, Change),
+        (Request::TestOutput { name: "red".to_owned() }, Change),
+        (Request::Save { name: None }, Change),
+        (Request::Generations, Look),
+        (Request::Difference { from: 1, to: None }, Look),
+        (Request::RollBack { generation: 1 }, Change),
+        (Request::DropGeneration { generation: 1 }, Change),
+        (Request::Log { lines: 1 }, Look),
+        (Request::Settings, Look),
+        (Request::Set { name: "smoothing".to_owned(), value: "3".to_owned() }, Change),
+        (Request::Version, Look),
+        (Request::Restart, Change),
+        (Request::Pull, Look),
+        (Request::Push { learned: vec![1], merge: false }, Change),
+        (Request::Lock, Look),
+        (unlock(RIGHT), Look),
+    ];
+    let commands = commands.into_iter().map(|(command, need)| (Request::Command(command), need));
+    commands.chain(rest).collect()
+}
+
+/// The names of an enum's variants, as its source has them.
+fn variants(source: &str, name: &str) -> Vec<String> {
+    let start = source.find(&format!("pub enum {name} {{")).expect("it is there");
+    let body = &source[start..start + source[start..].find("\n}").expect("it ends")];
+    let variant = |line: &str| {
+        let word = line.strip_prefix("    ").filter(|rest| rest.starts_with(char::is_uppercase));
+        word.map(|word| word.chars().take_while(|c| c.is_alphanumeric()).collect())
+    };
+    body.lines().filter_map(variant).collect()
+}
+
+#[test]
+fn the_table_of_this_test_has_every_request() {
+    let shown: Vec<String> = requests().iter().map(|(request, _)| format!("{request:?}")).collect();
+    let requests = variants(include_str!("../src/request.rs"), "Request");
+    let commands = variants(include_str!("../src/command.rs"), "Command");
+    assert!(requests.len() >= 21 && commands.len() >= 10, "{requests:?} {commands:?}");
+    let commands = commands.into_iter().map(|name| format!("Command({name}"));
+    for name in requests.into_iter().chain(commands) {
+        let begins = |text: &String| {
+            let rest = text.strip_prefix(&name);
+            rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        };
+        assert!(shown.iter().any(begins), "{name} is missing in this test");
+    }
+}
+
+#[test]
+fn every_request_at_every_level_passes_or_is_refused_with_what_to_do() {
+    let house = House::new();
+    let mut failures = Vec::new();
+    for (request, wanted) in requests() {
+        if need(&request) != wanted {
+            failures.push(format!("{request:?} needs {:?}, not {wanted:?}", need(&request)));
+        }
+        for (access, unlocked) in [
+            (Access::Full, false),
+            (Access::Locked, false),
+            (Access::Locked, true),
+            (Access::ReadOnly, false),
+        ] {
+            // The gate answers these itself.
+            if matches!(request, Request::Unlock { .. } | Request::Lock) {
+                continue;
+            }
+            let mut gate = house.port("a", access);
+            if unlocked {
+                ask(&mut gate, unlock(RIGHT)).expect("it is the PIN");
+            }
+            let why = match (access, unlocked, wanted) {
+                (Access::Locked, false, Need::Change) => "unlock PIN",
+                (Access::ReadOnly, _, Need::Teach | Need::Change) => "read-only",
+                _ => "",
+            };
+            let result = ask(&mut gate, request.clone());
+            let asked = gate.device().asked.len();
+            let refusal = result.err().unwrap_or_default();
+            let is_right = match why {
+                "" => asked == 1 && !refusal.contains("this port"),
+                why => asked == 0 && refusal.contains(why),
+            };
+            if !is_right {
+                let how = format!("{access:?}, unlocked {unlocked}");
+                failures.push(format!("{request:?} at {how}: asked {asked}, {refusal:?}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn a_pin_opens_one_port_until_it_is_locked_left_alone_or_opened_anew() {
+    let house = House::new();
+    let (mut one, mut other) =
+        (house.port("one", Access::Locked), house.port("two", Access::Locked));
+    let is_open = |gate: &mut Gate<FakeDevice>| ask(gate, forget()).is_ok();
+    assert!(!is_open(&mut one));
+    assert_eq!(ask(&mut one, unlock(RIGHT)), Ok(Answer::Done));
+    assert!(is_open(&mut one) && !is_open(&mut other), "the other one stays locked");
+    assert_eq!(ask(&mut one, Request::Lock), Ok(Answer::Done));
+    assert!(!is_open(&mut one));
+    assert_eq!(
+        house.log(),
+        ["Info one: unlocked", "Info one: forgot 0 examples and 0 classes", "Info one: locked"]
+    );
+
+    ask(&mut one, unlock(RIGHT)).expect("it is the PIN");
+    // Any request is one: whoever looks is there.
+    for _ in 0..5 {
+        house.pass(RELOCK - 1);
+        ask(&mut one, Request::Version).expect("to look is always allowed");
+    }
+    assert!(is_open(&mut one));
+    house.pass(RELOCK);
+    assert!(!is_open(&mut one), "nobody asked for 10 minutes");
+    let log = house.log();
+    assert_eq!(
+        log.last().map(String::as_str),
+        Some("Info one: locked again, after 10 min without a request")
+    );
+
+    ask(&mut one, unlock(RIGHT)).expect("it is the PIN");
+    one.opened();
+    assert!(!is_open(&mut one), "somebody else may be there now");
+    assert!(house.log().concat().contains("locked again, as the port was opened anew"));
+}
+
+#[test]
+fn a_status_tells_how_the_port_is() {
+    let house = House::new();
+    let how = |gate: &mut Gate<FakeDevice>| {
+        let status = Request::Command(Command::Status(GetStatus));
+        match ask(gate, status) {
+            Ok(Answer::Status { device, .. }) => device.last().cloned().map(|(_, how)| how),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (access, wanted) in [
+        (Access::Full, None),
+        (Access::Locked, Some("locked")),
+        (Access::ReadOnly, Some("read-only")),
+    ] {
+        let mut gate = house.port("a", access);
+        assert_eq!(how(&mut gate).as_deref(), wanted);
+    }
+    let mut gate = house.port("a", Access::Locked);
+    ask(&mut gate, unlock(RIGHT)).expect("it is the PIN");
+    assert_eq!(how(&mut gate).as_deref(), Some("unlocked"));
+}
+
+#[test]
+fn a_full_port_needs_no_pin_and_says_nothing_of_one_and_a_read_only_one_takes_none() {
+    let house = House::new();
+    let mut full = house.port("full", Access::Full);
+    assert_eq!(ask(&mut full, unlock("wrong")), Ok(Answer::Done));
+    assert_eq!(ask(&mut full, unlock(RIGHT)), Ok(Answer::Done));
+    let mut read_only = house.port("read-only", Access::ReadOnly);
+    for pin in ["wrong", RIGHT] {
+        let why = ask(&mut read_only, unlock(pin)).expect_err("no PIN unlocks it");
+        assert!(why.contains("no PIN unlocks it"), "{why}");
+    }
+    ask(&mut read_only, forget()).expect_err("it is read-only still");
+    assert_eq!(house.log(), [""; 0]);
+}
+
+#[test]
+fn wrong_pins_make_every_port_wait_longer_and_longer_and_none_is_looked_at_meanwhile() {
+    let house = House::new();
+    let (mut one, mut other) =
+        (house.port("one", Access::Locked), house.port("two", Access::Locked));
+    for (number, seconds) in (1..).zip([1u64, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]) {
+        let gate = if number % 2 == 0 { &mut one } else { &mut other };
+        let why = ask(gate, unlock("wrong")).expect_err("it is wrong");
+        assert!(why.starts_with("wrong PIN; "), "{why}");
+        house.pass(seconds * SECOND - 1);
+        for gate in [&mut one, &mut other] {
+            // The right one is refused, too: it is not looked at.
+            let why = ask(gate, unlock(RIGHT)).expect_err("it is too soon");
+            assert!(why.contains("no PIN is looked at for another 1 s"), "{why}");
+        }
+        let log = house.log();
+        assert_eq!(log.len(), 2, "it is told once: {log:?}");
+        assert!(log[0].contains(&format!("wrong PIN, number {number}; ")), "{log:?}");
+        assert!(log[1].starts_with("Warning one: locked out: ") && log[0].starts_with("Warning"));
+        house.pass(1);
+    }
+    // The line goes on meanwhile.
+    ask(&mut one, Request::Teach { class: "good".to_owned(), count: 1 }).expect("always allowed");
+    assert_eq!(ask(&mut other, unlock(RIGHT)), Ok(Answer::Done));
+    let why = ask(&mut one, unlock("wrong")).expect_err("it is wrong");
+    assert!(why.ends_with("in 1 s"), "it begins anew: {why}");
+}
+
+#[test]
+fn who_changed_what_stands_in_the_log() {
+    let house = House::new();
+    let mut gate = house.port("serial", Access::Full);
+    let command = |command| Request::Command(command);
+    let image = Request::TeachImage { class: "good".to_owned(), image: vec![1] };
+    let learned = match ask(&mut gate, Request::Pull) {
+        Ok(Answer::Learned(learned)) => learned,
+        other => panic!("{other:?}"),
+    };
+    let changes: Vec<(Request, Option<&str>)> = vec![
+        (Request::Version, None),
+        (Request::Teach { class: "good".to_owned(), count: 1 }, None),
+        (image, Some("Info serial: learned 1 of good, which has 2 now")),
+        (command(Command::Undo(Undo)), Some("Info serial: undone: ")),
+        (
+            command(Command::Rename(Rename { from: "good".into(), to: "fine".into() })),
+            Some("Info serial: good is called fine now"),
+        ),
+        (command(Command::Forget(Forget::Class("none".into()))), None),
+        (
+            command(Command::Forget(Forget::Class("fine".into()))),
+            Some("Info serial: forgot 1 examples and 1 classes"),
+        ),
+        (
+            Request::Set { name: "smoothing".into(), value: "3".into() },
+            Some("Info serial: smoothing is 3 now"),
+        ),
+        (Request::Set { name: "colour".into(), value: "3".into() }, None),
+        (
+            Request::Region(Some(Region::Pixels { x: 1, y: 2, width: 3, height: 4 })),
+            Some("Info serial: looks at 1,2,3,4 now"),
+        ),
+        (
+            Request::Push { learned, merge: false },
+            Some("Info serial: push: all that was learned is replaced"),
+        ),
+        (
+            Request::Push { learned: vec![], merge: true },
+            Some("Warning serial: push refused: not a file of fieldtune"),
+        ),
+        (Request::Restart, Some("Info serial: restart")),
+    ];
+    for (request, wanted) in changes {
+        let shown = format!("{request:?}");
+        drop(ask(&mut gate, request));
+        let log = house.log();
+        assert_eq!(log.len(), usize::from(wanted.is_some()), "{shown}: {log:?}");
+        assert!(wanted.is_none_or(|wanted| log[0].starts_with(wanted)), "{shown}: {log:?}");
+    }
+}
+
+#[test]
+fn no_pin_comes_back_and_none_is_written_down_in_text_and_in_frames() {
+    let house = House::new();
+    let mut gate = house.port("serial", Access::Locked);
+    let mut session = Session::new(true);
+    let mut kept = Kept::default();
+    // Of signs that nothing else here holds.
+    let (wrong, right) = ("#%&~", RIGHT);
+    session.opened(&mut kept);
+    let mut say = |text: &str| {
+        session.feed(text.as_bytes(), &mut gate, &mut kept);
+        String::from_utf8(std::mem::take(&mut kept.bytes)).expect("UTF-8")
+    };
+    let answers = [
+        say("teach good 2\r"),
+        say("forget good\r"),
+        say(&format!("unlock {wrong}\r")),
+        say(&format!("unlock {right}\r")),
+    ];
+    house.pass(SECOND);
+    let rest = [
+        say(&format!("unlock {right}\r")),
+        say("forget good\r"),
+        say("\x1b[A\x1b[A"),
+        say("\x15lock\r"),
+    ];
+    for (answer, wanted) in answers.iter().chain(&rest).zip([
+        "ok class=good",
+        "error: this port is locked for that: unlock PIN first",
+        "error: wrong PIN; the next one is looked at in 1 s",
+        "error: no PIN is looked at for another 1 s",
+        "ok\r\n",
+        "ok classes=good",
+        "> lock",
+        "ok\r\n",
+    ]) {
+        let wanted = if wanted == "> lock" { "forget good" } else { wanted };
+        assert!(answer.contains(wanted), "{wanted}: {answer:?}");
+        assert!(!answer.contains(wrong) && !answer.contains(right), "{answer:?}");
+        assert!(!answer.chars().any(|c| "#%&~".contains(c)), "{answer:?}");
+    }
+    let mut frame = |id: u32, request: &Request| {
+        let body = wire::encode_request(request).expect("sendable");
+        let bytes = Frame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode();
+        session.feed(&bytes, &mut gate, &mut kept);
+        let mut pieces = Decoder::default().feed(&std::mem::take(&mut kept.bytes)).into_iter();
+        match pieces.next() {
+            Some(Piece::Frame(frame)) => wire::decode_answer(&frame.body).expect("an answer"),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(frame(1, &forget()).is_err());
+    assert!(frame(2, &unlock(wrong)).is_err());
+    house.pass(SECOND);
+    assert_eq!(frame(3, &unlock(right)), Ok(Answer::Done));
+    assert!(frame(4, &forget()).is_ok());
+    // The answer was lost and it is asked for again: no PIN is looked at twice.
+    assert_eq!(frame(4, &forget()), frame(4, &forget()));
+    // Nor does the device ever see one: it goes on looking while a PIN is checked.
+    assert!(!gate.device().asked.concat().contains("lock"), "{:?}", gate.device().asked);
+    let log = house.log().join("\n");
+    assert!(log.contains("unlocked") && log.contains("wrong PIN"), "{log}");
+    for pin in [wrong, right] {
+        assert!(!log.contains(pin) && !gate.device().asked.concat().contains(pin), "{log}");
+    }
+}

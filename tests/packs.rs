@@ -1,0 +1,218 @@
+//! Packs that are pushed to a station: signed, unsigned, altered, sent again, over a restart and on a bad card.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fieldtune::action::Policy;
+use fieldtune::backbone::{ExtractError, FeatureSource};
+use fieldtune::command::Reply;
+use fieldtune::engine::Engine;
+use fieldtune::frame::{Frame, Timestamp};
+use fieldtune::keeper::{self, Keeper};
+use fieldtune::request::{Answer, Refused, Request};
+use fieldtune::signed::{PrivateKey, Signature};
+use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::station::{Effects, Station, Ticket};
+use fieldtune::store::{DiskStore, Store as _};
+
+#[path = "common/disk.rs"]
+mod disk;
+
+use disk::{Card, Health};
+
+/// The first pixel as a feature.
+#[derive(Debug)]
+struct Pixel;
+
+impl FeatureSource for Pixel {
+    fn dim(&self) -> usize {
+        3
+    }
+
+    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        Ok(frame.pixels()[..3].iter().map(|&value| f32::from(value)).collect())
+    }
+}
+
+struct Line {
+    station: Station<Pixel, DiskStore>,
+}
+
+fn model() -> ModelId {
+    ModelId { name: "pixel".to_owned(), fingerprint: [3; 32], dim: 3 }
+}
+
+impl Line {
+    /// Starts a device on that card.
+    fn start(card: &Arc<Card>, trusted: &[&PrivateKey]) -> Self {
+        let mut store = DiskStore::new(card.clone(), "card");
+        let learner = match store.load().expect("it can be read") {
+            Some(learned) => learned.into_learner(1 << 20).expect("it was stored"),
+            None => keeper::empty(&model()).expect("three values"),
+        };
+        let engine = Engine::new(Pixel, learner).expect("three values");
+        let keeper = Keeper::new(engine, store, model());
+        let (policy, timings) = (Policy::default(), BTreeMap::new());
+        let mut station = Station::new(keeper, "test", &policy, Vec::new(), None, &timings);
+        station.set_trusted_keys(trusted.iter().map(|key| key.public()).collect());
+        Self { station }
+    }
+
+    fn push(&mut self, pack: &[u8]) -> Result<Answer, String> {
+        self.send(pack, false)
+    }
+
+    fn send(&mut self, pack: &[u8], merge: bool) -> Result<Answer, String> {
+        let mut effects = Effects::default();
+        let request = Request::Push { learned: pack.to_vec(), merge };
+        self.station.request(Ticket(1), request, Timestamp(5), &mut effects);
+        let (_, answer) = effects.answers.pop().expect("it answers at once");
+        answer.map_err(|Refused(why)| why)
+    }
+
+    fn classes(&self) -> Vec<String> {
+        self.station.learner().classes().values().map(|name| name.as_str().to_owned()).collect()
+    }
+}
+
+/// A pack that knows that class.
+fn pack(class: &str) -> Vec<u8> {
+    use fieldtune::command::{Command, Shot, Teach};
+    let mut learner = keeper::empty(&model()).expect("three values");
+    let shot = Shot { feature: vec![1.0, 2.0, 3.0], origin: "test".to_owned(), thumbnail: None };
+    let teach = Teach { class: class.to_owned(), shots: vec![shot] };
+    Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("it is a class");
+    Snapshot::of(&learner, model()).encode()
+}
+
+fn pushed(signature: Signature) -> Result<Answer, String> {
+    Ok(Answer::Pushed { signature })
+}
+
+fn key(seed: u8) -> PrivateKey {
+    PrivateKey::new([seed; 32])
+}
+
+#[test]
+fn where_no_key_is_trusted_everything_whole_is_taken_and_it_is_told_how() {
+    let card = Arc::new(Card::default());
+    let mut line = Line::start(&card, &[]);
+    assert_eq!(line.push(&pack("plain")), pushed(Signature::None));
+    let signed = key(1).sign(&pack("signed"), Timestamp(100));
+    for _ in 0..2 {
+        assert_eq!(line.push(&signed), pushed(Signature::Unchecked));
+        assert_eq!(line.classes(), ["signed"]);
+    }
+    let mut altered = signed.clone();
+    *altered.last_mut().expect("it is not empty") ^= 1;
+    let why = line.push(&altered).expect_err("it was changed");
+    assert!(why.contains("changed after it was signed"), "{why}");
+}
+
+#[test]
+fn where_keys_are_trusted_each_kind_of_wrong_pack_is_refused_in_its_own_words() {
+    let card = Arc::new(Card::default());
+    let (mine, second, stranger) = (key(1), key(2), key(3));
+    let mut line = Line::start(&card, &[&mine, &second]);
+    let signed = mine.sign(&pack("first"), Timestamp(3_000_000));
+    assert_eq!(line.push(&signed), pushed(Signature::Trusted));
+    assert_eq!(line.classes(), ["first"]);
+
+    let plain = pack("plain");
+    let mut altered = mine.sign(&plain, Timestamp(9_000_000));
+    *altered.last_mut().expect("it is not empty") ^= 1;
+    let mut later = mine.sign(&plain, Timestamp(1_000_000));
+    later[17] = 1;
+    let other_model = {
+        let mut model = model();
+        model.fingerprint = [9; 32];
+        let learner = keeper::empty(&model).expect("three values");
+        mine.sign(&Snapshot::of(&learner, model).encode(), Timestamp(9_000_000))
+    };
+    let wrong: [(&str, &[u8], &str); 9] = [
+        ("empty", &[], "not signed"),
+        ("unsigned", &plain, "not signed"),
+        (
+            "of a stranger",
+            &stranger.sign(&plain, Timestamp(9_000_000)),
+            "none of the board's trusted_keys",
+        ),
+        ("altered", &altered, "changed after it was signed"),
+        ("its time changed", &later, "changed after it was signed"),
+        ("the same again", &signed, "accepted before"),
+        ("signed at the same time", &second.sign(&plain, Timestamp(3_000_000)), "accepted before"),
+        ("older", &second.sign(&plain, Timestamp(1_000_000)), "signed 2 s before the last"),
+        ("no pack inside", &mine.sign(b"junk", Timestamp(9_000_000)), "not a file of fieldtune"),
+    ];
+    for (name, bytes, wanted) in wrong {
+        let why = line.push(bytes).expect_err(name);
+        assert!(why.contains(wanted), "{name}: {why}");
+        assert_eq!(line.classes(), ["first"], "{name}");
+    }
+    let why = line.push(&other_model).expect_err("of another backbone");
+    assert!(why.contains("looks with pixel"), "{why}");
+    // None of those used the time up.
+    let next = second.sign(&pack("next"), Timestamp(3_000_001));
+    assert_eq!(line.push(&next), pushed(Signature::Trusted));
+    assert_eq!(line.classes(), ["next"]);
+}
+
+#[test]
+fn a_pack_is_taken_once_also_over_a_restart() {
+    let card = Arc::new(Card::default());
+    let mine = key(1);
+    let packs = [1, 2].map(|time| mine.sign(&pack(&format!("pack-{time}")), Timestamp(time)));
+    for pack in &packs {
+        let mut line = Line::start(&card, &[&mine]);
+        assert_eq!(line.push(pack), pushed(Signature::Trusted));
+    }
+    for pack in &packs {
+        let mut line = Line::start(&card, &[&mine]);
+        line.push(pack).expect_err("it was taken before");
+        assert_eq!(line.classes(), ["pack-2"]);
+    }
+}
+
+#[test]
+fn a_full_card_lets_no_pack_in_twice_and_uses_none_up() {
+    let card = Arc::new(Card::default());
+    let health = |health| *card.health.lock().expect("no test panics with it") = health;
+    let mine = key(1);
+    let mut line = Line::start(&card, &[&mine]);
+    let first = mine.sign(&pack("first"), Timestamp(10));
+    health(Health::Full);
+    let why = line.push(&first).expect_err("it cannot be put in place");
+    assert!(why.contains("not stored") && line.classes().is_empty(), "{why}");
+    health(Health::Fine);
+    assert_eq!(line.push(&first), pushed(Signature::Trusted), "it was not used up");
+    line.push(&first).expect_err("now it was");
+    let second = mine.sign(&pack("second"), Timestamp(11));
+    health(Health::Full);
+    line.push(&second).expect_err("it cannot be put in place");
+    health(Health::Fine);
+    line.push(&mine.sign(&pack("older"), Timestamp(9))).expect_err("older than the last");
+    assert_eq!(line.push(&second), pushed(Signature::Trusted));
+}
+
+#[test]
+fn a_pack_that_is_learned_beside_the_rest_is_taken_once_too() {
+    let card = Arc::new(Card::default());
+    let mine = key(1);
+    let mut line = Line::start(&card, &[&mine]);
+    let first = mine.sign(&pack("first"), Timestamp(10));
+    assert_eq!(line.push(&first), pushed(Signature::Trusted));
+    let refused = line.send(&pack("plain"), true).expect_err("nobody signed it");
+    assert!(refused.contains("not signed"), "{refused}");
+    // The same example, of a class whose name comes first.
+    let second = mine.sign(&pack("arc"), Timestamp(11));
+    let merged = line.send(&second, true).expect("it is signed and new");
+    assert!(matches!(merged, Answer::Reply(Reply::Merged { relabelled: 1, .. })), "{merged:?}");
+    assert_eq!(line.classes(), ["first", "arc"]);
+    line.send(&second, true).expect_err("it was taken before");
+    // Nothing new is in it, and it is used up all the same.
+    let third = mine.sign(&pack("arc"), Timestamp(12));
+    line.send(&third, true).expect("it is signed and new");
+    line.send(&third, true).expect_err("it was taken before");
+    let mut line = Line::start(&card, &[&mine]);
+    line.push(&third).expect_err("it was taken before the restart");
+}
