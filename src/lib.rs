@@ -7,7 +7,7 @@
 //!                      command line -> command -> engine.apply
 //!                                      reply  <-    |
 //!                                                   v
-//!                                                 store (replace atomically, then acknowledge)
+//!                                                 store (a transaction, then acknowledge)
 //! ```
 //! The modules stand in that order; a module of the data plane imports only data-plane modules above it.
 //!
@@ -21,6 +21,8 @@
 //! | example | a stored feature with its class, an id, its origin; kept as f16 |
 //! | head | turns a feature into a score per class; learns and forgets single examples |
 //! | verdict | class, or unknown, with a calibrated confidence |
+//! | generation | a state of everything learned that can be come back to |
+//! | pack | what was learned, as a file that devices exchange |
 //! | board | one file that says how a device is wired: camera, pins, serial port, threads |
 //! | policy | one file that says what outputs do on which verdicts, and what buttons are for |
 //! | model card | one file that says how a backbone is fed and where it is tapped |
