@@ -11,6 +11,10 @@ use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId};
 use crate::linalg::dot;
 
+/// Examples that are kept at most, whatever the budget: how near each lies to the others of its class is known, which
+/// takes time that grows with their square.
+pub const MAX_EXAMPLES: usize = 1 << 16;
+
 /// One taught feature.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
@@ -183,12 +187,12 @@ impl Examples {
         self.kept.values().filter_map(|kept| kept.nearest_of_class.map(|(_, cosine)| cosine))
     }
 
-    /// Which example has to go so that `extra` bytes fit, were `class` one example longer; `None` if they fit.
+    /// Which example has to go so that one more, of `extra` bytes, fits, were `class` one example longer; `None` if it fits.
     ///
     /// It is the most redundant of the class with most examples: the one nearest to another of that class, the
     /// older where two are equally near. An example that is the last of its class is never named.
     pub fn to_evict(&self, class: ClassId, extra: usize) -> Option<ExampleId> {
-        if self.bytes + extra <= self.budget {
+        if self.bytes + extra <= self.budget && self.len() < MAX_EXAMPLES {
             return None;
         }
         let mut counts: BTreeMap<ClassId, usize> = BTreeMap::new();

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::backbone::{BackboneSpec, Pooling, Tap};
+use crate::console::is_unsafe;
+use crate::snapshot::MAX_MODEL_NAME;
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm, Preprocessor};
 
 /// How a backbone is fed, where it is tapped, and where its file comes from.
@@ -125,6 +127,9 @@ fn whole() -> Fit {
     Fit::Whole
 }
 
+/// Bytes that a file's name may have, as on any file system.
+pub const MAX_FILE_NAME: usize = 255;
+
 /// The largest model file that is read.
 pub const MAX_MODEL_BYTES: u64 = 1 << 30;
 
@@ -155,13 +160,17 @@ impl ModelCard {
         let sha256 = hash_from_hex(&raw.sha256).ok_or_else(|| {
             wrong(format!("sha256: \"{}\" is not 64 hexadecimal digits", raw.sha256.escape_debug()))
         })?;
-        let plain =
-            |name: &str| !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
-        if !plain(&raw.file) {
+        let plain = |c: char| !is_unsafe(c) && !['/', '\\'].contains(&c);
+        let whole = !raw.file.starts_with('.') && (1..=MAX_FILE_NAME).contains(&raw.file.len());
+        if !whole || !raw.file.chars().all(plain) {
             return Err(wrong(format!(
-                "file: \"{}\" is not a plain file name",
+                "file: \"{}\" is not a plain file name of 1 to {MAX_FILE_NAME} bytes",
                 raw.file.escape_debug()
             )));
+        }
+        if !(1..=MAX_MODEL_NAME).contains(&raw.name.len()) {
+            let got = raw.name.len();
+            return Err(wrong(format!("name: got {got} bytes, wanted 1 to {MAX_MODEL_NAME}")));
         }
         if raw.bytes == 0 || raw.bytes > MAX_MODEL_BYTES {
             return Err(wrong(format!(

@@ -108,7 +108,7 @@ fn limits(
     producers: &HashMap<&str, &NodeProto>,
     constants: &HashMap<&str, &TensorProto>,
 ) -> Option<Limits> {
-    if node.op_type != "DequantizeLinear" {
+    if node.op_type != "DequantizeLinear" || node.output.is_empty() {
         return None;
     }
     let before = producers.get(node.input.first()?.as_str())?;
@@ -168,7 +168,8 @@ fn weight(node: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> Option<Tens
         if *axis != scales.len() as i64 {
             return None;
         }
-        usize::try_from(behind.iter().product::<i64>()).ok()?.max(1)
+        let count = behind.iter().try_fold(1_i64, |count, &dim| count.checked_mul(dim));
+        usize::try_from(count?).ok()?.max(1)
     };
     let value = |(index, level): (usize, i64)| {
         let scale = index / run % scales.len();

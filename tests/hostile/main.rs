@@ -88,7 +88,8 @@ fn seeds_are_written() {
         let folder = corpus().join(target);
         fs::create_dir_all(&folder).expect("the corpus can be written");
         for (name, bytes) in seeds::of(target) {
-            fs::write(folder.join(format!("seed-{name}")), bytes).expect("the corpus can be written");
+            fs::write(folder.join(format!("seed-{name}")), bytes)
+                .expect("the corpus can be written");
         }
     }
 }

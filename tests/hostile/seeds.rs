@@ -144,7 +144,8 @@ fn consoles() -> Vec<Seed> {
     let lines = "help\rstatus\rteach good 3\rburst scratch 1.5\rforget example 1 2\rrelabel a 7\r\
                  threshold confidence=0.5 novelty=inf\rregion 0.1,0.1,0.5,0.5\routputs red test\r\
                  head knn\rwatch on\rlog 5\rset smoothing 3\rset echo off\rversion\rpull\r";
-    let keys = b"tea\tsc\t\x1b[D\x1b[Dx\x1b[A\x1b[A\x1b[B\x01\x05\x17\x15ab\x7f\x7f\x03\xc3\xa4\xff\r";
+    let keys =
+        b"tea\tsc\t\x1b[D\x1b[Dx\x1b[A\x1b[A\x1b[B\x01\x05\x17\x15ab\x7f\x7f\x03\xc3\xa4\xff\r";
     let mut seeds = Vec::new();
     for (name, answer) in answers() {
         let answer = piece(&wire::encode_answer(&answer));

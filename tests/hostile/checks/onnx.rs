@@ -32,10 +32,11 @@ fn looked_at(graph: &Graph) {
         Ok(survey) => assert!(survey.candidates.iter().all(|c| !c.tensor.is_empty())),
         Err(error) => return refused(&error.to_string()),
     }
-    let mut backbone = match Backbone::from_graph(graph.clone(), &BackboneSpec { input, taps: vec![] }) {
-        Ok(backbone) => backbone,
-        Err(error) => return refused(&error.to_string()),
-    };
+    let mut backbone =
+        match Backbone::from_graph(graph.clone(), &BackboneSpec { input, taps: vec![] }) {
+            Ok(backbone) => backbone,
+            Err(error) => return refused(&error.to_string()),
+        };
     let (width, height) = (width as usize, height as usize);
     let axes = match layout {
         Layout::Nchw => (1, 3, height, width),
