@@ -12,6 +12,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::backbone::{BackboneSpec, Pooling, Tap};
+use crate::bounded;
 use crate::console::is_unsafe;
 use crate::snapshot::MAX_MODEL_NAME;
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm, Preprocessor};
@@ -193,6 +194,20 @@ impl ModelCard {
         })
     }
 
+    /// A card's file.
+    ///
+    /// # Errors
+    /// [`ModelError::File`], [`ModelError::Card`].
+    pub fn read_card(path: &Path) -> Result<Self, ModelError> {
+        let name = path.display().to_string();
+        let text = crate::settings::read(path).map_err(|error| ModelError::File {
+            path: name.clone(),
+            error,
+            advice: String::new(),
+        });
+        Self::parse(&text?, &name)
+    }
+
     /// The card's text; parsing it gives the card again.
     pub fn to_toml(&self) -> String {
         let mut text = format!("name = {}\n", quoted(&self.name));
@@ -320,13 +335,7 @@ pub fn read_limited(path: &Path, advice: &str) -> Result<Vec<u8>, ModelError> {
         error,
         advice: advice.to_owned(),
     };
-    let length = std::fs::metadata(path).map_err(file)?.len();
-    if length > MAX_MODEL_BYTES {
-        return Err(file(std::io::Error::other(format!(
-            "{length} bytes is more than a network may have ({MAX_MODEL_BYTES})"
-        ))));
-    }
-    std::fs::read(path).map_err(file)
+    bounded::read(path, MAX_MODEL_BYTES).map_err(file)
 }
 
 /// A text as TOML has it, on one line.

@@ -7,12 +7,15 @@ use tract_onnx::pb::{
 };
 use tract_onnx::prelude::Framework as _;
 
-use super::{BackboneError, weights};
+use super::{BackboneError, outline, weights};
 use crate::tensor::Layout;
 
 /// Operators that tract lacks or runs uselessly slowly, and what to do instead.
 const DYNAMIC: [&str; 4] =
     ["DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul"];
+
+/// Nodes that a network may have: some ten times those of the largest transformer for images.
+pub const MAX_NODES: usize = 1 << 16;
 
 /// A decoded and checked file.
 #[derive(Debug, Clone)]
@@ -58,12 +61,18 @@ impl Graph {
         if onnx.is_empty() {
             return Err(BackboneError::parse(name, "the file is empty"));
         }
+        outline::check(onnx, name)?;
         let proto = tract_onnx::onnx()
             .proto_model_for_read(&mut &*onnx)
             .map_err(|error| BackboneError::parse(name, &format!("not ONNX: {error:#}")))?;
         let mut graph = Self { proto, name: name.to_owned(), half: false };
         if graph.graph().is_none_or(|g| g.node.is_empty() || g.output.is_empty()) {
             return Err(BackboneError::parse(name, "not ONNX: there is no graph with an output"));
+        }
+        if graph.nodes().len() > MAX_NODES {
+            let got = graph.nodes().len();
+            let what = format!("the network has {got} nodes, wanted at most {MAX_NODES}");
+            return Err(BackboneError::parse(name, &what));
         }
         graph.refuse_unsupported()?;
         graph.check_order()?;

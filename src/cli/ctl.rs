@@ -11,10 +11,12 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Context, Exit};
+use crate::bounded;
 use crate::console::{self, Entry, Row, Value};
 use crate::port::Address;
 use crate::request::{Answer, Request};
 use crate::snapshot::Snapshot;
+use crate::wire::MAX_MESSAGE;
 use link::{Link, Stage};
 
 /// Ask a running device for whatever its console does, and send it images
@@ -103,7 +105,8 @@ impl CtlCommand {
     ) -> anyhow::Result<Exit> {
         let mut images = Vec::with_capacity(files.len());
         for file in files {
-            images.push((file, std::fs::read(file).with_context(|| console::harmless(file))?));
+            let image = bounded::read(Path::new(file), MAX_MESSAGE as u64);
+            images.push((file, image.with_context(|| console::harmless(file))?));
         }
         let mut link = self.link()?;
         let one = Context { progress: context.progress && files.len() == 1 };
@@ -150,7 +153,7 @@ impl CtlCommand {
 
     fn push(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
         let place = || file.display().to_string();
-        let learned = std::fs::read(file).with_context(place)?;
+        let learned = bounded::read(file, MAX_MESSAGE as u64).with_context(place)?;
         Snapshot::decode(&learned).with_context(place)?;
         let answer = self.ask(&mut self.link()?, &Request::Push { learned }, context)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));

@@ -20,6 +20,13 @@ macro_rules! println {
     }};
 }
 
+/// In place of the standard macro: what is told on standard error may hold a file's name, too.
+macro_rules! eprintln {
+    ($($argument:tt)*) => {
+        std::eprintln!("{}", $crate::cli::output::harmless(&format!($($argument)*)))
+    };
+}
+
 /// The lines of a text without anything that a terminal obeys: a file may be called anything.
 pub(super) fn harmless(text: &str) -> String {
     text.split('\n').map(console::harmless).collect::<Vec<_>>().join("\n")
