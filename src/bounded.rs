@@ -11,10 +11,12 @@ use std::path::Path;
 /// # Errors
 /// The system's, and [`ErrorKind::FileTooLarge`] with the limit.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let file = File::open(path)?;
     let mut bytes = Vec::new();
-    // One byte more than may be tells a longer file apart.
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
+    // One byte more than may be tells a longer file apart, where it does not say so itself.
+    let too_long = file.metadata()?.len() > most
+        || file.take(most.saturating_add(1)).read_to_end(&mut bytes)? as u64 > most;
+    if too_long {
         let what = format!("it is longer than such a file may be ({most} bytes)");
         return Err(Error::new(ErrorKind::FileTooLarge, what));
     }

@@ -70,6 +70,8 @@ pub struct Examples {
     kept: BTreeMap<ExampleId, Kept>,
     bytes: usize,
     budget: usize,
+    /// Examples at most.
+    most: usize,
 }
 
 /// How near a feature is to an example.
@@ -89,12 +91,17 @@ impl Examples {
 
     /// * `budget`: bytes, see [`Example::bytes`].
     pub fn new(budget: usize) -> Self {
-        Self { kept: BTreeMap::new(), bytes: 0, budget }
+        Self { kept: BTreeMap::new(), bytes: 0, budget, most: MAX_EXAMPLES }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
         self.kept.len()
+    }
+
+    /// Whether there are as many as may be, see [`MAX_EXAMPLES`].
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.most
     }
 
     /// Whether nothing has been taught.
@@ -192,7 +199,7 @@ impl Examples {
     /// It is the most redundant of the class with most examples: the one nearest to another of that class, the
     /// older where two are equally near. An example that is the last of its class is never named.
     pub fn to_evict(&self, class: ClassId, extra: usize) -> Option<ExampleId> {
-        if self.bytes + extra <= self.budget && self.len() < MAX_EXAMPLES {
+        if self.bytes + extra <= self.budget && !self.is_full() {
             return None;
         }
         let mut counts: BTreeMap<ClassId, usize> = BTreeMap::new();
@@ -257,6 +264,17 @@ mod tests {
         assert_eq!(examples.to_evict(ClassId(0), one), Some(ExampleId(2)));
         // Class 1 would have three as well; the lower id decides, so class 0 still gives.
         assert_eq!(examples.to_evict(ClassId(1), one), Some(ExampleId(2)));
+    }
+
+    #[test]
+    fn as_many_examples_as_may_be_are_kept_whatever_the_budget() {
+        let mut examples = Examples { most: 3, ..Examples::new(usize::MAX >> 1) };
+        for id in 1..=3 {
+            assert_eq!(examples.to_evict(ClassId(0), 1), None);
+            examples.insert(example(id, 0, &[1.0, id as f32]));
+        }
+        assert!(examples.is_full() && examples.to_evict(ClassId(1), 1).is_some());
+        assert_eq!(Examples::new(0).most, MAX_EXAMPLES);
     }
 
     #[test]

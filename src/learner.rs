@@ -354,7 +354,7 @@ impl Learner {
         if self.examples.bytes() + wanted > budget {
             return Err(LearnError::Budget { wanted, budget });
         }
-        if self.examples.len() >= MAX_EXAMPLES {
+        if self.examples.is_full() {
             return Err(LearnError::TooManyExamples);
         }
         Ok(())
