@@ -304,8 +304,14 @@ impl Learner {
     ///
     /// * returns the changes made, and those that take them back, in their order.
     fn transact(&mut self, changes: Vec<Change>) -> Result<(Vec<Change>, Vec<Change>), LearnError> {
-        // A head that relearns at every example (or a long list) is quicker built anew, and a new one is atomic.
-        let rebuild = changes.len() > REBUILD_AT;
+        // A head that relearns at every example (or a long list) is quicker built anew, and a new one is atomic. One
+        // that cannot forget has to be: nothing that it has learned can be taken back.
+        let forgets = |change: &Change| match change {
+            Change::SetHead(config) => config.forgets(),
+            _ => true,
+        };
+        let forgets = self.config.forgets() && changes.iter().all(forgets);
+        let rebuild = changes.len() > REBUILD_AT || !forgets;
         let mut done: Vec<(Change, Change)> = Vec::with_capacity(changes.len());
         let (next_class, next_example) = (self.next_class, self.next_example);
         let mut result = Ok(());

@@ -180,7 +180,16 @@ impl ModelCard {
             )));
         }
         if let Some(tap) = raw.taps.iter().find(|tap| tap.pool.is_empty()) {
-            return Err(wrong(format!("tap {}: pool: wanted avg, max or both", tap.tensor)));
+            let tensor = tap.tensor.escape_debug();
+            return Err(wrong(format!("tap {tensor}: pool: wanted avg, max or both")));
+        }
+        let texts = [("name", &raw.name), ("about", &raw.about), ("licence", &raw.licence)];
+        let url = raw.url.iter().map(|url| ("url", url));
+        for (key, text) in texts.into_iter().chain(url) {
+            if text.contains(is_unsafe) {
+                let text = text.escape_debug();
+                return Err(wrong(format!("{key}: \"{text}\" is not one line that can be read")));
+            }
         }
         Ok(Self {
             name: raw.name,

@@ -74,6 +74,7 @@ impl Graph {
             let what = format!("the network has {got} nodes, wanted at most {MAX_NODES}");
             return Err(BackboneError::parse(name, &what));
         }
+        graph.check_names()?;
         graph.refuse_unsupported()?;
         graph.check_order()?;
         graph.check_attributes()?;
@@ -117,6 +118,24 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    /// Names are words in messages, so they may not begin a line there.
+    fn check_names(&self) -> Result<(), BackboneError> {
+        let Some(graph) = self.graph() else { return Ok(()) };
+        let nodes = graph.node.iter().flat_map(|node| {
+            let tensors = node.input.iter().chain(&node.output);
+            tensors.chain([&node.name, &node.op_type]).chain(node.attribute.iter().map(|a| &a.name))
+        });
+        let inputs = graph.input.iter().chain(&graph.output).map(|value| &value.name);
+        let names = nodes.chain(inputs).chain(graph.initializer.iter().map(|tensor| &tensor.name));
+        match names.into_iter().find(|name| name.contains(char::is_control)) {
+            Some(name) => Err(self.wrong(&format!(
+                "the name \"{}\" has control characters in it: the file is damaged",
+                name.escape_debug()
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Every node stands behind those that it needs, and no tensor is made twice, as the format wants it. What walks
@@ -301,15 +320,17 @@ impl Graph {
     /// Keeps what these tensors need, and makes them the outputs, in this order. From here on nothing is rounded
     /// between the layers.
     ///
+    /// * `tensors`: names, at least one.
+    ///
     /// # Errors
     /// [`BackboneError::MissingTap`].
-    pub(super) fn cut(self, tensors: &[String]) -> Result<Self, BackboneError> {
+    pub fn cut(self, tensors: &[String]) -> Result<Self, BackboneError> {
         let known: HashSet<&str> = self.tensors().into_iter().collect();
         for tensor in tensors {
             if !known.contains(tensor.as_str()) {
                 return Err(BackboneError::MissingTap {
                     name: self.name.clone(),
-                    tensor: tensor.clone(),
+                    tensor: tensor.escape_debug().to_string(),
                     near: nearest_names(tensor, &self.tensors()),
                 });
             }

@@ -178,6 +178,11 @@ impl HeadConfig {
         }
     }
 
+    /// Whether the head can forget single examples; one that cannot is built anew from those that stay.
+    pub fn forgets(&self) -> bool {
+        !matches!(self.method, Method::Slda { update: SldaUpdate::Published, .. })
+    }
+
     /// The same head with that centre.
     ///
     /// * `centre`: `[dim]`, finite.
