@@ -9,6 +9,7 @@ mod detect;
 mod error;
 mod extractor;
 mod graph;
+mod outline;
 mod quantised;
 mod survey;
 mod weights;
@@ -27,7 +28,8 @@ use crate::tensor::{InputSpec, Layout};
 pub use detect::Detected;
 pub use error::BackboneError;
 pub use extractor::{ExtractError, Extractor, FeatureSource, Fingerprint};
-pub use graph::{DeclaredInput, Graph};
+pub use graph::{DeclaredInput, Graph, MAX_NODES};
+pub use outline::MAX_PARTS;
 pub use survey::{Candidate, Place, Survey};
 
 /// How a map becomes one value a channel.

@@ -19,12 +19,10 @@ use std::path::{Path, PathBuf};
 use crate::action::{Policy, Timing};
 use crate::camera::PixelFormat;
 use crate::frame::Region;
+use crate::settings;
 
 /// The board where nothing else is known.
 pub const DEFAULT_BOARD: &str = "pc";
-
-/// The largest settings file that is read.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// How a device is wired.
 #[derive(Debug, Clone, PartialEq)]
@@ -367,12 +365,7 @@ fn stem(file: &str) -> &str {
 
 fn read(path: &Path) -> Result<String, BoardError> {
     let file = |error| BoardError::File { file: path.display().to_string(), error };
-    let length = std::fs::metadata(path).map_err(file)?.len();
-    if length > MAX_BYTES {
-        let what = format!("{length} bytes is more than a settings file may have ({MAX_BYTES})");
-        return Err(file(std::io::Error::other(what)));
-    }
-    std::fs::read_to_string(path).map_err(file)
+    settings::read(path).map_err(file)
 }
 
 fn unknown(kind: &'static str, name: &str, known: &[(&str, &str)]) -> BoardError {

@@ -132,15 +132,27 @@ enum Command {
 /// Parses the arguments, runs the command, gives the exit code.
 pub fn main() -> ExitCode {
     use std::io::IsTerminal;
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
     let context = Context { progress: !arguments.quiet && std::io::stderr().is_terminal() };
     match run(arguments.command, &context) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
-            eprintln!("error: {}", output::harmless(&format!("{error:#}")));
+            eprintln!("error: {error:#}");
             ExitCode::from(exit_of(&error) as u8)
         }
     }
+}
+
+/// Wrong arguments hold what somebody typed, or what a file in this folder is called.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    eprintln!("{}", error.render().to_string().trim_end());
+    ExitCode::from(Exit::Usage as u8)
 }
 
 fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {

@@ -11,7 +11,7 @@ mod format;
 mod parse;
 
 pub use editor::LINE_LIMIT;
-pub use format::{Row, Value, answer, harmless, one_line, progress, refused, verdict};
+pub use format::{Row, Value, answer, harmless, is_unsafe, one_line, progress, refused, verdict};
 pub use parse::{COMMANDS, Entry, Spec, parse};
 
 use crate::head::HeadKind;

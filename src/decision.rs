@@ -37,6 +37,13 @@ pub struct Thresholds {
     pub novelty: f32,
 }
 
+impl Thresholds {
+    /// Whether a verdict can be told by them: a confidence of 0 to 1, a novelty above 0.
+    pub fn are_valid(&self) -> bool {
+        (0.0..=1.0).contains(&self.confidence) && self.novelty > 0.0
+    }
+}
+
 impl Default for Thresholds {
     fn default() -> Self {
         Self { confidence: 0.0, novelty: 1.0 }

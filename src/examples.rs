@@ -11,6 +11,10 @@ use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId};
 use crate::linalg::dot;
 
+/// Examples that are kept at most, whatever the budget: how near each lies to the others of its class is known, which
+/// takes time that grows with their square.
+pub const MAX_EXAMPLES: usize = 1 << 16;
+
 /// One taught feature.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
@@ -66,6 +70,8 @@ pub struct Examples {
     kept: BTreeMap<ExampleId, Kept>,
     bytes: usize,
     budget: usize,
+    /// Examples at most.
+    most: usize,
 }
 
 /// How near a feature is to an example.
@@ -85,12 +91,17 @@ impl Examples {
 
     /// * `budget`: bytes, see [`Example::bytes`].
     pub fn new(budget: usize) -> Self {
-        Self { kept: BTreeMap::new(), bytes: 0, budget }
+        Self { kept: BTreeMap::new(), bytes: 0, budget, most: MAX_EXAMPLES }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
         self.kept.len()
+    }
+
+    /// Whether there are as many as may be, see [`MAX_EXAMPLES`].
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.most
     }
 
     /// Whether nothing has been taught.
@@ -183,12 +194,12 @@ impl Examples {
         self.kept.values().filter_map(|kept| kept.nearest_of_class.map(|(_, cosine)| cosine))
     }
 
-    /// Which example has to go so that `extra` bytes fit, were `class` one example longer; `None` if they fit.
+    /// Which example has to go so that one more, of `extra` bytes, fits, were `class` one example longer; `None` if it fits.
     ///
     /// It is the most redundant of the class with most examples: the one nearest to another of that class, the
     /// older where two are equally near. An example that is the last of its class is never named.
     pub fn to_evict(&self, class: ClassId, extra: usize) -> Option<ExampleId> {
-        if self.bytes + extra <= self.budget {
+        if self.bytes + extra <= self.budget && !self.is_full() {
             return None;
         }
         let mut counts: BTreeMap<ClassId, usize> = BTreeMap::new();
@@ -253,6 +264,17 @@ mod tests {
         assert_eq!(examples.to_evict(ClassId(0), one), Some(ExampleId(2)));
         // Class 1 would have three as well; the lower id decides, so class 0 still gives.
         assert_eq!(examples.to_evict(ClassId(1), one), Some(ExampleId(2)));
+    }
+
+    #[test]
+    fn as_many_examples_as_may_be_are_kept_whatever_the_budget() {
+        let mut examples = Examples { most: 3, ..Examples::new(usize::MAX >> 1) };
+        for id in 1..=3 {
+            assert_eq!(examples.to_evict(ClassId(0), 1), None);
+            examples.insert(example(id, 0, &[1.0, id as f32]));
+        }
+        assert!(examples.is_full() && examples.to_evict(ClassId(1), 1).is_some());
+        assert_eq!(Examples::new(0).most, MAX_EXAMPLES);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Frame {
     captured: Timestamp,
 }
 
+/// Pixels of a side of the largest frame that a camera is asked for.
+pub const MAX_SIDE: u32 = 16_384;
+
 /// Why pixels are not a frame, or a region not part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {

@@ -7,12 +7,18 @@ mod name;
 use std::collections::BTreeMap;
 
 use crate::decision::{Calibration, Estimate, Thresholds, Verdict};
-use crate::examples::{Example, Examples};
+use crate::examples::{Example, Examples, MAX_EXAMPLES};
 use crate::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError};
 pub use name::{ClassName, UNKNOWN};
 
 /// Classes that may be taught.
 pub const MAX_CLASSES: usize = 4096;
+
+/// The largest id of a class. Ids are given once and rise; the room above keeps counting from overflowing.
+pub const LAST_CLASS: ClassId = ClassId(u32::MAX >> 1);
+
+/// The largest id of an example.
+pub const LAST_EXAMPLE: ExampleId = ExampleId(u64::MAX >> 1);
 
 /// Steps that can be undone; fewer where those hold more bytes of examples than the budget.
 pub const UNDO_DEPTH: usize = 32;
@@ -65,6 +71,24 @@ pub enum LearnError {
     /// No class of that id.
     #[error("there is no class with id {}", .0.0)]
     NoClass(ClassId),
+    /// A class of that id is there.
+    #[error("there is a class with id {} already", .0.0)]
+    ClassExists(ClassId),
+    /// Every id was given to somebody.
+    #[error("no id is left for another {what}: got {got}, the last is {last}")]
+    NoIdLeft {
+        /// "class" or "example".
+        what: &'static str,
+        /// What it would have.
+        got: u64,
+        /// The largest there is.
+        last: u64,
+    },
+    /// Thresholds that decide nothing.
+    #[error(
+        "thresholds of confidence {} and novelty {}, wanted 0 to 1 and above 0", .0.confidence, .0.novelty
+    )]
+    Thresholds(Thresholds),
     /// No example of that id.
     #[error("there is no example {}", .0.0)]
     NoExample(ExampleId),
@@ -82,6 +106,9 @@ pub enum LearnError {
     /// Too many classes.
     #[error("no more than {MAX_CLASSES} classes can be taught")]
     TooManyClasses,
+    /// Too many examples, and none of them can make room.
+    #[error("no more than {MAX_EXAMPLES} examples can be kept")]
+    TooManyExamples,
     /// The example does not fit the budget, whatever else goes.
     #[error(
         "an example of {wanted} bytes does not fit the budget of {budget} bytes; raise the budget or forget something"
@@ -324,8 +351,14 @@ impl Learner {
     ///
     /// * returns the changes made, and those that take them back, in their order.
     fn transact(&mut self, changes: Vec<Change>) -> Result<(Vec<Change>, Vec<Change>), LearnError> {
-        // A head that relearns at every example (or a long list) is quicker built anew, and a new one is atomic.
-        let rebuild = changes.len() > REBUILD_AT;
+        // A head that relearns at every example (or a long list) is quicker built anew, and a new one is atomic. One
+        // that cannot forget has to be: nothing that it has learned can be taken back.
+        let forgets = |change: &Change| match change {
+            Change::SetHead(config) => config.forgets(),
+            _ => true,
+        };
+        let forgets = self.config.forgets() && changes.iter().all(forgets);
+        let rebuild = changes.len() > REBUILD_AT || !forgets;
         let mut done: Vec<(Change, Change)> = Vec::with_capacity(changes.len());
         let (next_class, next_example) = (self.next_class, self.next_example);
         let mut result = Ok(());
@@ -373,6 +406,9 @@ impl Learner {
         }
         if self.examples.bytes() + wanted > budget {
             return Err(LearnError::Budget { wanted, budget });
+        }
+        if self.examples.is_full() {
+            return Err(LearnError::TooManyExamples);
         }
         Ok(())
     }

@@ -76,6 +76,9 @@ pub mod engine;
 
 // Around it: formats, files, devices.
 
+/// Files, read up to a limit.
+mod bounded;
+
 /// Settings that people write, as text. The only file that names toml.
 mod settings;
 

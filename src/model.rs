@@ -12,6 +12,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::backbone::{BackboneSpec, Pooling, Tap};
+use crate::bounded;
+use crate::console::is_unsafe;
+use crate::snapshot::MAX_MODEL_NAME;
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm, Preprocessor};
 
 /// How a backbone is fed, where it is tapped, and where its file comes from.
@@ -125,6 +128,9 @@ fn whole() -> Fit {
     Fit::Whole
 }
 
+/// Bytes that a file's name may have, as on any file system.
+pub const MAX_FILE_NAME: usize = 255;
+
 /// The largest model file that is read.
 pub const MAX_MODEL_BYTES: u64 = 1 << 30;
 
@@ -155,13 +161,17 @@ impl ModelCard {
         let sha256 = hash_from_hex(&raw.sha256).ok_or_else(|| {
             wrong(format!("sha256: \"{}\" is not 64 hexadecimal digits", raw.sha256.escape_debug()))
         })?;
-        let plain =
-            |name: &str| !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
-        if !plain(&raw.file) {
+        let plain = |c: char| !is_unsafe(c) && !['/', '\\'].contains(&c);
+        let whole = !raw.file.starts_with('.') && (1..=MAX_FILE_NAME).contains(&raw.file.len());
+        if !whole || !raw.file.chars().all(plain) {
             return Err(wrong(format!(
-                "file: \"{}\" is not a plain file name",
+                "file: \"{}\" is not a plain file name of 1 to {MAX_FILE_NAME} bytes",
                 raw.file.escape_debug()
             )));
+        }
+        if !(1..=MAX_MODEL_NAME).contains(&raw.name.len()) {
+            let got = raw.name.len();
+            return Err(wrong(format!("name: got {got} bytes, wanted 1 to {MAX_MODEL_NAME}")));
         }
         if raw.bytes == 0 || raw.bytes > MAX_MODEL_BYTES {
             return Err(wrong(format!(
@@ -170,7 +180,16 @@ impl ModelCard {
             )));
         }
         if let Some(tap) = raw.taps.iter().find(|tap| tap.pool.is_empty()) {
-            return Err(wrong(format!("tap {}: pool: wanted avg, max or both", tap.tensor)));
+            let tensor = tap.tensor.escape_debug();
+            return Err(wrong(format!("tap {tensor}: pool: wanted avg, max or both")));
+        }
+        let texts = [("name", &raw.name), ("about", &raw.about), ("licence", &raw.licence)];
+        let url = raw.url.iter().map(|url| ("url", url));
+        for (key, text) in texts.into_iter().chain(url) {
+            if text.contains(is_unsafe) {
+                let text = text.escape_debug();
+                return Err(wrong(format!("{key}: \"{text}\" is not one line that can be read")));
+            }
         }
         Ok(Self {
             name: raw.name,
@@ -182,6 +201,20 @@ impl ModelCard {
             licence: raw.licence,
             spec: BackboneSpec { input, taps: raw.taps },
         })
+    }
+
+    /// A card's file.
+    ///
+    /// # Errors
+    /// [`ModelError::File`], [`ModelError::Card`].
+    pub fn read_card(path: &Path) -> Result<Self, ModelError> {
+        let name = path.display().to_string();
+        let text = crate::settings::read(path).map_err(|error| ModelError::File {
+            path: name.clone(),
+            error,
+            advice: String::new(),
+        });
+        Self::parse(&text?, &name)
     }
 
     /// The card's text; parsing it gives the card again.
@@ -311,13 +344,7 @@ pub fn read_limited(path: &Path, advice: &str) -> Result<Vec<u8>, ModelError> {
         error,
         advice: advice.to_owned(),
     };
-    let length = std::fs::metadata(path).map_err(file)?.len();
-    if length > MAX_MODEL_BYTES {
-        return Err(file(std::io::Error::other(format!(
-            "{length} bytes is more than a network may have ({MAX_MODEL_BYTES})"
-        ))));
-    }
-    std::fs::read(path).map_err(file)
+    bounded::read(path, MAX_MODEL_BYTES).map_err(file)
 }
 
 /// A text as TOML has it, on one line.

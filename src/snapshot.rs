@@ -20,14 +20,17 @@ use crate::decision::Thresholds;
 use crate::examples::Example;
 use crate::head::{ClassId, ExampleId};
 use crate::learner::{Change, ClassName, LearnError, Learner};
-use v1::{StoredBody, StoredChange, StoredExample, StoredFile};
+use v1::{StoredBody, StoredChange, StoredExample, StoredFile, StoredStep};
 
 const MAGIC: &[u8; 8] = b"FTLEARN\0";
 const VERSION: u16 = 1;
 const CRC_BYTES: usize = 4;
 
-/// Values that a feature may have: some heads keep a matrix of that many squared.
-const MAX_DIM: u32 = 1 << 16;
+/// Values that a feature may have.
+pub const MAX_DIM: u32 = 1 << 16;
+
+/// Bytes that a model's name may have.
+pub const MAX_MODEL_NAME: usize = 256;
 
 /// Which backbone the features came from. Features of another one mean nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +95,14 @@ impl From<LearnError> for SnapshotError {
 
 impl Snapshot {
     /// As it lies in a store.
-    pub(crate) fn of_parts(model: ModelId, body: StoredBody) -> Self {
-        Self { model, body }
+    ///
+    /// # Errors
+    /// [`SnapshotError::Content`] where it has more of something than there may be.
+    pub(crate) fn of_parts(model: ModelId, body: StoredBody) -> Result<Self, SnapshotError> {
+        match excess_of_model(&model).or_else(|| body.excess()) {
+            Some(what) => Err(SnapshotError::Content(what)),
+            None => Ok(Self { model, body }),
+        }
     }
 
     /// As it is laid into a store.
@@ -115,7 +124,9 @@ impl Snapshot {
                 thresholds: learner.thresholds().into(),
                 next_class,
                 next_example,
-                undo: undo.map(|step| step.iter().map(StoredChange::from).collect()).collect(),
+                undo: undo
+                    .map(|step| StoredStep(step.iter().map(StoredChange::from).collect()))
+                    .collect(),
             },
         }
     }
@@ -139,18 +150,12 @@ impl Snapshot {
             changes.push(Change::AddClass(ClassId(id), ClassName::new(&name)?));
         }
         changes.extend(examples.into_iter().map(Change::AddExample));
-        let thresholds = Thresholds::from(thresholds);
-        let Thresholds { confidence, novelty } = thresholds;
-        if !(0.0..=1.0).contains(&confidence) || novelty.is_nan() || novelty <= 0.0 {
-            let what = format!("thresholds of confidence {confidence} and novelty {novelty}");
-            return Err(SnapshotError::Content(what));
-        }
-        changes.push(Change::SetThresholds(thresholds));
+        changes.push(Change::SetThresholds(Thresholds::from(thresholds)));
         learner.change(changes)?;
         learner.recalibrate();
         let undo = undo
             .into_iter()
-            .map(|step| step.into_iter().map(Change::try_from).collect::<Result<Vec<_>, _>>())
+            .map(|step| step.0.into_iter().map(Change::try_from).collect::<Result<Vec<_>, _>>())
             .collect::<Result<Vec<_>, _>>()?;
         learner.restore_history(undo, ClassId(next_class), ExampleId(next_example));
         Ok(learner)
@@ -199,11 +204,16 @@ impl Snapshot {
         if !rest.is_empty() {
             return Err(content(&format!("{} bytes stand behind its end", rest.len())));
         }
-        let model = ModelId::from(model);
-        if !(1..=MAX_DIM).contains(&model.dim) {
-            let got = model.dim;
-            return Err(content(&format!("features of {got} values, wanted 1 to {MAX_DIM}")));
-        }
-        Ok(Self { model, body })
+        Self::of_parts(model.into(), body)
     }
+}
+
+/// What is too long or too large about a model, in words.
+fn excess_of_model(model: &ModelId) -> Option<String> {
+    let (dim, name) = (model.dim, model.name.len());
+    if !(1..=MAX_DIM).contains(&dim) {
+        return Some(format!("features of {dim} values, wanted 1 to {MAX_DIM}"));
+    }
+    let wanted = MAX_MODEL_NAME;
+    (name > wanted).then(|| format!("a model's name of {name} bytes, wanted at most {wanted}"))
 }

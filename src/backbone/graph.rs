@@ -7,12 +7,15 @@ use tract_onnx::pb::{
 };
 use tract_onnx::prelude::Framework as _;
 
-use super::{BackboneError, weights};
+use super::{BackboneError, outline, weights};
 use crate::tensor::Layout;
 
 /// Operators that tract lacks or runs uselessly slowly, and what to do instead.
 const DYNAMIC: [&str; 4] =
     ["DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul"];
+
+/// Nodes that a network may have: some ten times those of the largest transformer for images.
+pub const MAX_NODES: usize = 1 << 16;
 
 /// A decoded and checked file.
 #[derive(Debug, Clone)]
@@ -58,6 +61,7 @@ impl Graph {
         if onnx.is_empty() {
             return Err(BackboneError::parse(name, "the file is empty"));
         }
+        outline::check(onnx, name)?;
         let proto = tract_onnx::onnx()
             .proto_model_for_read(&mut &*onnx)
             .map_err(|error| BackboneError::parse(name, &format!("not ONNX: {error:#}")))?;
@@ -65,6 +69,12 @@ impl Graph {
         if graph.graph().is_none_or(|g| g.node.is_empty() || g.output.is_empty()) {
             return Err(BackboneError::parse(name, "not ONNX: there is no graph with an output"));
         }
+        if graph.nodes().len() > MAX_NODES {
+            let got = graph.nodes().len();
+            let what = format!("the network has {got} nodes, wanted at most {MAX_NODES}");
+            return Err(BackboneError::parse(name, &what));
+        }
+        graph.check_names()?;
         graph.refuse_unsupported()?;
         graph.check_order()?;
         graph.check_attributes()?;
@@ -108,6 +118,24 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    /// Names are words in messages, so they may not begin a line there.
+    fn check_names(&self) -> Result<(), BackboneError> {
+        let Some(graph) = self.graph() else { return Ok(()) };
+        let nodes = graph.node.iter().flat_map(|node| {
+            let tensors = node.input.iter().chain(&node.output);
+            tensors.chain([&node.name, &node.op_type]).chain(node.attribute.iter().map(|a| &a.name))
+        });
+        let inputs = graph.input.iter().chain(&graph.output).map(|value| &value.name);
+        let names = nodes.chain(inputs).chain(graph.initializer.iter().map(|tensor| &tensor.name));
+        match names.into_iter().find(|name| name.contains(char::is_control)) {
+            Some(name) => Err(self.wrong(&format!(
+                "the name \"{}\" has control characters in it: the file is damaged",
+                name.escape_debug()
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Every node stands behind those that it needs, and no tensor is made twice, as the format wants it. What walks
@@ -292,15 +320,17 @@ impl Graph {
     /// Keeps what these tensors need, and makes them the outputs, in this order. From here on nothing is rounded
     /// between the layers.
     ///
+    /// * `tensors`: names, at least one.
+    ///
     /// # Errors
     /// [`BackboneError::MissingTap`].
-    pub(super) fn cut(self, tensors: &[String]) -> Result<Self, BackboneError> {
+    pub fn cut(self, tensors: &[String]) -> Result<Self, BackboneError> {
         let known: HashSet<&str> = self.tensors().into_iter().collect();
         for tensor in tensors {
             if !known.contains(tensor.as_str()) {
                 return Err(BackboneError::MissingTap {
                     name: self.name.clone(),
-                    tensor: tensor.clone(),
+                    tensor: tensor.escape_debug().to_string(),
                     near: nearest_names(tensor, &self.tensors()),
                 });
             }

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto, attribute_proto};
 
+use super::MAX_VALUES;
 use super::graph::Graph;
 use super::weights::{FLOAT, floats, integers};
 
@@ -39,7 +40,17 @@ impl Graph {
         let weights: Vec<(usize, TensorProto)> = {
             let stored = self.stored();
             let weights = self.nodes().iter().enumerate();
-            weights.filter_map(|(index, node)| Some((index, weight(node, &stored)?))).collect()
+            // Many nodes may read the same stored weight: what would be too much in all stays for the runtime.
+            let mut room = MAX_VALUES * size_of::<f32>();
+            let fits = |(_, tensor): &(usize, TensorProto)| {
+                let left = room.checked_sub(tensor.raw_data.len());
+                room = left.unwrap_or(0);
+                left.is_some()
+            };
+            weights
+                .filter_map(|(index, node)| Some((index, weight(node, &stored)?)))
+                .take_while(fits)
+                .collect()
         };
         let with_inputs = self.opset() >= 11;
         let Some(graph) = self.proto.graph.as_mut() else { return self };
@@ -108,7 +119,7 @@ fn limits(
     producers: &HashMap<&str, &NodeProto>,
     constants: &HashMap<&str, &TensorProto>,
 ) -> Option<Limits> {
-    if node.op_type != "DequantizeLinear" {
+    if node.op_type != "DequantizeLinear" || node.output.is_empty() {
         return None;
     }
     let before = producers.get(node.input.first()?.as_str())?;
@@ -168,7 +179,8 @@ fn weight(node: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> Option<Tens
         if *axis != scales.len() as i64 {
             return None;
         }
-        usize::try_from(behind.iter().product::<i64>()).ok()?.max(1)
+        let count = behind.iter().try_fold(1_i64, |count, &dim| count.checked_mul(dim));
+        usize::try_from(count?).ok()?.max(1)
     };
     let value = |(index, level): (usize, i64)| {
         let scale = index / run % scales.len();

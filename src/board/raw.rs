@@ -11,7 +11,7 @@ use super::{
     Bias, Board, CameraSettings, Driver, Facts, InputPin, Line, Lost, OutputPin, SerialSettings,
 };
 use crate::camera::PixelFormat;
-use crate::frame::Region;
+use crate::frame::{MAX_SIDE, Region};
 use crate::settings;
 
 #[derive(Deserialize)]
@@ -266,8 +266,8 @@ fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
     if raw.address.is_empty() {
         return Err("camera.address: got \"\", wanted one such as v4l:/dev/video0".to_owned());
     }
-    within("camera.width", raw.width, 1..=16_384)?;
-    within("camera.height", raw.height, 1..=16_384)?;
+    within("camera.width", raw.width, 1..=MAX_SIDE)?;
+    within("camera.height", raw.height, 1..=MAX_SIDE)?;
     within("camera.settle_ms", raw.settle_ms, 0..=60_000)?;
     within("camera.timeout_ms", raw.timeout_ms, 100..=60_000)?;
     if !(raw.fps > 0.0 && raw.fps <= 1000.0) {
@@ -301,7 +301,7 @@ fn region(name: String, raw: RawRegion) -> Result<(String, Region), String> {
     };
     // Pixels may reach as far as the largest frame; whether they fit the camera's is seen when there is one.
     let largest = match region {
-        Region::Pixels { .. } => (16_384, 16_384),
+        Region::Pixels { .. } => (MAX_SIDE, MAX_SIDE),
         _ => (1000, 1000),
     };
     let resolved = region.resolve(largest.0, largest.1);

@@ -177,10 +177,16 @@ impl Source {
 }
 
 /// A line without its end; empty at the end of the file.
+///
+/// # Errors
+/// The reader's, and `InvalidData` for a line that is longer than a header may be.
 fn line(reader: &mut BufReader<File>) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
-    reader.take(MAX_HEADER).read_until(b'\n', &mut line)?;
-    line.pop_if(|last| *last == b'\n');
+    let length = reader.take(MAX_HEADER).read_until(b'\n', &mut line)? as u64;
+    if line.pop_if(|last| *last == b'\n').is_none() && length == MAX_HEADER {
+        let what = format!("a line of Y4M has no end, wanted at most {MAX_HEADER} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
     Ok(line)
 }
 

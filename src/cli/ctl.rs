@@ -14,12 +14,14 @@ use serde_json::{Map, Value as Json, json};
 use super::output::write_whole;
 use super::{Context, Exit};
 use crate::access::{Need, need};
+use crate::bounded;
 use crate::console::{self, Entry, Row, Value};
 use crate::pin::{LONGEST, Pin};
 use crate::port::Address;
 use crate::request::{Answer, Request};
 use crate::signed;
 use crate::snapshot::Snapshot;
+use crate::wire::MAX_MESSAGE;
 use link::{Link, Stage};
 
 /// Ask a running device for whatever its console does, and send it images
@@ -121,7 +123,8 @@ impl CtlCommand {
     ) -> anyhow::Result<Exit> {
         let mut images = Vec::with_capacity(files.len());
         for file in files {
-            images.push((file, std::fs::read(file).with_context(|| console::harmless(file))?));
+            let image = bounded::read(Path::new(file), MAX_MESSAGE as u64);
+            images.push((file, image.with_context(|| console::harmless(file))?));
         }
         let mut link = self.link()?;
         let one = Context { progress: context.progress && files.len() == 1 };
@@ -168,7 +171,7 @@ impl CtlCommand {
 
     fn push(&self, file: &Path, merge: bool, context: &Context) -> anyhow::Result<Exit> {
         let place = || file.display().to_string();
-        let learned = std::fs::read(file).with_context(place)?;
+        let learned = bounded::read(file, MAX_MESSAGE as u64).with_context(place)?;
         let opened = signed::open(&learned, &[]).with_context(place)?;
         Snapshot::decode(opened.pack).with_context(place)?;
         let answer = self.ask(&mut self.link()?, &Request::Push { learned, merge }, context)?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::Context;
 use crate::backbone::{BackboneSpec, Extractor, Graph, Pooling, Tap};
@@ -66,9 +66,7 @@ impl ModelArgs {
             Some("onnx") => self.without_card(path)?,
             Some("toml") => {
                 self.refuse_with_card()?;
-                let text = std::fs::read_to_string(path).with_context(|| model.clone())?;
-                let card = ModelCard::parse(&text, model)?;
-                from_card(card, path.parent())?
+                from_card(ModelCard::read_card(path)?, path.parent())?
             }
             _ => {
                 self.refuse_with_card()?;

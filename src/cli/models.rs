@@ -116,8 +116,7 @@ fn card(name: &str) -> anyhow::Result<ModelCard> {
     if !name.ends_with(".toml") {
         return Ok(ModelCard::named(name)?);
     }
-    let text = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
-    Ok(ModelCard::parse(&text, name)?)
+    Ok(ModelCard::read_card(Path::new(name))?)
 }
 
 impl FetchCommand {

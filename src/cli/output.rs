@@ -24,9 +24,30 @@ macro_rules! println {
     }};
 }
 
+/// In place of the standard macro: what is told on standard error may hold a file's name, too.
+macro_rules! eprintln {
+    ($($argument:tt)*) => {
+        std::eprintln!("{}", $crate::cli::output::harmless(&format!($($argument)*)))
+    };
+}
+
 /// The lines of a text without anything that a terminal obeys: a file may be called anything.
+///
+/// What JSON may hold as it is, such as what turns the direction of writing, is written as JSON would escape it: the
+/// text may be JSON.
 pub(super) fn harmless(text: &str) -> String {
-    text.split('\n').map(console::harmless).collect::<Vec<_>>().join("\n")
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(c),
+            c if c < ' ' => out.extend(c.escape_unicode()),
+            c if console::is_unsafe(c) => {
+                out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// Writes to standard output, whole and at once; does not return if that fails.
@@ -63,5 +84,13 @@ mod tests {
     #[test]
     fn lines_stay_lines_and_nothing_moves_the_cursor() {
         assert_eq!(harmless("a\n  next: b\u{1b}[2J\r"), "a\n  next: b\\u{1b}[2J\\u{d}");
+    }
+
+    #[test]
+    fn json_stays_what_it_says() {
+        let value = serde_json::json!({ "file": "a\u{202e}\u{1b}[2J\u{9b}\u{7f}\u{e0001}\n.png" });
+        let text = harmless(&value.to_string());
+        assert!(text.is_ascii() && !text.contains('\u{1b}'), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok(), Some(value));
     }
 }

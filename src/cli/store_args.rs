@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::clock::Clock;
+use crate::console;
 use crate::examples::Examples;
 use crate::frame::Timestamp;
 use crate::keeper::{self, Keeper};
@@ -88,10 +89,12 @@ impl StoreArgs {
             return Ok(Keeper::new(keeper::empty(model)?, store, model.clone()));
         };
         let taught = &snapshot.model;
+        // From a file that anybody may have made: a name of two lines would pass for advice of this program's.
+        let taught_name = console::one_line(&taught.name);
         if taught.fingerprint != model.fingerprint {
             let way_out = format!(
                 "\n  next: run with --model {}, or start afresh with --store NEW.ftune",
-                taught.name
+                taught_name
             );
             let path = store.path().display();
             if taught.dim != model.dim {
@@ -100,12 +103,12 @@ impl StoreArgs {
                     model.name,
                     model.dim,
                     taught.dim,
-                    taught.name
+                    taught_name
                 );
             }
             bail!(
                 "{path} was taught with {}, and {} is another network or is fed or tapped differently{way_out}",
-                taught.name,
+                taught_name,
                 model.name
             );
         }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::format::is_unsafe;
 use super::parse::secret_from;
 
 /// Characters a line may have; what is typed beyond is dropped with the line.
@@ -144,7 +145,7 @@ impl Editor {
 
     /// Types this for the person.
     pub(super) fn type_in(&mut self, text: &str, out: &mut Vec<u8>) {
-        text.chars().filter(|c| !c.is_control()).for_each(|c| self.insert(c, out));
+        text.chars().filter(|&c| !is_unsafe(c)).for_each(|c| self.insert(c, out));
     }
 
     /// Forgets the line that was begun.
@@ -236,7 +237,7 @@ impl Editor {
         self.partial.push(byte);
         let text = std::str::from_utf8(&self.partial).map(|text| text.chars().next());
         match text {
-            Ok(Some(c)) if !c.is_control() => self.insert(c, out),
+            Ok(Some(c)) if !is_unsafe(c) => self.insert(c, out),
             Err(error) if error.error_len().is_none() => return,
             _ => self.bad = Some(DAMAGED),
         }

@@ -111,9 +111,21 @@ pub fn one_line(text: &str) -> String {
     harmless(&lines.join(" "))
 }
 
-fn is_unsafe(c: char) -> bool {
-    let invisible = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}'];
-    c.is_control() || c == '\u{feff}' || invisible.iter().any(|range| range.contains(&c))
+/// Whether a terminal obeys the character or a person does not see it: control characters, what turns the direction
+/// of writing, what does not show.
+pub fn is_unsafe(c: char) -> bool {
+    let unseen = [
+        '\u{ad}'..='\u{ad}',
+        '\u{61c}'..='\u{61c}',
+        '\u{180e}'..='\u{180e}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{fff9}'..='\u{fffb}',
+        '\u{e0000}'..='\u{e007f}',
+    ];
+    c.is_control() || unseen.iter().any(|range| range.contains(&c))
 }
 
 /// One word, or in quotation marks what would not be one.

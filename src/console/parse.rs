@@ -369,7 +369,9 @@ fn region(text: &str) -> Option<Region> {
 ///
 /// * returns what has been typed of the last word, and what that word may be; `None` where nothing is known of it.
 pub(super) fn expected(line: &str) -> (&str, Option<Place>) {
-    let word_start = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    // A space may have more than one byte.
+    let last_space = line.char_indices().rfind(|(_, c)| c.is_whitespace());
+    let word_start = last_space.map_or(0, |(at, space)| at + space.len_utf8());
     let (before, word) = line.split_at(word_start);
     let mut words = before.split_whitespace();
     let Some(name) = words.next() else { return (word, Some(Place::Command)) };

@@ -113,6 +113,9 @@ pub struct SoftmaxConfig {
     pub seed: u64,
 }
 
+/// Weights of a hidden layer at most: 64 MiB of f32, some three times that while it is trained.
+pub const MOST_WEIGHTS: usize = 1 << 24;
+
 /// Settings of the network with one hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MlpConfig {
@@ -175,6 +178,11 @@ impl HeadConfig {
         }
     }
 
+    /// Whether the head can forget single examples; one that cannot is built anew from those that stay.
+    pub fn forgets(&self) -> bool {
+        !matches!(self.method, Method::Slda { update: SldaUpdate::Published, .. })
+    }
+
     /// The same head with that centre.
     ///
     /// * `centre`: `[dim]`, finite.
@@ -222,6 +230,14 @@ impl HeadConfig {
                 let decays = (0.0..=f32::MAX).contains(&weight_decay);
                 require(decays, "weight_decay", weight_decay, "at least 0")?;
                 require((1..=4096).contains(&hidden), "hidden", hidden, "1 to 4096")?;
+                let weights = dim.saturating_mul(hidden as usize);
+                let most = format!("at most {MOST_WEIGHTS}");
+                require(
+                    weights <= MOST_WEIGHTS,
+                    "hidden times the features' length",
+                    weights,
+                    &most,
+                )?;
                 require(epochs > 0, "epochs", epochs, "at least 1")?;
                 require(batch > 0, "batch", batch, "at least 1")
             }

@@ -1,6 +1,6 @@
 //! What each change does, and its inverse.
 
-use super::{Change, LearnError, Learner, MAX_CLASSES};
+use super::{Change, LAST_CLASS, LAST_EXAMPLE, LearnError, Learner, MAX_CLASSES};
 use crate::head;
 
 impl Learner {
@@ -14,11 +14,18 @@ impl Learner {
                 if self.classes.len() >= MAX_CLASSES {
                     return Err(LearnError::TooManyClasses);
                 }
+                if self.classes.contains_key(&class) {
+                    return Err(LearnError::ClassExists(class));
+                }
+                if class > LAST_CLASS {
+                    let (got, last) = (class.0.into(), LAST_CLASS.0.into());
+                    return Err(LearnError::NoIdLeft { what: "class", got, last });
+                }
                 if !rebuild {
                     self.head.add_class(class)?;
                 }
                 self.classes.insert(class, name);
-                self.next_class = self.next_class.max(class.0.saturating_add(1));
+                self.next_class = self.next_class.max(class.0 + 1);
                 Ok(Change::RemoveClass(class))
             }
             Change::RemoveClass(class) => {
@@ -47,12 +54,16 @@ impl Learner {
                 if self.examples.get(id).is_some() {
                     return Err(LearnError::ExampleExists(id));
                 }
+                if id > LAST_EXAMPLE {
+                    let (got, last) = (id.0, LAST_EXAMPLE.0);
+                    return Err(LearnError::NoIdLeft { what: "example", got, last });
+                }
                 let feature = example.widened();
                 head::check_feature(self.dim, &feature)?;
                 if !rebuild {
                     self.head.learn(id, example.class, &feature)?;
                 }
-                self.next_example = self.next_example.max(id.0.saturating_add(1));
+                self.next_example = self.next_example.max(id.0 + 1);
                 self.examples.insert(example);
                 Ok(Change::RemoveExample(id))
             }
@@ -86,6 +97,9 @@ impl Learner {
                 Ok(Change::SetHead(std::mem::replace(&mut self.config, config)))
             }
             Change::SetThresholds(thresholds) => {
+                if !thresholds.are_valid() {
+                    return Err(LearnError::Thresholds(thresholds));
+                }
                 Ok(Change::SetThresholds(std::mem::replace(&mut self.thresholds, thresholds)))
             }
         }

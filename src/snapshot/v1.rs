@@ -3,18 +3,27 @@
 //! Nothing here may change its shape or order, since files of this version are read for ever; a new shape is a new
 //! version beside this one. So every live type that is stored has its own form here.
 
+use std::fmt::Formatter;
+use std::marker::PhantomData;
+
 use half::f16;
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ModelId;
 use crate::decision::Thresholds;
-use crate::examples::Example;
+use crate::examples::{Example, MAX_EXAMPLES};
 use crate::frame::Timestamp;
 use crate::head::{
     ClassId, ExampleId, FeatureScaling, HeadConfig, Method, Metric, MlpConfig, Shrinkage,
     SldaUpdate, SoftmaxConfig,
 };
-use crate::learner::{Change, ClassName, LearnError};
+use crate::learner::{
+    Change, ClassName, LAST_CLASS, LAST_EXAMPLE, LearnError, MAX_CLASSES, UNDO_DEPTH,
+};
+
+/// Changes of a step at most: every example goes and comes, and so does every class, and the head and the thresholds.
+const MAX_CHANGES: usize = 2 * (MAX_EXAMPLES + MAX_CLASSES + 1);
 
 /// All that stands between the version and the checksum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,14 +42,77 @@ pub(crate) struct StoredModel {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoredBody {
     /// Id and name.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_CLASSES>")]
     pub(crate) classes: Vec<(u32, String)>,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_EXAMPLES>")]
     pub(crate) examples: Vec<StoredExample>,
     pub(crate) head: StoredHead,
     pub(crate) thresholds: StoredThresholds,
     pub(crate) next_class: u32,
     pub(crate) next_example: u64,
     /// Steps that can be undone, the latest last.
-    pub(crate) undo: Vec<Vec<StoredChange>>,
+    #[serde(deserialize_with = "at_most::<_, _, UNDO_DEPTH>")]
+    pub(crate) undo: Vec<StoredStep>,
+}
+
+/// The changes of a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct StoredStep(
+    #[serde(deserialize_with = "at_most::<_, _, MAX_CHANGES>")] pub(crate) Vec<StoredChange>,
+);
+
+impl StoredBody {
+    /// What there is too much of, in words.
+    pub(crate) fn excess(&self) -> Option<String> {
+        let Self { classes, examples, undo, next_class, next_example, .. } = self;
+        let longest = undo.iter().map(|step| step.0.len()).max().unwrap_or(0);
+        let lists = [
+            ("classes", classes.len(), MAX_CLASSES),
+            ("examples", examples.len(), MAX_EXAMPLES),
+            ("steps to undo", undo.len(), UNDO_DEPTH),
+            ("changes in a step", longest, MAX_CHANGES),
+        ];
+        if let Some((what, _, most)) = lists.into_iter().find(|&(_, got, most)| got > most) {
+            return Some(format!("more than {most} {what}"));
+        }
+        let (class, example) = (LAST_CLASS.0 + 1, LAST_EXAMPLE.0 + 1);
+        if *next_class > class || *next_example > example {
+            let got = format!("{next_class} and {next_example}");
+            return Some(format!("next ids of {got}, wanted at most {class} and {example}"));
+        }
+        None
+    }
+}
+
+/// A list of which only one item more than `MOST` is kept: a file of a few megabytes must not take gigabytes when it is
+/// read, and whoever asks can tell that there were too many.
+fn at_most<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct AtMost<T, const MOST: usize>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for AtMost<T, MOST> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+            write!(f, "at most {MOST} items")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut kept = Vec::new();
+            while let Some(item) = items.next_element()? {
+                if kept.len() <= MOST {
+                    kept.push(item);
+                }
+            }
+            Ok(kept)
+        }
+    }
+
+    deserializer.deserialize_seq(AtMost::<T, MOST>(PhantomData))
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::{SNAP_SIDE, Station};
 use crate::backbone::FeatureSource;
 use crate::command::{Command, Reply, Shot, Teach};
 use crate::decision::Verdict;
-use crate::frame::{Frame, Timestamp};
+use crate::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::learner::ClassName;
 use crate::picture;
 use crate::request::{Answer, Refused, Request};
@@ -51,9 +51,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::Region(wanted) => {
                 if let Some(region) = wanted {
-                    if let Some(frame) = &self.latest {
-                        region.resolve(frame.width(), frame.height()).map_err(refused)?;
-                    }
+                    // Without a frame it is only seen whether it could be in any.
+                    let size = self.latest.as_ref().map(|frame| (frame.width(), frame.height()));
+                    let (width, height) = size.unwrap_or((MAX_SIDE, MAX_SIDE));
+                    region.resolve(width, height).map_err(refused)?;
                     self.set_region(region);
                 }
                 Ok(Answer::Region(self.region))

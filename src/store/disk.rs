@@ -88,6 +88,108 @@ impl Disk for FileDisk {
     }
 }
 
+/// A disk that nothing is written to until it is released: what opens a file that turns out to be damaged leaves it as
+/// it was.
+#[derive(Debug)]
+pub(super) struct Held {
+    disk: Arc<dyn Disk>,
+    /// What was asked for meanwhile; `None` once it was done.
+    acts: Mutex<Option<Acts>>,
+}
+
+#[derive(Debug)]
+struct Acts {
+    len: u64,
+    asked: Vec<Act>,
+}
+
+#[derive(Debug)]
+enum Act {
+    Write(u64, Vec<u8>),
+    SetLen(u64),
+    Sync,
+}
+
+impl Held {
+    pub(super) fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
+        let acts = Acts { len: disk.len()?, asked: Vec::new() };
+        Ok(Self { disk, acts: Mutex::new(Some(acts)) })
+    }
+
+    /// Does what was asked for, in its order; from here on the disk is written to at once.
+    pub(super) fn release(&self) -> io::Result<()> {
+        let Some(acts) = lock(&self.acts).take() else { return Ok(()) };
+        for act in acts.asked {
+            match act {
+                Act::Write(at, bytes) => self.disk.write(at, &bytes)?,
+                Act::SetLen(len) => self.disk.set_len(len)?,
+                Act::Sync => self.disk.sync()?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Disk for Held {
+    fn len(&self) -> io::Result<u64> {
+        lock(&self.acts).as_ref().map_or_else(|| self.disk.len(), |acts| Ok(acts.len))
+    }
+
+    fn read(&self, at: u64, to: &mut [u8]) -> io::Result<()> {
+        let acts = lock(&self.acts);
+        let Some(acts) = acts.as_ref() else { return self.disk.read(at, to) };
+        let end = at.checked_add(to.len() as u64).filter(|end| *end <= acts.len);
+        let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
+        to.fill(0);
+        let there = self.disk.len()?.clamp(at, end) - at;
+        self.disk.read(at, &mut to[..there as usize])?;
+        for act in &acts.asked {
+            match act {
+                Act::Write(place, bytes) => {
+                    let last = (place + bytes.len() as u64).min(end);
+                    for byte in at.max(*place)..last {
+                        to[(byte - at) as usize] = bytes[(byte - place) as usize];
+                    }
+                }
+                Act::SetLen(len) => to[(len.clamp(&at, &end) - at) as usize..].fill(0),
+                Act::Sync => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        match lock(&self.acts).as_mut() {
+            None => self.disk.write(at, bytes),
+            Some(acts) => {
+                acts.asked.push(Act::Write(at, bytes.to_vec()));
+                Ok(())
+            }
+        }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        match lock(&self.acts).as_mut() {
+            None => self.disk.set_len(len),
+            Some(acts) => {
+                acts.len = len;
+                acts.asked.push(Act::SetLen(len));
+                Ok(())
+            }
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        match lock(&self.acts).as_mut() {
+            None => self.disk.sync(),
+            Some(acts) => {
+                acts.asked.push(Act::Sync);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Memory: for a look at a file that somebody else writes to, and for tests.
 #[derive(Debug, Default)]
 pub struct MemoryDisk(Mutex<Vec<u8>>);

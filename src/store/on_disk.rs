@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redb::{Database, StorageBackend};
 
-use super::disk::Disk;
+use super::disk::{Disk, Held};
 use super::tables::{Tables, fault};
 use super::{Generation, Setting, Step, Store, StoreError, StoreFault};
 use crate::frame::Timestamp;
@@ -21,6 +21,8 @@ pub struct DiskStore {
     /// What messages call it.
     path: String,
     database: Option<Database>,
+    /// What the database writes to.
+    held: Option<Arc<Held>>,
     /// How many times what was learned had changed when that was last known.
     changes: Option<u64>,
 }
@@ -55,7 +57,12 @@ impl DiskStore {
     ///
     /// * `path`: what messages call it.
     pub fn new(disk: Arc<dyn Disk>, path: &str) -> Self {
-        Self { disk, path: path.to_owned(), database: None, changes: None }
+        Self { disk, path: path.to_owned(), database: None, held: None, changes: None }
+    }
+
+    /// What is there is sound: from here on it is written to.
+    fn release(&self) -> Result<(), StoreFault> {
+        self.held.as_ref().map_or(Ok(()), |held| held.release()).map_err(StoreFault::Io)
     }
 
     /// Closed in good order, so that it need not be mended when it is opened again.
@@ -72,7 +79,8 @@ impl DiskStore {
         if self.database.is_some() {
             return Ok(());
         }
-        let disk = Arc::clone(&self.disk);
+        let disk = Arc::new(Held::new(Arc::clone(&self.disk)).map_err(StoreFault::Io)?);
+        self.held = Some(Arc::clone(&disk));
         self.database = Some(guarded(|| {
             let mut builder = Database::builder();
             // Whoever changed or damaged the file since, its pages are not believed unseen.
@@ -113,13 +121,17 @@ impl DiskStore {
     ) -> Result<T, StoreFault> {
         self.open()?;
         let database = self.database.as_ref().expect("it was just opened");
+        let release = || self.release();
         let done = guarded(|| {
             let mut transaction = database.begin_write().map_err(fault)?;
             // So that a damaged page is never taken for a commit that was cut off, which would be passed over.
             transaction.set_two_phase_commit(true);
             let done = work(&transaction)?;
             match keep {
-                true => transaction.commit().map_err(fault)?,
+                true => {
+                    release()?;
+                    transaction.commit().map_err(fault)?;
+                }
                 false => transaction.abort().map_err(fault)?,
             }
             Ok(done)
@@ -196,6 +208,8 @@ impl Store for DiskStore {
             Ok((Some(snapshot), tables.counters()?.changes))
         });
         let (snapshot, changes) = self.named("read", result)?;
+        let released = self.release();
+        self.named("write", released)?;
         self.changes = Some(changes);
         Ok(snapshot)
     }
@@ -269,6 +283,7 @@ impl Store for DiskStore {
 
     fn compact(&mut self) -> Result<(), StoreError> {
         let result = self.open().and_then(|()| {
+            self.release()?;
             let database = self.database.as_mut().expect("it was just opened");
             guarded(|| database.compact().map_err(fault).map(drop))
         });

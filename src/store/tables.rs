@@ -19,7 +19,7 @@ use super::rows::{decode, encode, lost, stored};
 use super::{Setting, Step, StoreFault};
 use crate::learner::LatestStep;
 use crate::snapshot::v1::{
-    StoredBody, StoredChange, StoredExample, StoredHead, StoredModel, StoredThresholds,
+    StoredBody, StoredChange, StoredExample, StoredHead, StoredModel, StoredStep, StoredThresholds,
 };
 use crate::snapshot::{ModelId, Snapshot};
 
@@ -182,7 +182,8 @@ impl<'t> Tables<'t> {
         let StateRow { classes, examples, head, thresholds } = state;
         let examples = examples.iter().map(|(id, row)| self.full(*id, row));
         let step = |step: Vec<UndoRow>| {
-            step.into_iter().map(|row| row.change(|id, row| self.full(id, row))).collect()
+            let changes = step.into_iter().map(|row| row.change(|id, row| self.full(id, row)));
+            changes.collect::<Result<Vec<_>, _>>().map(StoredStep)
         };
         let body = StoredBody {
             classes,
@@ -193,7 +194,8 @@ impl<'t> Tables<'t> {
             next_example: counters.next_example,
             undo: undo.into_iter().map(step).collect::<Result<_, _>>()?,
         };
-        Ok(Snapshot::of_parts(self.model()?, body))
+        Snapshot::of_parts(self.model()?, body)
+            .map_err(|error| StoreFault::Damaged(error.to_string()))
     }
 
     /// Writes a step of a learner.
@@ -318,14 +320,14 @@ impl<'t> Tables<'t> {
         self.set_state(&state, &mut counters)?;
         for step in &body.undo {
             let mut rows = BTreeMap::new();
-            for change in step {
+            for change in &step.0 {
                 if let StoredChange::AddExample(example) = change {
                     let blob = Blob::of(example);
                     rows.insert(example.id, self.put_blob(example.class, &blob, &mut counters)?);
                 }
             }
             let step: Result<Vec<_>, _> =
-                step.iter().map(|change| UndoRow::of(change, &rows)).collect();
+                step.0.iter().map(|change| UndoRow::of(change, &rows)).collect();
             self.push_undo(&step?, &mut counters)?;
         }
         self.put_counters(&counters)
