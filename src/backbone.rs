@@ -7,6 +7,7 @@
 
 mod detect;
 mod error;
+mod export;
 mod extractor;
 mod graph;
 mod quantised;
@@ -23,9 +24,10 @@ use tract_core::prelude::{
 use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
 use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel};
 
-use crate::tensor::{InputSpec, Layout};
+use crate::tensor::InputSpec;
 pub use detect::Detected;
 pub use error::BackboneError;
+pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
 pub use extractor::{ExtractError, Extractor, FeatureSource, Fingerprint};
 pub use graph::{DeclaredInput, Graph};
 pub use survey::{Candidate, Place, Survey};
@@ -233,11 +235,7 @@ fn sum_and_max(values: &[f32]) -> (f32, f32) {
 
 /// The graph in tract's first form, with its input set.
 fn inference(graph: &Graph, input: &InputSpec) -> Result<InferenceModel, BackboneError> {
-    let (height, width) = (input.height as usize, input.width as usize);
-    let wanted = match input.layout {
-        Layout::Nchw => [1, 3, height, width],
-        Layout::Nhwc => [1, height, width, 3],
-    };
+    let wanted = input.shape();
     let declared = graph.input()?;
     let fits = |(got, wanted): (&Option<u64>, &usize)| got.is_none_or(|got| got == *wanted as u64);
     // The batch of a file exported for several images is set to one.

@@ -13,12 +13,14 @@ mod check;
 mod ctl;
 mod demo;
 mod eval;
+mod export;
 mod generate;
 mod head_choice;
 mod inspect;
 mod learned;
 pub mod model_args;
 mod models;
+mod npz;
 mod pictures;
 mod run;
 mod snap;
@@ -104,6 +106,7 @@ enum Command {
     Threshold(learned::ThresholdCommand),
     Inspect(inspect::InspectCommand),
     Eval(eval::EvalCommand),
+    Export(export::ExportCommand),
     Bench(bench::BenchCommand),
     Demo(demo::DemoCommand),
     Models(models::ModelsCommand),
@@ -146,6 +149,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Threshold(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Eval(command) => command.run(context),
+        Command::Export(command) => command.run(context),
         Command::Bench(command) => command.run(context),
         Command::Demo(command) => command.run(context),
         Command::Models(command) => command.run(context),

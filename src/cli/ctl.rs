@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Context, Exit};
+use super::{Context, Exit, output};
 use crate::console::{self, Entry, Row, Value};
 use crate::port::Address;
 use crate::request::{Answer, Request};
@@ -132,7 +132,7 @@ impl CtlCommand {
         let Answer::Picture { file: bytes, .. } = &answer else {
             bail!("the device answered something else than a picture");
         };
-        write(file, bytes)?;
+        output::replace(file, bytes)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }
@@ -143,7 +143,7 @@ impl CtlCommand {
             bail!("the device answered something else than what it learned");
         };
         Snapshot::decode(bytes).context("what came from the device")?;
-        write(file, bytes)?;
+        output::replace(file, bytes)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }
@@ -193,15 +193,6 @@ impl CtlCommand {
             println!("{row}");
         }
     }
-}
-
-/// Whole or not at all: what was there stays until the new file is complete.
-fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut part = file.as_os_str().to_owned();
-    part.push(".part");
-    std::fs::write(&part, bytes)
-        .and_then(|()| std::fs::rename(&part, file))
-        .with_context(|| file.display().to_string())
 }
 
 fn row_json(row: &Row) -> Json {

@@ -1,7 +1,11 @@
 //! Standard output. A reader that has gone away (`| head`) ends the program quietly, as it does other tools, where the
 //! standard macros would panic; one that cannot take it (a full disk) is a failed device.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
 
 use super::Exit;
 use crate::console;
@@ -38,9 +42,41 @@ pub(super) fn write(bytes: &[u8]) {
     }
 }
 
+/// Writes a file beside itself and puts it in its place: whole or not at all, what was there stays until then.
+///
+/// # Errors
+/// The file cannot be written; nothing is left of it.
+pub(super) fn replace(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let written = File::create(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&part, file));
+    if written.is_err() {
+        // It may not even have been made.
+        let _ = std::fs::remove_file(&part);
+    }
+    written.with_context(|| file.display().to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_put_in_its_place_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let file = folder.path().join("file");
+        replace(&file, b"one").expect("the folder is the test's");
+        replace(&file, b"two").expect("the folder is the test's");
+        assert_eq!(std::fs::read(&file).ok().as_deref(), Some(&b"two"[..]));
+        let taken = folder.path().join("folder");
+        std::fs::create_dir(&taken).expect("the folder is the test's");
+        replace(&taken, b"three").expect_err("a file does not replace a folder");
+        let left = std::fs::read_dir(folder.path()).expect("the folder is the test's").count();
+        assert_eq!(left, 2, "the file and the folder");
+    }
 
     #[test]
     fn lines_stay_lines_and_nothing_moves_the_cursor() {

@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::HeadError;
 use super::descent::{Standard, TrainingSet};
 use super::stored::{check_finite, check_len};
-use crate::linalg::{add_scaled, dot};
+use super::{Affine, HeadError};
+use crate::linalg::{add_scaled, dot, widened};
 
 /// `weights * x + bias`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,18 @@ impl Layer {
     pub(super) fn apply(&self, x: &[f32]) -> Vec<f32> {
         let rows = self.weights.chunks_exact(x.len());
         rows.zip(&self.bias).map(|(row, bias)| dot(row, x) + bias).collect()
+    }
+
+    /// The layer for others; with a standard, one that takes features as they were before it.
+    pub(super) fn affine(&self, standard: Option<&Standard>) -> Affine {
+        let Some(standard) = standard else {
+            return Affine { weights: self.weights.clone(), bias: self.bias.clone() };
+        };
+        let (mean, scale) = (widened(&standard.mean), f64::from(standard.scale));
+        let rows = self.weights.chunks_exact(mean.len());
+        let bias =
+            rows.zip(&self.bias).map(|(row, &bias)| f64::from(bias) - scale * dot(row, &mean));
+        Affine::of(self.weights.iter().map(|&weight| f64::from(weight) * scale), bias)
     }
 
     pub(super) fn is_finite(&self) -> bool {

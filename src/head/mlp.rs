@@ -10,7 +10,7 @@ use super::descent::{Passes, Standard, TrainingSet, cross_entropy, random, unifo
 use super::layer::{FirstLayer, LaterLayer, Layer, Step};
 use super::stored::Stored;
 use super::trained::Network;
-use super::{ClassId, HeadError, Method, MlpConfig};
+use super::{Affine, ClassId, HeadError, Method, MlpConfig};
 
 const MOMENTUM: f32 = 0.9;
 
@@ -109,6 +109,10 @@ impl Network for Mlp {
         let mut active = self.hidden.apply(&self.standard.apply(z));
         active.iter_mut().for_each(|value| *value = value.max(0.0));
         self.output.apply(&active)
+    }
+
+    fn affine(&self) -> Vec<Affine> {
+        vec![self.hidden.affine(Some(&self.standard)), self.output.affine(None)]
     }
 
     fn save(&self) -> Self::Saved {
