@@ -160,12 +160,13 @@ fn shapes(
     })
 }
 
-/// Every name of the graph, also those inside the bodies of its nodes.
+/// Every name of the graph, of its nodes too, also those inside the bodies of its nodes.
 fn names(graph: &GraphProto) -> HashSet<&str> {
     let mut names: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     names.extend(graph.input.iter().chain(&graph.output).map(|info| info.name.as_str()));
     for node in &graph.node {
         names.extend(node.input.iter().chain(&node.output).map(String::as_str));
+        names.insert(&node.name);
         names.extend(node.attribute.iter().filter_map(|a| a.g.as_ref()).flat_map(self::names));
     }
     names

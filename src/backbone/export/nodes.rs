@@ -50,7 +50,7 @@ impl Nodes {
             true => ("Concat", vec![integer("axis", 1)]),
             false => ("Identity", Vec::new()),
         };
-        self.nodes.push(node(op, parts, OUTPUTS[2].to_owned(), attributes));
+        self.give(op, parts, OUTPUTS[2], attributes);
         dim
     }
 
@@ -122,9 +122,7 @@ impl Nodes {
             if index > 0 {
                 at = self.op("Relu", &name, "relu", vec![at], Vec::new());
             }
-            let last = index + 1 == classifier.layers.len();
-            let output = if last { OUTPUTS[1].to_owned() } else { self.name(&name, "sum") };
-            at = self.gemm(&name, at, layer, output);
+            at = self.gemm(&name, at, layer, index + 1 == classifier.layers.len());
             classes = layer.bias.len();
         }
         // As the program does it: probabilities of large scores would lose digits otherwise.
@@ -132,18 +130,34 @@ impl Nodes {
         let below = self.op("Sub", "softmax", "below", vec![at, top], Vec::new());
         let temperature = self.floats("softmax", "temperature", &[], &[classifier.temperature]);
         let logits = self.op("Div", "softmax", "logits", vec![below, temperature], Vec::new());
-        let (to, axis) = (OUTPUTS[0].to_owned(), vec![integer("axis", 1)]);
-        self.nodes.push(node("Softmax", vec![logits], to, axis));
+        self.give("Softmax", vec![logits], OUTPUTS[0], vec![integer("axis", 1)]);
         classes
     }
 
-    fn gemm(&mut self, name: &str, x: String, layer: &Dense, output: String) -> String {
+    /// * `last`: it gives the scores.
+    fn gemm(&mut self, name: &str, x: String, layer: &Dense, last: bool) -> String {
         let (outputs, inputs) = (layer.bias.len(), layer.weights.len() / layer.bias.len().max(1));
         let weights = self.floats(name, "weights", &[outputs, inputs], layer.weights);
         let bias = self.floats(name, "bias", &[outputs], layer.bias);
-        let turned = vec![integer("transB", 1)];
-        self.nodes.push(node("Gemm", vec![x, weights, bias], output.clone(), turned));
-        output
+        let (read, turned) = (vec![x, weights, bias], vec![integer("transB", 1)]);
+        if last {
+            return self.give("Gemm", read, OUTPUTS[1], turned);
+        }
+        self.op("Gemm", name, "sum", read, turned)
+    }
+
+    /// A node that gives one of the outputs. Networks have nodes of such names, so it is not called after it.
+    fn give(
+        &mut self,
+        op: &str,
+        inputs: Vec<String>,
+        output: &str,
+        attributes: Vec<AttributeProto>,
+    ) -> String {
+        let mut last = node(op, inputs, output.to_owned(), attributes);
+        last.name = format!("{}{output}", self.prefix);
+        self.nodes.push(last);
+        output.to_owned()
     }
 
     fn name(&self, of: &str, what: &str) -> String {
