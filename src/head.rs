@@ -150,7 +150,8 @@ pub trait Head: Send + std::fmt::Debug {
     /// `f32::NEG_INFINITY` there.
     fn leave_one_out(&self) -> Option<Vec<LeftOut>>;
 
-    /// The head as layers whose scores are those of [`Head::score`] but for rounding; `None` for a head that has no
+    /// The head as layers whose scores are those of [`Head::score`] but for rounding and a number that is the same for
+    /// every class; `None` for a head that has no
     /// weights because it asks its examples. Without any example there are no classes in it.
     fn layers(&self) -> Option<Layers>;
 

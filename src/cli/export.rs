@@ -16,7 +16,7 @@ use crate::export::{Finished, Network};
 ///
 /// classifier.onnx is the whole of it, from the image to the probabilities, for any ONNX runtime. Its input is the
 /// network's, an image already resized and normalised; its outputs are probabilities [1, classes], scores [1, classes]
-/// (before the temperature) and feature [1, dim]. The file's metadata tells the rest, keys fieldtune.*: classes in the
+/// (before the temperature, less their mean) and feature [1, dim]. The file's metadata tells the rest, keys fieldtune.*: classes in the
 /// order of the scores, input (size, layout, channel order, mean, scale, resize), thresholds, temperature, head,
 /// backbone, version.
 ///

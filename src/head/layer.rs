@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::HeadError;
 use super::descent::{Standard, TrainingSet};
 use super::stored::{check_finite, check_len};
-use super::{Affine, HeadError};
 use crate::linalg::{add_scaled, dot, widened};
 
 /// `weights * x + bias`
@@ -58,16 +58,16 @@ impl Layer {
         rows.zip(&self.bias).map(|(row, bias)| dot(row, x) + bias).collect()
     }
 
-    /// The layer for others; with a standard, one that takes features as they were before it.
-    pub(super) fn affine(&self, standard: Option<&Standard>) -> Affine {
-        let Some(standard) = standard else {
-            return Affine { weights: self.weights.clone(), bias: self.bias.clone() };
-        };
-        let (mean, scale) = (widened(&standard.mean), f64::from(standard.scale));
-        let rows = self.weights.chunks_exact(mean.len());
-        let bias =
-            rows.zip(&self.bias).map(|(row, &bias)| f64::from(bias) - scale * dot(row, &mean));
-        Affine::of(self.weights.iter().map(|&weight| f64::from(weight) * scale), bias)
+    /// Weights and bias in f64; with a standard, of the layer that takes features as they were before it.
+    pub(super) fn widened(&self, standard: Option<&Standard>) -> (Vec<f64>, Vec<f64>) {
+        let (mut weights, mut bias) = (widened(&self.weights), widened(&self.bias));
+        if let Some(standard) = standard {
+            let (mean, scale) = (widened(&standard.mean), f64::from(standard.scale));
+            weights.iter_mut().for_each(|weight| *weight *= scale);
+            let rows = weights.chunks_exact(mean.len()).zip(&mut bias);
+            rows.for_each(|(row, bias)| *bias -= dot(row, &mean));
+        }
+        (weights, bias)
     }
 
     pub(super) fn is_finite(&self) -> bool {

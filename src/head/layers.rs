@@ -1,7 +1,11 @@
 //! A head as a short list of sums and products, for who wants to compute its scores elsewhere.
+//!
+//! The scores are those of the head but for a number that is the same for every class, and so for no probability: what
+//! all classes have in common is taken off the weights. With lda it is most of them, and where it stays, scores of a
+//! thousand that differ by one lose their last digits in f32.
 
 use super::{ClassId, FeatureScaling, HeadError, finite};
-use crate::linalg::dot;
+use crate::linalg::{add_scaled, dot};
 
 /// What a head makes of a feature, without naming the head: the scaling, then each layer on what the one before it
 /// gave, with a ReLU between two layers.
@@ -27,8 +31,17 @@ pub struct Affine {
 
 impl Affine {
     /// * `weights`: `[outputs][inputs]`; `bias`: `[outputs]`.
-    pub(super) fn of(weights: impl Iterator<Item = f64>, bias: impl Iterator<Item = f64>) -> Self {
-        Self { weights: weights.map(finite).collect(), bias: bias.map(finite).collect() }
+    pub(super) fn of(weights: Vec<f64>, bias: Vec<f64>) -> Self {
+        let rounded = |values: Vec<f64>| values.into_iter().map(finite).collect();
+        Self { weights: rounded(weights), bias: rounded(bias) }
+    }
+
+    /// One whose outputs are scores: less their mean.
+    pub(super) fn of_scores(mut weights: Vec<f64>, mut bias: Vec<f64>) -> Self {
+        let inputs = weights.len() / bias.len().max(1);
+        less_the_mean(&mut weights, inputs);
+        less_the_mean(&mut bias, 1);
+        Self::of(weights, bias)
     }
 
     /// Length of what it takes.
@@ -42,8 +55,17 @@ impl Affine {
     }
 }
 
+/// * `rows`: `[count][len]`
+fn less_the_mean(rows: &mut [f64], len: usize) {
+    let len = len.max(1);
+    let count = (rows.len() / len) as f64;
+    let mut mean = vec![0.0; len];
+    rows.chunks_exact(len).for_each(|row| add_scaled(&mut mean, 1.0 / count, row));
+    rows.chunks_exact_mut(len).for_each(|row| add_scaled(row, -1.0, &mean));
+}
+
 impl Layers {
-    /// The scores that [`super::Head::score`] gives, but for rounding.
+    /// The scores that [`super::Head::score`] gives, but for rounding and one number taken off all of them.
     ///
     /// * `feature`: `[dim]`, finite; returns `[classes]`, of [`Layers::classes`] only.
     ///

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::{Affine, ClassId, FeatureScaling, Layers, finite};
-use crate::linalg::dot;
+use crate::linalg::{dot, widened};
 
 /// A head's scores as a linear function: `W z + bias`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -48,11 +48,9 @@ impl Linear {
         let dim = self.weights.len() / classes.len().max(1);
         let taught: Vec<usize> =
             (0..classes.len()).filter(|&at| self.bias[at] != f32::NEG_INFINITY).collect();
-        let row = |&at: &usize| self.weights[at * dim..][..dim].iter().copied();
-        let affine = Affine {
-            weights: taught.iter().flat_map(row).collect(),
-            bias: taught.iter().map(|&at| self.bias[at]).collect(),
-        };
+        let row = |&at: &usize| widened(&self.weights[at * dim..][..dim]);
+        let bias = taught.iter().map(|&at| f64::from(self.bias[at])).collect();
+        let affine = Affine::of_scores(taught.iter().flat_map(row).collect(), bias);
         let classes = taught.iter().map(|&at| classes[at]).collect();
         Layers { classes, scaling: scaling.clone(), affine: vec![affine] }
     }

@@ -112,7 +112,9 @@ impl Network for Mlp {
     }
 
     fn affine(&self) -> Vec<Affine> {
-        vec![self.hidden.affine(Some(&self.standard)), self.output.affine(None)]
+        let (hidden, hidden_bias) = self.hidden.widened(Some(&self.standard));
+        let (output, output_bias) = self.output.widened(None);
+        vec![Affine::of(hidden, hidden_bias), Affine::of_scores(output, output_bias)]
     }
 
     fn save(&self) -> Self::Saved {

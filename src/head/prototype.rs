@@ -150,12 +150,13 @@ impl Rule for Prototype {
 
     fn layers(&self, stored: &Stored) -> Option<Layers> {
         let classes = stored.classes_with_examples();
-        let mut affine = Affine { weights: Vec::new(), bias: Vec::new() };
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
         for sum in classes.iter().filter_map(|class| self.sums.get(class)) {
             let (factor, bias) = self.weighed(sum);
-            affine.weights.extend(sum.values.iter().map(|value| finite(value * factor)));
-            affine.bias.push(finite(bias));
+            weights.extend(sum.values.iter().map(|value| value * factor));
+            biases.push(bias);
         }
+        let affine = Affine::of_scores(weights, biases);
         // A cosine is the product of vectors of length one.
         let unit_length = stored.scaling().unit_length || self.metric == Metric::Cosine;
         let scaling = FeatureScaling { unit_length, ..stored.scaling().clone() };

@@ -316,7 +316,10 @@ impl Head for Slda {
             classes: taught.map(|(&class, _)| class).collect(),
             scaling: self.config.scaling.clone(),
             // Both stand in the order of the classes.
-            affine: vec![Affine::of(rows.iter().copied(), halves.iter().map(|half| -half))],
+            affine: vec![Affine::of_scores(
+                rows.clone(),
+                halves.iter().map(|half| -half).collect(),
+            )],
         })
     }
 

@@ -92,7 +92,8 @@ impl Network for Softmax {
     }
 
     fn affine(&self) -> Vec<Affine> {
-        vec![self.layer.affine(Some(&self.standard))]
+        let (weights, bias) = self.layer.widened(Some(&self.standard));
+        vec![Affine::of_scores(weights, bias)]
     }
 
     fn save(&self) -> Self::Saved {

@@ -40,7 +40,7 @@ pub(super) trait Network: Send + std::fmt::Debug + Sized {
     /// * returns `[classes]` logits.
     fn score(&self, z: &[f32]) -> Vec<f32>;
 
-    /// What [`Network::score`] computes, as [`Layers`] has it.
+    /// What [`Network::score`] computes, as [`Layers`] has it: less the mean of the scores.
     fn affine(&self) -> Vec<Affine>;
 
     fn save(&self) -> Self::Saved;

@@ -1,8 +1,15 @@
-//! A head as layers gives the scores of the head.
+//! A head as layers gives the scores of the head, less their mean.
 
 use fieldtune::head::{self, ClassId, FeatureScaling, HeadConfig, HeadKind, Layers};
 
 use crate::kinds::{DIM, Kind, NEAR, Source, assert_agree, config, every_kind, learn_all, queries};
+
+/// What is left when all have the same taken off.
+fn less_the_mean(scores: Vec<f32>) -> Vec<f32> {
+    let sum: f64 = scores.iter().map(|&score| f64::from(score)).sum();
+    let mean = sum / scores.len() as f64;
+    scores.into_iter().map(|score| (f64::from(score) - mean) as f32).collect()
+}
 
 /// Scores by the head and by its layers, the classes without examples left out of both.
 fn assert_same_scores(head: &dyn head::Head, layers: &Layers, queries: &[Vec<f32>]) {
@@ -12,7 +19,7 @@ fn assert_same_scores(head: &dyn head::Head, layers: &Layers, queries: &[Vec<f32
     for query in queries {
         let scores = head.score(query).expect("a valid feature");
         assert_eq!(scores.iter().filter(|score| score.is_finite()).count(), places.len());
-        by_head.push(places.iter().map(|&place| scores[place]).collect());
+        by_head.push(less_the_mean(places.iter().map(|&place| scores[place]).collect()));
         by_layers.push(layers.apply(query).expect("a valid feature"));
     }
     assert_agree(NEAR, &by_layers, &by_head);
