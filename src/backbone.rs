@@ -104,11 +104,7 @@ impl Backbone {
     /// [`BackboneError`].
     pub fn from_graph(graph: Graph, spec: &BackboneSpec) -> Result<Self, BackboneError> {
         let name = graph.name.clone();
-        let taps = if spec.taps.is_empty() {
-            vec![Tap { tensor: graph.detect().tensor, pool: vec![Pooling::Avg] }]
-        } else {
-            spec.taps.clone()
-        };
+        let taps = taps(&graph, spec);
         let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
         let graph = graph.cut(&tensors)?;
         let model = inference(&graph, &spec.input)?;
@@ -185,6 +181,14 @@ impl Backbone {
         }
         Ok(feature)
     }
+}
+
+/// Where a network is tapped: as the specification says, else where its feature is found.
+fn taps(graph: &Graph, spec: &BackboneSpec) -> Vec<Tap> {
+    if spec.taps.is_empty() {
+        return vec![Tap { tensor: graph.detect().tensor, pool: vec![Pooling::Avg] }];
+    }
+    spec.taps.clone()
 }
 
 fn normalise(values: &mut [f32]) {

@@ -340,6 +340,11 @@ fn half_precision_weights_stay_half_in_an_exported_file() {
     assert!(holds(b"a key") && holds(b"a value"));
     let input = Graph::parse(&exported, "exported").unwrap().input().unwrap();
     assert!(!input.half, "the input is f32, as this program's");
+    // One value too few.
+    let layers = [Dense { weights: &weights[1..], bias: &[0.0] }];
+    let classifier = Classifier { layers: &layers, ..classifier };
+    let refused = export(&onnx, "half", &spec, &classifier, Rounding::Limits, &[]).unwrap_err();
+    assert!(refused.to_string().contains("gives 12 values"), "{refused}");
 }
 
 /// Every outcome is fine but a panic, an abort and a hang.

@@ -306,6 +306,32 @@ fn a_class_without_examples_is_left_out_and_said_to_be() {
 }
 
 #[test]
+fn a_quantised_network_is_written_as_it_is_with_a_warning_or_as_it_is_computed() {
+    let network = data("backbones/quantised.onnx");
+    let card = built_in::card().spec.input;
+    let input = InputSpec { width: 16, height: 16, ..card };
+    let bench = Bench::new(&["--model", network.to_str().unwrap(), "--norm", "tf"], input).taught();
+    let run = bench.exported(&["rounded.onnx"]);
+    assert!(
+        run.stderr.contains("does not round") && run.stderr.contains("--no-rounding"),
+        "{run:?}"
+    );
+    let run = bench.exported(&["limits.onnx", "--no-rounding"]);
+    assert_eq!(run.stderr, "");
+    let files = bench.strangers();
+    let (inputs, verdicts) = (bench.tensors(&files), bench.verdicts(&files));
+    for (file, rounds) in [("rounded.onnx", true), ("limits.onnx", false)] {
+        let onnx = fs::read(bench.path(file)).unwrap();
+        assert_eq!(onnx.windows(14).any(|window| window == b"QuantizeLinear"), rounds, "{file}");
+        // Our own loader takes the rounding out of either.
+        let probabilities = bench.output(&onnx, "probabilities", &inputs);
+        for (p, verdict) in probabilities.iter().zip(&verdicts) {
+            assert!(apart(p, &kinds(), verdict) < NEAR, "{file}: {p:?}: {verdict}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
     let bench = Bench::tiny(&[]);
     let refused = |arguments: &[&str], wanted: &[&str]| {

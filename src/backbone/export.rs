@@ -23,7 +23,7 @@ use tract_onnx::pb::{
 use tract_onnx::prelude::InferenceModelExt as _;
 
 use super::graph::Graph;
-use super::{BackboneError, BackboneSpec, Pooling, Tap, guarded, inference, weights};
+use super::{BackboneError, BackboneSpec, Tap, guarded, inference, weights};
 use crate::tensor::InputSpec;
 use nodes::Nodes;
 
@@ -83,7 +83,8 @@ const WEIGHTS_APART: i64 = 4;
 /// * `metadata`: keys and values for `metadata_props`, each key once; those of the file stay unless they are among them.
 ///
 /// # Errors
-/// [`BackboneError`], as for loading; [`BackboneError::Parse`] for operators older than version 7.
+/// [`BackboneError`], as for loading; [`BackboneError::Parse`] for operators older than version 7, and for a classifier
+/// of features of another length.
 pub fn export(
     onnx: &[u8],
     name: &str,
@@ -93,30 +94,18 @@ pub fn export(
     metadata: &[(String, String)],
 ) -> Result<Exported, BackboneError> {
     let mut graph = Graph::checked(onnx, name)?;
-    let opset = graph.opset();
-    if opset < OLDEST_OPSET {
-        return Err(BackboneError::parse(
-            name,
-            &format!(
-                "it uses version {opset} of ONNX's operators, wanted at least {OLDEST_OPSET}; convert it with onnx.version_converter"
-            ),
-        ));
-    }
+    check_opset(&graph)?;
     let input = graph.input()?.name;
     graph.widen_between_weights();
-    let mut taps = spec.taps.clone();
-    if taps.is_empty() {
-        taps.push(Tap { tensor: graph.detect().tensor, pool: vec![Pooling::Avg] });
-    }
+    let taps = super::taps(&graph, spec);
     let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
-    let shapes = shapes(graph.clone(), &spec.input, &tensors)?;
-    graph.check_taps(&tensors)?;
+    let shapes = shapes(graph.clone(), &spec.input, &taps, &tensors)?;
     if rounding == Rounding::Limits {
         graph = graph.without_rounding();
     }
-    graph = graph.kept_for(&tensors);
-    let mut model = graph.into_proto();
+    let mut model = graph.kept_for(&tensors).into_proto();
     let proto = model.graph.get_or_insert_default();
+    let rounds = proto.node.iter().any(|node| node.op_type == "QuantizeLinear");
     let prefix = free_prefix(proto);
     cast_half_weights(proto, &prefix);
     let renamed = free_names(proto, &prefix, &OUTPUTS);
@@ -128,35 +117,62 @@ pub fn export(
         tap.pool.iter().map(move |&pool| (tensor.clone(), shape.as_slice(), pool))
     });
     let dim = nodes.feature(blocks.collect());
+    classifier.check(name, dim)?;
     let classes = nodes.classifier(dim, classifier);
     nodes.put_into(proto);
     finish(&mut model, &spec.input.shape(), &now(&input), [classes, classes, dim]);
     describe(&mut model, metadata);
-    let rounds = model
-        .graph
-        .iter()
-        .flat_map(|graph| &graph.node)
-        .any(|node| node.op_type == "QuantizeLinear");
     Ok(Exported { onnx: model.encode_to_vec(), rounds })
+}
+
+fn check_opset(graph: &Graph) -> Result<(), BackboneError> {
+    let got = graph.opset();
+    if got >= OLDEST_OPSET {
+        return Ok(());
+    }
+    let what = format!(
+        "it uses version {got} of ONNX's operators, wanted at least {OLDEST_OPSET}; convert it with onnx.version_converter"
+    );
+    Err(BackboneError::parse(&graph.name, &what))
+}
+
+impl Classifier<'_> {
+    /// That it takes features of that length and gives scores.
+    fn check(&self, name: &str, dim: usize) -> Result<(), BackboneError> {
+        let mut takes = dim;
+        let mut fits = !self.layers.is_empty() && self.centre.is_none_or(|c| c.len() == dim);
+        for layer in self.layers {
+            let wanted = layer.bias.len().checked_mul(takes);
+            fits &= wanted == Some(layer.weights.len()) && !layer.bias.is_empty();
+            takes = layer.bias.len();
+        }
+        if fits {
+            return Ok(());
+        }
+        let what = format!("it gives {dim} values, the classifier was made for another number");
+        Err(BackboneError::parse(name, &what))
+    }
 }
 
 /// The axes of the taps, when the network is fed as the specification says.
 fn shapes(
     mut graph: Graph,
     input: &InputSpec,
+    taps: &[Tap],
     tensors: &[String],
 ) -> Result<Vec<Vec<usize>>, BackboneError> {
     graph.widen_weights();
     let graph = graph.cut(tensors)?;
     let model = inference(&graph, input)?;
     let typed = guarded(&graph.name, "reading the network", || model.into_typed())?;
+    // That each can be pooled.
+    super::blocks(&typed, &graph.name, taps)?;
     guarded(&graph.name, "finding the taps", || {
-        let outlets = typed.output_outlets()?.to_vec();
-        let shape = |outlet| {
+        let shape = |&outlet| {
             let shape = &typed.outlet_fact(outlet)?.shape;
             Ok(shape.as_concrete().unwrap_or_default().to_vec())
         };
-        outlets.into_iter().map(shape).collect()
+        typed.output_outlets()?.iter().map(shape).collect()
     })
 }
 

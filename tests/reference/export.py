@@ -5,9 +5,15 @@
 DIR holds a folder of images a class. The first images of each class (by name) are taught, the next are judged: by
 `fieldtune classify --json`, and by ONNX Runtime from nothing but the exported file. The images that are judged are
 brought to the network's size by Pillow first, so that both sides see the same pixels (the program's own resize differs
-from Pillow's by at most one grey level). For every head it says by how much the two probabilities that `classify` tells
-differ at most, and those of `head.npz` by the lines in `fieldtune export --help`, from the file's own output `feature`.
-Ends with 1 where the first is more than 1e-4, unless the file keeps the rounding of a quantised network.
+from Pillow's by at most one grey level). A row a head, largest differences over all images:
+
+* file: the two probabilities that `classify` tells against those of the exported file in ONNX Runtime;
+* feature: the program's against the exported file's, as a part of the largest value (the same for every head);
+* head: `classify` against `head.npz`, by the lines in `fieldtune export --help`, from the program's own feature;
+* numpy: the exported file's probabilities against `head.npz` from the exported file's own feature.
+
+Ends with 1 where feature, head or numpy is more than 1e-4, unless the file keeps the rounding of a quantised network;
+file can be more only by what a head makes of two features that differ by less.
 
 Needs numpy, Pillow, onnx and onnxruntime; made with numpy 2.4, Pillow 12, onnx 1.23, ONNX Runtime 1.32.
 """
@@ -58,6 +64,12 @@ class Program:
             sys.exit(f"{' '.join(words)}: {ran.stderr}")
         return ran.stdout
 
+    def inspect(self, *words):
+        """`inspect` takes the model as its first word, and no normalisation but for a card."""
+        model = dict(zip(self.model[::2], self.model[1::2]))
+        taps = ["--taps", model["--taps"]] if "--taps" in model else []
+        self("inspect", model.get("--model", "built-in"), *taps, *words, model=False)
+
 
 def split(folder, shots, images):
     """Images to teach, by class, and images to judge."""
@@ -97,8 +109,30 @@ def from_npz(path, x):
     return dict(zip(map(str, h["classes"]), p))
 
 
-def compare(program, folder, judged, onnx_words):
-    """One head: the row of the table, and whether it may differ."""
+def prepare(program, folder, judged):
+    """The images in the network's size, and what the program's network makes of them."""
+    whole = folder / "first.onnx"
+    program("export", whole)
+    about = json.loads(metadata(onnx.load(whole))["input"])
+    prepared = []
+    for at, file in enumerate(judged):
+        image, values, feature = (folder / f"{at}.{ending}" for ending in ("png", "npy", "feature.npy"))
+        size = (about["width"], about["height"])
+        Image.open(file).convert("RGB").resize(size, Image.Resampling.BILINEAR).save(image)
+        np.save(values, tensor(image, about))
+        program.inspect("--frames", 1, "--run", values, "--out", feature)
+        prepared.append((image, np.load(feature)))
+    return prepared
+
+
+def apart(got, verdict):
+    """From the two probabilities that a verdict tells."""
+    told = (("best", "confidence"), ("runner_up", "runner_up_confidence"))
+    return max(abs(got[verdict[name]] - verdict[confidence]) for name, confidence in told)
+
+
+def compare(program, folder, prepared, onnx_words):
+    """One head: the row of the table, and whether it holds."""
     whole, head = folder / "classifier.onnx", folder / "head.npz"
     program("export", whole, "--force", *onnx_words)
     program("export", head, "--force")
@@ -107,44 +141,44 @@ def compare(program, folder, judged, onnx_words):
     rounds = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
     told = metadata(model)
     classes, about = json.loads(told["classes"]), json.loads(told["input"])
-    files = []
-    for at, file in enumerate(judged):
-        size = (about["width"], about["height"])
-        files.append(folder / f"judged-{at}.png")
-        Image.open(file).convert("RGB").resize(size, Image.Resampling.BILINEAR).save(files[-1])
     session = onnxruntime.InferenceSession(str(whole), providers=["CPUExecutionProvider"])
-    apart, numpy_apart, same = 0.0, 0.0, 0
-    for file, line in zip(files, program("classify", "--json", *files).splitlines(), strict=True):
+    verdicts = program("classify", "--json", *(image for image, _ in prepared)).splitlines()
+    same, most = 0, np.zeros(4)
+    for (image, own_feature), line in zip(prepared, verdicts, strict=True):
         verdict = json.loads(line)
-        feed = {about["name"]: tensor(file, about)}
-        names = ["probabilities", "feature"]
-        probabilities, feature = (output[0] for output in session.run(names, feed))
+        feed = {about["name"]: tensor(image, about)}
+        probabilities, feature = (out[0] for out in session.run(["probabilities", "feature"], feed))
         got = dict(zip(classes, map(float, probabilities), strict=True))
         same += max(got, key=got.get) == verdict["best"]
-        for name, confidence in (("best", "confidence"), ("runner_up", "runner_up_confidence")):
-            apart = max(apart, abs(got[verdict[name]] - verdict[confidence]))
         again = from_npz(head, feature)
-        numpy_apart = max(numpy_apart, *(abs(again[name] - got[name]) for name in classes))
+        differences = (
+            apart(got, verdict),
+            np.abs(feature - own_feature).max() / np.abs(own_feature).max(),
+            apart(from_npz(head, own_feature), verdict),
+            max(abs(again[name] - got[name]) for name in classes),
+        )
+        most = np.maximum(most, differences)
     size = whole.stat().st_size / 2**20
-    row = [told["head"], len(files), f"{same}", f"{apart:.1e}", f"{numpy_apart:.1e}", f"{size:.2f}"]
-    return row, apart <= NEAR or rounds
+    row = [told["head"], f"{same} of {len(prepared)}", *(f"{value:.1e}" for value in most), f"{size:.2f}"]
+    return row, rounds or most[1:].max() <= NEAR
 
 
 def main():
     options, model = arguments()
     onnx_words = ["--no-rounding"] if options.no_rounding else []
     good = True
-    print("| head | images | same class | probabilities differ by at most | head.npz in numpy | MiB |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| head | same class | file | feature | head | numpy | MiB |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         program = Program(options.program, folder, model)
         taught, judged = split(options.folder, options.shots, options.images)
         for name, files in taught.items():
             program("teach", name, *files)
+        prepared = prepare(program, folder, judged)
         for head in options.heads.split(","):
             program("head", head, model=False)
-            row, holds = compare(program, folder, judged, onnx_words)
+            row, holds = compare(program, folder, prepared, onnx_words)
             good &= holds
             print("|", " | ".join(map(str, row)), "|", flush=True)
     return 0 if good else 1

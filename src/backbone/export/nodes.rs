@@ -42,7 +42,7 @@ impl Nodes {
             let (pooled, len) = self.pooled(&format!("block{at}"), tensor, shape, how);
             dim += len;
             parts.push(match many {
-                true => self.to_length_one(&format!("block{at}.unit"), pooled),
+                true => self.unit_length(&format!("block{at}.unit"), pooled),
                 false => pooled,
             });
         }
@@ -96,7 +96,7 @@ impl Nodes {
     }
 
     /// `x / |x|`, and zero for zero.
-    fn to_length_one(&mut self, name: &str, tensor: String) -> String {
+    fn unit_length(&mut self, name: &str, tensor: String) -> String {
         // Over all axes, which has no axes to be given as an attribute or, later, as an input; the batch is one.
         let length = self.op("ReduceL2", name, "length", vec![tensor.clone()], Vec::new());
         let guard = self.floats(name, "guard", &[], &[GUARD]);
@@ -114,7 +114,7 @@ impl Nodes {
             at = self.op("Sub", "head", "centred", vec![at, centre], Vec::new());
         }
         if classifier.unit_length {
-            at = self.to_length_one("head", at);
+            at = self.unit_length("head", at);
         }
         let mut classes = 0;
         for (index, layer) in classifier.layers.iter().enumerate() {
