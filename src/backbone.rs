@@ -7,6 +7,7 @@
 
 mod detect;
 mod error;
+mod export;
 mod extractor;
 mod graph;
 mod outline;
@@ -24,9 +25,10 @@ use tract_core::prelude::{
 use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
 use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel};
 
-use crate::tensor::{InputSpec, Layout};
+use crate::tensor::InputSpec;
 pub use detect::Detected;
 pub use error::BackboneError;
+pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
 pub use extractor::{ExtractError, Extractor, FeatureSource, Fingerprint};
 pub use graph::{DeclaredInput, Graph, MAX_NODES};
 pub use outline::MAX_PARTS;
@@ -104,11 +106,7 @@ impl Backbone {
     /// [`BackboneError`].
     pub fn from_graph(graph: Graph, spec: &BackboneSpec) -> Result<Self, BackboneError> {
         let name = graph.name.clone();
-        let taps = if spec.taps.is_empty() {
-            vec![Tap { tensor: graph.detect().tensor, pool: vec![Pooling::Avg] }]
-        } else {
-            spec.taps.clone()
-        };
+        let taps = taps(&graph, spec);
         let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
         let graph = graph.cut(&tensors)?;
         let model = inference(&graph, &spec.input)?;
@@ -187,6 +185,14 @@ impl Backbone {
     }
 }
 
+/// Where a network is tapped: as the specification says, else where its feature is found.
+fn taps(graph: &Graph, spec: &BackboneSpec) -> Vec<Tap> {
+    if spec.taps.is_empty() {
+        return vec![Tap { tensor: graph.detect().tensor, pool: vec![Pooling::Avg] }];
+    }
+    spec.taps.clone()
+}
+
 fn normalise(values: &mut [f32]) {
     let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
     if norm > 0.0 {
@@ -235,11 +241,7 @@ fn sum_and_max(values: &[f32]) -> (f32, f32) {
 
 /// The graph in tract's first form, with its input set.
 fn inference(graph: &Graph, input: &InputSpec) -> Result<InferenceModel, BackboneError> {
-    let (height, width) = (input.height as usize, input.width as usize);
-    let wanted = match input.layout {
-        Layout::Nchw => [1, 3, height, width],
-        Layout::Nhwc => [1, height, width, 3],
-    };
+    let wanted = input.shape();
     let declared = graph.input()?;
     let fits = |(got, wanted): (&Option<u64>, &usize)| got.is_none_or(|got| got == *wanted as u64);
     // The batch of a file exported for several images is set to one.

@@ -13,6 +13,7 @@ mod check;
 mod ctl;
 mod demo;
 mod eval;
+mod export;
 mod generate;
 mod generations;
 mod head_choice;
@@ -21,6 +22,7 @@ mod key;
 mod learned;
 pub mod model_args;
 mod models;
+mod npz;
 mod pictures;
 mod pin;
 mod run;
@@ -114,6 +116,7 @@ enum Command {
     Store(store::StoreCommand),
     Inspect(inspect::InspectCommand),
     Eval(eval::EvalCommand),
+    Export(export::ExportCommand),
     Bench(bench::BenchCommand),
     Demo(demo::DemoCommand),
     Models(models::ModelsCommand),
@@ -175,6 +178,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Store(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Eval(command) => command.run(context),
+        Command::Export(command) => command.run(context),
         Command::Bench(command) => command.run(context),
         Command::Demo(command) => command.run(context),
         Command::Models(command) => command.run(context),

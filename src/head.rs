@@ -6,6 +6,7 @@ mod descent;
 mod keeping;
 mod knn;
 mod layer;
+mod layers;
 mod lda;
 mod linear;
 mod mlp;
@@ -23,6 +24,8 @@ pub use config::{
     FeatureScaling, HeadConfig, MOST_WEIGHTS, Method, Metric, MlpConfig, Shrinkage, SldaUpdate,
     SoftmaxConfig,
 };
+
+pub use layers::{Affine, Layers};
 
 use closed_form::ClosedForm;
 use serde::{Deserialize, Serialize};
@@ -147,6 +150,11 @@ pub trait Head: Send + std::fmt::Debug {
     /// head without a cheap exact answer. An example that is the only one of its class scores
     /// `f32::NEG_INFINITY` there.
     fn leave_one_out(&self) -> Option<Vec<LeftOut>>;
+
+    /// The head as layers whose scores are those of [`Head::score`] but for rounding and a number that is the same for
+    /// every class; `None` for a head that has no
+    /// weights because it asks its examples. Without any example there are no classes in it.
+    fn layers(&self) -> Option<Layers>;
 
     /// Everything learned, as bytes that [`load`] understands. Loading gives a head whose scores are bit-equal.
     fn save(&self) -> Vec<u8>;

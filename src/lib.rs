@@ -106,6 +106,9 @@ pub mod keeper;
 /// Model cards: which file, how it is fed, where it is tapped, where to get it.
 pub mod model;
 
+/// What was learned, for other programs: the classifier as ONNX, the head as numbers.
+pub mod export;
+
 /// A model's file over HTTP: resumed, checked, then put in its place. The only file that names ureq.
 pub mod fetch;
 

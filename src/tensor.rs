@@ -27,6 +27,17 @@ pub struct InputSpec {
     pub fit: Fit,
 }
 
+impl InputSpec {
+    /// Axes of the network's input.
+    pub fn shape(&self) -> [usize; 4] {
+        let (height, width) = (self.height as usize, self.width as usize);
+        match self.layout {
+            Layout::Nchw => [1, 3, height, width],
+            Layout::Nhwc => [1, height, width, 3],
+        }
+    }
+}
+
 /// Axis order of the network's input; the batch is always 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -4,7 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fieldtune::backbone::{Backbone, BackboneError, BackboneSpec, Graph, Place, Tap};
+use fieldtune::backbone::{
+    Backbone, BackboneError, BackboneSpec, Classifier, Dense, Graph, Place, Pooling, Rounding, Tap,
+    export,
+};
 use fieldtune::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use ndarray::Array4;
 use rand::{RngExt as _, SeedableRng as _};
@@ -223,10 +226,7 @@ fn faulty_networks_are_refused_with_the_place_and_the_reason() {
 
 #[test]
 fn a_specification_that_does_not_fit_is_refused_with_wanted_and_got() {
-    let tap = |tensor: &str| Tap {
-        tensor: tensor.to_owned(),
-        pool: vec![fieldtune::backbone::Pooling::Avg],
-    };
+    let tap = |tensor: &str| Tap { tensor: tensor.to_owned(), pool: vec![Pooling::Avg] };
     let square = [1, 3, 16, 16];
     let cases = [
         ("another size", [1, 3, 32, 32], vec![], "wants its input [1, 3, 16, 16]"),
@@ -253,6 +253,98 @@ fn an_input_that_drives_the_network_beyond_f32_gives_an_error_and_not_a_feature(
         let got = backbone.extract(Array4::from_elem((1, 3, 16, 16), value).view());
         assert!(matches!(got, Err(BackboneError::NotFinite { .. })), "{value}: {got:?}");
     }
+}
+
+/// Three classes over a hidden layer of two, in f64, as the exported file has to compute it.
+fn probabilities(feature: &[f32], classifier: &Classifier) -> Vec<f32> {
+    let mut x: Vec<f64> = feature.iter().map(|&value| f64::from(value)).collect();
+    if let Some(centre) = classifier.centre {
+        x.iter_mut().zip(centre).for_each(|(value, &mean)| *value -= f64::from(mean));
+    }
+    let length = x.iter().map(|value| value * value).sum::<f64>().sqrt();
+    if classifier.unit_length && length > 0.0 {
+        x.iter_mut().for_each(|value| *value /= length);
+    }
+    for (at, layer) in classifier.layers.iter().enumerate() {
+        if at > 0 {
+            x.iter_mut().for_each(|value| *value = value.max(0.0));
+        }
+        let rows = layer.weights.chunks_exact(x.len()).zip(layer.bias);
+        let dot = |row: &[f32]| row.iter().zip(&x).map(|(&w, x)| f64::from(w) * x).sum::<f64>();
+        x = rows.map(|(row, &bias)| dot(row) + f64::from(bias)).collect();
+    }
+    let temperature = f64::from(classifier.temperature);
+    let e: Vec<f64> = x.iter().map(|value| (value / temperature).exp()).collect();
+    e.iter().map(|value| (value / e.iter().sum::<f64>()) as f32).collect()
+}
+
+#[test]
+fn every_kind_of_network_is_exported_with_its_feature_and_a_classifier() {
+    let mut wrong = Vec::new();
+    for Case { name, shape, taps, .. } in expected::<Case>("expected.json").cases {
+        let (onnx, spec) = (bytes(&name), spec(shape, &taps));
+        let feature = Backbone::load(&onnx, &name, &spec)
+            .and_then(|mut backbone| backbone.extract(pattern(shape).view()))
+            .unwrap();
+        let mut random = ChaCha8Rng::seed_from_u64(feature.len() as u64);
+        let mut some = |count| (0..count).map(|_| random.random_range(-1.0..1.0)).collect();
+        let weights: [Vec<f32>; 4] = [some(2 * feature.len()), some(2), some(6), some(3)];
+        let layers = [
+            Dense { weights: &weights[0], bias: &weights[1] },
+            Dense { weights: &weights[2], bias: &weights[3] },
+        ];
+        let mut centres: Vec<Option<Vec<f32>>> = vec![None, Some(some(feature.len()))];
+        for turn in 0..3 {
+            for rounding in [Rounding::AsInTheFile, Rounding::Limits] {
+                let centre = centres[turn].as_deref();
+                let classifier =
+                    Classifier { centre, unit_length: true, layers: &layers, temperature: 0.3 };
+                let exported = export(&onnx, &name, &spec, &classifier, rounding, &[]).unwrap();
+                let rounds = name.starts_with("quantised") && rounding == Rounding::AsInTheFile;
+                assert_eq!(exported.rounds, rounds, "{name}");
+                let gives = |tensor: &str| {
+                    let tap = Tap { tensor: tensor.to_owned(), pool: vec![Pooling::Avg] };
+                    let spec = BackboneSpec { taps: vec![tap], ..spec.clone() };
+                    let mut network = Backbone::load(&exported.onnx, &name, &spec).unwrap();
+                    network.extract(pattern(shape).view()).unwrap()
+                };
+                let own = gives("feature");
+                let wanted = probabilities(&own, &classifier);
+                let apart = difference(&own, &feature);
+                let apart = apart.max(difference(&gives("probabilities"), &wanted));
+                if apart > 1e-5 || apart.is_nan() {
+                    wrong.push(format!("{name}, {turn}, {rounding:?}: differs by {apart:.1e}"));
+                }
+                // At last: less itself it is zero, which has no length.
+                centres.push(Some(own));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn half_precision_weights_stay_half_in_an_exported_file() {
+    let (onnx, spec) = (bytes("half"), spec([1, 3, 16, 16], &[]));
+    let dim = Backbone::load(&onnx, "half", &spec).unwrap().dim();
+    let weights = vec![0.0; dim];
+    let layers = [Dense { weights: &weights, bias: &[0.0] }];
+    let classifier =
+        Classifier { centre: None, unit_length: true, layers: &layers, temperature: 1.0 };
+    let metadata = [("a key".to_owned(), "a value".to_owned())];
+    let exported =
+        export(&onnx, "half", &spec, &classifier, Rounding::AsInTheFile, &metadata).unwrap().onnx;
+    let holds = |bytes: &[u8]| exported.windows(bytes.len()).any(|window| window == bytes);
+    // Most of the file are weights, and these are some of the last convolution's.
+    assert!(holds(&onnx[onnx.len() / 2..][..64]), "the weights are those of the file");
+    assert!(holds(b"a key") && holds(b"a value"));
+    let input = Graph::parse(&exported, "exported").unwrap().input().unwrap();
+    assert!(!input.half, "the input is f32, as this program's");
+    // One value too few.
+    let layers = [Dense { weights: &weights[1..], bias: &[0.0] }];
+    let classifier = Classifier { layers: &layers, ..classifier };
+    let refused = export(&onnx, "half", &spec, &classifier, Rounding::Limits, &[]).unwrap_err();
+    assert!(refused.to_string().contains("gives 12 values"), "{refused}");
 }
 
 /// Every outcome is fine but a panic, an abort and a hang.

@@ -16,9 +16,10 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the module (file or folder of that name) that may name them.
-const WRAPPERS: [(&str, &str); 18] = [
+const WRAPPERS: [(&str, &str); 19] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
+    ("prost", "backbone"),
     ("image", "picture"),
     ("fast_image_resize", "tensor"),
     ("toml", "settings"),

@@ -58,6 +58,17 @@ impl Graph {
     /// # Errors
     /// [`BackboneError::Parse`], [`BackboneError::Unsupported`], [`BackboneError::Weights`].
     pub fn parse(onnx: &[u8], name: &str) -> Result<Self, BackboneError> {
+        let mut graph = Self::checked(onnx, name)?;
+        graph.widen_weights();
+        graph.widen_between_weights();
+        Ok(graph)
+    }
+
+    /// The first half of [`Graph::parse`]: half precision stays as it is.
+    ///
+    /// # Errors
+    /// As [`Graph::parse`].
+    pub(super) fn checked(onnx: &[u8], name: &str) -> Result<Self, BackboneError> {
         if onnx.is_empty() {
             return Err(BackboneError::parse(name, "the file is empty"));
         }
@@ -80,7 +91,6 @@ impl Graph {
         graph.check_attributes()?;
         graph.check_weights()?;
         graph.half = graph.declared().is_some_and(|tensor| weights::is_half(tensor.elem_type));
-        graph.widen();
         Ok(graph)
     }
 
@@ -99,6 +109,10 @@ impl Graph {
     /// The protobuf, for tract.
     pub(super) fn proto(&self) -> &ModelProto {
         &self.proto
+    }
+
+    pub(super) fn into_proto(self) -> ModelProto {
+        self.proto
     }
 
     fn refuse_unsupported(&self) -> Result<(), BackboneError> {
@@ -213,10 +227,15 @@ impl Graph {
         Ok(())
     }
 
-    /// Half precision to f32, everywhere: tract computes f16 in software on most machines.
-    fn widen(&mut self) {
+    /// Half-precision weights to f32: tract computes f16 in software on most machines.
+    pub(super) fn widen_weights(&mut self) {
         let Some(graph) = self.proto.graph.as_mut() else { return };
         graph.initializer.iter_mut().for_each(weights::widen);
+    }
+
+    /// Half precision to f32 everywhere but in the weights: constants, casts, input and output.
+    pub(super) fn widen_between_weights(&mut self) {
+        let Some(graph) = self.proto.graph.as_mut() else { return };
         for node in &mut graph.node {
             for attribute in &mut node.attribute {
                 if let Some(tensor) = &mut attribute.t {
@@ -325,6 +344,13 @@ impl Graph {
     /// # Errors
     /// [`BackboneError::MissingTap`].
     pub fn cut(self, tensors: &[String]) -> Result<Self, BackboneError> {
+        self.check_taps(tensors)?;
+        Ok(self.without_rounding().kept_for(tensors))
+    }
+
+    /// # Errors
+    /// [`BackboneError::MissingTap`] for one that cannot be tapped.
+    pub(super) fn check_taps(&self, tensors: &[String]) -> Result<(), BackboneError> {
         let known: HashSet<&str> = self.tensors().into_iter().collect();
         for tensor in tensors {
             if !known.contains(tensor.as_str()) {
@@ -335,9 +361,13 @@ impl Graph {
                 });
             }
         }
-        let mut cut = self.without_rounding();
+        Ok(())
+    }
+
+    /// What these tensors need; they become the outputs, in this order.
+    pub(super) fn kept_for(mut self, tensors: &[String]) -> Self {
         let mut needed: HashSet<String> = tensors.iter().cloned().collect();
-        let graph = cut.proto.graph.as_mut().expect("checked when parsed");
+        let graph = self.proto.graph.as_mut().expect("checked when parsed");
         let mut kept: Vec<NodeProto> = Vec::with_capacity(graph.node.len());
         for node in std::mem::take(&mut graph.node).into_iter().rev() {
             if node.output.iter().any(|output| needed.contains(output)) {
@@ -355,7 +385,7 @@ impl Graph {
             .iter()
             .map(|tensor| ValueInfoProto { name: tensor.clone(), ..Default::default() })
             .collect();
-        Ok(cut)
+        self
     }
 
     /// Values of all weights; what only says how others are quantised or shaped is not counted.

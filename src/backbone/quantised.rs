@@ -106,7 +106,8 @@ impl Graph {
             .collect()
     }
 
-    fn opset(&self) -> i64 {
+    /// The version of ONNX's own operators; 0 where the file names none.
+    pub(super) fn opset(&self) -> i64 {
         let opsets = self.proto.opset_import.iter();
         let onnx = opsets.filter(|opset| opset.domain.is_empty() || opset.domain == "ai.onnx");
         onnx.map(|opset| opset.version).max().unwrap_or(0)

@@ -82,6 +82,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_cannot_be_put_in_its_place_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let file = folder.path().join("file");
+        write_whole(&file, b"one").expect("the folder is the test's");
+        write_whole(&file, b"two").expect("the folder is the test's");
+        assert_eq!(std::fs::read(&file).ok().as_deref(), Some(&b"two"[..]));
+        let taken = folder.path().join("folder");
+        std::fs::create_dir(&taken).expect("the folder is the test's");
+        write_whole(&taken, b"three").expect_err("a file does not replace a folder");
+        let left = std::fs::read_dir(folder.path()).expect("the folder is the test's").count();
+        assert_eq!(left, 2, "the file and the folder");
+    }
+
+    #[test]
     fn lines_stay_lines_and_nothing_moves_the_cursor() {
         assert_eq!(harmless("a\n  next: b\u{1b}[2J\r"), "a\n  next: b\\u{1b}[2J\\u{d}");
     }

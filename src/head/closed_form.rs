@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::linear::Linear;
 use super::system::{StoredSystem, System, Taught};
 use super::{
-    ClassId, ExampleId, FeatureScaling, Head, HeadError, HeadKind, LeftOut, from_bytes, to_bytes,
+    ClassId, ExampleId, FeatureScaling, Head, HeadError, HeadKind, Layers, LeftOut, from_bytes,
+    to_bytes,
 };
 
 /// What sets one such head apart from another.
@@ -159,6 +160,10 @@ impl<F: Formula> Head for ClosedForm<F> {
                 })
                 .collect(),
         )
+    }
+
+    fn layers(&self) -> Option<Layers> {
+        Some(self.linear().layers(self.classes(), &self.scaling))
     }
 
     fn save(&self) -> Vec<u8> {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::stored::{SavedStored, Stored};
 use super::{
-    ClassId, ExampleId, FeatureScaling, Head, HeadConfig, HeadError, HeadKind, LeftOut, Method,
+    ClassId, ExampleId, FeatureScaling, Head, HeadConfig, HeadError, HeadKind, Layers, LeftOut,
+    Method,
 };
 
 /// What a head makes of the examples it keeps.
@@ -33,6 +34,9 @@ pub(super) trait Rule: Send + std::fmt::Debug + Sized {
 
     /// As [`Head::leave_one_out`].
     fn leave_one_out(&self, stored: &Stored) -> Option<Vec<LeftOut>>;
+
+    /// As [`Head::layers`].
+    fn layers(&self, stored: &Stored) -> Option<Layers>;
 
     fn save(&self) -> Self::Saved;
 
@@ -146,6 +150,10 @@ impl<R: Rule> Head for Keeping<R> {
 
     fn leave_one_out(&self) -> Option<Vec<LeftOut>> {
         self.rule.leave_one_out(&self.stored)
+    }
+
+    fn layers(&self) -> Option<Layers> {
+        self.rule.layers(&self.stored)
     }
 
     fn save(&self) -> Vec<u8> {

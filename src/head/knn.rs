@@ -9,7 +9,7 @@
 
 use super::keeping::Rule;
 use super::stored::Stored;
-use super::{ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, LeftOut, Method};
+use super::{ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, Layers, LeftOut, Method};
 use crate::linalg::{dot, products};
 
 /// More examples than this are not left out one by one: every pair of them would have to be compared.
@@ -123,6 +123,11 @@ impl Rule for Knn {
             LeftOut { example, class: one.class, scores }
         });
         Some(left_out.collect())
+    }
+
+    /// Votes of examples are no sums of weights.
+    fn layers(&self, _: &Stored) -> Option<Layers> {
+        None
     }
 
     fn save(&self) -> Self::Saved {}

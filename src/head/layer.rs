@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::HeadError;
 use super::descent::{Standard, TrainingSet};
 use super::stored::{check_finite, check_len};
-use crate::linalg::{add_scaled, dot};
+use crate::linalg::{add_scaled, dot, widened};
 
 /// `weights * x + bias`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,18 @@ impl Layer {
     pub(super) fn apply(&self, x: &[f32]) -> Vec<f32> {
         let rows = self.weights.chunks_exact(x.len());
         rows.zip(&self.bias).map(|(row, bias)| dot(row, x) + bias).collect()
+    }
+
+    /// Weights and bias in f64; with a standard, of the layer that takes features as they were before it.
+    pub(super) fn widened(&self, standard: Option<&Standard>) -> (Vec<f64>, Vec<f64>) {
+        let (mut weights, mut bias) = (widened(&self.weights), widened(&self.bias));
+        if let Some(standard) = standard {
+            let (mean, scale) = (widened(&standard.mean), f64::from(standard.scale));
+            weights.iter_mut().for_each(|weight| *weight *= scale);
+            let rows = weights.chunks_exact(mean.len()).zip(&mut bias);
+            rows.for_each(|(row, bias)| *bias -= dot(row, &mean));
+        }
+        (weights, bias)
     }
 
     pub(super) fn is_finite(&self) -> bool {

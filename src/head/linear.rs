@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 
-use super::finite;
-use crate::linalg::dot;
+use super::{Affine, ClassId, FeatureScaling, Layers, finite};
+use crate::linalg::{dot, widened};
 
 /// A head's scores as a linear function: `W z + bias`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -41,6 +41,18 @@ impl Linear {
             _ => finite(f64::from(dot(row, z)) + f64::from(bias)),
         };
         rows.zip(&self.bias).map(score).collect()
+    }
+
+    /// * `classes`: `[classes]`, of the rows; `scaling`: what made `z`.
+    pub(super) fn layers(&self, classes: &[ClassId], scaling: &FeatureScaling) -> Layers {
+        let dim = self.weights.len() / classes.len().max(1);
+        let taught: Vec<usize> =
+            (0..classes.len()).filter(|&at| self.bias[at] != f32::NEG_INFINITY).collect();
+        let row = |&at: &usize| widened(&self.weights[at * dim..][..dim]);
+        let bias = taught.iter().map(|&at| f64::from(self.bias[at])).collect();
+        let affine = Affine::of_scores(taught.iter().flat_map(row).collect(), bias);
+        let classes = taught.iter().map(|&at| classes[at]).collect();
+        Layers { classes, scaling: scaling.clone(), affine: vec![affine] }
     }
 
     /// Whether it is one of that many classes and values, and nothing but minus infinity is not finite.

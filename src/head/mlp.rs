@@ -10,7 +10,7 @@ use super::descent::{Passes, Standard, TrainingSet, cross_entropy, random, unifo
 use super::layer::{FirstLayer, LaterLayer, Layer, Step};
 use super::stored::Stored;
 use super::trained::Network;
-use super::{ClassId, HeadError, Method, MlpConfig};
+use super::{Affine, ClassId, HeadError, Method, MlpConfig};
 
 const MOMENTUM: f32 = 0.9;
 
@@ -109,6 +109,12 @@ impl Network for Mlp {
         let mut active = self.hidden.apply(&self.standard.apply(z));
         active.iter_mut().for_each(|value| *value = value.max(0.0));
         self.output.apply(&active)
+    }
+
+    fn affine(&self) -> Vec<Affine> {
+        let (hidden, hidden_bias) = self.hidden.widened(Some(&self.standard));
+        let (output, output_bias) = self.output.widened(None);
+        vec![Affine::of(hidden, hidden_bias), Affine::of_scores(output, output_bias)]
     }
 
     fn save(&self) -> Self::Saved {

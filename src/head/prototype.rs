@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::keeping::Rule;
 use super::stored::Stored;
-use super::{ClassId, ExampleId, HeadError, LeftOut, Method, Metric, finite};
+use super::{
+    Affine, ClassId, ExampleId, FeatureScaling, HeadError, Layers, LeftOut, Method, Metric, finite,
+};
 use crate::linalg::{add_scaled, dot, widened};
 
 #[derive(Debug)]
@@ -83,6 +85,16 @@ impl Prototype {
             .collect()
     }
 
+    /// What the sum's values are multiplied with to be weights, and the bias.
+    fn weighed(&self, sum: &Sum) -> (f64, f64) {
+        let count = sum.count as f64;
+        match self.metric {
+            Metric::Euclidean => (1.0 / count, -sum.squared / (2.0 * count * count)),
+            Metric::Cosine if sum.squared > 0.0 => (1.0 / sum.squared.sqrt(), 0.0),
+            Metric::Cosine => (0.0, 0.0),
+        }
+    }
+
     fn recompute(&mut self, stored: &Stored, classes: &BTreeSet<ClassId>) {
         self.sums.retain(|class, _| !classes.contains(class));
         for (_, kept) in stored.iter().filter(|(_, kept)| classes.contains(&kept.class)) {
@@ -134,6 +146,21 @@ impl Rule for Prototype {
             scores: self.scores(stored, &widened(&kept.z), Some(kept.class)),
         };
         Some(stored.iter().map(left_out).collect())
+    }
+
+    fn layers(&self, stored: &Stored) -> Option<Layers> {
+        let classes = stored.classes_with_examples();
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
+        for sum in classes.iter().filter_map(|class| self.sums.get(class)) {
+            let (factor, bias) = self.weighed(sum);
+            weights.extend(sum.values.iter().map(|value| value * factor));
+            biases.push(bias);
+        }
+        let affine = Affine::of_scores(weights, biases);
+        // A cosine is the product of vectors of length one.
+        let unit_length = stored.scaling().unit_length || self.metric == Metric::Cosine;
+        let scaling = FeatureScaling { unit_length, ..stored.scaling().clone() };
+        Some(Layers { classes, scaling, affine: vec![affine] })
     }
 
     fn save(&self) -> Self::Saved {}

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::scatter::{MOST_DIM, Scatter, Square};
 use super::stored::{Classes, check_finite, check_len};
 use super::{
-    ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, LeftOut, Method, SldaUpdate, finite,
+    Affine, ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, Layers, LeftOut, Method,
+    SldaUpdate, finite,
 };
 use crate::linalg::{add_scaled, dot, widened};
 
@@ -306,6 +307,20 @@ impl Head for Slda {
     /// The examples are gone.
     fn leave_one_out(&self) -> Option<Vec<LeftOut>> {
         None
+    }
+
+    fn layers(&self) -> Option<Layers> {
+        let Weights { places, rows, halves } = self.weights.get_or_init(|| self.weights());
+        let taught = self.classes.ids().iter().zip(places).filter(|(_, place)| place.is_some());
+        Some(Layers {
+            classes: taught.map(|(&class, _)| class).collect(),
+            scaling: self.config.scaling.clone(),
+            // Both stand in the order of the classes.
+            affine: vec![Affine::of_scores(
+                rows.clone(),
+                halves.iter().map(|half| -half).collect(),
+            )],
+        })
     }
 
     fn save(&self) -> Vec<u8> {

@@ -10,7 +10,7 @@ use super::descent::{Passes, Standard, TrainingSet, cross_entropy, random};
 use super::layer::{FirstLayer, Layer, Step};
 use super::stored::Stored;
 use super::trained::Network;
-use super::{ClassId, HeadError, Method, SoftmaxConfig};
+use super::{Affine, ClassId, HeadError, Method, SoftmaxConfig};
 
 /// Logits that move by less in an epoch are where they are going to be.
 const ENOUGH: f32 = 1e-3;
@@ -89,6 +89,11 @@ impl Network for Softmax {
 
     fn score(&self, z: &[f32]) -> Vec<f32> {
         self.layer.apply(&self.standard.apply(z))
+    }
+
+    fn affine(&self) -> Vec<Affine> {
+        let (weights, bias) = self.layer.widened(Some(&self.standard));
+        vec![Affine::of_scores(weights, bias)]
     }
 
     fn save(&self) -> Self::Saved {

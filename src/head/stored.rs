@@ -112,6 +112,10 @@ impl Stored {
         self.dim
     }
 
+    pub(super) fn scaling(&self) -> &FeatureScaling {
+        &self.scaling
+    }
+
     pub(super) fn classes(&self) -> &Classes {
         &self.classes
     }

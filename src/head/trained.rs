@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keeping::Rule;
 use super::stored::Stored;
-use super::{ClassId, ExampleId, HeadError, LeftOut, Method, finite};
+use super::{Affine, ClassId, ExampleId, HeadError, Layers, LeftOut, Method, finite};
 
 /// What is trained.
 pub(super) trait Network: Send + std::fmt::Debug + Sized {
@@ -39,6 +39,9 @@ pub(super) trait Network: Send + std::fmt::Debug + Sized {
     /// * `z`: `[dim]`, scaled.
     /// * returns `[classes]` logits.
     fn score(&self, z: &[f32]) -> Vec<f32>;
+
+    /// What [`Network::score`] computes, as [`Layers`] has it: less the mean of the scores.
+    fn affine(&self) -> Vec<Affine>;
 
     fn save(&self) -> Self::Saved;
 
@@ -82,6 +85,21 @@ impl<N: Network> Trained<N> {
         }
         network
     }
+
+    /// Does something with the network, trained over all that is stored.
+    ///
+    /// * `stored`: with at least one example.
+    fn ready<T>(&self, stored: &Stored, work: impl FnOnce(&N) -> T) -> T {
+        let mut state = self.state.borrow_mut();
+        let network = match std::mem::replace(&mut *state, State::New) {
+            State::Ready(network) => network,
+            State::Behind(network) => self.train(stored, Some(network)),
+            State::New => self.train(stored, None),
+        };
+        let done = work(&network);
+        *state = State::Ready(network);
+        done
+    }
 }
 
 impl<N: Network> Rule for Trained<N> {
@@ -110,23 +128,27 @@ impl<N: Network> Rule for Trained<N> {
         if stored.len() == 0 {
             return scores;
         }
-        let mut state = self.state.borrow_mut();
-        let network = match std::mem::replace(&mut *state, State::New) {
-            State::Ready(network) => network,
-            State::Behind(network) => self.train(stored, Some(network)),
-            State::New => self.train(stored, None),
-        };
-        for (class, score) in network.classes().iter().zip(network.score(z)) {
-            if let Ok(place) = classes.place(*class) {
-                scores[place] = finite(f64::from(score));
+        self.ready(stored, |network| {
+            for (class, score) in network.classes().iter().zip(network.score(z)) {
+                if let Ok(place) = classes.place(*class) {
+                    scores[place] = finite(f64::from(score));
+                }
             }
-        }
-        *state = State::Ready(network);
+        });
         scores
     }
 
     fn leave_one_out(&self, _: &Stored) -> Option<Vec<LeftOut>> {
         None
+    }
+
+    fn layers(&self, stored: &Stored) -> Option<Layers> {
+        let of_nothing = || (Vec::new(), vec![Affine { weights: Vec::new(), bias: Vec::new() }]);
+        let (classes, affine) = match stored.len() {
+            0 => of_nothing(),
+            _ => self.ready(stored, |network| (network.classes().to_vec(), network.affine())),
+        };
+        Some(Layers { classes, scaling: stored.scaling().clone(), affine })
     }
 
     fn save(&self) -> Self::Saved {

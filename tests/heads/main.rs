@@ -2,5 +2,6 @@
 
 mod forgetting;
 mod kinds;
+mod layers;
 mod learning;
 mod saving;

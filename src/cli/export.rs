@@ -1,0 +1,190 @@
+//! `fieldtune export`: what was learned, for other programs.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use ndarray::{ArrayView1, ArrayView2, arr0};
+
+use super::model_args::{Chosen, ModelArgs};
+use super::store_args::StoreArgs;
+use super::{Context, Exit, npz, output};
+use crate::backbone::{Exported, Extractor, Graph, Rounding};
+use crate::export::{Finished, Network};
+
+/// Write what was learned as a file that other programs can run: nobody is locked in
+///
+/// classifier.onnx is the whole of it, from the image to the probabilities, for any ONNX runtime. Its input is the
+/// network's, an image already resized and normalised; its outputs are probabilities [1, classes], scores [1, classes]
+/// (before the temperature, less their mean) and feature [1, dim]. The file's metadata tells the rest, keys fieldtune.*: classes in the
+/// order of the scores, input (size, layout, channel order, mean, scale, resize), thresholds, temperature, head,
+/// backbone, version.
+///
+/// head.npz and head.json are the head alone, which takes the network's feature.
+///
+/// A class without examples is left out. Not in the file: unknown for lying far from every example, which takes the
+/// examples.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune export classifier.onnx
+  fieldtune export head.npz
+  fieldtune export head.json --force
+  fieldtune export - --format json | jq .classes
+
+The probabilities of a feature x from head.npz (head.json has the same names; its layers are a list):
+  import numpy as np
+  h = np.load(\"head.npz\")
+  z = x - h[\"centre\"]
+  if h[\"unit_length\"]:
+      z = z / max(np.linalg.norm(z), 1e-30)
+  for i in range(h[\"layers\"]):
+      z = h[f\"weights{i}\"] @ (np.maximum(z, 0) if i else z) + h[f\"bias{i}\"]
+  p = np.exp((z - z.max()) / h[\"temperature\"])
+  p /= p.sum()
+  print(dict(zip(h[\"classes\"], p)))
+
+A network quantised in QDQ form is computed by fieldtune without the rounding between its layers, and was taught so.
+In the ONNX file the rounding stays, for the sake of int8 runtimes, and the answers differ from fieldtune's;
+--no-rounding writes the network as fieldtune computes it, in f32.")]
+pub struct ExportCommand {
+    /// The file; its ending says what it is: .onnx, .npz or .json. With - and --format, standard output
+    #[arg(value_name = "OUT")]
+    out: PathBuf,
+    /// What it is, whatever its ending
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+    /// Write a network quantised in QDQ form as fieldtune computes it
+    #[arg(long)]
+    no_rounding: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// What can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// The classifier, from the image to the probabilities
+    Onnx,
+    /// The head alone, for numpy
+    Npz,
+    /// The head alone
+    Json,
+}
+
+impl Format {
+    fn of(out: &Path) -> anyhow::Result<Self> {
+        let ending = out.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        Ok(match ending.as_deref() {
+            Some("onnx") => Self::Onnx,
+            Some("npz") => Self::Npz,
+            Some("json") => Self::Json,
+            _ => bail!(
+                "{}: wanted a file that ends in .onnx, .npz or .json\n  next: another name, or --format onnx",
+                out.display()
+            ),
+        })
+    }
+}
+
+impl ExportCommand {
+    pub(super) fn run(self, _context: &Context) -> anyhow::Result<Exit> {
+        let format = self.format.map_or_else(|| Format::of(&self.out), Ok)?;
+        if self.no_rounding && format != Format::Onnx {
+            bail!("--no-rounding is about the network, which is only in .onnx");
+        }
+        // Asked first: there is no need to wait for the backbone to be refused.
+        let to_file = self.out != Path::new("-");
+        if to_file {
+            self.check_place()?;
+        }
+        drop(self.store.open_taught()?);
+        let Chosen { onnx, name, spec, .. } = self.model.choose()?;
+        let input = Graph::parse(&onnx, &name)?.input()?;
+        let mut source = Extractor::load(&onnx, &name, &spec)?;
+        let session = self.store.open_for(&super::model_id(&source))?;
+        let network = Network {
+            model: session.model(),
+            input: &spec.input,
+            input_name: &input.name,
+            blocks: source.parts().1.blocks(),
+        };
+        let finished = Finished::of(session.learner(), network)?;
+        for class in finished.left_out() {
+            eprintln!("left out: {class} has no examples");
+        }
+        let bytes = match format {
+            Format::Onnx => self.onnx(&finished, &onnx, &spec)?,
+            Format::Npz => arrays(&finished)?,
+            Format::Json => finished.head_json().into_bytes(),
+        };
+        if !to_file {
+            output::write(&bytes);
+            return Ok(Exit::Done);
+        }
+        output::write_whole(&self.out, &bytes)?;
+        println!(
+            "wrote {}: {} of {} classes, {} bytes",
+            self.out.display(),
+            finished.kind(),
+            finished.classes().len(),
+            bytes.len()
+        );
+        Ok(Exit::Done)
+    }
+
+    /// Whether a file can be put there.
+    fn check_place(&self) -> anyhow::Result<()> {
+        let out = self.out.display();
+        if self.out.is_dir() {
+            bail!("{out} is a folder, wanted a file");
+        }
+        if !self.force && self.out.symlink_metadata().is_ok() {
+            bail!("{out} is there already\n  next: another name, or --force to replace it");
+        }
+        let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            bail!("{out}: there is no folder {}\n  next: make it", folder.display());
+        }
+        Ok(())
+    }
+
+    fn onnx(
+        &self,
+        finished: &Finished,
+        onnx: &[u8],
+        spec: &crate::backbone::BackboneSpec,
+    ) -> anyhow::Result<Vec<u8>> {
+        let rounding = if self.no_rounding { Rounding::Limits } else { Rounding::AsInTheFile };
+        let Exported { onnx, rounds } = finished.onnx(onnx, spec, rounding)?;
+        if rounds {
+            eprintln!(
+                "note: the network is quantised, and fieldtune does not round between its layers as others do: their answers will differ (--no-rounding writes it as fieldtune computes it)"
+            );
+        }
+        Ok(onnx)
+    }
+}
+
+/// The head for numpy: see [`crate::export`]; and all that is not a number as JSON in `about`.
+fn arrays(finished: &Finished) -> anyhow::Result<Vec<u8>> {
+    let layers = finished.layers();
+    let mut file = npz::Writer::new(Cursor::new(Vec::new()), 0);
+    file.strings("classes", finished.classes())?;
+    file.array("centre", ArrayView1::from(&finished.centre()))?;
+    file.array("unit_length", arr0(layers.scaling.unit_length).view())?;
+    file.array("layers", arr0(layers.affine.len() as i64).view())?;
+    for (at, layer) in layers.affine.iter().enumerate() {
+        let weights = ArrayView2::from_shape((layer.bias.len(), layer.inputs()), &layer.weights)
+            .context("a layer's rows")?;
+        file.array(&format!("weights{at}"), weights)?;
+        file.array(&format!("bias{at}"), ArrayView1::from(&layer.bias))?;
+    }
+    file.array("temperature", arr0(finished.temperature()).view())?;
+    file.text("about", &finished.about())?;
+    Ok(file.finish()?.into_inner())
+}
