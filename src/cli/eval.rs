@@ -350,5 +350,5 @@ fn write_json(path: &Path, value: &serde_json::Value) -> anyhow::Result<()> {
         print!("{text}");
         return Ok(());
     }
-    std::fs::write(path, text).with_context(|| path.display().to_string())
+    super::output::write_whole(path, text.as_bytes())
 }

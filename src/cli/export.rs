@@ -102,11 +102,11 @@ impl ExportCommand {
         if to_file {
             self.check_place()?;
         }
-        drop(self.store.open_taught()?);
+        drop(self.store.look()?);
         let Chosen { onnx, name, spec, .. } = self.model.choose()?;
         let input = Graph::parse(&onnx, &name)?.input()?;
         let mut source = Extractor::load(&onnx, &name, &spec)?;
-        let session = self.store.open_for(&super::model_id(&source))?;
+        let session = self.store.look_for(&super::model_id(&source))?;
         let network = Network {
             model: session.model(),
             input: &spec.input,

@@ -65,6 +65,10 @@ pub(super) fn write(bytes: &[u8]) {
 
 /// Writes a file, whole or not at all: what was there stays until the new one is complete and lasts.
 pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    // A pipe, a terminal or /dev/null is written to, and never replaced.
+    if std::fs::metadata(file).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return std::fs::write(file, bytes).with_context(|| file.display().to_string());
+    }
     let mut part = file.as_os_str().to_owned();
     part.push(".part");
     let written = File::create(&part)
@@ -91,6 +95,9 @@ mod tests {
         let taken = folder.path().join("folder");
         std::fs::create_dir(&taken).expect("the folder is the test's");
         write_whole(&taken, b"three").expect_err("a file does not replace a folder");
+        write_whole(Path::new("/dev/null"), b"four").expect("it takes everything");
+        let kind = std::fs::metadata("/dev/null").expect("it is there").file_type();
+        assert!(!kind.is_file(), "a device is written to, not replaced");
         let left = std::fs::read_dir(folder.path()).expect("the folder is the test's").count();
         assert_eq!(left, 2, "the file and the folder");
     }

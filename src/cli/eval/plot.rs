@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
 use super::report::cut;
@@ -194,7 +194,7 @@ impl Drawing {
     pub(in crate::cli) fn save(&self, path: &Path, format: Format) -> anyhow::Result<()> {
         match format {
             Format::Svg => {
-                std::fs::write(path, self.svg()).with_context(|| path.display().to_string())
+                crate::cli::output::write_whole(path, self.svg().as_bytes())
             }
             Format::Png => Ok(picture::save_png(path, &self.frame())?),
         }
