@@ -1,5 +1,6 @@
 //! What fuzzing found, each as small as it gets.
 
+use fieldtune::backbone::Graph;
 use fieldtune::command::{Command, CommandError, Shot, Teach, Undo};
 use fieldtune::console::{Console, Event};
 use fieldtune::frame::Timestamp;
@@ -93,5 +94,85 @@ fn the_largest_settings_of_a_training_end_with_finite_weights() {
         teach(&mut learner, "b", &[[6e4, 0.0]]).expect("there is room");
         let verdict = learner.judge(&[1.0, 0.5]).expect("a finite feature").expect("two classes");
         assert!((0.0..=1.0).contains(&verdict.confidence), "{kind}: {verdict:?}");
+    }
+}
+
+#[test]
+fn what_is_typed_is_not_obeyed_when_it_is_echoed_or_completed() {
+    for hostile in ["\u{202e}", "\u{2066}", "\u{200b}", "\u{61c}", "\u{e0041}", "\u{9b}"] {
+        let mut console = Console::new(true);
+        let mut out = Vec::new();
+        assert!(console.feed(&mut format!("x{hostile}").as_bytes(), &mut out).is_none());
+        console.feed(&mut &b"\x15teach \t"[..], &mut out).expect("the classes are asked for");
+        console.complete(&[format!("good{hostile}")], &mut out);
+        super::checks::assert_for_terminal(&out);
+        // The line is not taken for one that nobody typed.
+        out.clear();
+        assert!(console.feed(&mut &b"\r"[..], &mut out).is_none());
+        assert!(String::from_utf8_lossy(&out).contains("came damaged"), "{hostile:?}");
+    }
+}
+
+/// A field of protobuf with a length, below 128 bytes each.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).expect("short");
+    assert!(length < 128);
+    [&[number << 3 | 2, length], content].concat()
+}
+
+fn node(operator: &str, inputs: &[&str], outputs: &[&str], attribute: &[u8]) -> Vec<u8> {
+    let names = |number: u8, names: &[&str]| -> Vec<u8> {
+        names.iter().flat_map(|name| field(number, name.as_bytes())).collect()
+    };
+    let operator = field(4, operator.as_bytes());
+    field(1, &[names(1, inputs), names(2, outputs), operator, attribute.to_vec()].concat())
+}
+
+/// * `data_type`: 1 is f32, 3 is i8.
+fn tensor(name: &str, dims: &[u64], data_type: u8, raw: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for &dim in dims {
+        content.push(1 << 3);
+        let mut left = dim;
+        while left >= 0x80 {
+            content.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        content.push(left as u8);
+    }
+    content.extend([2 << 3, data_type]);
+    content.extend(field(8, name.as_bytes()));
+    content.extend(field(9, raw));
+    field(5, &content)
+}
+
+/// A network that gives `y` of its input `x`, and these parts besides.
+fn network(parts: &[Vec<u8>]) -> Graph {
+    let relu = node("Relu", &["x"], &["y"], &[]);
+    let ends = [field(11, &field(1, b"x")), field(12, &field(1, b"y"))].concat();
+    let graph = [parts.concat(), relu, ends].concat();
+    let length = graph.len();
+    let mut file = vec![7 << 3 | 2, length as u8 | 0x80, (length >> 7) as u8];
+    file.extend(graph);
+    Graph::parse(&file, "network").expect("its own checks have nothing against it")
+}
+
+#[test]
+fn roundings_without_a_result_and_weights_of_absurd_shapes_are_left_alone() {
+    let scale =
+        |count: usize| tensor("scale", &[count as u64], 1, &[0, 0, 0x80, 0x3f].repeat(count));
+    let no_result = network(&[
+        scale(1),
+        node("QuantizeLinear", &["x", "scale"], &["q"], &[]),
+        node("DequantizeLinear", &["q", "scale"], &[], &[]),
+    ]);
+    // No values at all, and more behind them than can be counted.
+    let absurd = network(&[
+        scale(2),
+        tensor("w", &[0, 2, 1 << 40, 1 << 40], 3, &[]),
+        node("DequantizeLinear", &["w", "scale"], &["v"], &[]),
+    ]);
+    for graph in [no_result, absurd] {
+        graph.cut(&["y".to_owned()]).expect("what it has nothing to do with is left out");
     }
 }
