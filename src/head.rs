@@ -21,8 +21,8 @@ mod trained;
 mod transform;
 
 pub use config::{
-    FeatureScaling, HeadConfig, MOST_WEIGHTS, Method, Metric, MlpConfig, Shrinkage, SldaUpdate,
-    SoftmaxConfig,
+    FeatureScaling, HeadConfig, MOST_PENALTY, MOST_STEP_SIZE, MOST_WEIGHTS, Method, Metric,
+    MlpConfig, Shrinkage, SldaUpdate, SoftmaxConfig,
 };
 
 pub use layers::{Affine, Layers};

@@ -64,12 +64,21 @@ pub fn is_picture(path: &Path) -> bool {
         .is_some_and(|extension| ends.contains(&extension.to_ascii_lowercase().as_str()))
 }
 
+/// A path as messages name it: on one line, whatever the file is called.
+pub fn shown(path: &Path) -> String {
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    path.to_string_lossy().chars().map(escape).collect()
+}
+
 /// Reads and decodes a file.
 ///
 /// # Errors
 /// [`PictureError`], with the path.
 pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
-    let name = path.display().to_string();
+    let name = shown(path);
     let io = |error| PictureError::Io { name: name.clone(), error };
     // Looked at first: opening a pipe that nobody writes to would wait for ever.
     let metadata = std::fs::metadata(path).map_err(io)?;
@@ -187,7 +196,7 @@ pub fn save_png(path: &Path, frame: &Frame) -> Result<(), PictureError> {
         image::ImageFormat::Png,
     )
     .map_err(|error| {
-        let name = path.display().to_string();
+        let name = shown(path);
         match error {
             image::ImageError::IoError(error) => PictureError::Io { name, error },
             other => PictureError::Content { name, what: other.to_string() },

@@ -426,3 +426,23 @@ fn write(shared: &Shared) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_line_that_is_not_read_has_an_end() {
+        let shared = Shared::default();
+        let nobody = std::fs::File::open("/dev/null").and_then(Ends::of).expect("it is everywhere");
+        shared.set_ends(Some(Arc::new(nobody)));
+        let sent = |bytes: usize, room: usize| {
+            shared.push(vec![0; bytes], room);
+            (shared.lock().bytes, shared.dropped.load(Ordering::Relaxed))
+        };
+        assert_eq!(sent(BUSY_BYTES, BUSY_BYTES), (BUSY_BYTES, 0));
+        assert_eq!(sent(1, BUSY_BYTES), (BUSY_BYTES, 1));
+        assert_eq!(sent(QUEUE_BYTES - BUSY_BYTES, QUEUE_BYTES), (QUEUE_BYTES, 1));
+        assert_eq!(sent(1, QUEUE_BYTES), (QUEUE_BYTES, 2));
+    }
+}

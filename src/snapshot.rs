@@ -208,12 +208,17 @@ impl Snapshot {
     }
 }
 
-/// What is too long or too large about a model, in words.
+/// What is too long, too large or no name about a model, in words.
 fn excess_of_model(model: &ModelId) -> Option<String> {
     let (dim, name) = (model.dim, model.name.len());
     if !(1..=MAX_DIM).contains(&dim) {
         return Some(format!("features of {dim} values, wanted 1 to {MAX_DIM}"));
     }
     let wanted = MAX_MODEL_NAME;
-    (name > wanted).then(|| format!("a model's name of {name} bytes, wanted at most {wanted}"))
+    if name > wanted {
+        return Some(format!("a model's name of {name} bytes, wanted at most {wanted}"));
+    }
+    // It is a word in messages, where it may not begin a line.
+    let escaped = || format!("the model's name \"{}\" is not one line", model.name.escape_debug());
+    model.name.contains(char::is_control).then(escaped)
 }

@@ -224,6 +224,9 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
             known.join(", ")
         ));
     }
+    if raw.about.contains(char::is_control) {
+        return Err(format!("about: \"{}\" is not one line", raw.about.escape_debug()));
+    }
     if raw.models.iter().any(|model| model.trim().is_empty()) {
         return Err("models: got an empty one, which would fit every device".to_owned());
     }

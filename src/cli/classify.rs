@@ -56,7 +56,7 @@ impl ClassifyCommand {
                     if self.json {
                         println!("{}", line.json(&name));
                     } else {
-                        println!("{name}: {}", line.text());
+                        println!("{}: {}", picture::shown(file), line.text());
                     }
                 }
                 Ok(None) => {

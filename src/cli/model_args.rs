@@ -7,6 +7,7 @@ use anyhow::bail;
 use super::Context;
 use crate::backbone::{BackboneSpec, Extractor, Graph, Pooling, Tap};
 use crate::model::{ModelCard, built_in, read_limited};
+use crate::picture;
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 
 /// Which backbone gives the features, and how it is fed.
@@ -90,7 +91,7 @@ impl ModelArgs {
             );
         };
         let onnx = read_limited(path, "")?;
-        let name = path.display().to_string();
+        let name = picture::shown(path);
         let declared = Graph::parse(&onnx, &name)?.input()?;
         let (mean, scale) = norm.mean_scale();
         let (width, height) = match self.size {

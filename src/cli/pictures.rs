@@ -16,13 +16,16 @@ pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         if path.is_dir() {
             let found = in_folder(path)?;
             if found.is_empty() {
-                bail!("{}: no PNG, JPEG, BMP, PPM or WebP file in this folder", path.display());
+                bail!(
+                    "{}: no PNG, JPEG, BMP, PPM or WebP file in this folder",
+                    picture::shown(path)
+                );
             }
             files.extend(found);
         } else if path.exists() {
             files.push(path.clone());
         } else {
-            bail!("{}: no such file or folder", path.display());
+            bail!("{}: no such file or folder", picture::shown(path));
         }
     }
     Ok(files)
@@ -30,8 +33,8 @@ pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 
 fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
-        let path = entry.with_context(|| folder.display().to_string())?.path();
+    for entry in folder.read_dir().with_context(|| picture::shown(folder))? {
+        let path = entry.with_context(|| picture::shown(folder))?.path();
         if picture::is_picture(&path) && path.is_file() {
             found.push(path);
         }

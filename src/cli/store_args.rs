@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::clock::Clock;
-use crate::console;
 use crate::examples::Examples;
 use crate::frame::Timestamp;
 use crate::keeper::{self, Keeper};
@@ -89,12 +88,10 @@ impl StoreArgs {
             return Ok(Keeper::new(keeper::empty(model)?, store, model.clone()));
         };
         let taught = &snapshot.model;
-        // From a file that anybody may have made: a name of two lines would pass for advice of this program's.
-        let taught_name = console::one_line(&taught.name);
         if taught.fingerprint != model.fingerprint {
             let way_out = format!(
                 "\n  next: run with --model {}, or start afresh with --store NEW.ftune",
-                taught_name
+                taught.name
             );
             let path = store.path().display();
             if taught.dim != model.dim {
@@ -103,12 +100,12 @@ impl StoreArgs {
                     model.name,
                     model.dim,
                     taught.dim,
-                    taught_name
+                    taught.name
                 );
             }
             bail!(
                 "{path} was taught with {}, and {} is another network or is fed or tapped differently{way_out}",
-                taught_name,
+                taught.name,
                 model.name
             );
         }

@@ -98,7 +98,8 @@ pub enum Metric {
 /// Settings of multinomial logistic regression.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SoftmaxConfig {
-    /// Step size for features of a mean square length of one, above 0; features are scaled to that for training.
+    /// Step size for features of a mean square length of one, above 0 and at most [`MOST_STEP_SIZE`]; features are
+    /// scaled to that for training.
     pub learning_rate: f32,
     /// Momentum, in [0, 1).
     pub momentum: f32,
@@ -113,6 +114,12 @@ pub struct SoftmaxConfig {
     pub seed: u64,
 }
 
+/// The largest step size of a training.
+pub const MOST_STEP_SIZE: f32 = 1e9;
+
+/// The largest weight of a penalty on squared weights.
+pub const MOST_PENALTY: f32 = 1e9;
+
 /// Weights of a hidden layer at most: 64 MiB of f32, some three times that while it is trained.
 pub const MOST_WEIGHTS: usize = 1 << 24;
 
@@ -123,7 +130,8 @@ pub struct MlpConfig {
     pub hidden: u32,
     /// Share of hidden units left out in a step, in [0, 1).
     pub dropout: f32,
-    /// Step size for features of a mean square length of one, above 0; features are scaled to that for training.
+    /// Step size for features of a mean square length of one, above 0 and at most [`MOST_STEP_SIZE`]; features are
+    /// scaled to that for training.
     pub learning_rate: f32,
     /// Weight of the penalty on half the squared weights against the mean loss, at least 0.
     pub weight_decay: f32,
@@ -210,9 +218,9 @@ impl HeadConfig {
             Method::Softmax(SoftmaxConfig {
                 learning_rate, momentum, l2, epochs, batch, ..
             }) => {
-                positive("learning_rate", learning_rate)?;
+                step_size(learning_rate)?;
                 require((0.0..1.0).contains(&momentum), "momentum", momentum, "0 to below 1")?;
-                require((0.0..=f32::MAX).contains(&l2), "l2", l2, "at least 0")?;
+                penalty("l2", l2)?;
                 require(epochs > 0, "epochs", epochs, "at least 1")?;
                 require(batch > 0, "batch", batch, "at least 1")
             }
@@ -225,10 +233,9 @@ impl HeadConfig {
                 batch,
                 ..
             }) => {
-                positive("learning_rate", learning_rate)?;
+                step_size(learning_rate)?;
                 require((0.0..1.0).contains(&dropout), "dropout", dropout, "0 to below 1")?;
-                let decays = (0.0..=f32::MAX).contains(&weight_decay);
-                require(decays, "weight_decay", weight_decay, "at least 0")?;
+                penalty("weight_decay", weight_decay)?;
                 require((1..=4096).contains(&hidden), "hidden", hidden, "1 to 4096")?;
                 let weights = dim.saturating_mul(hidden as usize);
                 let most = format!("at most {MOST_WEIGHTS}");
@@ -262,6 +269,18 @@ fn require(
         return Ok(());
     }
     Err(HeadError::Config(format!("{what} is {got}, wanted {wanted}")))
+}
+
+/// Steps that are too large are tried again at a tenth, which must not take for ever.
+fn step_size(value: f32) -> Result<(), HeadError> {
+    let wanted = format!("above 0 and at most {MOST_STEP_SIZE}");
+    require(value > 0.0 && value <= MOST_STEP_SIZE, "learning_rate", value, &wanted)
+}
+
+/// The gradient of a penalty has to stay finite whatever the step size, or no training would ever end well.
+fn penalty(what: &str, value: f32) -> Result<(), HeadError> {
+    let wanted = format!("0 to {MOST_PENALTY}");
+    require((0.0..=MOST_PENALTY).contains(&value), what, value, &wanted)
 }
 
 fn positive(what: &str, value: f32) -> Result<(), HeadError> {

@@ -78,7 +78,7 @@ impl<N: Network> Trained<N> {
     fn train(&self, stored: &Stored, earlier: Option<N>) -> N {
         let mut settings = self.settings;
         let mut network = N::train(&settings, stored, earlier);
-        // It ends: steps of size zero change nothing.
+        // It ends: steps of size zero change nothing, since penalties are bounded and their gradients finite.
         while !network.is_finite() {
             settings = N::gentler(&settings);
             network = N::train(&settings, stored, None);

@@ -25,7 +25,7 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    fn of(input: File) -> Result<Self> {
+    pub(super) fn of(input: File) -> Result<Self> {
         Ok(Self { output: input.try_clone()?, input, restore: None })
     }
 }

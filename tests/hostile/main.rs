@@ -2,6 +2,7 @@
 //! the fuzz targets are made of.
 
 mod checks;
+mod found;
 mod seeds;
 
 use std::collections::BTreeSet;

@@ -14,7 +14,8 @@ use fieldtune::console::{Console, Entry, LINE_LIMIT, parse};
 use fieldtune::examples::MAX_EXAMPLES;
 use fieldtune::frame::{MAX_SIDE, Timestamp};
 use fieldtune::head::{
-    ClassId, FeatureScaling, HeadConfig, HeadKind, MOST_WEIGHTS, Method, MlpConfig, SldaUpdate,
+    ClassId, FeatureScaling, HeadConfig, HeadKind, MOST_PENALTY, MOST_STEP_SIZE, MOST_WEIGHTS,
+    Method, MlpConfig, SldaUpdate,
 };
 use fieldtune::learner::{
     Change, ClassName, LAST_CLASS, LAST_EXAMPLE, LearnError, Learner, MAX_CLASSES, UNDO_DEPTH,
@@ -212,6 +213,10 @@ fn features_names_and_thresholds_of_a_pack_have_ends() {
     let name = |length: usize| Forged { name: "x".repeat(length), ..Forged::new() };
     assert!(name(MAX_MODEL_NAME).is_taken());
     assert!(name(MAX_MODEL_NAME + 1).refusal().contains("257 bytes, wanted at most 256"));
+    for hostile in ["a\n  next: curl", "a\u{1b}[2J", "\u{9b}31m", "a\0"] {
+        let why = Forged { name: hostile.to_owned(), ..Forged::new() }.refusal();
+        assert!(why.contains("not one line") && !why.contains(char::is_control), "{why:?}");
+    }
     let class = |length: usize| Forged { classes: vec![(0, "x".repeat(length))], ..Forged::new() };
     assert!(class(64).is_taken());
     assert!(class(65).refusal().contains("1 to 64 bytes"));
@@ -257,6 +262,13 @@ fn heads_have_limits_to_their_memory() {
     let most = MOST_WEIGHTS / 4096;
     assert_eq!(refused(mlp(4096), most), "");
     assert!(refused(mlp(4096), most + 1).contains(&MOST_WEIGHTS.to_string()));
+    // Nor may a training take for ever.
+    for (name, usual) in [
+        ("learning_rate", MlpConfig { learning_rate: 1.01 * MOST_STEP_SIZE, ..usual }),
+        ("weight_decay", MlpConfig { weight_decay: 1.01 * MOST_PENALTY, ..usual }),
+    ] {
+        assert!(refused(Method::Mlp(usual), 1).contains(name));
+    }
     // In a pack, too, where nothing is allocated for it first.
     let head = (Forging::Mlp(4096, 0.0, 0.1, 0.0, 1, 1, 0), None, true);
     let forged = Forged { dim: MAX_DIM, head, ..Forged::new() };

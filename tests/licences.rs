@@ -1,0 +1,142 @@
+//! What the program is built from: crates of the registry alone, under licences that allow what this one allows, and
+//! without the C libraries that a board would have to bring. Read from `cargo metadata`, which needs no network.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Licences that ask for no more than to be named.
+const ALLOWED: [&str; 12] = [
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    // The list of certificate authorities that fetching a model trusts.
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Crates that would need a library of the system, or open doors that nobody asked for.
+const BANNED: [&str; 6] =
+    ["openssl-sys", "native-tls", "libgit2-sys", "libsqlite3-sys", "curl-sys", "git2"];
+
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+/// Whether a licence expression can be met with allowed ones: parts of AND all, parts of OR one. `/` is an old OR.
+fn is_allowed(expression: &str) -> bool {
+    let expression = expression.replace('/', " OR ");
+    let parts = top_level(&expression, " AND ");
+    if parts.len() > 1 {
+        return parts.iter().all(|part| is_allowed(part));
+    }
+    let parts = top_level(&expression, " OR ");
+    if parts.len() > 1 {
+        return parts.iter().any(|part| is_allowed(part));
+    }
+    let one = expression.trim();
+    match one.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        Some(inner) => is_allowed(inner),
+        None => ALLOWED.contains(&one),
+    }
+}
+
+/// The parts of an expression between these words, those in brackets left whole.
+fn top_level<'a>(expression: &'a str, word: &str) -> Vec<&'a str> {
+    let (mut parts, mut begin, mut depth) = (Vec::new(), 0, 0);
+    for (at, c) in expression.char_indices() {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        if depth == 0 && at >= begin && expression[at..].starts_with(word) {
+            parts.push(&expression[begin..at]);
+            begin = at + word.len();
+        }
+    }
+    parts.push(&expression[begin..]);
+    parts
+}
+
+/// What is wrong with the packages of `cargo metadata`.
+fn complaints(metadata: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let used: BTreeSet<String> = list(&metadata["resolve"]["nodes"])
+        .iter()
+        .filter_map(|node| node["id"].as_str().map(str::to_owned))
+        .collect();
+    let mut wrong = Vec::new();
+    for package in list(&metadata["packages"]) {
+        let text = |key: &str| package[key].as_str().unwrap_or_default().to_owned();
+        if !used.contains(&text("id")) {
+            continue;
+        }
+        let (name, licence, source) = (text("name"), text("license"), text("source"));
+        if !is_allowed(&licence) {
+            wrong.push(format!("{name} is under \"{licence}\""));
+        }
+        if BANNED.contains(&name.as_str()) {
+            wrong.push(format!("{name} is not wanted"));
+        }
+        if source != REGISTRY && name != "fieldtune" {
+            wrong.push(format!("{name} is from \"{source}\""));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn everything_it_is_built_from_may_be_used_and_comes_from_the_registry() {
+    let variants: [&[&str]; 2] = [
+        &["--filter-platform", "x86_64-unknown-linux-gnu"],
+        &["--filter-platform", "aarch64-unknown-linux-gnu", "--features", "device"],
+    ];
+    for arguments in variants {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]).args(arguments);
+        let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let output = output.expect("cargo, which built this, can be started");
+        if !output.status.success() {
+            // Crates of another platform were never fetched here; .ci/run fetches all.
+            eprintln!("skipped: {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            continue;
+        }
+        let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+        assert!(metadata["packages"].as_array().is_some_and(|list| list.len() > 100));
+        let wrong = complaints(&metadata);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+}
+
+#[test]
+fn expressions_are_read_as_they_are_meant() {
+    for (expression, wanted) in [
+        ("MIT", true),
+        ("GPL-3.0", false),
+        ("GPL-3.0 OR MIT", true),
+        ("GPL-3.0 AND MIT", false),
+        ("MIT/GPL-2.0", true),
+        ("(MIT OR GPL-3.0) AND Unicode-3.0", true),
+        ("(GPL-2.0 OR GPL-3.0) AND MIT", false),
+        ("Apache-2.0 WITH LLVM-exception", true),
+        ("", false),
+    ] {
+        assert_eq!(is_allowed(expression), wanted, "{expression}");
+    }
+}
+
+#[test]
+fn a_wrong_licence_a_banned_crate_and_another_source_are_told() {
+    let metadata = serde_json::json!({
+        "resolve": { "nodes": [{ "id": "a" }, { "id": "b" }] },
+        "packages": [
+            { "id": "a", "name": "git2", "license": "GPL-3.0", "source": "git+https://x" },
+            { "id": "b", "name": "fine", "license": "MIT", "source": REGISTRY },
+            { "id": "unused", "name": "c", "license": "GPL-3.0", "source": "git+https://x" },
+        ],
+    });
+    assert_eq!(complaints(&metadata).len(), 3);
+}
