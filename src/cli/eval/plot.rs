@@ -193,9 +193,7 @@ impl Drawing {
     /// The file cannot be written.
     pub(in crate::cli) fn save(&self, path: &Path, format: Format) -> anyhow::Result<()> {
         match format {
-            Format::Svg => {
-                crate::cli::output::write_whole(path, self.svg().as_bytes())
-            }
+            Format::Svg => crate::cli::output::write_whole(path, self.svg().as_bytes()),
             Format::Png => Ok(picture::save_png(path, &self.frame())?),
         }
     }
