@@ -10,6 +10,7 @@ mod error;
 mod export;
 mod extractor;
 mod graph;
+mod nodes;
 mod outline;
 mod quantised;
 mod survey;

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{
-    GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, tensor_shape_proto, type_proto,
-};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
 use tract_onnx::prelude::Framework as _;
 
+pub(super) use super::nodes::{axes, label, permutation, tensor_type};
+use super::nodes::{nearest_names, tensor_type_mut};
 use super::{BackboneError, outline, weights};
 use crate::tensor::Layout;
 
@@ -406,51 +406,4 @@ impl Graph {
             .map(|(_, tensor)| tensor.dims.iter().map(|&dim| dim.unsigned_abs()).product::<u64>())
             .sum()
     }
-}
-
-/// What messages call a node.
-pub(super) fn label(node: &NodeProto) -> &str {
-    let first = || node.output.first().map_or(node.op_type.as_str(), String::as_str);
-    if node.name.is_empty() { first() } else { &node.name }
-}
-
-/// The axes of a transposition.
-pub(super) fn permutation(node: &NodeProto) -> Option<&[i64]> {
-    let perm = node.attribute.iter().find(|attribute| attribute.name == "perm")?;
-    (node.op_type == "Transpose").then_some(&perm.ints)
-}
-
-/// `None` for an axis that is left open.
-pub(super) fn axes(tensor: &type_proto::Tensor) -> Vec<Option<u64>> {
-    let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
-    dims.iter()
-        .map(|dim| match dim.value {
-            Some(tensor_shape_proto::dimension::Value::DimValue(value)) if value > 0 => {
-                Some(value.unsigned_abs())
-            }
-            _ => None,
-        })
-        .collect()
-}
-
-pub(super) fn tensor_type(info: &ValueInfoProto) -> Option<&type_proto::Tensor> {
-    let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
-    Some(tensor)
-}
-
-fn tensor_type_mut(info: &mut ValueInfoProto) -> Option<&mut type_proto::Tensor> {
-    let type_proto::Value::TensorType(tensor) = info.r#type.as_mut()?.value.as_mut()?;
-    Some(tensor)
-}
-
-/// Up to five names that share the longest beginning or end with the one that is missing.
-fn nearest_names(wanted: &str, names: &[&str]) -> Vec<String> {
-    let shared = |name: &&str| {
-        let front = name.bytes().zip(wanted.bytes()).take_while(|(a, b)| a == b).count();
-        let back = name.bytes().rev().zip(wanted.bytes().rev()).take_while(|(a, b)| a == b).count();
-        std::cmp::Reverse(front.max(back))
-    };
-    let mut names = names.to_vec();
-    names.sort_by_key(shared);
-    names.into_iter().take(5).map(str::to_owned).collect()
 }

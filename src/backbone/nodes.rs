@@ -1,0 +1,50 @@
+//! Parts of an ONNX graph, read one by one.
+
+use tract_onnx::pb::{NodeProto, ValueInfoProto, tensor_shape_proto, type_proto};
+
+/// What messages call a node.
+pub(super) fn label(node: &NodeProto) -> &str {
+    let first = || node.output.first().map_or(node.op_type.as_str(), String::as_str);
+    if node.name.is_empty() { first() } else { &node.name }
+}
+
+/// The axes of a transposition.
+pub(super) fn permutation(node: &NodeProto) -> Option<&[i64]> {
+    let perm = node.attribute.iter().find(|attribute| attribute.name == "perm")?;
+    (node.op_type == "Transpose").then_some(&perm.ints)
+}
+
+/// `None` for an axis that is left open.
+pub(super) fn axes(tensor: &type_proto::Tensor) -> Vec<Option<u64>> {
+    let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
+    dims.iter()
+        .map(|dim| match dim.value {
+            Some(tensor_shape_proto::dimension::Value::DimValue(value)) if value > 0 => {
+                Some(value.unsigned_abs())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn tensor_type(info: &ValueInfoProto) -> Option<&type_proto::Tensor> {
+    let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()?;
+    Some(tensor)
+}
+
+pub(super) fn tensor_type_mut(info: &mut ValueInfoProto) -> Option<&mut type_proto::Tensor> {
+    let type_proto::Value::TensorType(tensor) = info.r#type.as_mut()?.value.as_mut()?;
+    Some(tensor)
+}
+
+/// Up to five names that share the longest beginning or end with the one that is missing.
+pub(super) fn nearest_names(wanted: &str, names: &[&str]) -> Vec<String> {
+    let shared = |name: &&str| {
+        let front = name.bytes().zip(wanted.bytes()).take_while(|(a, b)| a == b).count();
+        let back = name.bytes().rev().zip(wanted.bytes().rev()).take_while(|(a, b)| a == b).count();
+        std::cmp::Reverse(front.max(back))
+    };
+    let mut names = names.to_vec();
+    names.sort_by_key(shared);
+    names.into_iter().take(5).map(str::to_owned).collect()
+}
