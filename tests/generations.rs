@@ -216,7 +216,7 @@ fn a_pack_without_pictures_has_everything_else() {
     assert_eq!(with.canonical(false), without);
     let mut other = Device::new();
     other.keeper.merge(&[without], None, Timestamp(1)).expect("there is room");
-    other.keeper.merge(&[with.clone()], None, Timestamp(1)).expect("there is room");
+    other.keeper.merge(std::slice::from_ref(&with), None, Timestamp(1)).expect("there is room");
     let merged = other.keeper.learned().canonical(true);
     let mut again = Device::new();
     again.keeper.merge(&[with], None, Timestamp(1)).expect("there is room");

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex};
 use crate::mutex::lock;
 
 /// Bytes at places, and a promise that they last.
+#[allow(clippy::len_without_is_empty)]
 pub trait Disk: Debug + Send + Sync {
     /// Length in bytes.
     ///
     /// # Errors
     /// The system's, here and below.
-    #[allow(clippy::len_without_is_empty)]
     fn len(&self) -> io::Result<u64>;
 
     /// Fills `to` with the bytes from `at` on; an error where there are too few.
