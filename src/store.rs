@@ -1,8 +1,8 @@
 //! Where what was learned is kept: written, made to last, and only then acknowledged.
 //!
-//! [`FileStore`](crate::store::FileStore) is one file of redb, a transaction a command, and a lock beside it. What an exchanged file holds
-//! ([`crate::snapshot`]) is spread over tables here, so that teaching an example writes that example and not all of
-//! them. Generations are states that can be rolled back to; they share the examples' features and thumbnails.
+//! [`FileStore`](crate::store::FileStore) is one file of redb, a transaction a command, and a lock beside it. What an
+//! exchanged file holds ([`crate::snapshot`]) is spread over tables here, so that teaching an example writes that
+//! example and not all of them. Generations are states that can be rolled back to; they share the examples' features and thumbnails.
 //!
 //! What a reader may rely on:
 //! * A commit that returned lasts through a power cut; one that failed changed nothing.

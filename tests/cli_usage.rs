@@ -6,6 +6,8 @@ mod common;
 use std::path::Path;
 use std::process::Stdio;
 
+use fieldtune::store::{FileStore, Store as _};
+
 use common::{Run, command, data, fieldtune, finish, folder_of};
 
 #[test]
@@ -115,7 +117,11 @@ fn wrong_input_ends_with_2_and_names_the_place_what_was_wanted_and_what_was_ther
     };
     let taught = run("teach red IN --model good/tiny.toml --store taught.ftune");
     assert_eq!(taught.code, 0, "{taught:?}");
-    let store = || std::fs::read(folder.path().join("taught.ftune")).expect("it was taught");
+    let store = || {
+        let mut store = FileStore::look(&folder.path().join("taught.ftune")).expect("it was taught");
+        let generations = store.generations().expect("it is sound");
+        (store.load().expect("it is sound"), generations)
+    };
     let before = store();
     let mut failures = Vec::new();
     for (line, wanted) in WRONG_INPUT {

@@ -7,7 +7,7 @@
 #[path = "emulated/machine.rs"]
 mod machine;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -98,14 +98,20 @@ fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
     }
 }
 
+/// A disk with an empty file system.
+fn formatted(disk: &Path) -> PathBuf {
+    std::fs::File::create(disk).and_then(|file| file.set_len(64 << 20)).expect("there is room");
+    let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(disk).status();
+    assert!(made.expect("mkfs.ext4 is installed").success());
+    disk.to_owned()
+}
+
 /// Pulls the plug of a board that teaches to its disk, so many times; returns what was lost, or came from nowhere.
 fn cut(images: &Path, times: u64, more: &str) -> Vec<String> {
     let mut random = ChaCha8Rng::seed_from_u64(times);
     let folder = tempfile::tempdir().expect("a folder");
     let disk = folder.path().join("disk");
-    std::fs::File::create(&disk).and_then(|file| file.set_len(64 << 20)).expect("there is room");
-    let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&disk).status();
-    assert!(made.expect("mkfs.ext4 is installed").success());
+    let disk = formatted(&disk);
     let run = RUN.replace("/tmp/s.ftune", "/data/s.ftune");
     let (mut taught, mut under_way) = (0, 0);
     let mut wrong = Vec::new();
@@ -184,4 +190,15 @@ fn a_raspberry_pi_3_boots_and_drives_its_pins_by_both_drivers() {
     board.until("the button has taught", |board| board.ask("classes").contains("name=chess"));
     board.bcm_set(5, false);
     board.sh("kill -TERM $!; wait $!");
+}
+
+#[test]
+fn keeping_is_measured_on_a_board_s_disk() {
+    let Some(images) = images() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = folder.path().join("disk");
+    let mut board = Machine::with_disk(&images, &formatted(&disk));
+    let told = board.sh("fieldtune bench --store /data --stored 1000 --model /etc/tiny.toml");
+    println!("{told}");
+    assert!(told.contains("teach until acknowledged") && told.contains("2.0 syncs"), "{told}");
 }
