@@ -118,7 +118,8 @@ fn wrong_input_ends_with_2_and_names_the_place_what_was_wanted_and_what_was_ther
     let taught = run("teach red IN --model good/tiny.toml --store taught.ftune");
     assert_eq!(taught.code, 0, "{taught:?}");
     let store = || {
-        let mut store = FileStore::look(&folder.path().join("taught.ftune")).expect("it was taught");
+        let mut store =
+            FileStore::look(&folder.path().join("taught.ftune")).expect("it was taught");
         let generations = store.generations().expect("it is sound");
         (store.load().expect("it is sound"), generations)
     };

@@ -215,7 +215,7 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         ("unlock 12 34", "wanted: unlock PIN"),
         ("unlock 123", "a PIN has 4 to 64 characters, got 3"),
         ("lock 1234", "wanted: lock"),
-        ("\u{202e}\u{200b}", "the line came damaged"),
+        ("\u{202e}\u{200b}", "\\u{202e}\\u{200b}"),
     ] {
         let got = talk.line(line);
         assert!(got.len() == 1 && got[0].starts_with("error: "), "{line}: {got:?}");

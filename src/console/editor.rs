@@ -114,7 +114,7 @@ impl Editor {
         }
         let start = self.cursor.saturating_sub(SHOWN);
         let end = self.line.len().min(start + SHOWN + 1);
-        let shown: String = self.shown().skip(start).take(end - start).collect();
+        let shown: String = self.shown().skip(start).take(end - start).map(visible).collect();
         out.extend(format!("\r{PROMPT}{shown}\x1b[K").as_bytes());
         if end > self.cursor {
             out.extend(format!("\x1b[{}D", end - self.cursor).as_bytes());
@@ -187,7 +187,7 @@ impl Editor {
         self.cursor += 1;
         self.look_for_secrets();
         if self.echo && self.cursor == self.line.len() && self.cursor <= SHOWN {
-            let shown = self.shown().last().unwrap_or(c);
+            let shown = visible(self.shown().last().unwrap_or(c));
             out.extend(shown.encode_utf8(&mut [0; 4]).as_bytes());
         } else {
             self.draw(out);
@@ -237,12 +237,18 @@ impl Editor {
         self.partial.push(byte);
         let text = std::str::from_utf8(&self.partial).map(|text| text.chars().next());
         match text {
-            Ok(Some(c)) if !is_unsafe(c) => self.insert(c, out),
+            Ok(Some(c)) if !c.is_control() => self.insert(c, out),
             Err(error) if error.error_len().is_none() => return,
             _ => self.bad = Some(DAMAGED),
         }
         self.partial.clear();
     }
+}
+
+/// What stands for the character on the screen, in one column: what would turn the direction of writing, or not show, is
+/// seen and not obeyed.
+fn visible(c: char) -> char {
+    if is_unsafe(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 const DAMAGED: &str = "the line came damaged, type it again";

@@ -99,17 +99,20 @@ fn the_largest_settings_of_a_training_end_with_finite_weights() {
 
 #[test]
 fn what_is_typed_is_not_obeyed_when_it_is_echoed_or_completed() {
-    for hostile in ["\u{202e}", "\u{2066}", "\u{200b}", "\u{61c}", "\u{e0041}", "\u{9b}"] {
+    for hostile in ["\u{202e}", "\u{2066}", "\u{200b}", "\u{61c}", "\u{e0041}"] {
         let mut console = Console::new(true);
         let mut out = Vec::new();
         assert!(console.feed(&mut format!("x{hostile}").as_bytes(), &mut out).is_none());
         console.feed(&mut &b"\x15teach \t"[..], &mut out).expect("the classes are asked for");
         console.complete(&[format!("good{hostile}")], &mut out);
         super::checks::assert_for_terminal(&out);
-        // The line is not taken for one that nobody typed.
+        // It stays in the line, where it is refused by name.
         out.clear();
-        assert!(console.feed(&mut &b"\r"[..], &mut out).is_none());
-        assert!(String::from_utf8_lossy(&out).contains("came damaged"), "{hostile:?}");
+        let line = format!("\x15x{hostile}\r");
+        assert!(console.feed(&mut line.as_bytes(), &mut out).is_none());
+        super::checks::assert_for_terminal(&out);
+        let escaped = hostile.escape_unicode().to_string();
+        assert!(String::from_utf8_lossy(&out).contains(&escaped), "{hostile:?}: {out:?}");
     }
 }
 
