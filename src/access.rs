@@ -76,11 +76,14 @@ impl Access {
 /// What a request needs. Every request stands here by its name, so that a new one is not let through unseen.
 pub fn need(request: &Request) -> Need {
     match request {
+        Request::Of { request, .. } if matches!(**request, Request::Of { .. }) => Need::Change,
+        Request::Of { request, .. } => need(request),
         Request::Command(command) => need_of_command(command),
         Request::Classify { .. }
         | Request::Snap
         | Request::Watch(_)
         | Request::Region(None)
+        | Request::Regions
         | Request::Outputs
         | Request::Log { .. }
         | Request::Settings

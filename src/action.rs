@@ -67,10 +67,20 @@ impl Actions {
 
     /// A verdict begins to count.
     ///
+    /// * `region`: the region it is of, `None` where there is only one.
     /// * `class`: its name, `None` for unknown.
     /// * `captured`: when the frame was taken, not after `now`: delays count from here, however long judging took.
-    pub fn verdict(&mut self, class: Option<&str>, captured: Timestamp, now: Timestamp) {
+    pub fn verdict(
+        &mut self,
+        region: Option<&str>,
+        class: Option<&str>,
+        captured: Timestamp,
+        now: Timestamp,
+    ) {
         for (action, state) in self.policy.actions().iter().zip(&mut self.states) {
+            if !action.follows(region) {
+                continue;
+            }
             let applies = self.policy.applies(action, class);
             let Effect::Pulse { ms, delay_ms, gap_ms } = action.effect else {
                 state.since = applies.then(|| state.since.unwrap_or(now));

@@ -24,6 +24,9 @@ use crate::settings;
 /// The board where nothing else is known.
 pub const DEFAULT_BOARD: &str = "pc";
 
+/// Regions of a board: each costs a pass through the backbone a frame, and has a store of its own.
+pub const MAX_REGIONS: usize = 16;
+
 /// How a device is wired.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Board {
@@ -43,7 +46,7 @@ pub struct Board {
     pub throttled: Option<PathBuf>,
     /// The camera.
     pub camera: CameraSettings,
-    /// The parts of a frame that are looked at, by name; none: all of it.
+    /// The parts of a frame that are looked at, by name, at most [`MAX_REGIONS`]; none: all of it.
     pub regions: BTreeMap<String, Region>,
     /// The serial console.
     pub serial: Option<SerialSettings>,
@@ -241,6 +244,32 @@ pub enum BoardError {
         /// The board.
         board: String,
     },
+    /// The policy names a region that is not looked at.
+    #[error(
+        "the policy's {key} is for the region {region}, which the board {board} has not: it has {known}"
+    )]
+    NoRegion {
+        /// What names it, such as `button green`.
+        key: String,
+        /// The region.
+        region: String,
+        /// The board.
+        board: String,
+        /// What the board has.
+        known: String,
+    },
+    /// A button could be about any region.
+    #[error(
+        "the policy's button {button} does not say which region of the board {board} it is about: add region = one of {known}"
+    )]
+    WhichRegion {
+        /// The button.
+        button: String,
+        /// The board.
+        board: String,
+        /// What the board has.
+        known: String,
+    },
 }
 
 impl Board {
@@ -327,6 +356,21 @@ impl Board {
                     known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
                 });
             }
+        }
+        let regions = || match self.regions.is_empty() {
+            true => "none".to_owned(),
+            false => self.regions.keys().cloned().collect::<Vec<_>>().join(", "),
+        };
+        let escaped = |text: &str| text.escape_debug().to_string();
+        for (key, region) in policy.regions() {
+            if !self.regions.contains_key(region) {
+                let (region, board) = (escaped(region), self.name.clone());
+                return Err(BoardError::NoRegion { key, region, board, known: regions() });
+            }
+        }
+        if let (2.., [button, ..]) = (self.regions.len(), &policy.buttons_of_any_region()[..]) {
+            let (button, board) = (escaped(button), self.name.clone());
+            return Err(BoardError::WhichRegion { button, board, known: regions() });
         }
         match &self.heartbeat {
             Some(output) if policy.outputs().contains(output.as_str()) => {

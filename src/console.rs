@@ -141,7 +141,14 @@ impl Console {
         use crate::command::{Classes, Command};
         let before = self.editor.before_cursor();
         let names: Vec<&str> = match parse::expected(&before).1? {
-            Place::Class => return Some(Event::Names(Request::Command(Command::Classes(Classes)))),
+            Place::Class => {
+                let classes = Request::Command(Command::Classes(Classes));
+                return Some(Event::Names(match parse::region_of(&before) {
+                    Some(region) => Request::Of { region, request: Box::new(classes) },
+                    None => classes,
+                }));
+            }
+            Place::Region => return Some(Event::Names(Request::Regions)),
             Place::Output => return Some(Event::Names(Request::Outputs)),
             Place::Head => HeadKind::ALL.into_iter().map(HeadKind::name).collect(),
             Place::Command => COMMANDS.iter().map(|spec| spec.name).collect(),

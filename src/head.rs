@@ -151,6 +151,12 @@ pub trait Head: Send + std::fmt::Debug {
     /// `f32::NEG_INFINITY` there.
     fn leave_one_out(&self) -> Option<Vec<LeftOut>>;
 
+    /// The settings of a head that gives the same scores from the examples and can leave one out, for one that keeps no
+    /// examples and so cannot; `None` where there is none.
+    fn twin(&self) -> Option<HeadConfig> {
+        None
+    }
+
     /// The head as layers whose scores are those of [`Head::score`] but for rounding and a number that is the same for
     /// every class; `None` for a head that has no
     /// weights because it asks its examples. Without any example there are no classes in it.

@@ -347,13 +347,20 @@ impl Learner {
 
     /// A head of that configuration, taught with everything stored.
     fn built(&self, config: &HeadConfig) -> Result<Box<dyn Head>, LearnError> {
+        self.built_of(config, 1)
+    }
+
+    /// As [`Learner::built`], taught with about one example of every `of`.
+    fn built_of(&self, config: &HeadConfig, of: u64) -> Result<Box<dyn Head>, LearnError> {
         let mut head = head::new(config, self.dim)?;
         for &class in self.classes.keys() {
             head.add_class(class)?;
         }
-        let features: Vec<Vec<f32>> = self.examples.iter().map(Example::widened).collect();
-        let examples: Vec<_> = self
-            .examples
+        // Spread by their ids, since every other one may be of one class.
+        let spread = |id: u64| (id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % of == 0;
+        let chosen: Vec<&Example> = self.examples.iter().filter(|one| spread(one.id.0)).collect();
+        let features: Vec<Vec<f32>> = chosen.iter().map(|one| one.widened()).collect();
+        let examples: Vec<_> = chosen
             .iter()
             .zip(&features)
             .map(|(example, feature)| (example.id, example.class, feature.as_slice()))
@@ -366,16 +373,28 @@ impl Learner {
     /// every change while little is stored, and after every 4 % of changes later on.
     pub fn recalibrate(&mut self) {
         self.changes_since_fit = 0;
-        let left_out = self.head.leave_one_out();
-        let classes = self.head.classes();
+        let twin = self.twin();
+        let head = twin.as_ref().unwrap_or(&self.head);
+        let (left_out, classes) = (head.leave_one_out(), head.classes());
         self.calibration = Calibration::fit(classes, left_out.as_deref(), &self.examples);
         self.estimate = left_out.and_then(|left_out| self.calibration.estimate(classes, &left_out));
+    }
+
+    /// A head that leaves one out in place of one that cannot, taught with about [`TWIN_EXAMPLES`] at most.
+    fn twin(&self) -> Option<Box<dyn Head>> {
+        let config = self.head.twin()?;
+        let of = self.examples.len().div_ceil(TWIN_EXAMPLES).max(1) as u64;
+        self.built_of(&config, of).ok()
     }
 
     fn name_of(&self, class: ClassId) -> Result<&ClassName, LearnError> {
         self.classes.get(&class).ok_or(LearnError::NoClass(class))
     }
 }
+
+/// Examples that are left out one after another where that takes another head than the one in use, which may have been
+/// chosen because there are so many.
+const TWIN_EXAMPLES: usize = 500;
 
 /// Lists longer than this rebuild the head once instead of changing it change by change.
 const REBUILD_AT: usize = 8;

@@ -47,6 +47,15 @@ pub enum Request {
     Watch(bool),
     /// Look at this part of every frame; without one, tell which.
     Region(Option<Region>),
+    /// List the regions that are looked at.
+    Regions,
+    /// Ask one of several regions; see [`Request::is_of_a_region`].
+    Of {
+        /// Its name in the board file.
+        region: String,
+        /// What it is asked for; never another `Of`.
+        request: Box<Request>,
+    },
     /// List the outputs.
     Outputs,
     /// Switch an output by hand until the next verdict decides.
@@ -121,6 +130,50 @@ pub enum Request {
     Lock,
 }
 
+impl Request {
+    /// Whether it is about what one region shows or has learned. Where several are looked at, it has to be asked of one
+    /// of them.
+    pub fn is_of_a_region(&self) -> bool {
+        match self {
+            Request::Command(_)
+            | Request::Teach { .. }
+            | Request::Burst { .. }
+            | Request::TeachImage { .. }
+            | Request::Classify { .. }
+            | Request::Region(_)
+            | Request::Save { .. }
+            | Request::Generations
+            | Request::RollBack { .. }
+            | Request::Difference { .. }
+            | Request::DropGeneration { .. }
+            | Request::Pull
+            | Request::Push { .. } => true,
+            Request::Of { .. }
+            | Request::Regions
+            | Request::Snap
+            | Request::Watch(_)
+            | Request::Outputs
+            | Request::SetOutput { .. }
+            | Request::TestOutput { .. }
+            | Request::Log { .. }
+            | Request::Settings
+            | Request::Set { .. }
+            | Request::Version
+            | Request::Restart
+            | Request::Unlock { .. }
+            | Request::Lock => false,
+        }
+    }
+
+    /// The request itself, whomever it is asked of.
+    pub fn plain(&self) -> &Request {
+        match self {
+            Request::Of { request, .. } => request,
+            other => other,
+        }
+    }
+}
+
 /// What a device answers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
@@ -130,8 +183,8 @@ pub enum Answer {
     Reply(Reply),
     /// To [`Command::Status`].
     Status {
-        /// What was learned.
-        learned: Box<Status>,
+        /// What was learned; `None` where several regions are looked at and none of them was asked.
+        learned: Option<Box<Status>>,
         /// How the device is: names and values in the order to show.
         device: Vec<(String, String)>,
     },
@@ -148,6 +201,8 @@ pub enum Answer {
     Judged(Option<Judgement>),
     /// The part of a frame that is looked at.
     Region(Region),
+    /// The parts that are looked at, and their names where they have any.
+    Regions(Vec<(Option<String>, Region)>),
     /// The outputs and whether each is active.
     Outputs(Vec<(String, bool)>),
     /// Lines of the log, the latest last.
@@ -183,6 +238,8 @@ pub struct Judgement {
     pub captured: Timestamp,
     /// Microseconds between capture and verdict.
     pub age_micros: u64,
+    /// The region it is of, where there are several.
+    pub region: Option<String>,
     /// The class, or unknown.
     pub class: Option<String>,
     /// The class with the highest score, also where the verdict is unknown.

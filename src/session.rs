@@ -215,6 +215,10 @@ fn send_answer(id: u32, result: &Result<Answer, Refused>, sink: &mut dyn Sink) -
 fn names(answer: Answer) -> Vec<String> {
     match answer {
         Answer::Reply(Reply::Classes(classes)) => classes.into_iter().map(|c| c.name).collect(),
+        Answer::Regions(regions) => {
+            let names = regions.into_iter().filter_map(|(name, _)| name);
+            names.map(|name| format!("@{name}")).collect()
+        }
         Answer::Outputs(outputs) => outputs.into_iter().map(|(name, _)| name).collect(),
         _ => Vec::new(),
     }

@@ -6,6 +6,7 @@ mod lessons;
 mod packs;
 mod panel;
 mod record;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +14,14 @@ use std::sync::Arc;
 use lessons::{Job, Until};
 pub use panel::{Panel, SharedPanel};
 pub use record::Record;
+pub use view::View;
 
-use crate::action::{Buttons, Policy, Timing, Wish};
+use crate::action::{Buttons, Deed, Policy, Timing, Wish};
 use crate::backbone::FeatureSource;
 use crate::command::{Command, Forget, Reply, Undo};
-use crate::decision::{Thresholds, Verdict};
-use crate::engine::Engine;
-use crate::frame::{Frame, Region, Timestamp};
-use crate::head::ClassId;
+use crate::decision::Thresholds;
+use crate::engine::{Engine, Step};
+use crate::frame::{Frame, Timestamp};
 use crate::keeper::Keeper;
 use crate::learner::Learner;
 use crate::outputs::Output;
@@ -50,8 +51,8 @@ pub struct Effects {
     pub answers: Vec<(Ticket, Result<Answer, Refused>)>,
     /// Requests that go on.
     pub progress: Vec<(Ticket, Progress)>,
-    /// The verdict on a frame.
-    pub judgement: Option<Judgement>,
+    /// The verdicts on a frame, one a region.
+    pub judgements: Vec<Judgement>,
     /// For the log.
     pub notes: Vec<(Level, String)>,
 }
@@ -77,22 +78,22 @@ const SNAP_SIDE: u32 = 640;
 /// What stands at the line.
 #[derive(Debug)]
 pub struct Station<S, K> {
-    keeper: Keeper<Engine<S>, K>,
+    /// At least one.
+    views: Vec<View<S, K>>,
     panel: Arc<SharedPanel>,
     buttons: Buttons,
     job: Option<Job>,
     latest: Option<Frame>,
-    region: Region,
     smoothing: u32,
     camera: String,
-    /// Why the latest frame could not be judged: told once.
-    trouble: Option<String>,
     record: Record,
     /// Where there are any, only what one of them signed is learned from elsewhere.
     trusted: Vec<PublicKey>,
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// One that looks at whole frames.
+    ///
     /// * `camera`: its name, the origin of examples.
     /// * `outputs`: those there are.
     /// * `heartbeat`: the output that shows that frames are being judged.
@@ -105,16 +106,35 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         heartbeat: Option<&str>,
         timings: &BTreeMap<String, Timing>,
     ) -> Self {
+        let views = vec![View::whole(keeper)];
+        Self::with_views(views, camera, policy, outputs, heartbeat, timings)
+    }
+
+    /// As [`Station::new`], of parts of a frame that were named.
+    ///
+    /// * `views`: at least one, each with its own name and its own store, all with the same backbone.
+    ///
+    /// # Panics
+    /// Without a view.
+    pub fn with_views(
+        views: Vec<View<S, K>>,
+        camera: &str,
+        policy: &Policy,
+        outputs: Vec<Output>,
+        heartbeat: Option<&str>,
+        timings: &BTreeMap<String, Timing>,
+    ) -> Self {
+        assert!(!views.is_empty(), "a station looks at something");
+        let names: Vec<&str> = views.iter().filter_map(View::name).collect();
+        let each = if names.len() > 1 { policy.for_regions(&names) } else { policy.clone() };
         Self {
-            keeper,
-            panel: Arc::new(SharedPanel::new(Panel::new(policy.clone(), outputs, heartbeat))),
+            panel: Arc::new(SharedPanel::new(Panel::new(each, outputs, heartbeat))),
+            views,
             buttons: Buttons::new(policy, timings),
             job: None,
             latest: None,
-            region: Region::Whole,
             smoothing: 1,
             camera: camera.to_owned(),
-            trouble: None,
             record: Record::default(),
             trusted: Vec::new(),
         }
@@ -125,9 +145,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         Arc::clone(&self.panel)
     }
 
-    /// What was learned.
+    /// What is looked at, in the order of the regions' names.
+    pub fn views(&self) -> &[View<S, K>] {
+        &self.views
+    }
+
+    /// What was learned, of the first region where there are several.
     pub fn learner(&self) -> &Learner {
-        self.keeper.learner()
+        self.views[0].learner()
     }
 
     /// Whether frames are being learned: then a frame may bring a write to the store, which may take its time.
@@ -142,7 +167,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// The backbone's name.
     pub fn model_name(&self) -> &str {
-        &self.keeper.model().name
+        &self.views[0].keeper.model().name
     }
 
     /// What was seen and done.
@@ -150,26 +175,22 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         &self.record
     }
 
-    /// Looks at this part of every frame.
-    pub fn set_region(&mut self, region: Region) {
-        self.region = region;
-        self.keeper.get_mut().set_region(region);
-    }
-
     /// * `frames`: how many frames a verdict leans on, at least 1.
     pub fn set_smoothing(&mut self, frames: u32) {
         self.smoothing = frames.max(1);
-        self.keeper.get_mut().set_smoothing(self.smoothing);
+        for view in &mut self.views {
+            view.keeper.get_mut().set_smoothing(self.smoothing);
+        }
     }
 
     /// A frame came.
     ///
-    /// * `now`: when judging began; `done`: gives the time once it has ended.
+    /// * `now`: when judging began; `done`: gives the time once a region's has ended.
     pub fn frame(
         &mut self,
         frame: Frame,
         now: Timestamp,
-        done: impl FnOnce() -> Timestamp,
+        mut done: impl FnMut() -> Timestamp,
         effects: &mut Effects,
     ) {
         let captured = frame.captured();
@@ -180,32 +201,53 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             self.latest = Some(frame);
             return;
         }
-        let step = self.keeper.get_mut().step(&frame, now);
-        let now = done();
-        self.panel.change(|panel| panel.actions.heartbeat(now));
-        match step {
-            Ok(step) => {
-                self.trouble = None;
-                let age = now.micros_since(captured);
-                self.record.judged(age);
-                if let (true, Some(verdict)) = (admitted, &step.verdict) {
-                    let steady = step.steady.map_or(verdict.class, |(class, _)| class);
-                    let class = steady.map(|class| self.name(class));
-                    self.panel.change(|panel| panel.verdict(class.as_deref(), captured, now));
-                    effects.judgement = Some(self.judgement(verdict, class, captured, age));
-                }
-                self.teach_frame(&frame, step.feature, now, effects);
+        let (mut now, mut age) = (now, None);
+        for place in 0..self.views.len() {
+            let is_taught = self.job.as_ref().is_some_and(|job| job.view == place);
+            if !admitted && !is_taught {
+                continue;
             }
-            Err(error) => {
-                self.record.failed("frame");
-                let trouble = Some(format!("frames cannot be judged: {error}"));
-                if self.trouble != trouble {
-                    self.trouble = trouble;
-                    effects.notes.extend(self.trouble.clone().map(|text| (Level::Error, text)));
+            let step = self.views[place].keeper.get_mut().step(&frame, now);
+            now = done();
+            self.panel.change(|panel| panel.actions.heartbeat(now));
+            match step {
+                Ok(step) => {
+                    age = Some(now.micros_since(captured));
+                    self.views[place].trouble = None;
+                    self.judged(place, admitted, &step, captured, now, effects);
+                    if is_taught {
+                        self.teach_frame(&frame, step.feature, now, effects);
+                    }
+                }
+                Err(error) => {
+                    self.record.failed("frame");
+                    self.views[place].cannot_judge(&error, effects);
                 }
             }
         }
+        age.into_iter().for_each(|age| self.record.judged(age));
         self.latest = Some(frame);
+    }
+
+    /// A region's verdict counts from now on, where there is one.
+    fn judged(
+        &self,
+        place: usize,
+        admitted: bool,
+        step: &Step,
+        captured: Timestamp,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let (view, Some(verdict), true) = (&self.views[place], &step.verdict, admitted) else {
+            return;
+        };
+        let steady = step.steady.map_or(verdict.class, |(class, _)| class);
+        let class = steady.map(|class| view.class(class));
+        self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), captured, now));
+        let region = self.told_name(place);
+        let age = now.micros_since(captured);
+        effects.judgements.push(view.judgement(region, verdict, class, captured, age));
     }
 
     /// The camera gives no frames: what lasts with a verdict ends.
@@ -231,8 +273,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         if let Some(job) = self.job.take_if(|job| job.patience <= now) {
             let seconds = PATIENCE_MICROS / 1_000_000;
-            let why =
-                format!("no frame came for {seconds} s, so nothing was learned; status tells more");
+            let why = match &self.views[job.view].trouble {
+                Some(trouble) => format!("{trouble}; nothing was learned"),
+                None => format!(
+                    "no frame came for {seconds} s, so nothing was learned; status tells more"
+                ),
+            };
             refuse(job.ticket, why, effects);
         }
     }
@@ -250,21 +296,37 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for wish in wishes {
             match wish {
                 Wish::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
-                Wish::Teach { class } => {
+                Wish::Teach { class, region } => {
+                    let place = self.place(region.as_deref());
                     // Whoever holds the button down while one frame is being learned gets the next.
-                    if self.job.is_none() {
-                        self.begin(None, class.as_str(), Until::Count(1), now, effects);
+                    if let (Ok(place), None) = (place, &self.job) {
+                        self.begin(None, place, class.as_str(), Until::Count(1), now, effects);
                     }
                 }
-                Wish::Undo => self.press(Command::Undo(Undo), now, effects),
-                Wish::Reset => self.press(Command::Forget(Forget::Everything), now, effects),
+                Wish::Do { deed, region } => {
+                    let command = match deed {
+                        Deed::Undo => Command::Undo(Undo),
+                        Deed::Reset => Command::Forget(Forget::Everything),
+                    };
+                    self.press(command, region.as_deref(), now, effects);
+                }
             }
         }
     }
 
-    fn press(&mut self, command: Command, now: Timestamp, effects: &mut Effects) {
-        match self.keeper.apply(command, now) {
-            Ok(reply) => effects.note(Level::Info, format!("button: {}", in_words(&reply))),
+    fn press(
+        &mut self,
+        command: Command,
+        region: Option<&str>,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let done = self.place(region).and_then(|place| {
+            let reply = self.views[place].keeper.apply(command, now).map_err(answers::refused)?;
+            Ok(self.of_region(place, in_words(&reply)))
+        });
+        match done {
+            Ok(done) => effects.note(Level::Info, format!("button: {done}")),
             Err(error) => {
                 self.record.failed("button");
                 effects.note(Level::Warning, format!("button: {error}"));
@@ -280,13 +342,20 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
+        if let (Request::Command(Command::Status(_)), 2..) = (&request, self.views.len()) {
+            return effects.answers.push((ticket, Ok(self.status_of_all())));
+        }
+        let (place, request) = match self.addressed(request) {
+            Ok(addressed) => addressed,
+            Err(refused) => return effects.answers.push((ticket, Err(refused))),
+        };
         let answer = match request {
             Request::Teach { class, count } => {
                 if !(1..=MAX_FRAMES).contains(&count) {
                     let why = format!("teach: {count} frames, wanted 1 to {MAX_FRAMES}");
                     return refuse(Some(ticket), why, effects);
                 }
-                return self.begin(Some(ticket), &class, Until::Count(count), now, effects);
+                return self.begin(Some(ticket), place, &class, Until::Count(count), now, effects);
             }
             Request::Burst { class, millis } => {
                 if !(1..=MAX_BURST_MS).contains(&millis) {
@@ -294,35 +363,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     return refuse(Some(ticket), why, effects);
                 }
                 let end = Timestamp(now.0.saturating_add(u64::from(millis) * 1000));
-                return self.begin(Some(ticket), &class, Until::Time(end), now, effects);
+                return self.begin(Some(ticket), place, &class, Until::Time(end), now, effects);
             }
-            other => self.answer(other, now),
+            other => self.answer(place, other, now),
         };
         effects.answers.push((ticket, answer));
-    }
-
-    fn name(&self, class: ClassId) -> String {
-        let name = self.learner().classes().get(&class);
-        name.map_or_else(String::new, |name| name.as_str().to_owned())
-    }
-
-    fn judgement(
-        &self,
-        verdict: &Verdict,
-        class: Option<String>,
-        captured: Timestamp,
-        age_micros: u64,
-    ) -> Judgement {
-        let runner_up = verdict.runner_up;
-        Judgement {
-            captured,
-            age_micros,
-            class,
-            best: self.name(verdict.best),
-            confidence: verdict.confidence,
-            runner_up: runner_up.map(|(class, probability)| (self.name(class), probability)),
-            novelty: verdict.novelty,
-        }
     }
 }
 

@@ -112,6 +112,11 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::Watch(false), Look),
         (Request::Region(None), Look),
         (Request::Region(Some(Region::Whole)), Change),
+        (Request::Regions, Look),
+        (of_left(Request::Pull), Look),
+        (of_left(Request::Teach { class: name(), count: 1 }), Teach),
+        (of_left(Request::Command(Command::Forget(Forget::Everything))), Change),
+        (of_left(of_left(Request::Pull)), Change),
         (Request::Outputs, Look),
         (Request::SetOutput { name: "red".to_owned(), on: true }, Change),
         (Request::TestOutput { name: "red".to_owned() }, Change),
@@ -132,6 +137,10 @@ fn requests() -> Vec<(Request, Need)> {
     ];
     let commands = commands.into_iter().map(|(command, need)| (Request::Command(command), need));
     commands.chain(rest).collect()
+}
+
+fn of_left(request: Request) -> Request {
+    Request::Of { region: "left".to_owned(), request: Box::new(request) }
 }
 
 /// The names of an enum's variants, as its source has them.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fieldtune::action::{Actions, Buttons, Timing, Wish};
+use fieldtune::action::{Actions, Buttons, Deed, Timing, Wish};
 use fieldtune::board::policy_from_toml;
 use fieldtune::frame::Timestamp;
 
@@ -289,9 +289,9 @@ impl Play {
     fn wished(&mut self, wishes: Vec<Wish>, now: Timestamp) {
         for wish in wishes {
             let wish = match wish {
-                Wish::Teach { class } => format!("teach {class}"),
-                Wish::Undo => "undo".to_owned(),
-                Wish::Reset => "reset".to_owned(),
+                Wish::Teach { class, .. } => format!("teach {class}"),
+                Wish::Do { deed: Deed::Undo, .. } => "undo".to_owned(),
+                Wish::Do { deed: Deed::Reset, .. } => "reset".to_owned(),
                 Wish::Trigger { at } => format!("trigger at {}", at.0 / 1000),
             };
             self.told.push(format!("{} {wish}", now.0 / 1000));
@@ -304,7 +304,7 @@ impl Play {
         match event {
             ["see", class, taken @ ..] => {
                 let taken = taken.first().map_or(now, |taken| time(taken));
-                self.actions.verdict((*class != "?").then_some(*class), taken, now);
+                self.actions.verdict(None, (*class != "?").then_some(*class), taken, now);
             }
             ["lapse"] => self.actions.lapse(),
             ["beat"] => self.actions.heartbeat(now),
@@ -379,8 +379,8 @@ fn the_next_change_is_when_a_level_changes_and_never_in_the_past() {
     let policy = policy_from_toml(&[GATE, BLINK].concat(), "policy.toml").expect("it is valid");
     let mut actions = Actions::new(policy, None);
     assert_eq!(actions.next_change(at(0)), None);
-    actions.verdict(Some("bad"), at(0), at(0));
-    actions.verdict(None, at(10), at(10));
+    actions.verdict(None, Some("bad"), at(0), at(0));
+    actions.verdict(None, None, at(10), at(10));
     let mut now = at(10);
     let mut before = actions.levels(now);
     for _ in 0..20 {
@@ -399,7 +399,7 @@ fn pulses_that_wait_are_bounded() {
     let policy = policy_from_toml(policy, "policy.toml").expect("it is valid");
     let mut actions = Actions::new(policy, None);
     for ms in (0..600_000).step_by(7) {
-        actions.verdict(Some("bad"), at(ms), at(ms));
+        actions.verdict(None, Some("bad"), at(ms), at(ms));
     }
     let text = format!("{actions:?}");
     let waiting = text.matches("Timestamp(").count();

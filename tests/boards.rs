@@ -197,6 +197,7 @@ fn mistakes_in_a_policy_are_told_with_file_and_key() {
         ("[buttons.b]\nteach = \"a\"\nlong = \"reset\"".to_owned(), "buttons.b: wanted either"),
         ("[buttons.b]\nshort = \"undo\"\nburst_ms = 9".to_owned(), "buttons.b: wanted either"),
         ("[buttons.b]\nshort = \"teach\"".to_owned(), "teach"),
+        ("[buttons.b]\nregion = \"left\"".to_owned(), "button b: got nothing, wanted teach"),
         ("trigger = \"b\"\n[buttons.b]\nshort = \"undo\"".to_owned(), "trigger: \"b\" is a button"),
     ];
     let mut failures = Vec::new();
@@ -253,6 +254,7 @@ fn boards_and_policies_meet_at_names_of_outputs_and_buttons_only() {
 #[test]
 fn a_policy_for_what_the_board_has_not_is_refused_with_what_it_has() {
     let board = Board::parse(BOARD, "bench.toml").expect("it is valid");
+    let board = Board { regions: Default::default(), ..board };
     let hold = |output| format!("[[action]]\noutput = \"{output}\"\nwhen = [\"a\"]\ndo = \"hold\"");
     let cases = [
         (hold("gate"), ""),

@@ -318,7 +318,7 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     let mut talk = Talk::new(true);
     let (rows, _) = screen(&talk.bytes(b"re\t"));
-    assert_eq!(rows[rows.len() - 2..], ["relabel  rename  region  restart", "> re"]);
+    assert_eq!(rows[rows.len() - 2..], ["relabel  rename  region  regions  restart", "> re"]);
     let (rows, column) = screen(&talk.bytes("x".repeat(200).as_bytes()));
     assert!(rows.iter().all(|row| row.len() < 80) && column < 80, "a long line stays in its row");
     assert_eq!(talk.bytes(b"\x15set echo off\r").last_chunk(), Some(b"ok\r\n"));

@@ -110,6 +110,48 @@ fn a_restart_reads_board_and_policy_again() {
 }
 
 #[test]
+fn several_regions_have_a_store_each_and_are_asked_by_name() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let folder = scratch.path();
+    let board = board_with(folder, "");
+    let both = "\n[regions]\nleft = { fractions = [0.0, 0.0, 0.5, 1.0] }\nright = { fractions = [0.5, 0.0, 0.5, 1.0] }\n";
+    let text = std::fs::read_to_string(&board).expect("it was made") + both;
+    std::fs::write(&board, text).expect("there is room");
+    let arguments = [&DRAWN[..], &["--board", &board]].concat();
+    let mut device = Device::start(folder, &arguments);
+    assert!(device.ok(&["@left", "teach", "steel", "2"]).contains("class=steel examples=1,2"));
+    assert!(device.ok(&["@right", "teach", "scratch"]).contains("class=scratch examples=1"));
+    let refused = device.ctl(&["teach", "steel"]);
+    assert!(refused.code != 0 && refused.stderr.contains("@left"), "{}", refused.stderr);
+    let status = device.ok(&["status"]);
+    assert!(status.contains("left_classes=1 left_examples=2 right_classes=1"), "{status}");
+    let regions = device.ok(&["regions", "--json"]);
+    assert!(regions.contains("\"name\":\"right\""), "{regions}");
+    let pack = folder.join("pack").display().to_string();
+    device.ok(&["@left", "pull", &pack]);
+    device.ok(&["@right", "push", "merge", &pack]);
+    assert_eq!(device.signal("KILL"), None);
+
+    let classes = |store: &str| {
+        let store = folder.join(store).display().to_string();
+        finish(command(&["classes", "--store", &store])).stdout
+    };
+    assert!(classes("store.left").contains("steel") && !classes("store.left").contains("scratch"));
+    assert!(classes("store.right").contains("steel") && classes("store.right").contains("scratch"));
+    assert!(!folder.join("store").exists());
+
+    let device = Device::start(folder, &arguments);
+    let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
+    assert!(log.contains("left: 1 class taught, right: 2 classes taught"), "{log}");
+    assert!(device.ok(&["@right", "classes"]).contains("name=scratch examples=1"));
+    // One region that was asked for takes their place, and the device's own store.
+    drop(device);
+    let device = Device::start(folder, &[&arguments[..], &["--region", "0,0,32,32"]].concat());
+    assert!(device.ok(&["teach", "steel"]).contains("examples=1"));
+    assert!(folder.join("store").exists());
+}
+
+#[test]
 fn wrong_boards_policies_and_cameras_say_what_is_wrong_and_start_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {

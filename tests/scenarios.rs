@@ -174,3 +174,47 @@ fn undoing_goes_back_through_every_state() {
         assert_same_scores(&learner, &mut random, &format!("undoing, seed {seed}"));
     }
 }
+
+/// Taught with that many examples of three classes that overlap.
+fn overlapping(config: HeadConfig, count: usize) -> Learner {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut learner = Learner::new(DIM, config, 64 << 20).expect("a valid head");
+    let mut shots: [Vec<Shot>; 3] = Default::default();
+    for at in 0..count {
+        let mut feature: Vec<f32> = (0..DIM).map(|_| random.random_range(-1.0..1.0)).collect();
+        feature[at % 3] += 0.6;
+        shots[at % 3].push(Shot { feature, origin: String::new(), thumbnail: None });
+    }
+    for (name, shots) in NAMES.iter().zip(shots) {
+        let teach = Teach { class: (*name).to_owned(), shots };
+        Command::Teach(teach).apply(&mut learner, Timestamp(0)).expect("valid examples");
+    }
+    learner.recalibrate();
+    learner
+}
+
+#[test]
+fn a_head_without_examples_is_calibrated_by_one_that_has_them() {
+    let slda = overlapping(HeadConfig::of(HeadKind::Slda), 90);
+    let twin = slda.head().twin().expect("the exact update has one");
+    let lda = overlapping(twin, 90);
+    let probe = vec![0.4; DIM];
+    let (a, b) = (slda.head().score(&probe), lda.head().score(&probe));
+    let (a, b) = (a.expect("a feature"), b.expect("a feature"));
+    // Lda's ridge is rounded by up to 2.2 %.
+    for (a, b) in a.iter().zip(&b) {
+        assert!((a - b).abs() < 0.03 * a.abs().max(1.0), "{a} {b}");
+    }
+    let temperature = |learner: &Learner| learner.calibration().temperature();
+    let (a, b) = (temperature(&slda), temperature(&lda));
+    assert!(a > 1.2 && (a - b).abs() < 1e-5, "{a} {b}");
+    let judged = |learner: &Learner| {
+        let estimate = learner.estimate().expect("every class has examples");
+        estimate.recalls.values().map(|(count, _)| count).sum::<usize>()
+    };
+    assert_eq!((judged(&slda), judged(&lda)), (90, 90));
+    // So many that only some of them are left out, of every class.
+    let many = overlapping(HeadConfig::of(HeadKind::Slda), 1500);
+    assert!((400..600).contains(&judged(&many)), "{}", judged(&many));
+    assert!(many.estimate().expect("it has one").recalls.len() == 3);
+}

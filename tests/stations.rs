@@ -5,7 +5,7 @@
 //!
 //! | line | what happens |
 //! | --- | --- |
-//! | `frame COLOUR [MS]` | a frame of that colour comes; judging takes so long |
+//! | `frame COLOUR[/COLOUR] [MS]` | a frame of that colour, or of one on either side, comes; judging a region takes so long |
 //! | `press NAME`, `release NAME` | an input changes |
 //! | `> COMMAND` | somebody types that |
 //! | `camera lost` | no frames come any more |
@@ -23,12 +23,12 @@ use fieldtune::backbone::{ExtractError, FeatureSource};
 use fieldtune::board::policy_from_toml;
 use fieldtune::console::{self, Entry};
 use fieldtune::engine::Engine;
-use fieldtune::frame::{Frame, Timestamp};
+use fieldtune::frame::{Frame, Region, Timestamp};
 use fieldtune::keeper::{self, Keeper};
 use fieldtune::outputs::Output;
 use fieldtune::request::Refused;
 use fieldtune::snapshot::ModelId;
-use fieldtune::station::{Effects, Station, Ticket};
+use fieldtune::station::{Effects, Station, Ticket, View};
 use fieldtune::store::DiskStore;
 use serde::Deserialize;
 
@@ -55,6 +55,9 @@ struct Scenario {
     policy: String,
     #[serde(default)]
     keep_when_lost: bool,
+    /// By name: x, y, width, height.
+    #[serde(default)]
+    regions: BTreeMap<String, [u32; 4]>,
     trace: String,
 }
 
@@ -100,12 +103,23 @@ impl Stage {
     fn of(scenario: &Scenario) -> Self {
         let policy = policy_from_toml(&scenario.policy, "policy").expect("the policy is right");
         let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
-        let learner = keeper::empty(&model).expect("three values");
-        let engine = Engine::new(Colour, learner).expect("three values");
-        let card = Card::default();
-        let health = Arc::clone(&card.health);
-        let store = DiskStore::new(Arc::new(card), "card");
-        let keeper = Keeper::new(engine, store, model);
+        let health = Arc::new(Mutex::new(Health::Fine));
+        let keeper = || {
+            let learner = keeper::empty(&model).expect("three values");
+            let engine = Engine::new(Colour, learner).expect("three values");
+            let card = Card { health: Arc::clone(&health), ..Card::default() };
+            Keeper::new(engine, DiskStore::new(Arc::new(card), "card"), model.clone())
+        };
+        let views = match scenario.regions.is_empty() {
+            true => vec![View::whole(keeper())],
+            false => {
+                let view = |(name, [x, y, width, height]): (&String, &[u32; 4])| {
+                    let (x, y, width, height) = (*x, *y, *width, *height);
+                    View::new(Some(name), Region::Pixels { x, y, width, height }, keeper())
+                };
+                scenario.regions.iter().map(view).collect()
+            }
+        };
         let outputs = scenario.outputs.iter().map(|name| match name.strip_prefix('!') {
             Some(name) => Output { name: name.to_owned(), safe: true },
             None => Output { name: name.clone(), safe: false },
@@ -115,7 +129,7 @@ impl Stage {
         let timing = Timing { debounce_micros: 20_000, long_micros: 800_000 };
         let timings = policy.roles().keys().map(|name| (name.clone(), timing)).collect();
         let heartbeat = scenario.heartbeat.as_deref();
-        let station = Station::new(keeper, "test", &policy, outputs, heartbeat, &timings);
+        let station = Station::with_views(views, "test", &policy, outputs, heartbeat, &timings);
         let keep_when_lost = scenario.keep_when_lost;
         Self { station, card: health, shown, keep_when_lost, trace: Vec::new() }
     }
@@ -173,11 +187,17 @@ impl Stage {
         match (verb, &rest[..]) {
             ("frame", [name, took @ ..]) => {
                 self.say(now, what);
-                let pixels = colour(name).repeat(16);
+                let (left, right) = name.split_once('/').unwrap_or((name, name));
+                let row = [colour(left).repeat(2), colour(right).repeat(2)].concat();
+                let pixels = row.repeat(4);
                 let frame = Frame::new(4, 4, pixels, now).expect("16 pixels");
                 let took: u64 = took.first().map_or(0, |ms| ms.parse().expect("milliseconds"));
-                let done = Timestamp(now.0 + took * 1000);
-                self.station.frame(frame, now, || done, &mut effects);
+                let mut done = now;
+                let later = || {
+                    done = Timestamp(done.0 + took * 1000);
+                    done
+                };
+                self.station.frame(frame, now, later, &mut effects);
                 self.tell(done, effects);
                 self.show(done);
                 return true;
@@ -288,6 +308,7 @@ fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
                  [buttons.teach]\nteach = \"good\"\n[buttons.undo]\nshort = \"undo\"\n"
             .to_owned(),
         keep_when_lost: false,
+        regions: BTreeMap::new(),
         trace: String::new(),
     };
     let mut stage = Stage::of(&scenario);

@@ -95,15 +95,16 @@ impl<'a, D: Device> Gate<'a, D> {
     }
 
     /// Writes down who changed what, and which push was refused.
-    fn write_down(&mut self, told: Told, result: &Result<Answer, Refused>) {
+    fn write_down(&mut self, told: Told, region: Option<&str>, result: &Result<Answer, Refused>) {
+        let of = region.map(|name| format!("{}: ", name.escape_debug())).unwrap_or_default();
         match (told, result) {
             (Told::Nothing, _) => {}
             (Told::Push, Err(refused)) => {
-                self.note(Level::Warning, &format!("push refused: {refused}"));
+                self.note(Level::Warning, &format!("{of}push refused: {refused}"));
             }
             (_, Err(_)) => {}
             (Told::Push, Ok(Answer::Reply(reply))) => {
-                self.note(Level::Info, &format!("push: {}", in_words(reply)));
+                self.note(Level::Info, &format!("{of}push: {}", in_words(reply)));
             }
             (Told::Push, Ok(answer)) => {
                 let what = match answer {
@@ -113,11 +114,16 @@ impl<'a, D: Device> Gate<'a, D> {
                     }
                     _ => ", not signed",
                 };
-                self.note(Level::Info, &format!("push: all that was learned is replaced{what}"));
+                self.note(
+                    Level::Info,
+                    &format!("{of}push: all that was learned is replaced{what}"),
+                );
             }
-            (Told::Reply, Ok(Answer::Reply(reply))) => self.note(Level::Info, &in_words(reply)),
+            (Told::Reply, Ok(Answer::Reply(reply))) => {
+                self.note(Level::Info, &format!("{of}{}", in_words(reply)));
+            }
             (Told::Reply, Ok(_)) => {}
-            (Told::Text(text), Ok(_)) => self.note(Level::Info, &text),
+            (Told::Text(text), Ok(_)) => self.note(Level::Info, &format!("{of}{text}")),
         }
     }
 }
@@ -143,13 +149,17 @@ impl<D: Device> Device for Gate<'_, D> {
             }
             _ => {}
         }
-        let (told, need) = (Told::of(&request), need(&request));
+        let (told, need) = (Told::of(request.plain()), need(&request));
+        let region = match &request {
+            Request::Of { region, .. } => Some(region.clone()),
+            _ => None,
+        };
         let result = match self.guard.access.allows(self.lock.is_unlocked(), need) {
             Ok(()) => self.device.handle(request, progress),
             Err(refused) => Err(refused),
         };
         self.lock.used((self.now)());
-        self.write_down(told, &result);
+        self.write_down(told, region.as_deref(), &result);
         let unlocked = self.lock.is_unlocked();
         result.map(|answer| with_access(answer, self.guard.access, unlocked))
     }

@@ -13,11 +13,16 @@ pub enum Wish {
     Teach {
         /// The class.
         class: ClassName,
+        /// The region that learns it; the only one if `None`.
+        region: Option<String>,
     },
-    /// Take the latest change back.
-    Undo,
-    /// Forget everything.
-    Reset,
+    /// Something to do.
+    Do {
+        /// What.
+        deed: Deed,
+        /// The region it is about; the only one if `None`.
+        region: Option<String>,
+    },
     /// A part came into place.
     Trigger {
         /// When its edge came.
@@ -131,11 +136,11 @@ impl Button {
     fn down(&mut self, since: Timestamp, wishes: &mut Vec<Wish>) {
         let long = Some(Timestamp(since.0.saturating_add(self.timing.long_micros)));
         match &self.role {
-            Role::Teach { class, .. } => {
-                wishes.push(Wish::Teach { class: class.clone() });
+            Role::Teach { class, region, .. } => {
+                wishes.push(Wish::Teach { class: class.clone(), region: region.clone() });
                 self.due = long;
             }
-            Role::Press { short, long: None } => wishes.extend(short.map(Wish::from)),
+            Role::Press { short, long: None, region } => wishes.extend(wish(*short, region)),
             Role::Press { long: Some(_), .. } => self.due = long,
             Role::Trigger => wishes.push(Wish::Trigger { at: since }),
         }
@@ -144,28 +149,23 @@ impl Button {
     fn held(&mut self, now: Timestamp, wishes: &mut Vec<Wish>) {
         self.due = None;
         match &self.role {
-            Role::Teach { class, burst_ms } => {
-                wishes.push(Wish::Teach { class: class.clone() });
+            Role::Teach { class, region, burst_ms } => {
+                wishes.push(Wish::Teach { class: class.clone(), region: region.clone() });
                 self.due = Some(Timestamp(now.0.saturating_add(micros(*burst_ms))));
             }
-            Role::Press { long, .. } => wishes.extend(long.map(Wish::from)),
+            Role::Press { long, region, .. } => wishes.extend(wish(*long, region)),
             Role::Trigger => {}
         }
     }
 
     fn up(&mut self, wishes: &mut Vec<Wish>) {
         let was_short = self.due.take().is_some();
-        if let (Role::Press { short, .. }, true) = (&self.role, was_short) {
-            wishes.extend(short.map(Wish::from));
+        if let (Role::Press { short, region, .. }, true) = (&self.role, was_short) {
+            wishes.extend(wish(*short, region));
         }
     }
 }
 
-impl From<Deed> for Wish {
-    fn from(deed: Deed) -> Self {
-        match deed {
-            Deed::Undo => Wish::Undo,
-            Deed::Reset => Wish::Reset,
-        }
-    }
+fn wish(deed: Option<Deed>, region: &Option<String>) -> Option<Wish> {
+    deed.map(|deed| Wish::Do { deed, region: region.clone() })
 }

@@ -49,10 +49,22 @@ pub enum Effect {
 pub struct Action {
     /// The output's name.
     pub output: String,
+    /// The region whose verdicts it follows; any region's if `None`.
+    pub region: Option<String>,
     /// The verdicts, at least one.
     pub when: Vec<When>,
     /// What it does.
     pub effect: Effect,
+}
+
+impl Action {
+    /// Whether it follows the verdicts of that region; any follows those of a region without a name.
+    pub fn follows(&self, region: Option<&str>) -> bool {
+        match (self.region.as_deref(), region) {
+            (Some(wanted), Some(region)) => wanted == region,
+            _ => true,
+        }
+    }
 }
 
 /// What a button asks for besides teaching.
@@ -71,6 +83,8 @@ pub enum Role {
     Teach {
         /// The class.
         class: ClassName,
+        /// The region that learns it; may be left out where there is only one.
+        region: Option<String>,
         /// Milliseconds between examples while it is held, 20 to [`MAX_MS`].
         burst_ms: u32,
     },
@@ -80,9 +94,21 @@ pub enum Role {
         short: Option<Deed>,
         /// When held for the board's long press.
         long: Option<Deed>,
+        /// The region it is about; may be left out where there is only one.
+        region: Option<String>,
     },
     /// A part is in place: the next frame is judged, and no other.
     Trigger,
+}
+
+impl Role {
+    /// The region it is about, where it says so.
+    pub fn region(&self) -> Option<&str> {
+        match self {
+            Role::Teach { region, .. } | Role::Press { region, .. } => region.as_deref(),
+            Role::Trigger => None,
+        }
+    }
 }
 
 /// What each output does, and what each button is for. It cannot be wrong in itself; whether a board has what it names
@@ -135,7 +161,7 @@ impl Policy {
                 Role::Teach { burst_ms, .. } => {
                     within(format!("{key}: burst_ms"), *burst_ms, 20..=MAX_MS)?;
                 }
-                Role::Press { short: None, long: None } => {
+                Role::Press { short: None, long: None, .. } => {
                     return Err(wrong(key, "nothing", "teach, short or long"));
                 }
                 Role::Press { .. } | Role::Trigger => {}
@@ -164,21 +190,55 @@ impl Policy {
         self.actions.iter().map(|action| action.output.as_str()).collect()
     }
 
-    /// Whether an action is for this verdict.
+    /// The regions that it names, each with what names it, such as `action 2 (reject)`.
+    pub fn regions(&self) -> Vec<(String, &str)> {
+        let actions = self.actions.iter().enumerate().filter_map(|(index, action)| {
+            let key = format!("action {} ({})", index + 1, action.output.escape_debug());
+            Some((key, action.region.as_deref()?))
+        });
+        let buttons = self.roles.iter().filter_map(|(name, role)| {
+            Some((format!("button {}", name.escape_debug()), role.region()?))
+        });
+        actions.chain(buttons).collect()
+    }
+
+    /// The buttons that change what was learned and do not say of which region.
+    pub fn buttons_of_any_region(&self) -> Vec<&str> {
+        let any = |role: &Role| *role != Role::Trigger && role.region().is_none();
+        self.roles.iter().filter(|(_, role)| any(role)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The same for several regions: an action that follows any region's verdicts becomes one for each of them, so
+    /// that the verdict of one does not end what lasts with another's.
+    pub fn for_regions(&self, regions: &[&str]) -> Self {
+        let each = |action: &Action| {
+            let names: Vec<String> = match &action.region {
+                Some(region) => vec![region.clone()],
+                None => regions.iter().map(|&region| region.to_owned()).collect(),
+            };
+            let action = action.clone();
+            names.into_iter().map(move |name| Action { region: Some(name), ..action.clone() })
+        };
+        Self { actions: self.actions.iter().flat_map(each).collect(), roles: self.roles.clone() }
+    }
+
+    /// Whether an action is for this verdict, of a region that it follows.
     ///
     /// * `class`: its name, `None` for unknown.
     pub fn applies(&self, action: &Action, class: Option<&str>) -> bool {
         action.when.iter().any(|when| match (when, class) {
             (When::Class(wanted), Some(class)) => wanted.as_str() == class,
             (When::Unknown, None) => true,
-            (When::AnyOther, Some(class)) => !self.names(class),
+            (When::AnyOther, Some(class)) => !self.names(class, action.region.as_deref()),
             _ => false,
         })
     }
 
-    fn names(&self, class: &str) -> bool {
+    /// Whether an action that follows that region's verdicts names the class.
+    fn names(&self, class: &str, region: Option<&str>) -> bool {
         self.actions
             .iter()
+            .filter(|action| action.follows(region))
             .flat_map(|action| &action.when)
             .any(|when| matches!(when, When::Class(name) if name.as_str() == class))
     }
@@ -205,8 +265,12 @@ mod tests {
 
     #[test]
     fn times_outside_their_range_are_refused_with_their_key() {
-        let action =
-            |effect| Action { output: "gate".to_owned(), when: vec![When::Unknown], effect };
+        let action = |effect| Action {
+            output: "gate".to_owned(),
+            region: None,
+            when: vec![When::Unknown],
+            effect,
+        };
         let cases = [
             (action(Effect::Hold), ""),
             (action(pulse(1, Some(0), 1)), ""),
@@ -233,8 +297,8 @@ mod tests {
     fn buttons_without_a_meaning_or_too_fast_are_refused() {
         let class = ClassName::new("good").expect("a name");
         let cases = [
-            (Role::Press { short: None, long: None }, "button b: got nothing"),
-            (Role::Teach { class, burst_ms: 19 }, "button b: burst_ms: got 19"),
+            (Role::Press { short: None, long: None, region: None }, "button b: got nothing"),
+            (Role::Teach { class, region: None, burst_ms: 19 }, "button b: burst_ms: got 19"),
         ];
         for (role, wanted) in cases {
             let roles = BTreeMap::from([("b".to_owned(), role)]);

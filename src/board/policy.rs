@@ -27,6 +27,7 @@ struct RawPolicy {
 #[serde(deny_unknown_fields)]
 struct RawAction {
     output: String,
+    region: Option<String>,
     when: Vec<String>,
     #[serde(rename = "do")]
     effect: RawEffect,
@@ -43,6 +44,7 @@ enum RawEffect {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawButton {
+    region: Option<String>,
     teach: Option<String>,
     burst_ms: Option<u32>,
     short: Option<RawDeed>,
@@ -99,7 +101,8 @@ fn check(text: &str) -> Result<Policy, String> {
         let key = format!("action {} ({})", index + 1, action.output.escape_debug());
         let when = action.when.iter().map(|word| when(word)).collect::<Result<_, _>>();
         let when = when.map_err(|what| format!("{key}: when: {what}"))?;
-        Ok(Action { output: action.output, when, effect: effect(action.effect) })
+        let RawAction { output, region, effect: raw, .. } = action;
+        Ok(Action { output, region, when, effect: effect(raw) })
     });
     let actions = actions.collect::<Result<_, String>>()?;
     let roles = raw.buttons.into_iter().map(|(name, button)| {
@@ -141,12 +144,12 @@ fn effect(raw: RawEffect) -> Effect {
 
 fn role(raw: RawButton) -> Result<Role, String> {
     match raw {
-        RawButton { teach: Some(name), burst_ms, short: None, long: None } => {
+        RawButton { teach: Some(name), region, burst_ms, short: None, long: None } => {
             let class = class(&name).map_err(|what| format!("teach: {what}"))?;
-            Ok(Role::Teach { class, burst_ms: burst_ms.unwrap_or(BURST_MS) })
+            Ok(Role::Teach { class, region, burst_ms: burst_ms.unwrap_or(BURST_MS) })
         }
-        RawButton { teach: None, burst_ms: None, short, long } => {
-            Ok(Role::Press { short: short.map(deed), long: long.map(deed) })
+        RawButton { teach: None, region, burst_ms: None, short, long } => {
+            Ok(Role::Press { short: short.map(deed), long: long.map(deed), region })
         }
         _ => Err("wanted either teach (and burst_ms), or short and long".to_owned()),
     }

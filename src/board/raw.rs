@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::access::{self, RawAccess, RawSettings};
 use super::{
-    Bias, Board, CameraSettings, Driver, Facts, InputPin, Line, Lost, OutputPin, SerialSettings,
+    Bias, Board, CameraSettings, Driver, Facts, InputPin, Line, Lost, MAX_REGIONS, OutputPin,
+    SerialSettings,
 };
 use crate::camera::PixelFormat;
 use crate::frame::{MAX_SIDE, Region};
@@ -237,6 +238,9 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         relock_s: raw.relock_s,
         trusted_keys: raw.trusted_keys,
     })?;
+    if raw.regions.len() > MAX_REGIONS {
+        return Err(format!("regions: got {}, wanted at most {MAX_REGIONS}", raw.regions.len()));
+    }
     let regions = raw.regions.into_iter().map(|(name, raw)| region(name, raw));
     Ok(Board {
         name: name.to_owned(),

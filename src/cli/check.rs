@@ -48,6 +48,11 @@ impl CheckCommand {
             }
         };
         tell("camera", &camera(&board.camera.address));
+        for (name, region) in &board.regions {
+            let (width, height) = (board.camera.width, board.camera.height);
+            let fits = region.resolve(width, height).map(|_| format!("{region} of a frame"));
+            tell(&format!("region {name}"), &fits.map_err(|error| error.to_string()));
+        }
         let pins = outputs::probe(&board);
         for (key, found) in &pins {
             let finding = match found {

@@ -34,6 +34,7 @@ use link::{Link, Stage};
 ///   watch                  print every verdict, until interrupted
 ///   pull FILE, push FILE   fetch, or replace, everything that was learned; signed or not
 ///   push merge FILE        learn what another device learned, beside what was learned here
+/// Where the device looks at several regions, the name of one stands first: @left teach good 5
 ///
 /// Where a locked port wants the PIN, give it in a file (--pin-file) or in the variable
 /// FIELDTUNE_PIN: ctl unlocks the port, asks, and locks it again. There is no `ctl unlock`,
@@ -62,6 +63,9 @@ pub struct CtlCommand {
     /// What to ask for
     #[arg(required = true, value_name = "COMMAND")]
     words: Vec<String>,
+    /// The region that is asked.
+    #[arg(skip)]
+    region: Option<String>,
 }
 
 fn seconds(text: &str) -> Result<f32, String> {
@@ -70,9 +74,19 @@ fn seconds(text: &str) -> Result<f32, String> {
 }
 
 impl CtlCommand {
-    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        match words[..] {
+    pub(super) fn run(mut self, context: &Context) -> anyhow::Result<Exit> {
+        let all = std::mem::take(&mut self.words);
+        let mut words: Vec<&str> = all.iter().map(String::as_str).collect();
+        let region = words[0].strip_prefix('@').map(str::to_owned);
+        if let (Some(name), 2..) = (region, words.len()) {
+            self.region = Some(name);
+            words.remove(0);
+        }
+        self.carry_out(&words, context)
+    }
+
+    fn carry_out(&self, words: &[&str], context: &Context) -> anyhow::Result<Exit> {
+        match *words {
             ["teach", class, first, ..] if first.parse::<u32>().is_err() => {
                 let class = class.to_owned();
                 self.images(&words[2..], "learning", context, |image| Request::TeachImage {
@@ -83,8 +97,8 @@ impl CtlCommand {
             ["classify", _, ..] => {
                 self.images(&words[1..], "judging", context, |image| Request::Classify { image })
             }
-            ["watch"] | ["watch", "on"] => self.watch(),
-            ["snap", file] => self.snap(Path::new(file), context),
+            ["watch"] | ["watch", "on"] if self.region.is_none() => self.watch(),
+            ["snap", file] if self.region.is_none() => self.snap(Path::new(file), context),
             ["pull", file] => self.pull(Path::new(file), context),
             ["push", file] => self.push(Path::new(file), false, context),
             ["push", "merge", file] => self.push(Path::new(file), true, context),
@@ -98,6 +112,10 @@ impl CtlCommand {
     }
 
     fn console_command(&self, line: &str, context: &Context) -> anyhow::Result<Exit> {
+        let line = match &self.region {
+            Some(region) => &format!("@{region} {line}"),
+            None => line,
+        };
         match console::parse(line).map_err(|why| anyhow::anyhow!(console::harmless(&why)))? {
             Entry::Nothing => bail!("wanted a command; fieldtune ctl help lists them"),
             Entry::Help(spec) => {
@@ -199,6 +217,15 @@ impl CtlCommand {
 
     /// Asks, and unlocks the port for it where that is needed and a PIN was given.
     fn ask(&self, link: &mut Link, request: &Request, context: &Context) -> anyhow::Result<Answer> {
+        let of_region;
+        let request = match (&self.region, request) {
+            (Some(region), plain) if plain.is_of_a_region() => {
+                let (region, request) = (region.clone(), Box::new(plain.clone()));
+                of_region = Request::Of { region, request };
+                &of_region
+            }
+            _ => request,
+        };
         let pin = if need(request) == Need::Change { self.pin()? } else { None };
         let Some(pin) = pin else { return self.ask_as_it_is(link, request, context) };
         self.ask_as_it_is(link, &Request::Unlock { pin }, context)?;

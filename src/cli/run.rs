@@ -21,7 +21,8 @@ use crate::keeper::Keeper;
 use crate::outputs::{self, Outputs as _};
 use crate::port::{Address, Port};
 use crate::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
-use crate::station::{Level, Station};
+use crate::station::{Level, Station, View};
+use crate::store::FileStore;
 
 /// Look through the camera, drive the outputs, learn from buttons and consoles, for months
 ///
@@ -70,6 +71,9 @@ pub struct RunCommand {
     store: StoreArgs,
 }
 
+/// A view of what the camera sees; they all look through one backbone.
+type Eye = View<Arc<Mutex<Extractor>>, FileStore>;
+
 /// How the device is wired, and what for.
 struct Wiring {
     board: Board,
@@ -116,11 +120,14 @@ impl RunCommand {
 
     /// Board and policy as they are now.
     fn wiring(&self) -> anyhow::Result<Wiring> {
-        let (board, how) = self.board.choose()?;
+        let (mut board, how) = self.board.choose()?;
         let policy = match &self.policy {
             Some(asked) => board::read_policy(asked)?,
             None => Default::default(),
         };
+        if self.camera.region.is_some() {
+            board.regions.clear();
+        }
         board.check_policy(&policy)?;
         Ok(Wiring { board, how, policy })
     }
@@ -139,17 +146,13 @@ impl RunCommand {
         let mut source = self.model.load(context)?;
         // Also what the first frame would otherwise wait for.
         let judging = time_of_a_frame(&mut source, board)?;
-        #[allow(unused_mut)]
-        let (learner, mut store, id) = self.store.open_for(&model_id(&source))?.into_parts();
-        #[cfg(debug_assertions)]
-        if self.acknowledge_early {
-            store.acknowledge_early();
-        }
-        let keeper = Keeper::new(Engine::new(source, learner)?, store, id);
+        let views = self.views(source, board)?;
+        let judging = judging * views.len() as u32;
+        let learned = learned(&views);
         let camera = self.camera.open(&board.camera.address, CameraArgs::given(&board.camera));
         let camera = camera.map_err(failed)?;
-        let mut station = Station::new(
-            keeper,
+        let mut station = Station::with_views(
+            views,
             camera.name(),
             policy,
             pins.outputs().to_vec(),
@@ -157,7 +160,6 @@ impl RunCommand {
             &board.timings(),
         );
         station.set_smoothing(self.smoothing);
-        station.set_region(self.region(board, log));
         station.set_trusted_keys(board.access.trusted_keys.clone());
         let ports = self.ports(board, log, tries)?;
         let watchdog = Duration::from_millis(board.watchdog_ms.into());
@@ -172,11 +174,10 @@ impl RunCommand {
             end_after: self.bench_seconds.map(|seconds| Duration::from_secs(seconds.into())),
         };
         let told = format!(
-            "board {} ({how}): {} with {}, {} classes taught, {:.1} ms a frame",
+            "board {} ({how}): {} with {}, {learned}, {:.1} ms a frame",
             board.name,
             camera.name(),
             station.model_name(),
-            station.learner().classes().len(),
             judging.as_secs_f64() * 1000.0
         );
         log.write(Level::Info, &told);
@@ -184,15 +185,31 @@ impl RunCommand {
         Ok(runtime::run(parts, &settings, clock, Arc::clone(log), &told))
     }
 
-    /// The one asked for, else the board's first.
-    fn region(&self, board: &Board, log: &Log) -> Region {
-        let mut regions = board.regions.iter();
-        let first = regions.next();
-        if let (None, Some((name, _)), true) = (self.camera.region, first, regions.len() > 0) {
-            let what = format!("of the board's regions only the first, {name}, is looked at");
-            log.write(Level::Warning, &what);
+    /// A view a region, each with what it learned; one view where the board names none, or one was asked for.
+    fn views(&self, source: Extractor, board: &Board) -> anyhow::Result<Vec<Eye>> {
+        let model = model_id(&source);
+        let source = Arc::new(Mutex::new(source));
+        let view = |name: Option<&str>, region: Region, store: &StoreArgs| {
+            #[allow(unused_mut)]
+            let (learner, mut store, id) = store.open_for(&model)?.into_parts();
+            #[cfg(debug_assertions)]
+            if self.acknowledge_early {
+                store.acknowledge_early();
+            }
+            let engine = Engine::new(Arc::clone(&source), learner)?;
+            Ok(View::new(name, region, Keeper::new(engine, store, id)))
+        };
+        let regions: Vec<(&String, &Region)> = board.regions.iter().collect();
+        match &regions[..] {
+            [] => Ok(vec![view(None, self.camera.region.unwrap_or_default(), &self.store)?]),
+            [(name, region)] => Ok(vec![view(Some(name), **region, &self.store)?]),
+            several => {
+                let views = several
+                    .iter()
+                    .map(|(name, region)| view(Some(name), **region, &self.store.of_region(name)?));
+                views.collect()
+            }
         }
-        self.camera.region.or(first.map(|(_, region)| *region)).unwrap_or_default()
     }
 
     fn ports(
@@ -227,6 +244,19 @@ impl RunCommand {
         }
         Ok(ports)
     }
+}
+
+/// How much each view knows, in words.
+fn learned(views: &[Eye]) -> String {
+    let classes = |view: &Eye| {
+        let count = view.learner().classes().len();
+        let plural = if count == 1 { "" } else { "es" };
+        match view.name() {
+            Some(name) if views.len() > 1 => format!("{name}: {count} class{plural} taught"),
+            _ => format!("{count} class{plural} taught"),
+        }
+    };
+    views.iter().map(classes).collect::<Vec<_>>().join(", ")
 }
 
 /// How long the backbone takes for one frame of the camera's size, once it is warm.

@@ -10,7 +10,7 @@ use crate::capture::Wanted;
 use crate::frame::{Frame, Region};
 use crate::picture;
 
-/// Take one picture, with the region drawn in
+/// Take one picture, with the regions drawn in
 ///
 /// A device's exposure, gain and white balance settle first, as they do before `run`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,12 @@ impl SnapCommand {
         let frame = frame.map_err(failed)?;
         let frame = match &self.camera.region {
             Some(region) => outlined(&frame, region)?,
-            None => frame,
+            None => board.regions.iter().fold(frame, |frame, (name, region)| {
+                outlined(&frame, region).unwrap_or_else(|error| {
+                    eprintln!("warning: {name} is not drawn in: {error}");
+                    frame
+                })
+            }),
         };
         picture::save_png(&self.out, &frame)?;
         println!("{} {}x{}", self.out.display(), frame.width(), frame.height());

@@ -26,6 +26,20 @@ impl StoreArgs {
         Self { store: Some(path.to_owned()) }
     }
 
+    /// The same for one of several regions: `learned.ftune` becomes `learned.REGION.ftune`.
+    ///
+    /// * `region`: letters, digits, `-` and `_`, as a board's regions are named.
+    pub fn of_region(&self, region: &str) -> anyhow::Result<Self> {
+        let path = self.path()?;
+        let mut name = path.file_stem().unwrap_or_default().to_owned();
+        name.push(format!(".{region}"));
+        if let Some(extension) = path.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        Ok(Self::at(&path.with_file_name(name)))
+    }
+
     /// The file.
     pub fn path(&self) -> anyhow::Result<PathBuf> {
         if let Some(path) = &self.store {
@@ -153,6 +167,18 @@ pub fn date(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_region_s_store_lies_beside_the_one_of_the_device() {
+        for (path, wanted) in [
+            ("/var/lib/x.y/learned.ftune", "/var/lib/x.y/learned.left-2.ftune"),
+            ("store", "store.left-2"),
+        ] {
+            let of_region = StoreArgs::at(Path::new(path)).of_region("left-2");
+            let path = of_region.and_then(|store| store.path()).expect("it is named");
+            assert_eq!(path, Path::new(wanted));
+        }
+    }
 
     #[test]
     fn dates_are_the_calendar_s() {

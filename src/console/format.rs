@@ -4,6 +4,7 @@ use std::fmt::{Display, Formatter, Result as Written, Write as _};
 
 use crate::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::decision::Thresholds;
+use crate::frame::Region;
 use crate::head::ExampleId;
 use crate::learner::UNKNOWN;
 use crate::request::{Answer, Judgement, Progress, Refused};
@@ -193,7 +194,8 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
     vec![match answer {
         Answer::Done => ok(),
         Answer::Reply(reply) => return self::reply(reply),
-        Answer::Status { learned, device } => status(learned).with_pairs(device),
+        Answer::Status { learned: Some(learned), device } => status(learned).with_pairs(device),
+        Answer::Status { learned: None, device } => ok().with_pairs(device),
         Answer::Picture { width, height, file } => ok()
             .with("width", *width as usize)
             .with("height", *height as usize)
@@ -201,6 +203,13 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
         Answer::Judged(None) => ok().with("class", Value::None),
         Answer::Judged(Some(judgement)) => judged(ok(), judgement),
         Answer::Region(region) => ok().with("region", region.to_string().as_str()),
+        Answer::Regions(regions) => {
+            let row = |(name, region): &(Option<String>, Region)| {
+                let row = Row::new("region").with("name", name.as_deref());
+                row.with("region", region.to_string().as_str())
+            };
+            return list(regions.iter().map(row).collect(), "regions");
+        }
         Answer::Outputs(outputs) => {
             let row = |(name, on): &(String, bool)| {
                 Row::new("output").with("name", name.as_str()).with("on", *on)
@@ -342,6 +351,10 @@ fn status(status: &Status) -> Row {
 
 fn judged(row: Row, judgement: &Judgement) -> Row {
     let second = judgement.runner_up.as_ref();
+    let row = match &judgement.region {
+        Some(region) => row.with("region", region.as_str()),
+        None => row,
+    };
     row.with("class", judgement.class.as_deref().unwrap_or(UNKNOWN))
         .with("best", judgement.best.as_str())
         .with("confidence", judgement.confidence)

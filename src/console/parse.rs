@@ -27,6 +27,7 @@ pub enum Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Class,
+    Region,
     Output,
     Head,
     Command,
@@ -62,7 +63,7 @@ use Place::{Class, Head, Output, Words};
 const ON_OFF: Place = Words(&["on", "off"]);
 
 /// Every command, in the order that `help` lists them.
-pub const COMMANDS: [Spec; 27] = [
+pub const COMMANDS: [Spec; 28] = [
     spec("help", "[COMMAND]", "this list, or what a command does", &[Place::Command], ""),
     spec(
         "teach",
@@ -123,6 +124,13 @@ pub const COMMANDS: [Spec; 27] = [
         "look at this part of every frame",
         &[Words(&["whole"])],
         "In pixels, or with a decimal point in fractions of the frame: 0.25,0.25,0.5,0.5",
+    ),
+    spec(
+        "regions",
+        "",
+        "list the parts of a frame that are looked at",
+        &[],
+        "Where the board has several, put the name of one before a command: @left teach good 5",
     ),
     spec("head", "[KIND]", "use another head, taught with all examples", &[Head], ""),
     spec(
@@ -195,7 +203,15 @@ const UNLOCK: &str = "unlock";
 ///
 /// * returns `None` for a line without secrets.
 pub(super) fn secret_from(line: &[char]) -> Option<usize> {
-    let start = line.iter().position(|c| !c.is_whitespace())?;
+    let word = |from: usize| {
+        let start = line[from..].iter().position(|c| !c.is_whitespace());
+        start.map(|start| from + start)
+    };
+    let mut start = word(0)?;
+    if line[start] == OF_REGION {
+        let space = line[start..].iter().position(|c| c.is_whitespace())?;
+        start = word(start + space)?;
+    }
     let end = start + UNLOCK.len();
     let named = line.len() > end && line[start..end].iter().copied().eq(UNLOCK.chars());
     (named && line[end].is_whitespace()).then_some(end)
@@ -208,6 +224,9 @@ pub(super) fn secret_from(line: &[char]) -> Option<usize> {
 pub fn parse(line: &str) -> Result<Entry, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let Some((&name, arguments)) = words.split_first() else { return Ok(Entry::Nothing) };
+    if let Some(region) = name.strip_prefix(OF_REGION) {
+        return parse_of(region, line.trim_start()[name.len()..].trim_start());
+    }
     let spec = spec_named(name)?;
     let usage = || {
         let wanted = format!("{name} {}", spec.arguments);
@@ -277,6 +296,7 @@ pub fn parse(line: &str) -> Result<Entry, String> {
         ("watch", [switch]) => Request::Watch(on_off(switch).ok_or_else(usage)?),
         ("snap", []) => Request::Snap,
         ("region", []) => Request::Region(None),
+        ("regions", []) => Request::Regions,
         ("region", [text]) => Request::Region(Some(region(text).ok_or_else(usage)?)),
         ("outputs", []) => Request::Outputs,
         ("outputs", [name, "test"]) => Request::TestOutput { name: (*name).to_owned() },
@@ -313,6 +333,24 @@ pub fn parse(line: &str) -> Result<Entry, String> {
         _ => return Err(usage()),
     };
     Ok(Entry::Request(request))
+}
+
+/// What stands before the name of a region.
+pub(super) const OF_REGION: char = '@';
+
+/// Understands what is asked of one region.
+fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
+    if rest.starts_with(OF_REGION) {
+        return Err("wanted one region and a command, such as @left teach good".to_owned());
+    }
+    match parse(rest)? {
+        Entry::Request(request) if request.is_of_a_region() => {
+            let (region, request) = (region.to_owned(), Box::new(request));
+            Ok(Entry::Request(Request::Of { region, request }))
+        }
+        Entry::Nothing => Err(format!("wanted: @{region} COMMAND, got no command")),
+        _ => Err(format!("that is not about a region: leave out @{region}")),
+    }
 }
 
 fn spec_named(name: &str) -> Result<&'static Spec, String> {
@@ -365,6 +403,11 @@ fn region(text: &str) -> Option<Region> {
     Some(Region::Pixels { x, y, width, height })
 }
 
+/// The region that the line asks, if it names one.
+pub(super) fn region_of(line: &str) -> Option<String> {
+    line.split_whitespace().next()?.strip_prefix(OF_REGION).map(str::to_owned)
+}
+
 /// What may stand where the line ends.
 ///
 /// * returns what has been typed of the last word, and what that word may be; `None` where nothing is known of it.
@@ -373,7 +416,11 @@ pub(super) fn expected(line: &str) -> (&str, Option<Place>) {
     let last_space = line.char_indices().rfind(|(_, c)| c.is_whitespace());
     let word_start = last_space.map_or(0, |(at, space)| at + space.len_utf8());
     let (before, word) = line.split_at(word_start);
-    let mut words = before.split_whitespace();
+    let mut words = before.split_whitespace().peekable();
+    if words.next_if(|first| first.starts_with(OF_REGION)).is_none() && words.peek().is_none() {
+        let place = if word.starts_with(OF_REGION) { Place::Region } else { Place::Command };
+        return (word, Some(place));
+    }
     let Some(name) = words.next() else { return (word, Some(Place::Command)) };
     let place = words.count();
     let spec = COMMANDS.iter().find(|spec| spec.name == name);

@@ -21,7 +21,7 @@ use super::scatter::{MOST_DIM, Scatter, Square};
 use super::stored::{Classes, check_finite, check_len};
 use super::{
     Affine, ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, Layers, LeftOut, Method,
-    SldaUpdate, finite,
+    Shrinkage, SldaUpdate, finite,
 };
 use crate::linalg::{add_scaled, dot, widened};
 
@@ -307,6 +307,15 @@ impl Head for Slda {
     /// The examples are gone.
     fn leave_one_out(&self) -> Option<Vec<LeftOut>> {
         None
+    }
+
+    /// Lda with the same shrinkage: with the exact update both are the same function of the examples.
+    fn twin(&self) -> Option<HeadConfig> {
+        let Method::Slda { shrinkage, update: SldaUpdate::Exact } = self.config.method else {
+            return None;
+        };
+        let method = Method::Lda { shrinkage: Shrinkage::Fixed(shrinkage) };
+        Some(HeadConfig { method, scaling: self.config.scaling.clone() })
     }
 
     fn layers(&self) -> Option<Layers> {

@@ -148,15 +148,14 @@ fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)
             let _ = sender.send(Message::Answer(answer));
         }
     }
-    if let Some(judgement) = &effects.judgement {
-        shared.tell(judgement);
-    }
+    effects.judgements.iter().for_each(|judgement| shared.tell(judgement));
 }
 
 fn is_long(request: &Request) -> bool {
     !matches!(
-        request,
+        request.plain(),
         Request::Snap
+            | Request::Regions
             | Request::Region(_)
             | Request::Outputs
             | Request::SetOutput { .. }

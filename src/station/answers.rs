@@ -1,45 +1,52 @@
 //! Requests that are answered at once.
 
-use super::{SNAP_SIDE, Station};
+use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
 use crate::command::{Command, Reply, Shot, Teach};
 use crate::decision::Verdict;
+use crate::engine::Engine;
 use crate::frame::{Frame, MAX_SIDE, Timestamp};
+use crate::keeper::Keeper;
 use crate::learner::ClassName;
 use crate::picture;
 use crate::request::{Answer, Refused, Request};
 use crate::store::Store;
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
-    pub(super) fn answer(&mut self, request: Request, now: Timestamp) -> Result<Answer, Refused> {
+    pub(super) fn answer(
+        &mut self,
+        place: usize,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Answer, Refused> {
+        let keeper = &mut self.views[place].keeper;
         match request {
             Request::Command(Command::Teach(_)) | Request::Teach { .. } | Request::Burst { .. } => {
                 Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
             }
-            Request::Command(command) => match self.keeper.apply(command, now).map_err(refused)? {
+            Request::Command(command) => match keeper.apply(command, now).map_err(refused)? {
                 Reply::Status(learned) => {
-                    let device =
-                        self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
-                    Ok(Answer::Status { learned, device })
+                    Ok(Answer::Status { learned: Some(learned), device: self.figures() })
                 }
                 reply => Ok(Answer::Reply(reply)),
             },
             Request::TeachImage { class, image } => {
                 ClassName::new(&class).map_err(refused)?;
-                let (frame, feature) = self.looked_at(&image, now)?;
+                let (frame, feature) = looked_at(keeper, &image, now)?;
                 let thumbnail = Some(picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
                 let shot = Shot { feature, origin: "an image that was sent".to_owned(), thumbnail };
                 let teach = Teach { class, shots: vec![shot] };
-                let reply = self.keeper.apply(Command::Teach(teach), now).map_err(refused)?;
+                let reply = keeper.apply(Command::Teach(teach), now).map_err(refused)?;
                 self.record.taught += 1;
                 Ok(Answer::Reply(reply))
             }
             Request::Classify { image } => {
-                let (_, feature) = self.looked_at(&image, now)?;
-                let verdict = self.learner().judge(&feature).map_err(refused)?;
+                let (_, feature) = looked_at(keeper, &image, now)?;
+                let verdict = keeper.learner().judge(&feature).map_err(refused)?;
+                let (view, region) = (&self.views[place], self.told_name(place));
                 let judgement = |verdict: Verdict| {
-                    let class = verdict.class.map(|class| self.name(class));
-                    self.judgement(&verdict, class, now, 0)
+                    let class = verdict.class.map(|class| view.class(class));
+                    view.judgement(region, &verdict, class, now, 0)
                 };
                 Ok(Answer::Judged(verdict.map(judgement)))
             }
@@ -55,9 +62,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     let size = self.latest.as_ref().map(|frame| (frame.width(), frame.height()));
                     let (width, height) = size.unwrap_or((MAX_SIDE, MAX_SIDE));
                     region.resolve(width, height).map_err(refused)?;
-                    self.set_region(region);
+                    self.views[place].set_region(region);
                 }
-                Ok(Answer::Region(self.region))
+                Ok(Answer::Region(self.views[place].region()))
+            }
+            Request::Regions => {
+                let region = |view: &View<S, K>| (view.name().map(str::to_owned), view.region());
+                Ok(Answer::Regions(self.views.iter().map(region).collect()))
             }
             Request::Outputs => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
             Request::SetOutput { name, on } => {
@@ -69,21 +80,19 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 Ok(Answer::Done)
             }
             Request::Save { name } => {
-                let saved = self.keeper.save(name.as_deref(), now).map_err(refused)?;
+                let saved = keeper.save(name.as_deref(), now).map_err(refused)?;
                 Ok(Answer::Saved(saved))
             }
-            Request::Generations => {
-                self.keeper.generations().map(Answer::Generations).map_err(refused)
-            }
+            Request::Generations => keeper.generations().map(Answer::Generations).map_err(refused),
             Request::RollBack { generation } => {
-                self.keeper.roll_back(generation, now).map_err(refused)?;
+                keeper.roll_back(generation, now).map_err(refused)?;
                 Ok(Answer::Done)
             }
             Request::Difference { from, to } => {
-                self.keeper.difference(from, to).map(Answer::Difference).map_err(refused)
+                keeper.difference(from, to).map(Answer::Difference).map_err(refused)
             }
             Request::DropGeneration { generation } => {
-                self.keeper.drop_generation(generation).map_err(refused)?;
+                keeper.drop_generation(generation).map_err(refused)?;
                 Ok(Answer::Done)
             }
             Request::Settings => Ok(Answer::Settings(self.settings())),
@@ -93,11 +102,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::Version => Ok(Answer::Version {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
-                model: self.keeper.model().name.clone(),
+                model: keeper.model().name.clone(),
             }),
-            Request::Pull => Ok(Answer::Learned(self.keeper.learned().encode())),
-            Request::Push { learned, merge } => self.push(&learned, merge, now),
-            Request::Watch(_)
+            Request::Pull => Ok(Answer::Learned(keeper.learned().encode())),
+            Request::Push { learned, merge } => self.push(place, &learned, merge, now),
+            Request::Of { .. }
+            | Request::Watch(_)
             | Request::Log { .. }
             | Request::Restart
             | Request::Unlock { .. }
@@ -105,6 +115,21 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 Err(Refused("the program that runs the station answers that".to_owned()))
             }
         }
+    }
+
+    /// How the device is, and how much each region has learned.
+    pub(super) fn status_of_all(&self) -> Answer {
+        let learned = self.views.iter().filter_map(|view| Some((view.name()?, view.learner())));
+        let learned = learned.flat_map(|(name, learner)| {
+            let figures =
+                [("classes", learner.classes().len()), ("examples", learner.examples().len())];
+            figures.map(|(of, count)| (format!("{name}_{of}"), count.to_string()))
+        });
+        Answer::Status { learned: None, device: learned.chain(self.figures()).collect() }
+    }
+
+    fn figures(&self) -> Vec<(String, String)> {
+        self.record.figures(self.panel.look(|panel| panel.actions.missed()).0)
     }
 
     fn settings(&self) -> Vec<(String, String)> {
@@ -125,13 +150,17 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         Ok(())
     }
+}
 
-    /// An image file's frame and feature.
-    fn looked_at(&mut self, image: &[u8], now: Timestamp) -> Result<(Frame, Vec<f32>), Refused> {
-        let frame = picture::decode(image, "the image", now).map_err(refused)?;
-        let feature = self.keeper.get_mut().feature_of_whole(&frame).map_err(refused)?;
-        Ok((frame, feature))
-    }
+/// An image file's frame and feature.
+fn looked_at<S: FeatureSource, K: Store>(
+    keeper: &mut Keeper<Engine<S>, K>,
+    image: &[u8],
+    now: Timestamp,
+) -> Result<(Frame, Vec<f32>), Refused> {
+    let frame = picture::decode(image, "the image", now).map_err(refused)?;
+    let feature = keeper.get_mut().feature_of_whole(&frame).map_err(refused)?;
+    Ok((frame, feature))
 }
 
 pub(super) fn refused(error: impl std::fmt::Display) -> Refused {

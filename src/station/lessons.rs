@@ -14,6 +14,8 @@ use crate::store::Store;
 pub(super) struct Job {
     /// `None` for a button.
     pub(super) ticket: Option<Ticket>,
+    /// Who learns them.
+    pub(super) view: usize,
     pub(super) class: String,
     pub(super) shots: Vec<Shot>,
     pub(super) until: Until,
@@ -31,6 +33,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     pub(super) fn begin(
         &mut self,
         ticket: Option<Ticket>,
+        view: usize,
         class: &str,
         until: Until,
         now: Timestamp,
@@ -44,8 +47,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return refuse(ticket, why, effects);
         }
         let patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
-        self.job =
-            Some(Job { ticket, class: class.to_owned(), shots: Vec::new(), until, patience });
+        let (class, shots) = (class.to_owned(), Vec::new());
+        self.job = Some(Job { ticket, view, class, shots, until, patience });
     }
 
     /// The frame is one that was asked for, if any are.
@@ -57,7 +60,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         let Some(job) = &mut self.job else { return };
-        let thumbnail = match frame.region(&self.region) {
+        let thumbnail = match frame.region(&self.views[job.view].region()) {
             Ok(part) => Some(picture::thumbnail(&part, picture::THUMBNAIL_SIDE)),
             Err(_) => None,
         };
@@ -80,16 +83,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// Learns the frames that were gathered, all or none, in one transaction.
     pub(super) fn finish(&mut self, now: Timestamp, effects: &mut Effects) {
-        let Some(Job { ticket, class, shots, .. }) = self.job.take() else { return };
+        let Some(Job { ticket, view, class, shots, .. }) = self.job.take() else { return };
         if shots.is_empty() {
             return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
         }
         let count = shots.len() as u64;
-        match self.keeper.apply(Command::Teach(Teach { class, shots }), now) {
+        match self.views[view].keeper.apply(Command::Teach(Teach { class, shots }), now) {
             Ok(reply) => {
                 self.record.taught += count;
                 self.panel.change(|panel| panel.acknowledge(now));
-                effects.note(Level::Info, in_words(&reply));
+                effects.note(Level::Info, self.of_region(view, in_words(&reply)));
                 if let Some(ticket) = ticket {
                     effects.answers.push((ticket, Ok(Answer::Reply(reply))));
                 }

@@ -22,6 +22,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// * `merge`: beside what was learned, instead of in its place.
     pub(super) fn push(
         &mut self,
+        place: usize,
         bytes: &[u8],
         merge: bool,
         now: Timestamp,
@@ -29,33 +30,34 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let opened = signed::open(bytes, &self.trusted).map_err(refused)?;
         let learned = Snapshot::decode(opened.pack).map_err(refused)?;
         let trusted = opened.by.filter(|_| opened.signature == Signature::Trusted);
-        let signed = trusted.map(|(_, at)| self.signed_last(at)).transpose()?;
+        let keeper = &mut self.views[place].keeper;
+        let signed = trusted.map(|(_, at)| signed_last(keeper.store_mut(), at)).transpose()?;
         // In one transaction with what was learned: it was accepted, and once, or it was not.
         let setting = signed.as_ref().map(|at| (LAST_SIGNED, &at[..]));
         if merge {
-            let merged = self.keeper.merge(&[learned], setting, now).map_err(refused)?;
+            let merged = keeper.merge(&[learned], setting, now).map_err(refused)?;
             return Ok(Answer::Reply(merged));
         }
-        self.keeper.replace(learned, "push", setting, now).map_err(refused)?;
+        keeper.replace(learned, "push", setting, now).map_err(refused)?;
         Ok(Answer::Pushed { signature: opened.signature })
     }
+}
 
-    /// The setting that says so, if the pack was signed after every other that was accepted.
-    fn signed_last(&mut self, at: Timestamp) -> Result<[u8; 8], Refused> {
-        let last = match self.keeper.store_mut().setting(LAST_SIGNED).map_err(refused)? {
-            None => 0,
-            Some(bytes) => match bytes.try_into() {
-                Ok(bytes) => u64::from_le_bytes(bytes),
-                // Nothing is taken rather than anything.
-                Err(_) => {
-                    return Err(refused("the store's last-signed is damaged: got no 8 bytes"));
-                }
-            },
-        };
-        match at.0 > last {
-            true => Ok(at.0.to_le_bytes()),
-            false => Err(replayed(at.0, last)),
-        }
+/// The setting that says so, if the pack was signed after every other that was accepted.
+fn signed_last(store: &mut impl Store, at: Timestamp) -> Result<[u8; 8], Refused> {
+    let last = match store.setting(LAST_SIGNED).map_err(refused)? {
+        None => 0,
+        Some(bytes) => match bytes.try_into() {
+            Ok(bytes) => u64::from_le_bytes(bytes),
+            // Nothing is taken rather than anything.
+            Err(_) => {
+                return Err(refused("the store's last-signed is damaged: got no 8 bytes"));
+            }
+        },
+    };
+    match at.0 > last {
+        true => Ok(at.0.to_le_bytes()),
+        false => Err(replayed(at.0, last)),
     }
 }
 

@@ -87,10 +87,16 @@ impl Panel {
         self.actions.lapse();
     }
 
-    pub(super) fn verdict(&mut self, class: Option<&str>, captured: Timestamp, now: Timestamp) {
+    pub(super) fn verdict(
+        &mut self,
+        region: Option<&str>,
+        class: Option<&str>,
+        captured: Timestamp,
+        now: Timestamp,
+    ) {
         self.by_hand.clear();
         self.safe = false;
-        self.actions.verdict(class, captured, now);
+        self.actions.verdict(region, class, captured, now);
     }
 
     /// Every output and whether it is on.

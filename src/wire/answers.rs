@@ -46,7 +46,7 @@ enum WireAnswer {
     Classes(Vec<WireClass>),
     Examples(Vec<WireExample>),
     Status {
-        learned: WireStatus,
+        learned: Option<WireStatus>,
         device: Option<Vec<(String, String)>>,
     },
     /// The head by name.
@@ -65,6 +65,7 @@ enum WireAnswer {
     },
     Judged(Option<WireVerdict>),
     Region(WireRegion),
+    Regions(Vec<(Option<String>, WireRegion)>),
     Outputs(Vec<(String, bool)>),
     Log(Vec<String>),
     Settings(Vec<(String, String)>),
@@ -298,7 +299,7 @@ impl From<Reply> for WireAnswer {
                 WireAnswer::Examples(examples.into_iter().map(WireExample::from).collect())
             }
             Reply::Status(learned) => {
-                WireAnswer::Status { learned: (*learned).into(), device: None }
+                WireAnswer::Status { learned: Some((*learned).into()), device: None }
             }
             Reply::Head { config, estimate } => {
                 WireAnswer::Head { name: config.kind().name().to_owned(), estimate }
@@ -320,13 +321,18 @@ impl From<Answer> for WireAnswer {
             Answer::Done => WireAnswer::Done,
             Answer::Reply(reply) => reply.into(),
             Answer::Status { learned, device } => {
-                WireAnswer::Status { learned: (*learned).into(), device: Some(device) }
+                let learned = learned.map(|learned| (*learned).into());
+                WireAnswer::Status { learned, device: Some(device) }
             }
             Answer::Picture { width, height, file } => WireAnswer::Picture { width, height, file },
             Answer::Judged(judgement) => {
                 WireAnswer::Judged(judgement.as_ref().map(WireVerdict::from))
             }
             Answer::Region(region) => WireAnswer::Region(region.into()),
+            Answer::Regions(regions) => {
+                let wire = |(name, region): (Option<String>, Region)| (name, region.into());
+                WireAnswer::Regions(regions.into_iter().map(wire).collect())
+            }
             Answer::Outputs(outputs) => WireAnswer::Outputs(outputs),
             Answer::Log(lines) => WireAnswer::Log(lines),
             Answer::Settings(settings) => WireAnswer::Settings(settings),
@@ -379,11 +385,15 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
             let examples = examples.into_iter().map(ExampleSummary::from).collect();
             return reply(Reply::Examples(examples));
         }
-        WireAnswer::Status { learned, device: None } => {
+        WireAnswer::Status { learned: Some(learned), device: None } => {
             return reply(Reply::Status(Box::new(learned.try_into()?)));
         }
+        WireAnswer::Status { learned: None, device: None } => {
+            return Err(WireError::Content("a status of nothing".to_owned()));
+        }
         WireAnswer::Status { learned, device: Some(device) } => {
-            Answer::Status { learned: Box::new(learned.try_into()?), device }
+            let learned = learned.map(Status::try_from).transpose()?.map(Box::new);
+            Answer::Status { learned, device }
         }
         WireAnswer::Head { name, estimate } => {
             return reply(Reply::Head { config: head_named(&name)?, estimate });
@@ -394,6 +404,10 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
         WireAnswer::Picture { width, height, file } => Answer::Picture { width, height, file },
         WireAnswer::Judged(verdict) => Answer::Judged(verdict.map(Judgement::from)),
         WireAnswer::Region(region) => Answer::Region(Region::from(region)),
+        WireAnswer::Regions(regions) => {
+            let region = |(name, region)| (name, Region::from(region));
+            Answer::Regions(regions.into_iter().map(region).collect())
+        }
         WireAnswer::Outputs(outputs) => Answer::Outputs(outputs),
         WireAnswer::Log(lines) => Answer::Log(lines),
         WireAnswer::Settings(settings) => Answer::Settings(settings),

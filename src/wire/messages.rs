@@ -96,6 +96,12 @@ enum WireRequest {
         pin: String,
     },
     Lock,
+    Regions,
+    /// Another request, as its message, asked of one region; not another one of these.
+    Of {
+        region: String,
+        request: Vec<u8>,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,6 +121,7 @@ struct WireProgress {
 pub(super) struct WireVerdict {
     captured_micros: u64,
     age_micros: u64,
+    region: Option<String>,
     class: Option<String>,
     best: String,
     confidence: f32,
@@ -148,19 +155,19 @@ impl From<WireRegion> for Region {
 
 impl From<&Judgement> for WireVerdict {
     fn from(judgement: &Judgement) -> Self {
-        let Judgement { captured, age_micros, class, best, confidence, runner_up, novelty } =
+        let Judgement { captured, age_micros, region, class, best, confidence, runner_up, novelty } =
             judgement.clone();
         let captured_micros = captured.0;
-        Self { captured_micros, age_micros, class, best, confidence, runner_up, novelty }
+        Self { captured_micros, age_micros, region, class, best, confidence, runner_up, novelty }
     }
 }
 
 impl From<WireVerdict> for Judgement {
     fn from(verdict: WireVerdict) -> Self {
-        let WireVerdict { captured_micros, age_micros, class, best, .. } = verdict;
+        let WireVerdict { captured_micros, age_micros, region, class, best, .. } = verdict;
         let WireVerdict { confidence, runner_up, novelty, .. } = verdict;
         let captured = Timestamp(captured_micros);
-        Self { captured, age_micros, class, best, confidence, runner_up, novelty }
+        Self { captured, age_micros, region, class, best, confidence, runner_up, novelty }
     }
 }
 
@@ -230,6 +237,11 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
         Request::Push { learned, merge } => WireRequest::Push { learned, merge },
         Request::Unlock { pin } => WireRequest::Unlock { pin: pin.reveal().to_owned() },
         Request::Lock => WireRequest::Lock,
+        Request::Regions => WireRequest::Regions,
+        Request::Of { region, request } => match *request {
+            Request::Of { .. } => return Err(WireError::NotSent),
+            request => WireRequest::Of { region, request: encode_request(&request)? },
+        },
     };
     Ok(to_bytes(&wire))
 }
@@ -237,8 +249,18 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
 /// # Errors
 /// [`WireError::Content`].
 pub fn decode_request(bytes: &[u8]) -> Result<Request, WireError> {
+    match from_bytes::<WireRequest>(bytes)? {
+        WireRequest::Of { region, request } => {
+            let request = Box::new(plain_request(from_bytes(&request)?)?);
+            Ok(Request::Of { region, request })
+        }
+        plain => plain_request(plain),
+    }
+}
+
+fn plain_request(wire: WireRequest) -> Result<Request, WireError> {
     let command = |command| Ok(Request::Command(command));
-    Ok(match from_bytes::<WireRequest>(bytes)? {
+    Ok(match wire {
         WireRequest::Undo => return command(Command::Undo(Undo)),
         WireRequest::ForgetClass(name) => return command(Command::Forget(Forget::Class(name))),
         WireRequest::ForgetEverything => return command(Command::Forget(Forget::Everything)),
@@ -288,6 +310,11 @@ pub fn decode_request(bytes: &[u8]) -> Result<Request, WireError> {
             Request::Unlock { pin }
         }
         WireRequest::Lock => Request::Lock,
+        WireRequest::Regions => Request::Regions,
+        // However deep somebody packs them, it is looked into no further.
+        WireRequest::Of { .. } => {
+            return Err(WireError::Content("a region inside a region".to_owned()));
+        }
     })
 }
 

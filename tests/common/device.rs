@@ -62,7 +62,9 @@ impl FakeDevice {
     fn command(&mut self, command: Command) -> Result<Answer, Refused> {
         let now = self.now();
         match self.keeper.apply(command, now).map_err(refused)? {
-            Reply::Status(learned) => Ok(Answer::Status { learned, device: Vec::new() }),
+            Reply::Status(learned) => {
+                Ok(Answer::Status { learned: Some(learned), device: Vec::new() })
+            }
             reply => Ok(Answer::Reply(reply)),
         }
     }
@@ -86,6 +88,7 @@ pub fn judgement(class: &str) -> Judgement {
     Judgement {
         captured: Timestamp(1_000_000),
         age_micros: 1500,
+        region: None,
         class: Some(class.to_owned()),
         best: class.to_owned(),
         confidence: 0.97,
@@ -104,6 +107,10 @@ impl Device for FakeDevice {
         request: Request,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Answer, Refused> {
+        // Its regions all know the same.
+        if let Request::Of { request, .. } = request {
+            return self.handle(*request, progress);
+        }
         let short = format!("{request:?}");
         self.asked.push(short.chars().take(200).collect());
         match request {
@@ -131,6 +138,11 @@ impl Device for FakeDevice {
                 self.region = region.unwrap_or(self.region);
                 Ok(Answer::Region(self.region))
             }
+            Request::Regions => {
+                let named = |name: &str| (Some(name.to_owned()), self.region);
+                Ok(Answer::Regions(vec![named("left"), named("lower"), named("right")]))
+            }
+            Request::Of { .. } => unreachable!("see above"),
             Request::Outputs => Ok(Answer::Outputs(self.outputs.clone())),
             Request::SetOutput { name, on } => self.output(&name).map(|output| {
                 *output = on;

@@ -15,7 +15,7 @@ pub enum Health {
 
 #[derive(Debug, Default)]
 pub struct Card {
-    memory: MemoryDisk,
+    pub memory: MemoryDisk,
     pub health: Arc<Mutex<Health>>,
 }
 

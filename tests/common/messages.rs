@@ -5,7 +5,7 @@ use fieldtune::decision::{Suspect, Thresholds};
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::head::{ClassId, ExampleId, HeadConfig, HeadKind};
 use fieldtune::pin::Pin;
-use fieldtune::request::{Answer, Refused, Request};
+use fieldtune::request::{Answer, Judgement, Refused, Request};
 use fieldtune::signed::Signature;
 use fieldtune::snapshot::Difference;
 use fieldtune::store::Generation;
@@ -58,6 +58,12 @@ pub fn requests() -> Vec<Request> {
         Request::Push { learned: vec![9; 300], merge: true },
         Request::Unlock { pin: Pin::new("1234").expect("four digits") },
         Request::Lock,
+        Request::Regions,
+        Request::Of { region: "left".to_owned(), request: Box::new(Request::Snap) },
+        Request::Of {
+            region: name(),
+            request: Box::new(Request::Teach { class: name(), count: 2 }),
+        },
     ];
     commands.into_iter().map(Request::Command).chain(rest).collect()
 }
@@ -126,11 +132,14 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
     ];
     let rest = vec![
         Ok(Answer::Done),
-        Ok(Answer::Status { learned: Box::new(status()), device: pairs() }),
+        Ok(Answer::Status { learned: Some(Box::new(status())), device: pairs() }),
+        Ok(Answer::Status { learned: None, device: pairs() }),
         Ok(Answer::Picture { width: 640, height: 480, file: vec![1; 5000] }),
         Ok(Answer::Judged(None)),
         Ok(Answer::Judged(Some(judgement("scratch")))),
+        Ok(Answer::Judged(Some(Judgement { region: Some(name()), ..judgement("scratch") }))),
         Ok(Answer::Region(Region::Whole)),
+        Ok(Answer::Regions(vec![(None, Region::Whole), (Some(name()), Region::Whole)])),
         Ok(Answer::Outputs(vec![(name(), true)])),
         Ok(Answer::Log(vec![name()])),
         Ok(Answer::Settings(pairs())),

@@ -68,6 +68,7 @@ fn judgement() -> Judgement {
     Judgement {
         captured: Timestamp(1_000_000),
         age_micros: 1500,
+        region: Some("left".to_owned()),
         class: Some("scratch".to_owned()),
         best: "scratch".to_owned(),
         confidence: 0.97,

@@ -1,0 +1,160 @@
+//! A part of every frame, and what was learned of it; which of several somebody means.
+
+use std::sync::{Arc, Mutex};
+
+use super::{Effects, Level, Station};
+use crate::backbone::{ExtractError, FeatureSource};
+use crate::decision::Verdict;
+use crate::engine::{Engine, EngineError};
+use crate::frame::{Frame, Region, Timestamp};
+use crate::head::ClassId;
+use crate::keeper::Keeper;
+use crate::learner::Learner;
+use crate::mutex::lock;
+use crate::request::{Judgement, Refused, Request};
+use crate::store::Store;
+
+/// Several views take turns with one backbone.
+impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
+    fn dim(&self) -> usize {
+        lock(self).dim()
+    }
+
+    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        lock(self).feature(frame)
+    }
+}
+
+/// A part of every frame, and what was learned of it.
+#[derive(Debug)]
+pub struct View<S, K> {
+    name: Option<String>,
+    region: Region,
+    pub(super) keeper: Keeper<Engine<S>, K>,
+    /// Why the latest frame could not be judged: told once.
+    pub(super) trouble: Option<String>,
+}
+
+impl<S: FeatureSource, K: Store> View<S, K> {
+    /// All of a frame.
+    pub fn whole(keeper: Keeper<Engine<S>, K>) -> Self {
+        Self { name: None, region: Region::Whole, keeper, trouble: None }
+    }
+
+    /// A part of it.
+    ///
+    /// * `name`: the region's in the board file.
+    pub fn new(name: Option<&str>, region: Region, keeper: Keeper<Engine<S>, K>) -> Self {
+        let mut view = Self { name: name.map(str::to_owned), ..Self::whole(keeper) };
+        view.set_region(region);
+        view
+    }
+
+    /// The region's name, where it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// What was learned of it.
+    pub fn learner(&self) -> &Learner {
+        self.keeper.learner()
+    }
+
+    pub(super) fn region(&self) -> Region {
+        self.region
+    }
+
+    pub(super) fn set_region(&mut self, region: Region) {
+        self.region = region;
+        self.keeper.get_mut().set_region(region);
+    }
+
+    pub(super) fn cannot_judge(&mut self, error: &EngineError, effects: &mut Effects) {
+        let of = self.name().map(|name| format!("{name}: ")).unwrap_or_default();
+        let trouble = format!("{of}frames cannot be judged: {error}");
+        if self.trouble.as_ref() != Some(&trouble) {
+            effects.note(Level::Error, trouble.clone());
+            self.trouble = Some(trouble);
+        }
+    }
+
+    pub(super) fn class(&self, class: ClassId) -> String {
+        let name = self.learner().classes().get(&class);
+        name.map_or_else(String::new, |name| name.as_str().to_owned())
+    }
+
+    /// A verdict in words.
+    ///
+    /// * `region`: the name to tell.
+    pub(super) fn judgement(
+        &self,
+        region: Option<String>,
+        verdict: &Verdict,
+        class: Option<String>,
+        captured: Timestamp,
+        age_micros: u64,
+    ) -> Judgement {
+        let runner_up = verdict.runner_up;
+        Judgement {
+            captured,
+            age_micros,
+            region,
+            class,
+            best: self.class(verdict.best),
+            confidence: verdict.confidence,
+            runner_up: runner_up.map(|(class, probability)| (self.class(class), probability)),
+            novelty: verdict.novelty,
+        }
+    }
+}
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// The name of a region where there are several to be told apart.
+    pub(super) fn told_name(&self, place: usize) -> Option<String> {
+        let name = self.views[place].name().filter(|_| self.views.len() > 1);
+        name.map(str::to_owned)
+    }
+
+    /// Which view a button or a request is about.
+    ///
+    /// * `region`: `None` where it does not say.
+    pub(super) fn place(&self, region: Option<&str>) -> Result<usize, Refused> {
+        let names: Vec<&str> = self.views.iter().filter_map(View::name).collect();
+        let Some(region) = region else {
+            return match (&self.views[..], &names[..]) {
+                ([_], _) | (_, []) => Ok(0),
+                (_, [first, ..]) => Err(Refused(format!(
+                    "the device looks at {}: say which, as in @{first} teach good",
+                    names.join(", ")
+                ))),
+            };
+        };
+        names.iter().position(|name| *name == region).ok_or_else(|| {
+            let there = match names.is_empty() {
+                true => "the device looks at one region without a name".to_owned(),
+                false => format!("there is {}", names.join(", ")),
+            };
+            Refused(format!("there is no region {}; {there}", region.escape_debug()))
+        })
+    }
+
+    /// What is told of a region, with its name where there are several.
+    pub(super) fn of_region(&self, place: usize, what: String) -> String {
+        match self.told_name(place) {
+            Some(name) => format!("{name}: {what}"),
+            None => what,
+        }
+    }
+
+    /// The view that a request is about, and the request without that.
+    pub(super) fn addressed(&self, request: Request) -> Result<(usize, Request), Refused> {
+        match request {
+            Request::Of { region, request } => match request.is_of_a_region() {
+                true => Ok((self.place(Some(&region))?, *request)),
+                false => Err(Refused("that is not asked of a region".to_owned())),
+            },
+            request if request.is_of_a_region() => Ok((self.place(None)?, request)),
+            request => Ok((0, request)),
+        }
+    }
+}
