@@ -9,6 +9,7 @@ use fieldtune::console::{self, Entry};
 use fieldtune::frame::Region;
 use fieldtune::request::Request;
 use fieldtune::session::Session;
+use fieldtune::wire::{self, WireError};
 
 const BOARD: &str = r#"
 about = "A bench"
@@ -120,4 +121,33 @@ fn a_region_stands_before_the_command_and_its_name_is_completed() {
     // A PIN that was typed behind a region's name is not shown either.
     let secret = typed("@left unlock 987654\r");
     assert!(!secret.concat().contains("987654"), "{secret:?}");
+}
+
+#[test]
+fn a_region_inside_a_region_is_refused_however_deep() {
+    let of = |request| Request::Of { region: "left".to_owned(), request: Box::new(request) };
+    let plain = wire::encode_request(&of(Request::Pull)).expect("sendable");
+    assert_eq!(wire::decode_request(&plain), Ok(of(Request::Pull)));
+    assert_eq!(wire::encode_request(&of(of(Request::Pull))), Err(WireError::NotSent));
+    // By hand: the variant, the name, the length of what is asked, and that.
+    let wrap = |inner: &[u8]| {
+        let mut message = plain[..6].to_vec();
+        let mut len = inner.len();
+        while len > 127 {
+            message.push((len % 128) as u8 | 128);
+            len /= 128;
+        }
+        message.push(len as u8);
+        message.extend(inner);
+        message
+    };
+    assert_eq!(wrap(&wire::encode_request(&Request::Pull).expect("sendable")), plain);
+    let mut message = plain.clone();
+    for depth in 0..5000 {
+        message = wrap(&message);
+        if depth < 3 || depth == 4999 {
+            let refused = WireError::Content("a region inside a region".to_owned());
+            assert_eq!(wire::decode_request(&message), Err(refused), "{depth}");
+        }
+    }
 }

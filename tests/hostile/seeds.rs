@@ -47,6 +47,8 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("set", Request::Set { name: "smoothing".to_owned(), value: "3".to_owned() }),
         ("watch", Request::Watch(true)),
         ("log", Request::Log { lines: 9 }),
+        ("regions", Request::Regions),
+        ("of", Request::Of { region: "left".to_owned(), request: Box::new(Request::Pull) }),
     ]
 }
 
@@ -58,6 +60,7 @@ fn answers() -> Vec<(&'static str, Result<Answer, Refused>)> {
         ("refused", Err(Refused("there is\r\nno such class".to_owned()))),
         ("reply", Ok(Answer::Reply(status))),
         ("outputs", Ok(Answer::Outputs(outputs))),
+        ("regions", Ok(Answer::Regions(vec![(Some("left".to_owned()), Region::Whole)]))),
         ("picture", Ok(Answer::Picture { width: 4, height: 3, file: vec![1; 40] })),
         ("judged", Ok(Answer::Judged(Some(judgement())))),
         ("lines", Ok(Answer::Log(vec!["a line".to_owned(), "\u{1b}[2J \u{202e}x".to_owned()]))),
