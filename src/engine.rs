@@ -93,6 +93,21 @@ impl<S: FeatureSource> Engine<S> {
     /// [`EngineError`]; the next frame starts afresh.
     pub fn step(&mut self, frame: &Frame, now: Timestamp) -> Result<Step, EngineError> {
         let feature = self.feature(frame)?;
+        self.judge(frame, feature, now)
+    }
+
+    /// Judges a frame whose feature is known, as the second half of [`Engine::step`].
+    ///
+    /// * `feature`: what [`Engine::feature`] gave for it.
+    ///
+    /// # Errors
+    /// [`EngineError::Head`].
+    pub fn judge(
+        &mut self,
+        frame: &Frame,
+        feature: Vec<f32>,
+        now: Timestamp,
+    ) -> Result<Step, EngineError> {
         let verdict = self.learner.judge(&feature)?;
         let steady = verdict.as_ref().map(|verdict| self.smoother.step(verdict));
         Ok(Step { verdict, steady, feature, age_micros: now.micros_since(frame.captured()) })

@@ -38,7 +38,7 @@ use crate::mutex::lock;
 use crate::outputs::{Inputs, SafeOutputs};
 use crate::port::{Port, PortHandle};
 use crate::request::Judgement;
-use crate::station::{Level, Record, Station};
+use crate::station::{Level, Recent, Record, Station};
 use crate::store::Store;
 use inbox::Inbox;
 use remote::Remote;
@@ -97,6 +97,17 @@ pub struct Ended {
     pub seconds: f64,
     /// What the station has seen and done.
     pub record: Record,
+    /// How long its verdicts took to the pins.
+    pub to_pin: ToPin,
+}
+
+/// From the capture of a frame to its verdict's levels at the pins, of the latest verdicts.
+#[derive(Debug, Clone, Default)]
+pub struct ToPin {
+    /// All of it.
+    pub whole: Recent,
+    /// Without what its feature took.
+    pub rest: Recent,
 }
 
 /// What all threads know.
@@ -113,6 +124,7 @@ struct Shared {
     ports: Mutex<Vec<PortHandle>>,
     camera_errors: Mutex<BTreeMap<&'static str, u64>>,
     output_errors: AtomicU64,
+    to_pin: Mutex<ToPin>,
 }
 
 impl Shared {
@@ -152,6 +164,11 @@ impl Shared {
         for (kind, count) in lock(&self.camera_errors).iter() {
             figures.push((format!("errors_camera_{kind}"), count.to_string()));
         }
+        let to_pin = lock(&self.to_pin).whole.quantile(0.95);
+        figures.extend(
+            to_pin
+                .map(|micros| ("pin_p95_ms".to_owned(), format!("{:.1}", micros as f64 / 1000.0))),
+        );
         let outputs = self.output_errors.load(Ordering::Relaxed);
         figures.extend((outputs > 0).then(|| ("errors_outputs".to_owned(), outputs.to_string())));
         for (name, count) in [
@@ -196,6 +213,7 @@ where
         ports: Mutex::default(),
         camera_errors: Mutex::default(),
         output_errors: AtomicU64::new(0),
+        to_pin: Mutex::default(),
     });
     let panel = station.panel();
     let (finished, threads) = channel();
@@ -243,7 +261,8 @@ where
     let stop = lock(&shared.stop).clone().unwrap_or(Stop::Failed("a thread ended".to_owned()));
     let record = record.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
     let seconds = shared.clock.uptime().as_secs_f64();
-    Ended { stop, frames: shared.inbox.counts(), seconds, record }
+    let to_pin = lock(&shared.to_pin).clone();
+    Ended { stop, frames: shared.inbox.counts(), seconds, record, to_pin }
 }
 
 /// Waits for the outputs to be safe, and a moment longer for the others, so that a new start finds ports, pins, store and

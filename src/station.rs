@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lessons::{Job, Until};
-pub use panel::{Panel, SharedPanel};
-pub use record::Record;
+pub use panel::{Panel, Seen, SharedPanel};
+pub use record::{Recent, Record};
 pub use view::View;
 
 use crate::action::{Buttons, Deed, Policy, Timing, Wish};
@@ -185,12 +185,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// A frame came.
     ///
-    /// * `now`: when judging began; `done`: gives the time once a region's has ended.
+    /// * `now`: when judging began; `clock`: gives the time, twice a region: once its feature is known, and its verdict.
     pub fn frame(
         &mut self,
         frame: Frame,
         now: Timestamp,
-        mut done: impl FnMut() -> Timestamp,
+        mut clock: impl FnMut() -> Timestamp,
         effects: &mut Effects,
     ) {
         let captured = frame.captured();
@@ -201,20 +201,26 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             self.latest = Some(frame);
             return;
         }
-        let (mut now, mut age) = (now, None);
+        let (mut now, mut age, mut looked_micros) = (now, None, 0);
         for place in 0..self.views.len() {
             let is_taught = self.job.as_ref().is_some_and(|job| job.view == place);
             if !admitted && !is_taught {
                 continue;
             }
-            let step = self.views[place].keeper.get_mut().step(&frame, now);
-            now = done();
+            let engine = self.views[place].keeper.get_mut();
+            let feature = engine.feature(&frame);
+            let looked = clock();
+            let step = feature.and_then(|feature| engine.judge(&frame, feature, looked));
+            looked_micros += looked.micros_since(now);
+            now = clock();
             self.panel.change(|panel| panel.actions.heartbeat(now));
             match step {
                 Ok(step) => {
                     age = Some(now.micros_since(captured));
                     self.views[place].trouble = None;
-                    self.judged(place, admitted, &step, captured, now, effects);
+                    if admitted {
+                        self.judged(place, &step, Seen { captured, looked_micros }, now, effects);
+                    }
                     if is_taught {
                         self.teach_frame(&frame, step.feature, now, effects);
                     }
@@ -230,24 +236,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// A region's verdict counts from now on, where there is one.
-    fn judged(
-        &self,
-        place: usize,
-        admitted: bool,
-        step: &Step,
-        captured: Timestamp,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) {
-        let (view, Some(verdict), true) = (&self.views[place], &step.verdict, admitted) else {
-            return;
-        };
+    fn judged(&self, place: usize, step: &Step, seen: Seen, now: Timestamp, effects: &mut Effects) {
+        let (view, Some(verdict)) = (&self.views[place], &step.verdict) else { return };
         let steady = step.steady.map_or(verdict.class, |(class, _)| class);
         let class = steady.map(|class| view.class(class));
-        self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), captured, now));
+        self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), seen, now));
         let region = self.told_name(place);
-        let age = now.micros_since(captured);
-        effects.judgements.push(view.judgement(region, verdict, class, captured, age));
+        let age = now.micros_since(seen.captured);
+        effects.judgements.push(view.judgement(region, verdict, class, seen.captured, age));
     }
 
     /// The camera gives no frames: what lasts with a verdict ends.

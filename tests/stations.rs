@@ -193,8 +193,10 @@ impl Stage {
                 let frame = Frame::new(4, 4, pixels, now).expect("16 pixels");
                 let took: u64 = took.first().map_or(0, |ms| ms.parse().expect("milliseconds"));
                 let mut done = now;
+                let mut is_looking = false;
                 let later = || {
-                    done = Timestamp(done.0 + took * 1000);
+                    is_looking = !is_looking;
+                    done = Timestamp(done.0 + if is_looking { took * 1000 } else { 0 });
                     done
                 };
                 self.station.frame(frame, now, later, &mut effects);

@@ -271,7 +271,8 @@ fn time_of_a_frame(source: &mut Extractor, board: &Board) -> anyhow::Result<Dura
 }
 
 fn report(ended: &Ended) {
-    let Ended { frames: (came, dropped), seconds, record, .. } = ended;
+    let Ended { frames: (came, dropped), seconds, record, to_pin, .. } = ended;
+    let ms = |micros: u64| micros as f64 / 1000.0;
     let rate = |count: u64| count as f64 / seconds;
     println!("seconds               {seconds:.1}");
     println!("frames came           {came}, {:.1} a second", rate(*came));
@@ -279,9 +280,15 @@ fn report(ended: &Ended) {
     println!("frames not looked at  {dropped}, since a newer one had come");
     for (name, quantile) in [("half", 0.5), ("95 %", 0.95), ("all", 1.0)] {
         if let Some(age) = record.age_micros(quantile) {
+            println!("age at the verdict    {:.1} ms or less for {name} of the latest", ms(age));
+        }
+    }
+    for (name, quantile) in [("half", 0.5), ("95 %", 0.95), ("all", 1.0)] {
+        let (whole, rest) = (to_pin.whole.quantile(quantile), to_pin.rest.quantile(quantile));
+        if let (Some(whole), Some(rest)) = (whole, rest) {
+            let (whole, rest) = (ms(whole), ms(rest));
             println!(
-                "age at the verdict    {:.1} ms or less for {name} of the latest",
-                age as f64 / 1000.0
+                "frame to pin          {whole:.1} ms or less for {name} of them, {rest:.1} without the backbone"
             );
         }
     }

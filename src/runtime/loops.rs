@@ -167,7 +167,7 @@ fn is_long(request: &Request) -> bool {
 }
 
 pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &SharedPanel) {
-    let mut failing = false;
+    let (mut failing, mut shown) = (false, 0);
     while !shared.is_stopping() {
         let now = shared.clock.now();
         let heard_by = Timestamp(shared.heard_by.load(Ordering::SeqCst));
@@ -181,8 +181,8 @@ pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &Sh
             // Nothing is unwound: the thread that hangs could not be waited for.
             process::exit(HUNG);
         }
-        let ((levels, next), changes) =
-            panel.look(|panel| (panel.all(now), panel.next_change(now)));
+        let ((levels, next, (verdicts, seen)), changes) =
+            panel.look(|panel| (panel.all(now), panel.next_change(now), panel.verdicts()));
         let set = outputs.apply(levels.iter().map(|(name, on)| (name.as_str(), *on)));
         if let Err(error) = &set {
             shared.output_errors.fetch_add(1, Ordering::Relaxed);
@@ -191,6 +191,13 @@ pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &Sh
             }
         }
         failing = set.is_err();
+        if let (Some(seen), true) = (seen, verdicts != shown) {
+            let micros = shared.clock.now().micros_since(seen.captured);
+            let mut to_pin = lock(&shared.to_pin);
+            to_pin.whole.push(micros);
+            to_pin.rest.push(micros.saturating_sub(seen.looked_micros));
+        }
+        shown = verdicts;
         panel.wait(changes, next.map_or(LOOK, |next| shared.clock.until(next).min(LOOK)));
     }
     if let Err(error) = outputs.make_safe() {

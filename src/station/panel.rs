@@ -51,6 +51,15 @@ const LEARNED: &str = "learned";
 /// How long a test of an output lasts.
 const TEST_MICROS: u64 = 500_000;
 
+/// What a verdict was of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// When the frame was taken.
+    pub captured: Timestamp,
+    /// Microseconds that its feature took, and those of the regions before it.
+    pub looked_micros: u64,
+}
+
 /// The levels of all outputs.
 #[derive(Debug, Clone)]
 pub struct Panel {
@@ -64,6 +73,8 @@ pub struct Panel {
     by_hand: BTreeMap<String, bool>,
     /// The other way round until then, so that a person sees it.
     tests: BTreeMap<String, Timestamp>,
+    verdicts: u64,
+    latest: Option<Seen>,
 }
 
 impl Panel {
@@ -76,6 +87,8 @@ impl Panel {
             safe: true,
             by_hand: BTreeMap::new(),
             tests: BTreeMap::new(),
+            verdicts: 0,
+            latest: None,
         }
     }
 
@@ -91,12 +104,19 @@ impl Panel {
         &mut self,
         region: Option<&str>,
         class: Option<&str>,
-        captured: Timestamp,
+        seen: Seen,
         now: Timestamp,
     ) {
         self.by_hand.clear();
         self.safe = false;
-        self.actions.verdict(region, class, captured, now);
+        self.verdicts += 1;
+        self.latest = Some(seen);
+        self.actions.verdict(region, class, seen.captured, now);
+    }
+
+    /// Verdicts so far, and what the latest was of.
+    pub fn verdicts(&self) -> (u64, Option<Seen>) {
+        (self.verdicts, self.latest)
     }
 
     /// Every output and whether it is on.

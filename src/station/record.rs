@@ -5,6 +5,30 @@ use std::collections::{BTreeMap, VecDeque};
 /// Ages that are kept for their quantiles.
 const AGES: usize = 512;
 
+/// The latest of many times, for their quantiles.
+#[derive(Debug, Clone, Default)]
+pub struct Recent(VecDeque<u64>);
+
+impl Recent {
+    /// * `micros`: the newest; with 512 others the oldest goes.
+    pub fn push(&mut self, micros: u64) {
+        if self.0.len() == AGES {
+            self.0.pop_front();
+        }
+        self.0.push_back(micros);
+    }
+
+    /// In microseconds; `None` before the first.
+    ///
+    /// * `quantile`: 0 to 1; the smallest that at least this part of them keeps.
+    pub fn quantile(&self, quantile: f64) -> Option<u64> {
+        let mut sorted: Vec<u64> = self.0.iter().copied().collect();
+        sorted.sort_unstable();
+        let rank = (sorted.len() as f64 * quantile).ceil() as usize;
+        sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
+    }
+}
+
 /// What a station has seen and done.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
@@ -14,17 +38,14 @@ pub struct Record {
     pub passed: u64,
     /// Frames that were learned.
     pub taught: u64,
-    ages_micros: VecDeque<u64>,
+    ages: Recent,
     errors: BTreeMap<&'static str, u64>,
 }
 
 impl Record {
     pub(super) fn judged(&mut self, age_micros: u64) {
         self.judged += 1;
-        if self.ages_micros.len() == AGES {
-            self.ages_micros.pop_front();
-        }
-        self.ages_micros.push_back(age_micros);
+        self.ages.push(age_micros);
     }
 
     pub(super) fn failed(&mut self, kind: &'static str) {
@@ -35,10 +56,7 @@ impl Record {
     ///
     /// * `quantile`: 0 to 1; the smallest age that at least this part of them keeps.
     pub fn age_micros(&self, quantile: f64) -> Option<u64> {
-        let mut sorted: Vec<u64> = self.ages_micros.iter().copied().collect();
-        sorted.sort_unstable();
-        let rank = (sorted.len() as f64 * quantile).ceil() as usize;
-        sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
+        self.ages.quantile(quantile)
     }
 
     /// For people: names and values.
