@@ -92,6 +92,11 @@ impl Frame {
         self.captured
     }
 
+    /// The same, taken at another time.
+    pub fn taken_at(self, captured: Timestamp) -> Self {
+        Self { captured, ..self }
+    }
+
     /// The part inside `region`; the whole frame is borrowed, not copied.
     ///
     /// # Errors

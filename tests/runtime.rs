@@ -60,6 +60,8 @@ impl FeatureSource for Source {
             std::thread::sleep(Duration::from_secs(3600));
         }
         assert_ne!(self.panics_at, Some(self.frames), "as it was told");
+        // Long enough to be told from nothing.
+        std::thread::sleep(Duration::from_millis(1));
         Ok(frame.pixels()[..3].iter().map(|&value| f32::from(value) / 255.0).collect())
     }
 }
@@ -151,6 +153,8 @@ fn a_recording_is_judged_to_its_end_and_everything_is_safe_then() {
     assert_eq!(last_levels(folder.path()), safe());
     let pins = std::fs::read_to_string(folder.path().join("pins")).expect("it was written");
     assert!(pins.contains("lamp true"), "{pins}");
+    let (whole, rest) = (ended.to_pin.whole.quantile(0.5), ended.to_pin.rest.quantile(0.5));
+    assert!(whole > rest && rest > Some(0), "{whole:?} {rest:?}");
 }
 
 /// What the child process of the next tests does, which must not be this one.
