@@ -126,8 +126,10 @@ pub enum Reply {
         added: usize,
         /// Examples that were known, or came twice.
         known: usize,
-        /// Examples that were of another class here.
-        relabelled: usize,
+        /// Examples that were taught as different classes: the name that comes first in the alphabet is kept.
+        disputed: usize,
+        /// Examples of this device that were repeats of others of it: each is kept once.
+        repeated: usize,
     },
 }
 

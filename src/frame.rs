@@ -160,7 +160,12 @@ impl Region {
             Region::Whole => Some((0, 0, frame_width, frame_height)),
             Region::Pixels { x, y, width, height } => Some((x, y, width, height)),
             Region::Fractions { x, y, width, height } => {
-                let valid = [x, y, width, height].iter().all(|f| (0.0..=1.0).contains(f));
+                // Thirds, say, may add up to a little more than one.
+                const ROUNDING: f32 = 1e-4;
+                let inside = |from: f32, len: f32| {
+                    (0.0..=1.0).contains(&from) && len >= 0.0 && from + len <= 1.0 + ROUNDING
+                };
+                let valid = inside(x, width) && inside(y, height);
                 let scale = |fraction: f32, side: u32| (fraction * side as f32).round() as u32;
                 valid.then(|| {
                     let (left, top) = (scale(x, frame_width), scale(y, frame_height));
@@ -225,6 +230,8 @@ mod tests {
             Region::Pixels { x: u32::MAX, y: 0, width: 2, height: 1 },
             Region::Fractions { x: 0.0, y: 0.0, width: f32::NAN, height: 1.0 },
             Region::Fractions { x: 0.5, y: 0.5, width: 0.01, height: 0.5 },
+            Region::Fractions { x: 0.5, y: 0.0, width: 0.9, height: 1.0 },
+            Region::Fractions { x: 0.0, y: 0.2, width: 1.0, height: 0.9 },
         ] {
             assert!(frame.region(&region).is_err(), "{region:?}");
         }

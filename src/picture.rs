@@ -11,7 +11,7 @@ use std::path::Path;
 
 use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageReader, Limits,
-    codecs::jpeg::JpegEncoder, imageops::FilterType,
+    codecs::jpeg::JpegEncoder, codecs::png::PngEncoder, imageops::FilterType,
 };
 
 use crate::frame::{Frame, Timestamp};
@@ -180,28 +180,27 @@ fn opaque(image: DynamicImage) -> Vec<u8> {
         .collect()
 }
 
+/// A frame as a PNG file.
+pub fn png(frame: &Frame) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(frame.pixels(), frame.width(), frame.height(), ExtendedColorType::Rgb8)
+        .expect("encoding RGB8 into memory cannot fail");
+    bytes
+}
+
 /// Writes a frame as PNG.
 ///
 /// # Errors
-/// [`PictureError::Io`], [`PictureError::Content`].
+/// [`PictureError::Io`].
 pub fn save_png(path: &Path, frame: &Frame) -> Result<(), PictureError> {
-    let (width, height) = (frame.width(), frame.height());
-    let color = ExtendedColorType::Rgb8;
-    image::save_buffer_with_format(
-        path,
-        frame.pixels(),
-        width,
-        height,
-        color,
-        image::ImageFormat::Png,
-    )
-    .map_err(|error| {
-        let name = shown(path);
-        match error {
-            image::ImageError::IoError(error) => PictureError::Io { name, error },
-            other => PictureError::Content { name, what: other.to_string() },
-        }
-    })
+    let io = |error| PictureError::Io { name: shown(path), error };
+    std::fs::write(path, png(frame)).map_err(io)
+}
+
+/// A frame as a JPEG file.
+pub fn jpeg(frame: &Frame) -> Vec<u8> {
+    thumbnail(frame, frame.width().max(frame.height()))
 }
 
 /// The longer side of the picture that is kept with an example, in pixels.

@@ -9,17 +9,20 @@
 //! * Every page is checked when the file is opened, so damage is noticed and never believed.
 //! * A disk that was full or could not be written is tried again with the next commit.
 
+mod backup;
 mod disk;
 mod file;
 mod generations;
+mod locks;
 mod on_disk;
 mod rows;
 mod tables;
 
 use std::io;
 
+pub use backup::{backup_of, is_taken};
 pub use disk::{Disk, MemoryDisk, Written};
-pub use file::{FileStore, backup_of};
+pub use file::FileStore;
 pub use generations::{MAX_GENERATIONS, MAX_KEPT_BYTES, MAX_NAMED};
 pub use on_disk::DiskStore;
 
@@ -233,6 +236,14 @@ pub enum StoreError {
     /// Nothing was ever committed.
     #[error("nothing has been taught yet, so there is nothing to save")]
     NothingKept,
+    /// Somebody moved it, deleted it or put another file in its place.
+    #[error(
+        "{path} is not the file any more that was opened: it was moved, deleted or replaced, so nothing is stored there\n  next: put it back, or start again to use what is there now"
+    )]
+    Gone {
+        /// The file.
+        path: String,
+    },
     /// The last change failed in a way that left open whether it is kept.
     #[error(
         "{path}: the last change failed and it is not known whether it is kept; teach or undo something, then ask again"

@@ -306,17 +306,17 @@ fn a_class_without_examples_is_left_out_and_said_to_be() {
 }
 
 #[test]
-fn a_quantised_network_is_written_as_it_is_with_a_warning_or_as_it_is_computed() {
+fn a_quantised_network_is_written_as_it_is_computed_or_with_a_warning_as_it_is() {
     let network = data("backbones/quantised.onnx");
     let card = built_in::card().spec.input;
     let input = InputSpec { width: 16, height: 16, ..card };
     let bench = Bench::new(&["--model", network.to_str().unwrap(), "--norm", "tf"], input).taught();
-    let run = bench.exported(&["rounded.onnx"]);
+    let run = bench.exported(&["rounded.onnx", "--rounding"]);
     assert!(
-        run.stderr.contains("does not round") && run.stderr.contains("--no-rounding"),
+        run.stderr.contains("the answers will differ") && run.stderr.contains("--rounding"),
         "{run:?}"
     );
-    let run = bench.exported(&["limits.onnx", "--no-rounding"]);
+    let run = bench.exported(&["limits.onnx"]);
     assert_eq!(run.stderr, "");
     let files = bench.strangers();
     let (inputs, verdicts) = (bench.tensors(&files), bench.verdicts(&files));
@@ -348,7 +348,7 @@ fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
     refused(&["a"], &["a: wanted", "--format"]);
     refused(&["gone/a.onnx"], &["gone/a.onnx: there is no folder gone", "next: "]);
     refused(&["red", "--format", "npz"], &["red is a folder"]);
-    refused(&["a.npz", "--no-rounding"], &["only in .onnx"]);
+    refused(&["a.npz", "--rounding"], &["only in .onnx"]);
     fs::write(bench.path("there.onnx"), "mine").unwrap();
     refused(&["there.onnx"], &["there.onnx is there already", "--force"]);
     bench.ok(&["head", "knn"]);

@@ -206,7 +206,7 @@ fn a_pack_that_is_learned_beside_the_rest_is_taken_once_too() {
     // The same example, of a class whose name comes first.
     let second = mine.sign(&pack("arc"), Timestamp(11));
     let merged = line.send(&second, true).expect("it is signed and new");
-    assert!(matches!(merged, Answer::Reply(Reply::Merged { relabelled: 1, .. })), "{merged:?}");
+    assert!(matches!(merged, Answer::Reply(Reply::Merged { disputed: 1, .. })), "{merged:?}");
     assert_eq!(line.classes(), ["first", "arc"]);
     line.send(&second, true).expect_err("it was taken before");
     // Nothing new is in it, and it is used up all the same.

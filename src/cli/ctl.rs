@@ -12,10 +12,13 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json, json};
 
 use super::output::write_whole;
+use super::snap;
 use super::{Context, Exit};
 use crate::access::{Need, need};
 use crate::bounded;
 use crate::console::{self, Entry, Row, Value};
+use crate::frame::Timestamp;
+use crate::picture;
 use crate::pin::{LONGEST, Pin};
 use crate::port::Address;
 use crate::request::{Answer, Request};
@@ -171,7 +174,14 @@ impl CtlCommand {
         let Answer::Picture { file: bytes, .. } = &answer else {
             bail!("the device answered something else than a picture");
         };
-        write_whole(file, bytes)?;
+        // It comes as a JPEG.
+        let is_jpeg = file.extension().is_some_and(|ending| ending == "jpg" || ending == "jpeg");
+        if is_jpeg {
+            write_whole(file, bytes)?;
+        } else {
+            let frame = picture::decode(bytes, "what came from the device", Timestamp(0))?;
+            write_whole(file, &snap::bytes_for(file, &frame)?)?;
+        }
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }

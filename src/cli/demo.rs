@@ -14,6 +14,7 @@ use self::device::Device;
 use self::story::Story;
 use super::eval::plot;
 use super::model_args::ModelArgs;
+use super::output::write_whole;
 use super::{Context, Exit};
 use crate::picture;
 
@@ -69,7 +70,7 @@ impl DemoCommand {
         story.go_on()?;
         let (mut report, pictures, confusion) = story.end();
         let (taught, confused) = (in_out("taught.png"), in_out("confusion.png"));
-        picture::save_png(&taught, &sheet::draw(&report.title(), &pictures))?;
+        write_whole(&taught, &picture::png(&sheet::draw(&report.title(), &pictures)))?;
         plot::Drawing::of(&report.title(), &report.names(), &confusion)
             .save(&confused, plot::Format::Png)?;
         for file in [&taught, &confused, &store] {

@@ -351,8 +351,8 @@ pub(super) fn reply_json(reply: &Reply) -> serde_json::Value {
             // JSON has no infinity; null is no limit.
             json!({ "confidence": thresholds.confidence, "novelty": thresholds.novelty })
         }
-        Reply::Merged { classes, added, known, relabelled } => json!({
-            "new_classes": classes, "added": added, "known": known, "relabelled": relabelled,
+        Reply::Merged { classes, added, known, disputed, repeated } => json!({
+            "new_classes": classes, "added": added, "known": known, "disputed": disputed, "repeated": repeated,
         }),
     }
 }

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io::{ErrorKind, Write, stdout};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::Exit;
 use crate::console;
+use crate::store;
 
 /// In place of the standard macro, see [`crate::cli::output`].
 macro_rules! print {
@@ -63,8 +64,28 @@ pub(super) fn write(bytes: &[u8]) {
     }
 }
 
-/// Writes a file, whole or not at all: what was there stays until the new one is complete and lasts.
+/// Writes a file, whole or not at all: what was there stays until the new one is complete and lasts. Never over a
+/// store.
 pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if store::is_taken(file, false)? {
+        let place = file.display();
+        bail!("{place} is a store, which is not written over\n  next: give another name");
+    }
+    write_over(file, bytes)
+}
+
+/// As [`write_whole`], a store, which may take the place of another that is not in use.
+pub(super) fn write_store(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if store::is_taken(file, true)? {
+        let place = file.display();
+        bail!(
+            "{place} is a store that is in use, which is not written over\n  next: give another name"
+        );
+    }
+    write_over(file, bytes)
+}
+
+fn write_over(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     // A pipe, a terminal or /dev/null is written to, and never replaced.
     if std::fs::metadata(file).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return std::fs::write(file, bytes).with_context(|| file.display().to_string());

@@ -1,11 +1,14 @@
 //! `fieldtune snap`: one picture, to see what the camera sees.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Exit;
+use anyhow::{Context as _, bail};
+
 use super::board_args::BoardArgs;
 use super::camera_args::{CameraArgs, failed};
+use super::output::write_whole;
 use super::store_args::now;
+use super::{Exit, Failed};
 use crate::capture::Wanted;
 use crate::frame::{Frame, Region};
 use crate::picture;
@@ -24,7 +27,7 @@ use crate::picture;
 
 Exit status 3 if the camera gave no picture.")]
 pub struct SnapCommand {
-    /// The picture, a PNG
+    /// The picture, .png or .jpg
     #[arg(value_name = "OUT.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -35,6 +38,7 @@ pub struct SnapCommand {
 
 impl SnapCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        is_picture(&self.out)?;
         let (board, _) = self.board.choose()?;
         // What a board wants of its own camera is not for another one.
         let given = match self.camera.camera {
@@ -56,10 +60,26 @@ impl SnapCommand {
                 })
             }),
         };
-        picture::save_png(&self.out, &frame)?;
+        write_whole(&self.out, &bytes_for(&self.out, &frame)?).context(Failed(Exit::Device))?;
         println!("{} {}x{}", self.out.display(), frame.width(), frame.height());
         Ok(Exit::Done)
     }
+}
+
+/// # Errors
+/// The name is not that of a PNG or a JPEG.
+fn is_picture(file: &Path) -> anyhow::Result<bool> {
+    let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    match ending.to_ascii_lowercase().as_str() {
+        "png" => Ok(true),
+        "jpg" | "jpeg" => Ok(false),
+        _ => bail!("{}: wanted a name that ends with .png or .jpg", file.display()),
+    }
+}
+
+/// A picture's file, as its name says.
+pub(super) fn bytes_for(file: &Path, frame: &Frame) -> anyhow::Result<Vec<u8>> {
+    Ok(if is_picture(file)? { picture::png(frame) } else { picture::jpeg(frame) })
 }
 
 /// The frame with the region's outermost pixels painted yellow, and those around it black, so that it stands out on

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
-use super::output::write_whole;
+use super::output::{write_store, write_whole};
 use super::store_args::{StoreArgs, now};
 use super::{Exit, Failed};
+use crate::bounded;
 use crate::command::Reply;
 use crate::keeper::{self, Keeper};
+use crate::signed;
 use crate::snapshot::Snapshot;
 use crate::store::{self, FileStore, Store as _};
 
@@ -47,14 +49,15 @@ enum What {
     },
     /// Learn what was exported, beside what was learned: all of it or nothing
     Import {
-        /// Exported or pulled files
+        /// Exported or pulled files, signed or not
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// In place of what was learned; head and thresholds, too
         #[arg(long)]
         replace: bool,
     },
-    /// Copy the store as it was last committed, with its generations; also while it is in use
+    /// Copy the store as it was last committed, with its generations; also while it is in use. To go back to it, put it in
+    /// the store's place while no device uses that, or name it with --store
     Backup {
         /// The file to write
         file: PathBuf,
@@ -118,8 +121,16 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
     let mut packs = Vec::with_capacity(files.len());
     for file in files {
         let place = || file.display().to_string();
-        let bytes = std::fs::read(file).with_context(place)?;
-        packs.push((file, Snapshot::decode(&bytes).with_context(place)?));
+        if store::is_taken(file, false)? {
+            bail!(
+                "{} is a store, wanted a pack\n  next: fieldtune store export line.pack --store {0}; or use it as it is, with --store",
+                file.display()
+            );
+        }
+        let bytes = bounded::read(file, store::MAX_BYTES).with_context(place)?;
+        // Whoever can write to the store needs nobody's signature.
+        let opened = signed::open(&bytes, &[]).with_context(place)?;
+        packs.push((file, Snapshot::decode(opened.pack).with_context(place)?));
     }
     if let (true, [_, _, ..]) = (replace, &packs[..]) {
         bail!("--replace takes one file, got {}: without it they are put together", packs.len());
@@ -140,12 +151,17 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let packs: Vec<Snapshot> = packs.into_iter().map(|(_, pack)| pack).collect();
     let reply = session.merge(&packs, None, now()).with_context(|| names.join(", "))?;
-    let Reply::Merged { classes, added, known, relabelled } = reply else {
+    let Reply::Merged { classes, added, known, disputed, repeated } = reply else {
         unreachable!("merge answers Merged")
     };
     println!("learned {added} examples, {known} were known, {} new classes", classes.len());
-    if relabelled > 0 {
-        println!("{relabelled} were of another class here; the name that comes first was kept");
+    if disputed > 0 {
+        println!(
+            "{disputed} are of different classes in different places; the name that comes first was kept"
+        );
+    }
+    if repeated > 0 {
+        println!("{repeated} of this store were repeats of others of it, and are kept once");
     }
     Ok(Exit::Done)
 }
@@ -155,8 +171,12 @@ fn backup(store: &StoreArgs, file: &Path) -> anyhow::Result<Exit> {
     if !path.exists() {
         bail!("nothing has been taught yet: there is no {}", path.display());
     }
+    let same = std::fs::canonicalize(&path).ok() == std::fs::canonicalize(file).ok();
+    if same && file.exists() {
+        bail!("{} is the store itself\n  next: give another name", file.display());
+    }
     let bytes = store::backup_of(&path)?;
-    write_whole(file, &bytes).context(Failed(Exit::Device))?;
+    write_store(file, &bytes).context(Failed(Exit::Device))?;
     println!("{}: {} bytes, checked", file.display(), bytes.len());
     Ok(Exit::Done)
 }

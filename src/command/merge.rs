@@ -29,11 +29,14 @@ struct Known {
     example: Example,
     /// Those of this device that have it, the oldest first.
     here: Vec<ExampleId>,
+    /// Not everybody calls it the same.
+    disputed: bool,
 }
 
 impl Known {
     /// Takes in what else is known of the same content; the order in which that is done makes no difference.
     fn add(&mut self, class: ClassName, example: Example) {
+        self.disputed |= class != self.class;
         if class < self.class {
             self.class = class;
         }
@@ -62,7 +65,7 @@ impl Merge {
             match known.entry(content(&example)) {
                 Entry::Occupied(mut there) => there.get_mut().add(class, example),
                 Entry::Vacant(place) => {
-                    place.insert(Known { class, example, here: Vec::new() });
+                    place.insert(Known { class, example, here: Vec::new(), disputed: false });
                 }
             }
         }
@@ -80,15 +83,16 @@ impl Merge {
             }
         }
         let mut added = Vec::new();
-        let mut relabelled = 0;
+        let (mut disputes, mut repeated) = (0, 0);
         for known in known.into_values() {
-            let Known { class, mut example, here } = known;
+            let Known { class, mut example, here, disputed } = known;
+            disputes += usize::from(disputed);
+            repeated += here.len().saturating_sub(1);
             let class = *classes.get(&class).ok_or(LearnError::NoClass(ClassId(next_class)))?;
             let kept = here.first().and_then(|&id| learner.examples().get(id));
             let id = example.id;
             example.id = kept.map_or(id, |kept| kept.id);
             example.class = kept.map_or(class, |kept| kept.class);
-            relabelled += usize::from(kept.is_some_and(|kept| kept.class != class));
             if kept == Some(&example) {
                 if example.class != class {
                     changes.push(Change::Relabel(example.id, class));
@@ -111,8 +115,13 @@ impl Merge {
             Change::AddExample(Example { id: ExampleId(id), ..example })
         }));
         let made = if changes.is_empty() { Vec::new() } else { learner.change(changes)? };
-        let reply =
-            Reply::Merged { classes: new_classes, added: new, known: given - new, relabelled };
+        let reply = Reply::Merged {
+            classes: new_classes,
+            added: new,
+            known: given - new,
+            disputed: disputes,
+            repeated,
+        };
         Ok((reply, made))
     }
 }
@@ -127,7 +136,12 @@ fn of_this_device(learner: &Learner) -> BTreeMap<Content, Known> {
                 there.get_mut().here.push(example.id);
             }
             Entry::Vacant(place) => {
-                place.insert(Known { class, example: example.clone(), here: vec![example.id] });
+                place.insert(Known {
+                    class,
+                    example: example.clone(),
+                    here: vec![example.id],
+                    disputed: false,
+                });
             }
         }
     }
@@ -189,11 +203,12 @@ mod tests {
         let mut device = learner(Examples::DEFAULT_BUDGET);
         let first = [("good", example([1.0, 0.0], 5, None)), ("bad", example([0.0, 1.0], 6, None))];
         let reply = merge(&mut device, &first).expect("there is room");
-        let wanted = |classes: &[&str], added, known, relabelled| Reply::Merged {
+        let wanted = |classes: &[&str], added, known, disputed| Reply::Merged {
             classes: classes.iter().map(|&class| class.to_owned()).collect(),
             added,
             known,
-            relabelled,
+            disputed,
+            repeated: 0,
         };
         assert_eq!(reply, wanted(&["bad", "good"], 2, 0, 0));
         assert_eq!(merge(&mut device, &first), Ok(wanted(&[], 0, 2, 0)));
@@ -210,6 +225,27 @@ mod tests {
         device.undo().expect("it can be taken back").expect("there is a step");
         let all: Vec<_> = device.examples().iter().map(|example| example.taught.0).collect();
         assert_eq!(all, [5, 6]);
+
+        // What one device holds twice is told when it becomes one, and so is a dispute between two others.
+        let mut twice = learner(Examples::DEFAULT_BUDGET);
+        for (class, taught) in [(ClassId(0), 5), (ClassId(1), 7)] {
+            let name = ClassName::new(if class.0 == 0 { "good" } else { "bad" }).expect("valid");
+            let id = ExampleId(taught);
+            let example = Example { id, class, ..example([1.0, 0.0], taught, None) };
+            let changes = vec![Change::AddClass(class, name), Change::AddExample(example)];
+            twice.change(changes).expect("there is room");
+        }
+        let reply = merge(&mut twice, &first[1..]).expect("there is room");
+        assert!(
+            matches!(reply, Reply::Merged { added: 1, disputed: 1, repeated: 1, .. }),
+            "{reply:?}"
+        );
+        let others = [first[0].clone(), second[0].clone()];
+        let reply = merge(&mut learner(Examples::DEFAULT_BUDGET), &others).expect("there is room");
+        assert!(
+            matches!(reply, Reply::Merged { added: 1, known: 1, disputed: 1, .. }),
+            "{reply:?}"
+        );
     }
 
     #[test]

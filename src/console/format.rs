@@ -322,11 +322,12 @@ fn reply(reply: &Reply) -> Vec<Row> {
             ok().with("head", config.kind().name()).with("estimate", *estimate)
         }
         Reply::Threshold(thresholds) => with_thresholds(ok(), thresholds),
-        Reply::Merged { classes, added, known, relabelled } => ok()
+        Reply::Merged { classes, added, known, disputed, repeated } => ok()
             .with("new_classes", Value::Texts(classes.clone()))
             .with("added", *added)
             .with("known", *known)
-            .with("relabelled", *relabelled),
+            .with("disputed", *disputed)
+            .with("repeated", *repeated),
     }]
 }
 

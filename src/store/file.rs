@@ -1,23 +1,21 @@
 //! The store as a file: made whole or not at all, locked, read where it cannot be written, and its first version read
 //! and carried over.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use super::backup::copy_of;
 use super::disk::{FileDisk, MemoryDisk, Written};
+use super::locks::{Locks, followed};
 use super::on_disk::DiskStore;
 use super::{Generation, MAX_BYTES, Setting, Step, Store, StoreError};
 use crate::frame::Timestamp;
 use crate::snapshot::{Snapshot, SnapshotError};
 
-/// How long to wait for another process to let go.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// What a file of redb begins with.
-const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+pub(super) const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// One file, and a lock beside it.
 #[derive(Debug)]
@@ -25,8 +23,8 @@ pub struct FileStore {
     path: PathBuf,
     place: Place,
     written: Arc<Written>,
-    /// Held for as long as the store is open; the lock ends with the file.
-    lock: Option<File>,
+    /// Held for as long as the store is open.
+    locks: Option<Locks>,
     /// What was acknowledged and not written, where that is wanted.
     #[cfg(debug_assertions)]
     early: Option<Option<Snapshot>>,
@@ -48,13 +46,14 @@ impl FileStore {
     /// be looked at, and tried again with each change.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] if another process keeps it open for more than 5 seconds; [`StoreError::Io`].
+    /// [`StoreError::Locked`] if another process keeps it open for more than 5 seconds, under whatever name;
+    /// [`StoreError::Io`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut store = Self {
-            path: path.to_owned(),
+            path: followed(path)?,
             place: Place::Other,
             written: Arc::default(),
-            lock: None,
+            locks: None,
             #[cfg(debug_assertions)]
             early: None,
         };
@@ -86,7 +85,7 @@ impl FileStore {
             path: path.to_owned(),
             place,
             written: Arc::default(),
-            lock: None,
+            locks: None,
             #[cfg(debug_assertions)]
             early: None,
         })
@@ -101,16 +100,19 @@ impl FileStore {
     }
 
     fn open_to_write(&mut self) -> Result<(), StoreError> {
-        if self.lock.is_none() {
+        let locks = if let Some(locks) = &mut self.locks {
+            locks
+        } else {
             let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
             if let Some(folder) = folder {
                 fs::create_dir_all(folder).map_err(io_error(folder, "make the folder"))?;
             }
-            self.lock = Some(locked(&self.path)?);
-        }
+            self.locks.insert(Locks::of(&self.path)?)
+        };
         if self.path.exists() && is_database(&self.path)? {
             let file = File::options().read(true).write(true).open(&self.path);
             let file = file.map_err(io_error(&self.path, "open"))?;
+            locks.hold(&file, &self.path)?;
             let disk = FileDisk { file, written: Arc::clone(&self.written) };
             let name = self.path.display().to_string();
             self.place = Place::Open(DiskStore::new(Arc::new(disk), &name));
@@ -153,7 +155,14 @@ impl FileStore {
             }
         }
         match &mut self.place {
-            Place::Open(store) => Ok(Some(store)),
+            Place::Open(store) => {
+                let is_there = self.locks.as_ref().is_some_and(|locks| locks.is_at(&self.path));
+                // What is written to a file without a name is gone when it is closed.
+                if !is_there {
+                    return Err(StoreError::Gone { path: self.path.display().to_string() });
+                }
+                Ok(Some(store))
+            }
             _ => Ok(None),
         }
     }
@@ -171,7 +180,7 @@ impl FileStore {
         &mut self,
         fill: impl FnOnce(&mut DiskStore) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        if self.lock.is_none() {
+        if self.locks.is_none() {
             self.open_to_write()?;
         }
         let fresh = sibling(&self.path, "new");
@@ -327,51 +336,7 @@ impl Store for FileStore {
     }
 }
 
-/// The bytes of a database as they were at one moment, also while another process writes to it: its pages are never
-/// written in place, and every commit changes the head of the file, so where that is the same before and after, all that
-/// it refers to is from one commit.
-fn copy_of(path: &Path) -> Result<Vec<u8>, StoreError> {
-    const HEAD: usize = 4096;
-    const TRIES: usize = 20;
-    let mut tries = 0;
-    loop {
-        let mut file = File::open(path).map_err(io_error(path, "open"))?;
-        let content = read_all(&mut file, path)?;
-        let mut again = vec![0; content.len().min(HEAD)];
-        let file = File::open(path).and_then(|mut file| file.read_exact(&mut again));
-        file.map_err(io_error(path, "read"))?;
-        if content.starts_with(&again) {
-            return Ok(content);
-        }
-        tries += 1;
-        if tries == TRIES {
-            let busy = io::Error::other("it was written to again and again meanwhile");
-            return Err(io_error(path, "read")(busy));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// A copy of what was last committed, checked, and without what is no longer used; also while another process writes.
-///
-/// # Errors
-/// [`StoreError`]; also where the file is damaged.
-pub fn backup_of(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let content = copy_of(path)?;
-    if !content.starts_with(MAGIC) {
-        let refuse = |error| StoreError::Snapshot { path: path.display().to_string(), error };
-        Snapshot::decode(&content).map_err(refuse)?;
-        return Ok(content);
-    }
-    let disk = Arc::new(MemoryDisk::new(content));
-    let mut store = DiskStore::new(disk.clone(), &path.display().to_string());
-    store.check()?;
-    store.compact()?;
-    store.close();
-    Ok(disk.content())
-}
-
-fn read_all(file: &mut File, path: &Path) -> Result<Vec<u8>, StoreError> {
+pub(super) fn read_all(file: &mut File, path: &Path) -> Result<Vec<u8>, StoreError> {
     let bytes = file.metadata().map_err(io_error(path, "look at"))?.len();
     if bytes > MAX_BYTES {
         return Err(StoreError::TooLarge { path: path.display().to_string(), bytes });
@@ -381,7 +346,7 @@ fn read_all(file: &mut File, path: &Path) -> Result<Vec<u8>, StoreError> {
     Ok(content)
 }
 
-fn is_database(path: &Path) -> Result<bool, StoreError> {
+pub(super) fn is_database(path: &Path) -> Result<bool, StoreError> {
     let mut start = Vec::with_capacity(MAGIC.len());
     let file = File::open(path).map_err(io_error(path, "open"))?;
     file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(io_error(path, "read"))?;
@@ -392,52 +357,20 @@ fn is_read_only(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }
 
-/// The lock of that store, once no other process has it.
-fn locked(path: &Path) -> Result<File, StoreError> {
-    let lock_path = sibling(path, "lock");
-    let mut lock = File::options()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&lock_path)
-        .map_err(io_error(&lock_path, "open the lock"))?;
-    let begun = Instant::now();
-    loop {
-        match lock.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let known = lock.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
-                let owner =
-                    if known { format!(" (process {})", pid.trim()) } else { String::new() };
-                return Err(StoreError::Locked { path: path.display().to_string(), owner });
-            }
-            Err(TryLockError::Error(error)) => return Err(io_error(&lock_path, "lock")(error)),
-        }
-    }
-    // For the message above only; a lock without a number is as good.
-    let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
-    Ok(lock)
-}
-
 /// A rename is durable once the folder is.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn sibling(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);
     PathBuf::from(name)
 }
 
-fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> StoreError {
+pub(super) fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.display().to_string();
     move |error| StoreError::Io { path, doing, error }
 }

@@ -78,7 +78,8 @@ enum WireAnswer {
         classes: Vec<String>,
         added: u64,
         known: u64,
-        relabelled: u64,
+        disputed: u64,
+        repeated: u64,
     },
     Saved(WireGeneration),
     Generations(Vec<WireGeneration>),
@@ -307,9 +308,10 @@ impl From<Reply> for WireAnswer {
             Reply::Threshold(Thresholds { confidence, novelty }) => {
                 WireAnswer::Threshold { confidence, novelty }
             }
-            Reply::Merged { classes, added, known, relabelled } => {
+            Reply::Merged { classes, added, known, disputed, repeated } => {
                 let (added, known) = (added as u64, known as u64);
-                WireAnswer::Merged { classes, added, known, relabelled: relabelled as u64 }
+                let (disputed, repeated) = (disputed as u64, repeated as u64);
+                WireAnswer::Merged { classes, added, known, disputed, repeated }
             }
         }
     }
@@ -413,10 +415,10 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
         WireAnswer::Settings(settings) => Answer::Settings(settings),
         WireAnswer::Version { program, model } => Answer::Version { program, model },
         WireAnswer::Learned(learned) => Answer::Learned(learned),
-        WireAnswer::Merged { classes, added, known, relabelled } => {
+        WireAnswer::Merged { classes, added, known, disputed, repeated } => {
             let (added, known) = (added as usize, known as usize);
-            let relabelled = relabelled as usize;
-            return reply(Reply::Merged { classes, added, known, relabelled });
+            let (disputed, repeated) = (disputed as usize, repeated as usize);
+            return reply(Reply::Merged { classes, added, known, disputed, repeated });
         }
         WireAnswer::Saved(generation) => Answer::Saved(generation.into()),
         WireAnswer::Generations(generations) => {

@@ -128,7 +128,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Reply::Status(Box::new(status())),
         Reply::Head { config: HeadConfig::of(HeadKind::Knn), estimate: Some(0.5) },
         Reply::Threshold(Thresholds { confidence: 0.5, novelty: f32::INFINITY }),
-        Reply::Merged { classes: vec![name()], added: 3, known: 2, relabelled: 1 },
+        Reply::Merged { classes: vec![name()], added: 3, known: 2, disputed: 1, repeated: 3 },
     ];
     let rest = vec![
         Ok(Answer::Done),

@@ -42,7 +42,7 @@ def arguments():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--shots", type=int, default=5, help="images taught a class")
     parser.add_argument("--images", type=int, default=20, help="images judged in all")
-    parser.add_argument("--no-rounding", action="store_true", help="as fieldtune export's")
+    parser.add_argument("--rounding", action="store_true", help="as fieldtune export's")
     parser.add_argument("--heads", default=",".join(HEADS))
     words = sys.argv[1:]
     at = words.index("--") if "--" in words else len(words)
@@ -165,7 +165,7 @@ def compare(program, folder, prepared, onnx_words):
 
 def main():
     options, model = arguments()
-    onnx_words = ["--no-rounding"] if options.no_rounding else []
+    onnx_words = ["--rounding"] if options.rounding else []
     good = True
     print("| head | same class | file | feature | head | numpy | MiB |")
     print("| --- | --- | --- | --- | --- | --- | --- |")

@@ -194,7 +194,7 @@ impl Drawing {
     pub(in crate::cli) fn save(&self, path: &Path, format: Format) -> anyhow::Result<()> {
         match format {
             Format::Svg => crate::cli::output::write_whole(path, self.svg().as_bytes()),
-            Format::Png => Ok(picture::save_png(path, &self.frame())?),
+            Format::Png => crate::cli::output::write_whole(path, &picture::png(&self.frame())),
         }
     }
 
