@@ -36,7 +36,7 @@ pub enum Access {
 pub enum Need {
     /// It changes nothing.
     Look,
-    /// It teaches, or takes the latest change back: what the line needs to go on.
+    /// It teaches, or takes back what was just taught: what the line needs to go on.
     Teach,
     /// It changes what was learned, what is looked at, an output or the program.
     Change,
@@ -94,7 +94,10 @@ pub fn need(request: &Request) -> Need {
         // The gate itself answers these two.
         | Request::Unlock { .. }
         | Request::Lock => Need::Look,
-        Request::Teach { .. } | Request::Burst { .. } | Request::TeachImage { .. } => Need::Teach,
+        Request::Teach { .. }
+        | Request::Burst { .. }
+        | Request::TeachImage { .. }
+        | Request::UndoTaught => Need::Teach,
         Request::Region(Some(_))
         | Request::SetOutput { .. }
         | Request::TestOutput { .. }

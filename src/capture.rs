@@ -105,9 +105,19 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
         "pipe" if rest.trim().is_empty() => refused("which program? wanted pipe:COMMAND"),
         "pipe" => Ok(Box::new(pipe::Pipe::new(address, rest, wanted)?)),
         "replay" if rest.is_empty() => refused("which recording? wanted replay:DIR or replay:FILE"),
-        "replay" => Ok(paced::at_rate(replay::Replay::open(address, rest, wanted)?, wanted.fps)),
+        "replay" => {
+            Ok(paced::at_rate(replay::Replay::open(address, rest, wanted)?, wanted.fps, None))
+        }
         "synthetic" => match if rest.is_empty() { Ok(1) } else { rest.parse() } {
-            Ok(seed) => Ok(paced::at_rate(Synthetic::new(seed), wanted.fps)),
+            Ok(seed) => {
+                let (width, height) = (Synthetic::WIDTH, Synthetic::HEIGHT);
+                let other =
+                    wanted.size.filter(|size| *size != (Synthetic::WIDTH, Synthetic::HEIGHT));
+                let told = other.map(|(wide, high)| {
+                    format!("frames are drawn with {width}x{height}, wanted {wide}x{high}")
+                });
+                Ok(paced::at_rate(Synthetic::new(seed), wanted.fps, told))
+            }
             Err(_) => refused("the seed has to be a whole number"),
         },
         _ => refused("there is no such kind of camera"),

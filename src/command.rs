@@ -257,6 +257,18 @@ impl Command {
         }
     }
 
+    /// Whether it changes nothing.
+    pub fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Command::Classes(_)
+                | Command::Examples(_)
+                | Command::Status(_)
+                | Command::Head(SetHead { config: None })
+                | Command::Threshold(SetThreshold { confidence: None, novelty: None })
+        )
+    }
+
     /// What a generation is called that is made of the state before, where the command takes something away or brings
     /// much that an undo may not reach any more.
     pub fn takes_away(&self) -> Option<String> {

@@ -12,11 +12,11 @@
 
 mod address;
 mod ends;
+mod threads;
 
 pub use address::Address;
 
 use std::collections::VecDeque;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -27,7 +27,8 @@ use std::time::{Duration, Instant};
 use crate::mutex::lock;
 use crate::request::{Device, Judgement};
 use crate::session::{Session, Sink};
-use ends::{Ends, Source, is_ready};
+use ends::{Ends, Source};
+use threads::{read, write};
 
 /// Bytes of answers that may wait for the line.
 const QUEUE_BYTES: usize = 1 << 20;
@@ -91,6 +92,8 @@ pub struct Port {
     handle: PortHandle,
     other_side: Option<PathBuf>,
     is_for_a_person: bool,
+    /// Whether it shows when the other side has gone.
+    hangs_up: bool,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -145,7 +148,7 @@ impl Port {
     /// # Errors
     /// [`PortError::Open`].
     pub fn listen(address: &Address) -> Result<Self, PortError> {
-        Self::open(address, ends::listen(address))
+        Self::open(address, ends::listen(address), true)
     }
 
     /// Opens a port to a device: a socket has to be there.
@@ -153,14 +156,18 @@ impl Port {
     /// # Errors
     /// [`PortError::Open`].
     pub fn connect(address: &Address) -> Result<Self, PortError> {
-        Self::open(address, ends::connect(address))
+        Self::open(address, ends::connect(address), false)
     }
 
-    fn open(address: &Address, source: std::io::Result<Source>) -> Result<Self, PortError> {
+    fn open(
+        address: &Address,
+        source: std::io::Result<Source>,
+        is_device: bool,
+    ) -> Result<Self, PortError> {
         let opened = source.and_then(|mut source| Ok((source.open(Duration::ZERO)?, source)));
         let (ends, source) = opened.map_err(|error| PortError::Open {
             address: address.clone(),
-            next: ends::next_step(address, &error),
+            next: ends::next_step(address, &error, is_device),
             error,
         })?;
         let shared = Arc::new(Shared::default());
@@ -176,7 +183,8 @@ impl Port {
             std::thread::spawn(move || read(source, ends, &reading, &sender)),
         ];
         let is_for_a_person = address.is_for_a_person();
-        Ok(Self { shared, inbox, handle, other_side, is_for_a_person, threads })
+        let hangs_up = matches!(address, Address::Unix(_));
+        Ok(Self { shared, inbox, handle, other_side, is_for_a_person, hangs_up, threads })
     }
 
     /// What came, within that time.
@@ -241,6 +249,12 @@ impl Sink for &Port {
 
     fn offer(&mut self, bytes: Vec<u8>) {
         self.shared.push(bytes, BUSY_BYTES);
+    }
+
+    /// Of a socket it is known; at the other end of a line somebody may be all the same.
+    fn is_gone(&self) -> bool {
+        let ends = self.shared.lock().ends.clone();
+        self.hangs_up && ends.is_none_or(|ends| ends::hung_up(&ends.input))
     }
 }
 
@@ -310,119 +324,6 @@ impl Shared {
         {
             let waited = self.changed.wait_timeout(queue, PATIENCE);
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
-/// The reading thread.
-///
-/// * `first`: what is open already.
-fn read(
-    mut source: Source,
-    mut first: Option<Arc<Ends>>,
-    shared: &Shared,
-    inbox: &SyncSender<Post>,
-) {
-    let mut buffer = [0; 4096];
-    while !shared.closing() {
-        let ends = match first.take() {
-            Some(ends) => ends,
-            None => match source.open(PATIENCE) {
-                Ok(Some(ends)) => {
-                    let ends = Arc::new(ends);
-                    shared.set_ends(Some(ends.clone()));
-                    ends
-                }
-                // Nobody there yet.
-                Ok(None) => continue,
-                // Away.
-                Err(_) => {
-                    std::thread::sleep(PATIENCE);
-                    continue;
-                }
-            },
-        };
-        if inbox.send(Post::Opened).is_err() {
-            return;
-        }
-        while !shared.closing() {
-            if !is_ready(&ends.input, false, PATIENCE) {
-                continue;
-            }
-            match (&ends.input).read(&mut buffer) {
-                Ok(0) if source.comes_back() => {
-                    if inbox.send(Post::Left).is_err() {
-                        return;
-                    }
-                    shared.wait_for_the_last_answer();
-                    break;
-                }
-                Ok(0) => break,
-                Ok(length) => {
-                    if inbox.send(Post::Bytes(buffer[..length].to_vec())).is_err() {
-                        return;
-                    }
-                }
-                Err(error) if ends::is_passing(&error) => {}
-                Err(_) => break,
-            }
-        }
-        // What is queued is still written while the port closes.
-        if shared.closing() {
-            return;
-        }
-        if !source.comes_back() {
-            // What was asked for last is still answered: the session ends, and closes.
-            let _ = inbox.send(Post::Closed);
-            return;
-        }
-        shared.set_ends(None);
-    }
-}
-
-/// The writing thread.
-fn write(shared: &Shared) {
-    let mut closed_at = None;
-    loop {
-        let (message, ends) = {
-            let mut queue = shared.lock();
-            while queue.waiting.is_empty() && !shared.closing() {
-                if queue.left.take().is_some() {
-                    queue.ends = None;
-                    shared.changed.notify_all();
-                }
-                queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            }
-            match (queue.waiting.pop_front(), queue.ends.clone()) {
-                (Some(message), Some(ends)) => (message, ends),
-                _ if shared.closing() => return,
-                _ => continue,
-            }
-        };
-        let mut rest = &message[..];
-        while !rest.is_empty() {
-            if shared.closing() {
-                let since = *closed_at.get_or_insert_with(Instant::now);
-                if since.elapsed() > LINGER {
-                    return;
-                }
-            }
-            if !is_ready(&ends.output, true, PATIENCE) {
-                if shared.writes_to(&ends) {
-                    continue;
-                }
-                break;
-            }
-            match (&ends.output).write(rest) {
-                Ok(length) => rest = &rest[length..],
-                Err(error) if ends::is_passing(&error) => {}
-                // The reading thread notices too, and opens it again.
-                Err(_) => break,
-            }
-        }
-        let mut queue = shared.lock();
-        if queue.ends.as_ref().is_some_and(|now| Arc::ptr_eq(now, &ends)) {
-            queue.bytes -= message.len();
         }
     }
 }

@@ -49,6 +49,8 @@ pub enum Request {
     Region(Option<Region>),
     /// List the regions that are looked at.
     Regions,
+    /// Take the latest change back if it taught; what guards a locked port makes it of [`crate::command::Undo`].
+    UndoTaught,
     /// Ask one of several regions; see [`Request::is_of_a_region`].
     Of {
         /// Its name in the board file.
@@ -136,6 +138,7 @@ impl Request {
     pub fn is_of_a_region(&self) -> bool {
         match self {
             Request::Command(_)
+            | Request::UndoTaught
             | Request::Teach { .. }
             | Request::Burst { .. }
             | Request::TeachImage { .. }
@@ -162,6 +165,17 @@ impl Request {
             | Request::Restart
             | Request::Unlock { .. }
             | Request::Lock => false,
+        }
+    }
+
+    /// The same where a PIN is wanted for what does more than teach: what a PIN has done is not undone without it.
+    pub(crate) fn without_pin(self) -> Self {
+        match self {
+            Request::Command(Command::Undo(_)) => Request::UndoTaught,
+            Request::Of { region, request } => {
+                Request::Of { region, request: Box::new(request.without_pin()) }
+            }
+            other => other,
         }
     }
 
@@ -270,14 +284,15 @@ pub struct Refused(pub String);
 pub trait Device {
     /// Carries out a request and answers when it is done; always answers, and within seconds says that it goes on.
     ///
-    /// * `progress`: to be called meanwhile, so that the other side knows that somebody works.
+    /// * `progress`: to be called meanwhile, so that the other side knows that somebody works; `false` says that the
+    ///   other side has gone, and what is not done yet need not be.
     ///
     /// # Errors
     /// [`Refused`]; then nothing changed.
     fn handle(
         &mut self,
         request: Request,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused>;
 
     /// Somebody is at the other end of the port, perhaps somebody else.

@@ -13,6 +13,11 @@ pub trait Sink {
 
     /// Bytes that may be left out, whole, where the line is busy.
     fn offer(&mut self, bytes: Vec<u8>);
+
+    /// Whether nobody is there any more to read what is sent.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
 /// Whoever watches by frames asks again within that time, or is taken for gone.
@@ -123,6 +128,8 @@ impl Session {
                     self.watching_text = on;
                     self.console.answer(&Ok(Answer::Done), &mut out);
                 }
+                // Whoever has gone gets nothing more done.
+                Event::Request(_) if sink.is_gone() => return,
                 Event::Request(request) => {
                     let console = &mut self.console;
                     // What was echoed so far is seen before the device is busy.
@@ -131,11 +138,13 @@ impl Session {
                         let mut line = Vec::new();
                         console.progress(progress, &mut line);
                         sink.send(line);
+                        !sink.is_gone()
                     });
                     self.console.answer(&result, &mut out);
                 }
                 Event::Names(request) => {
-                    let names = device.handle(request, &mut |_| {}).map(names).unwrap_or_default();
+                    let names =
+                        device.handle(request, &mut |_| true).map(names).unwrap_or_default();
                     self.console.complete(&names, &mut out);
                 }
             }
@@ -197,6 +206,7 @@ impl Session {
             request => device.handle(request, &mut |progress: Progress| {
                 let body = wire::encode_progress(progress);
                 sink.send(Frame { kind: Kind::Progress, id, part: 0, parts: 1, body }.encode());
+                !sink.is_gone()
             }),
         }
     }

@@ -55,7 +55,10 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SnapshotError {
     /// It does not begin like one.
-    #[error("not a file of fieldtune: wanted it to begin with FTLEARN, got {got}")]
+    #[error(
+        "not a file of fieldtune: wanted it to begin with FTLEARN, got {got}{}",
+        what_it_is(got)
+    )]
     Magic {
         /// Its first bytes, escaped.
         got: String,
@@ -85,6 +88,17 @@ pub enum SnapshotError {
     // Not its source as well, or a chain of errors would say it twice.
     #[error("the file's content is refused: {0}")]
     Refused(LearnError),
+}
+
+/// What lies there instead of what was learned, where that is known.
+fn what_it_is(got: &str) -> &'static str {
+    match got {
+        _ if got.starts_with("redb") => {
+            ": it is a store, which fieldtune store export makes a pack of"
+        }
+        _ if got.starts_with("FTSIGNED") => ": it is a signed pack, for ctl push and store import",
+        _ => "",
+    }
 }
 
 impl From<LearnError> for SnapshotError {

@@ -246,6 +246,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects.judgements.push(view.judgement(region, verdict, class, seen.captured, age));
     }
 
+    /// Whoever asked has gone: what was gathered for the answer is not learned.
+    pub fn cancel(&mut self, ticket: Ticket) {
+        self.job.take_if(|job| job.ticket == Some(ticket));
+    }
+
     /// The camera gives no frames: what lasts with a verdict ends.
     ///
     /// * `safe`: every output goes to its safe level until frames come again.
@@ -318,7 +323,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         let done = self.place(region).and_then(|place| {
-            let reply = self.views[place].keeper.apply(command, now).map_err(answers::refused)?;
+            let reply = self.views[place].apply(command, now).map_err(answers::refused)?;
             Ok(self.of_region(place, in_words(&reply)))
         });
         match done {

@@ -215,7 +215,9 @@ pub enum StoreError {
         what: String,
     },
     /// The content cannot be used.
-    #[error("{path}: {error}; the file was left as it is")]
+    #[error(
+        "{path}: {error}; the file was left as it is. Put a backup in its place, or use another --store"
+    )]
     Snapshot {
         /// The file.
         path: String,

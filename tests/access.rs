@@ -68,7 +68,7 @@ impl House {
 }
 
 fn ask(gate: &mut Gate<FakeDevice>, request: Request) -> Result<Answer, String> {
-    gate.handle(request, &mut |_| {}).map_err(|Refused(why)| why)
+    gate.handle(request, &mut |_| true).map_err(|Refused(why)| why)
 }
 
 fn unlock(pin: &str) -> Request {
@@ -113,6 +113,7 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::Region(None), Look),
         (Request::Region(Some(Region::Whole)), Change),
         (Request::Regions, Look),
+        (Request::UndoTaught, Teach),
         (of_left(Request::Pull), Look),
         (of_left(Request::Teach { class: name(), count: 1 }), Teach),
         (of_left(Request::Command(Command::Forget(Forget::Everything))), Change),
@@ -248,6 +249,22 @@ fn a_pin_opens_one_port_until_it_is_locked_left_alone_or_opened_anew() {
     one.opened();
     assert!(!is_open(&mut one), "somebody else may be there now");
     assert!(house.log().concat().contains("locked again, as the port was opened anew"));
+}
+
+#[test]
+fn a_locked_port_asks_to_take_back_only_what_taught() {
+    let house = House::new();
+    let undo = || Request::Command(Command::Undo(Undo));
+    let asked = |access, pin: Option<&str>, request| {
+        let mut gate = house.port("a", access);
+        pin.into_iter().for_each(|pin| drop(ask(&mut gate, unlock(pin)).expect("the PIN")));
+        ask(&mut gate, request).expect("there is nothing to take back");
+        gate.device().asked.concat()
+    };
+    assert!(asked(Access::Full, None, undo()).starts_with("Command(Undo"));
+    assert!(asked(Access::Locked, Some(RIGHT), undo()).starts_with("Command(Undo"));
+    assert_eq!(asked(Access::Locked, None, undo()), "UndoTaught");
+    assert_eq!(asked(Access::Locked, None, of_left(undo())), "UndoTaught");
 }
 
 #[test]

@@ -118,6 +118,62 @@ fn backups_are_sound_while_the_store_is_in_use() {
 const VERSION_2: &str = "store-v2.ftune";
 
 #[test]
+fn a_store_in_use_is_neither_written_over_nor_opened_under_another_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut device = Device::start(folder, &DRAWN);
+    device.ok(&["teach", "steel", "2"]);
+    let store = folder.join("store");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let here = path("store");
+    let run = |words: &[&str]| fieldtune(&[words, &["--store", &here]].concat());
+    for words in [&["store", "backup", &here][..], &["store", "export", &here]] {
+        let run = run(words);
+        assert!(run.code == 2 && run.stderr.contains("another name"), "{words:?}: {run:?}");
+    }
+    for words in [["pull", &here], ["snap", &here]] {
+        let run = device.ctl(&words);
+        assert!(run.code != 0, "{words:?}: {run:?}");
+    }
+    std::os::unix::fs::symlink(&store, folder.join("link")).expect("there is room");
+    fs::hard_link(&store, folder.join("twin")).expect("there is room");
+    let picture = folder_of(folder, "red", 0, 1);
+    let teach = |name: &str| {
+        let (store, model) = (path(name), data("tiny.toml"));
+        fieldtune(&["teach", "red", text(&picture), "--store", &store, "--model", text(&model)])
+    };
+    for name in ["store", "link", "twin"] {
+        let run = teach(name);
+        assert!(run.code != 0 && run.stderr.contains("is in use by another"), "{name}: {run:?}");
+    }
+    fs::remove_file(folder.join("store.lock")).expect("it is there");
+    let run = teach("store");
+    assert!(run.code != 0 && run.stderr.contains("is in use by another"), "{run:?}");
+    // A backup may take the place of an older one.
+    for _ in 0..2 {
+        assert_eq!(run_backup(&here, &path("monday")), 0);
+    }
+    let onto = fieldtune(&["store", "backup", &path("twin"), "--store", &path("monday")]);
+    assert!(onto.code == 2 && onto.stderr.contains("is in use"), "{onto:?}");
+    assert!(device.ok(&["teach", "steel"]).contains("count=3"));
+
+    // Whoever takes the file away is noticed before anything is acknowledged.
+    fs::rename(&store, folder.join("away")).expect("it is there");
+    let refused = device.ctl(&["teach", "steel"]);
+    assert!(refused.stderr.contains("moved, deleted or replaced"), "{refused:?}");
+    assert!(device.ok(&["classes"]).contains("name=steel examples=3"));
+    fs::rename(folder.join("away"), &store).expect("it is there");
+    assert!(device.ok(&["teach", "steel"]).contains("count=4"));
+    assert_eq!(device.signal("KILL"), None);
+    let kept = fieldtune(&["classes", "--store", &here]).stdout;
+    assert!(kept.contains('4'), "{kept}");
+}
+
+fn run_backup(store: &str, to: &str) -> i32 {
+    fieldtune(&["store", "backup", to, "--store", store]).code
+}
+
+#[test]
 fn a_file_of_format_2_is_read_as_it_was_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.ftune");

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use fieldtune::action::Policy;
 use fieldtune::backbone::{ExtractError, FeatureSource};
-use fieldtune::command::Reply;
+use fieldtune::command::{Command, Forget, Reply, Undo};
 use fieldtune::engine::Engine;
-use fieldtune::frame::{Frame, Timestamp};
+use fieldtune::frame::{Frame, Region, Timestamp};
 use fieldtune::keeper::{self, Keeper};
+use fieldtune::learner::Learner;
+use fieldtune::picture;
 use fieldtune::request::{Answer, Refused, Request};
 use fieldtune::signed::{PrivateKey, Signature};
 use fieldtune::snapshot::{ModelId, Snapshot};
-use fieldtune::station::{Effects, Station, Ticket};
+use fieldtune::station::{Effects, Station, Ticket, View};
 use fieldtune::store::{DiskStore, Store as _};
 
 #[path = "common/disk.rs"]
@@ -42,6 +44,10 @@ fn model() -> ModelId {
     ModelId { name: "pixel".to_owned(), fingerprint: [3; 32], dim: 3 }
 }
 
+fn keeper_of(learner: Learner, store: DiskStore) -> Keeper<Engine<Pixel>, DiskStore> {
+    Keeper::new(Engine::new(Pixel, learner).expect("three values"), store, model())
+}
+
 impl Line {
     /// Starts a device on that card.
     fn start(card: &Arc<Card>, trusted: &[&PrivateKey]) -> Self {
@@ -50,8 +56,7 @@ impl Line {
             Some(learned) => learned.into_learner(1 << 20).expect("it was stored"),
             None => keeper::empty(&model()).expect("three values"),
         };
-        let engine = Engine::new(Pixel, learner).expect("three values");
-        let keeper = Keeper::new(engine, store, model());
+        let keeper = keeper_of(learner, store);
         let (policy, timings) = (Policy::default(), BTreeMap::new());
         let mut station = Station::new(keeper, "test", &policy, Vec::new(), None, &timings);
         station.set_trusted_keys(trusted.iter().map(|key| key.public()).collect());
@@ -77,7 +82,7 @@ impl Line {
 
 /// A pack that knows that class.
 fn pack(class: &str) -> Vec<u8> {
-    use fieldtune::command::{Command, Shot, Teach};
+    use fieldtune::command::{Shot, Teach};
     let mut learner = keeper::empty(&model()).expect("three values");
     let shot = Shot { feature: vec![1.0, 2.0, 3.0], origin: "test".to_owned(), thumbnail: None };
     let teach = Teach { class: class.to_owned(), shots: vec![shot] };
@@ -215,4 +220,63 @@ fn a_pack_that_is_learned_beside_the_rest_is_taken_once_too() {
     line.send(&third, true).expect_err("it was taken before");
     let mut line = Line::start(&card, &[&mine]);
     line.push(&third).expect_err("it was taken before the restart");
+}
+
+/// Asks, and gets the answer that comes at once.
+fn asked(station: &mut Station<Pixel, DiskStore>, request: Request) -> Result<Answer, String> {
+    let mut effects = Effects::default();
+    station.request(Ticket(1), request, Timestamp(5), &mut effects);
+    let (_, answer) = effects.answers.pop().expect("it answers at once");
+    answer.map_err(|Refused(why)| why)
+}
+
+#[test]
+fn a_device_of_several_regions_takes_a_signed_pack_for_one_of_them_once() {
+    let view = |name: &str| {
+        let store = DiskStore::new(Arc::new(Card::default()), name);
+        let keeper = keeper_of(keeper::empty(&model()).expect("three values"), store);
+        View::new(Some(name), Region::Whole, keeper)
+    };
+    let views = vec![view("left"), view("right")];
+    let (policy, timings) = (Policy::default(), BTreeMap::new());
+    let mut station = Station::with_views(views, "test", &policy, Vec::new(), None, &timings);
+    station.set_trusted_keys(vec![key(1).public()]);
+    let mut push = |region: &str, learned: &[u8]| {
+        let push = Request::Push { learned: learned.to_vec(), merge: false };
+        asked(&mut station, Request::Of { region: region.to_owned(), request: Box::new(push) })
+    };
+    let (first, second) =
+        (key(1).sign(&pack("a"), Timestamp(100)), key(1).sign(&pack("b"), Timestamp(200)));
+    assert_eq!(push("left", &second), pushed(Signature::Trusted));
+    for (region, pack) in [("right", &second), ("right", &first), ("left", &second)] {
+        push(region, pack).expect_err("it is no newer than what the device took");
+    }
+    let third = key(1).sign(&pack("c"), Timestamp(300));
+    assert_eq!(push("right", &third), pushed(Signature::Trusted));
+}
+
+#[test]
+fn at_a_locked_port_only_what_taught_is_taken_back() {
+    let card = Arc::new(Card::default());
+    let mut line = Line::start(&card, &[]);
+    line.push(&pack("plain")).expect("it is whole");
+    let image = |station: &mut Station<Pixel, DiskStore>| {
+        let frame = Frame::new(4, 4, vec![9; 48], Timestamp(0)).expect("16 pixels");
+        let image = picture::png(&frame);
+        asked(station, Request::TeachImage { class: "new".to_owned(), image })
+    };
+    let undo = |station: &mut Station<Pixel, DiskStore>| asked(station, Request::UndoTaught);
+    let forget = Request::Command(Command::Forget(Forget::Class("new".to_owned())));
+    let station = &mut line.station;
+    undo(station).expect_err("a push is not taken back");
+    (0..2).for_each(|_| drop(image(station).expect("it is a picture")));
+    undo(station).expect("it taught");
+    undo(station).expect("it taught, too");
+    undo(station).expect_err("there is nothing more that taught");
+    image(station).expect("it is a picture");
+    asked(station, forget).expect("there is that class");
+    let why = undo(station).expect_err("it took something away");
+    assert!(why.contains("unlock PIN"), "{why}");
+    asked(station, Request::Command(Command::Undo(Undo))).expect("with the PIN");
+    assert!(line.classes().contains(&"new".to_owned()));
 }

@@ -108,7 +108,7 @@ fn a_region_stands_before_the_command_and_its_name_is_completed() {
         ("@left help", "that is not about a region: leave out @left"),
         ("@left @left pull", "wanted one region and a command"),
         ("@left teach", "wanted: teach CLASS [COUNT]"),
-        ("@ left", "there is no command left"),
+        ("@ left", "wanted a region's name behind the @"),
         ("@left flash", "there is no command flash"),
     ] {
         let got = asked(line);

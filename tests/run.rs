@@ -1,5 +1,7 @@
 //! `fieldtune run` as a process, asked by `fieldtune ctl`: teaching, ending, being killed, starting again.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -110,6 +112,25 @@ fn a_restart_reads_board_and_policy_again() {
 }
 
 #[test]
+fn who_goes_while_frames_are_learned_for_it_leaves_the_device_to_others_and_nothing_learned() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = Device::start(folder.path(), &DRAWN);
+    for _ in 0..2 {
+        let mut gone = UnixStream::connect(folder.path().join("port")).expect("it listens");
+        gone.write_all(b"teach gone 1000\rteach later 1000\r").expect("somebody reads");
+        let mut heard = Vec::new();
+        while !String::from_utf8_lossy(&heard).contains("progress") {
+            let mut bytes = [0; 256];
+            let count = gone.read(&mut bytes).expect("somebody answers");
+            heard.extend(&bytes[..count]);
+        }
+    }
+    assert!(device.ok(&["teach", "steel"]).contains("examples=1 count=1"));
+    let classes = device.ok(&["classes"]);
+    assert!(classes.contains("steel") && classes.contains("classes=1"), "{classes}");
+}
+
+#[test]
 fn several_regions_have_a_store_each_and_are_asked_by_name() {
     let scratch = tempfile::tempdir().expect("a folder");
     let folder = scratch.path();
@@ -149,6 +170,12 @@ fn several_regions_have_a_store_each_and_are_asked_by_name() {
     let device = Device::start(folder, &[&arguments[..], &["--region", "0,0,32,32"]].concat());
     assert!(device.ok(&["teach", "steel"]).contains("examples=1"));
     assert!(folder.join("store").exists());
+    let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
+    assert!(log.contains("store.left is not used: it is of no region"), "{log}");
+    drop(device);
+    let _device = Device::start(folder, &arguments);
+    let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
+    assert!(log.contains("store is not used") && !log.contains("store.left is"), "{log}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ impl<D: Device> Device for Gate<'_, D> {
     fn handle(
         &mut self,
         request: Request,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {
         let now = (self.now)();
         if self.lock.expire(now) {
@@ -149,6 +149,10 @@ impl<D: Device> Device for Gate<'_, D> {
             }
             _ => {}
         }
+        let request = match self.guard.access {
+            Access::Locked if !self.lock.is_unlocked() => request.without_pin(),
+            _ => request,
+        };
         let (told, need) = (Told::of(request.plain()), need(&request));
         let region = match &request {
             Request::Of { region, .. } => Some(region.clone()),
@@ -186,7 +190,7 @@ impl Told {
         match request {
             Request::Push { .. } => Told::Push,
             Request::TeachImage { .. } => Told::Reply,
-            Request::Command(Command::Undo(_)) => Told::Reply,
+            Request::Command(Command::Undo(_)) | Request::UndoTaught => Told::Reply,
             Request::Command(_) if need(request) == Need::Change => Told::Reply,
             Request::Restart => Told::Text("restart".to_owned()),
             Request::RollBack { generation } => {

@@ -241,6 +241,11 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
     if raw.regions.len() > MAX_REGIONS {
         return Err(format!("regions: got {}, wanted at most {MAX_REGIONS}", raw.regions.len()));
     }
+    let mut names = BTreeSet::new();
+    if let Some(name) = raw.regions.keys().find(|name| !names.insert(name.to_lowercase())) {
+        // Their stores would be one file where a card does not tell letters of different size apart.
+        return Err(format!("regions.{name}: another one differs by the size of its letters only"));
+    }
     let regions = raw.regions.into_iter().map(|(name, raw)| region(name, raw));
     Ok(Board {
         name: name.to_owned(),

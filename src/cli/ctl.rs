@@ -12,7 +12,6 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json, json};
 
 use super::output::write_whole;
-use super::snap;
 use super::{Context, Exit};
 use crate::access::{Need, need};
 use crate::bounded;
@@ -89,6 +88,9 @@ impl CtlCommand {
     }
 
     fn carry_out(&self, words: &[&str], context: &Context) -> anyhow::Result<Exit> {
+        if let (Some(region), ["snap" | "watch", ..]) = (&self.region, words) {
+            bail!("{} is not about a region: leave out @{region}", words[0]);
+        }
         match *words {
             ["teach", class, first, ..] if first.parse::<u32>().is_err() => {
                 let class = class.to_owned();
@@ -100,8 +102,8 @@ impl CtlCommand {
             ["classify", _, ..] => {
                 self.images(&words[1..], "judging", context, |image| Request::Classify { image })
             }
-            ["watch"] | ["watch", "on"] if self.region.is_none() => self.watch(),
-            ["snap", file] if self.region.is_none() => self.snap(Path::new(file), context),
+            ["watch"] | ["watch", "on"] => self.watch(),
+            ["snap", file] => self.snap(Path::new(file), context),
             ["pull", file] => self.pull(Path::new(file), context),
             ["push", file] => self.push(Path::new(file), false, context),
             ["push", "merge", file] => self.push(Path::new(file), true, context),
@@ -174,13 +176,12 @@ impl CtlCommand {
         let Answer::Picture { file: bytes, .. } = &answer else {
             bail!("the device answered something else than a picture");
         };
-        // It comes as a JPEG.
-        let is_jpeg = file.extension().is_some_and(|ending| ending == "jpg" || ending == "jpeg");
-        if is_jpeg {
-            write_whole(file, bytes)?;
-        } else {
+        if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
             let frame = picture::decode(bytes, "what came from the device", Timestamp(0))?;
-            write_whole(file, &snap::bytes_for(file, &frame)?)?;
+            write_whole(file, &picture::png(&frame))?;
+        } else {
+            // As it came: a JPEG.
+            write_whole(file, bytes)?;
         }
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
@@ -292,6 +293,10 @@ impl CtlCommand {
 fn row_json(row: &Row) -> Json {
     let value = |value: &Value| match value {
         Value::Text(text) => json!(text),
+        Value::Figure(text) => match text.parse::<serde_json::Number>() {
+            Ok(number) => Json::Number(number),
+            Err(_) => json!(text),
+        },
         Value::Number(number) => json!(number),
         // JSON has no infinity; null is no limit.
         Value::Real(real) => json!(real),

@@ -128,7 +128,8 @@ impl RunCommand {
         if self.camera.region.is_some() {
             board.regions.clear();
         }
-        board.check_policy(&policy)?;
+        let place = || format!("policy {}", self.policy.as_deref().unwrap_or("none"));
+        board.check_policy(&policy).with_context(place)?;
         Ok(Wiring { board, how, policy })
     }
 
@@ -146,7 +147,7 @@ impl RunCommand {
         let mut source = self.model.load(context)?;
         // Also what the first frame would otherwise wait for.
         let judging = time_of_a_frame(&mut source, board)?;
-        let views = self.views(source, board)?;
+        let views = self.views(source, board, log)?;
         let judging = judging * views.len() as u32;
         let learned = learned(&views);
         let camera = self.camera.open(&board.camera.address, CameraArgs::given(&board.camera));
@@ -186,16 +187,25 @@ impl RunCommand {
     }
 
     /// A view a region, each with what it learned; one view where the board names none, or one was asked for.
-    fn views(&self, source: Extractor, board: &Board) -> anyhow::Result<Vec<Eye>> {
+    fn views(&self, source: Extractor, board: &Board, log: &Log) -> anyhow::Result<Vec<Eye>> {
         let model = model_id(&source);
         let source = Arc::new(Mutex::new(source));
-        let view = |name: Option<&str>, region: Region, store: &StoreArgs| {
+        let mut used = Vec::new();
+        let mut view = |name: Option<&str>, region: Region, store: &StoreArgs| {
             #[allow(unused_mut)]
             let (learner, mut store, id) = store.open_for(&model)?.into_parts();
             #[cfg(debug_assertions)]
             if self.acknowledge_early {
                 store.acknowledge_early();
             }
+            if let Some(why) = store.read_only() {
+                let what = format!(
+                    "nothing can be learned: {} cannot be written: {why}",
+                    store.path().display()
+                );
+                log.write(Level::Warning, &what);
+            }
+            used.push(store.path().to_owned());
             let engine = Engine::new(Arc::clone(&source), learner)?;
             Ok(View::new(name, region, Keeper::new(engine, store, id)))
         };

@@ -78,7 +78,7 @@ fn is_picture(file: &Path) -> anyhow::Result<bool> {
 }
 
 /// A picture's file, as its name says.
-pub(super) fn bytes_for(file: &Path, frame: &Frame) -> anyhow::Result<Vec<u8>> {
+fn bytes_for(file: &Path, frame: &Frame) -> anyhow::Result<Vec<u8>> {
     Ok(if is_picture(file)? { picture::png(frame) } else { picture::jpeg(frame) })
 }
 

@@ -10,7 +10,7 @@ use crate::frame::Timestamp;
 use crate::keeper::{self, Keeper};
 use crate::learner::Learner;
 use crate::snapshot::{ModelId, Snapshot};
-use crate::store::{FileStore, Store, StoreError};
+use crate::store::{self, FileStore, Store, StoreError};
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,6 +38,35 @@ impl StoreArgs {
             name.push(extension);
         }
         Ok(Self::at(&path.with_file_name(name)))
+    }
+
+    /// The stores beside those in use that [`StoreArgs::of_region`] would name, or that a device without regions would
+    /// use: what somebody taught there is not looked at.
+    ///
+    /// * `used`: as they were opened.
+    pub fn unused(&self, used: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+        let path = self.path()?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        // Written by `of_region` only: no dot stands in a region's name.
+        let region_of = |file: &Path| {
+            let name = file.file_name()?.to_str()?;
+            let stem = path.file_stem()?.to_str()?;
+            let ending = path.extension().map_or(String::new(), |e| format!(".{}", e.display()));
+            let region = name.strip_prefix(stem)?.strip_suffix(&ending)?.strip_prefix('.')?;
+            (!region.contains('.')).then(|| region.to_owned())
+        };
+        let mut others = Vec::new();
+        // Where the folder cannot be listed nobody is warned; what is needed of it was opened.
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            let file = path.with_file_name(entry.file_name());
+            let is_other = !used.contains(&file) && (file == path || region_of(&file).is_some());
+            if is_other && store::is_taken(&file, false).unwrap_or(false) {
+                others.push(file);
+            }
+        }
+        others.sort();
+        Ok(others)
     }
 
     /// The file.

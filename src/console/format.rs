@@ -16,6 +16,8 @@ use crate::store::Generation;
 pub enum Value {
     /// A name or a text, from whomever.
     Text(String),
+    /// A number with or without a part, or a text, as whoever made it wrote it.
+    Figure(String),
     /// A count or an id.
     Number(u64),
     /// A share, a threshold; infinity is no limit.
@@ -52,7 +54,7 @@ impl Row {
     }
 
     fn with_pairs(self, pairs: &[(String, String)]) -> Self {
-        pairs.iter().fold(self, |row, (key, value)| row.with(key, value.as_str()))
+        pairs.iter().fold(self, |row, (key, value)| row.with(key, Value::Figure(value.clone())))
     }
 }
 
@@ -153,7 +155,7 @@ impl Display for Value {
         match self {
             Value::Numbers(numbers) if numbers.is_empty() => f.write_char('-'),
             Value::Texts(texts) if texts.is_empty() => f.write_char('-'),
-            Value::Text(text) => write_text(f, text),
+            Value::Text(text) | Value::Figure(text) => write_text(f, text),
             Value::Number(number) => write!(f, "{number}"),
             Value::Real(real) => write!(f, "{real:.3}"),
             Value::Flag(flag) => f.write_str(if *flag { "yes" } else { "no" }),

@@ -340,6 +340,9 @@ pub(super) const OF_REGION: char = '@';
 
 /// Understands what is asked of one region.
 fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
+    if region.is_empty() {
+        return Err("wanted a region's name behind the @, such as @left status".to_owned());
+    }
     if rest.starts_with(OF_REGION) {
         return Err("wanted one region and a command, such as @left teach good".to_owned());
     }

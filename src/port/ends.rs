@@ -200,7 +200,7 @@ fn events(file: &impl AsFd, flags: PollFlags, wait: Duration) -> PollFlags {
     }
 }
 
-fn hung_up(file: &File) -> bool {
+pub(super) fn hung_up(file: &File) -> bool {
     events(file, PollFlags::IN, Duration::ZERO).contains(PollFlags::HUP)
 }
 
@@ -215,8 +215,13 @@ pub(super) fn is_passing(error: &Error) -> bool {
 }
 
 /// What to do about a port that cannot be opened.
-pub(super) fn next_step(address: &Address, error: &Error) -> &'static str {
+///
+/// * `is_device`: it was to be made, not to be found.
+pub(super) fn next_step(address: &Address, error: &Error, is_device: bool) -> &'static str {
     match (address, error.kind()) {
+        (Address::Unix(_), ErrorKind::NotFound) if is_device => {
+            "\n  next: make the folder that it is to lie in"
+        }
         (Address::Serial { .. }, ErrorKind::PermissionDenied) => {
             "\n  next: join the group that may use it (sudo usermod -aG dialout $USER), and log in again"
         }

@@ -3,6 +3,7 @@
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::TrySendError;
 use std::thread;
 use std::time::Duration;
 
@@ -126,19 +127,27 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
             shared.log.write(Level::Warning, "no frames: what lasts with a verdict has ended");
         }
         notify(&[sd_notify::NotifyState::Watchdog]);
-        deliver(shared, effects, &mut waiting);
+        for ticket in deliver(shared, effects, &mut waiting) {
+            station.cancel(ticket);
+        }
     }
 }
 
 /// Hands out what an event brought about.
-fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)>) {
+///
+/// * returns those who have gone meanwhile.
+fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)>) -> Vec<Ticket> {
+    let mut gone = Vec::new();
     for (level, text) in effects.notes {
         shared.log.write(level, &text);
     }
     for (ticket, progress) in effects.progress {
         if let Some((_, sender)) = waiting.iter().find(|(known, _)| *known == ticket) {
             // A port that is slow to listen misses a step, not the answer.
-            let _ = sender.try_send(Message::Progress(progress));
+            if let Err(TrySendError::Disconnected(_)) = sender.try_send(Message::Progress(progress))
+            {
+                gone.push(ticket);
+            }
         }
     }
     for (ticket, answer) in effects.answers {
@@ -149,6 +158,8 @@ fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)
         }
     }
     effects.judgements.iter().for_each(|judgement| shared.tell(judgement));
+    waiting.retain(|(ticket, _)| !gone.contains(ticket));
+    gone
 }
 
 fn is_long(request: &Request) -> bool {

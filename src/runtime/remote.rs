@@ -25,7 +25,7 @@ impl Device for Remote {
     fn handle(
         &mut self,
         request: Request,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {
         match request {
             Request::Log { lines } => return Ok(Answer::Log(self.0.log.latest(lines))),
@@ -35,6 +35,7 @@ impl Device for Remote {
             }
             _ => {}
         }
+        let left = || Refused("whoever asked has gone".to_owned());
         let over = || Refused("it is ending".to_owned());
         let (sender, receiver) = sync_channel(MESSAGES);
         if !self.0.inbox.request(request, sender) {
@@ -46,7 +47,10 @@ impl Device for Remote {
             match receiver.recv_timeout(WORD) {
                 Ok(Message::Progress(step)) => {
                     latest = step;
-                    progress(step);
+                    // The station hears of it by the closed channel.
+                    if !progress(step) {
+                        return Err(left());
+                    }
                 }
                 Ok(Message::Answer(Ok(Answer::Status { learned, mut device }))) => {
                     device.extend(self.0.figures());
@@ -54,7 +58,9 @@ impl Device for Remote {
                 }
                 Ok(Message::Answer(answer)) => return answer,
                 Err(RecvTimeoutError::Timeout) if self.0.clock.uptime() - begun < PATIENCE => {
-                    progress(latest);
+                    if !progress(latest) {
+                        return Err(left());
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(Refused("there was no answer in time".to_owned()));

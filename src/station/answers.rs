@@ -19,24 +19,26 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         request: Request,
         now: Timestamp,
     ) -> Result<Answer, Refused> {
-        let keeper = &mut self.views[place].keeper;
+        let view = &mut self.views[place];
+        let keeper = &mut view.keeper;
         match request {
             Request::Command(Command::Teach(_)) | Request::Teach { .. } | Request::Burst { .. } => {
                 Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
             }
-            Request::Command(command) => match keeper.apply(command, now).map_err(refused)? {
+            Request::Command(command) => match view.apply(command, now).map_err(refused)? {
                 Reply::Status(learned) => {
                     Ok(Answer::Status { learned: Some(learned), device: self.figures() })
                 }
                 reply => Ok(Answer::Reply(reply)),
             },
+            Request::UndoTaught => view.undo_taught(now).map(Answer::Reply),
             Request::TeachImage { class, image } => {
                 ClassName::new(&class).map_err(refused)?;
                 let (frame, feature) = looked_at(keeper, &image, now)?;
                 let thumbnail = Some(picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
                 let shot = Shot { feature, origin: "an image that was sent".to_owned(), thumbnail };
                 let teach = Teach { class, shots: vec![shot] };
-                let reply = keeper.apply(Command::Teach(teach), now).map_err(refused)?;
+                let reply = view.apply(Command::Teach(teach), now).map_err(refused)?;
                 self.record.taught += 1;
                 Ok(Answer::Reply(reply))
             }
@@ -86,6 +88,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::Generations => keeper.generations().map(Answer::Generations).map_err(refused),
             Request::RollBack { generation } => {
                 keeper.roll_back(generation, now).map_err(refused)?;
+                view.changed();
                 Ok(Answer::Done)
             }
             Request::Difference { from, to } => {

@@ -88,7 +88,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
         }
         let count = shots.len() as u64;
-        match self.views[view].keeper.apply(Command::Teach(Teach { class, shots }), now) {
+        match self.views[view].apply(Command::Teach(Teach { class, shots }), now) {
             Ok(reply) => {
                 self.record.taught += count;
                 self.panel.change(|panel| panel.acknowledge(now));

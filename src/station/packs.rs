@@ -30,8 +30,18 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let opened = signed::open(bytes, &self.trusted).map_err(refused)?;
         let learned = Snapshot::decode(opened.pack).map_err(refused)?;
         let trusted = opened.by.filter(|_| opened.signature == Signature::Trusted);
+        // The device takes a pack once, whichever region it was for.
+        let mut last = 0;
+        for view in self.views.iter_mut().filter(|_| trusted.is_some()) {
+            last = last.max(signed_last(view.keeper.store_mut())?);
+        }
+        let signed = match trusted {
+            Some((_, at)) if at.0 <= last => return Err(replayed(at.0, last)),
+            Some((_, at)) => Some(at.0.to_le_bytes()),
+            None => None,
+        };
+        self.views[place].changed();
         let keeper = &mut self.views[place].keeper;
-        let signed = trusted.map(|(_, at)| signed_last(keeper.store_mut(), at)).transpose()?;
         // In one transaction with what was learned: it was accepted, and once, or it was not.
         let setting = signed.as_ref().map(|at| (LAST_SIGNED, &at[..]));
         if merge {
@@ -43,21 +53,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 }
 
-/// The setting that says so, if the pack was signed after every other that was accepted.
-fn signed_last(store: &mut impl Store, at: Timestamp) -> Result<[u8; 8], Refused> {
-    let last = match store.setting(LAST_SIGNED).map_err(refused)? {
-        None => 0,
+/// When the pack was signed that was accepted last, in microseconds since 1970; 0 before the first.
+fn signed_last(store: &mut impl Store) -> Result<u64, Refused> {
+    match store.setting(LAST_SIGNED).map_err(refused)? {
+        None => Ok(0),
         Some(bytes) => match bytes.try_into() {
-            Ok(bytes) => u64::from_le_bytes(bytes),
+            Ok(bytes) => Ok(u64::from_le_bytes(bytes)),
             // Nothing is taken rather than anything.
-            Err(_) => {
-                return Err(refused("the store's last-signed is damaged: got no 8 bytes"));
-            }
+            Err(_) => Err(refused("the store's last-signed is damaged: got no 8 bytes")),
         },
-    };
-    match at.0 > last {
-        true => Ok(at.0.to_le_bytes()),
-        false => Err(replayed(at.0, last)),
     }
 }
 

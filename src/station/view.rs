@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::answers::refused;
 use super::{Effects, Level, Station};
 use crate::backbone::{ExtractError, FeatureSource};
+use crate::command::{Command, Reply, Undo};
 use crate::decision::Verdict;
 use crate::engine::{Engine, EngineError};
 use crate::frame::{Frame, Region, Timestamp};
 use crate::head::ClassId;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, KeeperError};
 use crate::learner::Learner;
 use crate::mutex::lock;
 use crate::request::{Judgement, Refused, Request};
@@ -33,12 +35,14 @@ pub struct View<S, K> {
     pub(super) keeper: Keeper<Engine<S>, K>,
     /// Why the latest frame could not be judged: told once.
     pub(super) trouble: Option<String>,
+    /// How many of the latest changes taught, as far as this view has seen them.
+    taught: u32,
 }
 
 impl<S: FeatureSource, K: Store> View<S, K> {
     /// All of a frame.
     pub fn whole(keeper: Keeper<Engine<S>, K>) -> Self {
-        Self { name: None, region: Region::Whole, keeper, trouble: None }
+        Self { name: None, region: Region::Whole, keeper, trouble: None, taught: 0 }
     }
 
     /// A part of it.
@@ -58,6 +62,33 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// What was learned of it.
     pub fn learner(&self) -> &Learner {
         self.keeper.learner()
+    }
+
+    /// Carries out a command, see [`Keeper::apply`].
+    pub(super) fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
+        let taught = match &command {
+            Command::Teach(_) => self.taught.saturating_add(1),
+            Command::Undo(_) => self.taught.saturating_sub(1),
+            command if command.only_looks() => self.taught,
+            _ => 0,
+        };
+        let reply = self.keeper.apply(command, now)?;
+        self.taught = taught;
+        Ok(reply)
+    }
+
+    /// Takes the latest change back if it taught, and was made since the program began.
+    pub(super) fn undo_taught(&mut self, now: Timestamp) -> Result<Reply, Refused> {
+        if self.taught == 0 {
+            let why = "the latest change did not teach, or was made before the device began: unlock PIN first to take it back";
+            return Err(Refused(why.to_owned()));
+        }
+        self.apply(Command::Undo(Undo), now).map_err(refused)
+    }
+
+    /// What was learned has been changed by other means than a command.
+    pub(super) fn changed(&mut self) {
+        self.taught = 0;
     }
 
     pub(super) fn region(&self) -> Region {

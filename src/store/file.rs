@@ -125,6 +125,14 @@ impl FileStore {
         &self.path
     }
 
+    /// Why it cannot be written, where it was opened to be and cannot.
+    pub fn read_only(&self) -> Option<&str> {
+        match &self.place {
+            Place::ReadOnly(_, why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// What was written since it was opened.
     pub fn written(&self) -> &Written {
         &self.written

@@ -238,6 +238,7 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
         Request::Unlock { pin } => WireRequest::Unlock { pin: pin.reveal().to_owned() },
         Request::Lock => WireRequest::Lock,
         Request::Regions => WireRequest::Regions,
+        Request::UndoTaught => return Err(WireError::NotSent),
         Request::Of { region, request } => match *request {
             Request::Of { .. } => return Err(WireError::NotSent),
             request => WireRequest::Of { region, request: encode_request(&request)? },

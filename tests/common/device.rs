@@ -105,7 +105,7 @@ impl Device for FakeDevice {
     fn handle(
         &mut self,
         request: Request,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {
         // Its regions all know the same.
         if let Request::Of { request, .. } = request {
@@ -143,6 +143,7 @@ impl Device for FakeDevice {
                 Ok(Answer::Regions(vec![named("left"), named("lower"), named("right")]))
             }
             Request::Of { .. } => unreachable!("see above"),
+            Request::UndoTaught => self.command(Command::Undo(fieldtune::command::Undo)),
             Request::Outputs => Ok(Answer::Outputs(self.outputs.clone())),
             Request::SetOutput { name, on } => self.output(&name).map(|output| {
                 *output = on;

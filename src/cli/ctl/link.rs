@@ -202,6 +202,11 @@ impl Heard {
                 "{address}: somebody writes text there and does not answer\n  next: is it another program, a login perhaps? Give fieldtune the port for itself{baud}"
             );
         }
+        if matches!(address, Address::Unix(_)) {
+            return format!(
+                "{address}: nobody answered for {seconds} s\n  next: wait, if somebody else is at that socket, which serves one at a time; or give it longer with --timeout"
+            );
+        }
         format!(
             "{address}: nobody answered for {seconds} s\n  next: is the device on and fieldtune running, is TX wired to RX{baud}"
         )

@@ -156,7 +156,7 @@ impl Device for AnyDevice<'_> {
     fn handle(
         &mut self,
         request: Request,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {
         match request {
             Request::Command(command) => self.command(command),
