@@ -94,6 +94,8 @@ pub struct Port {
     is_for_a_person: bool,
     /// Whether it shows when the other side has gone.
     hangs_up: bool,
+    /// Which of those who came is being served.
+    served: AtomicU64,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -130,6 +132,8 @@ struct Shared {
     closing: AtomicBool,
     dropped: AtomicU64,
     broken: AtomicU64,
+    /// How often somebody came.
+    came: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -184,7 +188,16 @@ impl Port {
         ];
         let is_for_a_person = address.is_for_a_person();
         let hangs_up = matches!(address, Address::Unix(_));
-        Ok(Self { shared, inbox, handle, other_side, is_for_a_person, hangs_up, threads })
+        Ok(Self {
+            shared,
+            inbox,
+            handle,
+            other_side,
+            is_for_a_person,
+            hangs_up,
+            served: AtomicU64::new(0),
+            threads,
+        })
     }
 
     /// What came, within that time.
@@ -204,6 +217,7 @@ impl Port {
         while !stop.load(Ordering::Relaxed) {
             match self.receive(PATIENCE) {
                 Post::Opened => {
+                    self.served.fetch_add(1, Ordering::Relaxed);
                     device.opened();
                     session.opened(&mut sink);
                 }
@@ -254,7 +268,10 @@ impl Sink for &Port {
     /// Of a socket it is known; at the other end of a line somebody may be all the same.
     fn is_gone(&self) -> bool {
         let ends = self.shared.lock().ends.clone();
-        self.hangs_up && ends.is_none_or(|ends| ends::hung_up(&ends.input))
+        // Somebody else may be there already.
+        let is_served =
+            self.served.load(Ordering::Relaxed) == self.shared.came.load(Ordering::Relaxed);
+        self.hangs_up && !(is_served && ends.is_some_and(|ends| !ends::hung_up(&ends.input)))
     }
 }
 
@@ -311,6 +328,7 @@ impl Shared {
     /// Where to write from now on; what waited was for somebody who is gone.
     fn set_ends(&self, ends: Option<Arc<Ends>>) {
         let mut queue = self.lock();
+        self.came.fetch_add(u64::from(ends.is_some()), Ordering::Relaxed);
         self.drop_messages(queue.waiting.len());
         *queue = Queue { ends, ..Queue::default() };
     }

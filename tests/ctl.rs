@@ -91,7 +91,7 @@ fn pictures_and_what_was_learned_go_both_ways_whole() {
     assert!(run.code == 0 && run.stdout.contains("count=1 new=yes"), "{run:?}");
     let run = served.ctl(&["classify", &image]);
     assert!(run.code == 0 && run.stdout.starts_with("ok class=scratch best=scratch"), "{run:?}");
-    let picture = path("snap.png");
+    let picture = path("snap.jpg");
     wanted(&served.ctl(&["snap", &picture]), 0, "ok width=640 height=480 bytes=100000\n");
     let bytes: Vec<u8> = (0..100_000u32).map(|i| (i.wrapping_mul(i) / 7) as u8).collect();
     assert_eq!(std::fs::read(&picture).expect("it is there"), bytes);

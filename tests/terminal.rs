@@ -56,21 +56,12 @@ impl Line {
     }
 }
 
-/// An emulator of programs alone hands terminals through only in part.
-fn is_emulated() -> bool {
-    std::env::var_os("FIELDTUNE_TEST_EMULATED").is_some()
-}
-
 fn plug(line: &Line, at: &Path) {
     std::os::unix::fs::symlink(&line.other, at).expect("there is room");
 }
 
 #[test]
 fn a_serial_line_that_was_pulled_out_comes_back_and_the_device_goes_on_meanwhile() {
-    if is_emulated() {
-        eprintln!("skipped: terminals are not emulated here");
-        return;
-    }
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let at = folder.join("line");
@@ -108,10 +99,6 @@ fn on_terminal(line: &Line, store: &Path) -> Child {
 
 #[test]
 fn a_terminal_is_raw_while_it_is_a_console_and_as_before_afterwards() {
-    if is_emulated() {
-        eprintln!("skipped: terminals are not emulated here");
-        return;
-    }
     let folder = tempfile::tempdir().expect("a folder");
     let mut line = Line::new();
     // Held open, or the terminal forgets its modes when the program has ended.

@@ -67,22 +67,36 @@ pub(super) fn write(bytes: &[u8]) {
 /// Writes a file, whole or not at all: what was there stays until the new one is complete and lasts. Never over a
 /// store.
 pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    refuse_store(file)?;
+    write_over(file, bytes)
+}
+
+/// # Errors
+/// A store lies there.
+pub(super) fn refuse_store(file: &Path) -> anyhow::Result<()> {
     if store::is_taken(file, false)? {
         let place = file.display();
         bail!("{place} is a store, which is not written over\n  next: give another name");
     }
-    write_over(file, bytes)
+    Ok(())
 }
 
 /// As [`write_whole`], a store, which may take the place of another that is not in use.
 pub(super) fn write_store(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    refuse_store_in_use(file)?;
+    write_over(file, bytes)
+}
+
+/// # Errors
+/// A store lies there that a process has open.
+pub(super) fn refuse_store_in_use(file: &Path) -> anyhow::Result<()> {
     if store::is_taken(file, true)? {
         let place = file.display();
         bail!(
             "{place} is a store that is in use, which is not written over\n  next: give another name"
         );
     }
-    write_over(file, bytes)
+    Ok(())
 }
 
 fn write_over(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {

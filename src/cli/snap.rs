@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::board_args::BoardArgs;
 use super::camera_args::{CameraArgs, failed};
-use super::output::write_whole;
+use super::output::{refuse_store, write_whole};
 use super::store_args::now;
 use super::{Exit, Failed};
 use crate::capture::Wanted;
@@ -39,6 +39,7 @@ pub struct SnapCommand {
 impl SnapCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         is_picture(&self.out)?;
+        refuse_store(&self.out)?;
         let (board, _) = self.board.choose()?;
         // What a board wants of its own camera is not for another one.
         let given = match self.camera.camera {

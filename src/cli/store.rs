@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
-use super::output::{write_store, write_whole};
+use super::output::{refuse_store, refuse_store_in_use, write_store, write_whole};
 use super::store_args::{StoreArgs, now};
 use super::{Exit, Failed};
 use crate::bounded;
@@ -111,6 +111,7 @@ fn compact(store: &StoreArgs) -> anyhow::Result<Exit> {
 fn export(store: &StoreArgs, file: &Path, thumbnails: bool) -> anyhow::Result<Exit> {
     let learned = store.look()?.learned().canonical(thumbnails);
     let bytes = learned.encode();
+    refuse_store(file)?;
     write_whole(file, &bytes).context(Failed(Exit::Device))?;
     let (classes, examples) = learned.counts();
     println!("{}: {classes} classes, {examples} examples, {} bytes", file.display(), bytes.len());
@@ -176,6 +177,7 @@ fn backup(store: &StoreArgs, file: &Path) -> anyhow::Result<Exit> {
         bail!("{} is the store itself\n  next: give another name", file.display());
     }
     let bytes = store::backup_of(&path)?;
+    refuse_store_in_use(file)?;
     write_store(file, &bytes).context(Failed(Exit::Device))?;
     println!("{}: {} bytes, checked", file.display(), bytes.len());
     Ok(Exit::Done)
