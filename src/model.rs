@@ -15,7 +15,7 @@ use crate::backbone::{BackboneSpec, Pooling, Tap};
 use crate::bounded;
 use crate::console::is_unsafe;
 use crate::snapshot::MAX_MODEL_NAME;
-use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm, Preprocessor};
+use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 
 /// How a backbone is fed, where it is tapped, and where its file comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,7 +157,7 @@ impl ModelCard {
             _ => return Err(wrong("input: wanted either norm, or mean and scale".to_owned())),
         };
         let input = InputSpec { width, height, layout, order, mean, scale, fit };
-        Preprocessor::new(input.clone()).map_err(|error| wrong(format!("input: {error}")))?;
+        input.check().map_err(|error| wrong(format!("input: {error}")))?;
         let sha256 = hash_from_hex(&raw.sha256).ok_or_else(|| {
             wrong(format!("sha256: \"{}\" is not 64 hexadecimal digits", raw.sha256.escape_debug()))
         })?;

@@ -150,17 +150,19 @@ pub struct Preprocessor {
     tensor: Array4<f32>,
 }
 
-impl Preprocessor {
+impl InputSpec {
+    /// Whether a network can be fed so; takes no memory, however large it is.
+    ///
     /// # Errors
     /// [`TensorError::Side`], [`TensorError::Norm`], [`TensorError::Crop`].
-    pub fn new(spec: InputSpec) -> Result<Self, TensorError> {
-        let InputSpec { width, height, .. } = spec;
+    pub fn check(&self) -> Result<(), TensorError> {
+        let InputSpec { width, height, .. } = *self;
         let sides = 1..=MAX_SIDE;
         if !sides.contains(&width) || !sides.contains(&height) {
             return Err(TensorError::Side { width, height });
         }
         for channel in 0..3 {
-            let (mean, scale) = (spec.mean[channel], spec.scale[channel]);
+            let (mean, scale) = (self.mean[channel], self.scale[channel]);
             if !mean.is_finite() {
                 let (what, wanted) = ("mean", "a finite value");
                 return Err(TensorError::Norm { what, channel, got: mean, wanted });
@@ -170,11 +172,21 @@ impl Preprocessor {
                 return Err(TensorError::Norm { what, channel, got: scale, wanted });
             }
         }
-        if let Fit::CenterCrop { fraction: got } = spec.fit
+        if let Fit::CenterCrop { fraction: got } = self.fit
             && !(got > 0.0 && got <= 1.0)
         {
             return Err(TensorError::Crop { got });
         }
+        Ok(())
+    }
+}
+
+impl Preprocessor {
+    /// # Errors
+    /// As [`InputSpec::check`].
+    pub fn new(spec: InputSpec) -> Result<Self, TensorError> {
+        spec.check()?;
+        let InputSpec { width, height, .. } = spec;
         let (w, h) = (width as usize, height as usize);
         let shape = match spec.layout {
             Layout::Nchw => (1, 3, h, w),

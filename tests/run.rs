@@ -114,18 +114,20 @@ fn a_restart_reads_board_and_policy_again() {
 #[test]
 fn who_goes_while_frames_are_learned_for_it_leaves_the_device_to_others_and_nothing_learned() {
     let folder = tempfile::tempdir().expect("a folder");
-    let device = Device::start(folder.path(), &DRAWN);
-    for _ in 0..2 {
-        let mut gone = UnixStream::connect(folder.path().join("port")).expect("it listens");
-        gone.write_all(b"teach gone 1000\rteach later 1000\r").expect("somebody reads");
-        let mut heard = Vec::new();
-        while !String::from_utf8_lossy(&heard).contains("progress") {
-            let mut bytes = [0; 256];
-            let count = gone.read(&mut bytes).expect("somebody answers");
-            heard.extend(&bytes[..count]);
-        }
+    let mut device = Device::start(folder.path(), &DRAWN);
+    let mut gone = UnixStream::connect(folder.path().join("port")).expect("it listens");
+    gone.write_all(b"teach gone 1000\rteach later 1000\r").expect("somebody reads");
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains("progress") {
+        let mut bytes = [0; 256];
+        let count = gone.read(&mut bytes).expect("somebody answers");
+        heard.extend(&bytes[..count]);
     }
-    assert!(device.ok(&["teach", "steel"]).contains("examples=1 count=1"));
+    drop(gone);
+    // It is noticed with the next frame.
+    device.until(folder.path(), "others are served", |device, _| {
+        device.ctl(&["teach", "steel"]).stdout.contains("examples=1 count=1")
+    });
     let classes = device.ok(&["classes"]);
     assert!(classes.contains("steel") && classes.contains("classes=1"), "{classes}");
 }

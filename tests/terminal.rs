@@ -26,7 +26,9 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
-        let device: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        let device: OwnedFd =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+                .expect("a terminal");
         grantpt(&device).expect("a terminal");
         unlockpt(&device).expect("a terminal");
         let other = ptsname(&device, Vec::new()).expect("a terminal");

@@ -210,16 +210,22 @@ impl RunCommand {
             Ok(View::new(name, region, Keeper::new(engine, store, id)))
         };
         let regions: Vec<(&String, &Region)> = board.regions.iter().collect();
-        match &regions[..] {
-            [] => Ok(vec![view(None, self.camera.region.unwrap_or_default(), &self.store)?]),
-            [(name, region)] => Ok(vec![view(Some(name), **region, &self.store)?]),
+        let views = match &regions[..] {
+            [] => vec![view(None, self.camera.region.unwrap_or_default(), &self.store)?],
+            [(name, region)] => vec![view(Some(name), **region, &self.store)?],
             several => {
                 let views = several
                     .iter()
                     .map(|(name, region)| view(Some(name), **region, &self.store.of_region(name)?));
-                views.collect()
+                views.collect::<anyhow::Result<_>>()?
             }
+        };
+        for other in self.store.unused(&used)? {
+            let other = other.display();
+            let what = format!("{other} is not used: it is of no region that is looked at");
+            log.write(Level::Warning, &what);
         }
+        Ok(views)
     }
 
     fn ports(

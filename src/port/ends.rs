@@ -178,7 +178,8 @@ pub(super) fn stdin_is_a_terminal() -> bool {
 }
 
 fn pty() -> Result<Source> {
-    let device = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    // Not for the programs that are started meanwhile: who holds it keeps the line from hanging up.
+    let device = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&device)?;
     unlockpt(&device)?;
     let name = ptsname(&device, Vec::new())?;
