@@ -357,7 +357,7 @@ impl Learner {
             head.add_class(class)?;
         }
         // Spread by their ids, since every other one may be of one class.
-        let spread = |id: u64| (id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % of == 0;
+        let spread = |id: u64| (id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).is_multiple_of(of);
         let chosen: Vec<&Example> = self.examples.iter().filter(|one| spread(one.id.0)).collect();
         let features: Vec<Vec<f32>> = chosen.iter().map(|one| one.widened()).collect();
         let examples: Vec<_> = chosen
