@@ -15,7 +15,7 @@
 //! | word | meaning |
 //! | --- | --- |
 //! | frame | RGB8 pixels `[height, width, 3]` and the time of capture |
-//! | region | the part of a frame that is looked at |
+//! | region | a part of a frame that is looked at; where there are several, each has a head and a store |
 //! | tap | a place in the backbone whose map is pooled into the feature (average, max) |
 //! | feature | `[dim]` f32, finite; what the backbone says of one frame |
 //! | example | a stored feature with its class, an id, its origin; kept as f16 |
