@@ -20,7 +20,7 @@ mod tables;
 
 use std::io;
 
-pub use backup::{backup_of, is_taken};
+pub use backup::{backup_of, is_in_use, is_store};
 pub use disk::{Disk, MemoryDisk, Written};
 pub use file::FileStore;
 pub use generations::{MAX_GENERATIONS, MAX_KEPT_BYTES, MAX_NAMED};

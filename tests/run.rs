@@ -259,6 +259,11 @@ fn a_locked_port_lets_teach_and_wants_the_pin_for_the_rest_and_the_log_knows_no_
     std::fs::write(&file, format!("{right}\n")).expect("there is room");
     let file = file.display().to_string();
     device.ok(&["--pin-file", &file, "forget", "iron"]);
+    let refused = device.ctl(&["undo"]);
+    assert!(refused.stderr.contains("unlock PIN first"), "a PIN did it: {refused:?}");
+    device.ok(&["--pin-file", &file, "undo"]);
+    assert!(device.ok(&["classes"]).contains("name=iron examples=2"));
+    device.ok(&["--pin-file", &file, "forget", "iron"]);
     // What needs no PIN asks for none: a wrong one costs no wait.
     assert_eq!(with_pin(&device, wrong, &["classes"]).stdout, "ok classes=0\n");
 

@@ -15,6 +15,7 @@ use super::output::write_whole;
 use super::{Context, Exit};
 use crate::access::{Need, need};
 use crate::bounded;
+use crate::command::Command;
 use crate::console::{self, Entry, Row, Value};
 use crate::frame::Timestamp;
 use crate::picture;
@@ -237,7 +238,10 @@ impl CtlCommand {
             }
             _ => request,
         };
-        let pin = if need(request) == Need::Change { self.pin()? } else { None };
+        // At a locked port undo without the PIN takes back only what taught.
+        let is_undo = matches!(request.plain(), Request::Command(Command::Undo(_)));
+        let wants_pin = need(request) == Need::Change || is_undo;
+        let pin = if wants_pin { self.pin()? } else { None };
         let Some(pin) = pin else { return self.ask_as_it_is(link, request, context) };
         self.ask_as_it_is(link, &Request::Unlock { pin }, context)?;
         let answer = self.ask_as_it_is(link, request, context);

@@ -74,7 +74,7 @@ pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// # Errors
 /// A store lies there.
 pub(super) fn refuse_store(file: &Path) -> anyhow::Result<()> {
-    if store::is_taken(file, false)? {
+    if store::is_store(file)? {
         let place = file.display();
         bail!("{place} is a store, which is not written over\n  next: give another name");
     }
@@ -90,7 +90,7 @@ pub(super) fn write_store(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// # Errors
 /// A store lies there that a process has open.
 pub(super) fn refuse_store_in_use(file: &Path) -> anyhow::Result<()> {
-    if store::is_taken(file, true)? {
+    if store::is_in_use(file)? {
         let place = file.display();
         bail!(
             "{place} is a store that is in use, which is not written over\n  next: give another name"

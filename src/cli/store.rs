@@ -122,7 +122,7 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
     let mut packs = Vec::with_capacity(files.len());
     for file in files {
         let place = || file.display().to_string();
-        if store::is_taken(file, false)? {
+        if store::is_store(file)? {
             bail!(
                 "{} is a store, wanted a pack\n  next: fieldtune store export line.pack --store {0}; or use it as it is, with --store",
                 file.display()

@@ -61,7 +61,7 @@ impl StoreArgs {
         for entry in folder.read_dir().into_iter().flatten().flatten() {
             let file = path.with_file_name(entry.file_name());
             let is_other = !used.contains(&file) && (file == path || region_of(&file).is_some());
-            if is_other && store::is_taken(&file, false).unwrap_or(false) {
+            if is_other && store::is_store(&file).unwrap_or(false) {
                 others.push(file);
             }
         }

@@ -40,15 +40,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Some((_, at)) => Some(at.0.to_le_bytes()),
             None => None,
         };
-        self.views[place].changed();
-        let keeper = &mut self.views[place].keeper;
+        let view = &mut self.views[place];
         // In one transaction with what was learned: it was accepted, and once, or it was not.
         let setting = signed.as_ref().map(|at| (LAST_SIGNED, &at[..]));
         if merge {
-            let merged = keeper.merge(&[learned], setting, now).map_err(refused)?;
+            let merged = view.keeper.merge(&[learned], setting, now).map_err(refused)?;
+            view.changed();
             return Ok(Answer::Reply(merged));
         }
-        keeper.replace(learned, "push", setting, now).map_err(refused)?;
+        view.keeper.replace(learned, "push", setting, now).map_err(refused)?;
+        view.changed();
         Ok(Answer::Pushed { signature: opened.signature })
     }
 }

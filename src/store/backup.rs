@@ -57,17 +57,22 @@ pub fn backup_of(path: &Path) -> Result<Vec<u8>, StoreError> {
     Ok(disk.content())
 }
 
-/// Whether a store lies there that a file must not be written over: any store, or, for who writes a store, one that a
-/// process has open.
-///
-/// * `is_store_too`: what is to be written is a store.
+/// Whether a store of this version's form lies there, and no exchanged file.
 ///
 /// # Errors
 /// [`StoreError::Io`].
-pub fn is_taken(path: &Path, is_store_too: bool) -> Result<bool, StoreError> {
-    if !path.is_file() || !is_database(path)? {
+pub fn is_store(path: &Path) -> Result<bool, StoreError> {
+    Ok(path.is_file() && is_database(path)?)
+}
+
+/// Whether a store lies there that a process has open to write.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn is_in_use(path: &Path) -> Result<bool, StoreError> {
+    if !is_store(path)? {
         return Ok(false);
     }
     let file = File::open(path).map_err(io_error(path, "open"))?;
-    Ok(!is_store_too || locks::is_held(&file))
+    Ok(locks::is_held(&file))
 }
