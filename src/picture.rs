@@ -4,6 +4,7 @@
 //! animation the first picture is taken. A picture of more than [`MAX_PIXELS`](crate::picture::MAX_PIXELS) is refused
 //! before its pixels are decoded, and so is a JPEG that is cut off.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::os::unix::fs::FileTypeExt as _;
@@ -112,18 +113,26 @@ pub fn decode(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, Pi
     if bytes.is_empty() {
         return Err(content("the file is empty (0 bytes), wanted an image".to_owned()));
     }
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|error| PictureError::Io { name: name.to_owned(), error })?;
-    let Some(format) = reader.format().filter(image::ImageFormat::reading_enabled) else {
+    let format = image::guess_format(bytes).ok().filter(image::ImageFormat::reading_enabled);
+    let Some(format) = format else {
         let start = bytes[..bytes.len().min(8)].escape_ascii();
         return Err(content(format!(
             "not an image that can be read: wanted PNG, JPEG, BMP, PPM or WebP, the file begins with \"{start}\""
         )));
     };
-    if format == image::ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-        return Err(content("the image is damaged: the JPEG is cut off".to_owned()));
+    let mut bytes = Cow::Borrowed(bytes);
+    if format == image::ImageFormat::Jpeg {
+        match jpeg_state(&bytes) {
+            JpegState::CutOff => {
+                return Err(content("the image is damaged: the JPEG is cut off".to_owned()));
+            }
+            JpegState::WithoutTables => {
+                bytes = Cow::Owned([&bytes[..2], &MOTION_JPEG, &bytes[2..]].concat());
+            }
+            JpegState::Whole => {}
+        }
     }
+    let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let damaged = |error: image::ImageError| content(format!("the image is damaged: {error}"));
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
@@ -144,24 +153,43 @@ pub fn decode(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, Pi
     Frame::new(width, height, opaque(image), captured).map_err(|error| content(error.to_string()))
 }
 
-/// Whether the pixels' data is followed by the end marker. The decoder fills what is missing with grey and says nothing.
-///
+/// The segment that tells the decoder of motion JPEG, whose frames may leave out the Huffman tables: those of annex K.3
+/// of ITU-T T.81 are meant. Most webcams leave them out, few say so.
+const MOTION_JPEG: [u8; 18] = *b"\xFF\xE0\x00\x10AVI1\0\0\0\0\0\0\0\0\0\0";
+
+/// What a JPEG's segments say before its pixels are decoded.
+enum JpegState {
+    /// Its pixels' data is not followed by the end marker: the decoder fills what is missing with grey and says nothing.
+    CutOff,
+    /// It leaves out its Huffman tables.
+    WithoutTables,
+    Whole,
+}
+
 /// * `bytes`: a file that begins like a JPEG.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
+fn jpeg_state(bytes: &[u8]) -> JpegState {
+    const HUFFMAN_TABLES: u8 = 0xC4;
     const START_OF_SCAN: u8 = 0xDA;
     const END: u8 = 0xD9;
+    let mut tables = false;
     // The segments before the first scan may hold anything, a thumbnail with an end marker of its own, too.
     let mut at = 2;
     while let Some(&[0xFF, marker, high, low]) = bytes.get(at..).and_then(|rest| rest.first_chunk())
     {
+        tables |= marker == HUFFMAN_TABLES;
         if marker == START_OF_SCAN {
             // In a scan's data 0xFF is followed by 0 or a restart marker.
-            return bytes[at..].windows(2).any(|pair| pair == [0xFF, END]);
+            let ended = bytes[at..].windows(2).any(|pair| pair == [0xFF, END]);
+            return match (ended, tables) {
+                (false, _) => JpegState::CutOff,
+                (true, false) => JpegState::WithoutTables,
+                (true, true) => JpegState::Whole,
+            };
         }
         // A marker may be preceded by any number of 0xFF.
         at += if marker == 0xFF { 1 } else { 2 + usize::from(u16::from_be_bytes([high, low])) };
     }
-    false
+    JpegState::CutOff
 }
 
 /// RGB8 pixels; what shows through transparency is black.

@@ -4,14 +4,22 @@
 //! `FIELDTUNE_EMULATION` names the folder that `tests/emulated/prepare` made; without it the tests say that they were
 //! skipped.
 
+#[path = "common/jpeg.rs"]
+mod jpeg;
 #[path = "emulated/machine.rs"]
 mod machine;
+#[path = "emulated/webcam.rs"]
+mod webcam;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use fieldtune::frame::{Frame, Timestamp};
+use fieldtune::picture;
 use machine::{Machine, images};
+use webcam::{Way, Webcam};
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -70,10 +78,7 @@ fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
     assert!(before.contains("name=chess examples=3"), "{before}");
 
     // Unplugged and plugged in again.
-    let frames = |status: &str| -> u64 {
-        let found = status.split("frames=").nth(1).and_then(|rest| rest.split(' ').next());
-        found.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{status}"))
-    };
+    let frames = |status: &str| figure(status, "frames");
     board.sh("echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind");
     board.until("the loss is noticed", |board| board.ask("status").contains("errors_camera_"));
     let lost = frames(&board.ask("status"));
@@ -98,6 +103,104 @@ fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
     }
 }
 
+/// A grey picture as a webcam sends it, as MJPG and as YUYV.
+fn scene(grey: impl Fn(u32, u32) -> u8) -> [Vec<u8>; 2] {
+    let (width, height) = (160, 120);
+    let levels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let levels: Vec<u8> = levels.map(|(x, y)| grey(x, y)).collect();
+    let pixels = levels.iter().flat_map(|&level| [level; 3]).collect();
+    let frame = Frame::new(width, height, pixels, Timestamp(0)).expect("the size fits");
+    let mut sent = jpeg::without_tables(&picture::jpeg(&frame));
+    // Some fill up what they send.
+    sent.extend([0; 7]);
+    [sent, levels.iter().flat_map(|&level| [level, 128]).collect()]
+}
+
+#[test]
+fn a_usb_camera_is_taken_and_its_light_locked_and_what_goes_wrong_with_it_passes() {
+    let Some(images) = images() else { return };
+    let stripes = || scene(|x, _| if x / 10 % 2 == 0 { 230 } else { 30 });
+    let chess = || scene(|x, y| if (x / 40 + y / 40) % 2 == 0 { 250 } else { 90 });
+    let [mjpg, yuyv] = stripes();
+    let camera = Webcam::new(mjpg, yuyv);
+    let mut board = Machine::with_usb(&images);
+    board.plug_in(camera.port);
+    let listed = board.sh("fieldtune cameras");
+    for wanted in ["v4l:/dev/video0", "Bench", "MJPG 160x120", "YUYV 160x120", "10"] {
+        assert!(listed.contains(wanted), "{wanted} in {listed}");
+    }
+    // The device beside it carries what uvcvideo knows of its frames, and is no camera.
+    assert!(!listed.contains("video1"), "{listed}");
+
+    board.sh(
+        "fieldtune boards qemu-virt | sed 's/timeout_ms = .*/timeout_ms = 2000/' >/tmp/board.toml",
+    );
+    const WEBCAM: &str = "--board /tmp/board.toml --resolution 160x120 --fps 10";
+    for format in ["mjpg", "yuyv"] {
+        assert_eq!(camera.control(webcam::EXPOSURE_MODE), 8, "it follows the light");
+        run(&mut board, &format!("{WEBCAM} --format {format}"));
+        let locked = camera.control(webcam::EXPOSURE);
+        assert_eq!(camera.control(webcam::EXPOSURE_MODE), webcam::MANUAL, "{format}");
+        assert_eq!(camera.control(webcam::WHITE_BALANCE_AUTO), 0, "{format}");
+        assert_eq!(camera.control(webcam::WHITE_BALANCE), 4000, "{format}");
+        let said = format!("locked after 2 s: exposure {locked}, white balance 4000");
+        board.until("it says so", |board| board.sh("cat /tmp/log").contains(&said));
+
+        assert!(board.ask("teach bars 3").contains("count=3"), "{format}");
+        let [mjpg, yuyv] = chess();
+        camera.show(mjpg, yuyv);
+        assert!(board.ask("teach chess 3").contains("count=3"), "{format}");
+        board.ask("threshold novelty=inf");
+        assert!(board.verdict().contains("class=chess"), "{format}");
+        let [mjpg, yuyv] = stripes();
+        camera.show(mjpg, yuyv);
+        board.until("bars are seen", |board| board.verdict().contains("class=bars"));
+
+        // What is damaged on its way costs only itself; pixels that are too few, and what the camera itself calls
+        // damaged, are held back by uvcvideo.
+        let frames = |board: &mut Machine| figure(&board.ask("status"), "frames");
+        let torn = if format == "mjpg" { "malformed" } else { "stalled" };
+        for (way, trouble) in
+            [(Way::Torn, torn), (Way::Marked, "stalled"), (Way::Stalled, "stalled")]
+        {
+            camera.send_frames(way);
+            let count = format!("errors_camera_{trouble}");
+            let before = figure(&board.ask("status"), &count);
+            board.until("it is counted", |board| figure(&board.ask("status"), &count) > before);
+            camera.send_frames(Way::Whole);
+            let before = frames(&mut board);
+            board.until("frames come again", |board| frames(board) > before + 2);
+        }
+
+        // A camera that is plugged in again knows nothing any more, and is told.
+        camera.unplug();
+        board.until("the loss is noticed", |board| {
+            figure(&board.ask("status"), "errors_camera_gone") > 0
+        });
+        board.until("its device is gone", |board| !board.sh("ls /dev").contains("video0"));
+        board.plug_in(camera.port);
+        let before = frames(&mut board);
+        board.until("frames come again", |board| frames(board) > before + 2);
+        assert_eq!(camera.control(webcam::EXPOSURE_MODE), webcam::MANUAL, "{format}");
+        assert_eq!(camera.control(webcam::EXPOSURE), locked, "{format}");
+        assert!(board.verdict().contains("class=bars"), "{format}");
+        board.sh("kill -TERM $!; wait $!");
+
+        // A new start finds neither what was learned nor what was locked.
+        board.sh("rm /tmp/s.ftune*");
+        camera.unplug();
+        board.until("its device is gone", |board| !board.sh("ls /dev").contains("video0"));
+        board.plug_in(camera.port);
+    }
+}
+
+/// A number of a status; 0 where it is not there.
+fn figure(status: &str, name: &str) -> u64 {
+    let found =
+        status.split_whitespace().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    found.map_or(0, |count| count.parse().unwrap_or_else(|_| panic!("{name} in {status}")))
+}
+
 /// A disk with an empty file system.
 fn formatted(disk: &Path) -> PathBuf {
     std::fs::File::create(disk).and_then(|file| file.set_len(64 << 20)).expect("there is room");
@@ -119,9 +222,7 @@ fn cut(images: &Path, times: u64, more: &str) -> Vec<String> {
         let mut board = Machine::with_disk(images, &disk);
         board.sh(&format!("{run} --camera synthetic: --fps 20 {more} 2>/tmp/log &"));
         board.until("it stands", |board| board.sh("cat /tmp/log").contains(" ms a frame"));
-        let status = board.ask("status");
-        let found = status.split("examples=").nth(1).and_then(|rest| rest.split(' ').next());
-        let found: u64 = found.and_then(|count| count.parse().ok()).expect("a count");
+        let found = figure(&board.ask("status"), "examples");
         if !(taught..=taught + under_way).contains(&found) {
             wrong.push(format!("start {time}: {taught} acknowledged, {found} found"));
         }

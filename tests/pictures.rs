@@ -1,6 +1,9 @@
 //! Image files against what Pillow says they show, damaged and hostile files, and the resize against Pillow's.
 //! `tests/data/pictures.py` makes the files and `pictures.json`.
 
+#[path = "common/jpeg.rs"]
+mod jpeg;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -229,6 +232,21 @@ fn what_is_saved_as_png_is_read_back_and_a_thumbnail_is_a_small_jpeg() {
         let bytes = picture::thumbnail(&frame, side);
         let small = picture::decode(&bytes, "thumbnail", Timestamp(0)).expect("a JPEG");
         assert_eq!((small.width(), small.height()), wanted, "{side}");
+    }
+}
+
+#[test]
+fn a_jpeg_without_huffman_tables_as_webcams_send_it_shows_the_same() {
+    // By another program's encoder, and by ours.
+    let file = std::fs::read(folder().join("exif-6.jpg")).expect("it is in the repository");
+    let ours = picture::jpeg(&load("resize-source.png").expect("the source"));
+    for whole in [file, ours] {
+        let sent = jpeg::without_tables(&whole);
+        assert!(sent.len() < whole.len() - 400, "there were four tables");
+        let show = |bytes: &[u8]| picture::decode(bytes, "JPEG", Timestamp(0)).expect("a JPEG");
+        assert_eq!(show(&sent), show(&whole));
+        let cut = picture::decode(&sent[..sent.len() - 10], "JPEG", Timestamp(0));
+        assert!(cut.is_err_and(|error| error.to_string().contains("cut off")));
     }
 }
 

@@ -169,9 +169,7 @@ impl Device {
                     (failed + REST).saturating_duration_since(Instant::now())
                 });
                 thread::sleep(rest);
-                let open = self.connect()?;
-                note(&mut self.notes, "is back".to_owned());
-                open
+                self.connect()?
             }
         };
         // An open device is kept only behind a frame, be it a damaged one; after any other error its buffers are lost.

@@ -42,7 +42,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
     while !shared.is_stopping() {
         let captured = camera.capture(shared.clock.now());
         for note in camera.notes() {
-            shared.info(&note);
+            shared.info(&format!("{}: {note}", camera.name()));
         }
         match captured {
             Ok(frame) => {

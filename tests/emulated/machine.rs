@@ -121,33 +121,39 @@ impl Machine {
     }
 
     /// The board `virt`: shell on a PCI serial port, console on the PL011.
-    pub fn virt(images: &Path, modules: &str) -> Self {
-        let board = ["-M", "virt", "-cpu", "cortex-a53", "-smp", "1", "-m", "512", "-nic", "none"];
+    fn board(images: &Path, more: &[&str], modules: &str) -> Self {
+        let board = ["-M", "virt", "-cpu", "cortex-a53", "-smp", "1", "-m", "512"];
         let kernel = format!("console=ttyAMA0 control=ttyS0 modules={modules}");
-        Self::start(images, &board, &kernel, ["main", "pci"])
+        Self::start(images, &[&board, more].concat(), &kernel, ["main", "pci"])
+    }
+
+    /// The board `virt` with these modules of the kernel.
+    pub fn virt(images: &Path, modules: &str) -> Self {
+        Self::board(images, &["-nic", "none"], modules)
     }
 
     /// The board `virt` with a disk on /data.
     pub fn with_disk(images: &Path, disk: &Path) -> Self {
         let drive = format!("file={},if=none,id=d,format=raw,cache=writeback", disk.display());
-        let board = [
-            "-M",
-            "virt",
-            "-cpu",
-            "cortex-a53",
-            "-smp",
-            "1",
-            "-m",
-            "512",
-            "-nic",
-            "none",
-            "-drive",
-            &drive,
-            "-device",
-            "virtio-blk-device,drive=d",
-        ];
-        let kernel = "console=ttyAMA0 control=ttyS0 modules=virtio_mmio,virtio_blk,crc32c_generic,ext4 data=vda";
-        Self::start(images, &board, kernel, ["main", "pci"])
+        let device = "virtio-blk-device,drive=d";
+        let more = ["-nic", "none", "-drive", &drive, "-device", device];
+        Self::board(images, &more, "virtio_mmio,virtio_blk,crc32c_generic,ext4 data=vda")
+    }
+
+    /// The board `virt` with USB, where a camera is plugged in with [`Machine::plug_in`].
+    pub fn with_usb(images: &Path) -> Self {
+        let more = ["-netdev", "user,id=n", "-device", "virtio-net-device,netdev=n"];
+        let mut board = Self::board(images, &more, "virtio_mmio,virtio_net,vhci-hcd,uvcvideo");
+        board.sh("ifconfig eth0 10.0.2.15 up");
+        board
+    }
+
+    /// Connects the USB device that listens on this port of the host, and waits until a camera is there.
+    pub fn plug_in(&mut self, port: u16) {
+        // Takes the connection over from the program that made it: first port of the first hub, device 1-2, high speed.
+        let attach = "echo '0 0 65538 3' >/sys/devices/platform/vhci_hcd.0/attach";
+        self.sh(&format!("nc 10.0.2.2 {port} -e /bin/sh -c \"{attach}\""));
+        self.until("the camera is there", |board| board.sh("ls /dev").contains("video0"));
     }
 
     /// As when somebody pulls the plug.
