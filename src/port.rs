@@ -5,7 +5,7 @@
 //! | `serial:/dev/ttyUSB0@115200` | a serial line, 8 bits, no parity; 115200 baud if left out |
 //! | `stdio:` | standard input and output |
 //! | `pty:` | a new pseudo-terminal; its other side is told |
-//! | `unix:PATH` | a socket; one side at a time |
+//! | `unix:PATH` | a socket, for some at a time |
 //!
 //! Nobody waits for a line: a thread reads, a thread writes from a queue, and what finds no room in it is dropped and
 //! counted, verdicts first. A serial line that was pulled out is opened again when it is back.
@@ -17,6 +17,7 @@ mod threads;
 pub use address::Address;
 
 use std::collections::VecDeque;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -30,6 +31,8 @@ use crate::session::{Session, Sink};
 use ends::{Ends, Source};
 use threads::{read, write};
 
+/// Who may be at a socket at the same time; whoever comes after them waits until one leaves.
+pub const CLIENTS: usize = 4;
 /// Bytes of answers that may wait for the line.
 const QUEUE_BYTES: usize = 1 << 20;
 /// Bytes that may wait where a verdict still joins them: a third of a second at 115200 baud.
@@ -65,6 +68,14 @@ pub enum PortError {
         /// What to do about it.
         next: &'static str,
     },
+}
+
+impl PortError {
+    /// * `is_device`: the port was to be made, not to be found.
+    fn of(address: &Address, error: std::io::Error, is_device: bool) -> Self {
+        let next = ends::next_step(address, &error, is_device);
+        Self::Open { address: address.clone(), error, next }
+    }
 }
 
 /// What comes to a session.
@@ -149,10 +160,16 @@ struct Queue {
 impl Port {
     /// Opens a port for a device: a socket is made, a pseudo-terminal too.
     ///
+    /// * returns one port, or as many as may be at a socket at the same time, [`CLIENTS`]; each has a session of its own.
+    ///
     /// # Errors
     /// [`PortError::Open`].
-    pub fn listen(address: &Address) -> Result<Self, PortError> {
-        Self::open(address, ends::listen(address), true)
+    pub fn listen(address: &Address) -> Result<Vec<Self>, PortError> {
+        let listening = ends::listen(address).and_then(|first| {
+            let others: Vec<Source> = (1..CLIENTS).map_while(|_| first.another()).collect();
+            iter::once(first).chain(others).map(|source| Self::open(address, source)).collect()
+        });
+        listening.map_err(|error| PortError::of(address, error, true))
     }
 
     /// Opens a port to a device: a socket has to be there.
@@ -160,20 +177,12 @@ impl Port {
     /// # Errors
     /// [`PortError::Open`].
     pub fn connect(address: &Address) -> Result<Self, PortError> {
-        Self::open(address, ends::connect(address), false)
+        let connected = ends::connect(address).and_then(|source| Self::open(address, source));
+        connected.map_err(|error| PortError::of(address, error, false))
     }
 
-    fn open(
-        address: &Address,
-        source: std::io::Result<Source>,
-        is_device: bool,
-    ) -> Result<Self, PortError> {
-        let opened = source.and_then(|mut source| Ok((source.open(Duration::ZERO)?, source)));
-        let (ends, source) = opened.map_err(|error| PortError::Open {
-            address: address.clone(),
-            next: ends::next_step(address, &error, is_device),
-            error,
-        })?;
+    fn open(address: &Address, mut source: Source) -> std::io::Result<Self> {
+        let ends = source.open(Duration::ZERO)?;
         let shared = Arc::new(Shared::default());
         // Before the threads: what is sent from now on is not sent to nobody.
         let ends = ends.map(Arc::new);

@@ -28,7 +28,10 @@ struct Served {
 
 impl Served {
     fn on(address: &str) -> Self {
-        let port = Port::listen(&address.parse().expect(address)).expect("it can be made");
+        let mut ports = Port::listen(&address.parse().expect(address)).expect("it can be made");
+        // Of those of a socket, the only one that is served.
+        let port = ports.swap_remove(0);
+        drop(ports);
         let other = port.other_side().map(|path| path.display().to_string());
         let (handle, stop) = (port.handle(), Arc::new(AtomicBool::new(false)));
         let stopping = stop.clone();

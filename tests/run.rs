@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 mod common;
 #[path = "common/process.rs"]
@@ -12,6 +13,7 @@ mod process;
 use common::{command, data, fieldtune, finish, folder_of};
 use fieldtune::board::BOARDS;
 use fieldtune::pin::{Pin, PinHash};
+use fieldtune::port::CLIENTS;
 use process::{DRAWN, Device};
 
 #[test]
@@ -130,6 +132,47 @@ fn who_goes_while_frames_are_learned_for_it_leaves_the_device_to_others_and_noth
     });
     let classes = device.ok(&["classes"]);
     assert!(classes.contains("steel") && classes.contains("classes=1"), "{classes}");
+}
+
+#[test]
+fn some_are_at_a_socket_at_once_and_the_next_waits_for_one_of_them_to_leave() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = Device::start(folder.path(), &DRAWN);
+    device.ok(&["teach", "steel", "2"]);
+    let connect = || {
+        let client = UnixStream::connect(folder.path().join("port")).expect("it listens");
+        client.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        client
+    };
+    let heard = |mut client: &UnixStream, wanted: &str| {
+        let mut heard = String::new();
+        while !heard.contains(wanted) {
+            let mut bytes = [0; 256];
+            let count = client.read(&mut bytes).expect("somebody answers");
+            assert!(count > 0, "{heard}");
+            heard.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+    };
+    // All but one watch, and each sees the verdicts, while the last place is for whoever teaches.
+    let watchers: Vec<UnixStream> = (1..CLIENTS).map(|_| connect()).collect();
+    for mut client in &watchers {
+        client.write_all(b"watch on\r").expect("somebody reads");
+        heard(client, "verdict ");
+    }
+    assert!(device.ok(&["teach", "steel"]).contains("count=3"));
+    watchers.iter().for_each(|client| heard(client, "verdict "));
+
+    let mut last = connect();
+    last.write_all(b"version\r").expect("somebody reads");
+    heard(&last, "ok version=");
+    let refused = fieldtune(&["ctl", "--port", &device.port, "--timeout", "1", "version"]);
+    assert!(refused.code != 0 && refused.stderr.contains("4 at a time"), "{refused:?}");
+    // What somebody asked who gave up waiting is not done later.
+    let mut impatient = connect();
+    impatient.write_all(b"teach never\r").expect("the system takes it");
+    drop(impatient);
+    drop(last);
+    assert!(device.ok(&["classes"]).contains("classes=1"));
 }
 
 #[test]

@@ -46,8 +46,8 @@ pub struct RunCommand {
     /// What outputs and buttons are for: a policy's name or a file [default: nothing]
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
-    /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH (one client at a time);
-    /// again and again [default: the board's serial port]
+    /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH (4 clients at a
+    /// time); again and again [default: the board's serial port]
     #[arg(long, value_name = "ADDRESS")]
     port: Vec<Address>,
     /// Frames that a verdict leans on
@@ -244,16 +244,17 @@ impl RunCommand {
         };
         let mut ports = Vec::new();
         for address in &self.port {
-            let port = Port::listen(address).context(Failed(Exit::Device))?;
-            if let Some(other) = port.other_side() {
-                log.write(Level::Info, &format!("console: {}", other.display()));
+            for port in Port::listen(address).context(Failed(Exit::Device))? {
+                if let Some(other) = port.other_side() {
+                    log.write(Level::Info, &format!("console: {}", other.display()));
+                }
+                ports.push((port, guard(address)));
             }
-            ports.push((port, guard(address)));
         }
         if let (true, Some(serial)) = (self.port.is_empty(), &board.serial) {
             let address = Address::Serial { path: serial.device.clone(), baud: serial.baud };
             match Port::listen(&address) {
-                Ok(port) => ports.push((port, guard(&address))),
+                Ok(open) => ports.extend(open.into_iter().map(|port| (port, guard(&address)))),
                 // It looks and judges all the same.
                 Err(error) => log.write(Level::Warning, &format!("no console: {error}")),
             }

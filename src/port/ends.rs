@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -48,8 +49,15 @@ pub(super) enum Source {
     Serial { path: PathBuf, baud: u32, first: Option<Ends> },
     /// The device's side; the file stays open while nobody has the other.
     Pty { device: File, other: PathBuf },
-    /// Whoever connects.
-    Unix { listener: UnixListener, path: PathBuf },
+    /// Whoever connects, if nobody else who listens there takes the one before.
+    Unix(Arc<Socket>),
+}
+
+/// A socket that is listened at; it goes with this value.
+#[derive(Debug)]
+pub(super) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
 }
 
 impl Source {
@@ -69,11 +77,16 @@ impl Source {
                 }
                 Ends::of(device.try_clone()?).map(Some)
             }
-            Source::Unix { listener, .. } => {
-                if !is_ready(listener, false, wait) {
+            Source::Unix(socket) => {
+                if !is_ready(&socket.listener, false, wait) {
                     return Ok(None);
                 }
-                let (stream, _) = listener.accept()?;
+                let stream = match socket.listener.accept() {
+                    Ok((stream, _)) => stream,
+                    // Another took who came.
+                    Err(error) if is_passing(&error) => return Ok(None),
+                    Err(error) => return Err(error),
+                };
                 stream.set_nonblocking(true)?;
                 let stream = File::from(OwnedFd::from(stream));
                 // Whoever gave up waiting for others to leave wants nothing done any more.
@@ -82,6 +95,14 @@ impl Source {
                 }
                 Ends::of(stream).map(Some)
             }
+        }
+    }
+
+    /// The same for somebody else who may be there at the same time.
+    pub(super) fn another(&self) -> Option<Self> {
+        match self {
+            Source::Unix(socket) => Some(Source::Unix(Arc::clone(socket))),
+            _ => None,
         }
     }
 
@@ -97,12 +118,10 @@ impl Source {
     }
 }
 
-impl Drop for Source {
+impl Drop for Socket {
     fn drop(&mut self) {
-        if let Source::Unix { path, .. } = self {
-            // Somebody may have taken it away already.
-            let _ = std::fs::remove_file(path);
-        }
+        // Somebody may have taken it away already.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -123,7 +142,7 @@ pub(super) fn listen(address: &Address) -> Result<Source> {
             }
             let listener = UnixListener::bind(path)?;
             listener.set_nonblocking(true)?;
-            Ok(Source::Unix { listener, path: path.clone() })
+            Ok(Source::Unix(Arc::new(Socket { listener, path: path.clone() })))
         }
     }
 }

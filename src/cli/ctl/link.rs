@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::cli::{Exit, Failed};
-use crate::port::{Address, Port, Post};
+use crate::port::{Address, CLIENTS, Port, Post};
 use crate::request::{Answer, Judgement, Progress, Refused, Request};
 use crate::session::Sink;
 use crate::wire::{self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError};
@@ -204,7 +204,7 @@ impl Heard {
         }
         if matches!(address, Address::Unix(_)) {
             return format!(
-                "{address}: nobody answered for {seconds} s\n  next: wait, if somebody else is at that socket, which serves one at a time; or give it longer with --timeout"
+                "{address}: nobody answered for {seconds} s\n  next: wait, if others are at that socket, which serves {CLIENTS} at a time; or give it longer with --timeout"
             );
         }
         format!(
