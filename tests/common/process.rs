@@ -27,6 +27,8 @@ impl Device {
         let log = std::fs::File::create(folder.join("log")).expect("there is room");
         let process = command(&["run", "--port", &port, "--store", paths[0], "--model", paths[1]])
             .args(more)
+            // With one heap instead of some a thread, the memory that it takes is what it holds.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
