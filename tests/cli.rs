@@ -191,6 +191,9 @@ fn broken_images_teach_nothing_unless_they_may_be_left_out() {
     assert_eq!((run.code, run.stdout.lines().count()), (1, 5), "{run:?}");
     let errors = run.stdout.lines().filter(|line| line.contains("\"error\"")).count();
     assert_eq!((errors, run.stderr.lines().count()), (2, 2), "{run:?}");
+    let run = bench.run(&["classify", text(&bench.path().join("gone.png")), text(&folder)]);
+    assert_eq!((run.code, run.stdout.lines().count()), (1, 3), "{run:?}");
+    assert!(run.stderr.contains("gone.png: No such file"), "{run:?}");
 
     let none = bench.path().join("none");
     std::fs::create_dir(&none).expect("the folder is ours");

@@ -52,7 +52,7 @@ const WRONG_INPUT: [(&str, &[&str]); 20] = [
         "status --store /proc/none/a.ftune",
         &["nothing has been taught", "/proc/none/a.ftune", "next: "],
     ),
-    ("teach a gone.png --model good/tiny.toml", &["gone.png: no such file"]),
+    ("teach a gone.png --model good/tiny.toml", &["gone.png: No such file", "nothing was learned"]),
     ("teach a nothing --model good/tiny.toml", &["nothing: no PNG"]),
     ("teach a IN --size 64", &["--size goes with a network without a card"]),
     ("teach a IN --model gone", &["no model called gone", "mobilenetv2-12"]),

@@ -101,6 +101,11 @@ fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
         let wanted = if format == "grey" { "/tmp/grey.png: " } else { ": bars " };
         assert!(told.contains(wanted), "{format}: {told}");
     }
+
+    // A device with a buffer a plane is another kind, and said to be.
+    board.sh("modprobe -r vivid; modprobe vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0 multiplanar=2");
+    let refused = board.sh("fieldtune snap /tmp/no.png --camera v4l:/dev/video0");
+    assert!(refused.contains("planes in separate buffers, which only pipe: can take"), "{refused}");
 }
 
 /// A grey picture as a webcam sends it, as MJPG and as YUYV.
@@ -299,7 +304,7 @@ fn keeping_is_measured_on_a_board_s_disk() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = folder.path().join("disk");
     let mut board = Machine::with_disk(&images, &formatted(&disk));
-    let told = board.sh("fieldtune bench --store /data --stored 1000 --model /etc/tiny.toml");
+    let told = board.sh("fieldtune bench --quiet --store /data --stored 1000 --model /etc/tiny.toml");
     println!("{told}");
     assert!(told.contains("teach until acknowledged") && told.contains("2.0 syncs"), "{told}");
 }

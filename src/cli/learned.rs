@@ -4,6 +4,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::output::counted;
 use super::store_args::{StoreArgs, date, now};
 use super::{Exit, answer};
 use crate::command::{
@@ -185,7 +186,11 @@ impl UndoCommand {
             if changes.is_empty() {
                 println!("there is nothing to undo");
             } else {
-                println!("{}; {left} steps can be undone", changes.join(", "));
+                println!(
+                    "{}; {} can be undone",
+                    changes.join(", "),
+                    counted(*left, "step", "steps")
+                );
             }
         });
         Ok(if changes.is_empty() { Exit::Negative } else { Exit::Done })
@@ -212,10 +217,11 @@ impl StatusCommand {
             println!("store      {}", path.display());
             println!("backbone   {} ({} values)", session.model().name, status.dim);
             println!("head       {}", status.head.kind());
-            println!("learned    {} classes, {} examples", status.classes, status.examples);
+            let classes = counted(status.classes, "class", "classes");
+            println!("learned    {classes}, {}", counted(status.examples, "example", "examples"));
             let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
             println!("examples   {:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1));
-            println!("undo       {} steps", status.undo_steps);
+            println!("undo       {}", counted(status.undo_steps, "step", "steps"));
             println!("estimate   {} balanced accuracy (leave-one-out)", percent(status.estimate));
             for suspect in &status.suspects {
                 let name = |class| session.learner().classes()[&class].to_string();

@@ -6,10 +6,11 @@ use anyhow::{Context as _, bail};
 
 use crate::picture;
 
-/// The image files that were named, and those directly in the folders that were named, sorted within each folder.
+/// The image files that were named, be they there or not, and those directly in the folders that were named, sorted
+/// within each folder.
 ///
 /// # Errors
-/// A path that does not exist, a folder without an image.
+/// A folder without an image.
 pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
@@ -22,10 +23,8 @@ pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
                 );
             }
             files.extend(found);
-        } else if path.exists() {
-            files.push(path.clone());
         } else {
-            bail!("{}: no such file or folder", picture::shown(path));
+            files.push(path.clone());
         }
     }
     Ok(files)

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::board_args::BoardArgs;
 use super::camera_args::{CameraArgs, failed};
 use super::model_args::ModelArgs;
+use super::output::counted;
 use super::store_args::StoreArgs;
 use super::{Context, Exit, Failed, model_id};
 use crate::access::{Guard, Tries};
@@ -266,11 +267,10 @@ impl RunCommand {
 /// How much each view knows, in words.
 fn learned(views: &[Eye]) -> String {
     let classes = |view: &Eye| {
-        let count = view.learner().classes().len();
-        let plural = if count == 1 { "" } else { "es" };
+        let known = counted(view.learner().classes().len(), "class", "classes");
         match view.name() {
-            Some(name) if views.len() > 1 => format!("{name}: {count} class{plural} taught"),
-            _ => format!("{count} class{plural} taught"),
+            Some(name) if views.len() > 1 => format!("{name}: {known} taught"),
+            _ => format!("{known} taught"),
         }
     };
     views.iter().map(classes).collect::<Vec<_>>().join(", ")

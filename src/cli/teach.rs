@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 
 use super::model_args::ModelArgs;
+use super::output::counted;
 use super::store_args::{StoreArgs, now};
 use super::{Context, Exit, answer, pictures};
 use crate::backbone::FeatureSource;
@@ -83,13 +84,15 @@ impl TeachCommand {
                 unreachable!("teach answers Taught")
             };
             println!(
-                "learned {} example{} of {}{class}; it has {count} now",
-                examples.len(),
-                if examples.len() == 1 { "" } else { "s" },
+                "learned {} of {}{class}; it has {count} now",
+                counted(examples.len(), "example", "examples"),
                 if *new_class { "the new class " } else { "" },
             );
             if !evicted.is_empty() {
-                println!("the store is full: {} redundant examples made room", evicted.len());
+                println!(
+                    "the store is full: {} made room",
+                    counted(evicted.len(), "redundant example", "redundant examples")
+                );
             }
             if let Some(estimate) = estimate {
                 println!("estimated balanced accuracy {:.0} % (leave-one-out)", estimate * 100.0);

@@ -103,7 +103,14 @@ pub const COMMANDS: [Spec; 28] = [
         &[Class],
         "",
     ),
-    spec("status", "", "what it knows, how well it would do, how the device is", &[], ""),
+    spec(
+        "status",
+        "",
+        "what it knows, how well it would do, how the device is",
+        &[],
+        "estimate: of all examples, how many the others would have judged right. suspects: which they contradict. \
+         age: from a frame's capture to its verdict; pin: to the outputs. dropped: frames that a newer one replaced.",
+    ),
     spec(
         "watch",
         "on | off",
