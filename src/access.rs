@@ -13,7 +13,7 @@
 mod gate;
 mod lock;
 
-pub use gate::{Gate, Guard};
+pub use gate::{Gate, Guard, MAX_PICTURE_BYTES};
 pub use lock::{PortLock, Tries, Wait};
 
 use crate::command::{Command, SetHead, SetThreshold};

@@ -297,4 +297,9 @@ pub trait Device {
 
     /// Somebody is at the other end of the port, perhaps somebody else.
     fn opened(&mut self) {}
+
+    /// Bytes that a request may have now; a longer one is refused with its first part.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
 }

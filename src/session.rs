@@ -176,6 +176,14 @@ impl Session {
             }
             return;
         }
+        // A part may be short, so this is what it has at least.
+        let (bytes, room) = (usize::from(frame.parts - 1) * wire::CHUNK, device.room());
+        if bytes > room {
+            self.incoming = None;
+            let what = format!("the request has over {bytes} bytes, this port takes {room} now");
+            self.answered = send_answer(frame.id, &Err(Refused(what)), sink);
+            return;
+        }
         let incoming = match self.incoming.take() {
             Some(incoming) if incoming.id() == frame.id => self.incoming.insert(incoming),
             _ => self.incoming.insert(Incoming::new(frame)),

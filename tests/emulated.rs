@@ -304,7 +304,8 @@ fn keeping_is_measured_on_a_board_s_disk() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = folder.path().join("disk");
     let mut board = Machine::with_disk(&images, &formatted(&disk));
-    let told = board.sh("fieldtune bench --quiet --store /data --stored 1000 --model /etc/tiny.toml");
+    let told =
+        board.sh("fieldtune bench --quiet --store /data --stored 1000 --model /etc/tiny.toml");
     println!("{told}");
     assert!(told.contains("teach until acknowledged") && told.contains("2.0 syncs"), "{told}");
 }

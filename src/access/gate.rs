@@ -11,6 +11,9 @@ use crate::request::{Answer, Device, Progress, Refused, Request};
 use crate::signed::Signature;
 use crate::station::{Level, in_words};
 
+/// Bytes of a request where nothing may be changed: a picture to be judged or taught.
+pub const MAX_PICTURE_BYTES: usize = 16 << 20;
+
 /// How a port is guarded.
 #[derive(Debug, Clone)]
 pub struct Guard {
@@ -173,6 +176,12 @@ impl<D: Device> Device for Gate<'_, D> {
             self.note(Level::Info, "locked again, as the port was opened anew");
         }
         self.device.opened();
+    }
+
+    /// Who may change nothing needs no more than a picture takes.
+    fn room(&self) -> usize {
+        let may_change = self.guard.access.allows(self.lock.is_unlocked(), Need::Change).is_ok();
+        if may_change { self.device.room() } else { MAX_PICTURE_BYTES }
     }
 }
 
