@@ -1,8 +1,9 @@
 """Writes a checkpoint as ONNX (BatchNorm folded, f16 weights) with its model card, and checks it.
 
 The graph is written node by node, so that its tensors have names that a person can tap: `stage2`, `stage3`, `stage4`
-(block outputs at strides 8, 16, 32), `last` (the map before pooling) and `feature` (the output, `[1, 1280]`). Weights
-are stored as f16 and cast to f32 in the graph; every runtime folds the casts when it loads.
+(the last block's output at strides 8, 16, 32), `stage2.0` and so on (the outputs of the blocks before it), `last` (the map
+before pooling) and `feature` (the output, `[1, 1280]`). Weights are stored as f16 and cast to f32 in the graph; every
+runtime folds the casts when it loads.
 """
 
 import argparse
@@ -15,10 +16,11 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+import generate
 from fewshot import blocks_to_unit_length
 from model import INPUT, Student
 
-TAPS = (("stage2", ("max",)), ("stage3", ("max",)), ("stage4", ("avg",)))
+TAPS = (("stage2.0", ("max",)), ("stage3", ("max",)), ("stage4.0", ("max",)), ("stage4", ("avg",)))
 
 
 class Writer:
@@ -146,7 +148,6 @@ def card(name, data, about, licence):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--cache", type=Path, required=True, help="what targets.py wrote; its first images are the check")
     parser.add_argument("--out", type=Path, required=True, help="folder of the .onnx and the .toml")
     parser.add_argument("--name", default="fieldtune-128")
     parser.add_argument("--licence", default="MIT OR Apache-2.0")
@@ -163,10 +164,8 @@ def main():
     path.write_bytes(data)
     print(f"{path}: {len(data)} bytes, from step {saved['step']}")
 
-    def images(kind, count):
-        return np.memmap(args.cache / kind / "images.u8", np.uint8, "r").reshape(-1, INPUT, INPUT, 3)[:count]
-
-    compare(model, student, path, np.concatenate([images("photos", 8), images("textures", 8)]))
+    drawn = [generate.texture(np.random.default_rng([98, index])).resize((INPUT, INPUT)) for index in range(16)]
+    compare(model, student, path, np.stack([np.asarray(image) for image in drawn]))
     about = "The project's own network, distilled from MobileNetV2 1.0: 40 million multiply-accumulates, taps at three depths"
     (args.out / f"{args.name}.toml").write_text(card(args.name, data, about, args.licence))
 

@@ -51,7 +51,8 @@ STAGES = {
 
 
 class Student(nn.Module):
-    """`[batch, 3, 128, 128]` (pixel / 127.5 - 1) to a dictionary of maps: `stage2`, `stage3`, `stage4`, `last`."""
+    """`[batch, 3, 128, 128]` (pixel / 127.5 - 1) to a dictionary of maps: `stage2` and so on, in them
+    `stage2.0` and so on, and `last`."""
 
     def __init__(self, stages=None, stem=STEM, feature=FEATURE):
         super().__init__()
@@ -71,7 +72,9 @@ class Student(nn.Module):
         maps = {}
         x = self.stem(x)
         for name, stage in self.stages.items():
-            x = maps[name] = stage(x)
+            for index, block in enumerate(stage):
+                x = maps[f"{name}.{index}"] = block(x)
+            maps[name] = x
         maps["last"] = self.last(x)
         return maps
 

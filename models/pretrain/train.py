@@ -75,13 +75,13 @@ class Losses(nn.Module):
     def forward(self, maps, batch):
         terms = {}
         for name, project in self.project.items():
-            got = project(maps[MAP_OF[name]])
+            got = project(maps[MAP_OF[name]].float())
             mean, deviation = getattr(self, f"{name}_mean"), getattr(self, f"{name}_deviation")
             wanted = ((batch[name].float() - mean) / deviation).permute(0, 3, 1, 2)
             side = min(got.shape[2], wanted.shape[2])
-            got, wanted = functional.adaptive_avg_pool2d(got, side), functional.adaptive_avg_pool2d(wanted, side)
+            got, wanted = (x if x.shape[2] == side else functional.adaptive_avg_pool2d(x, side) for x in (got, wanted))
             terms[name] = functional.mse_loss(got, wanted)
-        got, wanted = maps["last"].mean((2, 3)), batch["pooled"].float()
+        got, wanted = maps["last"].float().mean((2, 3)), batch["pooled"].float()
         terms["pooled"] = functional.mse_loss(got, wanted) / self.pooled_deviation.square().mean()
         a = functional.normalize(got - self.pooled_mean, dim=1)
         b = functional.normalize(wanted - self.pooled_mean, dim=1)
@@ -110,9 +110,11 @@ def flip(batch, generator):
 def features(student, images):
     """The tapped feature of u8 images, as the runtime computes it."""
     student.eval()
+    device = next(student.parameters()).device
     found = []
     for chunk in torch.from_numpy(images).split(50):
-        found.append(pooled({name: value.numpy() for name, value in student(to_input(chunk, INPUT)).items()}))
+        maps = student(to_input(chunk.to(device), INPUT))
+        found.append(pooled({name: value.cpu().numpy() for name, value in maps.items()}))
     return np.concatenate(found)
 
 
@@ -121,6 +123,17 @@ def learning_rate(step, steps, args):
     level = args.rate * min(1, (step + 1) / args.warmup)
     left = (steps * args.epochs - step) / (steps * args.decay) if args.decay else 1
     return level * min(1, left)
+
+
+def note(curve, row):
+    """Prints the row and appends it to the file, under a heading if it is the first."""
+    new = not curve.exists()
+    with curve.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+    print(row, flush=True)
 
 
 def average_over_workers(tensors, workers):
@@ -241,13 +254,7 @@ def train(worker, args):
             row = {"step": step, "views": step * args.batch, "seconds": round(spent), "rate": f"{rate:.2e}"}
             row |= {name: round(value, 4) for name, value in means.items()}
             row |= {name: round(value, 2) for name, value in validation.accuracies(sets, lambda x: features(average, x)).items()}
-            new = not curve.exists()
-            with curve.open("a", newline="") as file:
-                writer = csv.DictWriter(file, row)
-                if new:
-                    writer.writeheader()
-                writer.writerow(row)
-            print(row, flush=True)
+            note(curve, row)
 
 
 if __name__ == "__main__":
