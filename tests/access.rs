@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use fieldtune::access::{Access, Gate, Guard, MAX_PICTURE_BYTES, Need, Tries, need};
+use fieldtune::access::{Access, Gate, Guard, Need, Tries, need};
 use fieldtune::command::*;
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::head::{ExampleId, HeadConfig};
@@ -382,33 +382,6 @@ fn who_changed_what_stands_in_the_log() {
         assert_eq!(log.len(), usize::from(wanted.is_some()), "{shown}: {log:?}");
         assert!(wanted.is_none_or(|wanted| log[0].starts_with(wanted)), "{shown}: {log:?}");
     }
-}
-
-#[test]
-fn a_request_longer_than_a_picture_is_refused_at_its_first_part_unless_the_port_may_change() {
-    let house = House::new();
-    let parts = u16::try_from(MAX_PICTURE_BYTES / wire::CHUNK + 1).expect("fewer than a message");
-    // What comes back for the first part of a message of so many: refused or nothing.
-    let refused = |gate: &mut Gate<FakeDevice>, parts: u16| {
-        let (mut session, mut kept) = (Session::new(false), Kept::default());
-        let body = vec![0; wire::CHUNK];
-        let first = Frame { kind: Kind::Request, id: 7, part: 0, parts, body };
-        session.feed(&first.encode(), gate, &mut kept);
-        let answer =
-            Decoder::default().feed(&kept.bytes).into_iter().find_map(|piece| match piece {
-                Piece::Frame(frame) if frame.kind == Kind::Answer => Some(frame.body),
-                _ => None,
-            });
-        let answer = answer.map(|body| wire::decode_answer(&body).expect("an answer"));
-        assert!(answer.as_ref().is_none_or(|answer| answer.is_err()), "{answer:?}");
-        answer.is_some()
-    };
-    let mut locked = house.port("a", Access::Locked);
-    assert!(!refused(&mut locked, parts) && refused(&mut locked, parts + 1));
-    ask(&mut locked, unlock(RIGHT)).expect("it is the PIN");
-    assert!(!refused(&mut locked, u16::MAX));
-    assert!(refused(&mut house.port("b", Access::ReadOnly), parts + 1));
-    assert!(!refused(&mut house.port("c", Access::Full), u16::MAX));
 }
 
 #[test]

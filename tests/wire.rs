@@ -1,10 +1,16 @@
 //! Frames: what the module says of their bytes, and what a bad line can do to them.
 
+use std::sync::Arc;
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use fieldtune::access::{Access, Gate, Guard, MAX_PICTURE_BYTES};
 use fieldtune::command::*;
-use fieldtune::request::{Progress, Request};
+use fieldtune::frame::Timestamp;
+use fieldtune::pin::{Pin, PinHash};
+use fieldtune::request::{Device, Progress, Request};
+use fieldtune::session::Session;
 use fieldtune::wire::{self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError};
 
 mod common;
@@ -13,6 +19,8 @@ mod messages;
 
 #[path = "common/device.rs"]
 mod device;
+
+use device::{FakeDevice, Kept};
 
 fn frame(id: u32, body: &[u8]) -> Frame {
     Frame { kind: Kind::Request, id, part: 0, parts: 1, body: body.to_vec() }
@@ -323,4 +331,38 @@ fn every_message_comes_back_as_it_was_and_cut_off_or_longer_is_refused() {
     assert_eq!(wire::encode_request(&Request::Command(features)), Err(WireError::NotSent));
     // A list that says it is longer than any memory.
     assert!(wire::decode_request(&[10, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());
+}
+
+#[test]
+fn a_request_longer_than_a_picture_is_refused_at_its_first_part_unless_the_port_may_change() {
+    let pin = || Pin::new("8246-x").expect("a PIN");
+    let hash = Arc::new(PinHash::of(&pin()).expect("random bytes"));
+    let port = |access| {
+        let (pin, tries) = (Some(Arc::clone(&hash)), Arc::default());
+        let guard = Guard { port: "a".to_owned(), access, pin, relock_micros: 1, tries };
+        Gate::new(FakeDevice::new(), guard, || Timestamp(0), |_, _| {})
+    };
+    // What comes back for the first part of a message of so many: refused or nothing.
+    let refused = |gate: &mut dyn Device, parts: u16| {
+        let (mut session, mut kept) = (Session::new(false), Kept::default());
+        let body = vec![0; wire::CHUNK];
+        let first = Frame { kind: Kind::Request, id: 7, part: 0, parts, body };
+        session.feed(&first.encode(), gate, &mut kept);
+        let pieces = Decoder::default().feed(&kept.bytes).into_iter();
+        let answers: Vec<_> = pieces
+            .map(|piece| match piece {
+                Piece::Frame(frame) => wire::decode_answer(&frame.body).expect("an answer"),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(answers.iter().all(Result::is_err), "{answers:?}");
+        !answers.is_empty()
+    };
+    let parts = u16::try_from(MAX_PICTURE_BYTES / wire::CHUNK + 1).expect("fewer than a message");
+    let mut locked = port(Access::Locked);
+    assert!(!refused(&mut locked, parts) && refused(&mut locked, parts + 1));
+    locked.handle(Request::Unlock { pin: pin() }, &mut |_| true).expect("it is the PIN");
+    assert!(!refused(&mut locked, u16::MAX));
+    assert!(refused(&mut port(Access::ReadOnly), parts + 1));
+    assert!(!refused(&mut port(Access::Full), u16::MAX));
 }
