@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use fieldtune::frame::{Frame, Timestamp};
 use fieldtune::picture;
-use machine::{Machine, images};
+use machine::{Machine, USB_CAMERA, images};
 use webcam::{Way, Webcam};
 
 use rand::{RngExt, SeedableRng};
@@ -131,19 +131,20 @@ fn a_usb_camera_is_taken_and_its_light_locked_and_what_goes_wrong_with_it_passes
     let mut board = Machine::with_usb(&images);
     board.plug_in(camera.port);
     let listed = board.sh("fieldtune cameras");
-    for wanted in ["v4l:/dev/video0", "Bench", "MJPG 160x120", "YUYV 160x120", "10"] {
+    for wanted in ["v4l:/dev/video0", USB_CAMERA, "Bench", "MJPG 160x120", "YUYV 160x120", "10"] {
         assert!(listed.contains(wanted), "{wanted} in {listed}");
     }
     // The device beside it carries what uvcvideo knows of its frames, and is no camera.
     assert!(!listed.contains("video1"), "{listed}");
 
-    board.sh(
-        "fieldtune boards qemu-virt | sed 's/timeout_ms = .*/timeout_ms = 2000/' >/tmp/board.toml",
-    );
+    board.sh(&format!(
+        "fieldtune boards qemu-virt | sed 's/timeout_ms = .*/timeout_ms = 2000/; s#/dev/video0#{USB_CAMERA}#' >/tmp/board.toml"
+    ));
     const WEBCAM: &str = "--board /tmp/board.toml --resolution 160x120 --fps 10";
     for format in ["mjpg", "yuyv"] {
         assert_eq!(camera.control(webcam::EXPOSURE_MODE), 8, "it follows the light");
         run(&mut board, &format!("{WEBCAM} --format {format}"));
+        board.sh("program=$!");
         let locked = camera.control(webcam::EXPOSURE);
         assert_eq!(camera.control(webcam::EXPOSURE_MODE), webcam::MANUAL, "{format}");
         assert_eq!(camera.control(webcam::WHITE_BALANCE_AUTO), 0, "{format}");
@@ -177,24 +178,30 @@ fn a_usb_camera_is_taken_and_its_light_locked_and_what_goes_wrong_with_it_passes
             board.until("frames come again", |board| frames(board) > before + 2);
         }
 
-        // A camera that is plugged in again knows nothing any more, and is told.
+        // A camera that is plugged in again knows nothing any more, and is told. While another program still has its old
+        // device open, it is given another.
+        if format == "yuyv" {
+            board.sh("exec 9</dev/video0");
+        }
         camera.unplug();
         board.until("the loss is noticed", |board| {
             figure(&board.ask("status"), "errors_camera_gone") > 0
         });
-        board.until("its device is gone", |board| !board.sh("ls /dev").contains("video0"));
+        board.until("its device is gone", |board| !board.sh("ls /dev").contains("video"));
         board.plug_in(camera.port);
+        let node = board.sh(&format!("readlink {USB_CAMERA}"));
+        assert_eq!(node.contains("video0"), format == "mjpg", "{node}");
         let before = frames(&mut board);
         board.until("frames come again", |board| frames(board) > before + 2);
         assert_eq!(camera.control(webcam::EXPOSURE_MODE), webcam::MANUAL, "{format}");
         assert_eq!(camera.control(webcam::EXPOSURE), locked, "{format}");
         assert!(board.verdict().contains("class=bars"), "{format}");
-        board.sh("kill -TERM $!; wait $!");
+        board.sh("kill -TERM $program; wait $program");
 
         // A new start finds neither what was learned nor what was locked.
-        board.sh("rm /tmp/s.ftune*");
+        board.sh("exec 9<&-; rm /tmp/s.ftune*");
         camera.unplug();
-        board.until("its device is gone", |board| !board.sh("ls /dev").contains("video0"));
+        board.until("its device is gone", |board| !board.sh("ls /dev").contains("video"));
         board.plug_in(camera.port);
     }
 }

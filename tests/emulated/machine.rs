@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take: an emulated core is a hundred times slower, and the host may be busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A name of a camera that stays when its number changes.
+pub const USB_CAMERA: &str = "/dev/v4l/by-id/usb-camera-video-index0";
+
 /// What `tests/emulated/prepare` made, or nothing, and that is said.
 pub fn images() -> Option<PathBuf> {
     let folder = std::env::var_os("FIELDTUNE_EMULATION").map(PathBuf::from);
@@ -148,12 +151,18 @@ impl Machine {
         board
     }
 
-    /// Connects the USB device that listens on this port of the host, and waits until a camera is there.
+    /// Connects the USB device that listens on this port of the host, waits until there is a camera, and names it
+    /// [`USB_CAMERA`].
     pub fn plug_in(&mut self, port: u16) {
         // Takes the connection over from the program that made it: first port of the first hub, device 1-2, high speed.
         let attach = "echo '0 0 65538 3' >/sys/devices/platform/vhci_hcd.0/attach";
         self.sh(&format!("nc 10.0.2.2 {port} -e /bin/sh -c \"{attach}\""));
-        self.until("the camera is there", |board| board.sh("ls /dev").contains("video0"));
+        // As udev does: the first of its devices is the camera, the second carries what is known of each frame.
+        let link = format!(
+            "mkdir -p /dev/v4l/by-id; for d in /sys/class/video4linux/*; do \
+             [ \"$(cat $d/index)\" = 0 ] && ln -sf ../../${{d##*/}} {USB_CAMERA} && echo done; done"
+        );
+        self.until("the camera is there", |board| board.sh(&link).contains("done"));
     }
 
     /// As when somebody pulls the plug.
