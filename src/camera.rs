@@ -141,7 +141,7 @@ impl Trouble {
             }
             Trouble::Ended => "--loop begins it again",
             Trouble::Malformed => {
-                "single ones can be ignored; if it goes on, check --format, --size and the cable"
+                "single ones can be ignored; if it goes on, check --format, --resolution and the cable"
             }
             Trouble::System => "the system's log (dmesg, journalctl) may say more",
         }

@@ -79,6 +79,16 @@ pub fn shown(path: &Path) -> String {
 /// # Errors
 /// [`PictureError`], with the path.
 pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
+    decode(&read(path, MAX_FILE_BYTES)?, &shown(path), captured)
+}
+
+/// A file's bytes, as they are.
+///
+/// * `most`: bytes that it may have.
+///
+/// # Errors
+/// [`PictureError`], with the path; also for a folder and a pipe.
+pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, PictureError> {
     let name = shown(path);
     let io = |error| PictureError::Io { name: name.clone(), error };
     // Looked at first: opening a pipe that nobody writes to would wait for ever.
@@ -91,15 +101,12 @@ pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
     let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     // One byte more than may be tells a longer file, or an endless device, apart.
-    BufReader::new(file).take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(PictureError::TooLarge {
-            name,
-            got: "a longer file".to_owned(),
-            wanted: format!("{MAX_FILE_BYTES} bytes"),
-        });
+    BufReader::new(file).take(most + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > most {
+        let (got, wanted) = ("a longer file".to_owned(), format!("{most} bytes"));
+        return Err(PictureError::TooLarge { name, got, wanted });
     }
-    decode(&bytes, &name, captured)
+    Ok(bytes)
 }
 
 /// Decodes a file's bytes.

@@ -124,8 +124,15 @@ impl PinHash {
 
     /// Whether it is the hash of that PIN; takes its time, as much for a wrong one.
     pub fn fits(&self, pin: &Pin) -> bool {
-        let hash = PasswordHash::new(&self.text);
-        hash.is_ok_and(|hash| Argon2::default().verify_password(pin.0.as_bytes(), &hash).is_ok())
+        let check = || {
+            let hash = PasswordHash::new(&self.text);
+            hash.is_ok_and(|hash| {
+                Argon2::default().verify_password(pin.0.as_bytes(), &hash).is_ok()
+            })
+        };
+        // On a thread of its own: the memory that it takes is freed, but some allocators keep it for the thread that freed
+        // it, and a device has a thread a port. Those that have ended share theirs.
+        std::thread::scope(|scope| scope.spawn(check).join().unwrap_or(false))
     }
 
     /// As it stands in a board file.

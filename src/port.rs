@@ -44,6 +44,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// How long what is queued may take when the port is closed.
 const LINGER: Duration = Duration::from_secs(1);
 const CLOSING_POLL: Duration = Duration::from_millis(5);
+/// Who reads nothing at a socket for so long, though something waits, makes room for others.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 /// A frame in which nothing comes for so long will not be ended.
 const SILENCE: Duration = Duration::from_secs(1);
 
@@ -145,6 +147,8 @@ struct Shared {
     broken: AtomicU64,
     /// How often somebody came.
     came: AtomicU64,
+    /// Whoever is there was let go for reading nothing.
+    stuck: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -192,7 +196,7 @@ impl Port {
         let other_side = source.other_side().map(Path::to_owned);
         let (reading, writing) = (shared.clone(), shared.clone());
         let threads = vec![
-            std::thread::spawn(move || write(&writing)),
+            std::thread::spawn(move || write(&writing, READ_WITHIN)),
             std::thread::spawn(move || read(source, ends, &reading, &sender)),
         ];
         let is_for_a_person = address.is_for_a_person();
@@ -237,6 +241,10 @@ impl Port {
                 }
                 Post::Verdict(judgement) => session.verdict(&judgement, &mut sink),
                 Post::Left => {
+                    if self.shared.stuck.swap(false, Ordering::Relaxed) {
+                        let seconds = READ_WITHIN.as_secs();
+                        device.note(&format!("who read nothing for {seconds} s was let go"));
+                    }
                     self.shared.lock().left = Some(Instant::now());
                     self.shared.changed.notify_all();
                 }
@@ -357,7 +365,39 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
     use super::*;
+
+    #[test]
+    fn who_reads_nothing_at_a_socket_is_let_go_and_who_reads_slowly_is_not() {
+        let patience = Duration::from_millis(600);
+        for reads in [false, true] {
+            let (mut client, served) = UnixStream::pair().expect("a pair");
+            served.set_nonblocking(true).expect("its own end");
+            let shared = Arc::new(Shared::default());
+            let ends = Ends::of(OwnedFd::from(served).into()).expect("two ends");
+            shared.set_ends(Some(Arc::new(ends)));
+            let writing = Arc::clone(&shared);
+            let writer = std::thread::spawn(move || write(&writing, patience));
+            shared.push(vec![7; QUEUE_BYTES], QUEUE_BYTES);
+            let mut taken = 0;
+            for _ in 0..10 {
+                std::thread::sleep(patience / 4);
+                if reads {
+                    let mut some = vec![0; QUEUE_BYTES / 16];
+                    taken += client.read(&mut some).expect("there is something");
+                }
+            }
+            assert_eq!(shared.stuck.load(Ordering::Relaxed), !reads, "{taken} bytes read");
+            shared.closing.store(true, Ordering::Relaxed);
+            shared.changed.notify_all();
+            drop(client);
+            writer.join().expect("it ends");
+        }
+    }
 
     #[test]
     fn what_waits_for_a_line_that_is_not_read_has_an_end() {

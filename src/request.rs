@@ -298,8 +298,14 @@ pub trait Device {
     /// Somebody is at the other end of the port, perhaps somebody else.
     fn opened(&mut self) {}
 
-    /// Bytes that a request may have now; a longer one is refused with its first part.
-    fn room(&self) -> usize {
-        usize::MAX
+    /// Whether a request may have so many bytes now: asked with its first part.
+    ///
+    /// # Errors
+    /// [`Refused`]; then the rest of it is not taken.
+    fn admits(&mut self, _bytes: usize) -> Result<(), Refused> {
+        Ok(())
     }
+
+    /// Something about the port, for the log.
+    fn note(&mut self, _what: &str) {}
 }

@@ -176,12 +176,11 @@ impl Session {
             }
             return;
         }
-        // A part may be short, so this is what it has at least.
-        let (bytes, room) = (usize::from(frame.parts - 1) * wire::CHUNK, device.room());
-        if bytes > room {
+        // The last part may be short, so this is what it has at least.
+        let bytes = usize::from(frame.parts - 1) * wire::CHUNK;
+        if let Err(refused) = device.admits(bytes) {
             self.incoming = None;
-            let what = format!("the request has over {bytes} bytes, this port takes {room} now");
-            self.answered = send_answer(frame.id, &Err(Refused(what)), sink);
+            self.answered = send_answer(frame.id, &Err(refused), sink);
             return;
         }
         let incoming = match self.incoming.take() {

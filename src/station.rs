@@ -368,6 +368,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             other => self.answer(place, other, now),
         };
+        self.views[place].tell_unstored(effects);
         effects.answers.push((ticket, answer));
     }
 }

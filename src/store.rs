@@ -240,7 +240,7 @@ pub enum StoreError {
     NothingKept,
     /// Somebody moved it, deleted it or put another file in its place.
     #[error(
-        "{path} is not the file any more that was opened: it was moved, deleted or replaced, so nothing is stored there\n  next: put it back, or start again to use what is there now"
+        "{path} is not the file any more that was opened: it was moved, deleted or replaced, so nothing is stored there\n  next: put it back; or fetch what is still known with fieldtune ctl pull FILE, then start again"
     )]
     Gone {
         /// The file.

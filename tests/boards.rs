@@ -75,7 +75,7 @@ fn a_board_is_what_its_file_says() {
 
 /// What is replaced in [`BOARD`], by what, and what the error has to say besides the file.
 const MISTAKES: [(&str, &str, &[&str]); 39] = [
-    ("about = \"a bench\"", "", &["about"]),
+    ("about = \"a bench\"", "about = 7", &["about"]),
     ("watchdog_ms", "watchdog", &["watchdog", "unknown field"]),
     ("= 500", "= 0", &["watchdog_ms: got 0, wanted 100 to 60000"]),
     ("= 500", "= -1", &["line 4", "watchdog_ms"]),
@@ -157,6 +157,16 @@ fn what_a_port_is_for_is_said_for_all_ports_or_for_serial_lines() {
     assert_eq!(settings.relock_s, 10);
     assert_eq!(settings.pin.as_ref().map(|hash| hash.as_str()), Some(hash));
     assert_eq!(settings.trusted_keys.iter().map(ToString::to_string).collect::<Vec<_>>(), [key]);
+}
+
+#[test]
+fn a_board_of_one_s_own_need_not_tell_about_itself() {
+    let whole = Board::parse(BOARD, "bench.toml").expect("a board");
+    let text = BOARD.replacen("about = \"a bench\"", "", 1);
+    let text = text.replacen("[facts]\ntried = [\"on a bench\"]\n", "", 1);
+    assert!(!text.contains("bench\""), "{text}");
+    let bare = Board::parse(&text, "bench.toml").expect("a board all the same");
+    assert_eq!((bare.about.as_str(), &bare.outputs), ("", &whole.outputs));
 }
 
 #[test]

@@ -113,6 +113,37 @@ fn pictures_and_what_was_learned_go_both_ways_whole() {
 }
 
 #[test]
+fn an_image_that_cannot_be_read_keeps_no_other_from_being_judged_but_all_from_being_taught() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let served = Served::on(&socket(folder.path()));
+    let image = path("image.jpg");
+    std::fs::write(&image, vec![5; 200]).expect("a file");
+    // Opening it would wait for somebody to write.
+    let pipe = path("pipe.jpg");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("it is there");
+    assert!(made.success());
+    let (gone, names) = (path("gone.jpg"), ["gone.jpg: No such file", "pipe.jpg: this is a pipe"]);
+
+    let run = served.ctl(&["teach", "scratch", &image, &gone]);
+    assert!(run.code == 2 && run.stderr.contains(names[0]), "{run:?}");
+    served.ctl(&["teach", "scratch", &image]);
+    let all = ["classify", &gone, &image, &pipe, &image];
+    let run = served.ctl(&all);
+    assert_eq!((run.code, run.stdout.matches("ok class=scratch").count()), (1, 2), "{run:?}");
+    assert!(names.iter().all(|name| run.stderr.contains(name)), "{run:?}");
+    let run = served.ctl(&[&["--json"], &all[..]].concat());
+    let rows: Vec<&str> = run.stdout.lines().map(|line| &line[..line.len().min(30)]).collect();
+    let errors = run.stdout.lines().filter(|line| line.contains("\"row\":\"error\"")).count();
+    assert_eq!((run.code, rows.len(), errors), (1, 4, 2), "{run:?}");
+
+    let run = served.ctl(&["snap", &path("snap.txt")]);
+    assert!(run.code == 2 && run.stderr.contains("ends with .png or .jpg"), "{run:?}");
+    let device = served.ends();
+    assert_eq!(device.asked.iter().filter(|asked| asked.contains("TeachImage")).count(), 1);
+}
+
+#[test]
 fn verdicts_stream_while_somebody_watches() {
     let folder = tempfile::tempdir().expect("a folder");
     let served = Served::on(&socket(folder.path()));

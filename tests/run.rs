@@ -176,6 +176,24 @@ fn some_are_at_a_socket_at_once_and_the_next_waits_for_one_of_them_to_leave() {
 }
 
 #[test]
+fn a_process_that_was_held_up_as_a_whole_does_not_take_itself_for_hung() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut device = Device::start(folder.path(), &DRAWN);
+    for _ in 0..3 {
+        let id = device.process.id().to_string();
+        for (signal, wait) in [("-STOP", 3000), ("-CONT", 1000)] {
+            assert!(Command::new("kill").args([signal, &id]).status().is_ok_and(|it| it.success()));
+            std::thread::sleep(Duration::from_millis(wait));
+        }
+        let ended = device.process.try_wait().expect("it is our child");
+        let log = std::fs::read_to_string(folder.path().join("log")).expect("it was made");
+        assert!(ended.is_none(), "{ended:?}\n{log}");
+    }
+    assert!(device.ok(&["teach", "steel"]).contains("count=1"));
+    assert_eq!(device.signal("TERM"), Some(0));
+}
+
+#[test]
 fn several_regions_have_a_store_each_and_are_asked_by_name() {
     let scratch = tempfile::tempdir().expect("a folder");
     let folder = scratch.path();

@@ -60,6 +60,19 @@ impl Taken {
     }
 }
 
+/// Shows the end of the device's log where the test fails.
+struct LogOnFailure<'a>(&'a Path);
+
+impl Drop for LogOnFailure<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.0.join("log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            println!("the log ends\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
+    }
+}
+
 /// A client of the socket.
 struct Client(UnixStream);
 
@@ -111,6 +124,7 @@ fn nothing_grows_however_long_it_runs_and_whatever_is_asked() {
     let camera = format!("replay:{}", pictures.display());
     let arguments = ["--camera", &camera, "--loop", "--fps", "5000", "--log-format", "json"];
     let device = Device::start(folder, &arguments);
+    let _log = LogOnFailure(folder);
 
     let begun = Instant::now();
     let (mut frames, mut rounds, mut starts) = (0, 0, 1);

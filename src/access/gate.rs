@@ -179,9 +179,18 @@ impl<D: Device> Device for Gate<'_, D> {
     }
 
     /// Who may change nothing needs no more than a picture takes.
-    fn room(&self) -> usize {
-        let may_change = self.guard.access.allows(self.lock.is_unlocked(), Need::Change).is_ok();
-        if may_change { self.device.room() } else { MAX_PICTURE_BYTES }
+    fn admits(&mut self, bytes: usize) -> Result<(), Refused> {
+        if bytes > MAX_PICTURE_BYTES
+            && let Err(refused) = self.guard.access.allows(self.lock.is_unlocked(), Need::Change)
+        {
+            self.note(Level::Warning, &format!("a request of {bytes} bytes refused: {refused}"));
+            return Err(refused);
+        }
+        self.device.admits(bytes)
+    }
+
+    fn note(&mut self, what: &str) {
+        self.note(Level::Warning, what);
     }
 }
 

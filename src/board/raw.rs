@@ -18,6 +18,7 @@ use crate::settings;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawBoard {
+    #[serde(default)]
     about: String,
     #[serde(default)]
     models: Vec<String>,
@@ -41,6 +42,7 @@ struct RawBoard {
     outputs: BTreeMap<String, RawOutput>,
     #[serde(default)]
     inputs: BTreeMap<String, RawInput>,
+    #[serde(default)]
     facts: RawFacts,
 }
 
@@ -153,7 +155,7 @@ enum RawBias {
     PullDown,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFacts {
     #[serde(default)]

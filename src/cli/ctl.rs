@@ -12,13 +12,14 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json, json};
 
 use super::output::write_whole;
-use super::{Context, Exit};
+use super::snap::is_png;
+use super::{Context, Exit, Failed};
 use crate::access::{Need, need};
 use crate::bounded;
 use crate::command::Command;
 use crate::console::{self, Entry, Row, Value};
 use crate::frame::Timestamp;
-use crate::picture;
+use crate::picture::{self, PictureError};
 use crate::pin::{LONGEST, Pin};
 use crate::port::Address;
 use crate::request::{Answer, Request};
@@ -95,14 +96,14 @@ impl CtlCommand {
         match *words {
             ["teach", class, first, ..] if first.parse::<u32>().is_err() => {
                 let class = class.to_owned();
-                self.images(&words[2..], "learning", context, |image| Request::TeachImage {
+                self.images(&words[2..], ("learning", true), context, |image| Request::TeachImage {
                     class: class.clone(),
                     image,
                 })
             }
-            ["classify", _, ..] => {
-                self.images(&words[1..], "judging", context, |image| Request::Classify { image })
-            }
+            ["classify", _, ..] => self.images(&words[1..], ("judging", false), context, |image| {
+                Request::Classify { image }
+            }),
             ["watch"] | ["watch", "on"] => self.watch(),
             ["snap", file] => self.snap(Path::new(file), context),
             ["pull", file] => self.pull(Path::new(file), context),
@@ -137,34 +138,56 @@ impl CtlCommand {
         Ok(Exit::Done)
     }
 
-    /// Sends every image, and prints what came of it.
+    /// Sends every image, and prints what came of it; one that cannot be read or judged does not keep the others from it.
+    ///
+    /// * `all_or_none`: nothing is sent unless all can be read, and the first that is refused is the last.
     fn images(
         &self,
         files: &[&str],
-        doing: &'static str,
+        (doing, all_or_none): (&'static str, bool),
         context: &Context,
         request: impl Fn(Vec<u8>) -> Request,
     ) -> anyhow::Result<Exit> {
-        let mut images = Vec::with_capacity(files.len());
-        for file in files {
-            let image = bounded::read(Path::new(file), MAX_MESSAGE as u64);
-            images.push((file, image.with_context(|| console::harmless(file))?));
-        }
+        let images =
+            files.iter().map(|&file| (file, picture::read(Path::new(file), MAX_MESSAGE as u64)));
+        let images: Vec<_> = if all_or_none {
+            images
+                .map(|(file, image)| Ok((file, Ok(image?))))
+                .collect::<Result<_, PictureError>>()?
+        } else {
+            images.collect()
+        };
+        let mut exit = Exit::Done;
         let mut link = self.link()?;
         let one = Context { progress: context.progress && files.len() == 1 };
         let bar = Context { progress: context.progress && files.len() > 1 }
             .bar(files.len() as u64, doing);
         for (file, image) in images {
-            let answer = self
-                .ask(&mut link, &request(image), &one)
-                .with_context(|| console::harmless(file))?;
-            for row in console::answer(&answer) {
-                bar.suspend(|| self.print(&row.with("image", *file)));
+            let answer = image.map_err(anyhow::Error::from).and_then(|image| {
+                let answer = self.ask(&mut link, &request(image), &one);
+                answer.with_context(|| console::harmless(file))
+            });
+            let rows = match answer {
+                Ok(answer) => console::answer(&answer),
+                // Where nobody answers, nobody answers for the others either.
+                Err(error) if all_or_none || error.downcast_ref::<Failed>().is_some() => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    exit = Exit::Negative;
+                    let why = format!("{error:#}");
+                    bar.suspend(|| eprintln!("error: {why}"));
+                    let row = Row::new("error").with("error", why.as_str());
+                    if self.json { vec![row] } else { Vec::new() }
+                }
+            };
+            for row in rows {
+                bar.suspend(|| self.print(&row.with("image", file)));
             }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok(Exit::Done)
+        Ok(exit)
     }
 
     fn watch(&self) -> anyhow::Result<Exit> {
@@ -173,17 +196,17 @@ impl CtlCommand {
     }
 
     fn snap(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
-        let answer = self.ask(&mut self.link()?, &Request::Snap, context)?;
-        let Answer::Picture { file: bytes, .. } = &answer else {
+        let wants_png = is_png(file)?;
+        let mut answer = self.ask(&mut self.link()?, &Request::Snap, context)?;
+        let Answer::Picture { file: bytes, .. } = &mut answer else {
             bail!("the device answered something else than a picture");
         };
-        if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
+        // It comes as a JPEG.
+        if wants_png {
             let frame = picture::decode(bytes, "what came from the device", Timestamp(0))?;
-            write_whole(file, &picture::png(&frame))?;
-        } else {
-            // As it came: a JPEG.
-            write_whole(file, bytes)?;
+            *bytes = picture::png(&frame);
         }
+        write_whole(file, bytes)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }

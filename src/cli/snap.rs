@@ -38,7 +38,7 @@ pub struct SnapCommand {
 
 impl SnapCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        is_picture(&self.out)?;
+        is_png(&self.out)?;
         refuse_store(&self.out)?;
         let (board, _) = self.board.choose()?;
         // What a board wants of its own camera is not for another one.
@@ -67,9 +67,11 @@ impl SnapCommand {
     }
 }
 
+/// Whether the name is that of a PNG; otherwise it is that of a JPEG.
+///
 /// # Errors
-/// The name is not that of a PNG or a JPEG.
-fn is_picture(file: &Path) -> anyhow::Result<bool> {
+/// It is of neither.
+pub(super) fn is_png(file: &Path) -> anyhow::Result<bool> {
     let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     match ending.to_ascii_lowercase().as_str() {
         "png" => Ok(true),
@@ -80,7 +82,7 @@ fn is_picture(file: &Path) -> anyhow::Result<bool> {
 
 /// A picture's file, as its name says.
 fn bytes_for(file: &Path, frame: &Frame) -> anyhow::Result<Vec<u8>> {
-    Ok(if is_picture(file)? { picture::png(frame) } else { picture::jpeg(frame) })
+    Ok(if is_png(file)? { picture::png(frame) } else { picture::jpeg(frame) })
 }
 
 /// The frame with the region's outermost pixels painted yellow, and those around it black, so that it stands out on

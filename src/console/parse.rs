@@ -109,7 +109,8 @@ pub const COMMANDS: [Spec; 28] = [
         "what it knows, how well it would do, how the device is",
         &[],
         "estimate: of all examples, how many the others would have judged right. suspects: which they contradict. \
-         age: from a frame's capture to its verdict; pin: to the outputs. dropped: frames that a newer one replaced.",
+         age: from a frame's capture to its verdict; pin: to the outputs. dropped: frames that a newer one replaced. \
+         dropped_messages: verdicts that a port had no room for.",
     ),
     spec(
         "watch",
@@ -130,7 +131,8 @@ pub const COMMANDS: [Spec; 28] = [
         "[whole | X,Y,WIDTH,HEIGHT]",
         "look at this part of every frame",
         &[Words(&["whole"])],
-        "In pixels, or with a decimal point in fractions of the frame: 0.25,0.25,0.5,0.5",
+        "In pixels, or with a decimal point in fractions of the frame: 0.25,0.25,0.5,0.5. Until the next start: a board's \
+         file keeps it ([regions]), or run --region.",
     ),
     spec(
         "regions",
@@ -182,7 +184,8 @@ pub const COMMANDS: [Spec; 28] = [
         "[NAME VALUE]",
         "list the settings, or change one",
         &[Words(&["echo", "smoothing"]), ON_OFF],
-        "`set echo off` is for programs: no prompt, no echo, no completion on this port.",
+        "`set echo off` is for programs: no prompt, no echo, no completion on this port. `set smoothing N` holds until the \
+         next start; run --smoothing keeps it.",
     ),
     spec("version", "", "which program and which backbone", &[], ""),
     spec("restart", "", "end in good order and start again", &[], ""),
@@ -389,7 +392,8 @@ fn number<T: FromStr + PartialOrd + std::fmt::Debug>(
 }
 
 fn generation(text: &str) -> Result<u64, String> {
-    number(text, "a generation's number", 1..=u64::MAX)
+    let number = number(text, "a generation's number", 1..=u64::MAX);
+    number.map_err(|why| format!("{why}; `generations` lists them"))
 }
 
 fn ids(words: &[&str]) -> Result<Vec<ExampleId>, String> {

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, IsTerminal, Result};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -28,6 +29,13 @@ pub(super) struct Ends {
 impl Ends {
     pub(super) fn of(input: File) -> Result<Self> {
         Ok(Self { output: input.try_clone()?, input, restore: None })
+    }
+
+    /// Ends the connection for both sides; `false` where it is none, but a line.
+    pub(super) fn hang_up(&self) -> bool {
+        let file = self.output.try_clone();
+        file.map(OwnedFd::from)
+            .is_ok_and(|file| UnixStream::from(file).shutdown(Shutdown::Both).is_ok())
     }
 }
 

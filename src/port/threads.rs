@@ -1,9 +1,10 @@
 //! The threads of a port: one reads, one writes.
 
 use std::io::{Read, Write};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ends::{self, Ends, Source, is_ready};
 use super::{LINGER, PATIENCE, Post, Shared};
@@ -75,7 +76,9 @@ pub(super) fn read(
 }
 
 /// The writing thread.
-pub(super) fn write(shared: &Shared) {
+///
+/// * `patience`: who reads nothing at a socket for so long is let go.
+pub(super) fn write(shared: &Shared, patience: Duration) {
     let mut closed_at = None;
     loop {
         let (message, ends) = {
@@ -94,6 +97,7 @@ pub(super) fn write(shared: &Shared) {
             }
         };
         let mut rest = &message[..];
+        let mut moved = Instant::now();
         while !rest.is_empty() {
             if shared.closing() {
                 let since = *closed_at.get_or_insert_with(Instant::now);
@@ -103,12 +107,20 @@ pub(super) fn write(shared: &Shared) {
             }
             if !is_ready(&ends.output, true, PATIENCE) {
                 if shared.writes_to(&ends) {
+                    // The reading thread sees that nobody is there any more.
+                    if moved.elapsed() > patience && ends.hang_up() {
+                        shared.stuck.store(true, Ordering::Relaxed);
+                        break;
+                    }
                     continue;
                 }
                 break;
             }
             match (&ends.output).write(rest) {
-                Ok(length) => rest = &rest[length..],
+                Ok(length) => {
+                    rest = &rest[length..];
+                    moved = Instant::now();
+                }
                 Err(error) if ends::is_passing(&error) => {}
                 // The reading thread notices too, and opens it again.
                 Err(_) => break,

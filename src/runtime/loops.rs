@@ -31,6 +31,9 @@ const IDLE: Duration = Duration::from_millis(500);
 /// How long a command may take: a head may have to be trained anew.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Microseconds: a loop that looks every [`LOOK`] and did not for so long was not let run.
+const HELD_UP: u64 = 500_000;
+
 /// Exit status after a hang, when no thread can be waited for.
 const HUNG: i32 = 3;
 
@@ -124,7 +127,10 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
         {
             camera_lost = true;
             station.lost(safe_when_lost);
-            shared.log.write(Level::Warning, "no frames: what lasts with a verdict has ended");
+            shared.log.write(
+                Level::Warning,
+                "no frame was judged in time: what lasts with a verdict has ended",
+            );
         }
         notify(&[sd_notify::NotifyState::Watchdog]);
         for ticket in deliver(shared, effects, &mut waiting) {
@@ -179,10 +185,16 @@ fn is_long(request: &Request) -> bool {
 
 pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &SharedPanel) {
     let (mut failing, mut shown) = (false, 0);
+    let (mut looked, mut awake_since) = (shared.clock.now(), Timestamp(0));
     while !shared.is_stopping() {
         let now = shared.clock.now();
+        // Where this thread was held up, the whole process was: the other one is given time to say that it goes on.
+        if now.micros_since(looked) > HELD_UP {
+            awake_since = now;
+        }
+        looked = now;
         let heard_by = Timestamp(shared.heard_by.load(Ordering::SeqCst));
-        if now > heard_by {
+        if now > heard_by && now.micros_since(awake_since) > HELD_UP {
             let safe = outputs.make_safe();
             let what = "inference hangs: the outputs go safe, the process ends";
             shared.log.write(Level::Error, what);

@@ -92,6 +92,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Ok(reply) => {
                 self.record.taught += count;
                 self.panel.change(|panel| panel.acknowledge(now));
+                self.views[view].tell_unstored(effects);
                 effects.note(Level::Info, self.of_region(view, in_words(&reply)));
                 if let Some(ticket) = ticket {
                     effects.answers.push((ticket, Ok(Answer::Reply(reply))));
@@ -99,6 +100,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Err(error) => {
                 self.record.failed("teach");
+                if ticket.is_some() {
+                    self.views[view].tell_unstored(effects);
+                }
                 refuse(ticket, error.to_string(), effects);
             }
         }

@@ -35,6 +35,8 @@ pub struct View<S, K> {
     pub(super) keeper: Keeper<Engine<S>, K>,
     /// Why the latest frame could not be judged: told once.
     pub(super) trouble: Option<String>,
+    /// Why the latest change could not be stored, and what of that was told.
+    unstored: [Option<String>; 2],
     /// How many of the latest changes taught, as far as this view has seen them.
     taught: u32,
 }
@@ -42,7 +44,14 @@ pub struct View<S, K> {
 impl<S: FeatureSource, K: Store> View<S, K> {
     /// All of a frame.
     pub fn whole(keeper: Keeper<Engine<S>, K>) -> Self {
-        Self { name: None, region: Region::Whole, keeper, trouble: None, taught: 0 }
+        Self {
+            name: None,
+            region: Region::Whole,
+            keeper,
+            trouble: None,
+            unstored: [None, None],
+            taught: 0,
+        }
     }
 
     /// A part of it.
@@ -69,12 +78,36 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         let taught = match &command {
             Command::Teach(_) => self.taught.saturating_add(1),
             Command::Undo(_) => self.taught.saturating_sub(1),
-            command if command.only_looks() => self.taught,
             _ => 0,
         };
-        let reply = self.keeper.apply(command, now)?;
-        self.taught = taught;
-        Ok(reply)
+        let only_looks = command.only_looks();
+        let done = self.keeper.apply(command, now);
+        match &done {
+            Ok(_) if only_looks => {}
+            Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
+            Ok(_) => {
+                self.taught = taught;
+                self.unstored[0] = None;
+            }
+            Err(error @ KeeperError::Store(_)) => self.unstored[0] = Some(error.to_string()),
+            Err(_) => {}
+        }
+        done
+    }
+
+    /// Tells, once, why nothing can be stored.
+    pub(super) fn tell_unstored(&mut self, effects: &mut Effects) {
+        let [now, told] = &mut self.unstored;
+        if now != told {
+            let of = self.name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
+            match now {
+                Some(why) => effects.note(Level::Error, format!("{of}{why}")),
+                None => {
+                    effects.note(Level::Info, format!("{of}what is learned can be stored again"))
+                }
+            }
+            told.clone_from(now);
+        }
     }
 
     /// Takes the latest change back if it taught, and was made since the program began.

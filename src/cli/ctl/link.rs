@@ -69,6 +69,7 @@ impl Link {
         let mut sent = outgoing.parts().min(wire::WINDOW as u16) - 1;
         let mut incoming: Option<Incoming> = None;
         let (mut heard, mut asked) = (Instant::now(), Instant::now());
+        let mut waiting = 0;
         loop {
             for frame in self.frames(id)? {
                 (heard, asked) = (Instant::now(), Instant::now());
@@ -101,8 +102,9 @@ impl Link {
                     Kind::Verdict | Kind::Request => {}
                 }
             }
-            if self.port.waiting() > 0 {
-                // Our own words are still on their way.
+            let waiting_before = std::mem::replace(&mut waiting, self.port.waiting());
+            if waiting > 0 && waiting < waiting_before {
+                // Our own words are still on their way, and get on.
                 (heard, asked) = (Instant::now(), Instant::now());
             }
             if heard.elapsed() > self.timeout {
