@@ -5,8 +5,8 @@
 //! about half a second of a Raspberry Pi Zero 2 W, which is an estimate; a PC takes some 30 milliseconds. A board file may
 //! hold a hash with others, up to 64 MiB and 4 passes, so that no file holds up a port for long.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{ARGON2ID_IDENT, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, PasswordHasher as _, Version};
 
 /// Characters of a PIN, at least.
 pub const SHORTEST: usize = 4;
@@ -16,6 +16,9 @@ pub const LONGEST: usize = 64;
 
 /// Memory of a hash, at most.
 const MAX_KIB: u32 = 64 * 1024;
+
+/// Bytes of an allocation that is always the system's: glibc's largest threshold of `mmap` is 32 MiB.
+const NEVER_KEPT: usize = 33 << 20;
 
 /// Passes over it, at most.
 const MAX_PASSES: u32 = 4;
@@ -122,17 +125,26 @@ impl PinHash {
         Ok(Self { text: text.to_owned() })
     }
 
-    /// Whether it is the hash of that PIN; takes its time, as much for a wrong one.
+    /// Whether it is the hash of that PIN; takes its time, as much for a wrong one, and the hash's memory meanwhile.
     pub fn fits(&self, pin: &Pin) -> bool {
-        let check = || {
-            let hash = PasswordHash::new(&self.text);
-            hash.is_ok_and(|hash| {
-                Argon2::default().verify_password(pin.0.as_bytes(), &hash).is_ok()
-            })
-        };
-        // On a thread of its own: the memory that it takes is freed, but some allocators keep it for the thread that freed
-        // it, and a device has a thread a port. Those that have ended share theirs.
-        std::thread::scope(|scope| scope.spawn(check).join().unwrap_or(false))
+        self.output_of(pin).is_some_and(|(got, wanted)| got == wanted)
+    }
+
+    /// The hash of that PIN with this one's salt and parameters, and this one.
+    fn output_of(&self, pin: &Pin) -> Option<(Output, Output)> {
+        let hash = PasswordHash::new(&self.text).ok()?;
+        let (salt, wanted) = (hash.salt?, hash.hash?);
+        let params = Params::try_from(&hash).ok()?;
+        // Where every thread has a heap of its own, each would keep what it used once; what is larger than an allocator
+        // keeps goes back to the system at once. Only what is used counts.
+        let mut memory = Vec::with_capacity(params.block_count().max(NEVER_KEPT / Block::SIZE));
+        memory.resize(params.block_count(), Block::default());
+        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut bytes = [0; Output::MAX_LENGTH];
+        let bytes = bytes.get_mut(..wanted.len())?;
+        let (pin, salt) = (pin.0.as_bytes(), salt.as_ref());
+        argon.hash_password_into_with_memory(pin, salt, bytes, &mut memory).ok()?;
+        Some((Output::new(bytes).ok()?, wanted))
     }
 
     /// As it stands in a board file.

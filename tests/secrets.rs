@@ -1,5 +1,6 @@
 //! What is typed at a console and not for others' eyes.
 
+use fieldtune::pin::{Pin, PinHash};
 use fieldtune::session::Session;
 
 #[path = "common/device.rs"]
@@ -74,4 +75,43 @@ fn what_was_typed_is_not_there_for_whoever_comes_next() {
     talk.kept.bytes.clear();
     let shown = talk.bytes(b"\x1b[A\x1b[A");
     assert!(!shown.escape_ascii().to_string().contains("secret"), "{}", shown.escape_ascii());
+}
+
+/// Memory of this process in KiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has some");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn what_a_pin_took_to_be_checked_is_given_back_whichever_thread_checked_it() {
+    if std::env::var_os("FIELDTUNE_TEST_DIVISOR").is_some() {
+        println!("skipped: under an emulator its memory would be measured");
+        return;
+    }
+    let (right, wrong) = (Pin::new("8246-x").expect("a PIN"), Pin::new("8246-y").expect("a PIN"));
+    let hash = PinHash::of(&right).expect("random bytes");
+    let before = resident();
+    // One after another, each in a thread that stays, as a device's ports do.
+    let turn = std::sync::Mutex::new(());
+    let stay = std::sync::Barrier::new(9);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let its_turn = turn.lock().expect("nobody panics");
+                for _ in 0..3 {
+                    assert!(hash.fits(&right) && !hash.fits(&wrong));
+                }
+                drop(its_turn);
+                stay.wait();
+                stay.wait();
+            });
+        }
+        stay.wait();
+        let more = resident().saturating_sub(before);
+        // A check takes 19,456.
+        assert!(more < 19_456, "{more} KiB more");
+        stay.wait();
+    });
 }
