@@ -161,7 +161,7 @@ pub fn decode(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, Pi
 }
 
 /// The segment that tells the decoder of motion JPEG, whose frames may leave out the Huffman tables: those of annex K.3
-/// of ITU-T T.81 are meant. Most webcams leave them out, few say so.
+/// of ITU-T T.81 are meant. Many webcams leave them out, few say so.
 const MOTION_JPEG: [u8; 18] = *b"\xFF\xE0\x00\x10AVI1\0\0\0\0\0\0\0\0\0\0";
 
 /// What a JPEG's segments say before its pixels are decoded.

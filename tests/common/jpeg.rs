@@ -1,6 +1,6 @@
 //! JPEGs as webcams send them.
 
-/// The same without its Huffman tables, as most webcams leave them out.
+/// The same without its Huffman tables, as many webcams leave them out.
 pub fn without_tables(jpeg: &[u8]) -> Vec<u8> {
     let mut left = jpeg[..2].to_vec();
     let mut at = 2;
