@@ -33,7 +33,7 @@ use link::{Link, Stage};
 /// `fieldtune ctl help` lists the console's commands; they are the same here. Beside them:
 ///   teach CLASS IMAGE...   learn image files instead of what the camera sees, one after another: what was answered
 ///                          with ok stays, also where a later one cannot be learned
-///   classify IMAGE...      judge image files
+///   classify IMAGE...      judge image files; exit status 1 if one cannot be, and the others are
 ///   snap FILE              fetch the latest frame
 ///   watch                  print every verdict, until interrupted
 ///   pull FILE, push FILE   fetch, or replace, everything that was learned; signed or not
