@@ -6,18 +6,20 @@
 //! being typed is taken off the screen and drawn again below. Whatever a name holds, no control character of it is
 //! sent.
 
+mod commands;
 mod editor;
 mod format;
 mod parse;
 
+pub use commands::{COMMANDS, Spec};
 pub use editor::LINE_LIMIT;
 pub use format::{Row, Value, answer, harmless, is_unsafe, one_line, progress, refused, verdict};
-pub use parse::{COMMANDS, Entry, Spec, parse};
+pub use parse::{Entry, parse};
 
 use crate::head::HeadKind;
 use crate::request::{Answer, Judgement, Progress, Refused, Request};
+use commands::Place;
 use editor::{Editor, Typed};
-use parse::Place;
 
 /// What a console needs of others.
 #[derive(Debug, Clone, PartialEq)]

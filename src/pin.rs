@@ -127,11 +127,11 @@ impl PinHash {
 
     /// Whether it is the hash of that PIN; takes its time, as much for a wrong one, and the hash's memory meanwhile.
     pub fn fits(&self, pin: &Pin) -> bool {
-        self.output_of(pin).is_some_and(|(got, wanted)| got == wanted)
+        self.compare(pin).unwrap_or(false)
     }
 
-    /// The hash of that PIN with this one's salt and parameters, and this one.
-    fn output_of(&self, pin: &Pin) -> Option<(Output, Output)> {
+    /// As [`PinHash::fits`]; `None` where no hash can be made with the same salt and parameters.
+    fn compare(&self, pin: &Pin) -> Option<bool> {
         let hash = PasswordHash::new(&self.text).ok()?;
         let (salt, wanted) = (hash.salt?, hash.hash?);
         let params = Params::try_from(&hash).ok()?;
@@ -144,7 +144,7 @@ impl PinHash {
         let bytes = bytes.get_mut(..wanted.len())?;
         let (pin, salt) = (pin.0.as_bytes(), salt.as_ref());
         argon.hash_password_into_with_memory(pin, salt, bytes, &mut memory).ok()?;
-        Some((Output::new(bytes).ok()?, wanted))
+        Some(Output::new(bytes).ok()? == wanted)
     }
 
     /// As it stands in a board file.

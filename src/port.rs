@@ -5,7 +5,7 @@
 //! | `serial:/dev/ttyUSB0@115200` | a serial line, 8 bits, no parity; 115200 baud if left out |
 //! | `stdio:` | standard input and output |
 //! | `pty:` | a new pseudo-terminal; its other side is told |
-//! | `unix:PATH` | a socket, for some at a time |
+//! | `unix:PATH` | a socket, for up to [`CLIENTS`](crate::port::CLIENTS) at a time |
 //!
 //! Nobody waits for a line: a thread reads, a thread writes from a queue, and what finds no room in it is dropped and
 //! counted, verdicts first. A serial line that was pulled out is opened again when it is back.

@@ -10,8 +10,8 @@
 //! | signals | ends or restarts in good order | signals |
 //!
 //! The inference thread says beforehand until when it will be heard of again. When that time has passed the outputs
-//! thread drives every output to its safe level and ends the process, so that its supervisor starts it again. A thread
-//! that panics ends the others. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when
+//! thread drives every output to its safe level and ends the process, so that its supervisor starts it again, unless the
+//! whole process was held up: then the inference thread is first given half a second to be heard of. A thread that panics ends the others. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when
 //! a panic unwinds.
 
 mod host;

@@ -4,6 +4,8 @@
 //! `FIELDTUNE_EMULATION` names the folder that `tests/emulated/prepare` made; without it the tests say that they were
 //! skipped.
 
+#[path = "common/figures.rs"]
+mod figures;
 #[path = "common/jpeg.rs"]
 mod jpeg;
 #[path = "emulated/machine.rs"]
@@ -208,9 +210,7 @@ fn a_usb_camera_is_taken_and_its_light_locked_and_what_goes_wrong_with_it_passes
 
 /// A number of a status; 0 where it is not there.
 fn figure(status: &str, name: &str) -> u64 {
-    let found =
-        status.split_whitespace().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    found.map_or(0, |count| count.parse().unwrap_or_else(|_| panic!("{name} in {status}")))
+    figures::figure(status, name).unwrap_or(0)
 }
 
 /// A disk with an empty file system.

@@ -5,8 +5,11 @@ use fieldtune::session::Session;
 
 #[path = "common/device.rs"]
 mod device;
+#[path = "common/figures.rs"]
+mod figures;
 
 use device::{FakeDevice, Kept, judgement};
+use figures::resident_kib;
 
 /// A person at a console.
 struct Talk {
@@ -77,13 +80,6 @@ fn what_was_typed_is_not_there_for_whoever_comes_next() {
     assert!(!shown.escape_ascii().to_string().contains("secret"), "{}", shown.escape_ascii());
 }
 
-/// Memory of this process in KiB.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has some");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
 #[test]
 fn what_a_pin_took_to_be_checked_is_given_back_whichever_thread_checked_it() {
     if std::env::var_os("FIELDTUNE_TEST_DIVISOR").is_some() {
@@ -92,7 +88,7 @@ fn what_a_pin_took_to_be_checked_is_given_back_whichever_thread_checked_it() {
     }
     let (right, wrong) = (Pin::new("8246-x").expect("a PIN"), Pin::new("8246-y").expect("a PIN"));
     let hash = PinHash::of(&right).expect("random bytes");
-    let before = resident();
+    let before = resident_kib("self");
     // One after another, each in a thread that stays, as a device's ports do.
     let turn = std::sync::Mutex::new(());
     let stay = std::sync::Barrier::new(9);
@@ -109,7 +105,7 @@ fn what_a_pin_took_to_be_checked_is_given_back_whichever_thread_checked_it() {
             });
         }
         stay.wait();
-        let more = resident().saturating_sub(before);
+        let more = resident_kib("self").saturating_sub(before);
         stay.wait();
         more
     });

@@ -4,6 +4,8 @@
 //! `FIELDTUNE_TEST_FRAMES=2592000` takes as many frames as a camera of 30 a second gives in 24 hours.
 
 mod common;
+#[path = "common/figures.rs"]
+mod figures;
 #[path = "common/process.rs"]
 mod process;
 
@@ -13,6 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::folder_of;
+use figures::{figure, resident_kib};
 use process::Device;
 
 /// How far its memory may grow once it has done everything for a while, in KiB: what the allocator moves about.
@@ -52,11 +55,9 @@ struct Taken {
 impl Taken {
     fn of(process: u32) -> Self {
         let folder = Path::new("/proc").join(process.to_string());
-        let status = std::fs::read_to_string(folder.join("status")).expect("it runs");
-        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let memory = memory.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok());
+        let memory = resident_kib(&process.to_string());
         let count = |name| std::fs::read_dir(folder.join(name)).expect("it runs").count();
-        Self { memory: memory.expect("it has some"), threads: count("task"), files: count("fd") }
+        Self { memory, threads: count("task"), files: count("fd") }
     }
 }
 
@@ -105,11 +106,6 @@ impl Client {
     }
 }
 
-fn figure(status: &str, name: &str) -> u64 {
-    let found = status.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    found.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{name} in {status}"))
-}
-
 #[test]
 fn nothing_grows_however_long_it_runs_and_whatever_is_asked() {
     if std::env::var_os("FIELDTUNE_TEST_DIVISOR").is_some() {
@@ -135,7 +131,7 @@ fn nothing_grows_however_long_it_runs_and_whatever_is_asked() {
         for (request, answer) in ASKED {
             let answer = client.ask(&request.replace('N', &saved), answer);
             if request == "save" {
-                saved = figure(&answer, "number").to_string();
+                saved = figure(&answer, "number").expect("it has one").to_string();
             }
         }
         // Noise, a message that breaks off, half a line; then it goes without a word.
@@ -143,7 +139,7 @@ fn nothing_grows_however_long_it_runs_and_whatever_is_asked() {
         drop(client);
 
         let mut client = Client::new(folder);
-        let since_start = figure(&client.ask("status", "ok"), "frames");
+        let since_start = figure(&client.ask("status", "ok"), "frames").expect("it is there");
         rounds += 1;
         let is_restart = rounds % 40 == 0;
         if is_restart {

@@ -34,6 +34,8 @@ use serde::Deserialize;
 
 #[path = "common/disk.rs"]
 mod disk;
+#[path = "common/figures.rs"]
+mod figures;
 
 use disk::{Card, Health};
 
@@ -289,13 +291,6 @@ fn every_scenario_goes_as_it_is_told() {
     assert!(played >= 30, "only {played} scenarios");
 }
 
-/// Kibibytes that this process has in memory.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells");
-    line.trim().trim_end_matches("kB").trim().parse().expect("a number")
-}
-
 #[test]
 fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
     const SECOND: u64 = 1_000_000;
@@ -358,11 +353,11 @@ fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
         }
         stage.trace.clear();
         if after_an_hour.is_none() && now.0 > end / 24 {
-            after_an_hour = Some(resident_kib());
+            after_an_hour = Some(figures::resident_kib("self"));
         }
     }
     let (record, before) = (stage.station.record(), after_an_hour.expect("an hour went by"));
-    let grown = resident_kib().saturating_sub(before);
+    let grown = figures::resident_kib("self").saturating_sub(before);
     println!(
         "{frames} frames, {} learned, {grown} KiB more, {longest} us between beats",
         record.taught

@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_millis(500);
 /// How long a command may take: a head may have to be trained anew.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Microseconds: a loop that looks every [`LOOK`] and did not for so long was not let run.
+/// Microseconds: a thread that slept so much longer than it wanted was not let run.
 const HELD_UP: u64 = 500_000;
 
 /// Exit status after a hang, when no thread can be waited for.
@@ -185,14 +185,9 @@ fn is_long(request: &Request) -> bool {
 
 pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &SharedPanel) {
     let (mut failing, mut shown) = (false, 0);
-    let (mut looked, mut awake_since) = (shared.clock.now(), Timestamp(0));
+    let mut awake_since = Timestamp(0);
     while !shared.is_stopping() {
         let now = shared.clock.now();
-        // Where this thread was held up, the whole process was: the other one is given time to say that it goes on.
-        if now.micros_since(looked) > HELD_UP {
-            awake_since = now;
-        }
-        looked = now;
         let heard_by = Timestamp(shared.heard_by.load(Ordering::SeqCst));
         if now > heard_by && now.micros_since(awake_since) > HELD_UP {
             let safe = outputs.make_safe();
@@ -221,7 +216,14 @@ pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &Sh
             to_pin.rest.push(micros.saturating_sub(seen.looked_micros));
         }
         shown = verdicts;
-        panel.wait(changes, next.map_or(LOOK, |next| shared.clock.until(next).min(LOOK)));
+        let wait = next.map_or(LOOK, |next| shared.clock.until(next).min(LOOK));
+        let asleep = shared.clock.now();
+        panel.wait(changes, wait);
+        let awake = shared.clock.now();
+        // Where this thread was held up, the whole process was: the other one is given time to say that it goes on.
+        if awake.micros_since(asleep) > wait.as_micros() as u64 + HELD_UP {
+            awake_since = awake;
+        }
     }
     if let Err(error) = outputs.make_safe() {
         shared.log.write(Level::Error, &error.to_string());

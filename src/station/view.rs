@@ -35,8 +35,10 @@ pub struct View<S, K> {
     pub(super) keeper: Keeper<Engine<S>, K>,
     /// Why the latest frame could not be judged: told once.
     pub(super) trouble: Option<String>,
-    /// Why the latest change could not be stored, and what of that was told.
-    unstored: [Option<String>; 2],
+    /// Why the latest change could not be stored.
+    unstored: Option<String>,
+    /// What the log was told of that.
+    told_unstored: Option<String>,
     /// How many of the latest changes taught, as far as this view has seen them.
     taught: u32,
 }
@@ -49,7 +51,8 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             region: Region::Whole,
             keeper,
             trouble: None,
-            unstored: [None, None],
+            unstored: None,
+            told_unstored: None,
             taught: 0,
         }
     }
@@ -87,9 +90,9 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
             Ok(_) => {
                 self.taught = taught;
-                self.unstored[0] = None;
+                self.unstored = None;
             }
-            Err(error @ KeeperError::Store(_)) => self.unstored[0] = Some(error.to_string()),
+            Err(error @ KeeperError::Store(_)) => self.unstored = Some(error.to_string()),
             Err(_) => {}
         }
         done
@@ -97,16 +100,15 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     /// Tells, once, why nothing can be stored.
     pub(super) fn tell_unstored(&mut self, effects: &mut Effects) {
-        let [now, told] = &mut self.unstored;
-        if now != told {
+        if self.unstored != self.told_unstored {
             let of = self.name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
-            match now {
+            match &self.unstored {
                 Some(why) => effects.note(Level::Error, format!("{of}{why}")),
                 None => {
                     effects.note(Level::Info, format!("{of}what is learned can be stored again"))
                 }
             }
-            told.clone_from(now);
+            self.told_unstored.clone_from(&self.unstored);
         }
     }
 

@@ -17,8 +17,14 @@ const SIZE: (u16, u16) = (160, 120);
 const PAYLOAD: usize = 2048;
 /// The length of PROBE and COMMIT.
 const PROBE: usize = 26;
-/// What a device answers to what it does not know.
+/// Commands of USB/IP, and their answers.
+const CMD_SUBMIT: u32 = 1;
+const CMD_UNLINK: u32 = 2;
+const RET_SUBMIT: u8 = 3;
+const RET_UNLINK: u8 = 4;
+/// What a device answers to what it does not know (EPIPE), and of a transfer that was given up (ECONNRESET).
 const STALL: i32 = -32;
+const GIVEN_UP: i32 = -104;
 
 /// What the camera is asked about, by unit and selector.
 pub const EXPOSURE_MODE: (u8, u8) = (1, 2);
@@ -188,7 +194,7 @@ fn answer(mut plug: TcpStream, shared: &Shared) {
         let word = |at: usize| u32::from_be_bytes(header[4 * at..][..4].try_into().expect("four"));
         let (command, number, is_in, endpoint) = (word(0), word(1), word(3) == 1, word(4));
         let answer = match command {
-            1 => {
+            CMD_SUBMIT => {
                 let room = word(6) as usize;
                 let setup: [u8; 8] = header[40..].try_into().expect("eight");
                 let mut data = vec![0; if is_in { 0 } else { room }];
@@ -204,23 +210,19 @@ fn answer(mut plug: TcpStream, shared: &Shared) {
                     Some(mut answer) => {
                         answer.truncate(room);
                         let sent = if is_in { answer.len() } else { room };
-                        reply_of(number, 0, sent, &answer)
+                        message(RET_SUBMIT, number, 0, sent, &answer)
                     }
                     None => reply(number, STALL, &[]),
                 }
             }
             // A transfer is given up.
-            2 => {
+            CMD_UNLINK => {
                 let given_up = word(5);
                 let mut state = lock(shared);
                 let before = state.waiting.len();
                 state.waiting.retain(|&(number, _)| number != given_up);
-                let status: i32 = if state.waiting.len() < before { -104 } else { 0 };
-                let mut answer = vec![0; 48];
-                answer[3] = 4;
-                answer[4..8].copy_from_slice(&number.to_be_bytes());
-                answer[20..24].copy_from_slice(&status.to_be_bytes());
-                answer
+                let status = if state.waiting.len() < before { GIVEN_UP } else { 0 };
+                message(RET_UNLINK, number, status, 0, &[])
             }
             other => panic!("{other} is no command of USB/IP"),
         };
@@ -232,17 +234,20 @@ fn answer(mut plug: TcpStream, shared: &Shared) {
     }
 }
 
+/// What became of a transfer.
 fn reply(number: u32, status: i32, data: &[u8]) -> Vec<u8> {
-    reply_of(number, status, data.len(), data)
+    message(RET_SUBMIT, number, status, data.len(), data)
 }
 
-fn reply_of(number: u32, status: i32, moved: usize, data: &[u8]) -> Vec<u8> {
-    let mut answer = vec![0; 48];
-    answer[3] = 3;
-    answer[4..8].copy_from_slice(&number.to_be_bytes());
-    answer[20..24].copy_from_slice(&status.to_be_bytes());
-    answer[24..28].copy_from_slice(&(moved as u32).to_be_bytes());
-    [&answer, data].concat()
+/// * `moved`: bytes that went either way.
+fn message(kind: u8, number: u32, status: i32, moved: usize, data: &[u8]) -> Vec<u8> {
+    let mut message = vec![0; 48];
+    message[3] = kind;
+    message[4..8].copy_from_slice(&number.to_be_bytes());
+    message[20..24].copy_from_slice(&status.to_be_bytes());
+    message[24..28].copy_from_slice(&(moved as u32).to_be_bytes());
+    message.extend_from_slice(data);
+    message
 }
 
 /// Answers a control request; `None` for one that it does not know.
