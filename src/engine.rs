@@ -137,9 +137,9 @@ impl<S: FeatureSource> Engine<S> {
         &mut self,
         frame: &Frame,
         origin: &str,
-        thumbnail: Option<Vec<u8>>,
+        image: Option<Vec<u8>>,
     ) -> Result<Shot, EngineError> {
-        Ok(Shot { feature: self.feature(frame)?, origin: origin.to_owned(), thumbnail })
+        Ok(Shot { image, ..Shot::new(self.feature(frame)?, origin) })
     }
 
     /// Carries out a command. The reply may be given once the changes beside it are stored.

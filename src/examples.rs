@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 use half::f16;
 
 use crate::frame::Timestamp;
-use crate::head::{ClassId, ExampleId};
+use crate::head::{ClassId, ExampleId, GroupId};
 use crate::linalg::dot;
 
 /// Examples that are kept at most, whatever the budget: how near each lies to the others of its class is known, which
 /// takes time that grows with their square.
 pub const MAX_EXAMPLES: usize = 1 << 16;
+
+/// Views that an example may have.
+pub const MAX_VIEWS: usize = 16;
 
 /// One taught feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,14 +25,19 @@ pub struct Example {
     pub id: ExampleId,
     /// What it is an example of.
     pub class: ClassId,
+    /// Which others show the same look at the same part.
+    pub group: GroupId,
     /// When it was taught.
     pub taught: Timestamp,
     /// Where it came from: a file's name, a camera's.
     pub origin: String,
     /// `[dim]`, finite.
     pub feature: Vec<f16>,
-    /// A small JPEG for people to look at.
-    pub thumbnail: Option<Vec<u8>>,
+    /// `[views][dim]`, finite: features of the same image darker, noisy, blurred, turned; at most [`MAX_VIEWS`]. They are
+    /// learned and forgotten with the example, and counted as one with it.
+    pub views: Vec<Vec<f16>>,
+    /// A JPEG for people to look at.
+    pub image: Option<Vec<u8>>,
 }
 
 impl Example {
@@ -38,12 +46,17 @@ impl Example {
         self.feature.iter().map(|value| value.to_f32()).collect()
     }
 
+    /// `[views][dim]`, as [`Example::widened`].
+    pub fn widened_views(&self) -> Vec<Vec<f32>> {
+        self.views.iter().map(|view| view.iter().map(|value| value.to_f32()).collect()).collect()
+    }
+
     /// Bytes it counts for against the budget.
     pub fn bytes(&self) -> usize {
         const BOOKKEEPING: usize = 64;
-        self.feature.len() * 2
+        (self.feature.len() + self.views.iter().map(Vec::len).sum::<usize>()) * 2
             + self.origin.len()
-            + self.thumbnail.as_ref().map_or(0, Vec::len)
+            + self.image.as_ref().map_or(0, Vec::len)
             + BOOKKEEPING
     }
 }
@@ -243,10 +256,12 @@ mod tests {
         Example {
             id: ExampleId(id),
             class: ClassId(class),
+            group: GroupId(id),
             taught: Timestamp(id),
             origin: String::new(),
             feature: narrowed(feature),
-            thumbnail: None,
+            views: Vec::new(),
+            image: None,
         }
     }
 

@@ -50,6 +50,13 @@ pub struct ClassId(pub u32);
 )]
 pub struct ExampleId(pub u64);
 
+/// Examples of one look at one part: one request, one burst, one press of a button. Its number is the id of its first
+/// example, which is never used for another.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct GroupId(pub u64);
+
 /// The kinds of head.
 #[derive(
     Debug,

@@ -224,14 +224,14 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         setting: Option<Setting<'_>>,
         now: Timestamp,
     ) -> Result<Reply, KeeperError> {
-        let (mut classes, mut examples) = (BTreeSet::new(), Vec::new());
+        let (mut classes, mut packs) = (BTreeSet::new(), Vec::with_capacity(learned.len()));
         for learned in learned {
             self.check_model(learned)?;
             let more = learned.by_name()?;
             classes.extend(more.0);
-            examples.extend(more.1);
+            packs.push(more.1);
         }
-        self.apply_with(Command::Merge(Merge { classes, examples }), setting, now)
+        self.apply_with(Command::Merge(Merge { classes, packs }), setting, now)
     }
 
     fn check_model(&self, learned: &Snapshot) -> Result<(), KeeperError> {
@@ -389,7 +389,7 @@ mod tests {
     }
 
     fn teach(class: &str, feature: [f32; 2]) -> Command {
-        let shot = Shot { feature: feature.to_vec(), origin: String::new(), thumbnail: None };
+        let shot = Shot::new(feature.to_vec(), "");
         Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] })
     }
 

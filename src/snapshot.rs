@@ -7,11 +7,12 @@
 //! | n | the body: postcard of the version's struct |
 //! | 4 | CRC-32 (IEEE) of everything before, little-endian |
 //!
-//! The stored structs (`snapshot/v1.rs`) are apart from the live ones, so that those may change and old files still be
-//! read.
+//! The stored structs (`snapshot/v2.rs`, and `v1.rs` of files that were written before) are apart from the live ones, so
+//! that those may change and old files still be read.
 
 mod pack;
 pub(crate) mod v1;
+pub(crate) mod v2;
 
 pub use pack::Difference;
 
@@ -20,10 +21,10 @@ use crate::decision::Thresholds;
 use crate::examples::Example;
 use crate::head::{ClassId, ExampleId};
 use crate::learner::{Change, ClassName, LearnError, Learner};
-use v1::{StoredBody, StoredChange, StoredExample, StoredFile, StoredStep};
+use v2::{StoredBody, StoredChange, StoredExample, StoredFile, StoredStep};
 
 const MAGIC: &[u8; 8] = b"FTLEARN\0";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const CRC_BYTES: usize = 4;
 
 /// Values that a feature may have.
@@ -203,7 +204,8 @@ impl Snapshot {
         let content = |what: &str| SnapshotError::Content(what.to_owned());
         let (version, rest) = rest.split_first_chunk().ok_or_else(|| content("it ends early"))?;
         let got = u16::from_le_bytes(*version);
-        if got != VERSION {
+        let version = got;
+        if !(1..=VERSION).contains(&version) {
             return Err(SnapshotError::Version { got });
         }
         let (body, crc) =
@@ -213,8 +215,13 @@ impl Snapshot {
         if got != wanted {
             return Err(SnapshotError::Checksum { bytes: bytes.len(), wanted, got });
         }
-        let (StoredFile { model, body }, rest): (StoredFile, _) =
-            postcard::take_from_bytes(body).map_err(|error| content(&error.to_string()))?;
+        let read = match version {
+            1 => postcard::take_from_bytes::<v1::StoredFile>(body)
+                .map(|(file, rest)| (StoredFile::from(file), rest)),
+            _ => postcard::take_from_bytes(body),
+        };
+        let (StoredFile { model, body }, rest) =
+            read.map_err(|error| content(&error.to_string()))?;
         if !rest.is_empty() {
             return Err(content(&format!("{} bytes stand behind its end", rest.len())));
         }

@@ -14,6 +14,7 @@ mod disk;
 mod file;
 mod generations;
 mod locks;
+mod migrate;
 mod on_disk;
 mod rows;
 mod tables;

@@ -83,7 +83,7 @@ fn forget() -> Request {
 fn requests() -> Vec<(Request, Need)> {
     use Need::{Change, Look, Teach};
     let name = || "good".to_owned();
-    let shots = vec![Shot { feature: vec![1.0; 4], origin: name(), thumbnail: None }];
+    let shots = vec![Shot::new(vec![1.0; 4], &name())];
     let commands = vec![
         (Command::Teach(fieldtune::command::Teach { class: name(), shots }), Teach),
         (Command::Undo(Undo), Teach),
@@ -100,7 +100,7 @@ fn requests() -> Vec<(Request, Need)> {
         (Command::Threshold(SetThreshold { confidence: None, novelty: None }), Look),
         (Command::Threshold(SetThreshold { confidence: Some(0.5), novelty: None }), Change),
         (Command::Threshold(SetThreshold { confidence: None, novelty: Some(2.0) }), Change),
-        (Command::Merge(Merge { classes: Default::default(), examples: vec![] }), Change),
+        (Command::Merge(Merge { classes: Default::default(), packs: vec![] }), Change),
     ];
     let rest = vec![
         (Request::Teach { class: name(), count: 1 }, Teach),

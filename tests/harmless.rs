@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{Run, folder_of};
 use fieldtune::examples::{Example, Examples};
 use fieldtune::frame::Timestamp;
-use fieldtune::head::{ClassId, ExampleId, HeadConfig};
+use fieldtune::head::{ClassId, ExampleId, GroupId, HeadConfig};
 use fieldtune::learner::{Change, ClassName, Learner};
 use fieldtune::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{FileStore, Store as _};
@@ -60,7 +60,9 @@ fn store_of(path: &Path, name: &str, origin: &str) {
         taught: Timestamp(0),
         origin: origin.to_owned(),
         feature: fieldtune::examples::narrowed(&[1.0, 0.5]),
-        thumbnail: None,
+        group: GroupId(1),
+        views: Vec::new(),
+        image: None,
     };
     let class = ClassName::new("good").expect("a plain name");
     let changes = vec![Change::AddClass(ClassId(0), class), Change::AddExample(example)];

@@ -84,7 +84,7 @@ impl Line {
 fn pack(class: &str) -> Vec<u8> {
     use fieldtune::command::{Shot, Teach};
     let mut learner = keeper::empty(&model()).expect("three values");
-    let shot = Shot { feature: vec![1.0, 2.0, 3.0], origin: "test".to_owned(), thumbnail: None };
+    let shot = Shot::new(vec![1.0, 2.0, 3.0], "test");
     let teach = Teach { class: class.to_owned(), shots: vec![shot] };
     Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("it is a class");
     Snapshot::of(&learner, model()).encode()

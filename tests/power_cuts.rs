@@ -188,8 +188,7 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
             .into_learner(Examples::DEFAULT_BUDGET)
             .map_err(|error| error.to_string())?;
         let mut keeper = Keeper::new(learner, store, model());
-        let feature = vec![0.5, 0.25, 0.75];
-        let shot = Shot { feature, origin: String::new(), thumbnail: None };
+        let shot = Shot::new(vec![0.5, 0.25, 0.75], "");
         let teach = Teach { class: "afterwards".to_owned(), shots: vec![shot] };
         let taught = keeper.apply(Command::Teach(teach), Timestamp(u64::MAX / 2));
         taught.map_err(|error| error.to_string())?;

@@ -49,10 +49,9 @@ fn any_command(random: &mut ChaCha8Rng, next_example: u64) -> Command {
     match random.random_range(0..20) {
         0..=9 => {
             let shots = (0..random.random_range(0..4))
-                .map(|_| Shot {
-                    feature: feature(random, class),
-                    origin: "scenario".to_owned(),
-                    thumbnail: random.random_bool(0.1).then(|| vec![1; 100]),
+                .map(|_| {
+                    let shot = Shot::new(feature(random, class), "scenario");
+                    Shot { image: random.random_bool(0.1).then(|| vec![1; 100]), ..shot }
                 })
                 .collect();
             Command::Teach(Teach { class: name, shots })
@@ -183,7 +182,7 @@ fn overlapping(config: HeadConfig, count: usize) -> Learner {
     for at in 0..count {
         let mut feature: Vec<f32> = (0..DIM).map(|_| random.random_range(-1.0..1.0)).collect();
         feature[at % 3] += 0.6;
-        shots[at % 3].push(Shot { feature, origin: String::new(), thumbnail: None });
+        shots[at % 3].push(Shot::new(feature, ""));
     }
     for (name, shots) in NAMES.iter().zip(shots) {
         let teach = Teach { class: (*name).to_owned(), shots };

@@ -34,7 +34,7 @@ fn learner(budget: usize) -> Learner {
 }
 
 fn shot(feature: [f32; DIM]) -> Shot {
-    Shot { feature: feature.to_vec(), origin: "test".to_owned(), thumbnail: None }
+    Shot::new(feature.to_vec(), "test")
 }
 
 fn teach(
@@ -63,7 +63,7 @@ fn with_checksum(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_of_version_1_is_read_and_written_again_byte_for_byte() {
+fn a_file_of_version_1_is_read_and_its_examples_get_groups() {
     let snapshot = Snapshot::decode(VERSION_1).expect("files of version 1 are read for ever");
     let model = snapshot.model.clone();
     assert_eq!((model.name.as_str(), model.dim), ("tiny", 4));
@@ -82,7 +82,7 @@ fn a_file_of_version_1_is_read_and_written_again_byte_for_byte() {
     let fourth = learner.examples().get(ExampleId(4)).expect("listed above");
     assert_eq!(fourth.widened(), [-1.0, 0.0, 2.0, 65504.0]);
     assert_eq!(fourth.taught, Timestamp(1_700_000_060_000_000));
-    assert_eq!(fourth.thumbnail.as_deref(), Some(&[0xff, 0xd8, 0xff, 0xd9][..]));
+    assert_eq!(fourth.image.as_deref(), Some(&[0xff, 0xd8, 0xff, 0xd9][..]));
     let head = learner.head_config();
     assert_eq!(head.method, Method::Lda { shrinkage: Shrinkage::Fixed(0.5) });
     assert_eq!(head.scaling.centre.as_deref(), Some(&[0.25; 4][..]));
@@ -91,7 +91,10 @@ fn a_file_of_version_1_is_read_and_written_again_byte_for_byte() {
         (0.625, f32::INFINITY)
     );
     assert_eq!(learner.next_ids(), (ClassId(4), ExampleId(8)));
-    assert_eq!(Snapshot::of(&learner, model).encode(), VERSION_1);
+    let groups: Vec<u64> = learner.examples().iter().map(|example| example.group.0).collect();
+    assert_eq!(groups, [1, 1, 4, 4], "two seconds and one class make a group");
+    let again = Snapshot::of(&learner, model);
+    assert_eq!(Snapshot::decode(&again.encode()), Ok(again));
 
     let mut undone = Vec::new();
     while let Ok((Reply::Undone { changes, .. }, _)) =
@@ -129,7 +132,7 @@ fn a_change_of_any_byte_and_a_cut_anywhere_are_noticed() {
 #[test]
 fn errors_of_a_file_say_what_is_wrong() {
     let mut newer = VERSION_1.to_vec();
-    newer[8] = 2;
+    newer[8] = 3;
     let mut longer = VERSION_1[..VERSION_1.len() - 4].to_vec();
     longer.extend([0; 5]);
     let mut flipped = VERSION_1.to_vec();
@@ -139,7 +142,7 @@ fn errors_of_a_file_say_what_is_wrong() {
     let cases = [
         ("empty", Vec::new(), "an empty file"),
         ("another kind", b"PK\x03\x04 and so on".to_vec(), "PK\\x03\\x04"),
-        ("newer", newer, "version 2, this program reads up to 1"),
+        ("newer", newer, "version 3, this program reads up to 2"),
         ("damaged", flipped, "checksum"),
         ("longer", with_checksum(&longer), "1 bytes stand behind its end"),
         ("no values", with_checksum(&shapeless), "features of 0 values, wanted 1 to 65536"),
@@ -367,7 +370,7 @@ fn an_example_that_fits_no_budget_is_refused_and_nothing_changes() {
     let mut learner = learner(200);
     teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0]]).expect("valid");
     let before = Snapshot::of(&learner, model());
-    let large = Shot { thumbnail: Some(vec![0; 500]), ..shot([0.0, 1.0, 0.0, 0.0]) };
+    let large = Shot { image: Some(vec![0; 500]), ..shot([0.0, 1.0, 0.0, 0.0]) };
     let command = Command::Teach(Teach { class: "b".to_owned(), shots: vec![large] });
     let error = command.apply(&mut learner, Timestamp(1)).expect_err("it cannot fit");
     assert!(matches!(error, CommandError::Learn(LearnError::Budget { .. })), "{error}");

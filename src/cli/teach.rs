@@ -53,9 +53,9 @@ impl TeachCommand {
         for file in &files {
             let shot = picture::load(file, now()).map_err(anyhow::Error::from).and_then(|frame| {
                 let feature = source.feature(&frame)?;
-                let thumbnail = (!self.no_thumbnails)
+                let image = (!self.no_thumbnails)
                     .then(|| picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
-                Ok(Shot { feature, origin: file.display().to_string(), thumbnail })
+                Ok(Shot { image, ..Shot::new(feature, &file.display().to_string()) })
             });
             match shot {
                 Ok(shot) => shots.push(shot),

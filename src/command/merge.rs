@@ -2,22 +2,26 @@ use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use half::f16;
+
 use super::{CommandError, Outcome, Reply};
 use crate::examples::Example;
-use crate::head::{self, ClassId, ExampleId};
+use crate::head::{self, ClassId, ExampleId, GroupId};
 use crate::learner::{Change, ClassName, LearnError, Learner};
 
 /// Learns what was learned elsewhere with the same backbone, beside what was learned here.
 ///
 /// Examples with the same feature are one example: of the class whose name comes first in the alphabet, with the earlier
-/// time, and with a thumbnail where one has it. So what several devices learned can be put together in any order, and any
-/// number of times, with the same result. The head and the thresholds stay those of this device.
+/// time, and with views and an image where one has them. Groups that have such an example in common are one group; all
+/// others stay apart. So what several devices learned can be put together in any order, and any number of times, with the
+/// same result. The head and the thresholds stay those of this device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merge {
     /// All classes, those without examples too.
     pub classes: BTreeSet<ClassName>,
-    /// The examples with their classes; their ids and class ids mean nothing here.
-    pub examples: Vec<(ClassName, Example)>,
+    /// The examples with their classes, a list for each place they come from; their ids and class ids mean nothing here,
+    /// their groups something among those of the same list.
+    pub packs: Vec<Vec<(ClassName, Example)>>,
 }
 
 /// Bits of a feature: what two equal examples have in common.
@@ -25,6 +29,8 @@ type Content = Vec<u16>;
 
 /// What is known of a content.
 struct Known {
+    /// Where it stands in [`Groups`].
+    place: usize,
     class: ClassName,
     example: Example,
     /// Those of this device that have it, the oldest first.
@@ -40,33 +46,112 @@ impl Known {
         if class < self.class {
             self.class = class;
         }
-        let Example { taught, origin, thumbnail, .. } = example;
+        let Example { taught, origin, views, image, .. } = example;
         if (taught, &origin) < (self.example.taught, &self.example.origin) {
             (self.example.taught, self.example.origin) = (taught, origin);
         }
-        // One is better than none; of two the smaller, so that either device chooses the same.
-        let rank = |one: &Option<Vec<u8>>| {
-            (Reverse(one.is_some()), one.as_ref().map_or(0, Vec::len), one.clone())
+        // More are better than few, and one is better than none; between equals either device chooses the same.
+        let rank = |views: &[Vec<f16>]| {
+            let bits = views.iter().map(|view| bits(view)).collect::<Vec<_>>();
+            (Reverse(bits.len()), bits)
         };
-        if rank(&thumbnail) < rank(&self.example.thumbnail) {
-            self.example.thumbnail = thumbnail;
+        if rank(&views) < rank(&self.example.views) {
+            self.example.views = views;
+        }
+        let rank = |one: &Option<Vec<u8>>| (Reverse(one.as_ref().map_or(0, Vec::len)), one.clone());
+        if rank(&image) < rank(&self.example.image) {
+            self.example.image = image;
+        }
+    }
+}
+
+/// Which contents are of one group: those that are in any place, and those that have one of them in common.
+#[derive(Default)]
+struct Groups {
+    /// For each content another of its group, itself where it stands for all.
+    joined: Vec<usize>,
+}
+
+impl Groups {
+    /// A content that is in no group yet.
+    fn add(&mut self) -> usize {
+        self.joined.push(self.joined.len());
+        self.joined.len() - 1
+    }
+
+    /// The content that stands for the group.
+    fn of(&mut self, mut place: usize) -> usize {
+        while self.joined[place] != place {
+            self.joined[place] = self.joined[self.joined[place]];
+            place = self.joined[place];
+        }
+        place
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.of(a), self.of(b));
+        self.joined[a.max(b)] = a.min(b);
+    }
+}
+
+/// What is known of all contents, wherever it comes from.
+#[derive(Default)]
+struct Together {
+    known: BTreeMap<Content, Known>,
+    groups: Groups,
+}
+
+impl Together {
+    /// Takes in what one place has.
+    ///
+    /// * `here`: it is this device.
+    fn add(&mut self, examples: impl Iterator<Item = (ClassName, Example)>, here: bool) {
+        let mut first: BTreeMap<GroupId, usize> = BTreeMap::new();
+        for (class, example) in examples {
+            let (id, group) = (example.id, example.group);
+            let known = match self.known.entry(content(&example)) {
+                Entry::Occupied(there) => {
+                    let known = there.into_mut();
+                    known.add(class, example);
+                    known
+                }
+                Entry::Vacant(free) => {
+                    let (place, here) = (self.groups.add(), Vec::new());
+                    free.insert(Known { place, class, example, here, disputed: false })
+                }
+            };
+            if here {
+                known.here.push(id);
+            }
+            match first.entry(group) {
+                Entry::Occupied(other) => self.groups.join(*other.get(), known.place),
+                Entry::Vacant(free) => drop(free.insert(known.place)),
+            }
         }
     }
 }
 
 impl Merge {
     pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
-        for (_, example) in &self.examples {
+        for (_, example) in self.packs.iter().flatten() {
             head::check_feature(learner.dim(), &example.widened()).map_err(LearnError::from)?;
         }
-        let given = self.examples.len();
-        let mut known = of_this_device(learner);
-        for (class, example) in self.examples {
-            match known.entry(content(&example)) {
-                Entry::Occupied(mut there) => there.get_mut().add(class, example),
-                Entry::Vacant(place) => {
-                    place.insert(Known { class, example, here: Vec::new(), disputed: false });
-                }
+        let given = self.packs.iter().map(Vec::len).sum::<usize>();
+        let mut together = Together::default();
+        let of_this_device = learner.examples().iter();
+        let named = of_this_device.map(|one| (learner.classes()[&one.class].clone(), one.clone()));
+        together.add(named, true);
+        for pack in self.packs {
+            together.add(pack.into_iter(), false);
+        }
+        let Together { known, mut groups } = together;
+        // A group that is here keeps its number.
+        let mut numbers: BTreeMap<usize, GroupId> = BTreeMap::new();
+        for known in known.values() {
+            let of_here = known.here.iter().filter_map(|&id| learner.examples().get(id));
+            if let Some(group) = of_here.map(|example| example.group).min() {
+                let number = numbers.entry(groups.of(known.place)).or_insert(group);
+                *number = group.min(*number);
             }
         }
         let (ClassId(mut next_class), _) = learner.next_ids();
@@ -85,7 +170,8 @@ impl Merge {
         let mut added = Vec::new();
         let (mut disputes, mut repeated) = (0, 0);
         for known in known.into_values() {
-            let Known { class, mut example, here, disputed } = known;
+            let Known { place, class, mut example, here, disputed } = known;
+            let group = groups.of(place);
             disputes += usize::from(disputed);
             repeated += here.len().saturating_sub(1);
             let class = *classes.get(&class).ok_or(LearnError::NoClass(ClassId(next_class)))?;
@@ -93,6 +179,7 @@ impl Merge {
             let id = example.id;
             example.id = kept.map_or(id, |kept| kept.id);
             example.class = kept.map_or(class, |kept| kept.class);
+            example.group = numbers.get(&group).copied().unwrap_or_default();
             if kept == Some(&example) {
                 if example.class != class {
                     changes.push(Change::Relabel(example.id, class));
@@ -102,17 +189,18 @@ impl Merge {
                 // It is another one in part, and an id means one thing for ever.
                 changes.extend(here.iter().copied().map(Change::RemoveExample));
                 example.class = class;
-                added.push((here.is_empty(), example));
+                added.push((here.is_empty(), group, example));
             }
         }
         self::fits(learner, &changes, &added)?;
-        added.sort_by(|(_, a), (_, b)| {
+        added.sort_by(|(_, _, a), (_, _, b)| {
             (a.taught, &a.origin, content(a)).cmp(&(b.taught, &b.origin, content(b)))
         });
-        let new = added.iter().filter(|(new, _)| *new).count();
+        let new = added.iter().filter(|(new, ..)| *new).count();
         let (_, ExampleId(first)) = learner.next_ids();
-        changes.extend(added.into_iter().zip(first..).map(|((_, example), id)| {
-            Change::AddExample(Example { id: ExampleId(id), ..example })
+        changes.extend(added.into_iter().zip(first..).map(|((_, group, example), id)| {
+            let group = *numbers.entry(group).or_insert(GroupId(id));
+            Change::AddExample(Example { id: ExampleId(id), group, ..example })
         }));
         let made = if changes.is_empty() { Vec::new() } else { learner.change(changes)? };
         let reply = Reply::Merged {
@@ -126,44 +214,26 @@ impl Merge {
     }
 }
 
-fn of_this_device(learner: &Learner) -> BTreeMap<Content, Known> {
-    let mut known: BTreeMap<Content, Known> = BTreeMap::new();
-    for example in learner.examples().iter() {
-        let class = learner.classes()[&example.class].clone();
-        match known.entry(content(example)) {
-            Entry::Occupied(mut there) => {
-                there.get_mut().add(class, example.clone());
-                there.get_mut().here.push(example.id);
-            }
-            Entry::Vacant(place) => {
-                place.insert(Known {
-                    class,
-                    example: example.clone(),
-                    here: vec![example.id],
-                    disputed: false,
-                });
-            }
-        }
-    }
-    known
+fn content(example: &Example) -> Content {
+    bits(&example.feature)
 }
 
-fn content(example: &Example) -> Content {
-    example.feature.iter().map(|value| value.to_bits()).collect()
+fn bits(feature: &[f16]) -> Vec<u16> {
+    feature.iter().map(|value| value.to_bits()).collect()
 }
 
 /// Nothing has to make room: what is put together in another order would lose another example.
 fn fits(
     learner: &Learner,
     changes: &[Change],
-    added: &[(bool, Example)],
+    added: &[(bool, usize, Example)],
 ) -> Result<(), CommandError> {
     let gone = changes.iter().filter_map(|change| match change {
         Change::RemoveExample(id) => learner.examples().get(*id).map(Example::bytes),
         _ => None,
     });
     let gone: usize = gone.sum();
-    let new: usize = added.iter().map(|(_, example)| example.bytes()).sum();
+    let new: usize = added.iter().map(|(.., example)| example.bytes()).sum();
     let (wanted, budget) = (learner.examples().bytes() - gone + new, learner.examples().budget());
     if wanted > budget { Err(CommandError::TooMuch { wanted, budget }) } else { Ok(()) }
 }
@@ -179,14 +249,16 @@ mod tests {
         Learner::new(2, HeadConfig::of(HeadKind::Prototype), budget).expect("valid settings")
     }
 
-    fn example(feature: [f32; 2], taught: u64, thumbnail: Option<u8>) -> Example {
+    fn example(feature: [f32; 2], taught: u64, image: Option<u8>) -> Example {
         Example {
             id: ExampleId(77),
             class: ClassId(77),
             taught: Timestamp(taught),
             origin: format!("at {taught}"),
+            group: GroupId(taught),
             feature: narrowed(&feature),
-            thumbnail: thumbnail.map(|byte| vec![byte; 3]),
+            views: Vec::new(),
+            image: image.map(|byte| vec![byte; 3]),
         }
     }
 
@@ -195,7 +267,7 @@ mod tests {
         let classes = examples.iter().map(|(class, _)| name(class)).collect();
         let examples =
             examples.iter().map(|(class, example)| (name(class), example.clone())).collect();
-        Merge { classes, examples }.apply(learner).map(|(reply, _)| reply)
+        Merge { classes, packs: vec![examples] }.apply(learner).map(|(reply, _)| reply)
     }
 
     #[test]
@@ -220,7 +292,7 @@ mod tests {
         let all: Vec<_> = device.examples().iter().collect();
         assert_eq!(all.len(), 2);
         assert_eq!((all[1].taught, all[1].origin.as_str()), (Timestamp(3), "at 3"));
-        assert_eq!(all[1].thumbnail.as_deref(), Some(&[9, 9, 9][..]));
+        assert_eq!(all[1].image.as_deref(), Some(&[9, 9, 9][..]));
         assert_eq!(device.classes()[&all[1].class].as_str(), "bad");
         device.undo().expect("it can be taken back").expect("there is a step");
         let all: Vec<_> = device.examples().iter().map(|example| example.taught.0).collect();

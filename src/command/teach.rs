@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use super::{Outcome, Reply, accuracy, class_or_new, removed};
-use crate::examples::{Example, narrowed};
+use crate::examples::{Example, MAX_VIEWS, narrowed};
 use crate::frame::Timestamp;
-use crate::head::{self, ExampleId};
+use crate::head::{self, ExampleId, GroupId};
 use crate::learner::{Change, LearnError, Learner};
 
 /// Learns examples of a class, all or none; a name that was not used makes a new class.
@@ -18,10 +20,23 @@ pub struct Teach {
 pub struct Shot {
     /// `[dim]`, finite.
     pub feature: Vec<f32>,
+    /// `[views][dim]`, finite: features of the same image darker, noisy, blurred, turned; at most [`MAX_VIEWS`].
+    pub views: Vec<Vec<f32>>,
     /// Where it came from.
     pub origin: String,
-    /// A small JPEG for people to look at.
-    pub thumbnail: Option<Vec<u8>>,
+    /// A JPEG for people to look at.
+    pub image: Option<Vec<u8>>,
+    /// Shots of one command with the same number are one group ([`Example::group`]): one look at one part.
+    pub burst: u32,
+}
+
+impl Shot {
+    /// Without views and image; all such of one command are one group.
+    ///
+    /// * `feature`: `[dim]`, finite.
+    pub fn new(feature: Vec<f32>, origin: &str) -> Self {
+        Self { feature, views: Vec::new(), origin: origin.to_owned(), image: None, burst: 0 }
+    }
 }
 
 impl Teach {
@@ -34,17 +49,27 @@ impl Teach {
         let (_, ExampleId(first)) = learner.next_ids();
         let mut changes = Vec::from_iter(new);
         let mut examples = Vec::with_capacity(self.shots.len());
+        // A group has the id of its first example.
+        let mut groups: BTreeMap<u32, GroupId> = BTreeMap::new();
         for (shot, id) in self.shots.into_iter().zip(first..) {
+            let got = shot.views.len();
+            if got > MAX_VIEWS {
+                return Err(LearnError::TooManyViews { got }.into());
+            }
             // Checked here, since narrowing to f16 would hide an infinity.
-            head::check_feature(learner.dim(), &shot.feature).map_err(LearnError::from)?;
+            for feature in [&shot.feature].into_iter().chain(&shot.views) {
+                head::check_feature(learner.dim(), feature).map_err(LearnError::from)?;
+            }
             examples.push(ExampleId(id));
             changes.push(Change::AddExample(Example {
                 id: ExampleId(id),
                 class,
+                group: *groups.entry(shot.burst).or_insert(GroupId(id)),
                 taught: now,
                 origin: shot.origin,
                 feature: narrowed(&shot.feature),
-                thumbnail: shot.thumbnail,
+                views: shot.views.iter().map(|view| narrowed(view)).collect(),
+                image: shot.image,
             }));
         }
         let made = learner.change(changes)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Confusion, LabelledFeatures, Outcome, Split, Spread, calibration_error};
 use crate::examples::{Example, narrowed};
 use crate::frame::Timestamp;
-use crate::head::{ClassId, ExampleId, HeadConfig, HeadKind};
+use crate::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
 use crate::learner::{Change, ClassName, LearnError, Learner};
 
 /// What is taken off every feature before a head learns from it.
@@ -74,7 +74,9 @@ pub fn run(
             taught: Timestamp(id),
             origin: String::new(),
             feature: narrowed(set.feature(image)),
-            thumbnail: None,
+            group: GroupId(id),
+            views: Vec::new(),
+            image: None,
         };
         let stored = example.widened();
         sum.iter_mut().zip(stored).for_each(|(sum, value)| *sum += f64::from(value));

@@ -1,6 +1,7 @@
 //! What each change does, and its inverse.
 
 use super::{Change, LAST_CLASS, LAST_EXAMPLE, LearnError, Learner, MAX_CLASSES};
+use crate::examples::MAX_VIEWS;
 use crate::head;
 
 impl Learner {
@@ -54,16 +55,25 @@ impl Learner {
                 if self.examples.get(id).is_some() {
                     return Err(LearnError::ExampleExists(id));
                 }
-                if id > LAST_EXAMPLE {
-                    let (got, last) = (id.0, LAST_EXAMPLE.0);
+                if let Some(got) =
+                    [id.0, example.group.0].into_iter().find(|id| *id > LAST_EXAMPLE.0)
+                {
+                    let last = LAST_EXAMPLE.0;
                     return Err(LearnError::NoIdLeft { what: "example", got, last });
+                }
+                let got = example.views.len();
+                if got > MAX_VIEWS {
+                    return Err(LearnError::TooManyViews { got });
                 }
                 let feature = example.widened();
                 head::check_feature(self.dim, &feature)?;
+                for view in example.widened_views() {
+                    head::check_feature(self.dim, &view)?;
+                }
                 if !rebuild {
                     self.head.learn(id, example.class, &feature)?;
                 }
-                self.next_example = self.next_example.max(id.0 + 1);
+                self.next_example = self.next_example.max(id.0.max(example.group.0) + 1);
                 self.examples.insert(example);
                 Ok(Change::RemoveExample(id))
             }

@@ -2,7 +2,7 @@
 
 use super::{ClassName, MAX_CLASSES};
 use crate::decision::Thresholds;
-use crate::examples::MAX_EXAMPLES;
+use crate::examples::{MAX_EXAMPLES, MAX_VIEWS};
 use crate::head::{ClassId, ExampleId, HeadError};
 
 /// Why a change was refused; nothing was changed.
@@ -69,6 +69,12 @@ pub enum LearnError {
         wanted: usize,
         /// Bytes in all.
         budget: usize,
+    },
+    /// More views than an example may have.
+    #[error("an example with {got} views, wanted at most {MAX_VIEWS}")]
+    TooManyViews {
+        /// How many it has.
+        got: usize,
     },
     /// The head refused.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::v1::{StoredBody, StoredExample};
+use super::v2::{StoredBody, StoredExample};
 use super::{Snapshot, SnapshotError};
 use crate::examples::Example;
 use crate::learner::ClassName;
@@ -68,8 +68,8 @@ impl Snapshot {
     /// their names, examples in that of their times, numbered anew, and nothing that can be undone. What two devices
     /// learned of each other encodes to the same bytes.
     ///
-    /// * `thumbnails`: keep them.
-    pub fn canonical(&self, thumbnails: bool) -> Self {
+    /// * `images`: keep them.
+    pub fn canonical(&self, images: bool) -> Self {
         let mut classes = self.body.classes.clone();
         classes.sort_by(|a, b| a.1.cmp(&b.1));
         let places: BTreeMap<u32, u32> =
@@ -77,15 +77,20 @@ impl Snapshot {
         let mut examples = self.body.examples.clone();
         for example in &mut examples {
             example.class = places.get(&example.class).copied().unwrap_or(u32::MAX);
-            example.thumbnail = example.thumbnail.take().filter(|_| thumbnails);
+            example.image = example.image.take().filter(|_| images);
         }
         let key = |example: &StoredExample| {
-            let StoredExample { id: _, class, taught_micros, origin, feature, thumbnail } =
+            let StoredExample { class, taught_micros, origin, feature, views, image, .. } =
                 example.clone();
-            (taught_micros, origin, feature, class, thumbnail)
+            (taught_micros, origin, feature, class, views, image)
         };
         examples.sort_by_cached_key(key);
-        examples.iter_mut().zip(1..).for_each(|(example, id)| example.id = id);
+        // A group has the id of its first example.
+        let mut groups = BTreeMap::new();
+        for (example, id) in examples.iter_mut().zip(1..) {
+            example.id = id;
+            example.group = *groups.entry(example.group).or_insert(id);
+        }
         let body = StoredBody {
             next_class: classes.len() as u32,
             next_example: examples.len() as u64 + 1,

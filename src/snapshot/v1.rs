@@ -1,4 +1,5 @@
-//! Version 1 of the file, as it is written: postcard of these structs, field by field, variant by variant.
+//! Version 1 of the file, as it was written: postcard of these structs, field by field, variant by variant. What later
+//! versions have in the same form is shared with them (`snapshot/v2.rs`).
 //!
 //! Nothing here may change its shape or order, since files of this version are read for ever; a new shape is a new
 //! version beside this one. So every live type that is stored has its own form here.
@@ -6,27 +7,22 @@
 use std::fmt::Formatter;
 use std::marker::PhantomData;
 
-use half::f16;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ModelId;
 use crate::decision::Thresholds;
-use crate::examples::{Example, MAX_EXAMPLES};
-use crate::frame::Timestamp;
+use crate::examples::MAX_EXAMPLES;
 use crate::head::{
-    ClassId, ExampleId, FeatureScaling, HeadConfig, Method, Metric, MlpConfig, Shrinkage,
-    SldaUpdate, SoftmaxConfig,
+    FeatureScaling, HeadConfig, Method, Metric, MlpConfig, Shrinkage, SldaUpdate, SoftmaxConfig,
 };
-use crate::learner::{
-    Change, ClassName, LAST_CLASS, LAST_EXAMPLE, LearnError, MAX_CLASSES, UNDO_DEPTH,
-};
+use crate::learner::{MAX_CLASSES, UNDO_DEPTH};
 
 /// Changes of a step at most: every example goes and comes, and so does every class, and the head and the thresholds.
-const MAX_CHANGES: usize = 2 * (MAX_EXAMPLES + MAX_CLASSES + 1);
+pub(super) const MAX_CHANGES: usize = 2 * (MAX_EXAMPLES + MAX_CLASSES + 1);
 
 /// All that stands between the version and the checksum.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct StoredFile {
     pub(crate) model: StoredModel,
     pub(crate) body: StoredBody,
@@ -39,7 +35,7 @@ pub(crate) struct StoredModel {
     dim: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct StoredBody {
     /// Id and name.
     #[serde(deserialize_with = "at_most::<_, _, MAX_CLASSES>")]
@@ -56,38 +52,15 @@ pub(crate) struct StoredBody {
 }
 
 /// The changes of a step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct StoredStep(
     #[serde(deserialize_with = "at_most::<_, _, MAX_CHANGES>")] pub(crate) Vec<StoredChange>,
 );
 
-impl StoredBody {
-    /// What there is too much of, in words.
-    pub(crate) fn excess(&self) -> Option<String> {
-        let Self { classes, examples, undo, next_class, next_example, .. } = self;
-        let longest = undo.iter().map(|step| step.0.len()).max().unwrap_or(0);
-        let lists = [
-            ("classes", classes.len(), MAX_CLASSES),
-            ("examples", examples.len(), MAX_EXAMPLES),
-            ("steps to undo", undo.len(), UNDO_DEPTH),
-            ("changes in a step", longest, MAX_CHANGES),
-        ];
-        if let Some((what, _, most)) = lists.into_iter().find(|&(_, got, most)| got > most) {
-            return Some(format!("more than {most} {what}"));
-        }
-        let (class, example) = (LAST_CLASS.0 + 1, LAST_EXAMPLE.0 + 1);
-        if *next_class > class || *next_example > example {
-            let got = format!("{next_class} and {next_example}");
-            return Some(format!("next ids of {got}, wanted at most {class} and {example}"));
-        }
-        None
-    }
-}
-
 /// A list of which only one item more than `MOST` is kept: a file of a few megabytes must not take gigabytes when it is
 /// read, and whoever asks can tell that there were too many.
-fn at_most<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn at_most<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -115,7 +88,7 @@ where
     deserializer.deserialize_seq(AtMost::<T, MOST>(PhantomData))
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct StoredExample {
     pub(crate) id: u64,
     pub(crate) class: u32,
@@ -178,7 +151,7 @@ pub(crate) struct StoredThresholds {
     novelty: f32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) enum StoredChange {
     AddClass(u32, String),
     RemoveClass(u32),
@@ -201,32 +174,6 @@ impl From<StoredModel> for ModelId {
     fn from(stored: StoredModel) -> Self {
         let StoredModel { name, fingerprint, dim } = stored;
         Self { name, fingerprint, dim }
-    }
-}
-
-impl From<&Example> for StoredExample {
-    fn from(example: &Example) -> Self {
-        Self {
-            id: example.id.0,
-            class: example.class.0,
-            taught_micros: example.taught.0,
-            origin: example.origin.clone(),
-            feature: example.feature.iter().map(|value| value.to_bits()).collect(),
-            thumbnail: example.thumbnail.clone(),
-        }
-    }
-}
-
-impl From<StoredExample> for Example {
-    fn from(stored: StoredExample) -> Self {
-        Self {
-            id: ExampleId(stored.id),
-            class: ClassId(stored.class),
-            taught: Timestamp(stored.taught_micros),
-            origin: stored.origin,
-            feature: stored.feature.into_iter().map(f16::from_bits).collect(),
-            thumbnail: stored.thumbnail,
-        }
     }
 }
 
@@ -336,46 +283,6 @@ impl From<StoredThresholds> for Thresholds {
     }
 }
 
-impl From<&Change> for StoredChange {
-    fn from(change: &Change) -> Self {
-        match change {
-            Change::AddClass(class, name) => Self::AddClass(class.0, name.as_str().to_owned()),
-            Change::RemoveClass(class) => Self::RemoveClass(class.0),
-            Change::RenameClass(class, name) => {
-                Self::RenameClass(class.0, name.as_str().to_owned())
-            }
-            Change::AddExample(example) => Self::AddExample(example.into()),
-            Change::RemoveExample(example) => Self::RemoveExample(example.0),
-            Change::Relabel(example, class) => Self::Relabel(example.0, class.0),
-            Change::SetHead(config) => Self::SetHead(config.into()),
-            Change::SetThresholds(thresholds) => Self::SetThresholds(thresholds.into()),
-        }
-    }
-}
-
-impl TryFrom<StoredChange> for Change {
-    type Error = LearnError;
-
-    fn try_from(stored: StoredChange) -> Result<Self, LearnError> {
-        Ok(match stored {
-            StoredChange::AddClass(class, name) => {
-                Self::AddClass(ClassId(class), ClassName::new(&name)?)
-            }
-            StoredChange::RemoveClass(class) => Self::RemoveClass(ClassId(class)),
-            StoredChange::RenameClass(class, name) => {
-                Self::RenameClass(ClassId(class), ClassName::new(&name)?)
-            }
-            StoredChange::AddExample(example) => Self::AddExample(example.into()),
-            StoredChange::RemoveExample(example) => Self::RemoveExample(ExampleId(example)),
-            StoredChange::Relabel(example, class) => {
-                Self::Relabel(ExampleId(example), ClassId(class))
-            }
-            StoredChange::SetHead(head) => Self::SetHead(head.into()),
-            StoredChange::SetThresholds(thresholds) => Self::SetThresholds(thresholds.into()),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,33 +308,6 @@ mod tests {
         for config in configs {
             assert_eq!(there_and_back(&config), config);
         }
-    }
-
-    #[test]
-    fn every_change_comes_back_as_it_was() {
-        let name = || ClassName::new("scratch").expect("a valid name");
-        let example = Example {
-            id: ExampleId(9),
-            class: ClassId(2),
-            taught: Timestamp(77),
-            origin: "a.png".to_owned(),
-            feature: [0.5, -3.0].map(f16::from_f32).to_vec(),
-            thumbnail: Some(vec![1, 2, 3]),
-        };
-        for change in [
-            Change::AddClass(ClassId(1), name()),
-            Change::RemoveClass(ClassId(1)),
-            Change::RenameClass(ClassId(1), name()),
-            Change::AddExample(example),
-            Change::RemoveExample(ExampleId(9)),
-            Change::Relabel(ExampleId(9), ClassId(3)),
-            Change::SetHead(HeadConfig::of(HeadKind::Mlp)),
-            Change::SetThresholds(Thresholds { confidence: 0.25, novelty: f32::INFINITY }),
-        ] {
-            assert_eq!(Change::try_from(StoredChange::from(&change)), Ok(change));
-        }
-        let stored = StoredChange::AddClass(1, "no spaces, please".to_owned());
-        assert!(Change::try_from(stored).is_err());
     }
 
     #[test]

@@ -60,11 +60,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         let Some(job) = &mut self.job else { return };
-        let thumbnail = match frame.region(&self.views[job.view].region()) {
+        let image = match frame.region(&self.views[job.view].region()) {
             Ok(part) => Some(picture::thumbnail(&part, picture::THUMBNAIL_SIDE)),
             Err(_) => None,
         };
-        job.shots.push(Shot { feature, origin: self.camera.clone(), thumbnail });
+        job.shots.push(Shot { image, ..Shot::new(feature, &self.camera) });
         job.patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
         let done = job.shots.len() as u32;
         let complete = match job.until {

@@ -97,7 +97,7 @@ impl DiskStore {
     ) -> Result<T, StoreFault> {
         self.transact(true, |transaction| {
             let mut tables = Tables::open(transaction)?;
-            tables.format()?;
+            tables.renew()?;
             work(&mut tables)
         })
     }
@@ -108,8 +108,8 @@ impl DiskStore {
         work: impl FnOnce(&Tables<'_>) -> Result<T, StoreFault>,
     ) -> Result<T, StoreFault> {
         self.transact(false, |transaction| {
-            let tables = Tables::open(transaction)?;
-            tables.format()?;
+            let mut tables = Tables::open(transaction)?;
+            tables.renew()?;
             work(&tables)
         })
     }
@@ -189,9 +189,9 @@ impl DiskStore {
     /// # Errors
     /// [`StoreError::Damaged`].
     pub fn check(&mut self) -> Result<(), StoreError> {
-        let result = self.read(|tables| match tables.format()? {
-            Some(_) => tables.check(),
-            None => Ok(()),
+        let result = self.read(|tables| match tables.is_new()? {
+            true => Ok(()),
+            false => tables.check(),
         });
         self.named("read", result)
     }
@@ -200,7 +200,7 @@ impl DiskStore {
 impl Store for DiskStore {
     fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
         let result = self.read(|tables| {
-            if tables.format()?.is_none() {
+            if tables.is_new()? {
                 return Ok((None, 0));
             }
             let undo = tables.undo_steps()?.into_iter().map(|(_, step)| step).collect();
@@ -218,7 +218,7 @@ impl Store for DiskStore {
         let result = self.change(
             |tables| {
                 tables.set(step.setting)?;
-                if tables.format()?.is_none() {
+                if tables.is_new()? {
                     return tables.replace(&(step.whole)());
                 }
                 tables.savepoint(step.savepoint, step.at)?;
@@ -242,7 +242,7 @@ impl Store for DiskStore {
         let result = self.change(
             |tables| {
                 tables.set(setting)?;
-                if savepoint.is_some() && tables.format()?.is_some() {
+                if savepoint.is_some() && !tables.is_new()? {
                     tables.savepoint(savepoint, at)?;
                 }
                 tables.replace(whole)
@@ -261,9 +261,9 @@ impl Store for DiskStore {
     }
 
     fn save(&mut self, name: &str, at: Timestamp) -> Result<Generation, StoreError> {
-        self.settled(|tables| match tables.format()? {
-            Some(_) => tables.save(name, at),
-            None => Err(StoreFault::NothingKept),
+        self.settled(|tables| match tables.is_new()? {
+            false => tables.save(name, at),
+            true => Err(StoreFault::NothingKept),
         })
     }
 

@@ -1,7 +1,7 @@
 //! What stands in the tables, as it is written: postcard of these structs, field by field, variant by variant.
 //!
 //! Nothing here may change its shape or order, since files of this format are read for ever; a new shape is a new
-//! format number. What an exchanged file has in the same form is shared with it (`snapshot/v1.rs`).
+//! format number. What an exchanged file has in the same form is shared with it (`snapshot/v2.rs`).
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StoreFault;
-use crate::examples::Example;
 use crate::learner::Change;
-use crate::snapshot::v1::{StoredChange, StoredExample, StoredHead, StoredThresholds};
+use crate::snapshot::v1::{StoredHead, StoredThresholds};
+use crate::snapshot::v2::{StoredBytes, StoredChange, StoredExample, StoredFeature};
 
 /// Numbers that only rise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +40,12 @@ pub(super) struct ExampleRow {
 /// What of an example never changes. Its class may, and generations share it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Blob {
-    taught_micros: u64,
-    origin: String,
-    /// Bits of f16.
-    feature: Vec<u16>,
-    thumbnail: Option<Vec<u8>>,
+    pub(super) group: u64,
+    pub(super) taught_micros: u64,
+    pub(super) origin: String,
+    pub(super) feature: StoredFeature,
+    pub(super) views: Vec<StoredFeature>,
+    pub(super) image: Option<StoredBytes>,
 }
 
 /// One change of a step that can be undone.
@@ -98,25 +99,17 @@ pub(super) fn decode<T: DeserializeOwned>(
     }
 }
 
-impl From<&Example> for Blob {
-    fn from(example: &Example) -> Self {
-        let StoredExample { id: _, class: _, taught_micros, origin, feature, thumbnail } =
-            example.into();
-        Self { taught_micros, origin, feature, thumbnail }
-    }
-}
-
 impl Blob {
     /// Of an example in an exchanged file.
     pub(super) fn of(example: &StoredExample) -> Self {
-        let StoredExample { id: _, class: _, taught_micros, origin, feature, thumbnail } =
+        let StoredExample { id: _, class: _, group, taught_micros, origin, feature, views, image } =
             example.clone();
-        Self { taught_micros, origin, feature, thumbnail }
+        Self { group, taught_micros, origin, feature, views, image }
     }
 
     pub(super) fn with(self, id: u64, class: u32) -> StoredExample {
-        let Self { taught_micros, origin, feature, thumbnail } = self;
-        StoredExample { id, class, taught_micros, origin, feature, thumbnail }
+        let Self { group, taught_micros, origin, feature, views, image } = self;
+        StoredExample { id, class, group, taught_micros, origin, feature, views, image }
     }
 }
 

@@ -5,7 +5,7 @@
 //! | `state` | `format`, `model`, `head`, `thresholds`, `counters` | postcard |
 //! | `classes` | id | name |
 //! | `examples` | id | class and blob ([`ExampleRow`]) |
-//! | `blobs` | number | feature, thumbnail, origin, time ([`Blob`]) |
+//! | `blobs` | number | feature, views, image, group, origin, time ([`Blob`]) |
 //! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
 //! | `settings` | name | bytes |
@@ -14,17 +14,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
+use super::migrate::BEFORE;
 use super::rows::{Blob, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
 use super::{Setting, Step, StoreFault};
 use crate::learner::LatestStep;
-use crate::snapshot::v1::{
-    StoredBody, StoredChange, StoredExample, StoredHead, StoredModel, StoredStep, StoredThresholds,
-};
+use crate::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
+use crate::snapshot::v2::{StoredBody, StoredChange, StoredExample, StoredStep};
 use crate::snapshot::{ModelId, Snapshot};
 
-/// Of the tables; version 1 was an exchanged file.
-pub(super) const FORMAT: u16 = 2;
+/// Of the tables; version 1 was an exchanged file, version 2 had no groups (`migrate.rs`).
+pub(super) const FORMAT: u16 = 3;
 
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 const CLASSES: TableDefinition<u32, &str> = TableDefinition::new("classes");
@@ -79,13 +79,22 @@ impl<'t> Tables<'t> {
         self.settings.insert(name, value).map_err(fault).map(drop)
     }
 
-    /// The file's format, checked; `None` in one that holds nothing yet.
-    pub(super) fn format(&self) -> Result<Option<u16>, StoreFault> {
+    /// Whether it holds nothing yet.
+    pub(super) fn is_new(&self) -> Result<bool, StoreFault> {
+        Ok(self.optional::<u16>("format")?.is_none())
+    }
+
+    /// The file's format, checked; an older one is made the one of today.
+    pub(super) fn renew(&mut self) -> Result<(), StoreFault> {
         match self.optional("format")? {
-            None => Ok(None),
-            Some(FORMAT) => Ok(Some(FORMAT)),
+            None | Some(FORMAT) => Ok(()),
+            Some(BEFORE) => self.migrate(),
             Some(got) => Err(StoreFault::Format { wanted: FORMAT, got }),
         }
+    }
+
+    pub(super) fn put_format(&mut self) -> Result<(), StoreFault> {
+        self.put("format", &FORMAT)
     }
 
     pub(super) fn counters(&self) -> Result<Counters, StoreFault> {
@@ -129,7 +138,7 @@ impl<'t> Tables<'t> {
         decode(bytes.value(), || format!("example {id}")).map(Some)
     }
 
-    fn put_example(&mut self, id: u64, row: &ExampleRow) -> Result<(), StoreFault> {
+    pub(super) fn put_example(&mut self, id: u64, row: &ExampleRow) -> Result<(), StoreFault> {
         self.examples.insert(id, encode(row).as_slice()).map_err(fault).map(drop)
     }
 
@@ -280,20 +289,39 @@ impl<'t> Tables<'t> {
     ) -> Result<ExampleRow, StoreFault> {
         let number = counters.next_blob;
         counters.next_blob += 1;
+        Ok(ExampleRow { class, blob: number, bytes: self.write_blob(number, blob)? })
+    }
+
+    /// * returns its length in bytes.
+    pub(super) fn write_blob(&mut self, number: u64, blob: &Blob) -> Result<u32, StoreFault> {
         let bytes = encode(blob);
         self.blobs.insert(number, bytes.as_slice()).map_err(fault)?;
-        Ok(ExampleRow { class, blob: number, bytes: bytes.len().try_into().unwrap_or(u32::MAX) })
+        Ok(bytes.len().try_into().unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn blob_bytes(&self, number: u64) -> Result<Option<Vec<u8>>, StoreFault> {
+        let bytes = self.blobs.get(number).map_err(fault)?;
+        Ok(bytes.map(|bytes| bytes.value().to_vec()))
+    }
+
+    pub(super) fn blob_numbers(&self) -> Result<Vec<u64>, StoreFault> {
+        let rows = self.blobs.iter().map_err(fault)?;
+        rows.map(|row| row.map(|(number, _)| number.value()).map_err(fault)).collect()
     }
 
     fn push_undo(&mut self, rows: &[UndoRow], counters: &mut Counters) -> Result<(), StoreFault> {
-        self.undo.insert(counters.next_undo, encode(&rows).as_slice()).map_err(fault)?;
+        self.put_undo(counters.next_undo, rows)?;
         counters.next_undo += 1;
         Ok(())
     }
 
+    pub(super) fn put_undo(&mut self, number: u64, rows: &[UndoRow]) -> Result<(), StoreFault> {
+        self.undo.insert(number, encode(&rows).as_slice()).map_err(fault).map(drop)
+    }
+
     /// Writes everything, in place of whatever was learned.
     pub(super) fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreFault> {
-        self.put("format", &FORMAT)?;
+        self.put_format()?;
         self.put("model", &StoredModel::from(&whole.model))?;
         let mut counters = self.counters()?;
         let body = whole.body();

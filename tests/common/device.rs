@@ -50,11 +50,9 @@ impl FakeDevice {
     }
 
     fn teach(&mut self, class: String, seeds: &[u8]) -> Result<Answer, Refused> {
-        let shots = seeds.iter().map(|&seed| Shot {
-            feature: feature(&class, seed),
-            origin: format!("camera\u{1b}[2J {seed}"),
-            thumbnail: None,
-        });
+        let shots = seeds
+            .iter()
+            .map(|&seed| Shot::new(feature(&class, seed), &format!("camera\u{1b}[2J {seed}")));
         let shots = shots.collect();
         self.command(Command::Teach(Teach { class, shots }))
     }

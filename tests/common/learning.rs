@@ -55,9 +55,10 @@ impl Device {
 
     pub fn teach(&mut self, class: &str, features: &[[f32; 3]]) {
         let shots = features.iter().map(|feature| Shot {
-            feature: feature.to_vec(),
-            origin: "test".to_owned(),
-            thumbnail: Some(vec![features.len() as u8; 10]),
+            image: Some(vec![features.len() as u8; 10]),
+            views: vec![feature.to_vec(); features.len() - 1],
+            burst: u32::from(feature[0] > 1.0),
+            ..Shot::new(feature.to_vec(), "test")
         });
         let teach = Teach { class: class.to_owned(), shots: shots.collect() };
         self.apply(Command::Teach(teach)).expect("it can be learned");

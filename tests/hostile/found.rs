@@ -16,11 +16,7 @@ fn bytes(learner: &Learner) -> Vec<u8> {
 }
 
 fn teach(learner: &mut Learner, class: &str, features: &[[f32; 2]]) -> Result<(), CommandError> {
-    let shot = |feature: &[f32; 2]| Shot {
-        feature: feature.to_vec(),
-        origin: "x".repeat(100),
-        thumbnail: None,
-    };
+    let shot = |feature: &[f32; 2]| Shot::new(feature.to_vec(), &"x".repeat(100));
     let teach = Teach { class: class.to_owned(), shots: features.iter().map(shot).collect() };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }

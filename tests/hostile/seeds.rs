@@ -170,8 +170,8 @@ fn taught(kind: HeadKind, count: u16) -> Learner {
         let class = if at % 2 == 0 { "good" } else { "scratch" }.to_owned();
         let value = f32::from(at) / 8.0;
         let feature = if at % 2 == 0 { [1.0, value, 0.0, 0.25] } else { [0.0, value, 1.0, 0.5] };
-        let thumbnail = (at == 0).then(|| vec![0xFF, 0xD8, 0xFF, 0xD9]);
-        let shot = Shot { feature: feature.to_vec(), origin: format!("{at}.png"), thumbnail };
+        let image = (at == 0).then(|| vec![0xFF, 0xD8, 0xFF, 0xD9]);
+        let shot = Shot { image, ..Shot::new(feature.to_vec(), &format!("{at}.png")) };
         let teach = Command::Teach(Teach { class, shots: vec![shot] });
         teach.apply(&mut learner, Timestamp(u64::from(at))).expect("a finite feature");
     }

@@ -39,7 +39,7 @@ fn learner() -> Learner {
 }
 
 fn teach(learner: &mut Learner, class: &str) -> Result<(), CommandError> {
-    let shot = Shot { feature: vec![1.0], origin: String::new(), thumbnail: None };
+    let shot = Shot::new(vec![1.0], "");
     let teach = Teach { class: class.to_owned(), shots: vec![shot] };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }

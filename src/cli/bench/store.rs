@@ -55,9 +55,8 @@ pub(super) fn measure(
     let picture = picture::thumbnail(&synthetic::frame(1), picture::THUMBNAIL_SIDE);
     let mut features = Features::new(dim, CLASSES, 1);
     let mut shot = |number: usize| Shot {
-        feature: features.next(number % CLASSES),
-        origin: "v4l:/dev/video0".to_owned(),
-        thumbnail: Some(picture.clone()),
+        image: Some(picture.clone()),
+        ..Shot::new(features.next(number % CLASSES), "v4l:/dev/video0")
     };
     let bar = context.bar((TEACHES + examples) as u64, "storing");
     let (mut session, path) = session(&place.0, "teaching", dim, HeadKind::Lda)?;

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::examples::{Example, narrowed};
 use crate::frame::{Frame, Timestamp};
-use crate::head::{ClassId, ExampleId};
+use crate::head::{ClassId, ExampleId, GroupId};
 
 /// Sides of a frame, in pixels.
 pub(super) const WIDTH: u32 = 640;
@@ -76,7 +76,9 @@ impl Features {
             taught: Timestamp::default(),
             origin: "bench".to_owned(),
             feature: narrowed(&self.next(class)),
-            thumbnail: None,
+            group: GroupId(id),
+            views: Vec::new(),
+            image: None,
         }
     }
 

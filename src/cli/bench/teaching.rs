@@ -144,8 +144,7 @@ fn commands(
     let begun = Instant::now();
     while more(teach.len(), begun) {
         let class = features.pick(classes);
-        let shot =
-            Shot { feature: features.next(class), origin: "bench".to_owned(), thumbnail: None };
+        let shot = Shot::new(features.next(class), "bench");
         let command = Command::Teach(Teach { class: name(class as u32), shots: vec![shot] });
         let (_, ExampleId(id)) = engine.learner().next_ids();
         let start = Instant::now();

@@ -132,7 +132,7 @@ impl<'a> AnyDevice<'a> {
     fn teach(&mut self, class: String, image: &[u8]) -> Result<Answer, Refused> {
         let feature = image.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).take(4);
         let origin = String::from_utf8_lossy(image).into_owned();
-        let shot = Shot { feature: feature.collect(), origin, thumbnail: None };
+        let shot = Shot::new(feature.collect(), &origin);
         self.command(Command::Teach(Teach { class, shots: vec![shot] }))
     }
 
@@ -165,8 +165,8 @@ impl Device for AnyDevice<'_> {
             Request::Push { learned, merge: true } => {
                 let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
                 let snapshot = Snapshot::decode(&learned).map_err(|error| refused(&error))?;
-                let (classes, examples) = snapshot.by_name().map_err(|error| refused(&error))?;
-                self.command(Command::Merge(Merge { classes, examples }))
+                let (classes, pack) = snapshot.by_name().map_err(|error| refused(&error))?;
+                self.command(Command::Merge(Merge { classes, packs: vec![pack] }))
             }
             Request::Push { learned, merge: false } => {
                 let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
