@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use half::f16;
 
 use crate::frame::Timestamp;
-use crate::head::{ClassId, ExampleId, GroupId};
+use crate::head::{ClassId, ExampleId, GroupId, MAX_FEATURES};
 use crate::linalg::dot;
 
 /// Examples that are kept at most, whatever the budget: how near each lies to the others of its class is known, which
@@ -16,7 +16,7 @@ use crate::linalg::dot;
 pub const MAX_EXAMPLES: usize = 1 << 16;
 
 /// Views that an example may have.
-pub const MAX_VIEWS: usize = 16;
+pub const MAX_VIEWS: usize = MAX_FEATURES - 1;
 
 /// One taught feature.
 #[derive(Debug, Clone, PartialEq)]

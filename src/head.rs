@@ -19,6 +19,7 @@ mod stored;
 mod system;
 mod trained;
 mod transform;
+mod units;
 
 pub use config::{
     FeatureScaling, HeadConfig, MOST_PENALTY, MOST_STEP_SIZE, MOST_WEIGHTS, Method, Metric,
@@ -50,13 +51,59 @@ pub struct ClassId(pub u32);
 )]
 pub struct ExampleId(pub u64);
 
-/// Examples of one look at one part: one request, one burst, one press of a button. Its number is the id of its first
-/// example, which is never used for another.
+/// Examples of one look at one part: one request, one burst, one press of a button. They are left out together, and count
+/// as one look. Its number is the id of its first example, which is never used for another.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
 )]
 pub struct GroupId(pub u64);
 
+/// What a head learns of one example: the feature of its image, and those of views of the image (darker, turned, ...).
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'a> {
+    /// Which example.
+    pub example: ExampleId,
+    /// What it is left out with.
+    pub group: GroupId,
+    /// Its class.
+    pub class: ClassId,
+    /// `[1 + views][dim]`, finite, the image's own first; at most [`MAX_FEATURES`].
+    pub features: &'a [&'a [f32]],
+}
+
+/// A feature as a head keeps it: the example, and which of its features (0 is the image's own).
+pub(crate) type RowId = (ExampleId, u8);
+
+/// Features that one example may have: its own, and those of its views.
+pub const MAX_FEATURES: usize = 17;
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct GroupId(pub u64);
+
+<<<<<<< HEAD
+=======
+/// What a head learns of one example: the feature of its image, and those of views of the image (darker, turned, ...).
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'a> {
+    /// Which example.
+    pub example: ExampleId,
+    /// What it is left out with.
+    pub group: GroupId,
+    /// Its class.
+    pub class: ClassId,
+    /// `[1 + views][dim]`, finite, the image's own first.
+    pub features: &'a [&'a [f32]],
+}
+
+/// A feature as a head keeps it: the example, and which of its features (0 is the image's own).
+pub(crate) type RowId = (ExampleId, u8);
+
+/// Features that one example may have: its own, and those of its views.
+pub const MAX_FEATURES: usize = 16;
+
+>>>>>>> b9b4c2f (Heads learn views with their example and leave groups out together; shrinkage by looks)
 /// The kinds of head.
 #[derive(
     Debug,
@@ -115,36 +162,63 @@ pub trait Head: Send + std::fmt::Debug {
     /// still has some: forget them first.
     fn remove_class(&mut self, class: ClassId) -> Result<(), HeadError>;
 
-    /// Learns one example.
+    /// Learns examples, all or none; the result is that of learning them one after another, only sooner.
+    ///
+    /// # Errors
+    /// [`HeadError::Dim`], [`HeadError::NotFinite`], [`HeadError::NoClass`], [`HeadError::ExampleExists`],
+    /// [`HeadError::Features`]; then none of them was learned.
+    fn teach(&mut self, lessons: &[Lesson<'_>]) -> Result<(), HeadError>;
+
+    /// Undoes [`Head::teach`] for one example: the caller gives everything back, so that a head in constant memory can
+    /// forget too.
+    ///
+    /// # Errors
+    /// [`HeadError::NoExample`], [`HeadError::NoClass`], [`HeadError::Dim`], [`HeadError::NotForgettable`].
+    fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError>;
+
+    /// Learns one example without views, in a group of its own.
     ///
     /// * `feature`: `[dim]`, finite.
     ///
     /// # Errors
-    /// [`HeadError::Dim`], [`HeadError::NotFinite`], [`HeadError::NoClass`], [`HeadError::ExampleExists`].
+    /// As [`Head::teach`].
     fn learn(
         &mut self,
         example: ExampleId,
         class: ClassId,
         feature: &[f32],
-    ) -> Result<(), HeadError>;
+    ) -> Result<(), HeadError> {
+        self.learn_many(&[(example, class, feature)])
+    }
 
-    /// Learns many at once; the result is that of learning them one after another, only sooner.
+    /// As [`Head::learn`] for many.
     ///
     /// # Errors
-    /// As [`Head::learn`]; then none of them was learned.
-    fn learn_many(&mut self, examples: &[(ExampleId, ClassId, &[f32])]) -> Result<(), HeadError>;
+    /// As [`Head::teach`].
+    fn learn_many(&mut self, examples: &[(ExampleId, ClassId, &[f32])]) -> Result<(), HeadError> {
+        let features: Vec<[&[f32]; 1]> = examples.iter().map(|&(_, _, own)| [own]).collect();
+        let lessons: Vec<Lesson<'_>> = examples
+            .iter()
+            .zip(&features)
+            .map(|(&(example, class, _), features)| {
+                Lesson { example, group: GroupId(example.0), class, features }
+            })
+            .collect();
+        self.teach(&lessons)
+    }
 
-    /// Undoes [`Head::learn`]: the caller gives class and feature back, so that a head in constant memory can
-    /// forget too.
+    /// Undoes [`Head::learn`].
     ///
     /// # Errors
-    /// [`HeadError::NoExample`], [`HeadError::NoClass`], [`HeadError::Dim`], [`HeadError::NotForgettable`].
+    /// As [`Head::unlearn`].
     fn forget(
         &mut self,
         example: ExampleId,
         class: ClassId,
         feature: &[f32],
-    ) -> Result<(), HeadError>;
+    ) -> Result<(), HeadError> {
+        self.unlearn(&Lesson { example, group: GroupId(example.0), class, features: &[feature] })
+    }
 
     /// * `feature`: `[dim]`, finite.
     /// * returns `[classes]` scores, higher is nearer; a class with no example scores `f32::NEG_INFINITY`.
@@ -153,10 +227,26 @@ pub trait Head: Send + std::fmt::Debug {
     /// [`HeadError::Dim`], [`HeadError::NotFinite`].
     fn score(&self, feature: &[f32]) -> Result<Vec<f32>, HeadError>;
 
-    /// For every stored example the scores that a head taught with all the others would give it; `None` for a
-    /// head without a cheap exact answer. An example that is the only one of its class scores
-    /// `f32::NEG_INFINITY` there.
-    fn leave_one_out(&self) -> Option<Vec<LeftOut>>;
+    /// For every stored example the scores that a head taught without its group would give it, for `most` groups at
+    /// most, as many of each class as there are; `None` for a head without a cheap exact answer. An example of the only
+    /// group of its class scores `f32::NEG_INFINITY` there.
+    fn leave_out(&self, most: usize) -> Option<Vec<LeftOut>>;
+
+    /// As [`Head::leave_out`] for all groups.
+    fn leave_one_out(&self) -> Option<Vec<LeftOut>> {
+        self.leave_out(usize::MAX)
+    }
+
+    /// `z^T P z` where a class with mean `m` scores `z^T P m - m^T P m / 2`: less twice a class's score it is the squared
+    /// Mahalanobis distance to the class. `None` for a head that has no such `P`.
+    ///
+    /// * `feature`: `[dim]`, finite.
+    ///
+    /// # Errors
+    /// As [`Head::score`].
+    fn spread(&self, feature: &[f32]) -> Result<Option<f32>, HeadError> {
+        check_feature(self.dim(), feature).map(|()| None)
+    }
 
     /// The settings of a head that gives the same scores from the examples and can leave one out, for one that keeps no
     /// examples and so cannot; `None` where there is none.
@@ -173,15 +263,19 @@ pub trait Head: Send + std::fmt::Debug {
     fn save(&self) -> Vec<u8>;
 }
 
-/// The scores of one example by a head that has not seen it.
+/// The scores of one example by a head that has not seen its group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeftOut {
     /// Which example.
     pub example: ExampleId,
+    /// What was left out with it.
+    pub group: GroupId,
     /// Its class.
     pub class: ClassId,
     /// `[classes]`, as [`Head::score`].
     pub scores: Vec<f32>,
+    /// As [`Head::spread`].
+    pub spread: Option<f32>,
 }
 
 /// Why a head refused; it is unchanged.
@@ -212,6 +306,12 @@ pub enum HeadError {
     /// The head does not know the example.
     #[error("the head has no example with id {}", .0.0)]
     NoExample(ExampleId),
+    /// An example with too many features, or none.
+    #[error("an example came with {got} features, wanted its own and up to {} of its views", MAX_FEATURES - 1)]
+    Features {
+        /// How many.
+        got: usize,
+    },
     /// The example is there already.
     #[error("the head has the example with id {} already", .0.0)]
     ExampleExists(ExampleId),
@@ -314,7 +414,7 @@ pub fn load(bytes: &[u8]) -> Result<Box<dyn Head>, HeadError> {
     })
 }
 
-const SAVED_VERSION: u16 = 1;
+const SAVED_VERSION: u16 = 2;
 
 /// The outer form of every saved head; the body is postcard of the kind's own struct.
 #[derive(Serialize, Deserialize)]
@@ -346,6 +446,17 @@ pub fn check_feature(dim: usize, feature: &[f32]) -> Result<(), HeadError> {
     match feature.iter().position(|value| !value.is_finite()) {
         Some(index) => Err(HeadError::NotFinite { index, value: feature[index] }),
         None => Ok(()),
+    }
+}
+
+/// That an example came with as many features as it may have.
+///
+/// # Errors
+/// [`HeadError::Features`].
+fn check_count(features: &[&[f32]]) -> Result<(), HeadError> {
+    match features.len() {
+        1..=MAX_FEATURES => Ok(()),
+        got => Err(HeadError::Features { got }),
     }
 }
 

@@ -274,6 +274,15 @@ impl Factor {
         }
     }
 
+    /// `(M + lambda I)^-1 X`.
+    ///
+    /// * `x`: `[n, any]`.
+    pub(crate) fn solved(&self, x: Array2<f64>) -> Array2<f64> {
+        let mut x = x.as_standard_layout().into_owned();
+        self.solve(&mut x);
+        x
+    }
+
     /// `X := L'^-1 X` where `L'` is `L` without its first rows and columns.
     ///
     /// * `first`: how many; `x`: `[n - first, any]`, in standard layout.
@@ -297,20 +306,6 @@ impl Factor {
                 }
             });
         }
-    }
-
-    /// `[n]`, the diagonal of `(M + lambda I)^-1`. In O(n^3).
-    pub(crate) fn inverse_diagonal(&self) -> Vec<f64> {
-        let mut diagonal = Vec::with_capacity(self.n);
-        for start in (0..self.n).step_by(BLOCK) {
-            let width = BLOCK.min(self.n - start);
-            let mut columns = Array2::<f64>::zeros((self.n - start, width));
-            columns.diag_mut().fill(1.0);
-            self.forward(start, &mut columns);
-            let squares = columns.mapv(|value| value * value).sum_axis(Axis(0));
-            diagonal.extend(squares);
-        }
-        diagonal
     }
 
     /// `[n, n]`, `(M + lambda I)^-1`. In O(n^3).

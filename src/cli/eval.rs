@@ -72,8 +72,8 @@ pub struct EvalCommand {
     /// What is taken off every feature first
     #[arg(long, value_enum, default_value = "auto")]
     centre: CentreChoice,
-    /// Shrinkage of the lda head: more than 0 to 1, or loo to choose it by leave-one-out
-    #[arg(long, value_name = "S|loo", default_value = "0.5")]
+    /// Shrinkage of the lda head: more than 0 to 1, auto (by the number of examples), or loo (by leave-one-out)
+    #[arg(long, value_name = "S|auto|loo", default_value = "auto")]
     shrinkage: ShrinkageChoice,
     /// Write everything that was found as JSON; - is standard output, without the table
     #[arg(long, value_name = "FILE")]
@@ -129,9 +129,12 @@ impl FromStr for ShrinkageChoice {
         if text == "loo" {
             return Ok(Self(Shrinkage::LeaveOneOut));
         }
+        if text == "auto" {
+            return Ok(Self(Shrinkage::ByLooks));
+        }
         match text.parse() {
             Ok(s) if s > 0.0 && s <= 1.0 => Ok(Self(Shrinkage::Fixed(s))),
-            _ => Err("wanted loo or a number that is more than 0 and at most 1".to_owned()),
+            _ => Err("wanted auto, loo or a number that is more than 0 and at most 1".to_owned()),
         }
     }
 }
@@ -141,6 +144,7 @@ impl std::fmt::Display for ShrinkageChoice {
         match self.0 {
             Shrinkage::Fixed(s) => write!(f, "{s}"),
             Shrinkage::LeaveOneOut => f.write_str("loo"),
+            Shrinkage::ByLooks => f.write_str("auto"),
         }
     }
 }

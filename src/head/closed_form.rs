@@ -1,15 +1,19 @@
 //! Heads whose answer is a formula over all examples: what `lda` and `ridge` share as heads.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
+use ndarray::Array2;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::linear::Linear;
+use super::stored::in_order;
 use super::system::{StoredSystem, System, Taught};
+use super::units::Unit;
 use super::{
-    ClassId, ExampleId, FeatureScaling, Head, HeadError, HeadKind, Layers, LeftOut, from_bytes,
-    to_bytes,
+    ClassId, ExampleId, FeatureScaling, Head, HeadError, HeadKind, Layers, LeftOut, Lesson,
+    from_bytes, to_bytes,
 };
 
 /// What sets one such head apart from another.
@@ -22,8 +26,48 @@ pub(super) trait Formula: std::fmt::Debug + Send + Serialize + DeserializeOwned 
     /// The scores of every class.
     fn linear(&self, system: &System) -> Linear;
 
-    /// For every example the scores `[classes]` by all the others.
-    fn left_out(&self, system: &System) -> Vec<Vec<f32>>;
+    /// For every unit what all the others say of its rows that are images themselves, not views.
+    fn left_out(&self, system: &System, units: &[Unit]) -> Vec<Vec<Answer>>;
+
+    /// What [`Formula::spread`] needs of the system as it is; `None` where there is no spread.
+    fn metric(&self, _system: &System) -> Option<Metric> {
+        None
+    }
+
+    /// As [`Head::spread`], of a scaled feature.
+    fn spread(&self, _system: &System, _metric: &Metric, _linear: &Linear, _z: &[f32]) -> f32 {
+        0.0
+    }
+}
+
+/// The metric of a head's scores, as far as the system does not have it.
+#[derive(Debug)]
+pub(super) struct Metric {
+    /// Of the scores.
+    pub(super) factor: f64,
+    /// Of the classes with rows.
+    pub(super) places: Vec<usize>,
+    /// `[C, C]`; `None` where the metric is the identity.
+    pub(super) r: Option<Array2<f64>>,
+}
+
+/// What a head says of a row that it has not seen.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) row: usize,
+    /// `[classes]`
+    pub(super) scores: Vec<f32>,
+    /// As [`Head::spread`].
+    pub(super) spread: Option<f32>,
+}
+
+/// The rows of a unit that are images themselves: where they stand in the unit, and in the system.
+pub(super) fn images<'a>(
+    system: &'a System,
+    unit: &'a Unit,
+) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let own = |&(_, &row): &(usize, &usize)| system.examples()[row].id.1 == 0;
+    unit.rows.iter().enumerate().filter(own).map(|(at, &row)| (at, row))
 }
 
 /// A head by a formula.
@@ -34,6 +78,7 @@ pub(super) struct ClosedForm<F> {
     system: System,
     /// Made at the first score after a change, so that teaching many costs once.
     linear: OnceCell<Linear>,
+    metric: OnceCell<Option<Metric>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,7 +92,8 @@ struct Stored<F: Formula> {
 
 impl<F: Formula> ClosedForm<F> {
     pub(super) fn new(dim: usize, scaling: FeatureScaling, formula: F) -> Self {
-        Self { formula, scaling, system: System::new(dim, 1.0), linear: OnceCell::new() }
+        let (linear, metric) = (OnceCell::new(), OnceCell::new());
+        Self { formula, scaling, system: System::new(dim, 1.0), linear, metric }
     }
 
     pub(super) fn load(bytes: &[u8]) -> Result<Self, HeadError> {
@@ -62,11 +108,12 @@ impl<F: Formula> ClosedForm<F> {
         if !linear.is_valid(system.classes().len(), system.dim()) {
             return Err(HeadError::Damaged("the weights do not fit the classes".to_owned()));
         }
-        Ok(Self { formula, scaling, system, linear: OnceCell::from(linear) })
+        let (linear, metric) = (OnceCell::from(linear), OnceCell::new());
+        Ok(Self { formula, scaling, system, linear, metric })
     }
 
     fn changed(&mut self) {
-        self.linear = OnceCell::new();
+        (self.linear, self.metric) = (OnceCell::new(), OnceCell::new());
         self.system.set_lambda(self.formula.lambda(&self.system));
     }
 
@@ -100,44 +147,48 @@ impl<F: Formula> Head for ClosedForm<F> {
         Ok(())
     }
 
-    fn learn(
-        &mut self,
-        example: ExampleId,
-        class: ClassId,
-        feature: &[f32],
-    ) -> Result<(), HeadError> {
-        let z = self.scaling.apply(self.dim(), feature)?;
-        let class = self.system.check_new(example, class)?;
-        self.system.push(Taught { id: example, class }, &z);
-        self.changed();
-        Ok(())
-    }
-
-    fn learn_many(&mut self, examples: &[(ExampleId, ClassId, &[f32])]) -> Result<(), HeadError> {
-        let mut taught = Vec::with_capacity(examples.len());
-        let mut features = Vec::with_capacity(examples.len() * self.dim());
-        let mut seen = std::collections::HashSet::new();
-        for &(id, class, feature) in examples {
-            features.extend(self.scaling.apply(self.dim(), feature)?);
-            let class = self.system.check_new(id, class)?;
-            if !seen.insert(id) {
-                return Err(HeadError::ExampleExists(id));
-            }
-            taught.push(Taught { id, class });
+    fn teach(&mut self, lessons: &[Lesson<'_>]) -> Result<(), HeadError> {
+        let dim = self.dim();
+        let mut seen: HashSet<ExampleId> = HashSet::new();
+        if lessons.len() > 1 {
+            seen.extend(self.system.examples().iter().map(|taught| taught.id.0));
         }
-        self.system.extend(&taught, &features, |system| self.formula.lambda(system));
-        self.linear = OnceCell::new();
+        let mut rows = Vec::with_capacity(lessons.len());
+        let mut features = Vec::new();
+        for &Lesson { example, group, class, features: own } in lessons {
+            super::check_count(own)?;
+            for feature in own {
+                features.extend(self.scaling.apply(dim, feature)?);
+            }
+            let class = match lessons.len() {
+                1 => self.system.check_new(example, class)?,
+                _ => self.system.place(class)?,
+            };
+            if !seen.insert(example) {
+                return Err(HeadError::ExampleExists(example));
+            }
+            let row = |view| Taught { id: (example, view), group, class, weight: 1.0 };
+            rows.extend((0..own.len() as u8).map(row));
+        }
+        match lessons {
+            [] => {}
+            [lesson] => {
+                self.system.push(lesson.example, lesson.group, rows[0].class, &features);
+                self.changed();
+            }
+            _ => {
+                self.system.extend(&rows, &features, |system| self.formula.lambda(system));
+                (self.linear, self.metric) = (OnceCell::new(), OnceCell::new());
+            }
+        }
         Ok(())
     }
 
-    fn forget(
-        &mut self,
-        example: ExampleId,
-        class: ClassId,
-        feature: &[f32],
-    ) -> Result<(), HeadError> {
-        super::check_feature(self.dim(), feature)?;
-        self.system.remove(example, class)?;
+    fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError> {
+        for feature in lesson.features {
+            super::check_feature(self.dim(), feature)?;
+        }
+        self.system.remove(lesson.example, lesson.class)?;
         self.changed();
         Ok(())
     }
@@ -147,19 +198,20 @@ impl<F: Formula> Head for ClosedForm<F> {
         Ok(self.linear().score(&z))
     }
 
-    fn leave_one_out(&self) -> Option<Vec<LeftOut>> {
-        let scores = self.formula.left_out(&self.system);
-        let examples = self.system.examples().iter();
-        Some(
-            examples
-                .zip(scores)
-                .map(|(taught, scores)| LeftOut {
-                    example: taught.id,
-                    class: self.system.classes()[taught.class],
-                    scores,
-                })
-                .collect(),
-        )
+    fn spread(&self, feature: &[f32]) -> Result<Option<f32>, HeadError> {
+        let z = self.scaling.apply(self.dim(), feature)?;
+        let metric = self.metric.get_or_init(|| self.formula.metric(&self.system)).as_ref();
+        Ok(metric.map(|metric| self.formula.spread(&self.system, metric, self.linear(), &z)))
+    }
+
+    fn leave_out(&self, most: usize) -> Option<Vec<LeftOut>> {
+        let answers = self.formula.left_out(&self.system, &self.system.units(most));
+        let left_out = |Answer { row, scores, spread }| {
+            let taught = self.system.examples()[row];
+            let class = self.system.classes()[taught.class];
+            LeftOut { example: taught.id.0, group: taught.group, class, scores, spread }
+        };
+        Some(in_order(answers.into_iter().flatten().map(left_out)))
     }
 
     fn layers(&self) -> Option<Layers> {

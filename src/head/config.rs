@@ -72,6 +72,8 @@ pub enum Method {
 pub enum Shrinkage {
     /// In (0, 1].
     Fixed(f32),
+    /// `5 / (5 + h)`, where `h` is the harmonic mean of the looks (groups) of the classes: strong where little was seen.
+    ByLooks,
     /// The one of a small grid with the best leave-one-out balanced accuracy, the strongest of equals.
     LeaveOneOut,
 }
@@ -147,7 +149,7 @@ impl HeadConfig {
     /// A head of that kind with its usual settings.
     pub fn of(kind: HeadKind) -> Self {
         let method = match kind {
-            HeadKind::Lda => Method::Lda { shrinkage: Shrinkage::Fixed(0.5) },
+            HeadKind::Lda => Method::Lda { shrinkage: Shrinkage::ByLooks },
             HeadKind::Ridge => Method::Ridge { lambda: 0.1, balanced: true },
             HeadKind::Slda => Method::Slda { shrinkage: 0.5, update: SldaUpdate::Exact },
             HeadKind::Prototype => Method::Prototype { metric: Metric::Euclidean },
@@ -248,7 +250,7 @@ impl HeadConfig {
                 require(epochs > 0, "epochs", epochs, "at least 1")?;
                 require(batch > 0, "batch", batch, "at least 1")
             }
-            Method::Lda { shrinkage: Shrinkage::LeaveOneOut } | Method::Prototype { .. } => Ok(()),
+            Method::Lda { .. } | Method::Prototype { .. } => Ok(()),
         }
     }
 }

@@ -217,7 +217,7 @@ mod tests {
             // Added in falling order, and one without examples.
             let class = ClassId(features.len() as u32 - id as u32);
             stored.add_class(class).expect("new");
-            stored.learn(&[(ExampleId(id as u64), class, feature)]).expect("valid");
+            stored.learn_one(ExampleId(id as u64), class, feature);
         }
         stored.add_class(ClassId(90)).expect("new");
         stored

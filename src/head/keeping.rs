@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::stored::{SavedStored, Stored};
 use super::{
     ClassId, ExampleId, FeatureScaling, Head, HeadConfig, HeadError, HeadKind, Layers, LeftOut,
-    Method,
+    Lesson, Method,
 };
 
 /// What a head makes of the examples it keeps.
@@ -32,8 +32,8 @@ pub(super) trait Rule: Send + std::fmt::Debug + Sized {
     /// * returns as [`Head::score`].
     fn score(&self, stored: &Stored, z: &[f32]) -> Vec<f32>;
 
-    /// As [`Head::leave_one_out`].
-    fn leave_one_out(&self, stored: &Stored) -> Option<Vec<LeftOut>>;
+    /// As [`Head::leave_out`].
+    fn leave_out(&self, stored: &Stored, most: usize) -> Option<Vec<LeftOut>>;
 
     /// As [`Head::layers`].
     fn layers(&self, stored: &Stored) -> Option<Layers>;
@@ -113,33 +113,19 @@ impl<R: Rule> Head for Keeping<R> {
         Ok(())
     }
 
-    fn learn(
-        &mut self,
-        example: ExampleId,
-        class: ClassId,
-        feature: &[f32],
-    ) -> Result<(), HeadError> {
-        self.learn_many(&[(example, class, feature)])
-    }
-
-    fn learn_many(&mut self, examples: &[(ExampleId, ClassId, &[f32])]) -> Result<(), HeadError> {
-        if examples.is_empty() {
+    fn teach(&mut self, lessons: &[Lesson<'_>]) -> Result<(), HeadError> {
+        if lessons.is_empty() {
             return Ok(());
         }
-        self.stored.learn(examples)?;
-        let new: Vec<ExampleId> = examples.iter().map(|&(example, ..)| example).collect();
+        self.stored.teach(lessons)?;
+        let new: Vec<ExampleId> = lessons.iter().map(|lesson| lesson.example).collect();
         self.rule.learned(&self.stored, &new);
         Ok(())
     }
 
-    fn forget(
-        &mut self,
-        example: ExampleId,
-        class: ClassId,
-        feature: &[f32],
-    ) -> Result<(), HeadError> {
-        self.stored.forget(example, class, feature)?;
-        self.rule.forgot(&self.stored, class);
+    fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError> {
+        self.stored.unlearn(lesson)?;
+        self.rule.forgot(&self.stored, lesson.class);
         Ok(())
     }
 
@@ -148,8 +134,8 @@ impl<R: Rule> Head for Keeping<R> {
         Ok(self.rule.score(&self.stored, &z))
     }
 
-    fn leave_one_out(&self) -> Option<Vec<LeftOut>> {
-        self.rule.leave_one_out(&self.stored)
+    fn leave_out(&self, most: usize) -> Option<Vec<LeftOut>> {
+        self.rule.leave_out(&self.stored, most)
     }
 
     fn layers(&self) -> Option<Layers> {

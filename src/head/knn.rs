@@ -8,12 +8,14 @@
 //! with the lowest id counts first.
 
 use super::keeping::Rule;
-use super::stored::Stored;
-use super::{ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, Layers, LeftOut, Method};
-use crate::linalg::{dot, products};
+use super::stored::{Kept, Stored, in_order};
+use super::{
+    ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, Layers, LeftOut, Method, RowId,
+};
+use crate::linalg::dot;
 
-/// More examples than this are not left out one by one: every pair of them would have to be compared.
-const MOST_LEFT_OUT: usize = 2000;
+/// Pairs of features that are compared at most to leave groups out.
+const MOST_COMPARED: usize = 4_000_000;
 
 #[derive(Debug)]
 pub(super) struct Knn {
@@ -24,7 +26,7 @@ pub(super) struct Knn {
 #[derive(Clone, Copy)]
 struct Seen {
     cosine: f32,
-    example: ExampleId,
+    example: RowId,
     /// Of its class.
     place: usize,
 }
@@ -100,29 +102,22 @@ impl Rule for Knn {
         self.vote(stored.classes().ids().len(), &mut seen)
     }
 
-    fn leave_one_out(&self, stored: &Stored) -> Option<Vec<LeftOut>> {
-        let count = stored.len();
-        if count > MOST_LEFT_OUT {
-            return None;
-        }
+    fn leave_out(&self, stored: &Stored, most: usize) -> Option<Vec<LeftOut>> {
         let kept: Vec<_> =
             stored.iter().map(|(id, kept)| (id, kept, place(stored, kept.class))).collect();
-        let rows: Vec<&[f32]> = kept.iter().map(|(_, kept, _)| kept.z.as_slice()).collect();
-        let cosines = products(&rows);
-        let mut seen = Vec::with_capacity(count);
-        let left_out = kept.iter().enumerate().map(|(i, &(example, one, _))| {
-            seen.clear();
-            seen.extend(kept.iter().enumerate().filter(|&(j, _)| j != i).map(
-                |(j, &(example, _, place))| Seen {
-                    cosine: bounded(cosines[i * count + j]),
-                    example,
-                    place,
-                },
-            ));
+        let units = stored.units(most.min(MOST_COMPARED / kept.len().max(1)));
+        let images = units.into_iter().flatten().filter(|((_, view), _)| *view == 0);
+        let left_out = |((example, _), one): (RowId, &Kept)| {
+            let others = kept.iter().filter(|(_, other, _)| other.group != one.group);
+            let mut seen: Vec<Seen> = others
+                .map(|&(example, other, place)| {
+                    Seen { cosine: bounded(dot(&one.z, &other.z)), example, place }
+                })
+                .collect();
             let scores = self.vote(stored.classes().ids().len(), &mut seen);
-            LeftOut { example, class: one.class, scores }
-        });
-        Some(left_out.collect())
+            LeftOut { example, group: one.group, class: one.class, scores, spread: None }
+        };
+        Some(in_order(images.map(left_out)))
     }
 
     /// Votes of examples are no sums of weights.
@@ -143,7 +138,7 @@ mod tests {
 
     #[test]
     fn votes_add_up_and_the_rest_stay_below() {
-        let seen = |cosine, id, place| Seen { cosine, example: ExampleId(id), place };
+        let seen = |cosine, id, place| Seen { cosine, example: (ExampleId(id), 0), place };
         let mut all = [
             seen(0.75, 1, 0),
             seen(0.875, 2, 1),

@@ -300,7 +300,7 @@ mod tests {
         let mut random = random(count);
         for id in 0..count {
             let feature: Vec<f32> = (0..DIM).map(|_| 5.0 * uniform(&mut random)).collect();
-            stored.learn(&[(ExampleId(id), ClassId(0), &feature)]).expect("valid");
+            stored.learn_one(ExampleId(id), ClassId(0), &feature);
         }
         stored
     }

@@ -11,7 +11,8 @@
 //! ```
 //! The ridge moves a little with every example, and each move would cost a factorisation; so it is rounded to the
 //! nearest of sixteen steps an octave, by at most 2.2 % (`s` = 0.5 lies between 0.495 and 0.505). Everything else is
-//! exact: learning, forgetting, and leaving one out, each at the ridge that the remaining examples make.
+//! exact: learning, forgetting, and leaving a group out, each at the ridge that the remaining examples make. `n` is the
+//! sum of the rows' weights, the number of looks.
 //!
 //! Where no class has two examples that differ, there is no `S`: `G` is the identity, and the nearest mean wins.
 
@@ -20,11 +21,12 @@ use std::collections::BTreeMap;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use super::closed_form::Formula;
+use super::closed_form::{Answer, Formula, Metric, images};
 use super::linear::Linear;
-use super::system::{Solution, System};
-use super::{HeadKind, Shrinkage};
-use crate::linalg::{Factor, dot};
+use super::system::{LeftOutTerms, Rest, Solution, System};
+use super::units::Unit;
+use super::{HeadKind, Shrinkage, finite};
+use crate::linalg::{Factor, dot, widened};
 
 /// The settings.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,23 +61,51 @@ fn ridge_of(system: &System, shrinkage: f64) -> Option<f64> {
     ridge(system.scatter(), system.square(), system.dim(), shrinkage)
 }
 
-/// `f = (n - 1) / ((1 - s) l)`.
-fn factor(count: usize, shrinkage: f64, lambda: f64) -> f64 {
-    (count as f64 - 1.0) / ((1.0 - shrinkage) * lambda)
+/// `f = (n - 1) / ((1 - s) l)`, `n` the sum of the weights.
+fn factor(weight: f64, shrinkage: f64, lambda: f64) -> f64 {
+    (weight - 1.0).max(LEAST_FREEDOM) / ((1.0 - shrinkage) * lambda)
+}
+
+/// Of a single look, whose views differ.
+const LEAST_FREEDOM: f64 = 0.5;
+
+/// Weights at and below it are rounding.
+const LEAST_WEIGHT: f64 = 1e-9;
+
+/// [`Shrinkage::ByLooks`] of classes with these weights.
+fn by_looks(weights: impl Iterator<Item = f64>) -> f64 {
+    const HALF: f64 = 5.0;
+    let (mut classes, mut inverse) = (0.0, 0.0);
+    for weight in weights.filter(|&weight| weight > LEAST_WEIGHT) {
+        classes += 1.0;
+        inverse += 1.0 / weight;
+    }
+    if classes > 0.0 { HALF / (HALF + classes / inverse) } else { 0.5 }
 }
 
 impl Lda {
     /// The shrinkage in use.
     fn chosen(&self, system: &System) -> f64 {
         match self.shrinkage {
-            Shrinkage::Fixed(shrinkage) => f64::from(shrinkage).min(MOST),
             Shrinkage::LeaveOneOut => {
-                let rate =
-                    |&shrinkage: &f64| balanced_accuracy(system, &left_out(system, shrinkage));
+                let units = system.units(usize::MAX);
+                let rate = |&shrinkage: &f64| {
+                    balanced_accuracy(system, &left_out(system, &|_| shrinkage, &units))
+                };
                 // The last of equals is the strongest.
                 let best = GRID.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)));
                 *best.expect("the grid has values")
             }
+            _ => self.kept(system),
+        }
+    }
+
+    /// The shrinkage that the system is kept at.
+    fn kept(&self, system: &System) -> f64 {
+        match self.shrinkage {
+            Shrinkage::Fixed(shrinkage) => f64::from(shrinkage).min(MOST),
+            Shrinkage::ByLooks => by_looks(system.tallies().iter().map(|tally| tally.weight)),
+            Shrinkage::LeaveOneOut => KEPT,
         }
     }
 }
@@ -84,11 +114,7 @@ impl Formula for Lda {
     const KIND: HeadKind = HeadKind::Lda;
 
     fn lambda(&self, system: &System) -> f64 {
-        let shrinkage = match self.shrinkage {
-            Shrinkage::Fixed(shrinkage) => f64::from(shrinkage).min(MOST),
-            Shrinkage::LeaveOneOut => KEPT,
-        };
-        ridge_of(system, shrinkage).unwrap_or(1.0)
+        ridge_of(system, self.kept(system)).unwrap_or(1.0)
     }
 
     fn linear(&self, system: &System) -> Linear {
@@ -101,43 +127,85 @@ impl Formula for Lda {
         };
         let Solution { places, v, r } = system.solve(lambda);
         let inverse = Factor::of(&r, 0.0).inverse();
-        let f = factor(system.examples().len(), shrinkage, lambda);
+        let f = factor(system.weight(), shrinkage, lambda);
         let weights = inverse.dot(&v) * f;
         let bias: Vec<f64> = places
             .iter()
             .enumerate()
             .map(|(at, &place)| {
-                -0.5 * f * (inverse[[at, at]] - lambda / system.tallies()[place].count as f64)
+                -0.5 * f * (inverse[[at, at]] - lambda / system.tallies()[place].weight)
             })
             .collect();
         Linear::new(classes, &places, &weights, &bias)
     }
 
-    fn left_out(&self, system: &System) -> Vec<Vec<f32>> {
-        left_out(system, self.chosen(system))
+    fn left_out(&self, system: &System, units: &[Unit]) -> Vec<Vec<Answer>> {
+        match self.shrinkage {
+            Shrinkage::ByLooks => {
+                let without = |unit: &Unit| {
+                    let rest = system.rest(unit).weight;
+                    let weights = system.tallies().iter().enumerate();
+                    by_looks(weights.map(|(at, tally)| match at == unit.class {
+                        true => rest,
+                        false => tally.weight,
+                    }))
+                };
+                left_out(system, &without, units)
+            }
+            _ => {
+                let shrinkage = self.chosen(system);
+                left_out(system, &|_| shrinkage, units)
+            }
+        }
+    }
+
+    fn metric(&self, system: &System) -> Option<Metric> {
+        if self.shrinkage == Shrinkage::LeaveOneOut {
+            return None;
+        }
+        let shrinkage = self.kept(system);
+        let Some(lambda) = ridge_of(system, shrinkage) else {
+            return Some(Metric { factor: 1.0, places: Vec::new(), r: None });
+        };
+        let Solution { places, r, .. } = system.solve(lambda);
+        let factor = factor(system.weight(), shrinkage, lambda);
+        Some(Metric { factor, places, r: Some(r) })
+    }
+
+    /// `P = f l (S_w + l I)^-1`, and by Woodbury's identity
+    /// `l z^T (S_w + l I)^-1 z = l z^T (Z^T Z + l I)^-1 z + u^T R u` with `u = R^-1 V z`.
+    fn spread(&self, system: &System, metric: &Metric, linear: &Linear, z: &[f32]) -> f32 {
+        let Some(r) = &metric.r else {
+            return dot(z, z);
+        };
+        let products = linear.products(z);
+        let u = Array1::from_iter(metric.places.iter().map(|&at| products[at] / metric.factor));
+        let lambda = system.lambda();
+        finite(metric.factor * (lambda * system.quadratic(z) + u.dot(&r.dot(&u))))
     }
 }
 
 /// Places and means `[C, dim]` of the classes that have examples.
 fn means(system: &System) -> (Vec<usize>, Array2<f64>) {
     let tallies = system.tallies();
-    let places: Vec<usize> = (0..tallies.len()).filter(|&at| tallies[at].count > 0).collect();
+    let places: Vec<usize> = (0..tallies.len()).filter(|&at| tallies[at].rows > 0).collect();
     let means = Array2::from_shape_fn((places.len(), system.dim()), |(at, value)| {
         let tally = &tallies[places[at]];
-        tally.sum[value] / tally.count as f64
+        tally.sum[value] / tally.weight
     });
     (places, means)
 }
 
-/// Mean of the classes' shares of examples that the others get right.
-fn balanced_accuracy(system: &System, left_out: &[Vec<f32>]) -> f64 {
+/// Mean of the classes' shares of images that the others get right.
+fn balanced_accuracy(system: &System, left_out: &[Vec<Answer>]) -> f64 {
     let mut tally = vec![(0.0, 0.0); system.classes().len()];
-    for (taught, scores) in system.examples().iter().zip(left_out) {
-        if scores[taught.class].is_finite() {
-            let own = scores[taught.class];
-            let right = scores.iter().enumerate().all(|(at, &s)| at == taught.class || s < own);
-            tally[taught.class].0 += 1.0;
-            tally[taught.class].1 += f64::from(u8::from(right));
+    for Answer { row, scores, .. } in left_out.iter().flatten() {
+        let class = system.examples()[*row].class;
+        let own = scores[class];
+        if own.is_finite() {
+            let right = scores.iter().enumerate().all(|(at, &s)| at == class || s < own);
+            tally[class].0 += 1.0;
+            tally[class].1 += f64::from(u8::from(right));
         }
     }
     let recalls: Vec<f64> =
@@ -145,95 +213,131 @@ fn balanced_accuracy(system: &System, left_out: &[Vec<f32>]) -> f64 {
     recalls.iter().sum::<f64>() / recalls.len().max(1) as f64
 }
 
-/// For every example its scores by a head taught with all others at that shrinkage.
-fn left_out(system: &System, shrinkage: f64) -> Vec<Vec<f32>> {
-    let (scatter, square) = (system.scatter(), system.square());
-    let mut groups: BTreeMap<Option<u64>, Vec<usize>> = BTreeMap::new();
-    for index in 0..system.examples().len() {
-        let z = system.z(index);
-        let own: f64 = z.iter().map(|&value| f64::from(value).powi(2)).sum();
-        let rest = scatter - system.scatter_of(index);
-        let lambda = ridge(rest, square - own, system.dim(), shrinkage);
-        groups.entry(lambda.map(f64::to_bits)).or_default().push(index);
+/// Of every unit what a head taught with all others says.
+///
+/// * `shrinkage`: of the head without that unit.
+fn left_out(
+    system: &System,
+    shrinkage: &dyn Fn(&Unit) -> f64,
+    units: &[Unit],
+) -> Vec<Vec<Answer>> {
+    // Units whose others make the same ridge are left out together.
+    let mut by_ridge: BTreeMap<Option<u64>, Vec<(usize, f64, Rest)>> = BTreeMap::new();
+    for (at, unit) in units.iter().enumerate() {
+        let (rest, shrinkage) = (system.rest(unit), shrinkage(unit));
+        let lambda = ridge(rest.scatter, rest.square, system.dim(), shrinkage);
+        by_ridge.entry(lambda.map(f64::to_bits)).or_default().push((at, shrinkage, rest));
     }
-    let mut all = vec![Vec::new(); system.examples().len()];
-    for (lambda, indices) in groups {
-        match lambda.map(f64::from_bits) {
-            Some(lambda) => left_out_at(system, shrinkage, lambda, &indices, &mut all),
-            None => left_out_by_means(system, &indices, &mut all),
+    let mut all = vec![Vec::new(); units.len()];
+    for (lambda, members) in by_ridge {
+        let Some(lambda) = lambda.map(f64::from_bits) else {
+            for (at, _, rest) in members {
+                all[at] = by_means(system, &units[at], &rest);
+            }
+            continue;
+        };
+        let chosen: Vec<&Unit> = members.iter().map(|(at, ..)| &units[*at]).collect();
+        let (solution, terms) = system.left_out(lambda, &chosen);
+        let inverse = Factor::of(&solution.r, 0.0).inverse();
+        for ((at, shrinkage, rest), terms) in members.into_iter().zip(terms) {
+            let f = factor(rest.total, shrinkage, lambda);
+            let without = Without { system, places: &solution.places, inverse: &inverse, lambda };
+            all[at] = without.answers(&units[at], &rest, f, &terms);
         }
     }
     all
 }
 
-/// Examples whose others make the same ridge. With `S = R^-1`, `p = S q`, `g = b - q.p`, the inverse without the example
-/// is `S + p p^T / g`; for the only example of its class, row and column of the class are taken out first.
-fn left_out_at(
-    system: &System,
-    shrinkage: f64,
+/// A system, and what leaving a unit out of it needs.
+struct Without<'a> {
+    system: &'a System,
+    /// Of the classes with rows.
+    places: &'a [usize],
+    /// `[C, C]`, `S = R^-1`.
+    inverse: &'a Array2<f64>,
     lambda: f64,
-    indices: &[usize],
-    all: &mut [Vec<f32>],
-) {
-    let (solution, terms) = system.left_out(lambda);
-    let places = &solution.places;
-    let inverse = Factor::of(&solution.r, 0.0).inverse();
-    let f = factor(system.examples().len() - 1, shrinkage, lambda);
-    for &index in indices {
-        let taught = system.examples()[index];
-        let own = places.binary_search(&taught.class).expect("its class has an example");
-        let (b, q) = (terms.b[index], terms.q.row(index));
-        let mut p: Array1<f64> = inverse.dot(&q);
-        let column = inverse.column(own);
-        let alone = system.tallies()[taught.class].count == 1;
-        let (linear, p, g): (Array1<f64>, Array1<f64>, f64) = if alone {
-            let share = p[own] / column[own];
-            p.scaled_add(-share, &column);
-            let g = b - q.dot(&p);
-            (p.mapv(|value| -value / g), p, g)
-        } else {
-            let qp = q.dot(&p);
-            let g = b - qp;
-            let mut linear = &column - &(&p / b);
-            linear.scaled_add((p[own] - qp / b) / g, &p);
-            (linear, p, g)
-        };
-        let mut scores = vec![f32::NEG_INFINITY; system.classes().len()];
-        for (at, &place) in places.iter().enumerate() {
-            let count = system.tallies()[place].count - usize::from(at == own);
-            if count == 0 {
-                continue;
+}
+
+impl Without<'_> {
+    /// With `P = Q_g S` the inverse without the unit is `S + P^T K P`, where `K = (B - P Q_g^T)^-1`; for the only unit of
+    /// its class, row and column of the class are taken out of `S` first.
+    fn answers(&self, unit: &Unit, rest: &Rest, f: f64, terms: &LeftOutTerms) -> Vec<Answer> {
+        let Without { system, places, lambda, .. } = *self;
+        let own = places.binary_search(&unit.class).expect("its class has a row");
+        let alone = rest.rows == 0;
+        let (b, q) = (&terms.b, &terms.q);
+        let mut p = q.dot(self.inverse);
+        let column = self.inverse.column(own);
+        if alone {
+            for mut row in p.outer_iter_mut() {
+                let share = row[own] / column[own];
+                row.scaled_add(-share, &column);
             }
-            let taken = if alone { column[at] * column[at] / column[own] } else { 0.0 };
-            let diagonal = inverse[[at, at]] - taken + p[at] * p[at] / g;
-            let score = f * (linear[at] - 0.5 * (diagonal - lambda / count as f64));
-            scores[place] = score as f32;
         }
-        all[index] = scores;
+        let k = Factor::of(&(b - &p.dot(&q.t())), 0.0).inverse();
+        let block = Factor::of(b, 0.0);
+        let (fitted, inverse_block) = (block.solved(q.clone()), block.inverse());
+        let kp = k.dot(&p);
+        let diagonal: Vec<f64> = (0..places.len())
+            .map(|at| {
+                let taken = if alone { column[at] * column[at] / column[own] } else { 0.0 };
+                self.inverse[[at, at]] - taken + p.column(at).dot(&kp.column(at))
+            })
+            .collect();
+        let answer = |(at, row): (usize, usize)| {
+            let weight = system.examples()[row].weight;
+            // `V z` of the others.
+            let mut vz = fitted.row(at).mapv(|value| -value / weight.sqrt());
+            vz[own] += 1.0;
+            if alone {
+                vz[own] = 0.0;
+            }
+            let mut linear = self.inverse.dot(&vz);
+            if alone {
+                let share = linear[own] / column[own];
+                linear.scaled_add(-share, &column);
+            }
+            linear += &kp.t().dot(&p.dot(&vz));
+            let mut scores = vec![f32::NEG_INFINITY; system.classes().len()];
+            for (at, &place) in places.iter().enumerate() {
+                let count = if at == own { rest.weight } else { system.tallies()[place].weight };
+                if at != own || !alone {
+                    scores[place] =
+                        finite(f * (linear[at] - 0.5 * (diagonal[at] - lambda / count)));
+                }
+            }
+            let quadratic = (inverse_block[[at, at]] - lambda) / weight + vz.dot(&linear);
+            Answer { row, scores, spread: Some(finite(f * quadratic)) }
+        };
+        images(system, unit).map(answer).collect()
     }
 }
 
-/// Examples without which no class has two that differ: the nearest mean.
-fn left_out_by_means(system: &System, indices: &[usize], all: &mut [Vec<f32>]) {
-    let (places, means) = means(system);
-    for &index in indices {
-        let (taught, z) = (system.examples()[index], system.z(index));
+/// A unit without which no class has two rows that differ: the nearest mean.
+fn by_means(system: &System, unit: &Unit, rest: &Rest) -> Vec<Answer> {
+    let (places, mut means) = means(system);
+    let own = places.binary_search(&unit.class).expect("its class has a row");
+    if rest.rows > 0 {
+        let before = system.tallies()[unit.class].weight;
+        let mut mean = means.row_mut(own);
+        mean *= before / rest.weight;
+        for &row in &unit.rows {
+            let share = system.examples()[row].weight / rest.weight;
+            mean.iter_mut().zip(system.z(row)).for_each(|(m, &z)| *m -= share * f64::from(z));
+        }
+    }
+    let answer = |(_, row): (usize, usize)| {
+        let z = Array1::from_vec(widened(system.z(row)));
         let mut scores = vec![f32::NEG_INFINITY; system.classes().len()];
         for (at, &place) in places.iter().enumerate() {
-            let mut mean = means.row(at).to_vec();
-            if place == taught.class {
-                let count = system.tallies()[place].count as f64;
-                if count < 2.0 {
-                    continue;
-                }
-                mean.iter_mut().zip(z).for_each(|(mean, &value)| {
-                    *mean = (*mean * count - f64::from(value)) / (count - 1.0);
-                });
+            if at != own || rest.rows > 0 {
+                let mean = means.row(at);
+                scores[place] = finite(z.dot(&mean) - 0.5 * mean.dot(&mean));
             }
-            scores[place] = (dot(z, &mean) - 0.5 * dot(&mean, &mean)) as f32;
         }
-        all[index] = scores;
-    }
+        Answer { row, scores, spread: Some(finite(z.dot(&z))) }
+    };
+    images(system, unit).map(answer).collect()
 }
 
 #[cfg(test)]

@@ -33,6 +33,11 @@ impl Linear {
         linear
     }
 
+    /// * `z`: `[dim]`; returns `[classes]`, `W z`.
+    pub(super) fn products(&self, z: &[f32]) -> Vec<f64> {
+        self.weights.chunks_exact(z.len()).map(|row| f64::from(dot(row, z))).collect()
+    }
+
     /// * `z`: `[dim]`; returns `[classes]`.
     pub(super) fn score(&self, z: &[f32]) -> Vec<f32> {
         let rows = self.weights.chunks_exact(z.len());

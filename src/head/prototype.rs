@@ -10,9 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::keeping::Rule;
-use super::stored::Stored;
+use super::stored::{Kept, Stored, in_order};
 use super::{
-    Affine, ClassId, ExampleId, FeatureScaling, HeadError, Layers, LeftOut, Method, Metric, finite,
+    Affine, ClassId, ExampleId, FeatureScaling, HeadError, Layers, LeftOut, Method, Metric, RowId,
+    finite,
 };
 use crate::linalg::{add_scaled, dot, widened};
 
@@ -47,11 +48,13 @@ impl Sum {
         self.squared = dot(&self.values, &self.values);
     }
 
-    /// The sum with one of its examples left out; `None` if that was the only one.
-    fn without(&self, z: &[f64]) -> Option<Self> {
+    /// The sum with some of its features left out; `None` if those were all.
+    fn without<'a>(&self, left_out: impl Iterator<Item = &'a [f32]>) -> Option<Self> {
         let mut rest = self.clone();
-        rest.count -= 1;
-        add_scaled(&mut rest.values, -1.0, z);
+        for z in left_out {
+            rest.count -= 1;
+            add_scaled(&mut rest.values, -1.0, &widened(z));
+        }
         rest.square();
         (rest.count > 0).then_some(rest)
     }
@@ -69,13 +72,19 @@ impl Prototype {
         })
     }
 
-    fn scores(&self, stored: &Stored, z: &[f64], left_out: Option<ClassId>) -> Vec<f32> {
+    /// * `instead`: a class, and what its sum is to be.
+    fn scores(
+        &self,
+        stored: &Stored,
+        z: &[f64],
+        instead: Option<(ClassId, Option<&Sum>)>,
+    ) -> Vec<f32> {
         let score = |class: &ClassId| {
-            let sum = self.sums.get(class)?;
-            if left_out == Some(*class) {
-                return sum.without(z).map(|rest| self.score_of(z, &rest));
-            }
-            Some(self.score_of(z, sum))
+            let sum = match instead {
+                Some((of, sum)) if of == *class => sum,
+                _ => self.sums.get(class),
+            };
+            sum.map(|sum| self.score_of(z, sum))
         };
         stored
             .classes()
@@ -119,15 +128,15 @@ impl Rule for Prototype {
     fn learned(&mut self, stored: &Stored, new: &[ExampleId]) {
         if let &[example] = new
             && stored.is_last_of_its_class(example)
-            && let Some(kept) = stored.get(example)
+            && let Some(kept) = stored.of(example).next()
             && let Some(sum) = self.sums.get_mut(&kept.class)
         {
             // By rising id it is the last to be added; so this is what computing the sum anew would give.
-            sum.add(&kept.z);
+            stored.of(example).for_each(|kept| sum.add(&kept.z));
             sum.square();
             return;
         }
-        let classes = new.iter().filter_map(|&example| stored.get(example)).map(|kept| kept.class);
+        let classes = new.iter().flat_map(|&example| stored.of(example)).map(|kept| kept.class);
         self.recompute(stored, &classes.collect());
     }
 
@@ -139,13 +148,25 @@ impl Rule for Prototype {
         self.scores(stored, &widened(z), None)
     }
 
-    fn leave_one_out(&self, stored: &Stored) -> Option<Vec<LeftOut>> {
-        let left_out = |(example, kept): (ExampleId, &super::stored::Kept)| LeftOut {
-            example,
-            class: kept.class,
-            scores: self.scores(stored, &widened(&kept.z), Some(kept.class)),
+    fn leave_out(&self, stored: &Stored, most: usize) -> Option<Vec<LeftOut>> {
+        let left_out = |unit: Vec<(RowId, &Kept)>| {
+            let class = unit[0].1.class;
+            let rest = self.sums[&class].without(unit.iter().map(|(_, kept)| kept.z.as_slice()));
+            let images = unit.into_iter().filter(|((_, view), _)| *view == 0);
+            let scores =
+                |z: &[f32]| self.scores(stored, &widened(z), Some((class, rest.as_ref())));
+            let all: Vec<LeftOut> = images
+                .map(|((example, _), kept)| LeftOut {
+                    example,
+                    group: kept.group,
+                    class,
+                    scores: scores(&kept.z),
+                    spread: None,
+                })
+                .collect();
+            all
         };
-        Some(stored.iter().map(left_out).collect())
+        Some(in_order(stored.units(most).into_iter().flat_map(left_out)))
     }
 
     fn layers(&self, stored: &Stored) -> Option<Layers> {
@@ -183,7 +204,7 @@ mod tests {
         let mut heads = [Metric::Euclidean, Metric::Cosine]
             .map(|metric| Prototype { metric, sums: BTreeMap::new() });
         for (id, class, z) in [(2, 0, [2.0, 0.0]), (1, 0, [4.0, 0.0]), (3, 1, [0.0, 0.0])] {
-            stored.learn(&[(ExampleId(id), ClassId(class), &z)]).expect("valid");
+            stored.learn_one(ExampleId(id), ClassId(class), &z);
             heads.iter_mut().for_each(|head| head.learned(&stored, &[ExampleId(id)]));
         }
         let scores = heads.each_ref().map(|head| head.score(&stored, &[3.0, 4.0]));

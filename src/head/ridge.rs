@@ -9,9 +9,14 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::HeadKind;
-use super::closed_form::Formula;
+use super::closed_form::{Answer, Formula, images};
 use super::linear::Linear;
-use super::system::System;
+use super::system::{LeftOutTerms, System};
+use super::units::Unit;
+use crate::linalg::Factor;
+
+/// Weights at and below it are rounding.
+const NONE: f64 = 1e-9;
 
 /// The settings.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,12 +27,12 @@ pub(super) struct Ridge {
 
 impl Ridge {
     /// `[C, C]`: the targets of an example of class `k` in row `k`, for classes of these counts.
-    fn targets(&self, counts: &[usize]) -> Array2<f64> {
-        let present = counts.iter().filter(|&&count| count > 0).count() as f64;
-        let total = counts.iter().sum::<usize>() as f64;
+    fn targets(&self, counts: &[f64]) -> Array2<f64> {
+        let present = counts.iter().filter(|&&count| count > NONE).count() as f64;
+        let total = counts.iter().sum::<f64>();
         Array2::from_shape_fn((counts.len(), counts.len()), |(own, class)| {
             let sign = if own == class { 1.0 } else { -1.0 };
-            if self.balanced { sign * total / (present * counts[own].max(1) as f64) } else { sign }
+            if self.balanced { sign * total / (present * if counts[own] > NONE { counts[own] } else { 1.0 }) } else { sign }
         })
     }
 }
@@ -41,40 +46,41 @@ impl Formula for Ridge {
 
     fn linear(&self, system: &System) -> Linear {
         let solution = system.solve(self.lambda(system));
-        let counts: Vec<usize> =
-            solution.places.iter().map(|&place| system.tallies()[place].count).collect();
+        let weight = |&place: &usize| system.tallies()[place].weight;
+        let counts: Vec<f64> = solution.places.iter().map(weight).collect();
         let weights = self.targets(&counts).t().dot(&solution.v);
         let classes = system.classes().len();
         Linear::new(classes, &solution.places, &weights, &vec![0.0; counts.len()])
     }
 
-    /// The kernel regression on the indicators of the others answers `u = e_y - q / b`, and a change of targets is
+    /// The kernel regression on the indicators of the others answers `u = e_y - B^-1 q`, and a change of targets is
     /// linear in it.
-    fn left_out(&self, system: &System) -> Vec<Vec<f32>> {
-        let (solution, terms) = system.left_out(self.lambda(system));
+    fn left_out(&self, system: &System, units: &[Unit]) -> Vec<Vec<Answer>> {
+        let (solution, terms) =
+            system.left_out(self.lambda(system), &units.iter().collect::<Vec<_>>());
         let places = &solution.places;
-        let counts: Vec<usize> =
-            places.iter().map(|&place| system.tallies()[place].count).collect();
-        let mut all = Vec::with_capacity(terms.b.len());
-        // The same for every example of a class.
-        let mut targets: Vec<Option<Array2<f64>>> = vec![None; places.len()];
-        for ((taught, q), b) in system.examples().iter().zip(terms.q.outer_iter()).zip(&terms.b) {
-            let own = places.binary_search(&taught.class).expect("its class has an example");
-            let targets = targets[own].get_or_insert_with(|| {
-                let mut without = counts.clone();
-                without[own] -= 1;
-                self.targets(&without)
-            });
-            let mut answer = q.mapv(|value| -value / b);
-            answer[own] += 1.0;
-            let mut scores = vec![f32::NEG_INFINITY; system.classes().len()];
-            for (class, &place) in places.iter().enumerate() {
-                if class != own || counts[own] > 1 {
-                    scores[place] = answer.dot(&targets.column(class)) as f32;
+        let counts: Vec<f64> = places.iter().map(|&place| system.tallies()[place].weight).collect();
+        let answer = |(unit, terms): (&Unit, LeftOutTerms)| {
+            let own = places.binary_search(&unit.class).expect("its class has a row");
+            let rest = system.rest(unit);
+            let mut without = counts.clone();
+            without[own] = rest.weight;
+            let targets = self.targets(&without);
+            let fitted = Factor::of(&terms.b, 0.0).solved(terms.q);
+            let of_row = |(at, row): (usize, usize)| {
+                let root = system.examples()[row].weight.sqrt();
+                let mut answer = fitted.row(at).mapv(|value| -value / root);
+                answer[own] += 1.0;
+                let mut scores = vec![f32::NEG_INFINITY; system.classes().len()];
+                for (class, &place) in places.iter().enumerate() {
+                    if class != own || rest.rows > 0 {
+                        scores[place] = answer.dot(&targets.column(class)) as f32;
+                    }
                 }
-            }
-            all.push(scores);
-        }
-        all
+                Answer { row, scores, spread: None }
+            };
+            images(system, unit).map(of_row).collect()
+        };
+        units.iter().zip(terms).map(answer).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! Streaming linear discriminant analysis: a class's sum of features, and one scatter matrix for all classes. No
-//! feature is kept, only the 8 bytes of each example's id, so that none is learned or forgotten twice.
+//! feature is kept, only the id of each, so that none is learned or forgotten twice. Every feature weighs the same,
+//! whichever group it is of.
 //!
 //! With `A` the sum of weighted squares of `x - m`, the feature less its class's mean before it was learned:
 //!
@@ -21,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use super::scatter::{MOST_DIM, Scatter, Square};
 use super::stored::{Classes, check_finite, check_len};
 use super::{
-    Affine, ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, Layers, LeftOut, Method,
-    Shrinkage, SldaUpdate, finite,
+    Affine, ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, Layers, LeftOut, Lesson,
+    Method, RowId, Shrinkage, SldaUpdate, finite,
 };
 use crate::linalg::{add_scaled, dot, widened};
 
@@ -53,7 +54,7 @@ struct Learned {
     /// `[dim]`, or empty for a class that never had an example.
     sum: Vec<f64>,
     /// Rising.
-    ids: Vec<ExampleId>,
+    ids: Vec<RowId>,
 }
 
 /// `G^-1 m` and `m.G^-1 m / 2` of every class with examples.
@@ -113,11 +114,11 @@ impl Slda {
     }
 
     fn knows(&self, example: ExampleId) -> bool {
-        self.learned.iter().any(|learned| learned.ids.binary_search(&example).is_ok())
+        self.learned.iter().any(|learned| learned.ids.binary_search(&(example, 0)).is_ok())
     }
 
     /// Puts the example into its class; returns what it adds to the scatter.
-    fn take_in(&mut self, example: ExampleId, place: usize, z: Vec<f64>, before: usize) -> Square {
+    fn take_in(&mut self, example: RowId, place: usize, z: Vec<f64>, before: usize) -> Square {
         let (dim, update) = (self.dim, self.update);
         let learned = &mut self.learned[place];
         let seen = match update {
@@ -131,6 +132,21 @@ impl Slda {
         let at = learned.ids.binary_search(&example).unwrap_or_else(|at| at);
         learned.ids.insert(at, example);
         Square { weight: seen as f64 / (seen as f64 + 1.0), vector: deviation }
+    }
+
+    /// Takes a row out of its class and the scatter.
+    fn take_off(&mut self, row: RowId, place: usize, z: Vec<f64>) {
+        let learned = &mut self.learned[place];
+        learned.ids.retain(|id| *id != row);
+        let left = learned.count() as f64;
+        add_scaled(&mut learned.sum, -1.0, &z);
+        if learned.ids.is_empty() {
+            learned.sum.fill(0.0);
+        } else {
+            let mut deviation = z;
+            add_scaled(&mut deviation, -1.0 / left, &learned.sum);
+            self.scatter.add(&[Square { weight: -left / (left + 1.0), vector: deviation }]);
+        }
     }
 
     fn weights(&self) -> Weights {
@@ -185,7 +201,8 @@ impl Slda {
                 check_len("a class's sum", sum.len(), saved.dim)?;
             }
             check_finite("a class's sum", &sum)?;
-            let ids: Vec<ExampleId> = ids.into_iter().map(ExampleId).collect();
+            let ids: Vec<RowId> =
+                ids.into_iter().map(|(id, view)| (ExampleId(id), view)).collect();
             if !ids.is_sorted_by(|a, b| a < b) || !ids.iter().all(|&id| all.insert(id)) {
                 let what = format!(
                     "the examples of the class with id {id} do not rise or are not its own"
@@ -230,31 +247,25 @@ impl Head for Slda {
         Ok(())
     }
 
-    fn learn(
-        &mut self,
-        example: ExampleId,
-        class: ClassId,
-        feature: &[f32],
-    ) -> Result<(), HeadError> {
-        self.learn_many(&[(example, class, feature)])
-    }
-
-    fn learn_many(&mut self, examples: &[(ExampleId, ClassId, &[f32])]) -> Result<(), HeadError> {
+    fn teach(&mut self, lessons: &[Lesson<'_>]) -> Result<(), HeadError> {
         let mut new = BTreeSet::new();
-        let mut checked = Vec::with_capacity(examples.len());
-        for &(example, class, feature) in examples {
-            let z = self.config.scaling.apply(self.dim, feature)?;
+        let mut checked = Vec::with_capacity(lessons.len());
+        for &Lesson { example, class, features, .. } in lessons {
+            super::check_count(features)?;
             let place = self.classes.place(class)?;
             if self.knows(example) || !new.insert(example) {
                 return Err(HeadError::ExampleExists(example));
             }
-            checked.push((example, place, z));
+            for (view, feature) in (0..).zip(features) {
+                let z = self.config.scaling.apply(self.dim, feature)?;
+                checked.push(((example, view), place, z));
+            }
         }
         let mut count = self.count();
         for group in checked.chunks(TOGETHER) {
             let mut squares = Vec::with_capacity(group.len());
-            for (example, place, z) in group {
-                squares.push(self.take_in(*example, *place, widened(z), count));
+            for (row, place, z) in group {
+                squares.push(self.take_in(*row, *place, widened(z), count));
                 count += 1;
             }
             squares.retain(|square| square.weight > 0.0);
@@ -264,29 +275,22 @@ impl Head for Slda {
         Ok(())
     }
 
-    fn forget(
-        &mut self,
-        example: ExampleId,
-        class: ClassId,
-        feature: &[f32],
-    ) -> Result<(), HeadError> {
-        let z = widened(&self.config.scaling.apply(self.dim, feature)?);
+    fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError> {
+        let Lesson { example, class, features, .. } = *lesson;
+        let scaled = |feature: &&[f32]| self.config.scaling.apply(self.dim, feature);
+        let rows = features.iter().map(scaled).collect::<Result<Vec<_>, _>>()?;
         let place = self.classes.place(class)?;
-        let learned = &mut self.learned[place];
-        let at = learned.ids.binary_search(&example).map_err(|_| HeadError::NoExample(example))?;
+        let known = (0..rows.len() as u8)
+            .all(|view| self.learned[place].ids.binary_search(&(example, view)).is_ok());
+        if !known {
+            return Err(HeadError::NoExample(example));
+        }
         if self.update == SldaUpdate::Published {
             return Err(HeadError::NotForgettable(HeadKind::Slda));
         }
         self.weights.take();
-        learned.ids.remove(at);
-        let left = learned.count() as f64;
-        add_scaled(&mut learned.sum, -1.0, &z);
-        if learned.ids.is_empty() {
-            learned.sum.fill(0.0);
-        } else {
-            let mut deviation = z;
-            add_scaled(&mut deviation, -1.0 / left, &learned.sum);
-            self.scatter.add(&[Square { weight: -left / (left + 1.0), vector: deviation }]);
+        for (view, z) in (0..).zip(rows) {
+            self.take_off((example, view), place, widened(&z));
         }
         // Nothing deviates from the mean of one; rounding is not to be taken for a covariance.
         if self.learned.iter().all(|learned| learned.count() <= 1) {
@@ -306,7 +310,7 @@ impl Head for Slda {
     }
 
     /// The examples are gone.
-    fn leave_one_out(&self) -> Option<Vec<LeftOut>> {
+    fn leave_out(&self, _: usize) -> Option<Vec<LeftOut>> {
         None
     }
 
@@ -335,7 +339,7 @@ impl Head for Slda {
 
     fn save(&self) -> Vec<u8> {
         let classes = self.classes.ids().iter().zip(&self.learned).map(|(class, learned)| {
-            let ids = learned.ids.iter().map(|id| id.0).collect();
+            let ids = learned.ids.iter().map(|(id, view)| (id.0, *view)).collect();
             SavedClass { id: class.0, sum: learned.sum.clone(), ids }
         });
         let saved = Saved {
@@ -361,7 +365,7 @@ struct Saved {
 struct SavedClass {
     id: u32,
     sum: Vec<f64>,
-    ids: Vec<u64>,
+    ids: Vec<(u64, u8)>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassId, ExampleId, FeatureScaling, HeadError};
+use super::{ClassId, ExampleId, FeatureScaling, GroupId, HeadError, LeftOut, Lesson, RowId};
+use super::units::units;
 
 /// The classes in the order they were added, found by id without searching.
 #[derive(Debug, Clone, Default)]
@@ -86,26 +87,27 @@ pub(super) fn check_len(what: &str, got: usize, wanted: usize) -> Result<(), Hea
     Err(HeadError::Damaged(format!("{what} has {got} values, wanted {wanted}")))
 }
 
-/// An example as it is kept.
+/// A feature as it is kept.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) class: ClassId,
+    pub(super) group: GroupId,
     /// `[dim]`, scaled.
     pub(super) z: Vec<f32>,
 }
 
-/// Classes and examples, by rising id: what is made of them does not depend on the order of learning.
+/// Classes and the features of examples, by rising id: what is made of them does not depend on the order of learning.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     dim: usize,
     scaling: FeatureScaling,
     classes: Classes,
-    examples: BTreeMap<ExampleId, Kept>,
+    rows: BTreeMap<RowId, Kept>,
 }
 
 impl Stored {
     pub(super) fn new(dim: usize, scaling: FeatureScaling) -> Self {
-        Self { dim, scaling, classes: Classes::default(), examples: BTreeMap::new() }
+        Self { dim, scaling, classes: Classes::default(), rows: BTreeMap::new() }
     }
 
     pub(super) fn dim(&self) -> usize {
@@ -122,27 +124,36 @@ impl Stored {
 
     /// Those with examples, in the order of all.
     pub(super) fn classes_with_examples(&self) -> Vec<ClassId> {
-        let with: BTreeSet<ClassId> = self.examples.values().map(|kept| kept.class).collect();
+        let with: BTreeSet<ClassId> = self.rows.values().map(|kept| kept.class).collect();
         self.classes.ids.iter().copied().filter(|class| with.contains(class)).collect()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.examples.len()
+        self.rows.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (ExampleId, &Kept)> {
-        self.examples.iter().map(|(&id, kept)| (id, kept))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (RowId, &Kept)> {
+        self.rows.iter().map(|(&id, kept)| (id, kept))
     }
 
-    pub(super) fn get(&self, example: ExampleId) -> Option<&Kept> {
-        self.examples.get(&example)
+    /// The features of an example.
+    pub(super) fn of(&self, example: ExampleId) -> impl Iterator<Item = &Kept> {
+        self.rows.range((example, 0)..=(example, u8::MAX)).map(|(_, kept)| kept)
     }
 
     /// Whether no example of its class has a higher id.
     pub(super) fn is_last_of_its_class(&self, example: ExampleId) -> bool {
-        let Some(class) = self.get(example).map(|kept| kept.class) else { return false };
-        let later = self.examples.range((Bound::Excluded(example), Bound::Unbounded));
-        later.into_iter().all(|(_, kept)| kept.class != class)
+        let Some(class) = self.of(example).next().map(|kept| kept.class) else { return false };
+        let last = Bound::Excluded((example, u8::MAX));
+        self.rows.range((last, Bound::Unbounded)).all(|(_, kept)| kept.class != class)
+    }
+
+    /// Features that are left out together, see [`units`].
+    pub(super) fn units(&self, most: usize) -> Vec<Vec<(RowId, &Kept)>> {
+        let rows: Vec<(RowId, &Kept)> = self.iter().collect();
+        let place = |class| self.classes.place(class).expect("a row has a class of the head");
+        let units = units(rows.iter().map(|(_, kept)| (kept.group, place(kept.class))), most);
+        units.into_iter().map(|unit| unit.rows.iter().map(|&row| rows[row]).collect()).collect()
     }
 
     /// `[dim]`, what the head makes of a raw feature.
@@ -160,56 +171,68 @@ impl Stored {
     /// Removes a class with its examples; returns how many those were.
     pub(super) fn remove_class(&mut self, class: ClassId) -> Result<usize, HeadError> {
         self.classes.remove(class)?;
-        let before = self.examples.len();
-        self.examples.retain(|_, kept| kept.class != class);
-        Ok(before - self.examples.len())
+        let before = self.rows.len();
+        self.rows.retain(|_, kept| kept.class != class);
+        Ok(before - self.rows.len())
     }
 
     /// Keeps all of them, or none where one is refused.
     ///
     /// # Errors
-    /// As [`super::Head::learn`].
-    pub(super) fn learn(
-        &mut self,
-        examples: &[(ExampleId, ClassId, &[f32])],
-    ) -> Result<(), HeadError> {
+    /// As [`super::Head::teach`].
+    pub(super) fn teach(&mut self, lessons: &[Lesson<'_>]) -> Result<(), HeadError> {
         let mut new = BTreeSet::new();
-        let mut kept = Vec::with_capacity(examples.len());
-        for &(example, class, feature) in examples {
-            let z = self.scaled(feature)?;
+        let mut kept = Vec::with_capacity(lessons.len());
+        for &Lesson { example, group, class, features } in lessons {
+            super::check_count(features)?;
             self.classes.place(class)?;
-            if self.examples.contains_key(&example) || !new.insert(example) {
+            if self.of(example).next().is_some() || !new.insert(example) {
                 return Err(HeadError::ExampleExists(example));
             }
-            kept.push((example, Kept { class, z }));
+            for (view, feature) in (0..).zip(features) {
+                let z = self.scaled(feature)?;
+                kept.push(((example, view), Kept { class, group, z }));
+            }
         }
-        self.examples.extend(kept);
+        self.rows.extend(kept);
         Ok(())
     }
 
     /// # Errors
-    /// As [`super::Head::forget`]; an example of another class counts as none.
-    pub(super) fn forget(
-        &mut self,
-        example: ExampleId,
-        class: ClassId,
-        feature: &[f32],
-    ) -> Result<(), HeadError> {
-        super::check_feature(self.dim, feature)?;
+    /// As [`super::Head::unlearn`]; an example of another class counts as none.
+    pub(super) fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError> {
+        let Lesson { example, class, .. } = *lesson;
+        for feature in lesson.features {
+            super::check_feature(self.dim, feature)?;
+        }
         self.classes.place(class)?;
-        if self.get(example).is_none_or(|kept| kept.class != class) {
+        if self.of(example).next().is_none_or(|kept| kept.class != class) {
             return Err(HeadError::NoExample(example));
         }
-        self.examples.remove(&example);
+        self.rows.retain(|(id, _), _| *id != example);
         Ok(())
+    }
+
+    /// Keeps one feature of an example.
+    #[cfg(test)]
+    pub(super) fn learn_one(&mut self, example: ExampleId, class: ClassId, feature: &[f32]) {
+        let group = GroupId(example.0);
+        let lesson = Lesson { example, group, class, features: &[feature] };
+        self.teach(&[lesson]).expect("a valid example");
     }
 
     pub(super) fn to_saved(&self) -> SavedStored {
         SavedStored {
             classes: self.classes.ids.iter().map(|class| class.0).collect(),
-            examples: self
+            rows: self
                 .iter()
-                .map(|(id, kept)| SavedExample { id: id.0, class: kept.class.0, z: kept.z.clone() })
+                .map(|((id, view), kept)| SavedRow {
+                    id: id.0,
+                    view,
+                    group: kept.group.0,
+                    class: kept.class.0,
+                    z: kept.z.clone(),
+                })
                 .collect(),
         }
     }
@@ -223,12 +246,12 @@ impl Stored {
     ) -> Result<Self, HeadError> {
         let mut stored = Self::new(dim, scaling);
         stored.classes = Classes::from_saved(saved.classes)?;
-        for SavedExample { id, class, z } in saved.examples {
+        for SavedRow { id, view, group, class, z } in saved.rows {
             let damaged = |error: HeadError| HeadError::Damaged(error.to_string());
             super::check_feature(dim, &z).map_err(damaged)?;
             stored.classes.place(ClassId(class)).map_err(damaged)?;
-            let kept = Kept { class: ClassId(class), z };
-            if stored.examples.insert(ExampleId(id), kept).is_some() {
+            let kept = Kept { class: ClassId(class), group: GroupId(group), z };
+            if stored.rows.insert((ExampleId(id), view), kept).is_some() {
                 return Err(damaged(HeadError::ExampleExists(ExampleId(id))));
             }
         }
@@ -236,16 +259,25 @@ impl Stored {
     }
 }
 
+/// By rising id.
+pub(super) fn in_order(left_out: impl Iterator<Item = LeftOut>) -> Vec<LeftOut> {
+    let mut all: Vec<LeftOut> = left_out.collect();
+    all.sort_by_key(|one| one.example);
+    all
+}
+
 /// Classes and examples as bytes.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SavedStored {
     classes: Vec<u32>,
-    examples: Vec<SavedExample>,
+    rows: Vec<SavedRow>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedExample {
+struct SavedRow {
     id: u64,
+    view: u8,
+    group: u64,
     class: u32,
     z: Vec<f32>,
 }
@@ -253,6 +285,10 @@ struct SavedExample {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lesson<'a>(id: u64, class: u32, features: &'a [&'a [f32]]) -> Lesson<'a> {
+        Lesson { example: ExampleId(id), group: GroupId(id), class: ClassId(class), features }
+    }
 
     #[test]
     fn places_move_up_when_a_class_goes() {
@@ -268,14 +304,15 @@ mod tests {
     fn a_list_with_one_bad_example_keeps_none() {
         let mut stored = Stored::new(1, FeatureScaling::default());
         stored.add_class(ClassId(0)).expect("new");
-        let good = (ExampleId(1), ClassId(0), &[1.0f32][..]);
-        let cases = [
-            (ExampleId(1), ClassId(0), &[2.0f32][..], HeadError::ExampleExists(ExampleId(1))),
-            (ExampleId(2), ClassId(1), &[2.0][..], HeadError::NoClass(ClassId(1))),
-            (ExampleId(2), ClassId(0), &[][..], HeadError::Dim { wanted: 1, got: 0 }),
+        let cases: [(u64, u32, &[&[f32]], HeadError); 4] = [
+            (1, 0, &[&[2.0]], HeadError::ExampleExists(ExampleId(1))),
+            (2, 1, &[&[2.0]], HeadError::NoClass(ClassId(1))),
+            (2, 0, &[&[2.0], &[]], HeadError::Dim { wanted: 1, got: 0 }),
+            (2, 0, &[], HeadError::Features { got: 0 }),
         ];
-        for (example, class, feature, error) in cases {
-            assert_eq!(stored.learn(&[good, (example, class, feature)]), Err(error));
+        for (example, class, features, error) in cases {
+            let lessons = [lesson(1, 0, &[&[1.0]]), lesson(example, class, features)];
+            assert_eq!(stored.teach(&lessons), Err(error));
             assert_eq!(stored.len(), 0);
         }
     }
@@ -286,7 +323,7 @@ mod tests {
         stored.add_class(ClassId(0)).expect("new");
         stored.add_class(ClassId(1)).expect("new");
         for (id, class) in [(4, 0), (2, 0), (3, 1)] {
-            stored.learn(&[(ExampleId(id), ClassId(class), &[1.0])]).expect("new");
+            stored.teach(&[lesson(id, class, &[&[1.0], &[2.0]])]).expect("new");
         }
         let last = [2, 3, 4, 9].map(|id| stored.is_last_of_its_class(ExampleId(id)));
         assert_eq!(last, [false, true, true, false]);

@@ -138,7 +138,7 @@ impl<N: Network> Rule for Trained<N> {
         scores
     }
 
-    fn leave_one_out(&self, _: &Stored) -> Option<Vec<LeftOut>> {
+    fn leave_out(&self, _: &Stored, _: usize) -> Option<Vec<LeftOut>> {
         None
     }
 
@@ -180,7 +180,7 @@ impl<N: Network> Rule for Trained<N> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FeatureScaling, HeadConfig, HeadKind, SoftmaxConfig};
+    use super::super::{FeatureScaling, GroupId, HeadConfig, HeadKind, Lesson, SoftmaxConfig};
     use super::*;
     use crate::head::softmax::Softmax;
 
@@ -191,7 +191,7 @@ mod tests {
         for (id, class, z) in
             [(0, 0, [0.0, 1.0]), (1, 0, [0.2, 1.1]), (2, 1, [1.0, 0.0]), (3, 1, [1.2, 0.1])]
         {
-            stored.learn(&[(ExampleId(id), ClassId(class), &z)]).expect("valid");
+            stored.learn_one(ExampleId(id), ClassId(class), &z);
         }
         stored
     }
@@ -214,11 +214,13 @@ mod tests {
         let first = head.score(&stored, &[0.0, 1.0]);
         assert_eq!(name(&head), "ready");
         assert_eq!(head.score(&stored, &[0.0, 1.0]), first);
-        stored.learn(&[(ExampleId(9), ClassId(1), &[0.9, 0.2])]).expect("valid");
+        stored.learn_one(ExampleId(9), ClassId(1), &[0.9, 0.2]);
         head.learned(&stored, &[ExampleId(9)]);
         assert_eq!(name(&head), "behind");
         head.score(&stored, &[0.0, 1.0]);
-        stored.forget(ExampleId(9), ClassId(1), &[0.0; 2]).expect("it was learned");
+        let lesson =
+            Lesson { example: ExampleId(9), group: GroupId(9), class: ClassId(1), features: &[] };
+        stored.unlearn(&lesson).expect("it was learned");
         head.forgot(&stored, ClassId(1));
         assert_eq!(name(&head), "new");
         assert_eq!(head.score(&stored, &[0.0, 1.0]), first);

@@ -143,6 +143,7 @@ enum StoredMethod {
         batch: u32,
         seed: u64,
     },
+    LdaByLooks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -180,11 +181,10 @@ impl From<StoredModel> for ModelId {
 impl From<&HeadConfig> for StoredHead {
     fn from(config: &HeadConfig) -> Self {
         let method = match config.method {
-            Method::Lda { shrinkage } => StoredMethod::Lda {
-                shrinkage: match shrinkage {
-                    Shrinkage::Fixed(shrinkage) => Some(shrinkage),
-                    Shrinkage::LeaveOneOut => None,
-                },
+            Method::Lda { shrinkage } => match shrinkage {
+                Shrinkage::Fixed(shrinkage) => StoredMethod::Lda { shrinkage: Some(shrinkage) },
+                Shrinkage::LeaveOneOut => StoredMethod::Lda { shrinkage: None },
+                Shrinkage::ByLooks => StoredMethod::LdaByLooks,
             },
             Method::Ridge { lambda, balanced } => StoredMethod::Ridge { lambda, balanced },
             Method::Slda { shrinkage, update } => StoredMethod::Slda {
@@ -233,6 +233,7 @@ impl From<StoredHead> for HeadConfig {
             StoredMethod::Lda { shrinkage } => Method::Lda {
                 shrinkage: shrinkage.map_or(Shrinkage::LeaveOneOut, Shrinkage::Fixed),
             },
+            StoredMethod::LdaByLooks => Method::Lda { shrinkage: Shrinkage::ByLooks },
             StoredMethod::Ridge { lambda, balanced } => Method::Ridge { lambda, balanced },
             StoredMethod::Slda { shrinkage, published_update } => {
                 let update =

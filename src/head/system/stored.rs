@@ -1,14 +1,15 @@
 //! A system on disk.
 
 use super::{System, Taught};
-use crate::head::{ClassId, ExampleId, HeadError};
+use crate::head::{ClassId, ExampleId, GroupId, HeadError};
 
 /// A system as it is stored; the features are those the head learned from, already scaled.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct StoredSystem {
     dim: u32,
     classes: Vec<u32>,
-    examples: Vec<(u64, u32)>,
+    /// Example, view, group, class.
+    examples: Vec<(u64, u8, u64, u32)>,
     z: Vec<f32>,
 }
 
@@ -17,7 +18,11 @@ impl StoredSystem {
         Self {
             dim: u32::try_from(system.dim).expect("a feature has far fewer values"),
             classes: system.classes.iter().map(|class| class.0).collect(),
-            examples: system.examples.iter().map(|e| (e.id.0, e.class as u32)).collect(),
+            examples: system
+                .examples
+                .iter()
+                .map(|row| (row.id.0.0, row.id.1, row.group.0, row.class as u32))
+                .collect(),
             z: system.features().to_vec(),
         }
     }
@@ -42,12 +47,12 @@ impl StoredSystem {
         }
         let mut seen = std::collections::HashSet::new();
         let mut examples = Vec::with_capacity(self.examples.len());
-        for (id, class) in self.examples {
-            let class = class as usize;
+        for (id, view, group, class) in self.examples {
+            let (id, class) = ((ExampleId(id), view), class as usize);
             if class >= system.classes.len() || !seen.insert(id) {
                 return Err(damaged("an example has no class or stands there twice"));
             }
-            examples.push(Taught { id: ExampleId(id), class });
+            examples.push(Taught { id, group: GroupId(group), class, weight: 1.0 });
         }
         system.extend(&examples, &self.z, lambda);
         Ok(system)
