@@ -176,13 +176,22 @@ pub struct Status {
     pub bytes: (usize, usize),
     /// Steps that can be undone.
     pub undo_steps: usize,
-    /// Balanced accuracy by leave-one-out, 0 to 1, where it can be told.
+    /// Balanced accuracy by leaving each group out, 0 to 1, where it can be told.
     pub estimate: Option<f32>,
-    /// Examples that the others contradict, the surest first.
+    /// Where the true accuracy lies with a probability of 90 %.
+    pub interval: Option<(f32, f32)>,
+    /// Independent looks, of all classes together.
+    pub looks: usize,
+    /// What would help most now, in a sentence.
+    pub advice: String,
+    /// Examples that the others contradict, wrong labels first: [`MOST_SUSPECTS`] at most.
     pub suspects: Vec<Suspect>,
     /// The thresholds in use.
     pub thresholds: Thresholds,
 }
+
+/// Suspects that are told.
+pub const MOST_SUSPECTS: usize = 10;
 
 /// Why a command was refused; nothing changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -319,5 +328,5 @@ fn removed(changes: &[Change]) -> Vec<ExampleId> {
 }
 
 fn accuracy(learner: &Learner) -> Option<f32> {
-    learner.estimate().map(|estimate| estimate.balanced_accuracy)
+    learner.estimate().and_then(|estimate| estimate.balanced_accuracy)
 }

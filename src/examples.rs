@@ -3,12 +3,12 @@
 //! When the budget is used up, the class with most examples gives up its most redundant one: the one that lies
 //! nearest to another example of its class. So a class that is taught all day cannot push out a rare one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use half::f16;
 
 use crate::frame::Timestamp;
-use crate::head::{ClassId, ExampleId, GroupId, MAX_FEATURES};
+use crate::head::{ClassId, ExampleId, GroupId, Lesson, MAX_FEATURES};
 use crate::linalg::dot;
 
 /// Examples that are kept at most, whatever the budget: how near each lies to the others of its class is known, which
@@ -49,6 +49,15 @@ impl Example {
     /// `[views][dim]`, as [`Example::widened`].
     pub fn widened_views(&self) -> Vec<Vec<f32>> {
         self.views.iter().map(|view| view.iter().map(|value| value.to_f32()).collect()).collect()
+    }
+
+    /// Does something with the features as a head learns them, its own and those of its views.
+    pub fn lesson<T>(&self, work: impl FnOnce(&Lesson<'_>) -> T) -> T {
+        let features: Vec<Vec<f32>> =
+            std::iter::once(self.widened()).chain(self.widened_views()).collect();
+        let features: Vec<&[f32]> = features.iter().map(Vec::as_slice).collect();
+        let Self { id: example, group, class, .. } = *self;
+        work(&Lesson { example, group, class, features: &features })
     }
 
     /// Bytes it counts for against the budget.
@@ -199,6 +208,23 @@ impl Examples {
             }
         }
         best
+    }
+
+    /// How many groups each class has.
+    pub fn looks(&self) -> BTreeMap<ClassId, usize> {
+        let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
+        for example in self.iter() {
+            groups.entry(example.class).or_default().insert(example.group);
+        }
+        groups.into_iter().map(|(class, groups)| (class, groups.len())).collect()
+    }
+
+    /// Of an example 1 less the cosine to the nearest one of another group, 0 to 2; 1 where there is none.
+    pub fn angle_to_others(&self, id: ExampleId) -> f32 {
+        let Some(Kept { example, unit, .. }) = self.kept.get(&id) else { return 1.0 };
+        let others = self.kept.values().filter(|kept| kept.example.group != example.group);
+        let nearest = others.map(|kept| dot(unit, &kept.unit)).max_by(f32::total_cmp);
+        nearest.map_or(1.0, |cosine| (1.0 - cosine).max(0.0))
     }
 
     /// For every example that is not the only one of its class, the cosine to the nearest other of its class, -1

@@ -129,7 +129,7 @@ impl Finished {
     /// [`ExportError::Nothing`], [`ExportError::NoWeights`].
     pub fn of(learner: &Learner, network: Network) -> Result<Self, ExportError> {
         let head = learner.head();
-        let layers = head.layers().ok_or(ExportError::NoWeights(head.kind()))?;
+        let mut layers = head.layers().ok_or(ExportError::NoWeights(head.kind()))?;
         if layers.classes.is_empty() {
             return Err(ExportError::Nothing);
         }
@@ -149,6 +149,10 @@ impl Finished {
             input: network.input(),
         };
         let temperature = learner.calibration().temperature();
+        let bias = layers.affine.last_mut().into_iter().flat_map(|last| &mut last.bias);
+        for (bias, &class) in bias.zip(&layers.classes) {
+            *bias += learner.calibration().offset(class);
+        }
         Ok(Self { layers, temperature, about, left_out })
     }
 

@@ -77,33 +77,6 @@ pub(crate) type RowId = (ExampleId, u8);
 /// Features that one example may have: its own, and those of its views.
 pub const MAX_FEATURES: usize = 17;
 
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
-pub struct GroupId(pub u64);
-
-<<<<<<< HEAD
-=======
-/// What a head learns of one example: the feature of its image, and those of views of the image (darker, turned, ...).
-#[derive(Debug, Clone, Copy)]
-pub struct Lesson<'a> {
-    /// Which example.
-    pub example: ExampleId,
-    /// What it is left out with.
-    pub group: GroupId,
-    /// Its class.
-    pub class: ClassId,
-    /// `[1 + views][dim]`, finite, the image's own first.
-    pub features: &'a [&'a [f32]],
-}
-
-/// A feature as a head keeps it: the example, and which of its features (0 is the image's own).
-pub(crate) type RowId = (ExampleId, u8);
-
-/// Features that one example may have: its own, and those of its views.
-pub const MAX_FEATURES: usize = 16;
-
->>>>>>> b9b4c2f (Heads learn views with their example and leave groups out together; shrinkage by looks)
 /// The kinds of head.
 #[derive(
     Debug,
@@ -200,8 +173,11 @@ pub trait Head: Send + std::fmt::Debug {
         let lessons: Vec<Lesson<'_>> = examples
             .iter()
             .zip(&features)
-            .map(|(&(example, class, _), features)| {
-                Lesson { example, group: GroupId(example.0), class, features }
+            .map(|(&(example, class, _), features)| Lesson {
+                example,
+                group: GroupId(example.0),
+                class,
+                features,
             })
             .collect();
         self.teach(&lessons)

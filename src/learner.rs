@@ -1,15 +1,19 @@
 //! Everything learned, as one value, and the only way to change it: a list of changes that happens whole or not
 //! at all, and leaves its own undoing behind.
 
+mod advice;
 mod apply;
 mod error;
 mod name;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::{Calibration, Estimate, Thresholds, Verdict};
 use crate::examples::{Example, Examples};
-use crate::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError};
+use crate::head::{
+    self, ClassId, ExampleId, GroupId, Head, HeadConfig, HeadError, LeftOut, Lesson,
+};
+pub use advice::Advice;
 pub use error::LearnError;
 pub use name::{ClassName, UNKNOWN};
 
@@ -193,9 +197,10 @@ impl Learner {
     /// # Errors
     /// [`HeadError::Dim`], [`HeadError::NotFinite`].
     pub fn judge(&self, feature: &[f32]) -> Result<Option<Verdict>, HeadError> {
-        let scores = self.head.score(feature)?;
+        let (scores, spread) = (self.head.score(feature)?, self.head.spread(feature)?);
+        let (classes, thresholds) = (self.head.classes(), &self.thresholds);
         Ok(self.examples.nearest(feature).and_then(|nearest| {
-            self.calibration.verdict(self.head.classes(), &scores, nearest, &self.thresholds)
+            self.calibration.verdict(classes, &scores, spread, nearest, thresholds)
         }))
     }
 
@@ -315,6 +320,7 @@ impl Learner {
             return Err(error);
         }
         self.changes_since_fit += done.len();
+        self.calibration.set_looks(self.examples.looks());
         if self.changes_since_fit > self.examples.len() / REFIT_SHARE {
             self.recalibrate();
         }
@@ -347,25 +353,37 @@ impl Learner {
 
     /// A head of that configuration, taught with everything stored.
     fn built(&self, config: &HeadConfig) -> Result<Box<dyn Head>, LearnError> {
-        self.built_of(config, 1)
+        self.built_of(config, |_| true)
     }
 
-    /// As [`Learner::built`], taught with about one example of every `of`.
-    fn built_of(&self, config: &HeadConfig, of: u64) -> Result<Box<dyn Head>, LearnError> {
+    /// As [`Learner::built`], taught with some examples only.
+    fn built_of(
+        &self,
+        config: &HeadConfig,
+        of: impl Fn(&Example) -> bool,
+    ) -> Result<Box<dyn Head>, LearnError> {
         let mut head = head::new(config, self.dim)?;
         for &class in self.classes.keys() {
             head.add_class(class)?;
         }
-        // Spread by their ids, since every other one may be of one class.
-        let spread = |id: u64| (id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).is_multiple_of(of);
-        let chosen: Vec<&Example> = self.examples.iter().filter(|one| spread(one.id.0)).collect();
-        let features: Vec<Vec<f32>> = chosen.iter().map(|one| one.widened()).collect();
-        let examples: Vec<_> = chosen
+        let chosen: Vec<&Example> = self.examples.iter().filter(|&example| of(example)).collect();
+        let features: Vec<Vec<Vec<f32>>> = chosen
+            .iter()
+            .map(|one| std::iter::once(one.widened()).chain(one.widened_views()).collect())
+            .collect();
+        let features: Vec<Vec<&[f32]>> =
+            features.iter().map(|rows| rows.iter().map(Vec::as_slice).collect()).collect();
+        let lessons: Vec<Lesson<'_>> = chosen
             .iter()
             .zip(&features)
-            .map(|(example, feature)| (example.id, example.class, feature.as_slice()))
+            .map(|(&&Example { id: example, group, class, .. }, features)| Lesson {
+                example,
+                group,
+                class,
+                features,
+            })
             .collect();
-        head.learn_many(&examples)?;
+        head.teach(&lessons)?;
         Ok(head)
     }
 
@@ -373,18 +391,44 @@ impl Learner {
     /// every change while little is stored, and after every 4 % of changes later on.
     pub fn recalibrate(&mut self) {
         self.changes_since_fit = 0;
-        let twin = self.twin();
-        let head = twin.as_ref().unwrap_or(&self.head);
-        let (left_out, classes) = (head.leave_one_out(), head.classes());
-        self.calibration = Calibration::fit(classes, left_out.as_deref(), &self.examples);
-        self.estimate = left_out.and_then(|left_out| self.calibration.estimate(classes, &left_out));
+        let most =
+            (MOST_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MOST_LEFT_OUT);
+        let left_out = self.head.leave_out(most).or_else(|| {
+            let twin = self.head.twin().and_then(|config| self.built(&config).ok());
+            twin.map_or_else(|| self.folds().ok(), |twin| twin.leave_out(most))
+        });
+        let left_out = left_out.unwrap_or_default();
+        let classes = self.head.classes();
+        let angles: Vec<f32> =
+            left_out.iter().map(|one| self.examples.angle_to_others(one.example)).collect();
+        self.calibration = Calibration::fit(classes, &left_out, &angles, self.examples.looks());
+        self.estimate = self.calibration.estimate(classes, &left_out);
     }
 
-    /// A head that leaves one out in place of one that cannot, taught with about [`TWIN_EXAMPLES`] at most.
-    fn twin(&self) -> Option<Box<dyn Head>> {
-        let config = self.head.twin()?;
-        let of = self.examples.len().div_ceil(TWIN_EXAMPLES).max(1) as u64;
-        self.built_of(&config, of).ok()
+    /// What heads like the one in use say of examples that they were not taught, for one that cannot leave out: each is
+    /// taught with two thirds of the groups of every class, and asked about the others.
+    fn folds(&self) -> Result<Vec<LeftOut>, LearnError> {
+        const FOLDS: usize = 3;
+        let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
+        for example in self.examples.iter() {
+            groups.entry(example.class).or_default().insert(example.group);
+        }
+        let turn = |example: &Example| {
+            let group = groups[&example.class].range(..example.group);
+            group.count() % FOLDS
+        };
+        let turns: BTreeMap<ExampleId, usize> =
+            self.examples.iter().map(|example| (example.id, turn(example))).collect();
+        let mut all = Vec::with_capacity(turns.len());
+        for fold in 0..FOLDS {
+            let head = self.built_of(&self.config, |example| turns[&example.id] != fold)?;
+            for example in self.examples.iter().filter(|example| turns[&example.id] == fold) {
+                let scores = head.score(&example.widened())?;
+                let &Example { id: example, group, class, .. } = example;
+                all.push(LeftOut { example, group, class, scores, spread: None });
+            }
+        }
+        Ok(all)
     }
 
     fn name_of(&self, class: ClassId) -> Result<&ClassName, LearnError> {
@@ -392,9 +436,12 @@ impl Learner {
     }
 }
 
-/// Examples that are left out one after another where that takes another head than the one in use, which may have been
-/// chosen because there are so many.
-const TWIN_EXAMPLES: usize = 500;
+/// Groups that are left out at most, and as many as there may be whatever it takes.
+const MOST_LEFT_OUT: usize = 400;
+const LEAST_LEFT_OUT: usize = 100;
+
+/// Left-out groups times examples: how many angles are measured between them.
+const MOST_COMPARED: usize = 1_000_000;
 
 /// Lists longer than this rebuild the head once instead of changing it change by change.
 const REBUILD_AT: usize = 8;

@@ -11,6 +11,7 @@ use crate::command::{
     Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead,
     SetThreshold, Undo,
 };
+use crate::decision::Doubt;
 use crate::head::{ExampleId, HeadConfig, HeadKind};
 
 /// List the classes with their examples and how well each would be told from the others
@@ -222,11 +223,30 @@ impl StatusCommand {
             let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
             println!("examples   {:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1));
             println!("undo       {}", counted(status.undo_steps, "step", "steps"));
-            println!("estimate   {} balanced accuracy (leave-one-out)", percent(status.estimate));
+            println!(
+                "looks      {}",
+                counted(status.looks, "independent look", "independent looks")
+            );
+            match status.estimate.zip(status.interval) {
+                Some((estimate, (low, high))) => println!(
+                    "estimate   {:.0} % balanced accuracy on new parts, {:.0} to {:.0} % with 90 % probability",
+                    estimate * 100.0,
+                    low * 100.0,
+                    high * 100.0
+                ),
+                None => println!("estimate   cannot be told yet"),
+            }
+            println!("next       {}", status.advice);
             for suspect in &status.suspects {
                 let name = |class| session.learner().classes()[&class].to_string();
+                let (kind, hint) = match suspect.doubt {
+                    Doubt::WrongLabel => ("label?     ", ""),
+                    Doubt::Hard => {
+                        ("hard       ", "; if it is right, keep it and teach more like it")
+                    }
+                };
                 println!(
-                    "look at    example {}: taught as {}, the others say {} ({:.0} %)",
+                    "{kind}example {}: taught as {}, the others say {} ({:.0} %){hint}",
                     suspect.example.0,
                     name(suspect.class),
                     name(suspect.taken_for),
@@ -348,6 +368,8 @@ pub(super) fn reply_json(reply: &Reply) -> serde_json::Value {
             "classes": status.classes, "examples": status.examples,
             "bytes": status.bytes.0, "budget_bytes": status.bytes.1,
             "undo_steps": status.undo_steps, "estimate": status.estimate,
+            "estimate_90": status.interval.map(|(low, high)| [low, high]),
+            "looks": status.looks, "next": status.advice,
             "suspects": status.suspects.iter().map(|suspect| suspect.example.0).collect::<Vec<_>>(),
         }),
         Reply::Head { config, estimate } => {

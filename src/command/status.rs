@@ -1,4 +1,4 @@
-use super::{Outcome, Reply, Status, accuracy};
+use super::{MOST_SUSPECTS, Outcome, Reply, Status, accuracy};
 use crate::learner::Learner;
 
 /// Tells how it stands: what is stored, how well it would do, which examples hurt.
@@ -8,6 +8,8 @@ pub struct GetStatus;
 impl GetStatus {
     pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
         learner.recalibrate();
+        let estimate = learner.estimate();
+        let told = estimate.filter(|estimate| estimate.balanced_accuracy.is_some());
         let status = Status {
             dim: learner.dim(),
             head: learner.head_config().clone(),
@@ -16,7 +18,12 @@ impl GetStatus {
             bytes: (learner.examples().bytes(), learner.examples().budget()),
             undo_steps: learner.undo_steps().len(),
             estimate: accuracy(learner),
-            suspects: learner.estimate().map(|e| e.suspects.clone()).unwrap_or_default(),
+            interval: told.map(|estimate| estimate.interval),
+            looks: learner.examples().looks().values().sum(),
+            advice: learner.advice().to_string(),
+            suspects: estimate
+                .map(|estimate| estimate.suspects.iter().take(MOST_SUSPECTS).cloned().collect())
+                .unwrap_or_default(),
             thresholds: *learner.thresholds(),
         };
         Ok((Reply::Status(Box::new(status)), Vec::new()))

@@ -343,12 +343,16 @@ fn status(status: &Status) -> Row {
         .with("classes", status.classes)
         .with("examples", status.examples)
         .with("estimate", status.estimate)
+        .with("estimate_low", status.interval.map(|(low, _)| low))
+        .with("estimate_high", status.interval.map(|(_, high)| high))
+        .with("looks", status.looks)
         .with("suspects", suspects.as_slice())
         .with("head", status.head.kind().name())
         .with("dim", status.dim)
         .with("bytes", status.bytes.0)
         .with("budget_bytes", status.bytes.1)
-        .with("undo_steps", status.undo_steps);
+        .with("undo_steps", status.undo_steps)
+        .with("next", status.advice.as_str());
     with_thresholds(row, &status.thresholds)
 }
 

@@ -103,7 +103,7 @@ pub fn run(
         classes: classes.into_iter().collect(),
         taught: split.train.len(),
         predictions,
-        estimate: learner.estimate().map(|estimate| f64::from(estimate.balanced_accuracy)),
+        estimate: learner.estimate().and_then(|e| e.balanced_accuracy).map(f64::from),
     })
 }
 

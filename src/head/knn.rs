@@ -110,8 +110,10 @@ impl Rule for Knn {
         let left_out = |((example, _), one): (RowId, &Kept)| {
             let others = kept.iter().filter(|(_, other, _)| other.group != one.group);
             let mut seen: Vec<Seen> = others
-                .map(|&(example, other, place)| {
-                    Seen { cosine: bounded(dot(&one.z, &other.z)), example, place }
+                .map(|&(example, other, place)| Seen {
+                    cosine: bounded(dot(&one.z, &other.z)),
+                    example,
+                    place,
                 })
                 .collect();
             let scores = self.vote(stored.classes().ids().len(), &mut seen);

@@ -216,11 +216,7 @@ fn balanced_accuracy(system: &System, left_out: &[Vec<Answer>]) -> f64 {
 /// Of every unit what a head taught with all others says.
 ///
 /// * `shrinkage`: of the head without that unit.
-fn left_out(
-    system: &System,
-    shrinkage: &dyn Fn(&Unit) -> f64,
-    units: &[Unit],
-) -> Vec<Vec<Answer>> {
+fn left_out(system: &System, shrinkage: &dyn Fn(&Unit) -> f64, units: &[Unit]) -> Vec<Vec<Answer>> {
     // Units whose others make the same ridge are left out together.
     let mut by_ridge: BTreeMap<Option<u64>, Vec<(usize, f64, Rest)>> = BTreeMap::new();
     for (at, unit) in units.iter().enumerate() {

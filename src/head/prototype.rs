@@ -153,8 +153,7 @@ impl Rule for Prototype {
             let class = unit[0].1.class;
             let rest = self.sums[&class].without(unit.iter().map(|(_, kept)| kept.z.as_slice()));
             let images = unit.into_iter().filter(|((_, view), _)| *view == 0);
-            let scores =
-                |z: &[f32]| self.scores(stored, &widened(z), Some((class, rest.as_ref())));
+            let scores = |z: &[f32]| self.scores(stored, &widened(z), Some((class, rest.as_ref())));
             let all: Vec<LeftOut> = images
                 .map(|((example, _), kept)| LeftOut {
                     example,

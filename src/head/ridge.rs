@@ -32,7 +32,11 @@ impl Ridge {
         let total = counts.iter().sum::<f64>();
         Array2::from_shape_fn((counts.len(), counts.len()), |(own, class)| {
             let sign = if own == class { 1.0 } else { -1.0 };
-            if self.balanced { sign * total / (present * if counts[own] > NONE { counts[own] } else { 1.0 }) } else { sign }
+            if self.balanced {
+                sign * total / (present * if counts[own] > NONE { counts[own] } else { 1.0 })
+            } else {
+                sign
+            }
         })
     }
 }

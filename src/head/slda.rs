@@ -201,8 +201,7 @@ impl Slda {
                 check_len("a class's sum", sum.len(), saved.dim)?;
             }
             check_finite("a class's sum", &sum)?;
-            let ids: Vec<RowId> =
-                ids.into_iter().map(|(id, view)| (ExampleId(id), view)).collect();
+            let ids: Vec<RowId> = ids.into_iter().map(|(id, view)| (ExampleId(id), view)).collect();
             if !ids.is_sorted_by(|a, b| a < b) || !ids.iter().all(|&id| all.insert(id)) {
                 let what = format!(
                     "the examples of the class with id {id} do not rise or are not its own"

@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassId, ExampleId, FeatureScaling, GroupId, HeadError, LeftOut, Lesson, RowId};
 use super::units::units;
+use super::{ClassId, ExampleId, FeatureScaling, GroupId, HeadError, LeftOut, Lesson, RowId};
 
 /// The classes in the order they were added, found by id without searching.
 #[derive(Debug, Clone, Default)]

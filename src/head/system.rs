@@ -293,12 +293,7 @@ impl System {
     ///
     /// * `rows`: their weights are set here; `z`: `[rows, dim]`, finite; `lambda`: the ridge afterwards, above 0, from
     ///   what the system is then.
-    pub(super) fn extend(
-        &mut self,
-        rows: &[Taught],
-        z: &[f32],
-        lambda: impl FnOnce(&Self) -> f64,
-    ) {
+    pub(super) fn extend(&mut self, rows: &[Taught], z: &[f32], lambda: impl FnOnce(&Self) -> f64) {
         self.examples.extend_from_slice(rows);
         self.z.extend_from_slice(z);
         for unit in self.units(usize::MAX) {

@@ -71,7 +71,7 @@ impl Learner {
                     head::check_feature(self.dim, &view)?;
                 }
                 if !rebuild {
-                    self.head.learn(id, example.class, &feature)?;
+                    example.lesson(|lesson| self.head.teach(&[*lesson]))?;
                 }
                 self.next_example = self.next_example.max(id.0.max(example.group.0) + 1);
                 self.examples.insert(example);
@@ -80,7 +80,7 @@ impl Learner {
             Change::RemoveExample(id) => {
                 let example = self.examples.get(id).ok_or(LearnError::NoExample(id))?;
                 if !rebuild {
-                    self.head.forget(id, example.class, &example.widened())?;
+                    example.lesson(|lesson| self.head.unlearn(lesson))?;
                 }
                 let example = self.examples.remove(id).expect("found above");
                 Ok(Change::AddExample(example))
@@ -88,17 +88,18 @@ impl Learner {
             Change::Relabel(id, class) => {
                 self.name_of(class)?;
                 let mut example = self.examples.get(id).ok_or(LearnError::NoExample(id))?.clone();
-                let (old, feature) = (example.class, example.widened());
+                let old = example.clone();
+                example.class = class;
                 if !rebuild {
-                    self.head.forget(id, old, &feature)?;
-                    if let Err(error) = self.head.learn(id, class, &feature) {
-                        self.head.learn(id, old, &feature).expect("it was learned before");
+                    old.lesson(|lesson| self.head.unlearn(lesson))?;
+                    if let Err(error) = example.lesson(|lesson| self.head.teach(&[*lesson])) {
+                        let back = old.lesson(|lesson| self.head.teach(&[*lesson]));
+                        back.expect("it was learned before");
                         return Err(error.into());
                     }
                 }
-                example.class = class;
                 self.examples.insert(example);
-                Ok(Change::Relabel(id, old))
+                Ok(Change::Relabel(id, old.class))
             }
             Change::SetHead(config) => {
                 if !rebuild {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::messages::{WireRegion, WireVerdict, head_named, ids, numbers};
 use super::{WireError, from_bytes, to_bytes};
 use crate::command::{ClassSummary, ExampleSummary, Reply, Status};
-use crate::decision::{Suspect, Thresholds};
+use crate::decision::{Doubt, Suspect, Thresholds};
 use crate::frame::{Region, Timestamp};
 use crate::head::{ClassId, ExampleId};
 use crate::request::{Answer, Judgement, Refused};
@@ -143,15 +143,21 @@ struct WireStatus {
     budget_bytes: u64,
     undo_steps: u64,
     estimate: Option<f32>,
-    /// Example, its class, the class it is taken for, how surely.
-    suspects: Vec<(u64, u32, u32, f32)>,
+    interval: Option<(f32, f32)>,
+    looks: u64,
+    advice: String,
+    /// Example, its class, the class it is taken for, how surely, whether its label is probably wrong.
+    suspects: Vec<(u64, u32, u32, f32, bool)>,
     confidence: f32,
     novelty: f32,
 }
 
 impl From<Status> for WireStatus {
     fn from(status: Status) -> Self {
-        let suspect = |s: &Suspect| (s.example.0, s.class.0, s.taken_for.0, s.confidence);
+        let suspect = |s: &Suspect| {
+            let wrong = s.doubt == Doubt::WrongLabel;
+            (s.example.0, s.class.0, s.taken_for.0, s.confidence, wrong)
+        };
         Self {
             dim: status.dim as u64,
             head: status.head.kind().name().to_owned(),
@@ -161,6 +167,9 @@ impl From<Status> for WireStatus {
             budget_bytes: status.bytes.1 as u64,
             undo_steps: status.undo_steps as u64,
             estimate: status.estimate,
+            interval: status.interval,
+            looks: status.looks as u64,
+            advice: status.advice,
             suspects: status.suspects.iter().map(suspect).collect(),
             confidence: status.thresholds.confidence,
             novelty: status.thresholds.novelty,
@@ -172,11 +181,12 @@ impl TryFrom<WireStatus> for Status {
     type Error = WireError;
 
     fn try_from(status: WireStatus) -> Result<Self, WireError> {
-        let suspect = |(example, class, taken_for, confidence)| Suspect {
+        let suspect = |(example, class, taken_for, confidence, wrong)| Suspect {
             example: ExampleId(example),
             class: ClassId(class),
             taken_for: ClassId(taken_for),
             confidence,
+            doubt: if wrong { Doubt::WrongLabel } else { Doubt::Hard },
         };
         Ok(Self {
             dim: status.dim as usize,
@@ -186,6 +196,9 @@ impl TryFrom<WireStatus> for Status {
             bytes: (status.bytes as usize, status.budget_bytes as usize),
             undo_steps: status.undo_steps as usize,
             estimate: status.estimate,
+            interval: status.interval,
+            looks: status.looks as usize,
+            advice: status.advice,
             suspects: status.suspects.into_iter().map(suspect).collect(),
             thresholds: Thresholds { confidence: status.confidence, novelty: status.novelty },
         })
