@@ -121,12 +121,28 @@ impl<S: FeatureSource> Engine<S> {
         Ok(self.source.feature(frame.region(&self.region)?.as_ref())?)
     }
 
+    /// `[views][dim]`, what a frame is learned with beside its own feature, see [`FeatureSource::views`].
+    ///
+    /// # Errors
+    /// As [`Engine::feature`].
+    pub fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
+        Ok(self.source.views(frame.region(&self.region)?.as_ref())?)
+    }
+
     /// `[dim]`, what the backbone says of a frame whole, wherever the region is.
     ///
     /// # Errors
     /// [`EngineError::Extract`].
     pub fn feature_of_whole(&mut self, frame: &Frame) -> Result<Vec<f32>, EngineError> {
         Ok(self.source.feature(frame)?)
+    }
+
+    /// As [`Engine::views`], of a frame whole.
+    ///
+    /// # Errors
+    /// [`EngineError::Extract`].
+    pub fn views_of_whole(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
+        Ok(self.source.views(frame)?)
     }
 
     /// A frame made ready to be taught.
@@ -139,7 +155,8 @@ impl<S: FeatureSource> Engine<S> {
         origin: &str,
         image: Option<Vec<u8>>,
     ) -> Result<Shot, EngineError> {
-        Ok(Shot { image, ..Shot::new(self.feature(frame)?, origin) })
+        let (feature, views) = (self.feature(frame)?, self.views(frame)?);
+        Ok(Shot { image, views, ..Shot::new(feature, origin) })
     }
 
     /// Carries out a command. The reply may be given once the changes beside it are stored.

@@ -47,6 +47,9 @@ pub mod camera;
 /// Frames to normalised network input.
 pub mod tensor;
 
+/// An image as other conditions would show it.
+pub mod views;
+
 /// The frozen network: loading, taps, features. The only module that names tract.
 pub mod backbone;
 

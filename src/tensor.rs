@@ -250,6 +250,14 @@ impl Preprocessor {
         Ok(&self.resized)
     }
 
+    /// As [`Preprocessor::normalise`], of other pixels than those that were resized last.
+    ///
+    /// * `pixels`: `[height, width, 3]` of the network's input, RGB8.
+    pub fn normalise_instead(&mut self, pixels: &[u8]) -> &Array4<f32> {
+        self.resized.copy_from_slice(pixels);
+        self.normalise()
+    }
+
     /// The second half of [`Preprocessor::apply`], of the frame that was resized last.
     pub fn normalise(&mut self) -> &Array4<f32> {
         let InputSpec { mean, scale, order, layout, .. } = &self.spec;

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::{Backbone, BackboneError, BackboneSpec, Pooling, Tap};
 use crate::frame::Frame;
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError};
+use crate::views::{View, view};
 
 /// SHA-256 over the model file's hash, how it is fed and where it is tapped: features with equal fingerprints can be
 /// compared.
@@ -21,6 +22,15 @@ pub trait FeatureSource {
     /// # Errors
     /// [`ExtractError`].
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError>;
+
+    /// `[views][dim]`, finite: the features of the views of a frame that it is learned with ([`View::USUAL`]); none from
+    /// a source that has no images.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    fn views(&mut self, _frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Why a frame gave no feature.
@@ -82,6 +92,18 @@ impl FeatureSource for Extractor {
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
         let input = self.preprocessor.apply(frame)?;
         Ok(self.backbone.extract(input.view())?)
+    }
+
+    fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
+        let InputSpec { width, height, .. } = *self.preprocessor.spec();
+        let pixels = self.preprocessor.resize(frame)?.to_vec();
+        let mut features = Vec::with_capacity(View::USUAL.len());
+        for which in View::USUAL {
+            let seen = view(which, &pixels, width as usize, height as usize);
+            let input = self.preprocessor.normalise_instead(&seen);
+            features.push(self.backbone.extract(input.view())?);
+        }
+        Ok(features)
     }
 }
 

@@ -50,12 +50,14 @@ impl TeachCommand {
         let mut session = self.store.open_for(&super::model_id(&source))?;
         let bar = context.bar(files.len() as u64, "learning");
         let (mut shots, mut broken) = (Vec::new(), Vec::new());
-        for file in &files {
+        for (at, file) in files.iter().enumerate() {
             let shot = picture::load(file, now()).map_err(anyhow::Error::from).and_then(|frame| {
                 let feature = source.feature(&frame)?;
+                let views = source.views(&frame)?;
                 let image = (!self.no_thumbnails)
                     .then(|| picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
-                Ok(Shot { image, ..Shot::new(feature, &file.display().to_string()) })
+                let burst = u32::try_from(at).context("too many images at once")?;
+                Ok(Shot { image, views, burst, ..Shot::new(feature, &file.display().to_string()) })
             });
             match shot {
                 Ok(shot) => shots.push(shot),

@@ -342,7 +342,8 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use crate::head::{
-        ClassId, ExampleId, FeatureScaling, Head, HeadConfig, Method, Shrinkage, new,
+        ClassId, ExampleId, FeatureScaling, GroupId, Head, HeadConfig, Lesson, Method, Shrinkage,
+        new,
     };
 
     type Sample = Vec<(ExampleId, ClassId, Vec<f32>)>;
@@ -489,6 +490,101 @@ mod tests {
                     assert_close(&one.scores, &wanted, &format!("{count} examples less {at}"));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn leaving_a_group_out_is_the_same_as_teaching_all_others() {
+        for (count, dim, classes) in [(10, 60, 3), (40, 30, 4), (12, 90, 2)] {
+            for shrinkage in [Shrinkage::ByLooks, Shrinkage::Fixed(0.3)] {
+                // Groups of one to three examples, with none to two views each.
+                let rows = samples(count * 3, classes, dim, 7 + count);
+                let rows: Vec<Vec<f32>> = rows.into_iter().map(|(.., row)| row).collect();
+                let lessons: Vec<(u64, u64, u32, Vec<&[f32]>)> = (0..count)
+                    .map(|id| {
+                        let (group, own) = (id / (1 + id % 3), &rows[id as usize * 3..]);
+                        let views = 1 + (id % 3) as usize;
+                        let features = own[..views].iter().map(Vec::as_slice).collect();
+                        (id, group + 100 * (group % u64::from(classes)), 0, features)
+                    })
+                    .map(|(id, group, _, features)| {
+                        (id, group, (group / 100) as u32 % classes, features)
+                    })
+                    .collect();
+                let teach = |left_out: Option<u64>| {
+                    let mut head = head(shrinkage, dim, classes);
+                    for (id, group, class, features) in &lessons {
+                        if Some(*group) != left_out {
+                            let (example, group) = (ExampleId(*id), GroupId(*group));
+                            let class = ClassId(*class);
+                            head.teach(&[Lesson { example, group, class, features }])
+                                .expect("a valid example");
+                        }
+                    }
+                    head
+                };
+                let whole = teach(None).leave_one_out().expect("lda can");
+                assert_eq!(whole.len(), lessons.len());
+                for one in whole {
+                    let lesson = &lessons[one.example.0 as usize];
+                    assert_eq!((one.group.0, one.class.0), (lesson.1, lesson.2));
+                    let others = teach(Some(one.group.0));
+                    let wide = |score: f32| f64::from(score);
+                    let wanted: Vec<f64> =
+                        others.score(lesson.3[0]).expect("valid").into_iter().map(wide).collect();
+                    assert_close(&one.scores, &wanted, &format!("{count} without {}", one.group.0));
+                    let spread = others.spread(lesson.3[0]).expect("valid").map(wide);
+                    assert_close(&[one.spread.expect("lda has one")], &[spread.expect("so")], "it");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_look_weighs_the_same_however_many_frames_it_has() {
+        let rows = samples(12, 3, 8, 4);
+        let lesson = |id: u64, features| {
+            let (group, class) = (GroupId(id % 6), ClassId((id % 3) as u32));
+            Lesson { example: ExampleId(id), group, class, features }
+        };
+        let (mut once, mut twice) =
+            (head(Shrinkage::ByLooks, 8, 3), head(Shrinkage::ByLooks, 8, 3));
+        for id in 0..6u64 {
+            let own: &[f32] = &rows[id as usize].2;
+            once.teach(&[lesson(id, &[own])]).expect("valid");
+            twice.teach(&[lesson(id, &[own, own])]).expect("valid");
+            if id < 3 {
+                // The same frame again, as another example of its group.
+                twice.teach(&[lesson(id + 6, &[own])]).expect("valid");
+            }
+        }
+        let query = &rows[11].2;
+        let (a, b) = (once.score(query).expect("valid"), twice.score(query).expect("valid"));
+        let wide: Vec<f64> = a.into_iter().map(f64::from).collect();
+        assert_close(&b, &wide, "twins count once");
+        (6..9).for_each(|id| {
+            let own: &[f32] = &rows[id as usize - 6].2;
+            twice.unlearn(&lesson(id, &[own])).expect("it was learned");
+        });
+        assert_close(&twice.score(query).expect("valid"), &wide, "after forgetting them");
+    }
+
+    /// By the definition: the squared distance to a mean in the metric that the scores have.
+    #[test]
+    fn spread_less_twice_a_score_is_the_squared_distance() {
+        for count in [9, 60] {
+            let sample = samples(count, 3, 20, count);
+            let mut head = head(Shrinkage::Fixed(0.5), 20, 3);
+            learn(head.as_mut(), &sample);
+            let distance = |feature: &[f32]| {
+                let (scores, spread) = (head.score(feature), head.spread(feature));
+                let spread = spread.expect("valid").expect("lda has one");
+                scores.expect("valid").into_iter().map(move |score| spread - 2.0 * score)
+            };
+            // An only example is its class's mean; class 0 has one.
+            let own = distance(&sample[0].2).next().expect("three classes");
+            let other = distance(&sample[1].2).next().expect("three classes");
+            assert!(own.abs() < 1e-3 * other && other > 1.0, "{own} {other}");
         }
     }
 

@@ -313,13 +313,16 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_head_s_settings_stay_what_they_are() {
-        let bytes = |kind| {
-            let stored = StoredHead::from(&HeadConfig::of(kind));
-            postcard::to_allocvec(&stored).expect("known length")
+        let of = |config: &HeadConfig| {
+            postcard::to_allocvec(&StoredHead::from(config)).expect("known length")
         };
+        let bytes = |kind| of(&HeadConfig::of(kind));
+        let method = Method::Lda { shrinkage: Shrinkage::Fixed(0.5) };
+        let fixed = HeadConfig { method, scaling: FeatureScaling::default() };
+        assert_eq!(of(&fixed), [0, 1, 0, 0, 0, 0x3f, 0, 1]);
         // Variant, then the fields: f32 little-endian, bool a byte, integers varint; then no centre, unit length.
         let cases: [(HeadKind, &[u8]); 5] = [
-            (HeadKind::Lda, &[0, 1, 0, 0, 0, 0x3f, 0, 1]),
+            (HeadKind::Lda, &[7, 0, 1]),
             (HeadKind::Ridge, &[1, 0xcd, 0xcc, 0xcc, 0x3d, 1, 0, 1]),
             (HeadKind::Slda, &[2, 0, 0, 0, 0x3f, 0, 0, 1]),
             (HeadKind::Prototype, &[3, 0, 0, 1]),

@@ -35,8 +35,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::TeachImage { class, image } => {
                 ClassName::new(&class).map_err(refused)?;
                 let (frame, feature) = looked_at(keeper, &image, now)?;
+                let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
                 let image = Some(picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
-                let shot = Shot { image, ..Shot::new(feature, "an image that was sent") };
+                let shot = Shot { image, views, ..Shot::new(feature, "an image that was sent") };
                 let teach = Teach { class, shots: vec![shot] };
                 let reply = view.apply(Command::Teach(teach), now).map_err(refused)?;
                 self.record.taught += 1;

@@ -60,11 +60,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         let Some(job) = &mut self.job else { return };
+        // A frame that gave its feature gives its views.
+        let views = self.views[job.view].keeper.get_mut().views(frame).unwrap_or_default();
         let image = match frame.region(&self.views[job.view].region()) {
             Ok(part) => Some(picture::thumbnail(&part, picture::THUMBNAIL_SIDE)),
             Err(_) => None,
         };
-        job.shots.push(Shot { image, ..Shot::new(feature, &self.camera) });
+        job.shots.push(Shot { image, views, ..Shot::new(feature, &self.camera) });
         job.patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
         let done = job.shots.len() as u32;
         let complete = match job.until {

@@ -25,6 +25,10 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
         lock(self).feature(frame)
     }
+
+    fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
+        lock(self).views(frame)
+    }
 }
 
 /// A part of every frame, and what was learned of it.
