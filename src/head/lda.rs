@@ -543,10 +543,10 @@ mod tests {
     #[test]
     fn a_look_weighs_the_same_however_many_frames_it_has() {
         let rows = samples(12, 3, 8, 4);
-        let lesson = |id: u64, features| {
+        fn lesson<'a>(id: u64, features: &'a [&'a [f32]]) -> Lesson<'a> {
             let (group, class) = (GroupId(id % 6), ClassId((id % 3) as u32));
             Lesson { example: ExampleId(id), group, class, features }
-        };
+        }
         let (mut once, mut twice) =
             (head(Shrinkage::ByLooks, 8, 3), head(Shrinkage::ByLooks, 8, 3));
         for id in 0..6u64 {
