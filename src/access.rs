@@ -116,7 +116,11 @@ fn need_of_command(command: &Command) -> Need {
         | Command::Examples(_)
         | Command::Status(_)
         | Command::Head(SetHead { config: None })
-        | Command::Threshold(SetThreshold { confidence: None, novelty: None }) => Need::Look,
+        | Command::Threshold(SetThreshold {
+            confidence: None,
+            novelty: None,
+            false_reject: None,
+        }) => Need::Look,
         Command::Teach(_) | Command::Undo(_) => Need::Teach,
         Command::Forget(_)
         | Command::Relabel(_)

@@ -220,6 +220,9 @@ pub enum CommandError {
         /// What was given.
         got: f32,
     },
+    /// Two answers to one question.
+    #[error("novelty and false-reject set the same limit: give one of them")]
+    NoveltyAndRate,
     /// More than may be kept.
     #[error(
         "together it would be {wanted} bytes of examples, and the budget is {budget} bytes; forget something first"
@@ -274,7 +277,11 @@ impl Command {
                 | Command::Examples(_)
                 | Command::Status(_)
                 | Command::Head(SetHead { config: None })
-                | Command::Threshold(SetThreshold { confidence: None, novelty: None })
+                | Command::Threshold(SetThreshold {
+                    confidence: None,
+                    novelty: None,
+                    false_reject: None
+                })
         )
     }
 

@@ -14,7 +14,7 @@ mod parse;
 pub use commands::{COMMANDS, Spec};
 pub use editor::LINE_LIMIT;
 pub use format::{Row, Value, answer, harmless, is_unsafe, one_line, progress, refused, verdict};
-pub use parse::{Entry, parse};
+pub use parse::{Entry, parse, share};
 
 use crate::head::HeadKind;
 use crate::request::{Answer, Judgement, Progress, Refused, Request};

@@ -49,23 +49,44 @@ pub struct Thresholds {
     pub confidence: f32,
     /// Above this novelty the verdict is unknown; infinity turns the check off.
     pub novelty: f32,
+    /// Share of the frames of taught classes that may be called unknown, above 0 and below 0.5: what sets where a novelty
+    /// of 1 lies.
+    pub false_reject: f32,
 }
 
 impl Thresholds {
     /// Whether a verdict can be told by them: a confidence of 0 to 1, a novelty above 0.
     pub fn are_valid(&self) -> bool {
-        (0.0..=1.0).contains(&self.confidence) && self.novelty > 0.0
+        (0.0..=1.0).contains(&self.confidence)
+            && self.novelty > 0.0
+            && self.false_reject > 0.0
+            && self.false_reject < 0.5
+    }
+
+    /// Novelty and rate as the one number that is stored and sent: the rate below zero, where it is not the usual one, or
+    /// else the novelty. One of them is always the usual one.
+    pub fn limit(&self) -> f32 {
+        if self.false_reject == FALSE_REJECT { self.novelty } else { -self.false_reject }
+    }
+
+    /// * `limit`: as [`Thresholds::limit`].
+    pub fn of_limit(confidence: f32, limit: f32) -> Self {
+        let usual = Self { confidence, ..Self::default() };
+        match limit < 0.0 {
+            true => Self { false_reject: -limit, ..usual },
+            false => Self { novelty: limit, ..usual },
+        }
     }
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { confidence: 0.0, novelty: 1.0 }
+        Self { confidence: 0.0, novelty: 1.0, false_reject: FALSE_REJECT }
     }
 }
 
-/// Share of frames of taught classes that is called unknown at a novelty of 1.
-pub const FALSE_REJECT: f64 = 0.02;
+/// Share of frames of taught classes that may be called unknown, where nothing else is asked for.
+pub const FALSE_REJECT: f32 = 0.02;
 
 /// Indices of the highest and the second highest finite score; the first of equals.
 fn first_two(scores: &[f32]) -> Option<(usize, Option<usize>)> {

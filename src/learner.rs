@@ -321,7 +321,8 @@ impl Learner {
         }
         self.changes_since_fit += done.len();
         self.calibration.set_looks(self.examples.looks());
-        if self.changes_since_fit > self.examples.len() / REFIT_SHARE {
+        let refit = done.iter().any(|(change, _)| matches!(change, Change::SetThresholds(_)));
+        if refit || self.changes_since_fit > self.examples.len() / REFIT_SHARE {
             self.recalibrate();
         }
         let (made, inverse): (Vec<_>, Vec<_>) = done.into_iter().unzip();
@@ -401,7 +402,8 @@ impl Learner {
         let classes = self.head.classes();
         let angles: Vec<f32> =
             left_out.iter().map(|one| self.examples.angle_to_others(one.example)).collect();
-        self.calibration = Calibration::fit(classes, &left_out, &angles, self.examples.looks());
+        let (looks, false_reject) = (self.examples.looks(), self.thresholds.false_reject);
+        self.calibration = Calibration::fit(classes, &left_out, &angles, looks, false_reject);
         self.estimate = self.calibration.estimate(classes, &left_out);
     }
 

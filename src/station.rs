@@ -396,8 +396,12 @@ pub(crate) fn in_words(reply: &Reply) -> String {
         }
         Reply::Renamed { from, to } => format!("{from} is called {to} now"),
         Reply::Head { config, .. } => format!("the head is {} now", config.kind().name()),
-        Reply::Threshold(Thresholds { confidence, novelty }) => {
-            format!("unknown below a confidence of {confidence} and above a novelty of {novelty}")
+        Reply::Threshold(Thresholds { confidence, novelty, false_reject }) => {
+            format!(
+                "unknown below a confidence of {confidence} and above a novelty of {novelty}, \
+                 which {:.1} % of known frames reach",
+                false_reject * 100.0
+            )
         }
         Reply::Merged { added, known, .. } => {
             format!("learned {added} examples of another device, {known} were known")

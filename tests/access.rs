@@ -97,9 +97,15 @@ fn requests() -> Vec<(Request, Need)> {
         (Command::Status(GetStatus), Look),
         (Command::Head(SetHead { config: None }), Look),
         (Command::Head(SetHead { config: Some(HeadConfig::default()) }), Change),
-        (Command::Threshold(SetThreshold { confidence: None, novelty: None }), Look),
-        (Command::Threshold(SetThreshold { confidence: Some(0.5), novelty: None }), Change),
-        (Command::Threshold(SetThreshold { confidence: None, novelty: Some(2.0) }), Change),
+        (Command::Threshold(SetThreshold::default()), Look),
+        (
+            Command::Threshold(SetThreshold { confidence: Some(0.5), ..SetThreshold::default() }),
+            Change,
+        ),
+        (
+            Command::Threshold(SetThreshold { novelty: Some(2.0), ..SetThreshold::default() }),
+            Change,
+        ),
         (Command::Merge(Merge { classes: Default::default(), packs: vec![] }), Change),
     ];
     let rest = vec![

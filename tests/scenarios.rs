@@ -69,7 +69,7 @@ fn any_command(random: &mut ChaCha8Rng, next_example: u64) -> Command {
         }
         16 => {
             let confidence = Some(random.random_range(-0.2..1.2));
-            Command::Threshold(SetThreshold { confidence, novelty: None })
+            Command::Threshold(SetThreshold { confidence, ..SetThreshold::default() })
         }
         17 => Command::Examples(ListExamples { class: None }),
         _ => Command::Undo(Undo),

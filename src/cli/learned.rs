@@ -295,14 +295,18 @@ impl HeadCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune threshold --confidence 0.6   less sure than 60 % is unknown
-  fieldtune threshold --novelty inf      never unknown for lying far from every example")]
+  fieldtune threshold --false-reject 2%  of frames of taught classes 2 % may be called unknown
+  fieldtune threshold --novelty inf      nothing is unknown for being unlike all examples")]
 pub struct ThresholdCommand {
     /// Least confidence, 0 to 1
     #[arg(long)]
     confidence: Option<f32>,
-    /// Largest novelty: 1 is where examples of one class usually lie from each other; inf turns it off
+    /// Largest novelty: 1 is where --false-reject puts the limit; inf turns it off
     #[arg(long)]
     novelty: Option<f32>,
+    /// Share of the frames of taught classes that may be called unknown: 2% or 0.02
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "novelty")]
+    false_reject: Option<f32>,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -312,14 +316,21 @@ pub struct ThresholdCommand {
 
 impl ThresholdCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let command = SetThreshold { confidence: self.confidence, novelty: self.novelty };
+        let Self { confidence, novelty, false_reject, .. } = self;
+        let command = SetThreshold { confidence, novelty, false_reject };
         let reply = self.store.open_taught()?.apply(Command::Threshold(command), now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Threshold(t) = reply else { unreachable!("answers Threshold") };
             println!("unknown below confidence {} or above novelty {}", t.confidence, t.novelty);
+            println!("novelty 1 is reached by {} % of known frames", t.false_reject * 100.0);
         });
         Ok(Exit::Done)
     }
+}
+
+/// A share, as 0.02 or 2%.
+fn share(text: &str) -> Result<f32, String> {
+    crate::console::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
 }
 
 fn percent(share: Option<f32>) -> String {
@@ -377,7 +388,10 @@ pub(super) fn reply_json(reply: &Reply) -> serde_json::Value {
         }
         Reply::Threshold(thresholds) => {
             // JSON has no infinity; null is no limit.
-            json!({ "confidence": thresholds.confidence, "novelty": thresholds.novelty })
+            json!({
+                "confidence": thresholds.confidence, "novelty": thresholds.novelty,
+                "false_reject": thresholds.false_reject,
+            })
         }
         Reply::Merged { classes, added, known, disputed, repeated } => json!({
             "new_classes": classes, "added": added, "known": known, "disputed": disputed, "repeated": repeated,

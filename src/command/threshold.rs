@@ -1,4 +1,5 @@
 use super::{CommandError, Outcome, Reply};
+use crate::decision::Thresholds;
 use crate::learner::{Change, Learner};
 
 /// Sets when a verdict is unknown; without values, tells them.
@@ -8,6 +9,9 @@ pub struct SetThreshold {
     pub confidence: Option<f32>,
     /// Largest novelty, above 0; infinity turns the check off.
     pub novelty: Option<f32>,
+    /// Share of frames of taught classes that may be called unknown, above 0 and below 0.5; sets the novelty back to 1, as
+    /// a novelty sets this back.
+    pub false_reject: Option<f32>,
 }
 
 impl SetThreshold {
@@ -25,7 +29,17 @@ impl SetThreshold {
                 let (name, wanted) = ("novelty", "above 0 (inf turns it off)");
                 return Err(CommandError::Threshold { name, wanted, got });
             }
-            thresholds.novelty = got;
+            thresholds = Thresholds::of_limit(thresholds.confidence, got);
+        }
+        if let Some(got) = self.false_reject {
+            if !(got > 0.0 && got < 0.5) {
+                let (name, wanted) = ("false-reject", "above 0 and below 0.5 (0.02 is 2 %)");
+                return Err(CommandError::Threshold { name, wanted, got });
+            }
+            if self.novelty.is_some() {
+                return Err(CommandError::NoveltyAndRate);
+            }
+            thresholds = Thresholds::of_limit(thresholds.confidence, -got);
         }
         let made = if thresholds == *learner.thresholds() {
             Vec::new()

@@ -121,10 +121,13 @@ pub const COMMANDS: [Spec; 28] = [
     spec("head", "[KIND]", "use another head, taught with all examples", &[Head], ""),
     spec(
         "threshold",
-        "[confidence=C] [novelty=N]",
+        "[confidence=C] [novelty=N | false-reject=SHARE]",
         "when a verdict is unknown",
-        &[Words(&["confidence=", "novelty="]), Words(&["confidence=", "novelty="])],
-        "Less sure than C (0 to 1), or farther from every example than N (1 is usual, inf is never).",
+        &[
+            Words(&["confidence=", "novelty=", "false-reject="]),
+            Words(&["confidence=", "novelty=", "false-reject="]),
+        ],
+        "Less sure than C (0 to 1), or less like all examples than N (1 is usual, inf is never). A novelty of 1 is what SHARE of the frames of taught classes reach: 2% unless told otherwise.",
     ),
     spec(
         "outputs",

@@ -334,7 +334,9 @@ fn reply(reply: &Reply) -> Vec<Row> {
 }
 
 fn with_thresholds(row: Row, thresholds: &Thresholds) -> Row {
-    row.with("confidence", thresholds.confidence).with("novelty", thresholds.novelty)
+    row.with("confidence", thresholds.confidence)
+        .with("novelty", thresholds.novelty)
+        .with("false_reject", thresholds.false_reject)
 }
 
 fn status(status: &Status) -> Row {

@@ -113,6 +113,10 @@ pub fn parse(line: &str) -> Result<Entry, String> {
                     Some(("novelty", text)) => {
                         threshold.novelty = Some(number(text, "novelty", 0.0..=f32::INFINITY)?);
                     }
+                    Some(("false-reject", text)) => {
+                        threshold.false_reject =
+                            Some(share(text).ok_or("false-reject has to be a share like 2%")?);
+                    }
                     _ => return Err(usage()),
                 }
             }
@@ -204,6 +208,14 @@ fn number<T: FromStr + PartialOrd + std::fmt::Debug>(
         format!("{what} has to be a number from {low:?} to {high:?}, got {text}")
     };
     text.parse().ok().filter(|number| range.contains(number)).ok_or_else(refuse)
+}
+
+/// A share of a whole, as 0.02 or 2%.
+pub fn share(text: &str) -> Option<f32> {
+    match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse().ok().map(|percent: f32| percent / 100.0),
+        None => text.parse().ok(),
+    }
 }
 
 fn generation(text: &str) -> Result<u64, String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::novelty::{Evidence, Novelty};
-use super::{FALSE_REJECT, Thresholds, Verdict, first_two, softmax};
+use super::{Thresholds, Verdict, first_two, softmax};
 use crate::examples::Neighbour;
 use crate::head::{ClassId, GroupId, LeftOut};
 
@@ -35,11 +35,13 @@ impl Calibration {
     /// * `left_out`: from [`crate::head::Head::leave_out`]; where the head has none, the scores are taken as logits.
     /// * `angles`: of each of them 1 less the cosine to the nearest example of another group.
     /// * `looks`: the groups of each class.
+    /// * `false_reject`: as [`Thresholds::false_reject`].
     pub fn fit(
         classes: &[ClassId],
         left_out: &[LeftOut],
         angles: &[f32],
         looks: BTreeMap<ClassId, usize>,
+        false_reject: f32,
     ) -> Self {
         let mut calibration = Self { looks, ..Self::NONE };
         calibration.distance = own_distance(classes, left_out);
@@ -63,7 +65,7 @@ impl Calibration {
                 Some((evidence, weight))
             })
             .collect();
-        calibration.novelty = Novelty::fit(&evidence, FALSE_REJECT);
+        calibration.novelty = Novelty::fit(&evidence, f64::from(false_reject));
         calibration
     }
 
@@ -303,7 +305,7 @@ mod tests {
 
     fn fit(taught: &[LeftOut]) -> Calibration {
         let angles = vec![0.1; taught.len()];
-        Calibration::fit(&CLASSES, taught, &angles, BTreeMap::new())
+        Calibration::fit(&CLASSES, taught, &angles, BTreeMap::new(), 0.02)
     }
 
     fn neighbour(cosine: f32) -> Neighbour {
@@ -352,7 +354,7 @@ mod tests {
             })
             .collect();
         let looks = BTreeMap::from([(CLASSES[0], 10), (CLASSES[1], 2)]);
-        let calibration = Calibration::fit(&CLASSES, &taught, &[0.1; 12], looks);
+        let calibration = Calibration::fit(&CLASSES, &taught, &[0.1; 12], looks, 0.02);
         // 8 (n - 1) / n is 7.2 and 4, in the mean 5.6; half of it over 10 and 2 looks.
         let offsets = CLASSES.map(|class| calibration.offset(class));
         assert!((offsets[0] - 0.28).abs() < 1e-6 && (offsets[1] - 1.4).abs() < 1e-6, "{offsets:?}");
@@ -362,7 +364,7 @@ mod tests {
     fn a_far_feature_is_unknown_and_a_near_one_is_not() {
         let taught: Vec<_> = (0..20).map(|i| left_out(i, (i % 2) as u32, &[2.0, 1.0])).collect();
         let angles: Vec<f32> = (0..20).map(|i| 0.1 + 0.005 * i as f32).collect();
-        let calibration = Calibration::fit(&CLASSES, &taught, &angles, BTreeMap::new());
+        let calibration = Calibration::fit(&CLASSES, &taught, &angles, BTreeMap::new(), 0.02);
         let judge = |cosine: f32| {
             calibration
                 .verdict(&CLASSES, &[2.0, 1.0], None, neighbour(cosine), &Thresholds::default())

@@ -272,15 +272,13 @@ impl From<StoredHead> for HeadConfig {
 
 impl From<&Thresholds> for StoredThresholds {
     fn from(thresholds: &Thresholds) -> Self {
-        let Thresholds { confidence, novelty } = *thresholds;
-        Self { confidence, novelty }
+        Self { confidence: thresholds.confidence, novelty: thresholds.limit() }
     }
 }
 
 impl From<StoredThresholds> for Thresholds {
     fn from(stored: StoredThresholds) -> Self {
-        let StoredThresholds { confidence, novelty } = stored;
-        Self { confidence, novelty }
+        Self::of_limit(stored.confidence, stored.novelty)
     }
 }
 

@@ -381,7 +381,8 @@ mod tests {
             Change::RemoveExample(ExampleId(9)),
             Change::Relabel(ExampleId(9), ClassId(3)),
             Change::SetHead(HeadConfig::of(HeadKind::Mlp)),
-            Change::SetThresholds(Thresholds { confidence: 0.25, novelty: f32::INFINITY }),
+            Change::SetThresholds(Thresholds::of_limit(0.25, f32::INFINITY)),
+            Change::SetThresholds(Thresholds::of_limit(0.25, -0.05)),
         ] {
             assert_eq!(Change::try_from(StoredChange::from(&change)), Ok(change));
         }

@@ -172,7 +172,7 @@ impl From<Status> for WireStatus {
             advice: status.advice,
             suspects: status.suspects.iter().map(suspect).collect(),
             confidence: status.thresholds.confidence,
-            novelty: status.thresholds.novelty,
+            novelty: status.thresholds.limit(),
         }
     }
 }
@@ -200,7 +200,7 @@ impl TryFrom<WireStatus> for Status {
             looks: status.looks as usize,
             advice: status.advice,
             suspects: status.suspects.into_iter().map(suspect).collect(),
-            thresholds: Thresholds { confidence: status.confidence, novelty: status.novelty },
+            thresholds: Thresholds::of_limit(status.confidence, status.novelty),
         })
     }
 }
@@ -318,7 +318,8 @@ impl From<Reply> for WireAnswer {
             Reply::Head { config, estimate } => {
                 WireAnswer::Head { name: config.kind().name().to_owned(), estimate }
             }
-            Reply::Threshold(Thresholds { confidence, novelty }) => {
+            Reply::Threshold(thresholds) => {
+                let (confidence, novelty) = (thresholds.confidence, thresholds.limit());
                 WireAnswer::Threshold { confidence, novelty }
             }
             Reply::Merged { classes, added, known, disputed, repeated } => {
@@ -414,7 +415,7 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
             return reply(Reply::Head { config: head_named(&name)?, estimate });
         }
         WireAnswer::Threshold { confidence, novelty } => {
-            return reply(Reply::Threshold(Thresholds { confidence, novelty }));
+            return reply(Reply::Threshold(Thresholds::of_limit(confidence, novelty)));
         }
         WireAnswer::Picture { width, height, file } => Answer::Picture { width, height, file },
         WireAnswer::Judged(verdict) => Answer::Judged(verdict.map(Judgement::from)),

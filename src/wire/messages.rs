@@ -52,6 +52,7 @@ enum WireRequest {
     Threshold {
         confidence: Option<f32>,
         novelty: Option<f32>,
+        false_reject: Option<f32>,
     },
     Snap,
     Watch(bool),
@@ -209,8 +210,8 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
             Command::Head(SetHead { config }) => {
                 WireRequest::Head(config.map(|config| config.kind().name().to_owned()))
             }
-            Command::Threshold(SetThreshold { confidence, novelty }) => {
-                WireRequest::Threshold { confidence, novelty }
+            Command::Threshold(SetThreshold { confidence, novelty, false_reject }) => {
+                WireRequest::Threshold { confidence, novelty, false_reject }
             }
         },
         Request::Teach { class, count } => WireRequest::Teach { class, count },
@@ -281,8 +282,9 @@ fn plain_request(wire: WireRequest) -> Result<Request, WireError> {
             let config = name.map(|name| head_named(&name)).transpose()?;
             return command(Command::Head(SetHead { config }));
         }
-        WireRequest::Threshold { confidence, novelty } => {
-            return command(Command::Threshold(SetThreshold { confidence, novelty }));
+        WireRequest::Threshold { confidence, novelty, false_reject } => {
+            let set = SetThreshold { confidence, novelty, false_reject };
+            return command(Command::Threshold(set));
         }
         WireRequest::Teach { class, count } => Request::Teach { class, count },
         WireRequest::Burst { class, millis } => Request::Burst { class, millis },

@@ -1,7 +1,7 @@
 //! One of every request and every answer that goes over a wire.
 
 use fieldtune::command::*;
-use fieldtune::decision::{Suspect, Thresholds};
+use fieldtune::decision::{Doubt, Suspect, Thresholds};
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::head::{ClassId, ExampleId, HeadConfig, HeadKind};
 use fieldtune::pin::Pin;
@@ -27,7 +27,11 @@ pub fn requests() -> Vec<Request> {
         Command::Status(GetStatus),
         Command::Head(SetHead { config: None }),
         Command::Head(SetHead { config: Some(HeadConfig::of(HeadKind::Mlp)) }),
-        Command::Threshold(SetThreshold { confidence: Some(0.5), novelty: Some(f32::INFINITY) }),
+        Command::Threshold(SetThreshold {
+            confidence: Some(0.5),
+            novelty: Some(f32::INFINITY),
+            false_reject: None,
+        }),
     ];
     let fractions = Region::Fractions { x: 0.1, y: 0.2, width: 0.3, height: 0.4 };
     let rest = vec![
@@ -79,11 +83,15 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         bytes: (1000, 64 << 20),
         undo_steps: 3,
         estimate: Some(0.9),
+        interval: Some((0.5, 1.0)),
+        looks: 7,
+        advice: "show more good".to_owned(),
         suspects: vec![Suspect {
             example: ExampleId(4),
             class: ClassId(1),
             taken_for: ClassId(0),
             confidence: 0.8,
+            doubt: Doubt::Hard,
         }],
         thresholds: Thresholds::default(),
     };
@@ -127,7 +135,8 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Reply::Examples(vec![example]),
         Reply::Status(Box::new(status())),
         Reply::Head { config: HeadConfig::of(HeadKind::Knn), estimate: Some(0.5) },
-        Reply::Threshold(Thresholds { confidence: 0.5, novelty: f32::INFINITY }),
+        Reply::Threshold(Thresholds::of_limit(0.5, f32::INFINITY)),
+        Reply::Threshold(Thresholds::of_limit(0.5, -0.01)),
         Reply::Merged { classes: vec![name()], added: 3, known: 2, disputed: 1, repeated: 3 },
     ];
     let rest = vec![

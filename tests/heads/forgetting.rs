@@ -158,7 +158,7 @@ fn leaving_one_out_is_teaching_all_the_others() {
             all.push(taught(500, 3, &source.feature(3)));
             let left_out = with(kind, 5, &all).leave_one_out().expect("the head has them");
             assert_eq!(left_out.len(), all.len());
-            for (at, LeftOut { example, class, scores }) in left_out.into_iter().enumerate() {
+            for (at, LeftOut { example, class, scores, .. }) in left_out.into_iter().enumerate() {
                 assert_eq!((example, class), (all[at].id, all[at].class));
                 let mut others = all.clone();
                 let one = others.remove(at);
