@@ -25,11 +25,13 @@ mod models;
 mod npz;
 mod pictures;
 mod pin;
+mod pool;
 mod run;
 mod snap;
 mod store;
 pub mod store_args;
 mod teach;
+mod test;
 
 mod classify;
 
@@ -116,6 +118,7 @@ enum Command {
     Store(store::StoreCommand),
     Inspect(inspect::InspectCommand),
     Eval(eval::EvalCommand),
+    Test(test::TestCommand),
     Export(export::ExportCommand),
     Bench(bench::BenchCommand),
     Demo(demo::DemoCommand),
@@ -178,6 +181,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Store(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Eval(command) => command.run(context),
+        Command::Test(command) => command.run(context),
         Command::Export(command) => command.run(context),
         Command::Bench(command) => command.run(context),
         Command::Demo(command) => command.run(context),

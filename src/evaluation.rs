@@ -10,11 +10,17 @@
 //! | run | one head taught with one split, and what it took each judged image for |
 //! | cell | the runs of one head at one number of shots, one a seed |
 
+pub mod bench;
+pub mod disturb;
+mod holdout;
+mod interval;
 mod measures;
 mod run;
 mod splits;
 
-pub use measures::{Confusion, Outcome, Spread, calibration_error};
+pub use holdout::{Folder, Holdout};
+pub use interval::{mean_interval, share_interval};
+pub use measures::{Confusion, Outcome, Spread, auroc, calibration_error, calibration_error_in};
 pub use run::{Cell, CellSummary, Centre, Prediction, Run, run};
 pub use splits::{NamedSplit, Seeded, Split, SplitError, seeded};
 

@@ -238,6 +238,17 @@ pub fn jpeg(frame: &Frame) -> Vec<u8> {
     thumbnail(frame, frame.width().max(frame.height()))
 }
 
+/// A frame as a JPEG file of another quality.
+///
+/// * `quality`: 1 to 100.
+pub fn jpeg_of_quality(frame: &Frame, quality: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, quality)
+        .write_image(frame.pixels(), frame.width(), frame.height(), ExtendedColorType::Rgb8)
+        .expect("encoding RGB8 into memory cannot fail");
+    bytes
+}
+
 /// The longer side of the picture that is kept with an example, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 96;
 

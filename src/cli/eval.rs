@@ -1,9 +1,11 @@
 //! `fieldtune eval`: how well the heads would do on a folder of labelled images.
 
-mod images;
+mod bank;
+mod bench;
+pub(super) mod images;
 mod npz;
 pub(super) mod plot;
-mod report;
+pub(super) mod report;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use self::images::LeftOutImage;
 use self::report::Report;
@@ -18,6 +21,7 @@ use super::head_choice::{HeadChoice, kinds};
 use super::model_args::ModelArgs;
 use super::{Context, Exit};
 use crate::backbone::FeatureSource as _;
+use crate::evaluation::bench::Part;
 use crate::evaluation::{self, Cell, Centre, LabelledFeatures, NamedSplit, Split};
 use crate::head::{HeadConfig, HeadKind, Method, Shrinkage};
 
@@ -31,6 +35,7 @@ use crate::head::{HeadConfig, HeadKind, Method, Shrinkage};
   fieldtune eval parts/ --head all --shots 1,5 --json result.json --plot confusion.png
   fieldtune eval parts/ --features parts.npz          one pass of the backbone, kept ...
   fieldtune eval --from-features parts.npz --head knn  ... for the next question
+  fieldtune eval parts/ --protocol bench --json bench.json
 
 Folder: every folder in DIR is a class, every image in it or below is one of its images (class/file). Order does not
 depend on the file system. Images that cannot be read are named and left out.
@@ -46,17 +51,30 @@ for prototype and knn, whose angles are nearly all alike while every feature sha
 the others, which learn a direction to ignore. On a device, \"fieldtune head knn\" takes the mean of what is stored then.
 
 --predictions writes shots,seed,file,truth,predicted,confidence and, where several heads run, head as the last column.
+--protocol bench plays what happens at a line: few images, bursts of one part, rare classes, wrong labels, classes never
+taught, good parts only, other light; what is true stands beside what the device says. --parts chooses. Heads are
+compared with --head all in the part shots; the other parts use the first, or what a new store has.
+
 The confusion matrix, printed and drawn, is that of the first head with the most shots, counted over all seeds.
 Standard deviations are those of the seeds' values themselves (divided by their number).")]
 pub struct EvalCommand {
     /// Folder with a folder of images a class
     #[arg(value_name = "DIR", required_unless_present = "from_features")]
     dir: Option<PathBuf>,
-    /// Heads to try, by commas or again and again
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "lda")]
+    /// What is measured
+    #[arg(long, value_enum, default_value = "shots")]
+    protocol: Protocol,
+    /// Parts of the bench protocol [default: all]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
+    parts: Vec<PartChoice>,
+    /// The only class that the part good teaches [default: each in turn]
+    #[arg(long, value_name = "CLASS")]
+    good: Option<String>,
+    /// Heads to try, by commas or again and again [default: lda; bench: what a new store has]
+    #[arg(long, value_enum, value_delimiter = ',')]
     head: Vec<HeadChoice>,
-    /// Images a class to be taught, one row of the table each
-    #[arg(long, value_delimiter = ',', default_value = "1,5,10,20", value_name = "K")]
+    /// Images a class to be taught, one row of the table each [default: 1,5,10,20; bench: 1,2,5,10,20,50]
+    #[arg(long, value_delimiter = ',', value_name = "K")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     shots: Vec<u32>,
     /// How many times, each with other images
@@ -92,6 +110,37 @@ pub struct EvalCommand {
     plot: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Protocol {
+    /// Teach a few images of each class, judge all others
+    Shots,
+    /// Everything that happens at a line, part by part
+    Bench,
+}
+
+/// A part of the bench protocol, on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PartChoice(Part);
+
+impl ValueEnum for PartChoice {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [PartChoice; Part::ALL.len()] = {
+            let mut all = [PartChoice(Part::Shots); Part::ALL.len()];
+            let mut place = 0;
+            while place < all.len() {
+                all[place] = PartChoice(Part::ALL[place]);
+                place += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()).help(self.0.about()))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -160,6 +209,13 @@ impl EvalCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let format = self.plot.as_deref().map(plot::Format::of).transpose()?;
         self.check_outputs()?;
+        if self.protocol == Protocol::Bench {
+            self.refuse_with_bench()?;
+            return self.bench(context);
+        }
+        if !self.parts.is_empty() || self.good.is_some() {
+            bail!("--parts and --good belong to --protocol bench");
+        }
         let given = self.splits.as_deref().map(read_splits).transpose()?;
         let Source { model, set, left_out } = self.labelled(given.as_deref(), context)?;
         if let Some(path) = &self.features {
@@ -196,6 +252,33 @@ impl EvalCommand {
         Ok(())
     }
 
+    fn refuse_with_bench(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--splits", self.splits.is_some()),
+            ("--write-splits", self.write_splits.is_some()),
+            ("--centre", self.centre != CentreChoice::Auto),
+            ("--shrinkage", self.shrinkage != ShrinkageChoice(Shrinkage::Fixed(0.5))),
+            ("--predictions", self.predictions.is_some()),
+            ("--features", self.features.is_some()),
+            ("--from-features", self.from_features.is_some()),
+            ("--plot", self.plot.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((option, _)) => bail!("{option} belongs to --protocol shots"),
+            None => Ok(()),
+        }
+    }
+
+    /// Images a class, rising.
+    fn shots(&self) -> BTreeSet<u32> {
+        let chosen: &[u32] = match (self.shots.as_slice(), self.protocol) {
+            ([], Protocol::Shots) => &[1, 5, 10, 20],
+            ([], Protocol::Bench) => &[1, 2, 5, 10, 20, 50],
+            (chosen, _) => chosen,
+        };
+        chosen.iter().copied().collect()
+    }
+
     /// Features from images or from a file of them; with given splits only of the images that they name.
     fn labelled(&self, given: Option<&[NamedSplit]>, context: &Context) -> anyhow::Result<Source> {
         if let Some(path) = &self.from_features {
@@ -225,7 +308,7 @@ impl EvalCommand {
     }
 
     fn seeded(&self, set: &LabelledFeatures) -> anyhow::Result<Vec<Split>> {
-        let shots: BTreeSet<u32> = self.shots.iter().copied().collect();
+        let shots = self.shots();
         let mut splits = Vec::new();
         for shots in shots {
             for seed in 0..self.seeds {
@@ -265,7 +348,10 @@ impl EvalCommand {
         splits: &[Split],
         context: &Context,
     ) -> anyhow::Result<Vec<(Cell, evaluation::CellSummary)>> {
-        let heads = kinds(&self.head);
+        let heads = match self.head.as_slice() {
+            [] => vec![HeadKind::Lda],
+            chosen => kinds(chosen),
+        };
         let shots: BTreeSet<usize> = splits.iter().map(|split| split.shots).collect();
         let bar = context.bar((heads.len() * splits.len()) as u64, "teaching and judging");
         let mut cells = Vec::with_capacity(heads.len() * shots.len());
@@ -347,7 +433,7 @@ fn found(
 }
 
 /// `-` is standard output.
-fn write_json(path: &Path, value: &serde_json::Value) -> anyhow::Result<()> {
+pub(super) fn write_json(path: &Path, value: &serde_json::Value) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
     if path == Path::new("-") {

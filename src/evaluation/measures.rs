@@ -88,24 +88,49 @@ pub struct Outcome {
     pub weight: f64,
 }
 
-/// Expected calibration error, 0 to 1: in each of 15 equal bins of confidence the distance between the mean confidence
+/// Expected calibration error, 0 to 1, with 15 bins, see [`calibration_error_in`]. `None` of nothing.
+pub fn calibration_error(outcomes: &[Outcome]) -> Option<f64> {
+    calibration_error_in(15, outcomes)
+}
+
+/// Expected calibration error, 0 to 1: in each of the equal bins of confidence the distance between the mean confidence
 /// and the share that was right, weighed by what lies in the bin (Guo et al. 2017, "On Calibration of Modern Neural
 /// Networks"). `None` of nothing.
-pub fn calibration_error(outcomes: &[Outcome]) -> Option<f64> {
-    const BINS: usize = 15;
+///
+/// * `count`: of the bins, at least 1.
+pub fn calibration_error_in(count: usize, outcomes: &[Outcome]) -> Option<f64> {
     // A bin is (weight, weighed confidence, weighed right); the distance of means times the weight is the distance
     // of the sums.
-    let mut bins = [(0.0, 0.0); BINS];
+    let mut bins = vec![(0.0, 0.0); count];
     let mut total = 0.0;
     for outcome in outcomes {
         let confidence = f64::from(outcome.confidence);
-        let bin = ((confidence * BINS as f64) as usize).min(BINS - 1);
+        let bin = ((confidence * count as f64) as usize).min(count - 1);
         bins[bin].0 += outcome.weight * confidence;
         bins[bin].1 += outcome.weight * f64::from(u8::from(outcome.right));
         total += outcome.weight;
     }
     (total > 0.0)
         .then(|| bins.iter().map(|(sure, right)| (sure - right).abs()).sum::<f64>() / total)
+}
+
+/// Area under the ROC curve, 0 to 1: how often a value of `high` is above one of `low`, a tie counting half; `None` if
+/// either is empty.
+pub fn auroc(high: &[f32], low: &[f32]) -> Option<f64> {
+    if high.is_empty() || low.is_empty() {
+        return None;
+    }
+    let mut sorted = low.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let wins: f64 = high
+        .iter()
+        .map(|value| {
+            let below = sorted.partition_point(|other| other < value);
+            let up_to = sorted.partition_point(|other| other <= value);
+            (below + up_to) as f64 / 2.0
+        })
+        .sum();
+    Some(wins / (high.len() as f64 * low.len() as f64))
 }
 
 #[cfg(test)]
@@ -169,5 +194,19 @@ mod tests {
             assert!(near(got, wanted), "{name}: {got:?}, wanted {wanted}");
         }
         assert_eq!(calibration_error(&[]), None);
+    }
+
+    #[test]
+    fn the_area_under_the_curve_is_that_counted_by_hand() {
+        let cases: [(&str, &[f32], &[f32], Option<f64>); 5] = [
+            ("apart", &[2.0, 3.0], &[0.0, 1.0], Some(1.0)),
+            ("the wrong way", &[0.0], &[1.0, 2.0], Some(0.0)),
+            ("one pair of four wrong", &[1.0, 3.0], &[0.0, 2.0], Some(0.75)),
+            ("ties", &[1.0, 1.0], &[1.0], Some(0.5)),
+            ("nothing", &[], &[1.0], None),
+        ];
+        for (name, high, low, wanted) in cases {
+            assert_eq!(auroc(high, low), wanted, "{name}");
+        }
     }
 }

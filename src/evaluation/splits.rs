@@ -50,11 +50,7 @@ pub fn seeded(set: &LabelledFeatures, shots: usize, seed: u64) -> Option<Seeded>
             left_out.push(class);
             continue;
         }
-        let mut random = ChaCha8Rng::from_seed(Sha256::digest(format!("{seed}/{name}")).into());
-        for last in (1..images.len()).rev() {
-            let other = random.next_u64() % (last as u64 + 1);
-            images.swap(last, other as usize);
-        }
+        shuffle(&mut images, &format!("{seed}/{name}"));
         let rest = images.split_off(shots);
         train.extend(images);
         test.extend(rest);
@@ -62,6 +58,17 @@ pub fn seeded(set: &LabelledFeatures, shots: usize, seed: u64) -> Option<Seeded>
     test.sort_unstable();
     let enough = set.classes().len() - left_out.len() >= 2;
     enough.then_some(Seeded { split: Split { shots, seed, train, test }, left_out })
+}
+
+/// The shuffle of the module's text.
+///
+/// * `key`: the text whose SHA-256 seeds it.
+pub(super) fn shuffle<T>(images: &mut [T], key: &str) {
+    let mut random = ChaCha8Rng::from_seed(Sha256::digest(key).into());
+    for last in (1..images.len()).rev() {
+        let other = random.next_u64() % (last as u64 + 1);
+        images.swap(last, other as usize);
+    }
 }
 
 /// A split by names, as it stands in a file.

@@ -31,6 +31,14 @@ const MAX_DEPTH: usize = 8;
 /// # Errors
 /// A folder that cannot be read, fewer than two class folders with images, names that are not UTF-8.
 pub(super) fn find(dir: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    find_at_least(2, dir)
+}
+
+/// As [`find`], for any number of class folders.
+pub(in crate::cli) fn find_at_least(
+    least: usize,
+    dir: &Path,
+) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     let mut empty = Vec::new();
     for (name, path) in entries(dir)? {
@@ -45,9 +53,10 @@ pub(super) fn find(dir: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     found.sort();
     let classes: BTreeSet<&str> =
         found.iter().filter_map(|(name, _)| name.split('/').next()).collect();
-    if classes.len() < 2 {
+    if classes.len() < least {
+        let wanted = if least == 1 { "a folder" } else { "at least two folders" };
         bail!(
-            "{}: wanted at least two folders, one a class, with image files in them; found {}\n  next: DIR/good/*.png and DIR/scratch/*.png make the classes good and scratch",
+            "{}: wanted {wanted}, one a class, with image files in them; found {}\n  next: DIR/good/*.png and DIR/scratch/*.png make the classes good and scratch",
             dir.display(),
             classes.len()
         );

@@ -250,12 +250,12 @@ fn mistakes(confusion: &Confusion) -> Vec<(usize, usize, f64)> {
 }
 
 /// A folder's name without what could steer a terminal.
-fn shown_name(name: &str) -> String {
+pub(in crate::cli) fn shown_name(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// At most so many characters.
-pub(super) fn cut(name: &str, longest: usize) -> String {
+pub(in crate::cli) fn cut(name: &str, longest: usize) -> String {
     let name = shown_name(name);
     if name.chars().count() <= longest {
         return name;

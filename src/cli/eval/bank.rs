@@ -1,0 +1,88 @@
+//! Features of images in all their variants: computed when they are first asked for, on as many cores as ask, and kept.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::cli::pool::Pool;
+use crate::evaluation::bench::{Look, Looks, Variant};
+use crate::frame::{Frame, Timestamp};
+use crate::mutex::lock;
+use crate::picture;
+
+type Kept<T> = Mutex<HashMap<(usize, Variant), Arc<OnceLock<Result<Arc<T>, String>>>>>;
+
+/// The images and what is known of them.
+pub(super) struct Bank {
+    pool: Pool,
+    /// Name and place of each image.
+    files: Vec<(String, PathBuf)>,
+    features: Kept<Vec<f32>>,
+    looks: Kept<Look>,
+}
+
+impl Bank {
+    pub(super) fn new(pool: Pool, files: Vec<(String, PathBuf)>) -> Self {
+        Self { pool, files, features: Kept::default(), looks: Kept::default() }
+    }
+
+    /// The backbones.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Name (`class/file`) and place of each image.
+    pub(super) fn files(&self) -> &[(String, PathBuf)] {
+        &self.files
+    }
+
+    /// How many features were computed.
+    pub(super) fn computed(&self) -> usize {
+        lock(&self.features).len()
+    }
+
+    fn frame(&self, image: usize, variant: Variant) -> Result<Frame, String> {
+        let (name, path) = &self.files[image];
+        let frame = picture::load(path, Timestamp::default()).map_err(|error| {
+            // The message begins with the path; the name says enough.
+            let error = error.to_string();
+            let error =
+                error.strip_prefix(&format!("{}: ", picture::shown(path))).unwrap_or(&error);
+            format!("{name}: {error}")
+        })?;
+        let disturbances = variant.disturbances(image);
+        Ok(disturbances.into_iter().fold(frame, |frame, one| one.apply(&frame)))
+    }
+
+    fn computed_feature(&self, image: usize, variant: Variant) -> Result<Vec<f32>, String> {
+        let frame = self.frame(image, variant)?;
+        self.pool.feature(&frame).map_err(|error| format!("{}: {error:#}", self.files[image].0))
+    }
+}
+
+fn kept<T>(
+    kept: &Kept<T>,
+    key: (usize, Variant),
+    compute: impl FnOnce() -> Result<T, String>,
+) -> Result<Arc<T>, String> {
+    let cell = Arc::clone(lock(kept).entry(key).or_default());
+    // Whoever asks for the same in the meantime waits here, and nobody else does.
+    cell.get_or_init(|| compute().map(Arc::new)).clone()
+}
+
+impl Looks for Bank {
+    fn dim(&self) -> usize {
+        self.pool.dim()
+    }
+
+    fn feature(&self, image: usize, variant: Variant) -> Result<Arc<Vec<f32>>, String> {
+        kept(&self.features, (image, variant), || self.computed_feature(image, variant))
+    }
+
+    fn look(&self, image: usize, variant: Variant) -> Result<Arc<Look>, String> {
+        kept(&self.looks, (image, variant), || {
+            let feature = self.feature(image, variant)?;
+            Ok(Look { feature: feature.to_vec() })
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! Many images on all cores: a backbone for each.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
+
+use super::Context;
+use super::model_args::ModelArgs;
+use crate::backbone::{Extractor, FeatureSource as _};
+use crate::frame::Frame;
+use crate::mutex::lock;
+use crate::snapshot::ModelId;
+
+/// Several backbones, each used by one thread at a time.
+pub(in crate::cli) struct Pool {
+    free: Mutex<Vec<Extractor>>,
+    freed: Condvar,
+    model: ModelId,
+    size: usize,
+}
+
+impl Pool {
+    /// One for every core.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    pub(in crate::cli) fn load(model: &ModelArgs, context: &Context) -> anyhow::Result<Self> {
+        let size = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let first = model.load(context)?;
+        let id = super::model_id(&first);
+        let mut free = vec![first];
+        while free.len() < size {
+            free.push(model.load(context)?);
+        }
+        Ok(Self { free: Mutex::new(free), freed: Condvar::new(), model: id, size })
+    }
+
+    /// The backbone's name.
+    pub(in crate::cli) fn name(&self) -> &str {
+        &self.model.name
+    }
+
+    /// What stands in a store for it.
+    pub(in crate::cli) fn model(&self) -> &ModelId {
+        &self.model
+    }
+
+    /// Length of a feature.
+    pub(in crate::cli) fn dim(&self) -> usize {
+        self.model.dim as usize
+    }
+
+    /// How many threads can be served at once.
+    pub(in crate::cli) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What the next free backbone says of a frame.
+    pub(in crate::cli) fn feature(&self, frame: &Frame) -> anyhow::Result<Vec<f32>> {
+        let mut free = lock(&self.free);
+        let mut extractor = loop {
+            match free.pop() {
+                Some(extractor) => break extractor,
+                None => {
+                    free = self.freed.wait(free).unwrap_or_else(|poisoned| poisoned.into_inner())
+                }
+            }
+        };
+        drop(free);
+        let feature = extractor.feature(frame);
+        lock(&self.free).push(extractor);
+        self.freed.notify_one();
+        Ok(feature?)
+    }
+}
+
+/// Does something with every place from 0 on, on several threads; what comes back is in their order.
+///
+/// * `threads`: at least 1.
+pub(in crate::cli) fn on_threads<T: Send>(
+    count: usize,
+    threads: usize,
+    work: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(count));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, count.max(1)) {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    if place >= count {
+                        break;
+                    }
+                    let result = work(place);
+                    lock(&results).push((place, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_whatever_the_threads() {
+        for threads in [1, 3, 100] {
+            assert_eq!(
+                on_threads(10, threads, |place| place * 2),
+                [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]
+            );
+            assert!(on_threads(0, threads, |place| place).is_empty());
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! `fieldtune test`: how well what was taught does on labelled images that it has not seen.
+
+mod sheet;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use super::eval::images::find_at_least;
+use super::eval::plot::Format;
+use super::eval::report::{cut, shown_name};
+use super::eval::write_json;
+use super::model_args::ModelArgs;
+use super::output::counted;
+use super::pool::{Pool, on_threads};
+use super::store_args::{StoreArgs, now};
+use super::{Context, Exit};
+use crate::decision::Verdict;
+use crate::evaluation::{Folder, Holdout};
+use crate::learner::{Learner, UNKNOWN};
+use crate::picture;
+
+/// Test what was taught on a folder of class folders
+///
+/// Nothing is learned. Exit status 1 if the balanced accuracy is below --at-least.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  fieldtune test parts/
+  fieldtune test parts/ --at-least 0.95 --sheet wrong.png --json result.json
+
+Folder: every folder in DIR is a class, every image in it or below is one of its images. A folder whose name was never
+taught is of things that should be unknown. Use images that were not taught: those of taught parts come out too well.
+
+Balanced accuracy: the mean of the taught classes' recalls; a known part that is called unknown counts as a mistake. The
+90 % interval is Jeffreys'.
+
+--json: model, balanced_accuracy, interval, false_rejections, caught, folders (name, taught, judged, right, recall,
+interval, taken_for), images (file, truth, class or null for unknown, best, confidence, novelty, right), left_out.")]
+pub struct TestCommand {
+    /// Folder with a folder of images a class
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Fail where the balanced accuracy is lower, 0 to 1
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    at_least: Option<f64>,
+    /// Draw what was wrong
+    #[arg(long, value_name = "FILE.png")]
+    sheet: Option<PathBuf>,
+    /// Write everything that was found as JSON; - is standard output, without the table
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("wanted a number from 0 to 1".to_owned()),
+    }
+}
+
+/// A judged image.
+struct Judged {
+    /// `folder/file`.
+    name: String,
+    path: PathBuf,
+    folder: usize,
+    verdict: Verdict,
+    right: bool,
+}
+
+/// Everything that was found.
+struct Report<'a> {
+    learner: &'a Learner,
+    model: &'a str,
+    holdout: Holdout,
+    images: Vec<Judged>,
+    /// Name and reason.
+    left_out: Vec<(String, String)>,
+}
+
+impl TestCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        if let Some(sheet) = &self.sheet
+            && Format::of(sheet)? != Format::Png
+        {
+            bail!("{}: wanted a name that ends in .png", sheet.display());
+        }
+        let files = find_at_least(1, &self.dir)?;
+        // Asked first: without anything taught there is no need to wait for the backbone.
+        drop(self.store.look()?);
+        let pool = Pool::load(&self.model, context)?;
+        let learner = self.store.look_for(pool.model())?.into_parts().0;
+        let report = judged(files, &learner, &pool, context)?;
+        if let Some(sheet) = &self.sheet {
+            report.draw(sheet)?;
+        }
+        if let Some(path) = &self.json {
+            write_json(path, &report.json())?;
+        }
+        if self.json.as_deref() != Some(Path::new("-")) {
+            print!("{}", report.text());
+        }
+        let Some(least) = self.at_least else { return Ok(Exit::Done) };
+        match report.holdout.balanced_accuracy() {
+            Some(accuracy) if accuracy >= least => Ok(Exit::Done),
+            Some(accuracy) => {
+                eprintln!(
+                    "balanced accuracy {:.1} %, wanted at least {:.1} %",
+                    100.0 * accuracy,
+                    100.0 * least
+                );
+                Ok(Exit::Negative)
+            }
+            None => bail!(
+                "{}: no folder has the name of a taught class, so there is no balanced accuracy\n  next: name the folders {}",
+                self.dir.display(),
+                report.holdout.taught().join(", ")
+            ),
+        }
+    }
+}
+
+fn judged<'a>(
+    files: Vec<(String, PathBuf)>,
+    learner: &'a Learner,
+    pool: &'a Pool,
+    context: &Context,
+) -> anyhow::Result<Report<'a>> {
+    let at = now();
+    let bar = context.bar(files.len() as u64, "judging");
+    let features = on_threads(files.len(), pool.size(), |place| {
+        let feature = picture::load(&files[place].1, at)
+            .map_err(anyhow::Error::from)
+            .and_then(|frame| pool.feature(&frame));
+        bar.inc(1);
+        feature
+    });
+    bar.finish_and_clear();
+    let taught: Vec<String> =
+        learner.classes().values().map(|name| name.as_str().to_owned()).collect();
+    let places: BTreeMap<_, usize> = learner.classes().keys().copied().zip(0..).collect();
+    let folder_of = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+    let mut folders: Vec<String> = files.iter().map(|(name, _)| folder_of(name)).collect();
+    folders.sort();
+    folders.dedup();
+    let mut holdout = Holdout::new(&taught, &folders);
+    let (mut images, mut left_out) = (Vec::new(), Vec::new());
+    for ((name, path), feature) in files.into_iter().zip(features) {
+        match feature.and_then(|feature| Ok(learner.judge(&feature)?)) {
+            Ok(Some(verdict)) => {
+                let folder = folders.iter().position(|folder| *folder == folder_of(&name));
+                let folder = folder.expect("made from these very names");
+                let right = holdout.add(folder, verdict.class.map(|class| places[&class]));
+                images.push(Judged { name, path, folder, verdict, right });
+            }
+            Ok(None) => bail!("every class is empty: teach an example first"),
+            Err(error) => {
+                let error = format!("{error:#}");
+                let start = format!("{}: ", picture::shown(&path));
+                let error = error.strip_prefix(&start).unwrap_or(&error).to_owned();
+                eprintln!("left out: {name}: {error}");
+                left_out.push((name, error));
+            }
+        }
+    }
+    if images.is_empty() {
+        bail!("none of {} could be used", counted(left_out.len(), "image", "images"));
+    }
+    Ok(Report { learner, model: pool.name(), holdout, images, left_out })
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", 100.0 * share))
+}
+
+fn range(interval: Option<(f64, f64)>) -> String {
+    interval.map_or_else(String::new, |(low, high)| {
+        format!("{:.0} to {:.0} %", 100.0 * low, 100.0 * high)
+    })
+}
+
+impl Report<'_> {
+    /// The class of a verdict by its name, `None` for unknown.
+    fn said(&self, verdict: &Verdict) -> Option<&str> {
+        verdict.class.map(|class| self.learner.classes()[&class].as_str())
+    }
+
+    fn wrong(&self) -> Vec<&Judged> {
+        self.images.iter().filter(|image| !image.right).collect()
+    }
+
+    fn json(&self) -> Value {
+        let holdout = &self.holdout;
+        let taken_for = |folder: &Folder| {
+            let names = holdout.taught().iter().map(String::as_str).chain([UNKNOWN]);
+            let counts = names.zip(&folder.counts).filter(|(_, count)| **count > 0);
+            counts
+                .map(|(name, count)| (name.to_owned(), json!(count)))
+                .collect::<serde_json::Map<_, _>>()
+        };
+        let folders: Vec<Value> = holdout
+            .folders()
+            .iter()
+            .map(|folder| {
+                json!({
+                    "name": folder.name, "taught": folder.class.is_some(), "judged": folder.judged(),
+                    "right": folder.right(), "recall": folder.recall(),
+                    "interval": folder.interval(), "taken_for": taken_for(folder),
+                })
+            })
+            .collect();
+        let images: Vec<Value> = self
+            .images
+            .iter()
+            .map(|image| {
+                json!({
+                    "file": image.name, "truth": holdout.folders()[image.folder].name,
+                    "class": self.said(&image.verdict),
+                    "best": self.learner.classes()[&image.verdict.best].as_str(),
+                    "confidence": image.verdict.confidence, "novelty": image.verdict.novelty,
+                    "right": image.right,
+                })
+            })
+            .collect();
+        let left_out: Vec<Value> = self
+            .left_out
+            .iter()
+            .map(|(file, error)| json!({ "file": file, "error": error }))
+            .collect();
+        json!({
+            "model": self.model, "taught": holdout.taught(),
+            "balanced_accuracy": holdout.balanced_accuracy(), "interval": holdout.interval(),
+            "false_rejections": holdout.false_rejections(), "caught": holdout.caught(),
+            "folders": folders, "images": images, "left_out": left_out,
+        })
+    }
+
+    fn text(&self) -> String {
+        /// What was wrong, a line each, at most.
+        const MOST_WRONG: usize = 20;
+        /// Classes side by side at most.
+        const WIDEST: usize = 12;
+        let holdout = &self.holdout;
+        let mut columns: Vec<&str> = holdout.taught().iter().map(String::as_str).collect();
+        columns.push(UNKNOWN);
+        let shown = if columns.len() > WIDEST { 0..0 } else { 0..columns.len() };
+        let width = holdout.folders().iter().map(|one| cut(&one.name, 20).chars().count()).max();
+        let width = width.unwrap_or(0).max(5);
+        let mut out = format!("{:<width$}  images", "truth");
+        for place in shown.clone() {
+            let _ = write!(out, " {:>8}", cut(columns[place], 8));
+        }
+        out.push_str("   recall  90 % interval\n");
+        for folder in holdout.folders() {
+            let _ = write!(out, "{:<width$}  {:>6}", cut(&folder.name, 20), folder.judged());
+            for place in shown.clone() {
+                let count = folder.counts[place];
+                // A dot for never: the eye finds the mistakes.
+                let text = if count == 0 { ".".to_owned() } else { count.to_string() };
+                let _ = write!(out, " {text:>8}");
+            }
+            let _ = write!(out, "  {:>7}  {}", percent(folder.recall()), range(folder.interval()));
+            out.push_str(if folder.class.is_none() { "  (never taught)\n" } else { "\n" });
+        }
+        let _ = writeln!(
+            out,
+            "\nbalanced accuracy {} (90 % interval: {})\ncalled unknown: {} of what was taught, {} of what was not",
+            percent(holdout.balanced_accuracy()),
+            range(holdout.interval()),
+            percent(holdout.false_rejections()),
+            percent(holdout.caught())
+        );
+        let wrong = self.wrong();
+        if !wrong.is_empty() {
+            let _ = writeln!(out, "\nwrong:");
+        }
+        for image in wrong.iter().take(MOST_WRONG) {
+            let Verdict { confidence, novelty, .. } = &image.verdict;
+            let said = self.said(&image.verdict).unwrap_or(UNKNOWN);
+            let best = self.learner.classes()[&image.verdict.best].as_str();
+            let best = if said == best { String::new() } else { format!(" (most like {best})") };
+            let _ = writeln!(
+                out,
+                "  {}: {said}{best} {:.0} %, novelty {novelty:.2}",
+                shown_name(&image.name),
+                100.0 * confidence
+            );
+        }
+        if wrong.len() > MOST_WRONG {
+            let _ = writeln!(
+                out,
+                "  and {} more: --json FILE, --sheet FILE.png",
+                wrong.len() - MOST_WRONG
+            );
+        }
+        out
+    }
+
+    fn draw(&self, path: &Path) -> anyhow::Result<()> {
+        let wrong = self.wrong();
+        let tiles = wrong.iter().take(sheet::MOST).map(|image| {
+            let truth = &self.holdout.folders()[image.folder].name;
+            let said = self.said(&image.verdict).unwrap_or(UNKNOWN);
+            let file = image.name.split_once('/').map_or(image.name.as_str(), |(_, file)| file);
+            let lines = [format!("{truth} > {said}"), file.to_owned()];
+            Ok((lines, picture::load(&image.path, now())?))
+        });
+        let tiles = tiles.collect::<anyhow::Result<Vec<_>>>()?;
+        let title = format!(
+            "{} of {} wrong: truth > verdict",
+            wrong.len(),
+            counted(self.images.len(), "image", "images")
+        );
+        super::output::write_whole(path, &picture::png(&sheet::draw(&title, &tiles)))
+    }
+}
