@@ -51,14 +51,19 @@ impl Place {
         serde_json::from_str(&self.text(name)).expect("JSON")
     }
 
-    /// Runs in the folder, so that names can stay short.
     fn eval(&self, arguments: &[&str]) -> Output {
+        self.run("eval", arguments)
+    }
+
+    /// Runs in the folder, so that names can stay short.
+    fn run(&self, command: &str, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_fieldtune"))
-            .arg("eval")
+            .arg(command)
             .args(arguments)
             .args(["--model".as_ref(), tiny().as_os_str()])
             .current_dir(self.0.path())
             .env_remove("FIELDTUNE_MODEL")
+            .env("FIELDTUNE_STORE", self.at("learned.ftune"))
             .output()
             .expect("the binary runs")
     }
@@ -269,4 +274,117 @@ fn wrong_questions_are_refused_with_the_next_step() {
     }
     let empty = place.eval(&["parts", "--splits", "none.json"]);
     assert!(String::from_utf8_lossy(&empty.stderr).contains("there is no split"));
+}
+
+/// More of the drawn images: as many as the bench protocol needs for its smallest settings.
+fn draw_more(dir: &Path) {
+    for class in ["blue", "red", "stripes"] {
+        for i in 0..8 {
+            let from = dir.join(format!("{class}/{i}.png"));
+            let from = if from.exists() { from } else { dir.join(format!("{class}/more/{i}.png")) };
+            let mut image = image::open(from).unwrap().to_rgb8();
+            image.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|v| v.saturating_add(9)));
+            image.save(dir.join(format!("{class}/again{i}.png"))).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_benchmark_measures_every_part_the_same_each_time() {
+    let place = Place::new();
+    draw_more(&place.at("parts"));
+    std::fs::write(place.at("parts/red/broken.png"), b"no picture").unwrap();
+    let asked = ["parts", "--protocol", "bench", "--seeds", "1", "--shots", "2", "--json"];
+    let output = place.eval(&[&asked[..], &["b.json"]].concat());
+    let (table, talk) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{talk}");
+    assert!(talk.contains("left out: red/broken.png: "), "{talk}");
+    // Twenty images a class are not there.
+    assert!(talk.contains("left out: labels: "), "{talk}");
+    let report = place.json("b.json");
+    assert_eq!((&report["model"], &report["classes"][1]["images"]), (&"tiny".into(), &16.into()));
+    let rows = |part: &str| report["parts"][part]["rows"].as_array().expect(part).clone();
+    let mean = |row: &Value, name: &str| row[name]["mean"].as_f64();
+    let shots = &rows("shots")[0];
+    assert_eq!((&shots["shots"], &shots["head"]), (&"2".into(), &"default".into()));
+    for (part, named, count) in
+        [("bursts", "true", 2), ("advice", "area", 3), ("shift", "true", 13), ("good", "auroc", 0)]
+    {
+        let rows = rows(part);
+        assert_eq!(rows.len(), count, "{part}: {table}");
+        for row in rows.iter().filter(|row| row["shown"] != "gain") {
+            let value = mean(row, named).expect(part);
+            assert!(value > 0.4 && value <= 1.0, "{part}: the drawn classes lie apart: {row}");
+        }
+    }
+    let uneven = rows("imbalance");
+    // All classes and each of three, at 2:2 and 5:5.
+    assert_eq!(uneven.len(), 2 * 4, "{table}");
+    for row in uneven.iter().chain(&rows("unknown")) {
+        assert!(row["class"].is_string() && row["samples"].as_u64() > Some(0), "{row}");
+    }
+    let again = place.eval(&[&asked[..], &["-", "--parts", "imbalance,unknown"]].concat());
+    let again: Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    assert_eq!(again["parts"]["imbalance"], report["parts"]["imbalance"]);
+    assert_eq!(again["parts"].as_object().map(|parts| parts.len()), Some(2));
+    let wrong = place.eval(&["parts", "--protocol", "bench", "--plot", "m.png"]);
+    let talk = String::from_utf8_lossy(&wrong.stderr);
+    assert!(wrong.status.code() == Some(2) && talk.contains("--plot belongs to"), "{talk}");
+}
+
+#[test]
+fn a_store_is_tested_on_a_labelled_folder() {
+    let place = Place::new();
+    let untaught = place.run("test", &["parts"]);
+    let talk = String::from_utf8_lossy(&untaught.stderr);
+    assert!(
+        untaught.status.code() == Some(2) && talk.contains("nothing has been taught"),
+        "{talk}"
+    );
+    for class in ["red", "blue"] {
+        let files: Vec<String> = (0..4).map(|i| format!("parts/{class}/{i}.png")).collect();
+        let arguments: Vec<&str> =
+            std::iter::once(class).chain(files.iter().map(String::as_str)).collect();
+        assert!(place.run("teach", &arguments).status.success());
+        files.iter().for_each(|file| std::fs::remove_file(place.at(file)).unwrap());
+    }
+    let report = |arguments: &[&str]| {
+        let output = place.run("test", arguments);
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), talk)
+    };
+    let (code, table, talk) = report(&["parts", "--json", "t.json", "--at-least", "1"]);
+    assert!(code.is_some_and(|code| code < 2), "{talk}");
+    let found = place.json("t.json");
+    // The very verdicts that classify gives, counted.
+    let mut rights = BTreeMap::<&str, (f64, f64)>::new();
+    for image in found["images"].as_array().unwrap() {
+        let truth = image["truth"].as_str().unwrap();
+        let file = format!("parts/{}", image["file"].as_str().unwrap());
+        let line = place.run("classify", &[&file, "--json"]).stdout;
+        let line: Value = serde_json::from_slice(&line).expect("JSON");
+        assert_eq!((&image["class"], &image["novelty"]), (&line["class"], &line["novelty"]));
+        let right =
+            if truth == "stripes" { line["class"].is_null() } else { line["class"] == truth };
+        assert_eq!(image["right"], right, "{image}");
+        let (rights, all) = rights.entry(truth).or_default();
+        *rights += f64::from(u8::from(right));
+        *all += 1.0;
+    }
+    let recall = |class: &str| rights[class].0 / rights[class].1;
+    let balanced = (recall("red") + recall("blue")) / 2.0;
+    assert!((found["balanced_accuracy"].as_f64().unwrap() - balanced).abs() < 1e-9, "{found}");
+    assert_eq!(found["caught"].as_f64(), Some(recall("stripes")));
+    assert!(table.contains("(never taught)") && table.contains("balanced accuracy"), "{table}");
+    assert_eq!(code, Some(i32::from(balanced < 1.0)));
+    // Red parts in the folder of blue ones are mistakes, and shown.
+    for i in 4..8 {
+        let from = place.at(&format!("parts/red/{i}.png"));
+        std::fs::copy(from, place.at(&format!("parts/blue/{i}.png"))).unwrap();
+    }
+    let (code, table, talk) = report(&["parts", "--sheet", "wrong.png", "--at-least", "0.95"]);
+    assert!(code == Some(1) && talk.contains("wanted at least 95.0 %"), "{talk}");
+    assert!(table.contains("wrong:\n  blue/4.png: "), "{table}");
+    assert!(image::open(place.at("wrong.png")).unwrap().height() > 128);
 }
