@@ -82,7 +82,8 @@ impl Looks for Bank {
     fn look(&self, image: usize, variant: Variant) -> Result<Arc<Look>, String> {
         kept(&self.looks, (image, variant), || {
             let feature = self.feature(image, variant)?;
-            Ok(Look { feature: feature.to_vec() })
+            // As the product teaches an image: no views yet.
+            Ok(Look { feature: feature.to_vec(), views: Vec::new() })
         })
     }
 }

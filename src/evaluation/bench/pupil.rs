@@ -8,7 +8,7 @@ use super::{Bench, BenchError, Look, Variant};
 use crate::command::{Command, Forget, Relabel, SetHead};
 use crate::examples::{Example, narrowed};
 use crate::frame::Timestamp;
-use crate::head::{ClassId, ExampleId, HeadConfig, HeadKind};
+use crate::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
 use crate::learner::{Change, ClassName, Learner};
 
 /// The frames of one part: one group.
@@ -67,6 +67,8 @@ impl<'a> Pupil<'a> {
         let (_, ExampleId(next)) = self.learner.next_ids();
         let mut ids = next..;
         for burst in bursts {
+            // A group has the id of its first example.
+            let group = GroupId(ids.start);
             let class = id_of(burst.class);
             if !known.contains(&class) {
                 known.push(class);
@@ -78,10 +80,12 @@ impl<'a> Pupil<'a> {
                 changes.push(Change::AddExample(Example {
                     id: ExampleId(id),
                     class,
+                    group,
                     taught: Timestamp(id),
                     origin: String::new(),
                     feature: narrowed(&look.feature),
-                    thumbnail: None,
+                    views: look.views.iter().map(|view| narrowed(view)).collect(),
+                    image: None,
                 }));
             }
         }
