@@ -1,11 +1,11 @@
 //! Many images on all cores: a backbone for each.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::Context;
 use super::model_args::ModelArgs;
-use crate::backbone::{Extractor, FeatureSource as _};
+use crate::backbone::{Extractor, FeatureSource};
 use crate::frame::Frame;
 use crate::mutex::lock;
 use crate::snapshot::ModelId;
@@ -56,20 +56,27 @@ impl Pool {
 
     /// What the next free backbone says of a frame.
     pub(in crate::cli) fn feature(&self, frame: &Frame) -> anyhow::Result<Vec<f32>> {
+        Ok(self.with_free(|source| source.feature(frame))?)
+    }
+
+    /// What a frame is learned with beside its own feature, see [`FeatureSource::views`].
+    pub(in crate::cli) fn views(&self, frame: &Frame) -> anyhow::Result<Vec<Vec<f32>>> {
+        Ok(self.with_free(|source| source.views(frame))?)
+    }
+
+    fn with_free<T>(&self, work: impl FnOnce(&mut Extractor) -> T) -> T {
         let mut free = lock(&self.free);
         let mut extractor = loop {
             match free.pop() {
                 Some(extractor) => break extractor,
-                None => {
-                    free = self.freed.wait(free).unwrap_or_else(|poisoned| poisoned.into_inner())
-                }
+                None => free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner),
             }
         };
         drop(free);
-        let feature = extractor.feature(frame);
+        let result = work(&mut extractor);
         lock(&self.free).push(extractor);
         self.freed.notify_one();
-        Ok(feature?)
+        result
     }
 }
 
@@ -97,7 +104,7 @@ pub(in crate::cli) fn on_threads<T: Send>(
             });
         }
     });
-    let mut results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(place, _)| *place);
     results.into_iter().map(|(_, result)| result).collect()
 }

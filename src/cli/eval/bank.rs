@@ -82,8 +82,10 @@ impl Looks for Bank {
     fn look(&self, image: usize, variant: Variant) -> Result<Arc<Look>, String> {
         kept(&self.looks, (image, variant), || {
             let feature = self.feature(image, variant)?;
-            // As the product teaches an image: no views yet.
-            Ok(Look { feature: feature.to_vec(), views: Vec::new() })
+            let frame = self.frame(image, variant)?;
+            let views = self.pool.views(&frame);
+            let views = views.map_err(|error| format!("{}: {error:#}", self.files[image].0))?;
+            Ok(Look { feature: feature.to_vec(), views })
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::figures::Judged;
 use super::{Bench, BenchError, Look, Variant};
 use crate::command::{Command, Forget, Relabel, SetHead};
+use crate::decision::Doubt;
 use crate::examples::{Example, narrowed};
 use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
@@ -32,6 +33,8 @@ pub(super) struct Told {
 pub(super) struct Pupil<'a> {
     bench: &'a Bench<'a>,
     learner: Learner,
+    /// Whether something was changed since the figures were fitted.
+    stale: bool,
 }
 
 impl<'a> Pupil<'a> {
@@ -42,13 +45,15 @@ impl<'a> Pupil<'a> {
         bursts: &[Burst],
     ) -> Result<Self, BenchError> {
         let learner = Learner::new(bench.looks.dim(), HeadConfig::default(), usize::MAX)?;
-        let mut pupil = Self { bench, learner };
+        let mut pupil = Self { bench, learner, stale: false };
         pupil.teach(bursts)?;
         // Asked for when something is there, as on a device: some heads take their centre from that.
         if let Some(kind) = head {
             let config = Some(HeadConfig::of(kind));
             pupil.apply(Command::Head(SetHead { config }))?;
         }
+        // Both fitted it to everything.
+        pupil.stale = false;
         Ok(pupil)
     }
 
@@ -90,6 +95,7 @@ impl<'a> Pupil<'a> {
             }
         }
         self.learner.change(changes)?;
+        self.stale = true;
         Ok(())
     }
 
@@ -124,21 +130,30 @@ impl<'a> Pupil<'a> {
     }
 
     pub(super) fn told(&mut self) -> Told {
-        self.learner.recalibrate();
+        self.refresh();
         let estimate = self.learner.estimate();
+        let told = estimate.and_then(|one| Some((f64::from(one.balanced_accuracy?), one.interval)));
         Told {
-            estimate: estimate.map(|estimate| f64::from(estimate.balanced_accuracy)),
-            interval: None,
+            estimate: told.map(|(accuracy, _)| accuracy),
+            interval: told.map(|(_, (low, high))| (f64::from(low), f64::from(high))),
+        }
+    }
+
+    /// After small changes the learner's figures are fitted anew when it is asked for its status.
+    fn refresh(&mut self) {
+        if std::mem::take(&mut self.stale) {
+            self.learner.recalibrate();
         }
     }
 
     /// The examples that it calls probably mislabelled, and the class that it takes each for. Examples have their place
     /// in the order taught.
     pub(super) fn wrong_labels(&mut self) -> Vec<(usize, usize)> {
-        self.learner.recalibrate();
+        self.refresh();
         let suspects = self.learner.estimate().map_or(&[][..], |estimate| &estimate.suspects);
+        let suspects = suspects.iter().filter(|suspect| suspect.doubt == Doubt::WrongLabel);
         let place = |example: ExampleId| (example.0 - FIRST.0) as usize;
-        suspects.iter().map(|one| (place(one.example), one.taken_for.0 as usize)).collect()
+        suspects.map(|one| (place(one.example), one.taken_for.0 as usize)).collect()
     }
 
     /// Forgets examples by their place in the order taught.
@@ -157,23 +172,14 @@ impl<'a> Pupil<'a> {
 
     /// Of which class it wants to see one more; `None` where it does not say.
     pub(super) fn wants(&mut self) -> Option<usize> {
-        // As long as there is no advice: the class with the lowest recall, the one with fewest examples of equals.
-        self.learner.recalibrate();
-        let recalls = &self.learner.estimate()?.recalls;
-        let rank = |class: ClassId| {
-            let recall = recalls.get(&class).map_or(-1.0, |&(_, recall)| recall);
-            (recall, self.learner.examples().count(class))
-        };
-        let weakest = self.learner.classes().keys().min_by(|a, b| {
-            let ((one, few), (other, many)) = (rank(**a), rank(**b));
-            one.total_cmp(&other).then(few.cmp(&many))
-        });
-        weakest.map(|class| class.0 as usize)
+        self.refresh();
+        self.learner.next_class().map(|class| class.0 as usize)
     }
 
     fn apply(&mut self, command: Command) -> Result<(), BenchError> {
         let (_, ExampleId(now)) = self.learner.next_ids();
         command.apply(&mut self.learner, Timestamp(now))?;
+        self.stale = true;
         Ok(())
     }
 }
