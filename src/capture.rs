@@ -19,6 +19,7 @@ mod replay;
 mod split;
 #[cfg(feature = "v4l")]
 mod v4l;
+mod y4m;
 
 pub use list::{Found, Mode, Size, list};
 

@@ -2,9 +2,12 @@
 //!
 //! Grey becomes RGB, 16 bits become 8, transparency is laid over black, the EXIF orientation is honoured, and of an
 //! animation the first picture is taken. A picture of more than [`MAX_PIXELS`](crate::picture::MAX_PIXELS) is refused
-//! before its pixels are decoded, and so is a JPEG that is cut off.
+//! before its pixels are decoded, and so is a JPEG of which anything is missing.
 
-use std::borrow::Cow;
+mod folder;
+mod jpeg;
+mod kinds;
+
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::os::unix::fs::FileTypeExt as _;
@@ -13,9 +16,12 @@ use std::path::Path;
 use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageReader, Limits,
     codecs::jpeg::JpegEncoder, codecs::png::PngEncoder, imageops::FilterType,
+    metadata::Orientation,
 };
 
 use crate::frame::{Frame, Timestamp};
+
+pub use folder::{Found, in_folder};
 
 /// Pixels a picture may have: 64 million.
 pub const MAX_PIXELS: u64 = 64 << 20;
@@ -59,10 +65,15 @@ pub enum PictureError {
 
 /// Whether a file's name ends like a picture's; its content may be another thing.
 pub fn is_picture(path: &Path) -> bool {
-    let ends = ["png", "jpg", "jpeg", "bmp", "ppm", "pgm", "pbm", "pnm", "webp"];
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| ends.contains(&extension.to_ascii_lowercase().as_str()))
+    folder::has_ending(path, &["png", "jpg", "jpeg", "bmp", "ppm", "pgm", "pbm", "pnm", "webp"])
+}
+
+/// What a file is that is no image that can be read, where that is known, and the line that converts it.
+///
+/// * `bytes`: its first ones, some hundred if there are as many.
+/// * `name`: what messages call it.
+pub fn describe(bytes: &[u8], name: &str) -> Option<String> {
+    kinds::describe(bytes, name)
 }
 
 /// A path as messages name it: on one line, whatever the file is called.
@@ -109,94 +120,116 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, PictureError> {
     Ok(bytes)
 }
 
+/// A file's first bytes.
+fn read_start(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(1024).read_to_end(&mut start)?;
+    Ok(start)
+}
+
 /// Decodes a file's bytes.
 ///
 /// * `name`: what messages call it.
 ///
 /// # Errors
-/// [`PictureError`].
+/// [`PictureError`]; also for several JPEGs in one, of which only one would be looked at.
 pub fn decode(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, PictureError> {
+    if bytes.starts_with(&[0xFF, 0xD8]) {
+        return decode_jpeg(bytes, name, captured, false);
+    }
+    decode_frame(bytes, name, captured)
+}
+
+/// Decodes what a camera gave as one picture: what lies behind its end is left alone.
+///
+/// * `name`: what messages call it.
+///
+/// # Errors
+/// [`PictureError`].
+pub fn decode_frame(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, PictureError> {
     let content = |what: String| PictureError::Content { name: name.to_owned(), what };
     if bytes.is_empty() {
         return Err(content("the file is empty (0 bytes), wanted an image".to_owned()));
     }
+    if bytes.starts_with(&[0xFF, 0xD8]) {
+        return decode_jpeg(bytes, name, captured, true);
+    }
     let format = image::guess_format(bytes).ok().filter(image::ImageFormat::reading_enabled);
     let Some(format) = format else {
+        if let Some(what) = describe(bytes, name) {
+            return Err(content(what));
+        }
         let start = bytes[..bytes.len().min(8)].escape_ascii();
         return Err(content(format!(
             "not an image that can be read: wanted PNG, JPEG, BMP, PPM or WebP, the file begins with \"{start}\""
         )));
     };
-    let mut bytes = Cow::Borrowed(bytes);
-    if format == image::ImageFormat::Jpeg {
-        match jpeg_state(&bytes) {
-            JpegState::CutOff => {
-                return Err(content("the image is damaged: the JPEG is cut off".to_owned()));
-            }
-            JpegState::WithoutTables => {
-                bytes = Cow::Owned([&bytes[..2], &MOTION_JPEG, &bytes[2..]].concat());
-            }
-            JpegState::Whole => {}
-        }
-    }
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let damaged = |error: image::ImageError| content(format!("the image is damaged: {error}"));
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(PictureError::TooLarge {
-            name: name.to_owned(),
-            got: format!("{width}x{height} pixels"),
-            wanted: format!("{MAX_PIXELS} pixels"),
-        });
+        return Err(too_large(name, width, height));
     }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
     decoder.set_limits(limits).map_err(damaged)?;
     let orientation = decoder.orientation().map_err(damaged)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    image.apply_orientation(orientation);
-    let (width, height) = (image.width(), image.height());
-    Frame::new(width, height, opaque(image), captured).map_err(|error| content(error.to_string()))
-}
-
-/// The segment that tells the decoder of motion JPEG, whose frames may leave out the Huffman tables: those of annex K.3
-/// of ITU-T T.81 are meant. Many webcams leave them out, few say so.
-const MOTION_JPEG: [u8; 18] = *b"\xFF\xE0\x00\x10AVI1\0\0\0\0\0\0\0\0\0\0";
-
-/// What a JPEG's segments say before its pixels are decoded.
-enum JpegState {
-    /// Its pixels' data is not followed by the end marker: the decoder fills what is missing with grey and says nothing.
-    CutOff,
-    /// It leaves out its Huffman tables.
-    WithoutTables,
-    Whole,
+    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    upright(image, orientation, name, captured)
 }
 
 /// * `bytes`: a file that begins like a JPEG.
-fn jpeg_state(bytes: &[u8]) -> JpegState {
-    const HUFFMAN_TABLES: u8 = 0xC4;
-    const START_OF_SCAN: u8 = 0xDA;
-    const END: u8 = 0xD9;
-    let mut tables = false;
-    // The segments before the first scan may hold anything, a thumbnail with an end marker of its own, too.
-    let mut at = 2;
-    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..).and_then(|rest| rest.first_chunk())
-    {
-        tables |= marker == HUFFMAN_TABLES;
-        if marker == START_OF_SCAN {
-            // In a scan's data 0xFF is followed by 0 or a restart marker.
-            let ended = bytes[at..].windows(2).any(|pair| pair == [0xFF, END]);
-            return match (ended, tables) {
-                (false, _) => JpegState::CutOff,
-                (true, false) => JpegState::WithoutTables,
-                (true, true) => JpegState::Whole,
-            };
-        }
-        // A marker may be preceded by any number of 0xFF.
-        at += if marker == 0xFF { 1 } else { 2 + usize::from(u16::from_be_bytes([high, low])) };
+/// * `alone`: what lies behind its end is left alone.
+fn decode_jpeg(
+    bytes: &[u8],
+    name: &str,
+    captured: Timestamp,
+    alone: bool,
+) -> Result<Frame, PictureError> {
+    let content = |what: String| PictureError::Content { name: name.to_owned(), what };
+    let decoded = jpeg::decode(bytes, MAX_PIXELS).map_err(|refused| match refused {
+        jpeg::Refused::Damaged(what) => content(format!("the image is damaged: {what}")),
+        jpeg::Refused::Unknown(what) => content(format!(
+            "a JPEG of a rare kind that cannot be read, with {what}; this makes a usual one of it: \
+             magick {} -sampling-factor 4:2:0 NEW.jpg",
+            kinds::quoted(name)
+        )),
+        jpeg::Refused::TooLarge(width, height) => too_large(name, width, height),
+    })?;
+    let jpeg::Decoded { width, height, rgb, exif, end, album } = decoded;
+    let behind =
+        bytes[end..].iter().position(|&byte| byte != 0).map_or(&[][..], |at| &bytes[end + at..]);
+    if !alone && !album && behind.starts_with(&[0xFF, 0xD8, 0xFF]) {
+        let file = kinds::quoted(name);
+        return Err(content(format!(
+            "this is a stream of several JPEGs (MJPEG), wanted one image; next: ffmpeg -f mjpeg -i {file} FOLDER/%04d.png, or: fieldtune run --camera replay:{file}"
+        )));
     }
-    JpegState::CutOff
+    let image = image::RgbImage::from_raw(width, height, rgb).expect("as many pixels as it has");
+    let orientation = exif.and_then(|exif| Orientation::from_exif_chunk(&exif));
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    upright(DynamicImage::ImageRgb8(image), orientation, name, captured)
+}
+
+fn too_large(name: &str, width: u32, height: u32) -> PictureError {
+    PictureError::TooLarge {
+        name: name.to_owned(),
+        got: format!("{width}x{height} pixels"),
+        wanted: format!("{MAX_PIXELS} pixels"),
+    }
+}
+
+fn upright(
+    mut image: DynamicImage,
+    orientation: Orientation,
+    name: &str,
+    captured: Timestamp,
+) -> Result<Frame, PictureError> {
+    image.apply_orientation(orientation);
+    let (width, height) = (image.width(), image.height());
+    Frame::new(width, height, opaque(image), captured)
+        .map_err(|error| PictureError::Content { name: name.to_owned(), what: error.to_string() })
 }
 
 /// RGB8 pixels; what shows through transparency is black.

@@ -104,12 +104,12 @@ fn files_that_are_no_pictures_are_refused_with_their_name_and_what_is_wrong() {
         ("text.png", b"These are words and no pixels.\n", "begins with \"These ar\""),
         ("zeros.jpg", &[0; 4096], "not an image that can be read"),
         ("head-only.png", b"\x89PNG\r\n\x1a\n", "damaged"),
+        ("vector.png", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", "this is a drawing (SVG)"),
         (
-            "vector.png",
-            b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
-            "not an image that can be read",
+            "animation.gif",
+            b"GIF89a\x01\0\x01\0\0\0\0;",
+            "wanted PNG, JPEG, BMP, PPM or WebP; next: magick",
         ),
-        ("animation.gif", b"GIF89a\x01\0\x01\0\0\0\0;", "wanted PNG, JPEG, BMP, PPM or WebP"),
     ];
     for (name, bytes, wanted) in cases {
         let path = folder.path().join(name);

@@ -18,6 +18,10 @@ pub enum PixelFormat {
     Nv12,
     /// A plane of Y, one of U, one of V, the latter for 2x2 pixels; also called I420 or YUV420.
     Yu12,
+    /// A plane of Y, one of U, one of V, the latter for 2x1 pixels; also called YUV422P.
+    Yuv422p,
+    /// Planes of Y, U and V, each of every pixel; also called YUV444P.
+    Yuv444p,
     /// One byte of grey, full range.
     Grey,
     /// R G B.
@@ -30,24 +34,28 @@ pub enum PixelFormat {
 
 impl PixelFormat {
     /// All of them, the best to have first: no conversion, then colour without loss, then the rest.
-    pub const ALL: [PixelFormat; 8] = [
+    pub const ALL: [PixelFormat; 10] = [
         PixelFormat::Rgb3,
         PixelFormat::Bgr3,
         PixelFormat::Yuyv,
         PixelFormat::Uyvy,
+        PixelFormat::Yuv444p,
+        PixelFormat::Yuv422p,
         PixelFormat::Nv12,
         PixelFormat::Yu12,
         PixelFormat::Mjpg,
         PixelFormat::Grey,
     ];
 
-    /// Its four-character code in Video4Linux.
+    /// Its four-character code in Video4Linux; 444P has none there.
     pub fn fourcc(self) -> &'static str {
         match self {
             PixelFormat::Yuyv => "YUYV",
             PixelFormat::Uyvy => "UYVY",
             PixelFormat::Nv12 => "NV12",
             PixelFormat::Yu12 => "YU12",
+            PixelFormat::Yuv422p => "422P",
+            PixelFormat::Yuv444p => "444P",
             PixelFormat::Grey => "GREY",
             PixelFormat::Rgb3 => "RGB3",
             PixelFormat::Bgr3 => "BGR3",
@@ -68,7 +76,9 @@ impl FromStr for PixelFormat {
     /// A four-character code in either case, or an everyday name: `yuv420`, `i420`, `rgb`, `bgr`, `gray`, `mjpeg`.
     fn from_str(text: &str) -> Result<Self, PixelsError> {
         let code = match text.to_ascii_uppercase().as_str() {
-            "YUV420" | "I420" => "YU12",
+            "YUV420" | "YUV420P" | "I420" => "YU12",
+            "YUV422P" => "422P",
+            "YUV444P" => "444P",
             "RGB" => "RGB3",
             "BGR" => "BGR3",
             "GRAY" => "GREY",
@@ -91,7 +101,7 @@ impl PixelFormat {
 pub enum PixelsError {
     /// No such format.
     #[error(
-        "there is no pixel format \"{0}\": wanted yuyv, uyvy, nv12, yu12 (yuv420), grey, rgb3 (rgb), bgr3 (bgr) or mjpg"
+        "there is no pixel format \"{0}\": wanted yuyv, uyvy, nv12, yu12 (yuv420), yuv422p, yuv444p, grey, rgb3 (rgb), bgr3 (bgr) or mjpg"
     )]
     Name(String),
     /// Sides of 0, or more pixels than a picture may have.
@@ -192,6 +202,17 @@ impl Layout {
                 let u = Plane { start: luma.end(), row: pairs, pitch, rows: low };
                 vec![luma, u, Plane { start: u.end(), ..u }]
             }
+            PixelFormat::Yuv422p => {
+                let luma = plane(0, width, height);
+                let pitch = luma.pitch.div_ceil(2);
+                let u = Plane { start: luma.end(), row: pairs, pitch, rows: height };
+                vec![luma, u, Plane { start: u.end(), ..u }]
+            }
+            PixelFormat::Yuv444p => {
+                let luma = plane(0, width, height);
+                let u = Plane { start: luma.end(), ..luma };
+                vec![luma, u, Plane { start: u.end(), ..luma }]
+            }
             PixelFormat::Mjpg => Vec::new(),
         }
     }
@@ -228,7 +249,7 @@ impl Layout {
     pub fn frame(&self, bytes: &[u8], captured: Timestamp) -> Result<Frame, PixelsError> {
         self.check()?;
         if self.format == PixelFormat::Mjpg {
-            return Ok(picture::decode(bytes, "JPEG", captured)?);
+            return Ok(picture::decode_frame(bytes, "JPEG", captured)?);
         }
         let wanted = self.bytes();
         if (bytes.len() as u64) < wanted {
@@ -248,15 +269,21 @@ impl Layout {
             (PixelFormat::Nv12, &[luma, chroma]) => {
                 let chroma: Vec<&[u8]> = chroma.rows(bytes).collect();
                 let pairs =
-                    |row: usize| chroma[row].as_chunks::<2>().0.iter().map(|&[u, v]| (u, v));
-                planar(out, luma.rows(bytes), pairs);
+                    |row: usize| chroma[row / 2].as_chunks::<2>().0.iter().map(|&[u, v]| (u, v));
+                planar(out, luma.rows(bytes), 2, pairs);
             }
-            (PixelFormat::Yu12, &[luma, u, v]) => {
+            (PixelFormat::Yu12 | PixelFormat::Yuv422p | PixelFormat::Yuv444p, &[luma, u, v]) => {
+                let (across, down) = match self.format {
+                    PixelFormat::Yu12 => (2, 2),
+                    PixelFormat::Yuv422p => (2, 1),
+                    _ => (1, 1),
+                };
                 // U ends where V begins, V where the picture does.
                 let u: Vec<&[u8]> = u.rows(&bytes[..v.start as usize]).collect();
                 let v: Vec<&[u8]> = v.rows(bytes).collect();
-                let pairs = |row: usize| u[row].iter().copied().zip(v[row].iter().copied());
-                planar(out, luma.rows(bytes), pairs);
+                let chroma =
+                    |row: usize| u[row / down].iter().copied().zip(v[row / down].iter().copied());
+                planar(out, luma.rows(bytes), across, chroma);
             }
             (PixelFormat::Grey, &[plane]) => {
                 for (out, row) in out.zip(plane.rows(bytes)) {
@@ -292,14 +319,16 @@ fn packed<'a>(
     }
 }
 
-/// Rows of Y, and for every second row the U and V of pairs of pixels.
+/// Rows of Y, and for each row the U and V of so many pixels after the other.
 fn planar<'a, P: Iterator<Item = (u8, u8)>>(
     out: impl Iterator<Item = &'a mut [u8]>,
     luma: impl Iterator<Item = &'a [u8]>,
+    across: usize,
     chroma: impl Fn(usize) -> P,
 ) {
-    for (number, (out, luma)) in out.zip(luma).enumerate() {
-        for ((out, luma), (u, v)) in out.chunks_mut(6).zip(luma.chunks(2)).zip(chroma(number / 2)) {
+    for (row, (out, luma)) in out.zip(luma).enumerate() {
+        let pixels = out.chunks_mut(across * 3).zip(luma.chunks(across));
+        for ((out, luma), (u, v)) in pixels.zip(chroma(row)) {
             Chroma::new(u, v).paint(out, luma);
         }
     }
@@ -381,6 +410,8 @@ mod tests {
                 (PixelFormat::Uyvy, vec![u, y, v, y, u, y, v, y]),
                 (PixelFormat::Nv12, vec![y, y, y, y, u, v]),
                 (PixelFormat::Yu12, vec![y, y, y, y, u, v]),
+                (PixelFormat::Yuv422p, vec![y, y, y, y, u, u, v, v]),
+                (PixelFormat::Yuv444p, vec![y, y, y, y, u, u, u, u, v, v, v, v]),
             ];
             for (format, bytes) in bytes {
                 for pixel in pixels(layout(format, 2, 2, 0), &bytes) {

@@ -1,6 +1,6 @@
 //! Frames from the standard output of a program that is started, watched, started again, and ended with the camera.
 
-use std::io::{BufReader, Read as _};
+use std::io::{self, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::split::Splitter;
+use super::y4m::{self, Y4m};
 use super::{Wanted, note, time_of, trouble_of};
 use crate::camera::{Camera, CameraError, Layout, PixelFormat, Trouble};
 use crate::frame::{Frame, Timestamp};
@@ -127,9 +128,9 @@ impl Camera for Pipe {
             None => self.start()?,
         };
         match running.newest.wait(self.timeout) {
-            Event::Frame(bytes, arrived) => {
+            Event::Frame(bytes, layout, arrived) => {
                 self.running = Some(running);
-                let frame = self.layout.frame(&bytes, time_of(arrived, now, asked));
+                let frame = layout.frame(&bytes, time_of(arrived, now, asked));
                 let frame = frame.map_err(|error| {
                     CameraError::new(&self.name, Trouble::Malformed, error.to_string())
                 })?;
@@ -262,34 +263,59 @@ struct Newest {
 
 #[derive(Debug, Default)]
 struct State {
-    picture: Option<(Vec<u8>, Instant)>,
+    picture: Option<(Vec<u8>, Layout, Instant)>,
     /// The stream is over, for this reason if it was an error.
     end: Option<Option<String>>,
 }
 
 #[derive(Debug)]
 enum Event {
-    Frame(Vec<u8>, Instant),
+    Frame(Vec<u8>, Layout, Instant),
     End(Option<String>),
     Nothing,
 }
 
 impl Newest {
     fn fill(&self, stdout: ChildStdout, layout: Layout) {
-        let mut splitter = Splitter::new(BufReader::with_capacity(1 << 16, stdout), layout);
-        loop {
-            let next = splitter.next();
-            let mut state = lock(&self.state);
-            match next {
-                Ok(Some(picture)) => state.picture = Some((picture, Instant::now())),
-                Ok(None) => state.end = Some(None),
-                Err(error) => state.end = Some(Some(error.to_string())),
-            }
-            self.changed.notify_one();
-            if state.end.is_some() {
-                return;
+        let mut stdout = BufReader::with_capacity(1 << 16, stdout);
+        // Y4M says itself how its pictures lie, and raw pixels never begin so by chance.
+        let mut start = Vec::new();
+        let begun = stdout.by_ref().take(y4m::START.len() as u64).read_to_end(&mut start);
+        let is_y4m = start == y4m::START;
+        let stream = io::Cursor::new(start).chain(stdout);
+        match begun {
+            Err(error) => self.end(Some(error.to_string())),
+            Ok(_) if is_y4m => match Y4m::open(stream) {
+                Ok(mut y4m) => {
+                    let layout = y4m.layout();
+                    self.fill_from(layout, || y4m.next());
+                }
+                Err(error) => self.end(Some(error.to_string())),
+            },
+            Ok(_) => {
+                let mut splitter = Splitter::new(stream, layout);
+                self.fill_from(layout, || splitter.next());
             }
         }
+    }
+
+    fn fill_from(&self, layout: Layout, mut next: impl FnMut() -> io::Result<Option<Vec<u8>>>) {
+        loop {
+            match next() {
+                Ok(Some(picture)) => {
+                    lock(&self.state).picture = Some((picture, layout, Instant::now()));
+                    self.changed.notify_one();
+                }
+                Ok(None) => return self.end(None),
+                Err(error) => return self.end(Some(error.to_string())),
+            }
+        }
+    }
+
+    /// The stream is over, for this reason if it was an error.
+    fn end(&self, why: Option<String>) {
+        lock(&self.state).end = Some(why);
+        self.changed.notify_one();
     }
 
     fn wait(&self, timeout: Duration) -> Event {
@@ -297,7 +323,7 @@ impl Newest {
         let waited = self.changed.wait_timeout_while(lock(&self.state), timeout, empty);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match (state.picture.take(), &state.end) {
-            (Some((picture, arrived)), _) => Event::Frame(picture, arrived),
+            (Some((picture, layout, arrived)), _) => Event::Frame(picture, layout, arrived),
             (None, Some(why)) => Event::End(why.clone()),
             (None, None) => Event::Nothing,
         }

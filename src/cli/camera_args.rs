@@ -17,11 +17,11 @@ pub struct CameraArgs {
     /// Pixels [default: 640x480]
     #[arg(long = "resolution", value_name = "WxH", value_parser = parse_size)]
     pub size: Option<(u32, u32)>,
-    /// Frames a second [default: 30; as fast as they can be read from a recording]
+    /// Frames a second, of a recording too [default: the board's, 30 where it says none]
     #[arg(long, value_name = "N", value_parser = parse_fps)]
     pub fps: Option<f32>,
-    /// yuyv, uyvy, nv12, yu12 (yuv420), grey, rgb3 (rgb), bgr3 (bgr) or mjpg [default: the best of a device, yu12 of
-    /// a program]
+    /// yuyv, uyvy, nv12, yu12 (yuv420), yuv422p, yuv444p, grey, rgb3 (rgb), bgr3 (bgr) or mjpg [default: the best of
+    /// a device, yu12 of a program; Y4M says it itself]
     #[arg(long, value_name = "NAME", value_parser = parse_format)]
     pub format: Option<PixelFormat>,
     /// The part that is looked at, in pixels or in fractions of the frame: 0.25,0.25,0.5,0.5

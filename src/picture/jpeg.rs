@@ -41,6 +41,10 @@ pub(super) struct Decoded {
     pub(super) rgb: Vec<u8>,
     /// What its EXIF segment holds.
     pub(super) exif: Option<Vec<u8>>,
+    /// Where it ends in the file.
+    pub(super) end: usize,
+    /// It says that other pictures of the same scene follow: a preview, the depth, the light.
+    pub(super) album: bool,
 }
 
 /// Why there is no picture.
@@ -196,6 +200,7 @@ struct Decoder {
     /// Adobe's word for the colours.
     transform: Option<u8>,
     exif: Option<Vec<u8>>,
+    album: bool,
 }
 
 /// Decodes a file.
@@ -211,10 +216,15 @@ pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Decoded, Refused> {
     // Some cameras leave bytes between segments, and some no end marker: whether all blocks are there is what counts.
     while let Some((marker, start)) = next_marker(bytes, at) {
         match marker {
-            0xD9 => break,
+            0xD9 => {
+                at = start;
+                break;
+            }
             // Markers that stand alone.
             0x01 | 0xD0..=0xD7 => at = start,
-            0xD8 => return Err(Refused::Damaged("a second picture begins within the JPEG".to_owned())),
+            0xD8 => {
+                return Err(Refused::Damaged("a second picture begins within the JPEG".to_owned()));
+            }
             0x02..=0xBF => {
                 return Err(Refused::Damaged("the JPEG has an unknown marker".to_owned()));
             }
@@ -236,7 +246,7 @@ pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Decoded, Refused> {
             }
         }
     }
-    decoder.finish()
+    decoder.finish(at)
 }
 
 fn cut_off() -> Refused {
@@ -268,6 +278,7 @@ impl Decoder {
             0xC9..=0xCB | 0xCD..=0xCF | 0xCC => unknown("arithmetic coding"),
             0xC3 => unknown("lossless coding"),
             0xC5..=0xC7 | 0xDE | 0xDF => unknown("hierarchical coding"),
+            0xF7 => unknown("the coding of JPEG-LS"),
             0xDB => self.steps(segment),
             0xDC => unknown("a height that is told after the picture"),
             0xDD => {
@@ -283,6 +294,13 @@ impl Decoder {
                 if let Some(exif) = segment.strip_prefix(b"Exif\0\0") {
                     self.exif.get_or_insert_with(|| exif.to_vec());
                 }
+                // XMP of phones.
+                self.album |= segment.windows(9).any(|word| word == b"Container");
+                Ok(())
+            }
+            0xE2 => {
+                // CIPA DC-007: multi-picture format.
+                self.album |= segment.starts_with(b"MPF\0");
                 Ok(())
             }
             0xEE => {
@@ -333,12 +351,17 @@ impl Decoder {
     }
 
     fn frame(&mut self, progressive: bool, segment: &[u8], most: u64) -> Result<(), Refused> {
-        let Some((&[bits, high, low, wide, narrow, count], parts)) = segment.split_first_chunk() else {
+        let Some((&[bits, high, low, wide, narrow, count], parts)) = segment.split_first_chunk()
+        else {
             return Err(malformed("frame header"));
         };
         let (height, width) = (u16::from_be_bytes([high, low]), u16::from_be_bytes([wide, narrow]));
         let parts = parts.as_chunks::<3>();
-        if self.picture.is_some() || parts.0.len() != usize::from(count) || !parts.1.is_empty() || width == 0 {
+        if self.picture.is_some()
+            || parts.0.len() != usize::from(count)
+            || !parts.1.is_empty()
+            || width == 0
+        {
             return Err(malformed("frame header"));
         }
         if bits != 8 {
@@ -387,7 +410,8 @@ impl Decoder {
         Ok(coded.next)
     }
 
-    fn finish(self) -> Result<Decoded, Refused> {
+    /// * `end`: where the picture ends in the file.
+    fn finish(self, end: usize) -> Result<Decoded, Refused> {
         let mut picture = self.picture.ok_or_else(cut_off)?;
         for component in &mut picture.components {
             if component.sent == [UNSENT; 64] {
@@ -398,8 +422,9 @@ impl Decoder {
                 return Err(Refused::Damaged(what.to_owned()));
             }
             if let Some(steps) = component.steps.take() {
-                progressive::paint(component, &steps)
-                    .map_err(|damage| Refused::Damaged(format!("{damage}, in the JPEG's picture")))?;
+                progressive::paint(component, &steps).map_err(|damage| {
+                    Refused::Damaged(format!("{damage}, in the JPEG's picture"))
+                })?;
             }
         }
         let ids: Vec<u8> = picture.components.iter().map(|component| component.id).collect();
@@ -415,7 +440,7 @@ impl Decoder {
         };
         let Picture { width, height, components, .. } = picture;
         let rgb = show::rgb(&components, colours, width as usize, height as usize);
-        Ok(Decoded { width, height, rgb, exif: self.exif })
+        Ok(Decoded { width, height, rgb, exif: self.exif, end, album: self.album })
     }
 }
 
@@ -432,7 +457,10 @@ impl Picture {
                 return Err(malformed("frame header"));
             }
             if !most.0.is_multiple_of(h) || !most.1.is_multiple_of(v) {
-                return Err(Refused::Unknown(format!("{h}x{v} samples of a colour beside {}x{}", most.0, most.1)));
+                return Err(Refused::Unknown(format!(
+                    "{h}x{v} samples of a colour beside {}x{}",
+                    most.0, most.1
+                )));
             }
             let (across, down) = (units.0 * h, units.1 * v);
             components.push(Component {
@@ -464,7 +492,8 @@ impl Picture {
             let is = |(number, component): &(usize, &Component)| {
                 component.id == *id && parts.iter().all(|part| part.component != *number)
             };
-            let (component, found) = self.components.iter().enumerate().find(is).ok_or_else(wrong)?;
+            let (component, found) =
+                self.components.iter().enumerate().find(is).ok_or_else(wrong)?;
             let (dc_table, ac_table) = (usize::from(tables >> 4), usize::from(tables & 15));
             parts.push(Part { component, blocks: found.factors, dc_table, ac_table });
         }
@@ -472,6 +501,10 @@ impl Picture {
         if parts.is_empty() || (parts.len() > 1 && blocks > 10) {
             return Err(wrong());
         }
-        Ok(Scan { parts, band: (usize::from(first), usize::from(last)), bits: (bits >> 4, bits & 15) })
+        Ok(Scan {
+            parts,
+            band: (usize::from(first), usize::from(last)),
+            bits: (bits >> 4, bits & 15),
+        })
     }
 }

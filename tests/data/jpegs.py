@@ -210,7 +210,7 @@ def oddities(random):
     count = sum(restarts.count(bytes([0xFF, 0xD0 + n])) for n in range(8))
     yield "restart-before-end", restarts[:-2] + bytes([0xFF, 0xD0 + count % 8]) + restarts[-2:]
     yield "padded", data + bytes(4096)
-    yield "another-behind", data + restarts
+    yield "another-behind-mpf", data[:20] + segment(0xE2, b"MPF\0II*\0\x08\0\0\0") + data[20:] + restarts
     thumbnail = pillow(Image.fromarray(photograph(16, 12, random)), quality=60)
     yield "metadata", data[:20] + segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0\0\0" + thumbnail) + segment(
         0xE2, b"ICC_PROFILE\0\1\1" + bytes(range(256)) * 2) + segment(0xFE, b"\xff\xd9\xff\xd8" * 9) + segment(
@@ -219,6 +219,7 @@ def oddities(random):
     yield "extended", data[: sof + 1] + b"\xc1" + data[sof + 2 :]
     yield "transcoded", run("jpegtran", "-progressive", "-restart", "4B", data=data)
     # Refused, with the reason.
+    yield "refused-stream", data + restarts
     yield "refused-arithmetic", cjpeg(pixels, "-arithmetic")
     yield "refused-fraction", data[: sof + 11] + b"\x31" + data[sof + 12 : sof + 14] + b"\x21" + data[sof + 15 :]
     yield "refused-12-bit", data[: sof + 4] + b"\x0c" + data[sof + 5 :]

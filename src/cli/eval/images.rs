@@ -1,9 +1,10 @@
 //! A folder of class folders, to features, in one pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use sha2::{Digest as _, Sha256};
 
 use crate::backbone::FeatureSource;
 use crate::cli::Context;
@@ -22,9 +23,6 @@ pub(super) struct LeftOutImage {
 /// Name (`class/file`) and feature of every image that has one.
 pub(super) type Features = Vec<(String, Vec<f32>)>;
 
-/// Folders below a class folder that are looked into; a link that leads back up ends there.
-const MAX_DEPTH: usize = 8;
-
 /// The image files in the class folders of `dir`, at any depth, as (`class/file` with `/` between folders, path),
 /// sorted by the bytes of the names. Hidden files and folders, and files that are no images, do not count.
 ///
@@ -41,13 +39,18 @@ pub(in crate::cli) fn find_at_least(
 ) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     let mut empty = Vec::new();
-    for (name, path) in entries(dir)? {
-        if path.is_dir() {
-            let before = found.len();
-            collect(&path, &name, MAX_DEPTH, &mut found)?;
-            if found.len() == before {
-                empty.push(name);
-            }
+    for (name, folder) in class_folders(dir)? {
+        let images = picture::in_folder(&folder)?;
+        if let Some(others) = images.left_out() {
+            eprintln!("left out: {others}");
+        }
+        if images.images.is_empty() {
+            empty.push(name.clone());
+        }
+        for path in images.images {
+            let below = path.strip_prefix(&folder).ok().and_then(|below| below.to_str());
+            let Some(below) = below else { bail!("{}: {NOT_UTF_8}", path.display()) };
+            found.push((format!("{name}/{below}"), path));
         }
     }
     found.sort();
@@ -64,42 +67,48 @@ pub(in crate::cli) fn find_at_least(
     for name in empty {
         eprintln!("left out: {name}: no image in this folder");
     }
+    warn_of_doubles(&found);
     Ok(found)
 }
 
-fn collect(
-    folder: &Path,
-    name: &str,
-    depth: usize,
-    found: &mut Vec<(String, PathBuf)>,
-) -> anyhow::Result<()> {
-    for (entry, path) in entries(folder)? {
-        let name = format!("{name}/{entry}");
-        if path.is_dir() {
-            if depth == 0 {
-                bail!("{}: more than {MAX_DEPTH} folders deep", path.display());
-            }
-            collect(&path, &name, depth - 1, found)?;
-        } else if picture::is_picture(&path) {
-            found.push((name, path));
+/// Says which files lie under several classes: no head can be right about both.
+fn warn_of_doubles(found: &[(String, PathBuf)]) {
+    let class = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+    let mut sizes: BTreeMap<u64, Vec<&(String, PathBuf)>> = BTreeMap::new();
+    for entry in found {
+        if let Ok(metadata) = entry.1.metadata() {
+            sizes.entry(metadata.len()).or_default().push(entry);
         }
     }
-    Ok(())
+    // Only files of one length are read.
+    for same in sizes.into_values().filter(|same| same.len() > 1) {
+        let mut seen: BTreeMap<Vec<u8>, &str> = BTreeMap::new();
+        for (name, path) in same {
+            let Ok(bytes) = picture::read(path, picture::MAX_FILE_BYTES) else { continue };
+            let first = *seen.entry(Sha256::digest(&bytes).to_vec()).or_insert(name);
+            if class(first) != class(name) {
+                eprintln!("the same picture lies under two classes: {first} and {name}");
+            }
+        }
+    }
 }
 
-fn entries(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
-    let place = || folder.display().to_string();
-    let mut entries = Vec::new();
-    for entry in folder.read_dir().with_context(place)? {
+const NOT_UTF_8: &str = "the name is not UTF-8, so no split could name it";
+
+/// The folders in `dir` that are not hidden, in any order.
+fn class_folders(dir: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let place = || dir.display().to_string();
+    let mut folders = Vec::new();
+    for entry in dir.read_dir().with_context(place)? {
         let path = entry.with_context(place)?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            bail!("{}: the name is not UTF-8, so no split could name it", path.display());
-        };
-        if !name.starts_with('.') {
-            entries.push((name.to_owned(), path.clone()));
+        let name = path.file_name().and_then(|name| name.to_str());
+        match name.map(str::to_owned) {
+            None => bail!("{}: {NOT_UTF_8}", path.display()),
+            Some(name) if path.is_dir() && !name.starts_with('.') => folders.push((name, path)),
+            Some(_) => {}
         }
     }
-    Ok(entries)
+    Ok(folders)
 }
 
 /// One pass of the backbone over the images. One that cannot be used is named on standard error and left out.

@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn bits_come_highest_first_and_zeros_follow_the_end() {
-        let bytes: Vec<u8> = (0..20).map(|n| n * 37 + 11).collect();
+        let bytes: Vec<u8> = (0..20_u8).map(|n| n.wrapping_mul(37) + 1).collect();
         let mut bits = Bits::new(&bytes);
         for (at, byte) in bytes.iter().enumerate() {
             bits.need_32();
@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn numbers_that_begin_with_zero_are_negative() {
-        let cases = [(0, 0, 0), (0, 1, -1), (1, 1, 1), (0, 2, -3), (1, 2, -2), (2, 2, 2), (0, 11, -2047)];
+        let cases =
+            [(0, 0, 0), (0, 1, -1), (1, 1, 1), (0, 2, -3), (1, 2, -2), (2, 2, 2), (0, 11, -2047)];
         for (bits, size, wanted) in cases {
             assert_eq!(extended(bits, size), wanted, "{bits} of {size} bits");
         }

@@ -43,7 +43,8 @@ impl<'a> Progressive<'a> {
     ) -> Result<Self, Refused> {
         let (first, last) = scan.band;
         let (high, low) = scan.bits;
-        let wrong = |what: &str| Refused::Damaged(format!("the JPEG's scans do not fit together: {what}"));
+        let wrong =
+            |what: &str| Refused::Damaged(format!("the JPEG's scans do not fit together: {what}"));
         if first > last || last > 63 || (first == 0 && last != 0) || low > 13 {
             return Err(wrong("one tells impossible coefficients"));
         }

@@ -68,12 +68,14 @@ impl Units {
         let wanted = total.div_ceil(each);
         for number in 0..wanted {
             let units = number * each..((number + 1) * each).min(total);
-            let damaged = |damage: Damage, unit: usize| Refused::Damaged(match damage {
-                Damage::Ends if coded.at_end_of_file && number + 1 >= coded.intervals() => {
-                    format!("the JPEG is cut off after {} % of its picture", unit * 100 / total)
-                }
-                _ => format!("{damage}, at {} % of the JPEG's picture", unit * 100 / total),
-            });
+            let damaged = |damage: Damage, unit: usize| {
+                Refused::Damaged(match damage {
+                    Damage::Ends if coded.at_end_of_file && number + 1 >= coded.intervals() => {
+                        format!("the JPEG is cut off after {} % of its picture", unit * 100 / total)
+                    }
+                    _ => format!("{damage}, at {} % of the JPEG's picture", unit * 100 / total),
+                })
+            };
             if number >= coded.intervals() {
                 return Err(damaged(Damage::Ends, units.start));
             }
@@ -98,12 +100,7 @@ impl Units {
     }
 
     #[inline(always)]
-    fn unit(
-        &self,
-        unit: usize,
-        bits: &mut Bits,
-        reader: &mut impl Reader,
-    ) -> Result<(), Damage> {
+    fn unit(&self, unit: usize, bits: &mut Bits, reader: &mut impl Reader) -> Result<(), Damage> {
         let (row, column) = (unit / self.across, unit % self.across);
         for (number, part) in self.parts.iter().enumerate() {
             let (across, down) = part.blocks;

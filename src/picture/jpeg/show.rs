@@ -31,7 +31,13 @@ impl Enlarge {
     }
 
     /// A row of the picture.
-    fn row<'a>(self, component: &'a Component, y: usize, sums: &mut Vec<u16>, out: &'a mut Vec<u8>) -> &'a [u8] {
+    fn row<'a>(
+        self,
+        component: &'a Component,
+        y: usize,
+        sums: &mut Vec<u16>,
+        out: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
         match self {
             Self::Not => return component.row(y),
             Self::Wide => {
@@ -51,7 +57,9 @@ impl Enlarge {
             Self::Both => {
                 let (near, far) = neighbours(component, y);
                 sums.clear();
-                sums.extend(near.iter().zip(far).map(|(&near, &far)| u16::from(near) * 3 + u16::from(far)));
+                sums.extend(
+                    near.iter().zip(far).map(|(&near, &far)| u16::from(near) * 3 + u16::from(far)),
+                );
                 widen(sums, out, [8, 7], 4);
             }
             Self::Repeat(across, down) => {
@@ -68,7 +76,11 @@ impl Enlarge {
 /// The row that covers `y` of a component of half the height, and the other one that is near.
 fn neighbours(component: &Component, y: usize) -> (&[u8], &[u8]) {
     let near = y / 2;
-    let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(component.height - 1) };
+    let far = if y.is_multiple_of(2) {
+        near.saturating_sub(1)
+    } else {
+        (near + 1).min(component.height - 1)
+    };
     (component.row(near), component.row(far))
 }
 
@@ -90,7 +102,12 @@ fn widen(sums: &[u16], out: &mut Vec<u8>, round: [u16; 2], bits: u32) {
 }
 
 /// `[height, width, 3]` of RGB8.
-pub(super) fn rgb(components: &[Component], colours: Colours, width: usize, height: usize) -> Vec<u8> {
+pub(super) fn rgb(
+    components: &[Component],
+    colours: Colours,
+    width: usize,
+    height: usize,
+) -> Vec<u8> {
     let most = |factor: fn(&Component) -> usize| components.iter().map(factor).max().unwrap_or(1);
     let most = (most(|c| c.factors.0), most(|c| c.factors.1));
     let enlarge: Vec<Enlarge> = components.iter().map(|c| Enlarge::of(c, most)).collect();
@@ -108,7 +125,9 @@ pub(super) fn rgb(components: &[Component], colours: Colours, width: usize, heig
             }
             (Colours::Ycc, [y, cb, cr, ..]) => convert(pixels, y, cb, cr),
             (Colours::Rgb, [red, green, blue, ..]) => {
-                for (out, ((&red, &green), &blue)) in pixels.iter_mut().zip(red.iter().zip(*green).zip(*blue)) {
+                for (out, ((&red, &green), &blue)) in
+                    pixels.iter_mut().zip(red.iter().zip(*green).zip(*blue))
+                {
                     *out = [red, green, blue];
                 }
             }
@@ -118,7 +137,9 @@ pub(super) fn rgb(components: &[Component], colours: Colours, width: usize, heig
                 darken(pixels, black);
             }
             (Colours::Cmyk, [cyan, magenta, yellow, black]) => {
-                for (out, ((&c, &m), &y)) in pixels.iter_mut().zip(cyan.iter().zip(*magenta).zip(*yellow)) {
+                for (out, ((&c, &m), &y)) in
+                    pixels.iter_mut().zip(cyan.iter().zip(*magenta).zip(*yellow))
+                {
                     *out = [c, m, y];
                 }
                 darken(pixels, black);
