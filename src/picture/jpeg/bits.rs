@@ -154,6 +154,12 @@ impl<'a> Bits<'a> {
         self.at > self.bytes.len() && self.used() > self.bytes.len() * 8
     }
 
+    /// Whether zeros that end the data were read: some cameras fill a file with them, and they are codes as well.
+    pub(super) fn in_filling(&self) -> bool {
+        let data = self.bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        self.bytes.len() - data > 1 && self.used() > data * 8
+    }
+
     /// Nothing is left but what fills a byte.
     pub(super) fn finish(&self) -> Result<(), Damage> {
         if self.overrun() {

@@ -92,6 +92,11 @@ impl Units {
                 }
             }
             bits.finish().map_err(|damage| damaged(damage, end))?;
+            if coded.at_end_of_file && number + 1 == coded.intervals() && bits.in_filling() {
+                return Err(Refused::Damaged(
+                    "the JPEG is cut off: zeros take its end's place".to_owned(),
+                ));
+            }
             if reader.pending() > 0 {
                 return Err(damaged(Damage::LeftOver, end));
             }
