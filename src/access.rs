@@ -80,6 +80,8 @@ pub fn need(request: &Request) -> Need {
         Request::Of { request, .. } => need(request),
         Request::Command(command) => need_of_command(command),
         Request::Classify { .. }
+        | Request::Recent { .. }
+        | Request::RecentPicture { .. }
         | Request::Snap
         | Request::Watch(_)
         | Request::Region(None)
@@ -97,6 +99,7 @@ pub fn need(request: &Request) -> Need {
         Request::Teach { .. }
         | Request::Burst { .. }
         | Request::TeachImage { .. }
+        | Request::TeachFrames { .. }
         | Request::UndoTaught => Need::Teach,
         Request::Region(Some(_))
         | Request::SetOutput { .. }

@@ -10,7 +10,7 @@ mod synthetic;
 
 pub use faulty::{Faults, Faulty};
 pub use pixels::{Layout, PixelFormat, PixelsError};
-pub use synthetic::{Sight, Synthetic};
+pub use synthetic::{Line, Scene, Sight, Synthetic};
 
 use crate::frame::{Frame, Timestamp};
 
@@ -33,6 +33,11 @@ pub trait Camera {
     fn notes(&mut self) -> Vec<String> {
         Vec::new()
     }
+
+    /// What chooses what it shows, where that can be chosen.
+    fn scene(&self) -> Option<Scene> {
+        None
+    }
 }
 
 /// Notes that a camera keeps for whoever asks.
@@ -49,6 +54,10 @@ impl<C: Camera + ?Sized> Camera for Box<C> {
 
     fn notes(&mut self) -> Vec<String> {
         (**self).notes()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        (**self).scene()
     }
 }
 

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::camera::{Camera, CameraError, PixelFormat, Synthetic, Trouble};
+use crate::camera::{Camera, CameraError, Line, PixelFormat, Synthetic, Trouble};
 use crate::frame::Timestamp;
 
 /// What a camera should give. What it gives instead is told in [`Camera::notes`].
@@ -117,7 +117,7 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
                 let told = other.map(|(wide, high)| {
                     format!("frames are drawn with {width}x{height}, wanted {wide}x{high}")
                 });
-                Ok(paced::at_rate(Synthetic::new(seed), wanted.fps, told))
+                Ok(paced::at_rate(Line::new(seed), wanted.fps, told))
             }
             Err(_) => refused("the seed has to be a whole number"),
         },

@@ -2,7 +2,7 @@
 //! nothing, waits for nothing and asks the device nothing by itself.
 //!
 //! Every line that was typed gets one reply, `ok key=value ...` or `error: ...`; before the `ok` of a list come its
-//! rows. Lines that come by themselves begin with `verdict` or `progress` and never stand inside another line: the line
+//! rows. Lines that come by themselves begin with `verdict`, `progress` or `waiting` and never stand inside another line: the line
 //! being typed is taken off the screen and drawn again below. Whatever a name holds, no control character of it is
 //! sent.
 
@@ -93,7 +93,7 @@ impl Console {
 
     /// Shows how far the latest request is.
     pub fn progress(&mut self, so_far: Progress, out: &mut Vec<u8>) {
-        line_end(&progress(so_far).to_string(), out);
+        line_end(&progress(so_far), out);
     }
 
     /// Shows a verdict above the line being typed.

@@ -158,7 +158,13 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         self.apply_with(command, None, now)
     }
 
-    fn apply_with(
+    /// As [`Keeper::apply`].
+    ///
+    /// * `setting`: kept with what it changes, see [`Store::set`]: both or neither.
+    ///
+    /// # Errors
+    /// As [`Keeper::apply`].
+    pub fn apply_with(
         &mut self,
         command: Command,
         setting: Option<Setting<'_>>,

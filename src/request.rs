@@ -21,6 +21,8 @@ pub enum Request {
         class: String,
         /// Frames, at least 1.
         count: u32,
+        /// Every frame that comes, also where it differs from the one before by no more than noise.
+        any: bool,
     },
     /// Learn whatever the camera sees for a while.
     Burst {
@@ -28,6 +30,8 @@ pub enum Request {
         class: String,
         /// How long, above 0.
         millis: u32,
+        /// Every frame that comes, also where it differs from the one before by no more than noise.
+        any: bool,
     },
     /// Learn a picture.
     TeachImage {
@@ -35,6 +39,23 @@ pub enum Request {
         class: String,
         /// A PNG, JPEG or other picture file.
         image: Vec<u8>,
+    },
+    /// Learn frames that were judged, whether or not their part is still there.
+    TeachFrames {
+        /// The class; a new name makes a new class.
+        class: String,
+        /// Their numbers, at least one, none twice.
+        frames: Vec<u64>,
+    },
+    /// List the frames that were judged and can be learned.
+    Recent {
+        /// Those that the head was least sure of first; the newest first otherwise.
+        unsure_first: bool,
+    },
+    /// Give one of them.
+    RecentPicture {
+        /// Its number.
+        frame: u64,
     },
     /// Judge a picture.
     Classify {
@@ -142,6 +163,9 @@ impl Request {
             | Request::Teach { .. }
             | Request::Burst { .. }
             | Request::TeachImage { .. }
+            | Request::TeachFrames { .. }
+            | Request::Recent { .. }
+            | Request::RecentPicture { .. }
             | Request::Classify { .. }
             | Request::Region(_)
             | Request::Save { .. }
@@ -195,6 +219,13 @@ pub enum Answer {
     Done,
     /// To a command, and to everything that teaches.
     Reply(Reply),
+    /// As [`Answer::Reply`], with what there is to know about it.
+    Noted {
+        /// What was done.
+        reply: Reply,
+        /// What is not as it was asked for, in a line for people.
+        note: String,
+    },
     /// To [`Command::Status`].
     Status {
         /// What was learned; `None` where several regions are looked at and none of them was asked.
@@ -202,8 +233,10 @@ pub enum Answer {
         /// How the device is: names and values in the order to show.
         device: Vec<(String, String)>,
     },
-    /// The latest frame.
+    /// The latest frame, or one that was asked for.
     Picture {
+        /// Its number, where it is known.
+        frame: Option<u64>,
         /// Pixels a row.
         width: u32,
         /// Rows.
@@ -211,6 +244,8 @@ pub enum Answer {
         /// A PNG or JPEG file.
         file: Vec<u8>,
     },
+    /// Frames that were judged.
+    Recent(Vec<RecentFrame>),
     /// What a picture was taken for; `None` while nothing has been taught.
     Judged(Option<Judgement>),
     /// The part of a frame that is looked at.
@@ -252,6 +287,8 @@ pub struct Judgement {
     pub captured: Timestamp,
     /// Microseconds between capture and verdict.
     pub age_micros: u64,
+    /// The frame's number, where it is one of the camera.
+    pub frame: Option<u64>,
     /// The region it is of, where there are several.
     pub region: Option<String>,
     /// The class, or unknown.
@@ -266,13 +303,26 @@ pub struct Judgement {
     pub novelty: f32,
 }
 
+/// A frame that was judged and can be learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecentFrame {
+    /// Counts the frames since the program began; [`Judgement::frame`].
+    pub number: u64,
+    /// Microseconds since it was judged.
+    pub age_micros: u64,
+    /// What it was taken for; `None` where nothing had been taught.
+    pub judgement: Option<Judgement>,
+}
+
 /// How far a long request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Steps done.
     pub done: u32,
-    /// Steps in all.
+    /// Steps in all; 0 where it is not known.
     pub total: u32,
+    /// It goes on once the part has moved: every frame is like those that were taken already.
+    pub waiting: bool,
 }
 
 /// Why a request was refused, in one line for people; nothing changed.

@@ -2,15 +2,19 @@
 //! an argument, so the same events at the same times give the same answers and the same levels.
 
 mod answers;
+mod history;
 mod lessons;
 mod packs;
 mod panel;
+mod predicted;
 mod record;
+mod stillness;
 mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use history::History;
 use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{Recent, Record};
@@ -18,6 +22,7 @@ pub use view::View;
 
 use crate::action::{Buttons, Deed, Policy, Timing, Wish};
 use crate::backbone::FeatureSource;
+use crate::camera::Scene;
 use crate::command::{Command, Forget, Reply, Undo};
 use crate::decision::Thresholds;
 use crate::engine::{Engine, Step};
@@ -84,8 +89,12 @@ pub struct Station<S, K> {
     buttons: Buttons,
     job: Option<Job>,
     latest: Option<Frame>,
+    /// Frames that came.
+    number: u64,
     smoothing: u32,
     camera: String,
+    /// Where it can be chosen what the camera shows.
+    scene: Option<Scene>,
     record: Record,
     /// Where there are any, only what one of them signed is learned from elsewhere.
     trusted: Vec<PublicKey>,
@@ -117,13 +126,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// # Panics
     /// Without a view.
     pub fn with_views(
-        views: Vec<View<S, K>>,
+        mut views: Vec<View<S, K>>,
         camera: &str,
         policy: &Policy,
         outputs: Vec<Output>,
         heartbeat: Option<&str>,
         timings: &BTreeMap<String, Timing>,
     ) -> Self {
+        let count = views.len();
+        views.iter_mut().for_each(|view| view.history = History::new(count));
         assert!(!views.is_empty(), "a station looks at something");
         let names: Vec<&str> = views.iter().filter_map(View::name).collect();
         let each = if names.len() > 1 { policy.for_regions(&names) } else { policy.clone() };
@@ -133,8 +144,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             buttons: Buttons::new(policy, timings),
             job: None,
             latest: None,
+            number: 0,
             smoothing: 1,
             camera: camera.to_owned(),
+            scene: None,
             record: Record::default(),
             trusted: Vec::new(),
         }
@@ -183,6 +196,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
     }
 
+    /// * `scene`: what chooses what the camera shows, see [`crate::camera::Camera::scene`].
+    pub fn set_scene(&mut self, scene: Option<Scene>) {
+        self.scene = scene;
+    }
+
     /// A frame came.
     ///
     /// * `now`: when judging began; `clock`: gives the time, twice a region: once its feature is known, and its verdict.
@@ -193,6 +211,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         mut clock: impl FnMut() -> Timestamp,
         effects: &mut Effects,
     ) {
+        self.number += 1;
         let captured = frame.captured();
         let admitted = self.panel.change(|panel| panel.actions.admits(captured));
         if !admitted && self.job.is_none() {
@@ -216,10 +235,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             self.panel.change(|panel| panel.actions.heartbeat(now));
             match step {
                 Ok(step) => {
+                    self.views[place].stillness.see(&step.feature);
                     age = Some(now.micros_since(captured));
                     self.views[place].trouble = None;
                     if admitted {
-                        self.judged(place, &step, Seen { captured, looked_micros }, now, effects);
+                        let seen = Seen { captured, looked_micros };
+                        let judgement = self.judged(place, &step, seen, now);
+                        self.views[place].remember(self.number, &judgement, &step, &frame, now);
+                        effects.judgements.extend(judgement);
                     }
                     if is_taught {
                         self.teach_frame(&frame, step.feature, now, effects);
@@ -236,19 +259,22 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// A region's verdict counts from now on, where there is one.
-    fn judged(&self, place: usize, step: &Step, seen: Seen, now: Timestamp, effects: &mut Effects) {
-        let (view, Some(verdict)) = (&self.views[place], &step.verdict) else { return };
+    fn judged(&self, place: usize, step: &Step, seen: Seen, now: Timestamp) -> Option<Judgement> {
+        let (view, verdict) = (&self.views[place], step.verdict.as_ref()?);
         let steady = step.steady.map_or(verdict.class, |(class, _)| class);
         let class = steady.map(|class| view.class(class));
         self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), seen, now));
         let region = self.told_name(place);
         let age = now.micros_since(seen.captured);
-        effects.judgements.push(view.judgement(region, verdict, class, seen.captured, age));
+        let number = Some(self.number);
+        Some(view.judgement(number, region, verdict, class, seen.captured, age))
     }
 
     /// Whoever asked has gone: what was gathered for the answer is not learned.
     pub fn cancel(&mut self, ticket: Ticket) {
-        self.job.take_if(|job| job.ticket == Some(ticket));
+        if self.job.take_if(|job| job.ticket == Some(ticket)).is_some() {
+            self.panel.change(|panel| panel.wait(None));
+        }
     }
 
     /// The camera gives no frames: what lasts with a verdict ends.
@@ -268,11 +294,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     pub fn tick(&mut self, now: Timestamp, effects: &mut Effects) {
         let wishes = self.buttons.tick(now);
         self.grant(wishes, now, effects);
-        if self.job.as_ref().is_some_and(|job| matches!(job.until, Until::Time(end) if end <= now))
-        {
+        if self.job.as_ref().is_some_and(|job| job.is_over(now)) {
             self.finish(now, effects);
         }
         if let Some(job) = self.job.take_if(|job| job.patience <= now) {
+            self.panel.change(|panel| panel.wait(None));
             let seconds = PATIENCE_MICROS / 1_000_000;
             let why = match &self.views[job.view].trouble {
                 Some(trouble) => format!("{trouble}; nothing was learned"),
@@ -286,22 +312,24 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// When [`Station::tick`] has to be called next, if nothing else happens.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        let job = self.job.as_ref().map(|job| match job.until {
-            Until::Time(end) => end.min(job.patience),
-            Until::Count(_) => job.patience,
-        });
+        let job = self.job.as_ref().map(Job::next_tick);
         [self.buttons.next_tick(), job].into_iter().flatten().min()
     }
 
     fn grant(&mut self, wishes: Vec<Wish>, now: Timestamp, effects: &mut Effects) {
         for wish in wishes {
+            let up = matches!(wish, Wish::TeachEnd { .. });
             match wish {
                 Wish::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
                 Wish::Teach { class, region } => {
                     let place = self.place(region.as_deref());
-                    // Whoever holds the button down while one frame is being learned gets the next.
                     if let (Ok(place), None) = (place, &self.job) {
-                        self.begin(None, place, class.as_str(), Until::Count(1), now, effects);
+                        self.pressed(place, class.as_str(), now, effects);
+                    }
+                }
+                Wish::TeachMore { class, region } | Wish::TeachEnd { class, region } => {
+                    if let Ok(place) = self.place(region.as_deref()) {
+                        self.held(place, class.as_str(), up, now, effects);
                     }
                 }
                 Wish::Do { deed, region } => {
@@ -351,20 +379,22 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Err(refused) => return effects.answers.push((ticket, Err(refused))),
         };
         let answer = match request {
-            Request::Teach { class, count } => {
+            Request::Teach { class, count, any } => {
                 if !(1..=MAX_FRAMES).contains(&count) {
                     let why = format!("teach: {count} frames, wanted 1 to {MAX_FRAMES}");
                     return refuse(Some(ticket), why, effects);
                 }
-                return self.begin(Some(ticket), place, &class, Until::Count(count), now, effects);
+                let until = Until::Count(count);
+                return self.begin(Some(ticket), place, (&class, any), until, now, effects);
             }
-            Request::Burst { class, millis } => {
+            Request::Burst { class, millis, any } => {
                 if !(1..=MAX_BURST_MS).contains(&millis) {
                     let why = format!("burst: {millis} ms, wanted 1 to {MAX_BURST_MS}");
                     return refuse(Some(ticket), why, effects);
                 }
                 let end = Timestamp(now.0.saturating_add(u64::from(millis) * 1000));
-                return self.begin(Some(ticket), place, &class, Until::Time(end), now, effects);
+                let until = Until::Time(end);
+                return self.begin(Some(ticket), place, (&class, any), until, now, effects);
             }
             other => self.answer(place, other, now),
         };

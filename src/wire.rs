@@ -45,6 +45,7 @@
 mod answers;
 mod frame;
 mod messages;
+mod states;
 mod transfer;
 
 pub use answers::{decode_answer, encode_answer};
@@ -116,11 +117,14 @@ fn to_bytes<T: serde::Serialize>(message: &T) -> Vec<u8> {
 }
 
 fn from_bytes<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    let content = |error: String| WireError::Content(error);
-    let (message, rest) =
-        postcard::take_from_bytes(bytes).map_err(|error| content(error.to_string()))?;
+    let (message, rest) = split(bytes)?;
     match rest.len() {
         0 => Ok(message),
-        more => Err(content(format!("{more} bytes too many"))),
+        more => Err(WireError::Content(format!("{more} bytes too many"))),
     }
+}
+
+/// A message, and what stands behind it.
+fn split<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), WireError> {
+    postcard::take_from_bytes(bytes).map_err(|error| WireError::Content(error.to_string()))
 }

@@ -109,9 +109,12 @@ fn requests() -> Vec<(Request, Need)> {
         (Command::Merge(Merge { classes: Default::default(), packs: vec![] }), Change),
     ];
     let rest = vec![
-        (Request::Teach { class: name(), count: 1 }, Teach),
-        (Request::Burst { class: name(), millis: 100 }, Teach),
+        (Request::Teach { class: name(), count: 1, any: false }, Teach),
+        (Request::Burst { class: name(), millis: 100, any: false }, Teach),
         (Request::TeachImage { class: name(), image: vec![1] }, Teach),
+        (Request::TeachFrames { class: name(), frames: vec![1] }, Teach),
+        (Request::Recent { unsure_first: true }, Look),
+        (Request::RecentPicture { frame: 1 }, Look),
         (Request::Classify { image: vec![1] }, Look),
         (Request::Snap, Look),
         (Request::Watch(true), Look),
@@ -121,7 +124,7 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::Regions, Look),
         (Request::UndoTaught, Teach),
         (of_left(Request::Pull), Look),
-        (of_left(Request::Teach { class: name(), count: 1 }), Teach),
+        (of_left(Request::Teach { class: name(), count: 1, any: false }), Teach),
         (of_left(Request::Command(Command::Forget(Forget::Everything))), Change),
         (of_left(of_left(Request::Pull)), Change),
         (Request::Outputs, Look),
@@ -332,7 +335,8 @@ fn wrong_pins_make_every_port_wait_longer_and_longer_and_none_is_looked_at_meanw
         house.pass(1);
     }
     // The line goes on meanwhile.
-    ask(&mut one, Request::Teach { class: "good".to_owned(), count: 1 }).expect("always allowed");
+    ask(&mut one, Request::Teach { class: "good".to_owned(), count: 1, any: false })
+        .expect("always allowed");
     assert_eq!(ask(&mut other, unlock(RIGHT)), Ok(Answer::Done));
     let why = ask(&mut one, unlock("wrong")).expect_err("it is wrong");
     assert!(why.ends_with("in 1 s"), "it begins anew: {why}");
@@ -350,7 +354,7 @@ fn who_changed_what_stands_in_the_log() {
     };
     let changes: Vec<(Request, Option<&str>)> = vec![
         (Request::Version, None),
-        (Request::Teach { class: "good".to_owned(), count: 1 }, None),
+        (Request::Teach { class: "good".to_owned(), count: 1, any: false }, None),
         (image, Some("Info serial: learned 1 of good, which has 2 now")),
         (command(Command::Undo(Undo)), Some("Info serial: undone: ")),
         (

@@ -181,7 +181,7 @@ const CASES: [Case; 27] = [
         name: "a short press teaches one example, when it has lasted",
         policy: BUTTONS,
         script: "0 +left; 100 -left; 5000 end",
-        wanted: "20 teach good",
+        wanted: "20 teach good; 120 teach end",
     },
     Case {
         name: "a bounce is no press",
@@ -193,13 +193,13 @@ const CASES: [Case; 27] = [
         name: "a press that bounces at both ends is one press",
         policy: BUTTONS,
         script: "0 +left; 4 -left; 8 +left; 300 -left; 303 +left; 306 -left; 5000 end",
-        wanted: "28 teach good",
+        wanted: "28 teach good; 326 teach end",
     },
     Case {
         name: "held, it teaches on and on until it is let go",
         policy: BUTTONS,
         script: "0 +left; 1290 -left; 5000 end",
-        wanted: "20 teach good; 800 teach good; 1000 teach good; 1200 teach good",
+        wanted: "20 teach good; 800 more good; 1000 more good; 1200 more good; 1310 teach end",
     },
     Case {
         name: "a button with two meanings waits to know which",
@@ -235,7 +235,7 @@ const CASES: [Case; 27] = [
         name: "two buttons at once do not disturb each other, and strange ones mean nothing",
         policy: BUTTONS,
         script: "0 +left; 1 +right; 2 +strange; 100 -left; 101 -right; 102 -strange; 9000 end",
-        wanted: "20 teach good; 121 undo",
+        wanted: "20 teach good; 120 teach end; 121 undo",
     },
 ];
 
@@ -290,6 +290,8 @@ impl Play {
         for wish in wishes {
             let wish = match wish {
                 Wish::Teach { class, .. } => format!("teach {class}"),
+                Wish::TeachMore { class, .. } => format!("more {class}"),
+                Wish::TeachEnd { .. } => "teach end".to_owned(),
                 Wish::Do { deed: Deed::Undo, .. } => "undo".to_owned(),
                 Wish::Do { deed: Deed::Reset, .. } => "reset".to_owned(),
                 Wish::Trigger { at } => format!("trigger at {}", at.0 / 1000),
@@ -361,12 +363,15 @@ fn verdicts_and_presses_give_the_levels_and_wishes_that_the_policy_says() {
 fn a_clock_that_is_looked_at_late_loses_no_press_and_floods_nothing() {
     let case = |name, script| Case { name, policy: BUTTONS, script, wanted: "" };
     let cases = [
-        (case("short", "0 +left; 500 -left; 9000 end; 9001 +none"), "500 teach good"),
+        (
+            case("short", "0 +left; 500 -left; 9000 end; 9001 +none"),
+            "500 teach good; 9001 teach end",
+        ),
         (case("long", "0 +right; 900 -right; 9000 +none"), "900 reset"),
         (case("short of two", "0 +right; 700 -right; 9000 +none"), "9000 undo"),
         (
             case("a burst", "0 +left; 5000 +none; 5100 +none; 5200 +none; 5201 -left"),
-            "5000 teach good; 5000 teach good; 5200 teach good",
+            "5000 teach good; 5000 more good; 5200 more good",
         ),
     ];
     for (case, wanted) in &cases {

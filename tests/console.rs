@@ -96,6 +96,16 @@ fn every_line_gets_its_reply() {
                 "ok examples=3",
             ],
         ),
+        (
+            "recent",
+            &[
+                "frame number=9 age_s=1.500 class=scratch best=scratch confidence=0.970 novelty=0.500",
+                "frame number=8 age_s=1.500 class=scratch best=scratch confidence=0.970 novelty=0.500",
+                "frame number=7 age_s=1.500 class=-",
+                "ok frames=3",
+            ],
+        ),
+        ("recent 8", &["ok frame=8 width=4 height=3 bytes=40"]),
         ("relabel dent 4 5", &["ok class=dent examples=4,5 new=yes"]),
         ("rename dent bump", &["ok from=dent to=bump"]),
         ("forget example 6", &["ok classes=- examples=6"]),
@@ -174,6 +184,18 @@ fn every_line_gets_its_reply() {
 }
 
 #[test]
+fn who_teaches_a_part_that_lies_still_is_told_to_move_it() {
+    let mut talk = Talk::new(false);
+    let wanted = [
+        "progress done=1 total=2",
+        "progress done=2 total=2",
+        "waiting: move the part (1 of 2)",
+        "ok class=still examples=1 count=1 new=yes evicted=0 estimate=- note=\"1 of 2: the part did not move\"",
+    ];
+    assert_eq!(talk.line("teach still 2"), wanted);
+}
+
+#[test]
 fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
     let mut talk = Talk::new(false);
     talk.line("teach good 2");
@@ -182,10 +204,18 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
     for (line, wanted) in [
         ("stauts", "there is no command stauts; help lists them"),
         ("help stauts", "there is no command stauts"),
-        ("teach", "wanted: teach CLASS [COUNT], got: teach; help teach tells more"),
+        (
+            "teach",
+            "wanted: teach CLASS [COUNT] [any] | CLASS frame NUMBER..., got: teach; help teach tells more",
+        ),
         ("teach a b", "COUNT has to be a number from 1 to 1000, got b"),
         ("teach a 0", "COUNT has to be a number from 1 to 1000, got 0"),
         ("teach a 1 2", "wanted: teach CLASS [COUNT]"),
+        ("teach a frame", "COUNT has to be a number"),
+        ("teach a frame x", "a frame's number has to be a number from 1 to"),
+        ("teach a any any", "wanted: teach CLASS [COUNT]"),
+        ("recent 7", "frame 7 is not there"),
+        ("scene a b", "wanted: scene [KIND | auto]"),
         ("burst a 61", "SECONDS has to be a number from 0.1 to 60.0, got 61"),
         ("burst a NaN", "SECONDS has to be"),
         ("forget", "wanted: forget CLASS | example ID..."),
@@ -318,7 +348,10 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     let mut talk = Talk::new(true);
     let (rows, _) = screen(&talk.bytes(b"re\t"));
-    assert_eq!(rows[rows.len() - 2..], ["relabel  rename  region  regions  restart", "> re"]);
+    assert_eq!(
+        rows[rows.len() - 2..],
+        ["relabel  rename  recent  region  regions  restart", "> re"]
+    );
     let (rows, column) = screen(&talk.bytes("x".repeat(200).as_bytes()));
     assert!(rows.iter().all(|row| row.len() < 80) && column < 80, "a long line stays in its row");
     assert_eq!(talk.bytes(b"\x15set echo off\r").last_chunk(), Some(b"ok\r\n"));
@@ -396,7 +429,7 @@ fn text_and_frames_share_a_line() {
 #[test]
 fn a_request_in_frames_is_done_once_however_often_it_comes() {
     let mut talk = Talk::new(false);
-    let teach = Request::Teach { class: "good".to_owned(), count: 2 };
+    let teach = Request::Teach { class: "good".to_owned(), count: 2, any: false };
     let kinds = |frames: Vec<Frame>| frames.iter().map(|frame| frame.kind).collect::<Vec<_>>();
     let first = kinds(talk.frame(1, &teach));
     assert_eq!(first, [Kind::Progress, Kind::Progress, Kind::Answer]);

@@ -113,6 +113,52 @@ fn pictures_and_what_was_learned_go_both_ways_whole() {
 }
 
 #[test]
+fn frames_that_were_judged_are_fetched_and_taught() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = Served::on(&socket(folder.path()));
+    let look = folder.path().join("look");
+    let run = served.ctl(&["recent", "unsure", look.to_str().expect("UTF-8")]);
+    assert_eq!(run.code, 0, "{run:?}");
+    // The oldest has made room meanwhile.
+    assert!(run.stderr.contains("warning: frame 7 is not there"), "{run:?}");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("frame number=9 ") && lines[0].contains("frame-000009-scratch.jpg")
+    );
+    assert_eq!((lines.len(), lines[2]), (3, "ok frames=3"));
+    assert_eq!(std::fs::read(look.join("frame-000008-scratch.jpg")).expect("it is there"), [8; 40]);
+    let run = served.ctl(&["teach", "scratch", "--frame", "8", "--frame", "9"]);
+    assert!(run.code == 0 && run.stdout.contains("class=scratch examples=1,2"), "{run:?}");
+    let run = served.ctl(&["teach", "scratch", "frame", "8"]);
+    assert!(run.code == 0 && run.stdout.contains("examples=3 "), "{run:?}");
+    for words in [&["teach", "scratch", "5", "--frame", "8"][..], &["status", "--frame", "8"]] {
+        let run = served.ctl(words);
+        assert!(
+            run.code == 2 && run.stderr.contains("wanted: teach CLASS --frame NUMBER"),
+            "{run:?}"
+        );
+    }
+    let run = served.ctl(&["status", "--any"]);
+    assert!(run.code == 2 && run.stderr.contains("--any goes with teach and burst"), "{run:?}");
+    let device = served.ends();
+    let asked = |what: &str| device.asked.iter().filter(|asked| asked.contains(what)).count();
+    assert_eq!((asked("TeachFrames"), asked("Recent { unsure_first: true }")), (2, 1));
+}
+
+#[test]
+fn who_teaches_a_part_that_lies_still_is_told_to_move_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = Served::on(&socket(folder.path()));
+    let run = served.ctl(&["teach", "still", "2"]);
+    assert!(run.stderr.contains("waiting: move the part (1 of 2)"), "{run:?}");
+    assert!(run.stdout.ends_with("note=\"1 of 2: the part did not move\"\n"), "{run:?}");
+    let run = served.ctl(&["teach", "good", "2", "--any"]);
+    assert!(run.code == 0 && run.stderr.is_empty(), "{run:?}");
+    let device = served.ends();
+    assert!(device.asked[1].ends_with("count: 2, any: true }"), "{:?}", device.asked);
+}
+
+#[test]
 fn an_image_that_cannot_be_read_keeps_no_other_from_being_judged_but_all_from_being_taught() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
@@ -256,7 +302,7 @@ fn who_cannot_be_reached_is_told_with_the_next_step() {
         assert!(run.code == code && run.stderr.contains(wanted), "{arguments:?}: {run:?}");
     }
     let help = fieldtune(&["ctl", "--port", "/dev/null", "help", "teach"]);
-    assert!(help.code == 0 && help.stdout.starts_with("teach CLASS [COUNT]"), "{help:?}");
+    assert!(help.code == 0 && help.stdout.starts_with("teach CLASS [COUNT] [any]"), "{help:?}");
 }
 
 /// What `ctl` says of somebody on a socket who says this and no more.

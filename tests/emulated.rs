@@ -54,11 +54,11 @@ fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
 
     // Two of vivid's test patterns: bars and a chessboard, each taught over the serial line.
     run(&mut board, "--control 0x00f0f000=0");
-    let taught = board.ask("teach bars 3");
+    let taught = board.ask("teach bars 3 any");
     assert!(taught.contains("class=bars") && taught.contains("count=3"), "{taught}");
     board.sh("kill -TERM $!; wait $!");
     run(&mut board, "--control 0x00f0f000=11");
-    assert!(board.ask("teach chess 3").contains("count=3"));
+    assert!(board.ask("teach chess 3 any").contains("count=3"));
     // A new start in the same process finds camera, pins and serial line free again.
     board.ask("restart");
     board.until("it stands again", |board| {
@@ -154,10 +154,10 @@ fn a_usb_camera_is_taken_and_its_light_locked_and_what_goes_wrong_with_it_passes
         let said = format!("locked after 2 s: exposure {locked}, white balance 4000");
         board.until("it says so", |board| board.sh("cat /tmp/log").contains(&said));
 
-        assert!(board.ask("teach bars 3").contains("count=3"), "{format}");
+        assert!(board.ask("teach bars 3 any").contains("count=3"), "{format}");
         let [mjpg, yuyv] = chess();
         camera.show(mjpg, yuyv);
-        assert!(board.ask("teach chess 3").contains("count=3"), "{format}");
+        assert!(board.ask("teach chess 3 any").contains("count=3"), "{format}");
         board.ask("threshold novelty=inf");
         assert!(board.verdict().contains("class=chess"), "{format}");
         let [mjpg, yuyv] = stripes();

@@ -119,6 +119,10 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     };
     if press {
         hand.set("teach", true);
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            hand.set("teach", false);
+        });
     }
     runtime::run(parts, &settings, clock, log, "it stands")
 }

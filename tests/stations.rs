@@ -153,6 +153,9 @@ impl Stage {
         for (level, text) in effects.notes {
             self.say(now, &format!("note {level:?}: {text}"));
         }
+        for (_, progress) in effects.progress.into_iter().filter(|(_, progress)| progress.waiting) {
+            self.say(now, &format!("< {}", console::progress(progress)));
+        }
         for (_, answer) in effects.answers {
             match answer {
                 Ok(answer) => {

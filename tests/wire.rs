@@ -9,7 +9,7 @@ use fieldtune::access::{Access, Gate, Guard, MAX_PICTURE_BYTES};
 use fieldtune::command::*;
 use fieldtune::frame::Timestamp;
 use fieldtune::pin::{Pin, PinHash};
-use fieldtune::request::{Device, Progress, Refused, Request};
+use fieldtune::request::{Device, Judgement, Progress, Refused, Request};
 use fieldtune::session::Session;
 use fieldtune::wire::{self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError};
 
@@ -323,10 +323,19 @@ fn every_message_comes_back_as_it_was_and_cut_off_or_longer_is_refused() {
         assert_eq!(wire::decode_answer(&bytes), Ok(answer));
         damage(&bytes, &|bytes| wire::decode_answer(bytes).is_ok());
     }
-    let progress = Progress { done: 3, total: 1000 };
-    assert_eq!(wire::decode_progress(&wire::encode_progress(progress)), Ok(progress));
-    let judgement = device::judgement("good");
-    assert_eq!(wire::decode_verdict(&wire::encode_verdict(&judgement)), Ok(judgement));
+    for (done, total) in [(0, 0), (1, 1), (1, 0), (3, 1000), (128, 129), (u32::MAX, u32::MAX)] {
+        for waiting in [false, true] {
+            let progress = Progress { done, total, waiting };
+            assert_eq!(wire::decode_progress(&wire::encode_progress(progress)), Ok(progress));
+        }
+    }
+    // As it was sent before there was anything to wait for.
+    let progress = Progress { done: 3, total: 1000, waiting: false };
+    assert_eq!(wire::encode_progress(progress), [3, 0xe8, 7]);
+    for frame in [None, Some(0), Some(1), Some(u64::MAX)] {
+        let judgement = Judgement { frame, ..device::judgement("good") };
+        assert_eq!(wire::decode_verdict(&wire::encode_verdict(&judgement)), Ok(judgement));
+    }
     let features = Command::Teach(Teach { class: "a".to_owned(), shots: vec![] });
     assert_eq!(wire::encode_request(&Request::Command(features)), Err(WireError::NotSent));
     // A list that says it is longer than any memory.

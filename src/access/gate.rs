@@ -207,7 +207,7 @@ impl Told {
     fn of(request: &Request) -> Self {
         match request {
             Request::Push { .. } => Told::Push,
-            Request::TeachImage { .. } => Told::Reply,
+            Request::TeachImage { .. } | Request::TeachFrames { .. } => Told::Reply,
             Request::Command(Command::Undo(_)) | Request::UndoTaught => Told::Reply,
             Request::Command(_) if need(request) == Need::Change => Told::Reply,
             Request::Restart => Told::Text("restart".to_owned()),

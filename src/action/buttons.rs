@@ -9,8 +9,22 @@ use crate::learner::ClassName;
 /// What somebody at the buttons wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
-    /// One example of a class.
+    /// The button is down: an example of a class, at once.
     Teach {
+        /// The class.
+        class: ClassName,
+        /// The region that learns it; the only one if `None`.
+        region: Option<String>,
+    },
+    /// It is held: one more example, of another look.
+    TeachMore {
+        /// The class.
+        class: ClassName,
+        /// The region that learns it; the only one if `None`.
+        region: Option<String>,
+    },
+    /// It is up again: what this press taught is complete.
+    TeachEnd {
         /// The class.
         class: ClassName,
         /// The region that learns it; the only one if `None`.
@@ -150,7 +164,7 @@ impl Button {
         self.due = None;
         match &self.role {
             Role::Teach { class, region, burst_ms } => {
-                wishes.push(Wish::Teach { class: class.clone(), region: region.clone() });
+                wishes.push(Wish::TeachMore { class: class.clone(), region: region.clone() });
                 self.due = Some(Timestamp(now.0.saturating_add(micros(*burst_ms))));
             }
             Role::Press { long, region, .. } => wishes.extend(wish(*long, region)),
@@ -160,8 +174,12 @@ impl Button {
 
     fn up(&mut self, wishes: &mut Vec<Wish>) {
         let was_short = self.due.take().is_some();
-        if let (Role::Press { short, region, .. }, true) = (&self.role, was_short) {
-            wishes.extend(wish(*short, region));
+        match &self.role {
+            Role::Teach { class, region, .. } => {
+                wishes.push(Wish::TeachEnd { class: class.clone(), region: region.clone() });
+            }
+            Role::Press { short, region, .. } if was_short => wishes.extend(wish(*short, region)),
+            Role::Press { .. } | Role::Trigger => {}
         }
     }
 }

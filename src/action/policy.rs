@@ -79,7 +79,7 @@ pub enum Deed {
 /// What a button or an input is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// A press teaches one example; held, it teaches on and on.
+    /// A press teaches one example; held, examples that differ, all learned once it is up.
     Teach {
         /// The class.
         class: ClassName,

@@ -2,13 +2,14 @@
 //! two frames, the light changes slowly, the lens blurs a little and the sensor is noisy. What comes past next is
 //! chosen by [`Synthetic::show`], so every frame's truth is known.
 //!
-//! A frame is a function of the seed, its number and what it shows; every number draws its own chances, so what was
-//! shown before changes nothing. It is made to be neither trivial nor unfair: dust, scuffs and brush marks lie on good
+//! A frame is a function of the seed, its number, the number of the piece of the strip that lies there and what it
+//! shows; every number draws its own chances, so what was shown before changes nothing. It is made to be neither trivial nor unfair: dust, scuffs and brush marks lie on good
 //! surface, too, sizes, places and contrasts vary widely, and brightness tells no class. Only rust and the weld have
 //! colours of their own.
 
 mod canvas;
 mod defects;
+mod line;
 mod surface;
 
 use std::f32::consts::TAU;
@@ -17,6 +18,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use self::canvas::Canvas;
+pub use self::line::{Line, Scene};
 use super::{Camera, CameraError, Trouble};
 use crate::frame::{Frame, Timestamp};
 
@@ -74,6 +76,8 @@ impl Sight {
 pub struct Synthetic {
     seed: u64,
     number: u64,
+    /// The piece of the strip that lies there; the next frame's number where the strip moves.
+    piece: Option<u64>,
     sight: Sight,
 }
 
@@ -85,12 +89,17 @@ impl Synthetic {
 
     /// A strip of that seed, from its beginning, without a defect for now.
     pub fn new(seed: u64) -> Self {
-        Self { seed, number: 0, sight: Sight::Good }
+        Self { seed, number: 0, piece: None, sight: Sight::Good }
     }
 
     /// Lets this come past from the next frame on.
     pub fn show(&mut self, sight: Sight) {
         self.sight = sight;
+    }
+
+    /// Lets the strip lie still, or move on with every frame, which it does from the start.
+    pub fn hold(&mut self, still: bool) {
+        self.piece = still.then(|| self.piece.unwrap_or(self.number.saturating_sub(1)));
     }
 
     /// What the next frame will show.
@@ -105,16 +114,17 @@ impl Synthetic {
 
     fn draw(&self) -> Canvas {
         let mut strip = ChaCha8Rng::seed_from_u64(self.seed);
-        let light = Light::at(&mut strip, self.number);
+        let piece = self.piece.unwrap_or(self.number);
+        let light = Light::at(&mut strip, piece);
         let mut random = strip;
         // Stream 0 gave the light, which all frames share.
-        random.set_stream(self.number + 1);
+        random.set_stream(piece + 1);
         random.set_word_pos(0);
         let mut canvas = Canvas::new(Self::WIDTH as usize, Self::HEIGHT as usize);
         if self.sight == Sight::Bench {
             surface::wood(&mut canvas, self.seed, &mut random);
         } else {
-            surface::steel(&mut canvas, self.seed, self.number, &mut random);
+            surface::steel(&mut canvas, self.seed, piece, &mut random);
         }
         let (canvas_, random_, towards) = (&mut canvas, &mut random, light.towards);
         match self.sight {
@@ -203,7 +213,7 @@ mod tests {
     use super::*;
 
     fn frame(seed: u64, number: u64, sight: Sight) -> Frame {
-        let mut camera = Synthetic { seed, number, sight };
+        let mut camera = Synthetic { seed, number, piece: None, sight };
         camera.capture(Timestamp(5)).expect("drawn frames are whole")
     }
 
@@ -299,6 +309,22 @@ mod tests {
             let inside = levels(sight).iter().filter(|&&v| good.0 <= v && v <= good.1).count();
             assert!(inside >= 16, "{sight:?}: {inside} of 24 are as bright as good ones");
         }
+    }
+
+    #[test]
+    fn a_strip_that_lies_still_differs_by_noise_alone() {
+        let mut camera = Synthetic::new(2);
+        let capture =
+            |camera: &mut Synthetic| camera.capture(Timestamp(5)).expect("drawn frames are whole");
+        camera.show(Sight::Scratch);
+        let first = capture(&mut camera);
+        camera.hold(true);
+        let second = capture(&mut camera);
+        let noise = 2.0 * f64::from(NOISE * 255.0).powi(2);
+        let apart = distance(&first, &second);
+        assert!((0.5 * noise..1.5 * noise).contains(&apart), "{apart}, noise {noise}");
+        camera.hold(false);
+        assert!(distance(&first, &capture(&mut camera)) > 3.0 * noise);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{AnyCamera, time_of};
-use crate::camera::{Camera, CameraError};
+use crate::camera::{Camera, CameraError, Scene};
 use crate::frame::{Frame, Timestamp};
 
 /// The camera, held back to that many frames a second if there is a rate.
@@ -46,6 +46,10 @@ impl<C: Camera> Camera for Paced<C> {
     fn notes(&mut self) -> Vec<String> {
         let told = self.told.take();
         told.into_iter().chain(self.camera.notes()).collect()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        self.camera.scene()
     }
 }
 

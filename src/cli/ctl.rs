@@ -19,6 +19,7 @@ use crate::bounded;
 use crate::command::Command;
 use crate::console::{self, Entry, Row, Value};
 use crate::frame::Timestamp;
+use crate::learner::UNKNOWN;
 use crate::picture::{self, PictureError};
 use crate::pin::{LONGEST, Pin};
 use crate::port::Address;
@@ -35,6 +36,8 @@ use link::{Link, Stage};
 ///                          with ok stays, also where a later one cannot be learned
 ///   classify IMAGE...      judge image files; exit status 1 if one cannot be, and the others are
 ///   snap FILE              fetch the latest frame
+///   recent DIR             fetch the pictures of the frames that were judged last; recent unsure DIR: the least sure
+///                          first
 ///   watch                  print every verdict, until interrupted
 ///   pull FILE, push FILE   fetch, or replace, everything that was learned; signed or not
 ///   push merge FILE        learn what another device learned, beside what was learned here
@@ -49,6 +52,7 @@ use link::{Link, Stage};
   fieldtune ctl --port /dev/ttyUSB0 status
   fieldtune ctl --port /dev/ttyUSB0@115200 teach scratch 5
   fieldtune ctl --port unix:/run/fieldtune.sock watch --json
+  fieldtune ctl --port unix:/run/fieldtune.sock recent unsure look; fieldtune ctl teach scratch --frame 123
   export FIELDTUNE_PORT=/dev/ttyUSB0; fieldtune ctl pull backup.ftune
   fieldtune ctl --pin-file ~/line.pin forget scratch")]
 pub struct CtlCommand {
@@ -64,6 +68,12 @@ pub struct CtlCommand {
     /// Answer in JSON, an object a line
     #[arg(long)]
     json: bool,
+    /// teach and burst: learn every frame, also one that differs from the last by no more than noise
+    #[arg(long)]
+    any: bool,
+    /// teach: learn this frame of those that recent lists (repeatable)
+    #[arg(long, value_name = "NUMBER")]
+    frame: Vec<u64>,
     /// What to ask for
     #[arg(required = true, value_name = "COMMAND")]
     words: Vec<String>,
@@ -86,6 +96,20 @@ impl CtlCommand {
             self.region = Some(name);
             words.remove(0);
         }
+        if self.any {
+            match words[0] {
+                "teach" | "burst" => words.push("any"),
+                other => bail!("--any goes with teach and burst, not with {other}"),
+            }
+        }
+        let frames: Vec<String> = self.frame.iter().map(u64::to_string).collect();
+        if !frames.is_empty() {
+            match words[..] {
+                ["teach", _] => words.push("frame"),
+                _ => bail!("wanted: teach CLASS --frame NUMBER..., got: {}", words.join(" ")),
+            }
+            words.extend(frames.iter().map(String::as_str));
+        }
         self.carry_out(&words, context)
     }
 
@@ -94,7 +118,9 @@ impl CtlCommand {
             bail!("{} is not about a region: leave out @{region}", words[0]);
         }
         match *words {
-            ["teach", class, first, ..] if first.parse::<u32>().is_err() => {
+            ["teach", class, first, ..]
+                if first.parse::<u32>().is_err() && !["any", "frame"].contains(&first) =>
+            {
                 let class = class.to_owned();
                 self.images(&words[2..], ("learning", true), context, |image| Request::TeachImage {
                     class: class.clone(),
@@ -105,6 +131,10 @@ impl CtlCommand {
                 Request::Classify { image }
             }),
             ["watch"] | ["watch", "on"] => self.watch(),
+            ["recent", folder] if folder != "unsure" && folder.parse::<u64>().is_err() => {
+                self.recent(Path::new(folder), false, context)
+            }
+            ["recent", "unsure", folder] => self.recent(Path::new(folder), true, context),
             ["snap", file] => self.snap(Path::new(file), context),
             ["pull", file] => self.pull(Path::new(file), context),
             ["push", file] => self.push(Path::new(file), false, context),
@@ -211,6 +241,45 @@ impl CtlCommand {
         Ok(Exit::Done)
     }
 
+    /// Fetches the pictures of the frames that were judged last.
+    fn recent(&self, folder: &Path, unsure_first: bool, context: &Context) -> anyhow::Result<Exit> {
+        let mut link = self.link()?;
+        let quiet = Context { progress: false };
+        let answer = self.ask(&mut link, &Request::Recent { unsure_first }, &quiet)?;
+        let Answer::Recent(frames) = &answer else {
+            bail!("the device answered something else than its frames");
+        };
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let rows = console::answer(&answer);
+        let bar = context.bar(frames.len() as u64, "fetching");
+        for (frame, row) in frames.iter().zip(&rows) {
+            let number = frame.number;
+            let class = match &frame.judgement {
+                Some(judgement) => judgement.class.as_deref().unwrap_or(UNKNOWN),
+                None => "untaught",
+            };
+            // A device may call a class anything.
+            let plain = |c: char| c.is_alphanumeric() || "-_+".contains(c);
+            let class: String = class.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+            let file = folder.join(format!("frame-{number:06}-{class}.jpg"));
+            match self.ask(&mut link, &Request::RecentPicture { frame: number }, &quiet) {
+                Ok(Answer::Picture { file: bytes, .. }) => {
+                    write_whole(&file, &bytes)?;
+                    let path = file.display().to_string();
+                    bar.suspend(|| self.print(&row.clone().with("picture", path.as_str())));
+                }
+                Ok(_) => bail!("the device answered something else than a picture"),
+                Err(error) if error.downcast_ref::<Failed>().is_some() => return Err(error),
+                // It has made room for a newer one meanwhile.
+                Err(error) => bar.suspend(|| eprintln!("warning: {error:#}")),
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        rows.last().into_iter().for_each(|row| self.print(row));
+        Ok(Exit::Done)
+    }
+
     fn pull(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
         let answer = self.ask(&mut self.link()?, &Request::Pull, context)?;
         let Answer::Learned(bytes) = &answer else {
@@ -287,7 +356,15 @@ impl CtlCommand {
     ) -> anyhow::Result<Answer> {
         let mut bar = ProgressBar::hidden();
         let mut doing = "";
+        let mut waiting = None;
         let result = link.request(request, &mut |stage| {
+            if let Stage::Working(progress) = stage {
+                let hint = progress.waiting.then_some(progress);
+                if let Some(hint) = hint.filter(|_| waiting != hint) {
+                    bar.suspend(|| eprintln!("{}", console::progress(hint)));
+                }
+                waiting = hint;
+            }
             let (now, done, total) = match stage {
                 Stage::Sent(done, total) => ("sending", u64::from(done), u64::from(total)),
                 Stage::Working(progress) => {

@@ -162,6 +162,7 @@ impl RunCommand {
             &board.timings(),
         );
         station.set_smoothing(self.smoothing);
+        station.set_scene(camera.scene());
         station.set_trusted_keys(board.access.trusted_keys.clone());
         let ports = self.ports(board, log, tries)?;
         let watchdog = Duration::from_millis(board.watchdog_ms.into());

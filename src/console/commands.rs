@@ -40,21 +40,23 @@ use Place::{Class, Head, Output, Words};
 const ON_OFF: Place = Words(&["on", "off"]);
 
 /// Every command, in the order that `help` lists them.
-pub const COMMANDS: [Spec; 28] = [
+pub const COMMANDS: [Spec; 30] = [
     spec("help", "[COMMAND]", "this list, or what a command does", &[Place::Command], ""),
     spec(
         "teach",
-        "CLASS [COUNT]",
-        "learn what the camera sees now",
-        &[Class],
-        "A new name makes a new class. COUNT frames are learned one after another, 1 if left out.",
+        "CLASS [COUNT] [any] | CLASS frame NUMBER...",
+        "learn what the camera sees now, or frames that were judged",
+        &[Class, Words(&["any", "frame"])],
+        "A new name makes a new class. COUNT frames are learned, 1 if left out; each has to differ from the others, so \
+         move the part. With `any` every frame is taken. 10 s without a different frame end it. \
+         With `frame` those are learned that `recent` lists.",
     ),
     spec(
         "burst",
-        "CLASS [SECONDS]",
+        "CLASS [SECONDS] [any]",
         "learn what the camera sees for a while",
         &[Class],
-        "2 seconds if left out. Move the part meanwhile: different views teach more than equal ones.",
+        "2 seconds if left out. Move the part meanwhile: only frames that differ are learned, or with `any` all.",
     ),
     spec("undo", "", "take back the latest change", &[], ""),
     spec(
@@ -97,11 +99,26 @@ pub const COMMANDS: [Spec; 28] = [
         "Verdicts that the line has no room for are left out.",
     ),
     spec(
+        "recent",
+        "[unsure | NUMBER]",
+        "list the frames that were judged, the newest first, or the least sure",
+        &[Words(&["unsure"])],
+        "`teach CLASS frame NUMBER` learns one of them, also after its part has gone. Up to 200 are kept, the unsure ones \
+         longest. `fieldtune ctl recent DIR` fetches their pictures.",
+    ),
+    spec(
         "snap",
         "",
         "take a picture",
         &[],
         "Here only its size is told; `fieldtune ctl snap FILE` fetches it.",
+    ),
+    spec(
+        "scene",
+        "[KIND | auto]",
+        "what a synthetic camera shows: parts of one kind, or of all by turns",
+        &[Words(&["auto", "good", "scratch", "dent", "crack", "rust", "pits", "weld", "bench"])],
+        "For run --camera synthetic: alone; `status` tells what lies there. `set scene KIND` is the same.",
     ),
     spec(
         "region",
@@ -163,7 +180,7 @@ pub const COMMANDS: [Spec; 28] = [
         "set",
         "[NAME VALUE]",
         "list the settings, or change one",
-        &[Words(&["echo", "smoothing"]), ON_OFF],
+        &[Words(&["echo", "smoothing", "scene"]), ON_OFF],
         "`set echo off` is for programs: no prompt, no echo, no completion on this port. `set smoothing N` holds until the \
          next start; run --smoothing keeps it.",
     ),

@@ -7,7 +7,7 @@ use crate::decision::Thresholds;
 use crate::frame::Region;
 use crate::head::ExampleId;
 use crate::learner::UNKNOWN;
-use crate::request::{Answer, Judgement, Progress, Refused};
+use crate::request::{Answer, Judgement, Progress, RecentFrame, Refused};
 use crate::snapshot::Difference;
 use crate::store::Generation;
 
@@ -196,12 +196,21 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
     vec![match answer {
         Answer::Done => ok(),
         Answer::Reply(reply) => return self::reply(reply),
+        Answer::Noted { reply, note } => {
+            let mut rows = self::reply(reply);
+            let last = rows.pop().unwrap_or_else(ok);
+            return rows.into_iter().chain([last.with("note", note.as_str())]).collect();
+        }
         Answer::Status { learned: Some(learned), device } => status(learned).with_pairs(device),
         Answer::Status { learned: None, device } => ok().with_pairs(device),
-        Answer::Picture { width, height, file } => ok()
+        Answer::Picture { frame, width, height, file } => frame
+            .map_or_else(ok, |frame| ok().with("frame", Value::Number(frame)))
             .with("width", *width as usize)
             .with("height", *height as usize)
             .with("bytes", file.len()),
+        Answer::Recent(frames) => {
+            return list(frames.iter().map(recent).collect(), "frames");
+        }
         Answer::Judged(None) => ok().with("class", Value::None),
         Answer::Judged(Some(judgement)) => judged(ok(), judgement),
         Answer::Region(region) => ok().with("region", region.to_string().as_str()),
@@ -375,13 +384,39 @@ fn judged(row: Row, judgement: &Judgement) -> Row {
 
 /// The line of a verdict where somebody watches.
 pub fn verdict(judgement: &Judgement) -> Row {
-    judged(Row::new("verdict"), judgement).with("captured_us", Value::Number(judgement.captured.0))
+    let row = judged(Row::new("verdict"), judgement);
+    let row = row.with("captured_us", Value::Number(judgement.captured.0));
+    judgement.frame.into_iter().fold(row, |row, frame| row.with("frame", Value::Number(frame)))
+}
+
+fn recent(frame: &RecentFrame) -> Row {
+    let RecentFrame { number, age_micros, judgement } = frame;
+    let row = Row::new("frame")
+        .with("number", Value::Number(*number))
+        .with("age_s", *age_micros as f32 / 1e6);
+    match judgement {
+        Some(judgement) => row
+            .with("class", judgement.class.as_deref().unwrap_or(UNKNOWN))
+            .with("best", judgement.best.as_str())
+            .with("confidence", judgement.confidence)
+            .with("novelty", judgement.novelty),
+        None => row.with("class", Value::None),
+    }
 }
 
 /// How far it is.
-pub fn progress(progress: Progress) -> Row {
-    Row::new("progress").with("done", progress.done as usize).with("total", progress.total as usize)
+pub fn progress(progress: Progress) -> String {
+    let Progress { done, total, waiting } = progress;
+    let row = Row::new("progress").with("done", done as usize).with("total", total as usize);
+    match (waiting, total) {
+        (true, 0) => format!("{WAITING} ({done} so far)"),
+        (true, _) => format!("{WAITING} ({done} of {total})"),
+        (false, _) => row.to_string(),
+    }
 }
+
+/// What a person is told while every frame is like those that were taken already.
+pub const WAITING: &str = "waiting: move the part";
 
 /// One line, whatever stands in the refusal.
 pub fn refused(refused: &Refused) -> String {

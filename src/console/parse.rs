@@ -64,14 +64,23 @@ pub fn parse(line: &str) -> Result<Entry, String> {
     let request = match (name, arguments) {
         ("help", []) => return Ok(Entry::Help(None)),
         ("help", [name]) => return Ok(Entry::Help(Some(spec_named(name)?))),
-        ("teach", [class, rest @ ..]) if rest.len() < 2 => {
-            let count = rest.first().map_or(Ok(1), |text| number(text, "COUNT", 1..=1000))?;
-            Request::Teach { class: (*class).to_owned(), count }
+        ("teach", [class, "frame", list @ ..]) if !list.is_empty() => {
+            let frames: Vec<u64> = list.iter().map(|text| frame(text)).collect::<Result<_, _>>()?;
+            Request::TeachFrames { class: (*class).to_owned(), frames }
         }
-        ("burst", [class, rest @ ..]) if rest.len() < 2 => {
+        ("teach", [class, rest @ ..]) if rest.len() < 3 => {
+            let (rest, any) = every_frame(rest);
+            let ([] | [_]) = rest else { return Err(usage()) };
+            let count = rest.first().map_or(Ok(1), |text| number(text, "COUNT", 1..=1000))?;
+            Request::Teach { class: (*class).to_owned(), count, any }
+        }
+        ("burst", [class, rest @ ..]) if rest.len() < 3 => {
+            let (rest, any) = every_frame(rest);
+            let ([] | [_]) = rest else { return Err(usage()) };
             let seconds =
                 rest.first().map_or(Ok(2.0), |text| number(text, "SECONDS", 0.1..=60.0))?;
-            Request::Burst { class: (*class).to_owned(), millis: (seconds * 1000.0f32) as u32 }
+            let millis = (seconds * 1000.0f32) as u32;
+            Request::Burst { class: (*class).to_owned(), millis, any }
         }
         ("undo", []) => return command(Command::Undo(Undo)),
         ("forget", ["example", list @ ..]) if !list.is_empty() => {
@@ -124,6 +133,9 @@ pub fn parse(line: &str) -> Result<Entry, String> {
         }
         ("watch", [switch]) => Request::Watch(on_off(switch).ok_or_else(usage)?),
         ("snap", []) => Request::Snap,
+        ("recent", []) => Request::Recent { unsure_first: false },
+        ("recent", ["unsure"]) => Request::Recent { unsure_first: true },
+        ("recent", [text]) => Request::RecentPicture { frame: frame(text)? },
         ("region", []) => Request::Region(None),
         ("regions", []) => Request::Regions,
         ("region", [text]) => Request::Region(Some(region(text).ok_or_else(usage)?)),
@@ -149,7 +161,8 @@ pub fn parse(line: &str) -> Result<Entry, String> {
                 arguments.first().map_or(Ok(20), |text| number(text, "LINES", 1..=10_000))?;
             Request::Log { lines }
         }
-        ("set", []) => Request::Settings,
+        ("set" | "scene", []) => Request::Settings,
+        ("scene", [value]) => Request::Set { name: "scene".to_owned(), value: (*value).to_owned() },
         ("set", ["echo", switch]) => return on_off(switch).map(Entry::Echo).ok_or_else(usage),
         ("set", [name, value]) => {
             Request::Set { name: (*name).to_owned(), value: (*value).to_owned() }
@@ -162,6 +175,17 @@ pub fn parse(line: &str) -> Result<Entry, String> {
         _ => return Err(usage()),
     };
     Ok(Entry::Request(request))
+}
+
+/// What stands behind the arguments where every frame is wanted, also one like the last.
+const EVERY_FRAME: &str = "any";
+
+/// The arguments without that, and whether it was there.
+fn every_frame<'a>(arguments: &'a [&'a str]) -> (&'a [&'a str], bool) {
+    match arguments {
+        [rest @ .., EVERY_FRAME] => (rest, true),
+        all => (all, false),
+    }
 }
 
 /// What stands before the name of a region.
@@ -216,6 +240,11 @@ pub fn share(text: &str) -> Option<f32> {
         Some(percent) => percent.trim().parse().ok().map(|percent: f32| percent / 100.0),
         None => text.parse().ok(),
     }
+}
+
+fn frame(text: &str) -> Result<u64, String> {
+    let number = number(text, "a frame's number", 1..=u64::MAX);
+    number.map_err(|why| format!("{why}; `recent` lists them"))
 }
 
 fn generation(text: &str) -> Result<u64, String> {

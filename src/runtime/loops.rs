@@ -172,6 +172,8 @@ fn is_long(request: &Request) -> bool {
     !matches!(
         request.plain(),
         Request::Snap
+            | Request::Recent { .. }
+            | Request::RecentPicture { .. }
             | Request::Regions
             | Request::Region(_)
             | Request::Outputs

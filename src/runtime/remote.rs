@@ -8,7 +8,7 @@ use super::Shared;
 use super::inbox::Message;
 use crate::request::{Answer, Device, Progress, Refused, Request};
 
-/// How long a request may take: longer than the longest burst and the slowest head.
+/// How long a request may take without getting on: longer than the longest burst and the slowest head.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often the other side is told that somebody still works.
@@ -41,12 +41,12 @@ impl Device for Remote {
         if !self.0.inbox.request(request, sender) {
             return Err(over());
         }
-        let begun = self.0.clock.uptime();
-        let mut latest = Progress { done: 0, total: 0 };
+        let mut got_on = self.0.clock.uptime();
+        let mut latest = Progress { done: 0, total: 0, waiting: false };
         loop {
             match receiver.recv_timeout(WORD) {
                 Ok(Message::Progress(step)) => {
-                    latest = step;
+                    (latest, got_on) = (step, self.0.clock.uptime());
                     // The station hears of it by the closed channel.
                     if !progress(step) {
                         return Err(left());
@@ -57,7 +57,7 @@ impl Device for Remote {
                     return Ok(Answer::Status { learned, device });
                 }
                 Ok(Message::Answer(answer)) => return answer,
-                Err(RecvTimeoutError::Timeout) if self.0.clock.uptime() - begun < PATIENCE => {
+                Err(RecvTimeoutError::Timeout) if self.0.clock.uptime() - got_on < PATIENCE => {
                     if !progress(latest) {
                         return Err(left());
                     }

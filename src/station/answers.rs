@@ -1,7 +1,9 @@
 //! Requests that are answered at once.
 
+use super::predicted::Picked;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
+use crate::camera::Sight;
 use crate::command::{Command, Reply, Shot, Teach};
 use crate::decision::Verdict;
 use crate::engine::Engine;
@@ -11,6 +13,9 @@ use crate::learner::ClassName;
 use crate::picture;
 use crate::request::{Answer, Refused, Request};
 use crate::store::Store;
+
+/// Parts of every kind by turns.
+const AUTO: &str = "auto";
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
     pub(super) fn answer(
@@ -27,7 +32,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::Command(command) => match view.apply(command, now).map_err(refused)? {
                 Reply::Status(learned) => {
-                    Ok(Answer::Status { learned: Some(learned), device: self.figures() })
+                    let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
+                    let mut device = view.predicted.figures(name);
+                    device.extend(self.figures());
+                    Ok(Answer::Status { learned: Some(learned), device })
                 }
                 reply => Ok(Answer::Reply(reply)),
             },
@@ -39,7 +47,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let image = Some(picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
                 let shot = Shot { image, views, ..Shot::new(feature, "an image that was sent") };
                 let teach = Teach { class, shots: vec![shot] };
-                let reply = view.apply(Command::Teach(teach), now).map_err(refused)?;
+                let reply = view.teach(teach, Picked::Images, now).map_err(refused)?;
                 self.record.taught += 1;
                 Ok(Answer::Reply(reply))
             }
@@ -49,16 +57,23 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let (view, region) = (&self.views[place], self.told_name(place));
                 let judgement = |verdict: Verdict| {
                     let class = verdict.class.map(|class| view.class(class));
-                    view.judgement(region, &verdict, class, now, 0)
+                    view.judgement(None, region, &verdict, class, now, 0)
                 };
                 Ok(Answer::Judged(verdict.map(judgement)))
             }
             Request::Snap => {
                 let frame = self.latest.as_ref();
                 let frame = frame.ok_or_else(|| Refused("no frame has come yet".to_owned()))?;
-                let (width, height) = (frame.width(), frame.height());
-                Ok(Answer::Picture { width, height, file: picture::thumbnail(frame, SNAP_SIDE) })
+                Ok(picture_of(frame, self.number))
             }
+            Request::Recent { unsure_first } => {
+                Ok(Answer::Recent(view.history.list(unsure_first, now)))
+            }
+            Request::RecentPicture { frame } => {
+                let past = view.history.get(frame).map_err(Refused)?;
+                Ok(picture_of(&past.pixels, past.number))
+            }
+            Request::TeachFrames { class, frames } => self.teach_frames(place, class, &frames, now),
             Request::Region(wanted) => {
                 if let Some(region) = wanted {
                     // Without a frame it is only seen whether it could be in any.
@@ -89,7 +104,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::Generations => keeper.generations().map(Answer::Generations).map_err(refused),
             Request::RollBack { generation } => {
                 keeper.roll_back(generation, now).map_err(refused)?;
-                view.changed();
+                view.changed(false);
                 Ok(Answer::Done)
             }
             Request::Difference { from, to } => {
@@ -133,18 +148,52 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     fn figures(&self) -> Vec<(String, String)> {
-        self.record.figures(self.panel.look(|panel| panel.actions.missed()).0)
+        let mut figures = self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
+        let scene = self.scene.as_ref().map(|scene| scene.shown().name().to_owned());
+        figures.extend(scene.map(|shown| ("scene".to_owned(), shown)));
+        figures
     }
 
     fn settings(&self) -> Vec<(String, String)> {
-        vec![("smoothing".to_owned(), self.smoothing.to_string())]
+        let mut settings = vec![("smoothing".to_owned(), self.smoothing.to_string())];
+        let scene = self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, Sight::name));
+        settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
+        settings
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Refused> {
-        if name != "smoothing" {
-            let name = name.escape_debug();
-            return Err(Refused(format!("there is no setting {name}; there is smoothing")));
+        match name {
+            "smoothing" => self.set_smoothing_to(value),
+            "scene" => self.choose_scene(value),
+            other => {
+                let name = other.escape_debug();
+                Err(Refused(format!("there is no setting {name}; there are smoothing and scene")))
+            }
         }
+    }
+
+    /// Asks a camera that draws for parts of one kind.
+    fn choose_scene(&mut self, value: &str) -> Result<(), Refused> {
+        let Some(scene) = &self.scene else {
+            let what = format!(
+                "{} shows what lies in front of it: only run --camera synthetic: can be asked for a scene",
+                self.camera
+            );
+            return Err(Refused(what));
+        };
+        let sight = Sight::ALL.into_iter().find(|sight| sight.name() == value);
+        if sight.is_none() && value != AUTO {
+            let names = Sight::ALL.map(Sight::name).join(", ");
+            let value = value.escape_debug();
+            return Err(Refused(format!(
+                "there is no scene {value}; there are {names} and {AUTO}"
+            )));
+        }
+        scene.choose(sight);
+        Ok(())
+    }
+
+    fn set_smoothing_to(&mut self, value: &str) -> Result<(), Refused> {
         match value.parse() {
             Ok(frames @ 1..=1000) => self.set_smoothing(frames),
             _ => {
@@ -154,6 +203,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         Ok(())
     }
+}
+
+/// A frame to look at.
+fn picture_of(frame: &Frame, number: u64) -> Answer {
+    let (width, height) = (frame.width(), frame.height());
+    let file = picture::thumbnail(frame, SNAP_SIDE);
+    Answer::Picture { frame: Some(number), width, height, file }
 }
 
 /// An image file's frame and feature.

@@ -45,11 +45,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let setting = signed.as_ref().map(|at| (LAST_SIGNED, &at[..]));
         if merge {
             let merged = view.keeper.merge(&[learned], setting, now).map_err(refused)?;
-            view.changed();
+            view.changed(false);
             return Ok(Answer::Reply(merged));
         }
         view.keeper.replace(learned, "push", setting, now).map_err(refused)?;
-        view.changed();
+        view.changed(true);
         Ok(Answer::Pushed { signature: opened.signature })
     }
 }

@@ -48,6 +48,9 @@ impl SharedPanel {
 /// The output that changes for a moment when something was learned.
 const LEARNED: &str = "learned";
 
+/// Half of a blink of that output while a part has to be moved.
+const BLINK_MICROS: u64 = 125_000;
+
 /// How long a test of an output lasts.
 const TEST_MICROS: u64 = 500_000;
 
@@ -73,6 +76,8 @@ pub struct Panel {
     by_hand: BTreeMap<String, bool>,
     /// The other way round until then, so that a person sees it.
     tests: BTreeMap<String, Timestamp>,
+    /// Since when somebody waits for a part to be moved.
+    waiting: Option<Timestamp>,
     verdicts: u64,
     latest: Option<Seen>,
 }
@@ -87,6 +92,7 @@ impl Panel {
             safe: true,
             by_hand: BTreeMap::new(),
             tests: BTreeMap::new(),
+            waiting: None,
             verdicts: 0,
             latest: None,
         }
@@ -128,7 +134,8 @@ impl Panel {
             let policy = levels.get(name.as_str()).copied().filter(|_| counts);
             let policy = policy.unwrap_or(output.safe);
             let on = self.by_hand.get(name).copied().unwrap_or(policy);
-            (name.clone(), on != self.tests.get(name).is_some_and(|&end| end > now))
+            let blinks = name == LEARNED && self.is_blinked(now);
+            (name.clone(), on != (blinks || self.tests.get(name).is_some_and(|&end| end > now)))
         };
         self.outputs.iter().map(level).collect()
     }
@@ -136,7 +143,12 @@ impl Panel {
     /// The earliest time after `now` at which a level changes if nothing else happens.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
         let tests = self.tests.values().copied().filter(|&end| end > now);
-        tests.chain(self.actions.next_change(now)).min()
+        let blink = self.waiting.filter(|_| self.outputs.iter().any(|one| one.name == LEARNED));
+        let blink = blink.map(|since| {
+            let halves = now.micros_since(since) / BLINK_MICROS + 1;
+            Timestamp(since.0.saturating_add(halves * BLINK_MICROS))
+        });
+        tests.chain(blink).chain(self.actions.next_change(now)).min()
     }
 
     pub(super) fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
@@ -149,6 +161,17 @@ impl Panel {
         place(&self.outputs, name)?;
         self.tests.insert(name.to_owned(), Timestamp(now.0.saturating_add(TEST_MICROS)));
         Ok(())
+    }
+
+    /// Shows whether a part has to be moved before more can be learned.
+    ///
+    /// * `since`: `None` where none has to.
+    pub(super) fn wait(&mut self, since: Option<Timestamp>) {
+        self.waiting = since;
+    }
+
+    fn is_blinked(&self, now: Timestamp) -> bool {
+        self.waiting.is_some_and(|since| now.micros_since(since) / BLINK_MICROS % 2 == 0)
     }
 
     /// Shows that something was learned, and so stored.

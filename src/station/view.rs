@@ -3,15 +3,18 @@
 use std::sync::{Arc, Mutex};
 
 use super::answers::refused;
+use super::history::{History, Past};
+use super::predicted::{self, Picked, Predicted};
+use super::stillness::Stillness;
 use super::{Effects, Level, Station};
 use crate::backbone::{ExtractError, FeatureSource};
-use crate::command::{Command, Reply, Undo};
+use crate::command::{Command, Reply, Teach, Undo};
 use crate::decision::Verdict;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Step};
 use crate::frame::{Frame, Region, Timestamp};
 use crate::head::ClassId;
 use crate::keeper::{Keeper, KeeperError};
-use crate::learner::Learner;
+use crate::learner::{Learner, UNDO_DEPTH};
 use crate::mutex::lock;
 use crate::request::{Judgement, Refused, Request};
 use crate::store::Store;
@@ -37,27 +40,39 @@ pub struct View<S, K> {
     name: Option<String>,
     region: Region,
     pub(super) keeper: Keeper<Engine<S>, K>,
+    /// How much frames differ where nothing moves.
+    pub(super) stillness: Stillness,
+    /// The frames that were judged last.
+    pub(super) history: History,
     /// Why the latest frame could not be judged: told once.
     pub(super) trouble: Option<String>,
     /// Why the latest change could not be stored.
     unstored: Option<String>,
     /// What the log was told of that.
     told_unstored: Option<String>,
-    /// How many of the latest changes taught, as far as this view has seen them.
-    taught: u32,
+    /// How often it was right about what it was then taught.
+    pub(super) predicted: Predicted,
+    /// The same before each of the latest changes, as long as they taught and this view has seen them.
+    taught: Vec<Predicted>,
 }
 
 impl<S: FeatureSource, K: Store> View<S, K> {
     /// All of a frame.
-    pub fn whole(keeper: Keeper<Engine<S>, K>) -> Self {
+    pub fn whole(mut keeper: Keeper<Engine<S>, K>) -> Self {
+        // Where it cannot be read, it is counted anew.
+        let kept = keeper.store_mut().setting(predicted::SETTING).ok().flatten();
+        let predicted = kept.and_then(|bytes| Predicted::decode(&bytes)).unwrap_or_default();
         Self {
             name: None,
             region: Region::Whole,
             keeper,
+            stillness: Stillness::default(),
+            history: History::new(1),
             trouble: None,
             unstored: None,
             told_unstored: None,
-            taught: 0,
+            predicted,
+            taught: Vec::new(),
         }
     }
 
@@ -82,24 +97,86 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     /// Carries out a command, see [`Keeper::apply`].
     pub(super) fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
-        let taught = match &command {
-            Command::Teach(_) => self.taught.saturating_add(1),
-            Command::Undo(_) => self.taught.saturating_sub(1),
-            _ => 0,
+        let undone = match &command {
+            Command::Undo(_) => self.taught.last().cloned(),
+            _ => None,
         };
         let only_looks = command.only_looks();
-        let done = self.keeper.apply(command, now);
+        let predicted = undone.unwrap_or_else(|| self.predicted.clone());
+        let done = self.apply_predicted(command, predicted, now);
+        match &done {
+            Ok(_) if only_looks => {}
+            Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
+            Ok(Reply::Undone { .. }) => drop(self.taught.pop()),
+            Ok(_) => self.taught.clear(),
+            Err(_) => {}
+        }
+        done
+    }
+
+    /// Learns, once it is counted what it would have said of that.
+    pub(super) fn teach(
+        &mut self,
+        teach: Teach,
+        picked: Picked,
+        now: Timestamp,
+    ) -> Result<Reply, KeeperError> {
+        let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
+        if let Some(class) = self.learner().class_named(&teach.class) {
+            for shot in &teach.shots {
+                // What cannot be judged is refused below.
+                if let Ok(Some(verdict)) = self.learner().judge(&shot.feature) {
+                    predicted.count(class, verdict.class == Some(class), picked, now);
+                }
+            }
+        }
+        let reply = self.apply_predicted(Command::Teach(teach), predicted, now)?;
+        self.taught.push(before);
+        if self.taught.len() > UNDO_DEPTH {
+            self.taught.remove(0);
+        }
+        Ok(reply)
+    }
+
+    /// Carries out a command; the score is that from then on, and kept with what it changes.
+    fn apply_predicted(
+        &mut self,
+        command: Command,
+        predicted: Predicted,
+        now: Timestamp,
+    ) -> Result<Reply, KeeperError> {
+        let only_looks = command.only_looks();
+        let bytes = predicted.encode();
+        let setting = (predicted != self.predicted).then_some((predicted::SETTING, &bytes[..]));
+        let done = self.keeper.apply_with(command, setting, now);
         match &done {
             Ok(_) if only_looks => {}
             Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
             Ok(_) => {
-                self.taught = taught;
+                self.predicted = predicted;
                 self.unstored = None;
             }
             Err(error @ KeeperError::Store(_)) => self.unstored = Some(error.to_string()),
             Err(_) => {}
         }
         done
+    }
+
+    /// Keeps a frame that was judged, to be looked at and learned.
+    pub(super) fn remember(
+        &mut self,
+        number: u64,
+        judgement: &Option<Judgement>,
+        step: &Step,
+        frame: &Frame,
+        now: Timestamp,
+    ) {
+        let part = frame.region(&self.region).ok();
+        let past =
+            part.and_then(|part| Past::new(number, judgement.clone(), &step.feature, &part, now));
+        if let Some(past) = past {
+            self.history.push(past, self.stillness.enough(None), now);
+        }
     }
 
     /// Tells, once, why nothing can be stored.
@@ -118,7 +195,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     /// Takes the latest change back if it taught, and was made since the program began.
     pub(super) fn undo_taught(&mut self, now: Timestamp) -> Result<Reply, Refused> {
-        if self.taught == 0 {
+        if self.taught.is_empty() {
             let why = "the latest change did not teach, or was made before the device began: unlock PIN first to take it back";
             return Err(Refused(why.to_owned()));
         }
@@ -126,8 +203,15 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     }
 
     /// What was learned has been changed by other means than a command.
-    pub(super) fn changed(&mut self) {
-        self.taught = 0;
+    ///
+    /// * `elsewhere`: it was learned by another device, whose classes have numbers of their own.
+    pub(super) fn changed(&mut self, elsewhere: bool) {
+        self.taught.clear();
+        if elsewhere && self.predicted != Predicted::default() {
+            self.predicted = Predicted::default();
+            // What is left after a power cut now is counted of classes that are not there.
+            let _ = self.keeper.store_mut().set(predicted::SETTING, &self.predicted.encode());
+        }
     }
 
     pub(super) fn region(&self) -> Region {
@@ -136,6 +220,8 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     pub(super) fn set_region(&mut self, region: Region) {
         self.region = region;
+        self.stillness = Stillness::default();
+        self.history.clear();
         self.keeper.get_mut().set_region(region);
     }
 
@@ -155,9 +241,10 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     /// A verdict in words.
     ///
-    /// * `region`: the name to tell.
+    /// * `frame`, `region`: the number and the name to tell.
     pub(super) fn judgement(
         &self,
+        frame: Option<u64>,
         region: Option<String>,
         verdict: &Verdict,
         class: Option<String>,
@@ -168,6 +255,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         Judgement {
             captured,
             age_micros,
+            frame,
             region,
             class,
             best: self.class(verdict.best),

@@ -3,14 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::messages::{WireRegion, WireVerdict, head_named, ids, numbers};
+use super::states::{WireDifference, WireGeneration, WireSignature};
 use super::{WireError, from_bytes, to_bytes};
 use crate::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::decision::{Doubt, Suspect, Thresholds};
 use crate::frame::{Region, Timestamp};
 use crate::head::{ClassId, ExampleId};
-use crate::request::{Answer, Judgement, Refused};
-use crate::signed::Signature;
-use crate::snapshot::Difference;
+use crate::request::{Answer, Judgement, RecentFrame, Refused};
 use crate::store::Generation;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,33 +86,20 @@ enum WireAnswer {
     Pushed {
         signature: WireSignature,
     },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-enum WireSignature {
-    None,
-    Unchecked,
-    Trusted,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct WireGeneration {
-    number: u64,
-    name: String,
-    automatic: bool,
-    at_micros: u64,
-    classes: u64,
-    examples: u64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct WireDifference {
-    classes_added: Vec<String>,
-    classes_gone: Vec<String>,
-    renamed: Vec<(String, String)>,
-    added: Vec<(u64, String)>,
-    gone: Vec<(u64, String)>,
-    relabelled: Vec<(u64, String, String)>,
+    /// As `Picture`, of a frame with a number.
+    NumberedPicture {
+        frame: u64,
+        width: u32,
+        height: u32,
+        file: Vec<u8>,
+    },
+    /// Numbers, microseconds since they were judged, verdicts.
+    Recent(Vec<(u64, u64, Option<WireVerdict>)>),
+    /// Another answer, as its message, and what there is to know about it; not another one of these.
+    Noted {
+        answer: Vec<u8>,
+        note: String,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -233,58 +219,6 @@ impl From<WireExample> for ExampleSummary {
     }
 }
 
-impl From<Generation> for WireGeneration {
-    fn from(generation: Generation) -> Self {
-        let Generation { number, name, automatic, at, classes, examples } = generation;
-        let (classes, examples) = (classes as u64, examples as u64);
-        Self { number, name, automatic, at_micros: at.0, classes, examples }
-    }
-}
-
-impl From<WireGeneration> for Generation {
-    fn from(generation: WireGeneration) -> Self {
-        let WireGeneration { number, name, automatic, at_micros, classes, examples } = generation;
-        let (classes, examples) = (classes as usize, examples as usize);
-        Self { number, name, automatic, at: Timestamp(at_micros), classes, examples }
-    }
-}
-
-impl From<Difference> for WireDifference {
-    fn from(difference: Difference) -> Self {
-        let Difference { classes_added, classes_gone, renamed, added, gone, relabelled } =
-            difference;
-        Self { classes_added, classes_gone, renamed, added, gone, relabelled }
-    }
-}
-
-impl From<WireDifference> for Difference {
-    fn from(difference: WireDifference) -> Self {
-        let WireDifference { classes_added, classes_gone, renamed, added, gone, relabelled } =
-            difference;
-        Self { classes_added, classes_gone, renamed, added, gone, relabelled }
-    }
-}
-
-impl From<Signature> for WireSignature {
-    fn from(signature: Signature) -> Self {
-        match signature {
-            Signature::None => WireSignature::None,
-            Signature::Unchecked => WireSignature::Unchecked,
-            Signature::Trusted => WireSignature::Trusted,
-        }
-    }
-}
-
-impl From<WireSignature> for Signature {
-    fn from(signature: WireSignature) -> Self {
-        match signature {
-            WireSignature::None => Signature::None,
-            WireSignature::Unchecked => Signature::Unchecked,
-            WireSignature::Trusted => Signature::Trusted,
-        }
-    }
-}
-
 impl From<Reply> for WireAnswer {
     fn from(reply: Reply) -> Self {
         match reply {
@@ -336,11 +270,25 @@ impl From<Answer> for WireAnswer {
         match answer {
             Answer::Done => WireAnswer::Done,
             Answer::Reply(reply) => reply.into(),
+            Answer::Noted { reply, note } => {
+                WireAnswer::Noted { answer: to_bytes(&WireAnswer::from(reply)), note }
+            }
             Answer::Status { learned, device } => {
                 let learned = learned.map(|learned| (*learned).into());
                 WireAnswer::Status { learned, device: Some(device) }
             }
-            Answer::Picture { width, height, file } => WireAnswer::Picture { width, height, file },
+            Answer::Picture { frame: None, width, height, file } => {
+                WireAnswer::Picture { width, height, file }
+            }
+            Answer::Picture { frame: Some(frame), width, height, file } => {
+                WireAnswer::NumberedPicture { frame, width, height, file }
+            }
+            Answer::Recent(frames) => {
+                let wire = |RecentFrame { number, age_micros, judgement }: RecentFrame| {
+                    (number, age_micros, judgement.as_ref().map(WireVerdict::from))
+                };
+                WireAnswer::Recent(frames.into_iter().map(wire).collect())
+            }
             Answer::Judged(judgement) => {
                 WireAnswer::Judged(judgement.as_ref().map(WireVerdict::from))
             }
@@ -375,8 +323,21 @@ pub fn encode_answer(answer: &Result<Answer, Refused>) -> Vec<u8> {
 /// # Errors
 /// [`WireError::Content`].
 pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError> {
+    match from_bytes::<WireAnswer>(bytes)? {
+        WireAnswer::Noted { answer, note } => match plain_answer(from_bytes(&answer)?)? {
+            Ok(Answer::Reply(reply)) => Ok(Ok(Answer::Noted { reply, note })),
+            _ => Err(WireError::Content("a note on what is no reply".to_owned())),
+        },
+        plain => plain_answer(plain),
+    }
+}
+
+fn plain_answer(wire: WireAnswer) -> Result<Result<Answer, Refused>, WireError> {
     let reply = |reply| Ok(Ok(Answer::Reply(reply)));
-    Ok(Ok(match from_bytes::<WireAnswer>(bytes)? {
+    Ok(Ok(match wire {
+        WireAnswer::Noted { .. } => {
+            return Err(WireError::Content("a note on a note".to_owned()));
+        }
         WireAnswer::Refused(why) => return Ok(Err(Refused(why))),
         WireAnswer::Done => Answer::Done,
         WireAnswer::Taught { class, examples, count, new_class, evicted, estimate } => {
@@ -417,7 +378,20 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
         WireAnswer::Threshold { confidence, novelty } => {
             return reply(Reply::Threshold(Thresholds::of_limit(confidence, novelty)));
         }
-        WireAnswer::Picture { width, height, file } => Answer::Picture { width, height, file },
+        WireAnswer::Picture { width, height, file } => {
+            Answer::Picture { frame: None, width, height, file }
+        }
+        WireAnswer::NumberedPicture { frame, width, height, file } => {
+            Answer::Picture { frame: Some(frame), width, height, file }
+        }
+        WireAnswer::Recent(frames) => {
+            let frame = |(number, age_micros, verdict): (u64, u64, Option<WireVerdict>)| {
+                let of_frame =
+                    |verdict| Judgement { frame: Some(number), ..Judgement::from(verdict) };
+                RecentFrame { number, age_micros, judgement: verdict.map(of_frame) }
+            };
+            Answer::Recent(frames.into_iter().map(frame).collect())
+        }
         WireAnswer::Judged(verdict) => Answer::Judged(verdict.map(Judgement::from)),
         WireAnswer::Region(region) => Answer::Region(Region::from(region)),
         WireAnswer::Regions(regions) => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{WireError, from_bytes, to_bytes};
+use super::{WireError, from_bytes, split, to_bytes};
 use crate::command::{
     Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, SetHead, SetThreshold, Undo,
 };
@@ -103,6 +103,26 @@ enum WireRequest {
         region: String,
         request: Vec<u8>,
     },
+    /// As `Teach`, of every frame that comes.
+    TeachAny {
+        class: String,
+        count: u32,
+    },
+    /// As `Burst`, of every frame that comes.
+    BurstAny {
+        class: String,
+        millis: u32,
+    },
+    TeachFrames {
+        class: String,
+        frames: Vec<u64>,
+    },
+    Recent {
+        unsure_first: bool,
+    },
+    RecentPicture {
+        frame: u64,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,6 +137,9 @@ struct WireProgress {
     done: u32,
     total: u32,
 }
+
+/// Behind a [`WireProgress`] while it waits for the part to move.
+const WAITING: u8 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WireVerdict {
@@ -156,8 +179,8 @@ impl From<WireRegion> for Region {
 
 impl From<&Judgement> for WireVerdict {
     fn from(judgement: &Judgement) -> Self {
-        let Judgement { captured, age_micros, region, class, best, confidence, runner_up, novelty } =
-            judgement.clone();
+        let Judgement { captured, age_micros, region, class, best, .. } = judgement.clone();
+        let Judgement { confidence, runner_up, novelty, .. } = judgement.clone();
         let captured_micros = captured.0;
         Self { captured_micros, age_micros, region, class, best, confidence, runner_up, novelty }
     }
@@ -168,7 +191,8 @@ impl From<WireVerdict> for Judgement {
         let WireVerdict { captured_micros, age_micros, region, class, best, .. } = verdict;
         let WireVerdict { confidence, runner_up, novelty, .. } = verdict;
         let captured = Timestamp(captured_micros);
-        Self { captured, age_micros, region, class, best, confidence, runner_up, novelty }
+        let frame = None;
+        Self { captured, age_micros, frame, region, class, best, confidence, runner_up, novelty }
     }
 }
 
@@ -214,9 +238,14 @@ pub fn encode_request(request: &Request) -> Result<Vec<u8>, WireError> {
                 WireRequest::Threshold { confidence, novelty, false_reject }
             }
         },
-        Request::Teach { class, count } => WireRequest::Teach { class, count },
-        Request::Burst { class, millis } => WireRequest::Burst { class, millis },
+        Request::Teach { class, count, any: false } => WireRequest::Teach { class, count },
+        Request::Teach { class, count, any: true } => WireRequest::TeachAny { class, count },
+        Request::Burst { class, millis, any: false } => WireRequest::Burst { class, millis },
+        Request::Burst { class, millis, any: true } => WireRequest::BurstAny { class, millis },
         Request::TeachImage { class, image } => WireRequest::TeachImage { class, image },
+        Request::TeachFrames { class, frames } => WireRequest::TeachFrames { class, frames },
+        Request::Recent { unsure_first } => WireRequest::Recent { unsure_first },
+        Request::RecentPicture { frame } => WireRequest::RecentPicture { frame },
         Request::Classify { image } => WireRequest::Classify { image },
         Request::Snap => WireRequest::Snap,
         Request::Watch(on) => WireRequest::Watch(on),
@@ -286,9 +315,14 @@ fn plain_request(wire: WireRequest) -> Result<Request, WireError> {
             let set = SetThreshold { confidence, novelty, false_reject };
             return command(Command::Threshold(set));
         }
-        WireRequest::Teach { class, count } => Request::Teach { class, count },
-        WireRequest::Burst { class, millis } => Request::Burst { class, millis },
+        WireRequest::Teach { class, count } => Request::Teach { class, count, any: false },
+        WireRequest::TeachAny { class, count } => Request::Teach { class, count, any: true },
+        WireRequest::Burst { class, millis } => Request::Burst { class, millis, any: false },
+        WireRequest::BurstAny { class, millis } => Request::Burst { class, millis, any: true },
         WireRequest::TeachImage { class, image } => Request::TeachImage { class, image },
+        WireRequest::TeachFrames { class, frames } => Request::TeachFrames { class, frames },
+        WireRequest::Recent { unsure_first } => Request::Recent { unsure_first },
+        WireRequest::RecentPicture { frame } => Request::RecentPicture { frame },
         WireRequest::Classify { image } => Request::Classify { image },
         WireRequest::Snap => Request::Snap,
         WireRequest::Watch(on) => Request::Watch(on),
@@ -323,24 +357,37 @@ fn plain_request(wire: WireRequest) -> Result<Request, WireError> {
 
 /// As a message.
 pub fn encode_progress(progress: Progress) -> Vec<u8> {
-    let Progress { done, total } = progress;
-    to_bytes(&WireProgress { done, total })
+    let Progress { done, total, waiting } = progress;
+    let mut bytes = to_bytes(&WireProgress { done, total });
+    bytes.extend(waiting.then_some(WAITING));
+    bytes
 }
 
 /// # Errors
 /// [`WireError::Content`].
 pub fn decode_progress(bytes: &[u8]) -> Result<Progress, WireError> {
-    let WireProgress { done, total } = from_bytes(bytes)?;
-    Ok(Progress { done, total })
+    let (message, waiting) = match bytes {
+        // Of a message without it, this is the last byte of `total`: 1 only where it begins with `done` alone.
+        [message @ .., WAITING] if from_bytes::<WireProgress>(message).is_ok() => (message, true),
+        message => (message, false),
+    };
+    let WireProgress { done, total } = from_bytes(message)?;
+    Ok(Progress { done, total, waiting })
 }
 
 /// As a message.
 pub fn encode_verdict(judgement: &Judgement) -> Vec<u8> {
-    to_bytes(&WireVerdict::from(judgement))
+    let mut bytes = to_bytes(&WireVerdict::from(judgement));
+    bytes.extend(judgement.frame.map(|frame| to_bytes(&frame)).unwrap_or_default());
+    bytes
 }
 
 /// # Errors
 /// [`WireError::Content`].
 pub fn decode_verdict(bytes: &[u8]) -> Result<Judgement, WireError> {
-    from_bytes::<WireVerdict>(bytes).map(Judgement::from)
+    let (verdict, rest) = split::<WireVerdict>(bytes)?;
+    let judgement = Judgement::from(verdict);
+    // The frame's number stands behind it, where it has one.
+    let frame = if rest.is_empty() { None } else { Some(from_bytes(rest)?) };
+    Ok(Judgement { frame, ..judgement })
 }

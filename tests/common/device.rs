@@ -9,7 +9,7 @@ use fieldtune::command::{Command, Reply, Shot, Teach};
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::keeper::{self, Keeper};
 use fieldtune::learner::Learner;
-use fieldtune::request::{Answer, Device, Judgement, Progress, Refused, Request};
+use fieldtune::request::{Answer, Device, Judgement, Progress, RecentFrame, Refused, Request};
 use fieldtune::session::Sink;
 use fieldtune::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{DiskStore, MemoryDisk};
@@ -85,6 +85,7 @@ fn feature(class: &str, seed: u8) -> Vec<f32> {
 pub fn judgement(class: &str) -> Judgement {
     Judgement {
         captured: Timestamp(1_000_000),
+        frame: None,
         age_micros: 1500,
         region: None,
         class: Some(class.to_owned()),
@@ -113,20 +114,52 @@ impl Device for FakeDevice {
         self.asked.push(short.chars().take(200).collect());
         match request {
             Request::Command(command) => self.command(command),
-            Request::Teach { class, count } => {
+            Request::Teach { class, count, .. } => {
                 for done in 1..=count {
-                    progress(Progress { done, total: count });
+                    progress(Progress { done, total: count, waiting: false });
+                }
+                // A part that nobody moves.
+                if class == "still" {
+                    progress(Progress { done: 1, total: count, waiting: true });
+                    let note = format!("1 of {count}: the part did not move");
+                    return self.teach(class, &[1]).map(|answer| match answer {
+                        Answer::Reply(reply) => Answer::Noted { reply, note },
+                        other => other,
+                    });
                 }
                 let seeds: Vec<u8> = (0..count as u8).collect();
                 self.teach(class, &seeds)
             }
             Request::Burst { class, .. } => self.teach(class, &[1, 2, 3]),
+            Request::TeachFrames { class, frames } => {
+                let seeds: Vec<u8> = frames.iter().map(|&frame| frame as u8).collect();
+                self.teach(class, &seeds)
+            }
+            Request::Recent { unsure_first } => {
+                let verdict = |number| Judgement { frame: Some(number), ..judgement("scratch") };
+                let frame = |number| RecentFrame {
+                    number,
+                    age_micros: 1_500_000,
+                    judgement: (number > 7).then(|| verdict(number)),
+                };
+                let numbers = if unsure_first { [7, 9, 8] } else { [9, 8, 7] };
+                Ok(Answer::Recent(numbers.map(frame).to_vec()))
+            }
+            // One has made room meanwhile.
+            Request::RecentPicture { frame: frame @ 8..=9 } => Ok(Answer::Picture {
+                frame: Some(frame),
+                width: 4,
+                height: 3,
+                file: vec![frame as u8; 40],
+            }),
+            Request::RecentPicture { frame } => Err(Refused(format!("frame {frame} is not there"))),
             Request::TeachImage { class, image } => self.teach(class, &image[..1]),
             Request::Classify { image } => match image.first() {
                 Some(b'n') => Ok(Answer::Judged(None)),
                 _ => Ok(Answer::Judged(Some(judgement("scratch")))),
             },
             Request::Snap => Ok(Answer::Picture {
+                frame: None,
                 width: 640,
                 height: 480,
                 file: (0..100_000u32).map(|i| (i.wrapping_mul(i) / 7) as u8).collect(),

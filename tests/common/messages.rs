@@ -5,7 +5,7 @@ use fieldtune::decision::{Doubt, Suspect, Thresholds};
 use fieldtune::frame::{Region, Timestamp};
 use fieldtune::head::{ClassId, ExampleId, HeadConfig, HeadKind};
 use fieldtune::pin::Pin;
-use fieldtune::request::{Answer, Judgement, Refused, Request};
+use fieldtune::request::{Answer, Judgement, RecentFrame, Refused, Request};
 use fieldtune::signed::Signature;
 use fieldtune::snapshot::Difference;
 use fieldtune::store::Generation;
@@ -35,8 +35,13 @@ pub fn requests() -> Vec<Request> {
     ];
     let fractions = Region::Fractions { x: 0.1, y: 0.2, width: 0.3, height: 0.4 };
     let rest = vec![
-        Request::Teach { class: name(), count: 5 },
-        Request::Burst { class: name(), millis: 1500 },
+        Request::Teach { class: name(), count: 5, any: false },
+        Request::Burst { class: name(), millis: 1500, any: false },
+        Request::Teach { class: name(), count: 5, any: true },
+        Request::Burst { class: name(), millis: 1500, any: true },
+        Request::TeachFrames { class: name(), frames: vec![1, u64::MAX] },
+        Request::Recent { unsure_first: true },
+        Request::RecentPicture { frame: 300 },
         Request::TeachImage { class: name(), image: vec![0, 1, 255] },
         Request::Classify { image: vec![] },
         Request::Snap,
@@ -66,7 +71,7 @@ pub fn requests() -> Vec<Request> {
         Request::Of { region: "left".to_owned(), request: Box::new(Request::Snap) },
         Request::Of {
             region: name(),
-            request: Box::new(Request::Teach { class: name(), count: 2 }),
+            request: Box::new(Request::Teach { class: name(), count: 2, any: false }),
         },
     ];
     commands.into_iter().map(Request::Command).chain(rest).collect()
@@ -141,9 +146,22 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
     ];
     let rest = vec![
         Ok(Answer::Done),
+        Ok(Answer::Noted {
+            reply: Reply::Renamed { from: name(), to: name() },
+            note: "2 of 5: the part did not move".to_owned(),
+        }),
         Ok(Answer::Status { learned: Some(Box::new(status())), device: pairs() }),
         Ok(Answer::Status { learned: None, device: pairs() }),
-        Ok(Answer::Picture { width: 640, height: 480, file: vec![1; 5000] }),
+        Ok(Answer::Picture { frame: Some(300), width: 640, height: 480, file: vec![1; 50] }),
+        Ok(Answer::Recent(vec![
+            RecentFrame { number: 2, age_micros: 1, judgement: None },
+            RecentFrame {
+                number: 1,
+                age_micros: u64::MAX,
+                judgement: Some(Judgement { frame: Some(1), ..judgement("scratch") }),
+            },
+        ])),
+        Ok(Answer::Picture { frame: None, width: 640, height: 480, file: vec![1; 5000] }),
         Ok(Answer::Judged(None)),
         Ok(Answer::Judged(Some(judgement("scratch")))),
         Ok(Answer::Judged(Some(Judgement { region: Some(name()), ..judgement("scratch") }))),

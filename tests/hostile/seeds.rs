@@ -40,7 +40,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("status", command(Command::Status(GetStatus))),
         ("forget", command(Command::Forget(Forget::Everything))),
         ("rename", command(Command::Rename(Rename { from: name.clone(), to: "b".to_owned() }))),
-        ("teach", Request::Teach { class: name.clone(), count: 3 }),
+        ("teach", Request::Teach { class: name.clone(), count: 3, any: false }),
         ("image", Request::TeachImage { class: name.clone(), image: vec![0; 16] }),
         ("push", Request::Push { learned: pack(HeadKind::Lda, 1), merge: false }),
         ("region", Request::Region(Some(Region::Pixels { x: 1, y: 2, width: 3, height: 4 }))),
@@ -61,7 +61,7 @@ fn answers() -> Vec<(&'static str, Result<Answer, Refused>)> {
         ("reply", Ok(Answer::Reply(status))),
         ("outputs", Ok(Answer::Outputs(outputs))),
         ("regions", Ok(Answer::Regions(vec![(Some("left".to_owned()), Region::Whole)]))),
-        ("picture", Ok(Answer::Picture { width: 4, height: 3, file: vec![1; 40] })),
+        ("picture", Ok(Answer::Picture { frame: Some(3), width: 4, height: 3, file: vec![1; 40] })),
         ("judged", Ok(Answer::Judged(Some(judgement())))),
         ("lines", Ok(Answer::Log(vec!["a line".to_owned(), "\u{1b}[2J \u{202e}x".to_owned()]))),
     ]
@@ -70,6 +70,7 @@ fn answers() -> Vec<(&'static str, Result<Answer, Refused>)> {
 fn judgement() -> Judgement {
     Judgement {
         captured: Timestamp(1_000_000),
+        frame: Some(4),
         age_micros: 1500,
         region: Some("left".to_owned()),
         class: Some("scratch".to_owned()),

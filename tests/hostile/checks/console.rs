@@ -22,7 +22,7 @@ pub fn check(data: &[u8]) {
     while let Some(event) = console.feed(&mut rest, &mut out) {
         match event {
             Event::Request(_) => {
-                console.progress(Progress { done: 1, total: 2 }, &mut out);
+                console.progress(Progress { done: 1, total: 2, waiting: true }, &mut out);
                 console.answer(&answer, &mut out);
             }
             Event::Names(_) => console.complete(&names, &mut out),

@@ -175,7 +175,7 @@ impl Device for AnyDevice<'_> {
                 Ok(Answer::Done)
             }
             Request::Teach { count, .. } => {
-                progress(Progress { done: 1, total: count });
+                progress(Progress { done: 1, total: count, waiting: false });
                 self.scripted()
             }
             _ => self.scripted(),

@@ -1,0 +1,170 @@
+//! Parts of every kind that come past one after another, each lying still for a while, as on a line that stops for its
+//! camera.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use super::{Sight, Synthetic};
+use crate::camera::{Camera, CameraError};
+use crate::frame::{Frame, Timestamp};
+
+/// From one part to the next, in microseconds, and how much of that the strip moves.
+const PERIOD_MICROS: u64 = 1_500_000;
+const MOVING_MICROS: u64 = 300_000;
+
+/// What a synthetic camera shows, seen and chosen from elsewhere while it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Scene(Arc<Chosen>);
+
+/// Places in [`Sight::ALL`].
+#[derive(Debug)]
+struct Chosen {
+    /// `AUTO` for every kind by turns.
+    wanted: AtomicUsize,
+    shown: AtomicUsize,
+}
+
+const AUTO: usize = usize::MAX;
+
+impl Default for Chosen {
+    fn default() -> Self {
+        Self { wanted: AtomicUsize::new(AUTO), shown: AtomicUsize::new(0) }
+    }
+}
+
+impl Scene {
+    /// Lets parts of that kind come past from the next frame on; of every kind by turns if `None`.
+    pub fn choose(&self, sight: Option<Sight>) {
+        let place = sight.and_then(|sight| Sight::ALL.iter().position(|&one| one == sight));
+        self.0.wanted.store(place.unwrap_or(AUTO), Ordering::SeqCst);
+    }
+
+    /// What was chosen; `None` for every kind by turns.
+    pub fn chosen(&self) -> Option<Sight> {
+        Sight::ALL.get(self.0.wanted.load(Ordering::SeqCst)).copied()
+    }
+
+    /// What the latest frame shows.
+    pub fn shown(&self) -> Sight {
+        Sight::ALL.get(self.0.shown.load(Ordering::SeqCst)).copied().unwrap_or(Sight::Good)
+    }
+
+    fn show(&self, sight: Sight) {
+        let place = Sight::ALL.iter().position(|&one| one == sight).unwrap_or(0);
+        self.0.shown.store(place, Ordering::SeqCst);
+    }
+}
+
+/// A [`Synthetic`] camera past which parts come by: every one and a half seconds another, half of them good. While the
+/// strip moves, every frame shows another piece of it; then one lies still.
+///
+/// What comes is a function of the seed, the times of its frames and what was chosen.
+#[derive(Debug)]
+pub struct Line {
+    camera: Synthetic,
+    seed: u64,
+    scene: Scene,
+    begun: Option<Timestamp>,
+    /// The kind that was chosen when the latest frame was taken, and the number of its part.
+    latest: Option<(Option<Sight>, u64)>,
+    /// Since when the strip moves.
+    moving: Timestamp,
+}
+
+impl Line {
+    /// A line over a strip of that seed.
+    pub fn new(seed: u64) -> Self {
+        let (camera, scene) = (Synthetic::new(seed), Scene::default());
+        Self { camera, seed, scene, begun: None, latest: None, moving: Timestamp(0) }
+    }
+
+    /// What comes as that part where every kind does.
+    fn kind(&self, part: u64) -> Sight {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x6c69_6e65);
+        random.set_stream(part);
+        if random.random_bool(0.5) {
+            return Sight::Good;
+        }
+        Sight::ALL[random.random_range(1..Sight::ALL.len())]
+    }
+}
+
+impl Camera for Line {
+    fn name(&self) -> &str {
+        self.camera.name()
+    }
+
+    fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
+        let begun = *self.begun.get_or_insert(now);
+        let (chosen, part) = (self.scene.chosen(), now.micros_since(begun) / PERIOD_MICROS);
+        if self.latest != Some((chosen, part)) {
+            // Another part, at once where another kind was chosen: nothing of the old one is seen any more.
+            self.latest = Some((chosen, part));
+            self.moving = now;
+            self.camera.show(chosen.unwrap_or_else(|| self.kind(part)));
+        }
+        let moves = now.micros_since(self.moving) < MOVING_MICROS;
+        self.camera.hold(!moves);
+        self.scene.show(self.camera.sight());
+        self.camera.capture(now)
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        Some(self.scene.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn capture(line: &mut Line, millis: u64) -> Frame {
+        line.capture(Timestamp(millis * 1000)).expect("drawn frames are whole")
+    }
+
+    #[test]
+    fn parts_of_every_kind_come_by_and_lie_still() {
+        let mut line = Line::new(1);
+        let scene = line.scene().expect("it can be chosen");
+        let (mut kinds, mut pieces) = (Vec::new(), BTreeSet::new());
+        for part in 0..60u64 {
+            capture(&mut line, part * 1500);
+            kinds.push(scene.shown());
+            capture(&mut line, part * 1500 + 500);
+            let piece = line.camera.piece.expect("it lies still");
+            capture(&mut line, part * 1500 + 1490);
+            assert_eq!((line.camera.piece, scene.shown()), (Some(piece), kinds[part as usize]));
+            pieces.insert(piece);
+        }
+        assert_eq!(pieces.len(), 60);
+        assert_eq!(kinds.iter().collect::<BTreeSet<_>>().len(), Sight::ALL.len(), "{kinds:?}");
+        let good = kinds.iter().filter(|&&kind| kind == Sight::Good).count();
+        assert!((20..=40).contains(&good), "{good} of 60 are good");
+    }
+
+    #[test]
+    fn the_kind_that_is_chosen_comes_from_the_next_frame_on() {
+        let mut line = Line::new(1);
+        let scene = line.scene().expect("it can be chosen");
+        capture(&mut line, 0);
+        capture(&mut line, 700);
+        scene.choose(Some(Sight::Rust));
+        assert_eq!(scene.chosen(), Some(Sight::Rust));
+        for part in 0..20 {
+            capture(&mut line, 710 + part * 700);
+            assert_eq!(scene.shown(), Sight::Rust);
+        }
+        scene.choose(None);
+        let shown = |at| {
+            capture(&mut line, at);
+            scene.shown()
+        };
+        let kinds: BTreeSet<Sight> = (0..20).map(|part| 20_000 + part * 1500).map(shown).collect();
+        assert!(scene.chosen().is_none() && kinds.len() > 3, "{kinds:?}");
+    }
+}
