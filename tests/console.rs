@@ -213,7 +213,7 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         ("teach a 1 2", "wanted: teach CLASS [COUNT]"),
         ("teach a frame", "COUNT has to be a number"),
         ("teach a frame x", "a frame's number has to be a number from 1 to"),
-        ("teach a any any", "wanted: teach CLASS [COUNT]"),
+        ("teach a any any", "COUNT has to be a number"),
         ("recent 7", "frame 7 is not there"),
         ("scene a b", "wanted: scene [KIND | auto]"),
         ("burst a 61", "SECONDS has to be a number from 0.1 to 60.0, got 61"),
