@@ -407,6 +407,13 @@ impl Learner {
         self.estimate = self.calibration.estimate(classes, &left_out);
     }
 
+    /// As [`Learner::recalibrate`], where anything changed since.
+    pub fn bring_up_to_date(&mut self) {
+        if self.changes_since_fit > 0 {
+            self.recalibrate();
+        }
+    }
+
     /// What heads like the one in use say of examples that they were not taught, for one that cannot leave out: each is
     /// taught with two thirds of the groups of every class, and asked about the others.
     fn folds(&self) -> Result<Vec<LeftOut>, LearnError> {

@@ -34,7 +34,7 @@ pub struct ListExamples {
 impl ListExamples {
     pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
         let only = self.class.map(|name| class_named(learner, &name)).transpose()?;
-        learner.recalibrate();
+        learner.bring_up_to_date();
         let name = |class| learner.classes()[class].as_str().to_owned();
         let suspects = learner.estimate().map_or(&[][..], |estimate| &estimate.suspects);
         let list = learner

@@ -7,7 +7,7 @@ pub struct GetStatus;
 
 impl GetStatus {
     pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
-        learner.recalibrate();
+        learner.bring_up_to_date();
         let estimate = learner.estimate();
         let told = estimate.filter(|estimate| estimate.balanced_accuracy.is_some());
         let status = Status {
