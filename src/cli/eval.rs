@@ -257,7 +257,7 @@ impl EvalCommand {
             ("--splits", self.splits.is_some()),
             ("--write-splits", self.write_splits.is_some()),
             ("--centre", self.centre != CentreChoice::Auto),
-            ("--shrinkage", self.shrinkage != ShrinkageChoice(Shrinkage::Fixed(0.5))),
+            ("--shrinkage", self.shrinkage != ShrinkageChoice(Shrinkage::ByLooks)),
             ("--predictions", self.predictions.is_some()),
             ("--features", self.features.is_some()),
             ("--from-features", self.from_features.is_some()),
