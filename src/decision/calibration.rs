@@ -23,6 +23,9 @@ pub struct Calibration {
 /// sets of images that have nothing in common, see docs/learning.md.
 const TEMPERATURE_OF_ONE_LOOK: f64 = 0.14;
 
+/// What the share that may be called unknown is multiplied by where every class has a single look.
+const FAR: f64 = 0.05;
+
 /// Looks that have to be judged before they say what the temperature is.
 const LEAST_JUDGED: usize = 4;
 
@@ -65,7 +68,9 @@ impl Calibration {
                 Some((evidence, weight))
             })
             .collect();
-        calibration.novelty = Novelty::fit(&evidence, f64::from(false_reject));
+        // How far the classes lie from each other says less of how far a part of one may.
+        let share = f64::from(false_reject) * if all { FAR } else { 1.0 };
+        calibration.novelty = Novelty::fit(&evidence, share);
         calibration
     }
 
