@@ -125,7 +125,10 @@ fn every_line_gets_its_reply() {
         ("head", &["ok head=lda estimate=-"]),
         ("head knn", &["ok head=knn estimate=-"]),
         ("threshold", &["ok confidence=0.000 novelty=1.000 false_reject=0.020"]),
-        ("threshold novelty=inf confidence=0.5", &["ok confidence=0.500 novelty=inf false_reject=0.020"]),
+        (
+            "threshold novelty=inf confidence=0.5",
+            &["ok confidence=0.500 novelty=inf false_reject=0.020"],
+        ),
         ("snap", &["ok width=640 height=480 bytes=100000"]),
         ("region", &["ok region=whole"]),
         ("region 1,2,30,40", &["ok region=\"1,2,30,40\""]),
