@@ -91,8 +91,9 @@ pub struct EvalCommand {
     #[arg(long, value_enum, default_value = "auto")]
     centre: CentreChoice,
     /// Shrinkage of the lda head: more than 0 to 1, auto (by the number of examples), or loo (by leave-one-out)
-    #[arg(long, value_name = "S|auto|loo", default_value = "auto")]
-    shrinkage: ShrinkageChoice,
+    /// [default: auto]
+    #[arg(long, value_name = "S|auto|loo")]
+    shrinkage: Option<ShrinkageChoice>,
     /// Write everything that was found as JSON; - is standard output, without the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -231,7 +232,7 @@ impl EvalCommand {
             set: &set,
             left_out: &left_out,
             centre: self.centre.name(),
-            shrinkage: self.shrinkage.to_string(),
+            shrinkage: self.shrinkage().to_string(),
             splits: self.splits.as_ref().map(|path| path.display().to_string()),
             cells,
         };
@@ -257,7 +258,7 @@ impl EvalCommand {
             ("--splits", self.splits.is_some()),
             ("--write-splits", self.write_splits.is_some()),
             ("--centre", self.centre != CentreChoice::Auto),
-            ("--shrinkage", self.shrinkage != ShrinkageChoice(Shrinkage::ByLooks)),
+            ("--shrinkage", self.shrinkage.is_some()),
             ("--predictions", self.predictions.is_some()),
             ("--features", self.features.is_some()),
             ("--from-features", self.from_features.is_some()),
@@ -267,6 +268,10 @@ impl EvalCommand {
             Some((option, _)) => bail!("{option} belongs to --protocol shots"),
             None => Ok(()),
         }
+    }
+
+    fn shrinkage(&self) -> ShrinkageChoice {
+        self.shrinkage.unwrap_or(ShrinkageChoice(Shrinkage::ByLooks))
     }
 
     /// Images a class, rising.
@@ -379,7 +384,7 @@ impl EvalCommand {
     fn config(&self, head: HeadKind) -> HeadConfig {
         let mut config = HeadConfig::of(head);
         if let Method::Lda { shrinkage } = &mut config.method {
-            *shrinkage = self.shrinkage.0;
+            *shrinkage = self.shrinkage().0;
         }
         config
     }
