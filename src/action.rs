@@ -6,9 +6,12 @@
 
 mod buttons;
 mod policy;
+mod untaught;
 
 pub use buttons::{Buttons, Timing, Wish};
 pub use policy::{Action, Deed, Effect, MAX_MS, Policy, PolicyError, Role, When};
+
+pub use untaught::{Taught, Untaught, untaught_in_words};
 
 use std::collections::{BTreeMap, VecDeque};
 

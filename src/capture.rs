@@ -73,6 +73,15 @@ impl Default for Wanted {
     }
 }
 
+/// What to do where this program cannot open a Video4Linux device: `libclang` reads the system's headers when it is built.
+#[cfg(not(feature = "v4l"))]
+fn without_v4l(device: &str) -> String {
+    let device = device.escape_debug();
+    format!(
+        "this program was built without Video4Linux; one with it is built by: sudo apt install libclang-dev && cargo build --release --features v4l; without another build, ffmpeg reads the camera: --camera 'pipe:ffmpeg -v error -f v4l2 -video_size 640x480 -i {device} -f rawvideo -pix_fmt yuv420p -'"
+    )
+}
+
 /// A camera that can be handed to another thread.
 pub type AnyCamera = Box<dyn Camera + Send>;
 
@@ -89,6 +98,9 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
             format!("{} frames a second: wanted more than 0", wanted.fps.unwrap_or_default());
         return Err(CameraError::new(&shown, Trouble::Unsupported, what));
     }
+    // A device's path needs no more words.
+    let device = address.starts_with("/dev/").then(|| format!("v4l:{address}"));
+    let address = device.as_deref().unwrap_or(address);
     let Some((kind, rest)) = address.split_once(':') else {
         return refused("this is no camera's address: wanted KIND:WHAT");
     };
@@ -97,11 +109,7 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
         #[cfg(feature = "v4l")]
         "v4l" => Ok(Box::new(v4l::Device::open(address, rest, wanted)?)),
         #[cfg(not(feature = "v4l"))]
-        "v4l" => {
-            let what =
-                "this program was built without Video4Linux: wanted one with the feature v4l";
-            Err(CameraError::new(&shown, Trouble::Unsupported, what))
-        }
+        "v4l" => Err(CameraError::new(&shown, Trouble::Unsupported, without_v4l(rest))),
         "rpicam" if rest.is_empty() => Ok(Box::new(pipe::Pipe::rpicam(wanted)?)),
         "pipe" if rest.trim().is_empty() => refused("which program? wanted pipe:COMMAND"),
         "pipe" => Ok(Box::new(pipe::Pipe::new(address, rest, wanted)?)),

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::frame::Timestamp;
 
 /// Microseconds since 1970 as they were known when the clock was made, and counted from there: it never runs backwards,
-/// whatever is done to the system's time.
+/// whatever is done to the system's time. Durations are taken from it. Dates are the system's: a board without a battery
+/// learns the time after the start.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Instant,
@@ -22,6 +23,12 @@ impl Clock {
     /// The time.
     pub fn now(&self) -> Timestamp {
         Timestamp((self.since_1970 + self.started.elapsed()).as_micros() as u64)
+    }
+
+    /// The date and time as the system knows them now.
+    pub fn date(&self) -> Timestamp {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(since_1970.as_micros() as u64)
     }
 
     /// How long ago it was made.

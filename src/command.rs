@@ -7,6 +7,7 @@ mod list;
 mod merge;
 mod relabel;
 mod rename;
+mod repeats;
 mod status;
 mod teach;
 mod threshold;
@@ -18,6 +19,7 @@ pub use list::{Classes, ListExamples};
 pub use merge::Merge;
 pub use relabel::Relabel;
 pub use rename::Rename;
+pub use repeats::Repeat;
 pub use status::GetStatus;
 pub use teach::{Shot, Teach};
 pub use threshold::SetThreshold;
@@ -27,6 +29,7 @@ use crate::decision::{Suspect, Thresholds};
 use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId, HeadConfig};
 use crate::learner::{Change, ClassName, LearnError, Learner};
+use crate::letters;
 
 /// A command with its arguments.
 #[derive(Debug, Clone, PartialEq)]
@@ -197,12 +200,22 @@ pub const MOST_SUSPECTS: usize = 10;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CommandError {
     /// No class of that name.
-    #[error("there is no class called \"{name}\"{}", known(.classes))]
+    #[error("there is no class called \"{name}\"{}", known(.name, .classes))]
     NoClass {
         /// What was asked for, escaped.
         name: String,
         /// The classes there are.
         classes: Vec<String>,
+    },
+    /// A new name that people would take for another.
+    #[error(
+        "there is a class {there} already: use that, or +{name} makes one more that is written so alike"
+    )]
+    LooksLike {
+        /// The new name.
+        name: ClassName,
+        /// The class's.
+        there: ClassName,
     },
     /// A command without what it works on.
     #[error("{command}: nothing was named to work on")]
@@ -238,10 +251,12 @@ pub enum CommandError {
     Learn(#[from] LearnError),
 }
 
-fn known(classes: &[String]) -> String {
+fn known(name: &str, classes: &[String]) -> String {
+    let meant = letters::nearest(name, classes.iter().map(String::as_str));
+    let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant}?"));
     match classes {
         [] => "; nothing has been taught yet".to_owned(),
-        names => format!("; there are {}", names.join(", ")),
+        names => format!("{meant}; there are {}", names.join(", ")),
     }
 }
 
@@ -314,13 +329,48 @@ fn class_named(learner: &Learner, name: &str) -> Result<ClassId, CommandError> {
     })
 }
 
+/// What stands before the name of a new class that may look like another's; no name begins so.
+const SURELY: char = '+';
+
+/// A name that may be that of a new class, or of this one.
+///
+/// # Errors
+/// [`CommandError::Learn`], [`CommandError::LooksLike`].
+fn new_name(
+    learner: &Learner,
+    name: &str,
+    class: Option<ClassId>,
+) -> Result<ClassName, CommandError> {
+    let plain = name.strip_prefix(SURELY);
+    let new = ClassName::new(plain.unwrap_or(name))?;
+    match learner.looks_like(&new, class) {
+        Some(there) if plain.is_none() && !there.is(new.as_str()) => {
+            Err(CommandError::LooksLike { name: new, there: there.clone() })
+        }
+        _ => Ok(new),
+    }
+}
+
+/// Whether a class can be taught under that name: before work is done for it.
+///
+/// # Errors
+/// [`CommandError::Learn`], [`CommandError::LooksLike`].
+pub fn check_class(learner: &Learner, name: &str) -> Result<(), CommandError> {
+    class_or_new(learner, name).map(drop)
+}
+
 /// The class of that name, or a new one and the change that makes it.
 fn class_or_new(learner: &Learner, name: &str) -> Result<(ClassId, Option<Change>), CommandError> {
-    if let Some(class) = learner.class_named(name) {
+    if let Some(class) = learner.class_named(name.strip_prefix(SURELY).unwrap_or(name)) {
         return Ok((class, None));
     }
     let (class, _) = learner.next_ids();
-    Ok((class, Some(Change::AddClass(class, ClassName::new(name)?))))
+    Ok((class, Some(Change::AddClass(class, new_name(learner, name, None)?))))
+}
+
+/// How the class is called.
+fn name_of(learner: &Learner, class: ClassId) -> String {
+    learner.classes().get(&class).map_or_else(String::new, ToString::to_string)
 }
 
 /// Examples that are gone by these changes.

@@ -4,21 +4,28 @@
 //! Every line that was typed gets one reply, `ok key=value ...` or `error: ...`; before the `ok` of a list come its
 //! rows. Lines that come by themselves begin with `verdict`, `progress` or `waiting` and never stand inside another line: the line
 //! being typed is taken off the screen and drawn again below. Whatever a name holds, no control character of it is
-//! sent.
+//! sent. Only a line that a console sent itself, this one or another, gets no reply: the line echoes.
 
 mod commands;
+mod echoes;
 mod editor;
 mod format;
+mod help;
+mod keys;
 mod parse;
 
 pub use commands::{COMMANDS, Spec};
 pub use editor::LINE_LIMIT;
+pub(crate) use format::obeyed;
 pub use format::{Row, Value, answer, harmless, is_unsafe, one_line, progress, refused, verdict};
+pub use help::{WIDTH, help};
 pub use parse::{Entry, parse, share};
 
+use crate::frame::Timestamp;
 use crate::head::HeadKind;
 use crate::request::{Answer, Judgement, Progress, Refused, Request};
 use commands::Place;
+use echoes::Echoes;
 use editor::{Editor, Typed};
 
 /// What a console needs of others.
@@ -29,31 +36,55 @@ pub enum Event {
     /// The names of classes or outputs, to complete one: [`Console::complete`] may follow with those of the answer to
     /// this request.
     Names(Request),
+    /// Somebody wants to leave; [`Console::stay`] has to follow where that cannot be.
+    Leave,
 }
 
 /// A line editor and the words for requests and answers.
 #[derive(Debug)]
 pub struct Console {
     editor: Editor,
+    echoes: Echoes,
+    for_person: bool,
 }
 
 impl Console {
     /// * `echo`: for a person: prompt, echo, completion. A program does without.
     pub fn new(echo: bool) -> Self {
-        Self { editor: Editor::new(echo) }
+        Self { editor: Editor::new(echo), echoes: Echoes::new(echo), for_person: echo }
     }
 
     /// Greets, where there is a person.
-    pub fn greet(&self, out: &mut Vec<u8>) {
+    pub fn greet(&mut self, out: &mut Vec<u8>) {
         if self.editor.echo {
-            out.extend(b"\r\nfieldtune: type help for the commands\r\n");
-            self.editor.draw(out);
+            out.extend(b"\r\n");
+            self.say("fieldtune: type help for the commands", out);
         }
+    }
+
+    /// The time is `now`: to be told before bytes are handed in, and now and then.
+    pub fn tick(&mut self, now: Timestamp) {
+        if self.echoes.tick(now) {
+            self.editor.quiet = false;
+        }
+    }
+
+    /// Nothing came for a second.
+    pub fn idle(&mut self) {
+        self.echoes.idle();
+        self.editor.idle();
+    }
+
+    /// Says that this is no port that can be left.
+    pub fn stay(&mut self, out: &mut Vec<u8>) {
+        let why = "this line cannot be hung up from here: end your terminal program instead (picocom: Ctrl-A Ctrl-X)";
+        self.refuse(why, "", true, out);
     }
 
     /// Whoever was typing is gone, and what was typed is not for others.
     pub fn reset(&mut self) {
         self.editor = Editor::new(self.editor.echo);
+        self.echoes = Echoes::new(self.for_person);
     }
 
     /// Takes bytes up to the first that asks for something, or all; `bytes` is left with those after it.
@@ -63,9 +94,14 @@ impl Console {
             let event = match self.editor.key(byte, out) {
                 Some(Typed::Line(line)) => self.line(&line, out),
                 Some(Typed::Bad(why)) => {
-                    self.say(&refused(&Refused(why.to_owned())), out);
+                    self.refuse(why, "", true, out);
                     None
                 }
+                Some(Typed::Own) => {
+                    self.hear_itself();
+                    None
+                }
+                Some(Typed::Leave) => Some(Event::Leave),
                 Some(Typed::Tab) => self.tab(out),
                 None => None,
             };
@@ -78,6 +114,7 @@ impl Console {
 
     /// Shows what the latest request came to.
     pub fn answer(&mut self, result: &Result<Answer, Refused>, out: &mut Vec<u8>) {
+        self.echoes.answer();
         match result {
             Ok(Answer::Learned(_)) => {
                 let why = "this goes to programs only: fieldtune ctl pull FILE, at the other end of the line";
@@ -120,21 +157,39 @@ impl Console {
             self.editor.type_in(&common[word.len()..], out);
         } else {
             self.editor.hide(out);
-            line_end(&harmless(&fitting.join("  ")), out);
+            // Names of commands: what is drawn is never taken for typed, should it come back.
+            line_end(&format!("{}\x1b[K", harmless(&fitting.join("  "))), out);
             self.editor.draw(out);
         }
     }
 
     fn line(&mut self, line: &str, out: &mut Vec<u8>) -> Option<Event> {
+        if echoes::is_own(line) {
+            self.hear_itself();
+            return None;
+        }
+        let is_first = self.echoes.is_first();
+        // A prompt of ours that came back stands before what somebody types.
+        let line = if self.echoes.are_heard() { echoes::without_prompts(line) } else { line };
         match parse(line) {
-            Ok(Entry::Nothing) => self.editor.draw(out),
-            Ok(Entry::Help(spec)) => self.say(&help(spec), out),
+            // Lines that come back have ends, too: only an Enter by itself shows that there is somebody.
+            Ok(Entry::Nothing) if !self.echoes.are_heard() || is_first => self.editor.prompt(out),
+            Ok(Entry::Nothing) => {}
+            Err(_) if line.starts_with("> ") => {
+                self.refuse("leave out the prompt, > and a space", line, true, out);
+            }
+            Ok(Entry::Help(spec)) => {
+                self.echoes.answer();
+                self.say(&help(spec), out);
+            }
             Ok(Entry::Echo(on)) => {
+                self.echoes.answer();
                 self.editor.echo = on;
                 self.say("ok", out);
             }
+            Ok(Entry::Leave) => return Some(Event::Leave),
             Ok(Entry::Request(request)) => return Some(Event::Request(request)),
-            Err(why) => self.say(&refused(&Refused(why)), out),
+            Err(why) => self.refuse(&why, line, parse::is_unknown(line), out),
         }
         None
     }
@@ -161,10 +216,25 @@ impl Console {
         None
     }
 
+    /// The line sends back what it gets.
+    fn hear_itself(&mut self) {
+        self.echoes.hear();
+        self.editor.quiet = true;
+    }
+
+    /// * `line`: what was typed, where that is known.
+    /// * `unknown`: it begins with no command.
+    fn refuse(&mut self, why: &str, line: &str, unknown: bool, out: &mut Vec<u8>) {
+        if self.echoes.refuses(line, unknown) {
+            self.say(&refused(&Refused(why.to_owned())), out);
+        }
+    }
+
     /// Lines, then the prompt.
-    fn say(&self, lines: &str, out: &mut Vec<u8>) {
+    fn say(&mut self, lines: &str, out: &mut Vec<u8>) {
+        self.echoes.speak(lines);
         lines.split('\n').for_each(|line| line_end(line, out));
-        self.editor.draw(out);
+        self.editor.prompt(out);
     }
 }
 
@@ -176,19 +246,4 @@ fn line_end(line: &str, out: &mut Vec<u8>) {
 fn common_start<'a>(a: &'a str, b: &str) -> &'a str {
     let end = a.char_indices().zip(b.chars()).find(|((_, x), y)| x != y).map(|((at, _), _)| at);
     &a[..end.unwrap_or(a.len().min(b.len()))]
-}
-
-/// What can be typed, or what that command does; its last line is `ok`.
-pub fn help(spec: Option<&Spec>) -> String {
-    let usage = |spec: &Spec| format!("{} {}", spec.name, spec.arguments).trim().to_owned();
-    match spec {
-        Some(spec) => {
-            let more = if spec.more.is_empty() { "" } else { "\n" };
-            format!("{}\n{}{more}{}\nok", usage(spec), spec.about, spec.more)
-        }
-        None => {
-            let line = |spec: &Spec| format!("{:<36} {}\n", usage(spec), spec.about);
-            format!("{}ok", COMMANDS.iter().map(line).collect::<String>())
-        }
-    }
 }

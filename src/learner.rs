@@ -185,9 +185,17 @@ impl Learner {
         (ClassId(self.next_class), ExampleId(self.next_example))
     }
 
-    /// The class of that name.
+    /// The class of that name, see [`ClassName::is`].
     pub fn class_named(&self, name: &str) -> Option<ClassId> {
-        self.classes.iter().find(|(_, known)| known.as_str() == name).map(|(&id, _)| id)
+        let exactly = self.classes.iter().find(|(_, known)| known.as_str() == name);
+        let named = || self.classes.iter().find(|(_, known)| known.is(name));
+        exactly.or_else(named).map(|(&id, _)| id)
+    }
+
+    /// Another class whose name people would take for this one, see [`ClassName::looks_like`].
+    pub fn looks_like(&self, name: &ClassName, but: Option<ClassId>) -> Option<&ClassName> {
+        let others = self.classes.iter().filter(|(id, _)| Some(**id) != but);
+        others.map(|(_, known)| known).find(|known| known.looks_like(name))
     }
 
     /// The verdict on a feature; `None` while nothing has been taught.

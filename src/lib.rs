@@ -53,6 +53,9 @@ pub mod views;
 /// The frozen network: loading, taps, features. The only module that names tract.
 pub mod backbone;
 
+/// Letters of every script: what a name may hold, when two names look alike.
+mod letters;
+
 /// Small dense linear algebra: kernels, Cholesky factors, their updates.
 mod linalg;
 

@@ -25,6 +25,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::frame::Timestamp;
 use crate::mutex::lock;
 use crate::request::{Device, Judgement};
 use crate::session::{Session, Sink};
@@ -107,6 +108,10 @@ pub struct Port {
     is_for_a_person: bool,
     /// Whether it shows when the other side has gone.
     hangs_up: bool,
+    /// Whether it is the program's own terminal.
+    is_own_terminal: bool,
+    /// Whoever is at that terminal wants the program to end.
+    is_left: AtomicBool,
     /// Which of those who came is being served.
     served: AtomicU64,
     threads: Vec<JoinHandle<()>>,
@@ -201,6 +206,7 @@ impl Port {
         ];
         let is_for_a_person = address.is_for_a_person();
         let hangs_up = matches!(address, Address::Unix(_));
+        let is_own_terminal = *address == Address::Stdio;
         Ok(Self {
             shared,
             inbox,
@@ -208,6 +214,8 @@ impl Port {
             other_side,
             is_for_a_person,
             hangs_up,
+            is_own_terminal,
+            is_left: AtomicBool::new(false),
             served: AtomicU64::new(0),
             threads,
         })
@@ -223,12 +231,17 @@ impl Port {
     }
 
     /// Speaks for the device with whoever is at the other end, until the port closes or `stop` is set.
-    pub fn serve(&self, device: &mut dyn Device, stop: &AtomicBool) {
+    ///
+    /// * returns whether who was there, at the program's own terminal, wants it to end.
+    pub fn serve(&self, device: &mut dyn Device, stop: &AtomicBool) -> bool {
         let mut session = Session::new(self.is_for_a_person);
-        let mut heard = Instant::now();
+        let begun = Instant::now();
+        let mut heard = begun;
         let mut sink = self;
-        while !stop.load(Ordering::Relaxed) {
-            match self.receive(PATIENCE) {
+        while !stop.load(Ordering::Relaxed) && !self.is_left.load(Ordering::Relaxed) {
+            let post = self.receive(PATIENCE);
+            session.tick(Timestamp(begun.elapsed().as_micros() as u64));
+            match post {
                 Post::Opened => {
                     self.served.fetch_add(1, Ordering::Relaxed);
                     device.opened();
@@ -249,12 +262,13 @@ impl Port {
                     self.shared.changed.notify_all();
                 }
                 Post::Nothing => {}
-                Post::Closed => return,
+                Post::Closed => return false,
             }
             if heard.elapsed() > SILENCE {
                 session.idle();
             }
         }
+        self.is_left.load(Ordering::Relaxed)
     }
 
     /// For other threads.
@@ -289,6 +303,17 @@ impl Sink for &Port {
         let is_served =
             self.served.load(Ordering::Relaxed) == self.shared.came.load(Ordering::Relaxed);
         self.hangs_up && !(is_served && ends.is_some_and(|ends| !ends::hung_up(&ends.input)))
+    }
+
+    fn leave(&mut self) -> bool {
+        if self.is_own_terminal {
+            self.is_left.store(true, Ordering::Relaxed);
+        }
+        if self.hangs_up {
+            self.shared.lock().left = Some(Instant::now());
+            self.shared.changed.notify_all();
+        }
+        self.is_own_terminal || self.hangs_up
     }
 }
 

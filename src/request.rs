@@ -219,13 +219,6 @@ pub enum Answer {
     Done,
     /// To a command, and to everything that teaches.
     Reply(Reply),
-    /// As [`Answer::Reply`], with what there is to know about it.
-    Noted {
-        /// What was done.
-        reply: Reply,
-        /// What is not as it was asked for, in a line for people.
-        note: String,
-    },
     /// To [`Command::Status`].
     Status {
         /// What was learned; `None` where several regions are looked at and none of them was asked.
@@ -278,6 +271,35 @@ pub enum Answer {
         /// What is known of who made it.
         signature: Signature,
     },
+    /// Another answer, and what somebody should know besides.
+    Noted {
+        /// It; never another of these.
+        answer: Box<Answer>,
+        /// It, in a line for people.
+        note: String,
+    },
+}
+
+impl Answer {
+    /// With what somebody should know besides.
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        let note = notes.join("; ");
+        match (notes.is_empty(), self) {
+            (true, answer) => answer,
+            (false, Answer::Noted { answer, note: before }) => {
+                Answer::Noted { answer, note: format!("{before}; {note}") }
+            }
+            (false, answer) => Answer::Noted { answer: Box::new(answer), note },
+        }
+    }
+
+    /// The answer itself, without notes.
+    pub fn plain(&self) -> &Answer {
+        match self {
+            Answer::Noted { answer, .. } => answer,
+            answer => answer,
+        }
+    }
 }
 
 /// A verdict in words, as it is told to people and programs.

@@ -123,6 +123,8 @@ struct Shared {
     host: HostPaths,
     ports: Mutex<Vec<PortHandle>>,
     camera_errors: Mutex<BTreeMap<&'static str, u64>>,
+    /// Why there are no frames.
+    camera_trouble: Mutex<Option<String>>,
     output_errors: AtomicU64,
     to_pin: Mutex<ToPin>,
 }
@@ -164,6 +166,8 @@ impl Shared {
         for (kind, count) in lock(&self.camera_errors).iter() {
             figures.push((format!("errors_camera_{kind}"), count.to_string()));
         }
+        let trouble = lock(&self.camera_trouble).clone();
+        figures.extend(trouble.map(|trouble| ("camera".to_owned(), trouble)));
         let to_pin = lock(&self.to_pin).whole.quantile(0.95);
         figures.extend(
             to_pin
@@ -212,6 +216,7 @@ where
         host: settings.host.clone(),
         ports: Mutex::default(),
         camera_errors: Mutex::default(),
+        camera_trouble: Mutex::default(),
         output_errors: AtomicU64::new(0),
         to_pin: Mutex::default(),
     });
@@ -239,10 +244,10 @@ where
         let work = move |shared: &Arc<Shared>| {
             let (now, log) =
                 (|| shared.clock.now(), |level, text: &str| shared.log.write(level, text));
-            port.serve(
-                &mut Gate::new(Remote(Arc::clone(shared)), guard, now, log),
-                &shared.stopping,
-            );
+            let mut gate = Gate::new(Remote(Arc::clone(shared)), guard, now, log);
+            if port.serve(&mut gate, &shared.stopping) {
+                shared.stop(Stop::Asked("asked to end at its terminal".to_owned()));
+            }
         };
         start("port", Box::new(work));
     }

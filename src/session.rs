@@ -18,6 +18,11 @@ pub trait Sink {
     fn is_gone(&self) -> bool {
         false
     }
+
+    /// Ends the dialogue once all is sent; `false` where that cannot be, as on a serial line.
+    fn leave(&mut self) -> bool {
+        false
+    }
 }
 
 /// Whoever watches by frames asks again within that time, or is taken for gone.
@@ -81,6 +86,12 @@ impl Session {
     /// Nothing came for a second.
     pub fn idle(&mut self) {
         self.decoder.idle();
+        self.console.idle();
+    }
+
+    /// The time is `now`: to be told before bytes are handed in, and now and then.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.console.tick(now);
     }
 
     /// Takes what came and carries it out.
@@ -91,8 +102,8 @@ impl Session {
                 Piece::Frame(frame) => self.frame(&frame, device, sink),
                 Piece::Broken(error) => {
                     self.broken += 1;
-                    // Asked for by another version: whoever it is would wait for ever.
-                    if let WireError::Version { id, .. } = error {
+                    // Asked for by another version: whoever it is would wait for ever. Answers are not answered.
+                    if let WireError::Version { id, is_request: true, .. } = error {
                         let refused = Err(Refused(error.to_string()));
                         send_answer(id, &refused, sink);
                     }
@@ -141,6 +152,13 @@ impl Session {
                         !sink.is_gone()
                     });
                     self.console.answer(&result, &mut out);
+                }
+                Event::Leave => {
+                    sink.send(std::mem::take(&mut out));
+                    if sink.leave() {
+                        return;
+                    }
+                    self.console.stay(&mut out);
                 }
                 Event::Names(request) => {
                     let names =

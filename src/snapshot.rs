@@ -162,7 +162,7 @@ impl Snapshot {
         let mut learner = Learner::new(dim, head.into(), budget.max(bytes))?;
         let mut changes = Vec::with_capacity(classes.len() + examples.len() + 1);
         for (id, name) in classes {
-            changes.push(Change::AddClass(ClassId(id), ClassName::new(&name)?));
+            changes.push(Change::AddClass(ClassId(id), ClassName::kept(&name)?));
         }
         changes.extend(examples.into_iter().map(Change::AddExample));
         changes.push(Change::SetThresholds(Thresholds::from(thresholds)));

@@ -9,6 +9,7 @@ mod panel;
 mod predicted;
 mod record;
 mod stillness;
+mod untaught;
 mod view;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{Recent, Record};
 pub use view::View;
 
-use crate::action::{Buttons, Deed, Policy, Timing, Wish};
+use crate::action::{Buttons, Deed, Policy, Timing, Untaught, Wish};
 use crate::backbone::FeatureSource;
 use crate::camera::Scene;
 use crate::command::{Command, Forget, Reply, Undo};
@@ -86,11 +87,16 @@ pub struct Station<S, K> {
     /// At least one.
     views: Vec<View<S, K>>,
     panel: Arc<SharedPanel>,
+    policy: Policy,
+    /// What the policy names and was not taught after the latest change.
+    untaught: Vec<Untaught>,
     buttons: Buttons,
     job: Option<Job>,
     latest: Option<Frame>,
     /// Frames that came.
     number: u64,
+    /// Microseconds that the date is ahead of the time.
+    ahead: i64,
     smoothing: u32,
     camera: String,
     /// Where it can be chosen what the camera shows.
@@ -138,19 +144,25 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         assert!(!views.is_empty(), "a station looks at something");
         let names: Vec<&str> = views.iter().filter_map(View::name).collect();
         let each = if names.len() > 1 { policy.for_regions(&names) } else { policy.clone() };
-        Self {
+        let mut station = Self {
             panel: Arc::new(SharedPanel::new(Panel::new(each, outputs, heartbeat))),
             views,
+            policy: policy.clone(),
+            untaught: Vec::new(),
             buttons: Buttons::new(policy, timings),
             job: None,
             latest: None,
             number: 0,
+            ahead: 0,
             smoothing: 1,
             camera: camera.to_owned(),
             scene: None,
             record: Record::default(),
             trusted: Vec::new(),
-        }
+        };
+        // Told by who starts it.
+        station.newly_untaught();
+        station
     }
 
     /// What the outputs follow, for whoever drives them.
@@ -186,6 +198,18 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// What was seen and done.
     pub fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// What is learned and kept from now on is dated so; until then, and for durations always, by the time itself.
+    ///
+    /// * `now`, `date`: the same moment on the station's clock, which never jumps, and on the system's, which may.
+    pub fn set_date(&mut self, now: Timestamp, date: Timestamp) {
+        self.ahead = date.0.wrapping_sub(now.0) as i64;
+    }
+
+    /// The date at that time.
+    fn dated(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_add_signed(self.ahead))
     }
 
     /// * `frames`: how many frames a verdict leans on, at least 1.
@@ -350,10 +374,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
+        let date = self.dated(now);
         let done = self.place(region).and_then(|place| {
-            let reply = self.views[place].apply(command, now).map_err(answers::refused)?;
+            let reply = self.views[place].apply(command, date).map_err(answers::refused)?;
             Ok(self.of_region(place, in_words(&reply)))
         });
+        for lost in self.newly_untaught() {
+            effects.note(Level::Warning, lost);
+        }
         match done {
             Ok(done) => effects.note(Level::Info, format!("button: {done}")),
             Err(error) => {
@@ -399,6 +427,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             other => self.answer(place, other, now),
         };
         self.views[place].tell_unstored(effects);
+        let answer = self.noted(answer, effects);
         effects.answers.push((ticket, answer));
     }
 }
@@ -419,10 +448,14 @@ pub(crate) fn in_words(reply: &Reply) -> String {
         Reply::Undone { changes, .. } if changes.is_empty() => "nothing to undo".to_owned(),
         Reply::Undone { changes, .. } => format!("undone: {}", changes.join(", ")),
         Reply::Forgotten { classes, examples } => {
-            format!("forgot {} examples and {} classes", examples.len(), classes.len())
+            let (examples, classes) = (examples.len(), classes.len());
+            let (e, c) =
+                (if examples == 1 { "" } else { "s" }, if classes == 1 { "" } else { "es" });
+            format!("forgot {examples} example{e} and {classes} class{c}")
         }
         Reply::Relabelled { examples, class, .. } => {
-            format!("{} examples are of {class} now", examples.len())
+            let are = if examples.len() == 1 { "example is" } else { "examples are" };
+            format!("{} {are} of {class} now", examples.len())
         }
         Reply::Renamed { from, to } => format!("{from} is called {to} now"),
         Reply::Head { config, .. } => format!("the head is {} now", config.kind().name()),

@@ -80,6 +80,8 @@ pub enum WireError {
         got: u8,
         /// The request that it belongs to.
         id: u32,
+        /// Whether it asks for something.
+        is_request: bool,
     },
     /// None of the kinds.
     #[error("a frame of an unknown kind: got {got}, wanted 1 to 5")]

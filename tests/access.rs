@@ -364,7 +364,7 @@ fn who_changed_what_stands_in_the_log() {
         (command(Command::Forget(Forget::Class("none".into()))), None),
         (
             command(Command::Forget(Forget::Class("fine".into()))),
-            Some("Info serial: forgot 1 examples and 1 classes"),
+            Some("Info serial: forgot 1 example and 1 class"),
         ),
         (
             Request::Set { name: "smoothing".into(), value: "3".into() },

@@ -61,7 +61,7 @@ fn what_two_devices_learned_is_put_together_either_way_round() {
     let (of_one, of_other) = (pack(&one, "one.pack"), pack(&other, "other.pack"));
     let learned = one.ok(&["store", "import", text(&of_other)]).stdout;
     // The pictures of green are the same on both, and so are their features.
-    assert!(learned.contains("learned 4 examples, 4 were known, 1 new classes"), "{learned}");
+    assert!(learned.contains("learned 4 examples, 4 known before, 1 new class"), "{learned}");
     other.ok(&["store", "import", text(&of_one)]);
     let (a, b) = (pack(&one, "a"), pack(&other, "b"));
     assert!(fs::read(&a).expect("written") == fs::read(&b).expect("written"));
@@ -111,7 +111,7 @@ fn backups_are_sound_while_the_store_is_in_use() {
     let run = fieldtune(&["store", "compact", "--store", text(&store)]);
     assert_eq!(run.code, 0, "{run:?}");
     let run = fieldtune(&["store", "check", "--store", text(&store)]);
-    assert!(run.stdout.contains("1 classes, 11 examples"), "{run:?}");
+    assert!(run.stdout.contains("1 class, 11 examples"), "{run:?}");
 }
 
 /// Made by `tests/data/store_v2.sh`.

@@ -168,7 +168,7 @@ fn every_line_gets_its_reply() {
         (
             "help rollback",
             &[
-                "rollback N",
+                "usage: `rollback N`",
                 "learned is again what was learned in generation N",
                 "What is learned now becomes a generation first.",
                 "ok",
@@ -286,14 +286,38 @@ fn a_refusal_is_one_line_without_escapes_whatever_the_device_says() {
 fn help_names_every_command_and_what_it_names_is_understood() {
     let mut talk = Talk::new(false);
     let help = talk.line("help");
-    assert_eq!(help.len(), COMMANDS.len() + 1);
-    for (line, spec) in help.iter().zip(&COMMANDS) {
-        assert!(line.starts_with(spec.name) && line.ends_with(spec.about), "{line}");
+    assert_eq!(talk.line("?"), help);
+    let all = help.join("\n");
+    for spec in &COMMANDS {
+        let row = format!("\n{}", spec.name);
+        assert!(format!("\n{all}").contains(&row), "{}", spec.name);
         let got = talk.line(&format!("help {}", spec.name));
-        assert!(got[0].starts_with(spec.name) && got.last().is_some_and(|l| l == "ok"), "{got:?}");
+        let usage = format!("usage: `{}", spec.name);
+        assert!(got[0].starts_with(&usage) && got.last().is_some_and(|l| l == "ok"), "{got:?}");
+        assert_eq!(talk.line(&format!("? {}", spec.name)), got);
+        let about: Vec<&str> = spec.about.split(' ').collect();
+        assert!(about.iter().all(|word| all.contains(word)), "{}", spec.about);
         let used = talk.line(spec.name);
         assert!(!used.concat().contains("no command"), "{used:?}");
     }
+}
+
+#[test]
+fn who_leaves_is_let_go_where_that_can_be() {
+    for typed in ["quit\r", "exit\r", "\x04"] {
+        let mut talk = Talk::new(true);
+        talk.kept.can_be_left = true;
+        talk.says(typed);
+        assert!(talk.kept.left, "{typed:?}");
+        let mut talk = Talk::new(true);
+        let got = talk.says(typed);
+        assert!(!talk.kept.left && got.contains("error: this line cannot be hung up"), "{got}");
+        assert!(talk.says("version\r").contains("ok version="));
+    }
+    let mut talk = Talk::new(true);
+    talk.kept.can_be_left = true;
+    let got = talk.says("xversion\x01\x04\r");
+    assert!(got.contains("ok version=") && !talk.kept.left, "in a line it deletes: {got}");
 }
 
 #[test]
@@ -310,6 +334,39 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
         ("home, end as keys", "each\x1b[Ht\x1bOF!", "> teach!", 8),
         ("right stops", "a\x1b[C\x1b[Cb", "> ab", 4),
         ("unknown keys", "a\x1b[3;5~\x1b[15~b", "> ab", 4),
+        ("delete", "teacch\x1b[D\x1b[D\x1b[3~", "> teach", 6),
+        ("delete at the end", "ab\x1b[3~", "> ab", 4),
+        ("Ctrl-D deletes", "xab\x01\x04", "> ab", 2),
+        ("home, end of the Linux console", "each\x1b[1~t\x1b[4~!", "> teach!", 8),
+        ("home, end of rxvt", "each\x1b[7~t\x1b[8~!", "> teach!", 8),
+        ("home, end with Ctrl", "each\x1b[1;5Ht\x1b[1;5F!", "> teach!", 8),
+        ("words, back", "teach good 5\x1b[1;5D\x1b[1;3Dx", "> teach xgood 5", 9),
+        ("words, on", "teach good 5\x01\x1b[1;5C\x1b[1;5Cx", "> teach goodx 5", 13),
+        ("words by Alt", "teach good 5\x1bb\x1bbx\x1bfy", "> teach xgoody 5", 14),
+        ("words of rxvt", "teach good\x1bOdx\x1bOcy", "> teach xgoody", 14),
+        ("words of old xterms", "teach good\x1bO5Dx", "> teach xgood", 9),
+        ("delete a word", "teach good 5\x01\x1bd", ">  good 5", 2),
+        ("Ctrl and Delete", "teach good\x01\x1b[3;5~\x1b[3^", "> ", 2),
+        ("Alt and Backspace", "teach good\x1b\x7f", "> teach ", 8),
+        ("to the end", "teach good\x1b[D\x1b[D\x0b", "> teach go", 10),
+        ("keys of shells", "abc\x02\x02x\x06y", "> axbyc", 6),
+        ("history of shells", "version\rsave\r\x10\x10\x0e", "> save", 6),
+        ("drawn again", "teach\x0c", "> teach", 7),
+        ("flow control", "te\x13ac\x11h\x13\x11", "> teach", 7),
+        ("flow control in a key", "ab\x1b\x13[\x11Dx", "> axb", 4),
+        ("flow control in a letter", "\u{e4}\x13b", "> \u{e4}b", 4),
+        ("break and bell", "a\x00b\x07c", "> abc", 5),
+        ("control keys without a meaning", "a\x12\x14\x16\x18\x19\x1a\x1c\x1d\x1e\x1fb", "> ab", 4),
+        ("pasted", "\x1b[200~teach good\x1b[201~", "> teach good", 12),
+        ("a pasted tab", "\x1b[200~te\tgood\x1b[201~", "> te good", 9),
+        ("function keys", "\x1bOP\x1b[11~\x1b[24;2~\x1b[[A\x1b[1;2Pa", "> a", 3),
+        ("focus and mouse", "a\x1b[I\x1b[O\x1b[<0;3;4M\x1b[<0;3;4mb", "> ab", 4),
+        ("reports", "a\x1b[24;80R\x1b[?1;2c\x1b[?2026;2$yb", "> ab", 4),
+        ("titles and strings", "a\x1b]0;teach x\x07b\x1bPundo\x1b\\c", "> abc", 5),
+        ("character sets", "a\x1b(Bb\x1b#8c", "> abc", 5),
+        ("Alt and arrows of PuTTY", "ab\x1b\x1b[Dx", "> axb", 4),
+        ("the number block", "teach a \x1bOq\x1bOp", "> teach a 10", 12),
+        ("modified keys", "a\x1b[27;5;99~\x1b[99;5ub", "> ab", 4),
         ("umlauts", "schön\x7fo", "> schöo", 7),
         ("history", "version\rsave\r\x1b[A\x1b[A", "> version", 9),
         ("history and back", "version\rsave\r\x1b[A\x1b[A\x1b[B\x1b[B", "> ", 2),
@@ -355,6 +412,17 @@ fn a_line_can_be_edited_and_the_screen_shows_it() {
         rows[rows.len() - 2..],
         ["relabel  rename  recent  region  regions  restart", "> re"]
     );
+    let shown = talk.bytes("傷".repeat(90).as_bytes());
+    let mut rows = String::from_utf8(shown).expect("a console speaks UTF-8");
+    let rows = rows.split_off(rows.rfind('\r').expect("it was drawn again"));
+    assert!(rows.matches('傷').count() <= 37, "a long line of wide letters stays in its row");
+    talk.bytes(b"\x15");
+    for (typed, drawn) in
+        [("a傷\x1b[Db", "\r> ab傷\x1b[K\x1b[2D"), ("ไม้\x1b[Dx", "\r> ไxม้\x1b[K\x1b[1D")]
+    {
+        assert!(talk.says(typed).ends_with(drawn), "back by columns: {typed}");
+        talk.bytes(b"\x05\x15");
+    }
     let (rows, column) = screen(&talk.bytes("x".repeat(200).as_bytes()));
     assert!(rows.iter().all(|row| row.len() < 80) && column < 80, "a long line stays in its row");
     assert_eq!(talk.bytes(b"\x15set echo off\r").last_chunk(), Some(b"ok\r\n"));

@@ -81,9 +81,11 @@ fn counted(csv: &str, shots: &str) -> f64 {
     let mut seeds: BTreeMap<&str, BTreeMap<&str, (f64, f64)>> = BTreeMap::new();
     for line in csv.lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
-        let [of, seed, file, truth, predicted, confidence] = fields[..] else {
-            panic!("six columns: {line}")
+        let [of, seed, file, truth, predicted, confidence, novelty, unknown] = fields[..] else {
+            panic!("eight columns: {line}")
         };
+        let far = novelty.parse::<f64>().expect("a number") > 1.0;
+        assert_eq!(unknown, if far { "yes" } else { "no" }, "by the usual thresholds: {line}");
         assert_eq!(file.split('/').next(), Some(truth));
         assert!((0.0..=1.0).contains(&confidence.parse::<f64>().expect("a number")), "{line}");
         if of == shots {
@@ -132,7 +134,10 @@ fn a_folder_is_evaluated_and_every_output_tells_the_same() {
     let cells = report["cells"].as_array().unwrap();
     assert_eq!(cells.len(), 2);
     let csv = place.text("all.csv");
-    assert_eq!(csv.lines().next(), Some("shots,seed,file,truth,predicted,confidence"));
+    assert_eq!(
+        csv.lines().next(),
+        Some("shots,seed,file,truth,predicted,confidence,novelty,unknown")
+    );
     // 3 seeds; 7 and 5 images of each of 3 classes are judged.
     assert_eq!(csv.lines().count(), 1 + 3 * 3 * (7 + 5));
     for (cell, shots) in cells.iter().zip(["1", "3"]) {
@@ -215,7 +220,7 @@ fn several_heads_stand_in_a_last_column_and_a_small_class_sits_out_where_it_has_
     assert!(talk.contains("class blue with 3 shots: it has 3 images, wanted 4"), "{talk}");
     assert!(talk.contains("8 shots: fewer than two classes have 9 images"), "{talk}");
     let csv = place.text("p.csv");
-    assert!(csv.starts_with("shots,seed,file,truth,predicted,confidence,head\n"));
+    assert!(csv.starts_with("shots,seed,file,truth,predicted,confidence,novelty,unknown,head\n"));
     let of = |shots: &str, class: &str| {
         csv.lines()
             .filter(|line| {

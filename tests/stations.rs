@@ -295,6 +295,29 @@ fn every_scenario_goes_as_it_is_told() {
 }
 
 #[test]
+fn dates_follow_the_system_s_and_durations_do_not() {
+    let trace = "0 > teach good\n10 frame green\n20 > teach bad\n";
+    let file = format!("[[scenario]]\nname = \"a date\"\ntrace = {trace:?}");
+    let scenario = &toml::from_str::<File>(&file).expect("a scenario").scenario[0];
+    let mut stage = Stage::of(scenario);
+    let day = 86_400_000_000u64;
+    stage.happens(Timestamp(0), "> teach good", Ticket(1));
+    stage.happens(Timestamp(10), "frame green", Ticket(0));
+    // The system learns the date while frames are awaited; then it is set back.
+    stage.station.set_date(Timestamp(20), Timestamp(20_000 * day + 20));
+    stage.happens(Timestamp(30), "> teach bad 2", Ticket(2));
+    stage.happens(Timestamp(40), "frame red", Ticket(0));
+    assert_eq!(stage.station.next_tick(), Some(Timestamp(5_000_040)), "it waits 5 s as before");
+    stage.happens(Timestamp(50), "frame red", Ticket(0));
+    stage.station.set_date(Timestamp(60), Timestamp(19_000 * day + 60));
+    stage.happens(Timestamp(70), "> teach bad", Ticket(3));
+    stage.happens(Timestamp(80), "frame red", Ticket(0));
+    let dates: Vec<u64> =
+        stage.station.learner().examples().iter().map(|example| example.taught.0).collect();
+    assert_eq!(dates, [10, 20_000 * day + 50, 20_000 * day + 50, 19_000 * day + 80]);
+}
+
+#[test]
 fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
     const SECOND: u64 = 1_000_000;
     let divisor: u64 =

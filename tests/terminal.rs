@@ -119,3 +119,38 @@ fn a_terminal_is_raw_while_it_is_a_console_and_as_before_afterwards() {
     assert_eq!(child.wait().expect("it is our child").code(), Some(0));
     assert_eq!(modes(), before);
 }
+
+/// Sends back what comes, for a while; returns how much that was.
+fn send_back(line: &mut Line, seconds: u64) -> usize {
+    let (begun, mut bytes) = (Instant::now(), 0);
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        let mut some = [0; 512];
+        match line.file.read(&mut some) {
+            Ok(count) => {
+                bytes += count;
+                line.file.write_all(&some[..count]).expect("there is room");
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_line_that_sends_everything_back_falls_silent_and_nothing_changes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut line = Line::new();
+    let port = format!("serial:{}", line.other.display());
+    let device = Device::start(folder, &[&DRAWN[..], &["--port", &port]].concat());
+    for typed in ["help\r", "teach good 1\r", "undo\r", "log\r"] {
+        line.file.write_all(typed.as_bytes()).expect("there is room");
+        send_back(&mut line, 3);
+        let classes = device.ok(&["classes"]);
+        let taught = typed.starts_with("teach");
+        assert_eq!(classes.contains("name=good examples=1"), taught, "{typed:?}: {classes}");
+        assert_eq!(send_back(&mut line, 1), 0, "{typed:?}: it still speaks");
+    }
+    // Somebody who sends nothing back is answered.
+    line.until("status\r", "ok classes=0");
+}

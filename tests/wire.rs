@@ -213,7 +213,7 @@ fn frames_that_are_right_on_the_way_and_wrong_from_the_start_are_told() {
     };
     type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
     let cases: [(&str, Change, WireError); 6] = [
-        ("version", &|b| b[0] = 2, WireError::Version { got: 2, id: 9 }),
+        ("version", &|b| b[0] = 2, WireError::Version { got: 2, id: 9, is_request: true }),
         ("kind", &|b| b[2] = 6, WireError::Kind { got: 6 }),
         ("part", &|b| b[7] = 1, WireError::Header),
         ("no parts", &|b| b[9] = 0, WireError::Header),

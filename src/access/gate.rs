@@ -98,7 +98,7 @@ impl<'a, D: Device> Gate<'a, D> {
     }
 
     /// Writes down who changed what, and which push was refused.
-    fn write_down(&mut self, told: Told, region: Option<&str>, result: &Result<Answer, Refused>) {
+    fn write_down(&mut self, told: Told, region: Option<&str>, result: Result<&Answer, &Refused>) {
         let of = region.map(|name| format!("{}: ", name.escape_debug())).unwrap_or_default();
         match (told, result) {
             (Told::Nothing, _) => {}
@@ -166,7 +166,7 @@ impl<D: Device> Device for Gate<'_, D> {
             Err(refused) => Err(refused),
         };
         self.lock.used((self.now)());
-        self.write_down(told, region.as_deref(), &result);
+        self.write_down(told, region.as_deref(), result.as_ref().map(Answer::plain));
         let unlocked = self.lock.is_unlocked();
         result.map(|answer| with_access(answer, self.guard.access, unlocked))
     }

@@ -227,7 +227,7 @@ impl Policy {
     /// * `class`: its name, `None` for unknown.
     pub fn applies(&self, action: &Action, class: Option<&str>) -> bool {
         action.when.iter().any(|when| match (when, class) {
-            (When::Class(wanted), Some(class)) => wanted.as_str() == class,
+            (When::Class(wanted), Some(class)) => wanted.is(class),
             (When::Unknown, None) => true,
             (When::AnyOther, Some(class)) => !self.names(class, action.region.as_deref()),
             _ => false,
@@ -240,7 +240,7 @@ impl Policy {
             .iter()
             .filter(|action| action.follows(region))
             .flat_map(|action| &action.when)
-            .any(|when| matches!(when, When::Class(name) if name.as_str() == class))
+            .any(|when| matches!(when, When::Class(name) if name.is(class)))
     }
 }
 

@@ -124,7 +124,7 @@ fn ask(node: &Node) -> Option<Found> {
     return super::v4l::describe(&node.path, found);
     #[cfg(not(feature = "v4l"))]
     {
-        let what = "this program was built without Video4Linux: wanted one with the feature v4l";
+        let what = super::without_v4l(&node.path.display().to_string());
         let error = Some(CameraError::new(&found.address, Trouble::Unsupported, what));
         Some(Found { error, ..found })
     }

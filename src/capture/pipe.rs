@@ -21,7 +21,10 @@ use crate::mutex::lock;
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 
 /// How long at most.
-const MAX_DELAY: Duration = Duration::from_secs(5);
+const MAX_DELAY: Duration = Duration::from_secs(30);
+
+/// A program that has given frames for so long works: one that gives a few and ends has failed all the same.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// How long a program may take to end when it is asked to, before it is killed. One that holds a camera's service
 /// leaves it in disorder when it is killed outright.
@@ -95,7 +98,11 @@ impl Pipe {
     fn start(&mut self) -> Result<Running, CameraError> {
         if let Some(until) = self.rest_until.take() {
             thread::sleep(until.saturating_duration_since(Instant::now()));
-            note(&mut self.notes, format!("started again, failures in a row: {}", self.failures));
+            // Told more and more rarely, as it goes on.
+            if self.failures.is_power_of_two() {
+                let text = format!("started again, failures in a row: {}", self.failures);
+                note(&mut self.notes, text);
+            }
         }
         Running::start(&self.command, self.layout).map_err(|error| {
             CameraError::new(&self.name, trouble_of(&error), format!("sh: {error}"))
@@ -104,7 +111,7 @@ impl Pipe {
 
     /// Ends the program, and lets the next one wait longer.
     fn failed(&mut self, mut running: Running, trouble: Trouble, what: String) -> CameraError {
-        let delay = FIRST_DELAY.saturating_mul(1 << self.failures.min(8)).min(MAX_DELAY);
+        let delay = delay(self.failures);
         self.failures = self.failures.saturating_add(1);
         self.rest_until = Some(Instant::now() + delay);
         let status = running.end();
@@ -134,7 +141,9 @@ impl Camera for Pipe {
                 let frame = frame.map_err(|error| {
                     CameraError::new(&self.name, Trouble::Malformed, error.to_string())
                 })?;
-                self.failures = 0;
+                if self.running.as_ref().is_some_and(|running| running.begun.elapsed() > STEADY) {
+                    self.failures = 0;
+                }
                 Ok(frame)
             }
             Event::End(why) => {
@@ -151,6 +160,11 @@ impl Camera for Pipe {
     fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }
+}
+
+/// How long to wait after so many failures in a row before this one.
+fn delay(failures: u32) -> Duration {
+    FIRST_DELAY.saturating_mul(1 << failures.min(8)).min(MAX_DELAY)
 }
 
 /// The size nearest to the one asked for whose rows come without gaps: the program writes rows as the hardware aligns
@@ -171,6 +185,7 @@ fn rpicam_command((width, height): (u32, u32), fps: f32) -> String {
 #[derive(Debug)]
 struct Running {
     child: Child,
+    begun: Instant,
     newest: Arc<Newest>,
     last_words: Arc<Mutex<Vec<u8>>>,
     /// Told when standard error has ended.
@@ -208,7 +223,7 @@ impl Running {
                 let _ = tell.send(());
             });
         }
-        Ok(Self { child, newest, last_words, silent })
+        Ok(Self { child, begun: Instant::now(), newest, last_words, silent })
     }
 
     /// Ends it and everything it started, says how it ended.
@@ -349,6 +364,25 @@ mod tests {
         }
         let command = rpicam_command((640, 480), 25.0);
         assert!(command.contains("--width 640 --height 480 --framerate 25 "), "{command}");
+    }
+
+    #[test]
+    fn a_program_that_ends_again_and_again_waits_longer_each_time() {
+        let seconds: Vec<f32> = (0..12).map(|failures| delay(failures).as_secs_f32()).collect();
+        let wanted = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0, 30.0];
+        assert_eq!(seconds, wanted);
+        let wanted =
+            Wanted { size: Some((4, 1)), format: Some(PixelFormat::Grey), ..Wanted::default() };
+        let command = "printf abcd; echo no lens >&2; exit 7";
+        let mut camera = Pipe::new("pipe", command, &wanted).expect("the size can be");
+        let begun = Instant::now();
+        for time in 0..3 {
+            camera.capture(Timestamp(0)).expect("it gives one frame");
+            let error = camera.capture(Timestamp(0)).expect_err("and ends").to_string();
+            let says = "the program ended, exit status: 7; it said: no lens";
+            assert!(error.contains(says), "{time}: {error}");
+        }
+        assert!(begun.elapsed() >= Duration::from_millis(750), "a quarter, then half a second");
     }
 
     #[test]

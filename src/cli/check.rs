@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::board_args::BoardArgs;
+use super::store_args::StoreArgs;
 use super::{Context, Exit};
 use crate::access::Access;
-use crate::board::Board;
+use crate::action::{Policy, untaught_in_words};
+use crate::board::{self, Board};
 use crate::outputs::{self, Outputs};
 
 /// How long an output is switched by `--blink`.
@@ -23,10 +25,16 @@ const BLINK: Duration = Duration::from_millis(300);
 #[command(after_help = "Examples:
   fieldtune check
   fieldtune check --board raspberry-pi-4
+  fieldtune check --board line-3.toml --policy line-3-policy.toml
   fieldtune check --board line-3.toml --blink")]
 pub struct CheckCommand {
     #[command(flatten)]
     board: BoardArgs,
+    /// A policy: does the board have what it names, and was it taught
+    #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
+    policy: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Switch every output for 0.3 seconds, one after another: what hangs on it will move
     #[arg(long)]
     blink: bool,
@@ -68,6 +76,14 @@ impl CheckCommand {
             tell("serial", &port(&serial.device));
         }
         access(&board);
+        if let Some(asked) = &self.policy {
+            let policy = board::read_policy(asked)?;
+            tell("policy", &fits(&board, &policy, asked));
+            let taught = self.store.taught_of(&board)?;
+            for untaught in untaught_in_words(&policy.untaught(&taught), &taught) {
+                println!("untaught policy: {untaught}");
+            }
+        }
         let files = [("temperature", &board.temperature), ("throttled", &board.throttled)];
         for (key, path) in files.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?))) {
             match fs::read_to_string(path) {
@@ -81,6 +97,13 @@ impl CheckCommand {
         }
         Ok(if missing == 0 { Exit::Done } else { Exit::Device })
     }
+}
+
+/// Whether the board has what the policy names.
+fn fits(board: &Board, policy: &Policy, asked: &str) -> Finding {
+    let fits =
+        board.check_policy(policy).map(|()| format!("{asked}, and the board has what it names"));
+    fits.map_err(|error| error.to_string())
 }
 
 /// What somebody who reaches a port may do there.
@@ -109,6 +132,8 @@ fn access(board: &Board) {
 /// Whether there is what frames would come from.
 fn camera(address: &str) -> Finding {
     let known = "v4l:, rpicam:, pipe:, replay:, synthetic:";
+    let device = address.starts_with("/dev/").then(|| format!("v4l:{address}"));
+    let address = device.as_deref().unwrap_or(address);
     let (kind, rest) = address.split_once(':').ok_or_else(|| {
         format!("\"{}\" is no address; one begins with {known}", address.escape_debug())
     })?;

@@ -16,7 +16,7 @@ use super::snap::is_png;
 use super::{Context, Exit, Failed};
 use crate::access::{Need, need};
 use crate::bounded;
-use crate::command::Command;
+use crate::command::{Command, Reply};
 use crate::console::{self, Entry, Row, Value};
 use crate::frame::Timestamp;
 use crate::learner::UNKNOWN;
@@ -25,7 +25,7 @@ use crate::pin::{LONGEST, Pin};
 use crate::port::Address;
 use crate::request::{Answer, Request};
 use crate::signed;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Difference, Snapshot};
 use crate::wire::MAX_MESSAGE;
 use link::{Link, Stage};
 
@@ -159,10 +159,12 @@ impl CtlCommand {
                 let text = console::help(spec);
                 println!("{}", text.strip_suffix("\nok").unwrap_or(&text));
             }
+            Entry::Leave => bail!("ctl ends by itself: quit is for whoever types at a console"),
             Entry::Echo(_) => bail!("echo is a setting of a console, for whoever types there"),
             Entry::Request(request) => {
                 let answer = self.ask(&mut self.link()?, &request, context)?;
                 console::answer(&answer).iter().for_each(|row| self.print(row));
+                return Ok(exit_of(&answer));
             }
         }
         Ok(Exit::Done)
@@ -198,6 +200,7 @@ impl CtlCommand {
                 answer.with_context(|| console::harmless(file))
             });
             let rows = match answer {
+                Ok(Answer::Judged(None)) => bail!("every class is empty: teach an example first"),
                 Ok(answer) => console::answer(&answer),
                 // Where nobody answers, nobody answers for the others either.
                 Err(error) if all_or_none || error.downcast_ref::<Failed>().is_some() => {
@@ -391,6 +394,15 @@ impl CtlCommand {
         } else {
             println!("{row}");
         }
+    }
+}
+
+/// As the subcommand of that name ends.
+fn exit_of(answer: &Answer) -> Exit {
+    match answer.plain() {
+        Answer::Reply(Reply::Undone { changes, .. }) if changes.is_empty() => Exit::Negative,
+        Answer::Difference(difference) if *difference == Difference::default() => Exit::Negative,
+        _ => Exit::Done,
     }
 }
 

@@ -50,7 +50,8 @@ Centre: before learning, \"mean\" takes the mean of the taught features off ever
 for prototype and knn, whose angles are nearly all alike while every feature shares a large common part, and none for
 the others, which learn a direction to ignore. On a device, \"fieldtune head knn\" takes the mean of what is stored then.
 
---predictions writes shots,seed,file,truth,predicted,confidence and, where several heads run, head as the last column.
+--predictions writes shots,seed,file,truth,predicted,confidence,novelty,unknown and, where several heads run, head as
+the last column; predicted is the class with the highest score, also where unknown is yes.
 --protocol bench plays what happens at a line: few images, bursts of one part, rare classes, wrong labels, classes never
 taught, good parts only, other light; what is true stands beside what the device says. --parts chooses. Heads are
 compared with --head all in the part shots; the other parts use the first, or what a new store has.

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Exit;
+use super::output::counted;
 use super::store_args::{StoreArgs, date, now};
 use crate::snapshot::Difference;
 use crate::store::Generation;
@@ -80,7 +81,12 @@ impl GenerationsCommand {
 }
 
 fn held(generation: &Generation) -> String {
-    format!("{} classes, {} examples", generation.classes, generation.examples)
+    in_words(generation.classes, generation.examples)
+}
+
+fn in_words(classes: usize, examples: usize) -> String {
+    let examples = counted(examples, "example", "examples");
+    format!("{}, {examples}", counted(classes, "class", "classes"))
 }
 
 fn generation_json(generation: &Generation) -> serde_json::Value {
@@ -112,7 +118,7 @@ impl RollbackCommand {
         session.roll_back(self.generation, now())?;
         let learner = session.learner();
         let (classes, examples) = (learner.classes().len(), learner.examples().len());
-        println!("back at generation {}: {classes} classes, {examples} examples", self.generation);
+        println!("back at generation {}: {}", self.generation, in_words(classes, examples));
         Ok(Exit::Done)
     }
 }

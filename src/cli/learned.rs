@@ -7,6 +7,8 @@ use serde_json::json;
 use super::output::counted;
 use super::store_args::{StoreArgs, date, now};
 use super::{Exit, answer};
+use crate::action::{Taught, untaught_in_words};
+use crate::board::read_policy;
 use crate::command::{
     Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead,
     SetThreshold, Undo,
@@ -102,7 +104,7 @@ impl ForgetCommand {
                 unreachable!("forget answers Forgotten")
             };
             let of = classes.first().map_or_else(String::new, |class| format!("{class} and its "));
-            println!("forgot {of}{} examples", examples.len());
+            println!("forgot {of}{}", counted(examples.len(), "example", "examples"));
         });
         Ok(Exit::Done)
     }
@@ -135,7 +137,10 @@ impl RelabelCommand {
                 unreachable!("relabel answers Relabelled")
             };
             let new = if *new_class { "the new class " } else { "" };
-            println!("{} examples are of {new}{class} now", examples.len());
+            match examples.len() {
+                1 => println!("1 example is of {new}{class} now"),
+                count => println!("{count} examples are of {new}{class} now"),
+            }
         });
         Ok(Exit::Done)
     }
@@ -181,7 +186,11 @@ pub struct UndoCommand {
 
 impl UndoCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let reply = self.store.open_taught()?.apply(Command::Undo(Undo), now())?;
+        // As a device that was taught nothing answers.
+        let reply = match self.store.path()?.exists() {
+            true => self.store.open_taught()?.apply(Command::Undo(Undo), now())?,
+            false => Reply::Undone { changes: Vec::new(), left: 0 },
+        };
         let Reply::Undone { changes, left } = &reply else { unreachable!("answers Undone") };
         answer(&reply, self.json, |_| {
             if changes.is_empty() {
@@ -201,6 +210,9 @@ impl UndoCommand {
 /// Tell what is stored, how well it would do, and which examples hurt
 #[derive(Debug, Args)]
 pub struct StatusCommand {
+    /// A policy that may name classes which were not taught
+    #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
+    policy: Option<String>,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -213,6 +225,9 @@ impl StatusCommand {
         let mut session = self.store.look()?;
         let reply = session.apply(Command::Status(GetStatus), now())?;
         let path = self.store.path()?;
+        let policy = self.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
+        let taught = [Taught::of(None, session.learner())];
+        let untaught = untaught_in_words(&policy.untaught(&taught), &taught);
         answer(&reply, self.json, |reply| {
             let Reply::Status(status) = reply else { unreachable!("status answers Status") };
             println!("store      {}", path.display());
@@ -253,6 +268,9 @@ impl StatusCommand {
                     suspect.confidence * 100.0
                 );
             }
+            for untaught in &untaught {
+                println!("policy     {untaught}");
+            }
         });
         Ok(Exit::Done)
     }
@@ -281,11 +299,7 @@ impl HeadCommand {
         let reply = self.store.open_taught()?.apply(Command::Head(SetHead { config }), now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Head { config, estimate } = reply else { unreachable!("answers Head") };
-            println!(
-                "the head is {}; estimate {} (leave-one-out)",
-                config.kind(),
-                percent(*estimate)
-            );
+            println!("the head is {}; estimate {}", config.kind(), estimated(*estimate));
         });
         Ok(Exit::Done)
     }
@@ -331,6 +345,13 @@ impl ThresholdCommand {
 /// A share, as 0.02 or 2%.
 fn share(text: &str) -> Result<f32, String> {
     crate::console::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
+}
+
+fn estimated(share: Option<f32>) -> String {
+    match share {
+        Some(_) => format!("{} balanced accuracy (leave-one-out)", percent(share)),
+        None => "not known yet: it takes two examples of a class at least".to_owned(),
+    }
 }
 
 fn percent(share: Option<f32>) -> String {

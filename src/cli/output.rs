@@ -43,11 +43,11 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
 /// text may be JSON.
 pub(super) fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for (c, obeyed) in console::obeyed(text) {
         match c {
             '\n' => out.push(c),
             c if c < ' ' => out.extend(c.escape_unicode()),
-            c if console::is_unsafe(c) => {
+            c if obeyed => {
                 out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
             }
             c => out.push(c),

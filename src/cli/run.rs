@@ -184,6 +184,9 @@ impl RunCommand {
             judging.as_secs_f64() * 1000.0
         );
         log.write(Level::Info, &told);
+        for untaught in station.untaught() {
+            log.write(Level::Warning, &untaught);
+        }
         let parts = Parts { camera, station, outputs: pins, inputs, ports };
         Ok(runtime::run(parts, &settings, clock, Arc::clone(log), &told))
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
-use super::output::{refuse_store, refuse_store_in_use, write_store, write_whole};
+use super::output::{counted, refuse_store, refuse_store_in_use, write_store, write_whole};
 use super::store_args::{StoreArgs, now};
 use super::{Exit, Failed};
 use crate::bounded;
@@ -114,7 +114,9 @@ fn export(store: &StoreArgs, file: &Path, thumbnails: bool) -> anyhow::Result<Ex
     refuse_store(file)?;
     write_whole(file, &bytes).context(Failed(Exit::Device))?;
     let (classes, examples) = learned.counts();
-    println!("{}: {classes} classes, {examples} examples, {} bytes", file.display(), bytes.len());
+    let classes = counted(classes, "class", "classes");
+    let examples = counted(examples, "example", "examples");
+    println!("{}: {classes}, {examples}, {} bytes", file.display(), bytes.len());
     Ok(Exit::Done)
 }
 
@@ -155,7 +157,9 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
     let Reply::Merged { classes, added, known, disputed, repeated } = reply else {
         unreachable!("merge answers Merged")
     };
-    println!("learned {added} examples, {known} were known, {} new classes", classes.len());
+    let (added, classes) =
+        (counted(added, "example", "examples"), counted(classes.len(), "new class", "new classes"));
+    println!("learned {added}, {known} known before, {classes}");
     if disputed > 0 {
         println!(
             "{disputed} are of different classes in different places; the name that comes first was kept"

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
+use crate::action::Taught;
+use crate::board::Board;
 use crate::clock::Clock;
 use crate::examples::Examples;
 use crate::frame::Timestamp;
@@ -105,6 +107,31 @@ impl StoreArgs {
     /// Opens what is there, or starts afresh for that backbone; refuses what was taught with another one.
     pub fn open_for(&self, model: &ModelId) -> anyhow::Result<Session> {
         self.with_model(FileStore::open, model)
+    }
+
+    /// What was taught of each region of a board; nothing where there is no store yet.
+    ///
+    /// # Errors
+    /// A store cannot be read.
+    pub fn taught_of(&self, board: &Board) -> anyhow::Result<Vec<Taught>> {
+        let names: Vec<Option<&str>> = match board.regions.len() {
+            0 => vec![None],
+            _ => board.regions.keys().map(|name| Some(name.as_str())).collect(),
+        };
+        let several = names.len() > 1;
+        let taught = |name: Option<&str>| {
+            let store = match name {
+                Some(name) if several => self.of_region(name)?,
+                _ => self.clone(),
+            };
+            if !store.path()?.exists() {
+                return Ok(Taught { region: name.map(str::to_owned), classes: Vec::new() });
+            }
+            let session = store.opened(FileStore::look)?;
+            let nothing = Taught { region: name.map(str::to_owned), classes: Vec::new() };
+            Ok(session.map_or(nothing, |session| Taught::of(name, session.learner())))
+        };
+        names.into_iter().map(taught).collect()
     }
 
     fn taught(&self, open: Opening) -> anyhow::Result<Session> {

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use serde_json::json;
 
+use super::learned::reply_json;
 use super::model_args::ModelArgs;
 use super::output::counted;
 use super::store_args::{StoreArgs, now};
 use super::{Context, Exit, answer, pictures};
 use crate::backbone::FeatureSource;
-use crate::command::{Command, Reply, Shot, Teach};
+use crate::command::{Command, Repeat, Reply, Shot, Teach, check_class};
 use crate::learner::ClassName;
 use crate::picture;
 
@@ -42,9 +44,21 @@ pub struct TeachCommand {
     store: StoreArgs,
 }
 
+/// Images taught before that are told one by one.
+const REPEATS: usize = 10;
+
+fn repeat_json(repeat: &Repeat) -> serde_json::Value {
+    let Repeat { example, known, known_class, .. } = repeat;
+    json!({ "example": example.0, "same_as": known.0, "class": known_class })
+}
+
 impl TeachCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        ClassName::new(&self.class)?;
+        // Before the images are looked at; what is taught meanwhile is seen when they are learned.
+        match self.store.look() {
+            Ok(there) => check_class(there.learner(), &self.class)?,
+            Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
+        }
         let files = pictures::expand(&self.images)?;
         let mut source = self.model.load(context)?;
         let mut session = self.store.open_for(&super::model_id(&source))?;
@@ -80,7 +94,18 @@ impl TeachCommand {
             bail!("nothing was learned: none of {} images could be read", files.len());
         }
         let reply = session.apply(Command::Teach(Teach { class: self.class, shots }), now())?;
-        answer(&reply, self.json, |reply| {
+        let taught = match &reply {
+            Reply::Taught { examples, .. } => &examples[..],
+            _ => &[],
+        };
+        let repeats = Repeat::among(session.learner(), taught);
+        if self.json {
+            let mut reply = reply_json(&reply);
+            reply["repeats"] = repeats.iter().map(repeat_json).collect();
+            println!("{reply}");
+            return Ok(Exit::Done);
+        }
+        answer(&reply, false, |reply| {
             let Reply::Taught { class, examples, count, new_class, evicted, estimate } = reply
             else {
                 unreachable!("teach answers Taught")
@@ -95,6 +120,12 @@ impl TeachCommand {
                     "the store is full: {} made room",
                     counted(evicted.len(), "redundant example", "redundant examples")
                 );
+            }
+            for repeat in repeats.iter().take(REPEATS) {
+                println!("{repeat}");
+            }
+            if let more @ 1.. = repeats.len().saturating_sub(REPEATS) {
+                println!("{} were taught before, too", counted(more, "more image", "more images"));
             }
             if let Some(estimate) = estimate {
                 println!("estimated balanced accuracy {:.0} % (leave-one-out)", estimate * 100.0);

@@ -1,4 +1,4 @@
-use super::{CommandError, Outcome, Reply, class_or_new};
+use super::{CommandError, Outcome, Reply, class_or_new, name_of};
 use crate::head::ExampleId;
 use crate::learner::{Change, Learner};
 
@@ -20,6 +20,7 @@ impl Relabel {
         let new_class = new.is_some();
         let moves = self.examples.iter().map(|&id| Change::Relabel(id, class));
         let made = learner.change(new.into_iter().chain(moves).collect())?;
-        Ok((Reply::Relabelled { examples: self.examples, class: self.class, new_class }, made))
+        let class = name_of(learner, class);
+        Ok((Reply::Relabelled { examples: self.examples, class, new_class }, made))
     }
 }

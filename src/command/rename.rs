@@ -1,5 +1,5 @@
-use super::{Outcome, Reply, class_named};
-use crate::learner::{Change, ClassName, Learner};
+use super::{Outcome, Reply, class_named, name_of, new_name};
+use crate::learner::{Change, Learner};
 
 /// Calls a class differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,9 @@ pub struct Rename {
 impl Rename {
     pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
         let class = class_named(learner, &self.from)?;
-        let name = ClassName::new(&self.to)?;
+        let from = name_of(learner, class);
+        let name = new_name(learner, &self.to, Some(class))?;
         let made = learner.change(vec![Change::RenameClass(class, name)])?;
-        Ok((Reply::Renamed { from: self.from, to: self.to }, made))
+        Ok((Reply::Renamed { from, to: name_of(learner, class) }, made))
     }
 }

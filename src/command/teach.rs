@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Outcome, Reply, accuracy, class_or_new, removed};
+use super::{Outcome, Reply, accuracy, class_or_new, name_of, removed};
 use crate::examples::{Example, MAX_VIEWS, narrowed};
 use crate::frame::Timestamp;
 use crate::head::{self, ExampleId, GroupId};
@@ -74,7 +74,7 @@ impl Teach {
         }
         let made = learner.change(changes)?;
         let reply = Reply::Taught {
-            class: self.class,
+            class: name_of(learner, class),
             examples,
             count: learner.examples().count(class),
             new_class,

@@ -40,8 +40,14 @@ use Place::{Class, Head, Output, Words};
 const ON_OFF: Place = Words(&["on", "off"]);
 
 /// Every command, in the order that `help` lists them.
-pub const COMMANDS: [Spec; 30] = [
-    spec("help", "[COMMAND]", "this list, or what a command does", &[Place::Command], ""),
+pub const COMMANDS: [Spec; 31] = [
+    spec(
+        "help",
+        "[COMMAND]",
+        "this list, or what a command does",
+        &[Place::Command],
+        "? does the same.",
+    ),
     spec(
         "teach",
         "CLASS [COUNT] [any] | CLASS frame NUMBER...",
@@ -133,7 +139,7 @@ pub const COMMANDS: [Spec; 30] = [
         "",
         "list the parts of a frame that are looked at",
         &[],
-        "Where the board has several, put the name of one before a command: @left teach good 5",
+        "Where the board has several, put the name of one before a command: `@left teach good 5`",
     ),
     spec("head", "[KIND]", "use another head, taught with all examples", &[Head], ""),
     spec(
@@ -201,6 +207,14 @@ pub const COMMANDS: [Spec; 30] = [
         "Where the board file locks the port. It locks again with `lock`, and by itself. The PIN is not shown.",
     ),
     spec("lock", "", "allow no changes any more without the PIN", &[], ""),
+    spec(
+        "quit",
+        "",
+        "leave: end the program at its own terminal",
+        &[],
+        "At a socket only the connection is ended; a serial line cannot be left. exit and Ctrl-D in an empty line do the \
+         same.",
+    ),
 ];
 
 /// The command whose argument nobody is to see.

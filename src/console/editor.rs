@@ -2,16 +2,22 @@
 
 use std::collections::VecDeque;
 
+use unicode_width::UnicodeWidthChar as _;
+
 use super::format::is_unsafe;
+use super::keys::{Key, Keys};
 use super::parse::secret_from;
+use crate::letters::is_joiner;
 
 /// Characters a line may have; what is typed beyond is dropped with the line.
 pub const LINE_LIMIT: usize = 1024;
 
 const PROMPT: &str = "> ";
 const HISTORY: usize = 50;
-/// Characters of the line that are shown: a row of a terminal has 80.
+/// Columns of the line that are shown: a row of a terminal has 80.
 const SHOWN: usize = 72;
+/// Characters of a line that nobody typed, if they repeat.
+const CIRCLE: usize = 256;
 
 /// What typing led to.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,15 +28,10 @@ pub(super) enum Typed {
     Bad(&'static str),
     /// The word before the cursor is to be completed.
     Tab,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Escape {
-    None,
-    /// Behind ESC.
-    Begun,
-    /// Behind ESC [ or ESC O.
-    Sequence,
+    /// Ctrl-D in an empty line.
+    Leave,
+    /// A line was ended that a console sent, this one or another.
+    Own,
 }
 
 /// A line, its cursor, the lines before.
@@ -38,86 +39,164 @@ enum Escape {
 pub(super) struct Editor {
     /// Whether there is a prompt and what is typed is shown.
     pub(super) echo: bool,
+    /// What is typed is not shown for now, whatever `echo` says.
+    pub(super) quiet: bool,
+    keys: Keys,
     line: Vec<char>,
     cursor: usize,
     history: VecDeque<String>,
     /// Place in the history; its length is the new line.
     place: usize,
-    escape: Escape,
-    /// The bytes of a character that is not whole yet.
-    partial: Vec<u8>,
     bad: Option<&'static str>,
     /// Something that is not to be shown stands in the line, wherever it was moved since.
     hides: bool,
-    after_return: bool,
+    /// The line is one that a console sent.
+    own: bool,
 }
 
 impl Editor {
     pub(super) fn new(echo: bool) -> Self {
         Self {
             echo,
+            quiet: false,
+            keys: Keys::new(),
             line: Vec::new(),
             cursor: 0,
             history: VecDeque::new(),
             place: 0,
-            escape: Escape::None,
-            partial: Vec::new(),
             bad: None,
             hides: false,
-            after_return: false,
+            own: false,
         }
+    }
+
+    fn shows(&self) -> bool {
+        self.echo && !self.quiet
+    }
+
+    /// Nothing came for a while.
+    pub(super) fn idle(&mut self) {
+        self.keys.idle();
     }
 
     /// Takes one byte.
     pub(super) fn key(&mut self, byte: u8, out: &mut Vec<u8>) -> Option<Typed> {
-        let after_return = std::mem::replace(&mut self.after_return, byte == b'\r');
-        match (self.escape, byte) {
-            (Escape::Begun, b'[' | b'O') => self.escape = Escape::Sequence,
-            (Escape::Sequence, b'0'..=b'9' | b';') => {}
-            (Escape::Sequence, 0x20..=0x7e) => {
-                self.escape = Escape::None;
-                self.arrow(byte, out);
+        let last = self.line.len();
+        match self.keys.key(byte)? {
+            Key::Enter => return Some(self.end(out)),
+            Key::Tab if self.shows() && !self.keys.is_pasting() => return Some(Typed::Tab),
+            Key::Tab => self.insert(' ', out),
+            Key::Leave if self.line.is_empty() => return Some(Typed::Leave),
+            Key::Char(c) => {
+                self.insert(c, out);
+                if self.line.len() == CIRCLE && self.shows() && self.goes_in_circles() {
+                    self.clear();
+                    return Some(Typed::Own);
+                }
             }
-            (_, 0x1b) => self.escape = Escape::Begun,
-            (Escape::Begun, 0x20..=0x7e) => self.escape = Escape::None,
-            (_, b'\n') if after_return => {}
-            (_, b'\r' | b'\n') => return Some(self.end(out)),
-            (_, b'\t') if self.echo => return Some(Typed::Tab),
-            (_, b'\t') => self.insert(' ', out),
-            (_, 0x08 | 0x7f) => self.erase(self.cursor.saturating_sub(1), out),
-            (_, 0x01) => self.go(0, out),
-            (_, 0x05) => self.go(self.line.len(), out),
-            (_, 0x15) => self.erase(0, out),
-            (_, 0x17) => {
-                let before = &self.line[..self.cursor];
-                let word_end = before.iter().rposition(|c| *c != ' ').map_or(0, |at| at + 1);
-                let start = before[..word_end].iter().rposition(|c| *c == ' ');
-                self.erase(start.map_or(0, |at| at + 1), out);
-            }
-            (_, 0x03) => {
+            Key::Damage => self.bad = Some(DAMAGED),
+            Key::Erased => self.own = true,
+            Key::Backspace => self.erase(self.cursor.saturating_sub(1), out),
+            Key::Delete | Key::Leave => self.erase_to((self.cursor + 1).min(last), out),
+            Key::Left => self.go(self.left(), out),
+            Key::Right => self.go(self.right(), out),
+            Key::WordLeft => self.go(self.word_left(), out),
+            Key::WordRight => self.go(self.word_right(), out),
+            Key::Home => self.go(0, out),
+            Key::End => self.go(last, out),
+            Key::Up => self.recall(self.place.saturating_sub(1), out),
+            Key::Down => self.recall((self.place + 1).min(self.history.len()), out),
+            Key::EraseBefore => self.erase(0, out),
+            Key::EraseBehind => self.erase_to(last, out),
+            Key::EraseWord => self.erase(self.word_left(), out),
+            Key::DeleteWord => self.erase_to(self.word_right(), out),
+            Key::Redraw => self.draw(out),
+            Key::Cancel => {
                 self.clear();
-                if self.echo {
+                if self.shows() {
                     out.extend(b"^C\r\n");
                 }
                 self.draw(out);
             }
-            (_, 0x20..=0x7e) if self.partial.is_empty() => self.insert(char::from(byte), out),
-            _ => self.part_of_character(byte, out),
+            // Of the letters' control keys that shells have; a program means none of them.
+            Key::Control(0x02) if self.echo => self.go(self.left(), out),
+            Key::Control(0x06) if self.echo => self.go(self.right(), out),
+            Key::Control(0x0e) if self.echo => {
+                self.recall((self.place + 1).min(self.history.len()), out);
+            }
+            Key::Control(0x10) if self.echo => self.recall(self.place.saturating_sub(1), out),
+            Key::Control(_) if self.echo => {}
+            Key::Control(_) => self.bad = Some(DAMAGED),
         }
         None
     }
 
+    fn left(&self) -> usize {
+        let before = &self.line[..self.cursor];
+        before.iter().rposition(|&c| columns(c) > 0).unwrap_or(0)
+    }
+
+    fn right(&self) -> usize {
+        let behind = self.line.iter().enumerate().skip(self.cursor + 1);
+        behind
+            .map(|(at, &c)| (at, c))
+            .find(|&(_, c)| columns(c) > 0)
+            .map_or(self.line.len(), |(at, _)| at)
+    }
+
+    fn word_left(&self) -> usize {
+        let before = &self.line[..self.cursor];
+        let word_end = before.iter().rposition(|c| *c != ' ').map_or(0, |at| at + 1);
+        let start = before[..word_end].iter().rposition(|c| *c == ' ');
+        start.map_or(0, |at| at + 1)
+    }
+
+    fn word_right(&self) -> usize {
+        let from = |from: usize, space: bool| {
+            let place = self.line[from..].iter().position(|&c| (c == ' ') == space);
+            place.map_or(self.line.len(), |at| from + at)
+        };
+        from(from(self.cursor, false), true)
+    }
+
+    /// Whether the line is the same few characters again and again: what is shown comes back as if it was typed.
+    fn goes_in_circles(&self) -> bool {
+        let tail = &self.line[CIRCLE / 4..];
+        (1..=CIRCLE / 4).any(|period| tail.iter().zip(&tail[period..]).all(|(a, b)| a == b))
+    }
+
     /// Shows prompt and line anew, wherever the cursor stood in its row.
     pub(super) fn draw(&self, out: &mut Vec<u8>) {
-        if !self.echo {
+        if !self.shows() {
             return;
         }
-        let start = self.cursor.saturating_sub(SHOWN);
-        let end = self.line.len().min(start + SHOWN + 1);
-        let shown: String = self.shown().skip(start).take(end - start).map(visible).collect();
-        out.extend(format!("\r{PROMPT}{shown}\x1b[K").as_bytes());
-        if end > self.cursor {
-            out.extend(format!("\x1b[{}D", end - self.cursor).as_bytes());
+        let shown: Vec<char> = self.shown().map(visible).collect();
+        let (mut start, mut before) = (self.cursor, 0);
+        while start > 0 && before + columns(shown[start - 1]) <= SHOWN {
+            start -= 1;
+            before += columns(shown[start]);
+        }
+        // Marks without the letter that they stand on.
+        while start < self.cursor && columns(shown[start]) == 0 {
+            start += 1;
+        }
+        let (mut end, mut behind) = (self.cursor, 0);
+        while end < shown.len() && before + behind + columns(shown[end]) <= SHOWN + 1 {
+            behind += columns(shown[end]);
+            end += 1;
+        }
+        let text: String = shown[start..end].iter().collect();
+        out.extend(format!("\r{PROMPT}{text}\x1b[K").as_bytes());
+        if behind > 0 {
+            out.extend(format!("\x1b[{behind}D").as_bytes());
+        }
+    }
+
+    /// A prompt and no more, where what is typed is not shown.
+    pub(super) fn prompt(&self, out: &mut Vec<u8>) {
+        match self.quiet {
+            true if self.echo => out.extend(PROMPT.as_bytes()),
+            _ => self.draw(out),
         }
     }
 
@@ -133,7 +212,7 @@ impl Editor {
 
     /// Takes the line off the screen, so that something else can be shown in its place.
     pub(super) fn hide(&self, out: &mut Vec<u8>) {
-        if self.echo {
+        if self.shows() {
             out.extend(b"\r\x1b[K");
         }
     }
@@ -145,7 +224,7 @@ impl Editor {
 
     /// Types this for the person.
     pub(super) fn type_in(&mut self, text: &str, out: &mut Vec<u8>) {
-        text.chars().filter(|&c| !is_unsafe(c)).for_each(|c| self.insert(c, out));
+        text.chars().filter(|&c| visible(c) == c).for_each(|c| self.insert(c, out));
     }
 
     /// Forgets the line that was begun.
@@ -153,18 +232,26 @@ impl Editor {
         self.line.clear();
         self.cursor = 0;
         self.place = self.history.len();
-        self.escape = Escape::None;
-        self.partial.clear();
+        self.keys.reset();
         self.bad = None;
         self.hides = false;
+        self.own = false;
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Typed {
-        if self.echo {
-            out.extend(b"\r\n");
+        if self.shows() {
+            if self.cursor < self.line.len() {
+                self.go(self.line.len(), out);
+            }
+            // No key sends that: should the line come back, nobody takes it for another command.
+            out.extend(b"\x1b[K\r\n");
+        }
+        if self.own {
+            self.clear();
+            return Typed::Own;
         }
         let is_secret = secret_from(&self.line).is_some();
-        let bad = if self.partial.is_empty() { self.bad } else { Some(DAMAGED) };
+        let bad = if self.keys.reset() { Some(DAMAGED) } else { self.bad };
         let bad = if self.hides && !is_secret { bad.or(Some(MISPLACED)) } else { bad };
         let line: String = self.line.iter().collect();
         let is_new = !line.trim().is_empty() && self.history.back() != Some(&line);
@@ -186,7 +273,8 @@ impl Editor {
         self.line.insert(self.cursor, c);
         self.cursor += 1;
         self.look_for_secrets();
-        if self.echo && self.cursor == self.line.len() && self.cursor <= SHOWN {
+        let at_end = self.cursor == self.line.len();
+        if self.shows() && at_end && self.line.iter().map(|&c| columns(c)).sum::<usize>() <= SHOWN {
             let shown = visible(self.shown().last().unwrap_or(c));
             out.extend(shown.encode_utf8(&mut [0; 4]).as_bytes());
         } else {
@@ -202,6 +290,13 @@ impl Editor {
         }
     }
 
+    /// Erases from the cursor to there.
+    fn erase_to(&mut self, end: usize, out: &mut Vec<u8>) {
+        self.line.drain(self.cursor..end);
+        self.look_for_secrets();
+        self.draw(out);
+    }
+
     /// Erases from there to the cursor.
     fn erase(&mut self, from: usize, out: &mut Vec<u8>) {
         self.line.drain(from..self.cursor);
@@ -214,41 +309,26 @@ impl Editor {
         self.draw(out);
     }
 
-    fn arrow(&mut self, last: u8, out: &mut Vec<u8>) {
-        match last {
-            b'A' if self.place > 0 => self.recall(self.place - 1, out),
-            b'B' if self.place < self.history.len() => self.recall(self.place + 1, out),
-            b'C' => self.go((self.cursor + 1).min(self.line.len()), out),
-            b'D' => self.go(self.cursor.saturating_sub(1), out),
-            b'H' => self.go(0, out),
-            b'F' => self.go(self.line.len(), out),
-            _ => {}
-        }
-    }
-
     fn recall(&mut self, place: usize, out: &mut Vec<u8>) {
+        if place == self.place {
+            return;
+        }
         self.place = place;
         self.line = self.history.get(place).map_or_else(Vec::new, |line| line.chars().collect());
         self.hides = false;
         self.go(self.line.len(), out);
-    }
-
-    fn part_of_character(&mut self, byte: u8, out: &mut Vec<u8>) {
-        self.partial.push(byte);
-        let text = std::str::from_utf8(&self.partial).map(|text| text.chars().next());
-        match text {
-            Ok(Some(c)) if !c.is_control() => self.insert(c, out),
-            Err(error) if error.error_len().is_none() => return,
-            _ => self.bad = Some(DAMAGED),
-        }
-        self.partial.clear();
     }
 }
 
 /// What stands for the character on the screen, in one column: what would turn the direction of writing, or not show, is
 /// seen and not obeyed.
 fn visible(c: char) -> char {
-    if is_unsafe(c) { char::REPLACEMENT_CHARACTER } else { c }
+    if is_unsafe(c) && !is_joiner(c) { char::REPLACEMENT_CHARACTER } else { c }
+}
+
+/// Columns that it takes there.
+fn columns(c: char) -> usize {
+    visible(c).width().unwrap_or(0)
 }
 
 const DAMAGED: &str = "the line came damaged, type it again";

@@ -7,6 +7,7 @@ use crate::decision::Thresholds;
 use crate::frame::Region;
 use crate::head::ExampleId;
 use crate::learner::UNKNOWN;
+use crate::letters;
 use crate::request::{Answer, Judgement, Progress, RecentFrame, Refused};
 use crate::snapshot::Difference;
 use crate::store::Generation;
@@ -41,9 +42,31 @@ pub struct Row {
     pub fields: Vec<(String, Value)>,
 }
 
+/// The words that rows begin with: a console knows by them what a console sent.
+pub(super) const ROW_WORDS: [&str; 15] = [
+    "ok",
+    "error",
+    "frame",
+    "verdict",
+    "progress",
+    "class",
+    "example",
+    "output",
+    "log",
+    "region",
+    "generation",
+    "added",
+    "gone",
+    "renamed",
+    "relabelled",
+];
+
 impl Row {
     /// Without fields yet.
+    ///
+    /// * `word`: one of those that a console knows for its own.
     pub fn new(word: &'static str) -> Self {
+        debug_assert!(ROW_WORDS.contains(&word), "{word}: name it in ROW_WORDS");
         Self { word, fields: Vec::new() }
     }
 
@@ -98,14 +121,24 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 /// are shown as their codes.
 pub fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_unsafe(c) {
+    for (c, obeyed) in obeyed(text) {
+        if obeyed {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
         }
     }
     out
+}
+
+/// The characters, and whether a terminal obeys or a person does not see each; a joiner that is part of the writing shows.
+pub(crate) fn obeyed(text: &str) -> Vec<(char, bool)> {
+    let chars: Vec<char> = text.chars().collect();
+    let obeyed = |(at, &c): (usize, &char)| {
+        let part = letters::is_joiner(c) && letters::shows(&chars[..at], c, &chars[at + 1..]);
+        (c, is_unsafe(c) && !part)
+    };
+    chars.iter().enumerate().map(obeyed).collect()
 }
 
 /// The text on one line, [`harmless`].
@@ -133,15 +166,17 @@ pub fn is_unsafe(c: char) -> bool {
 
 /// One word, or in quotation marks what would not be one.
 fn write_text(f: &mut Formatter<'_>, text: &str) -> Written {
-    let plain = |c: char| !c.is_whitespace() && !is_unsafe(c) && !"\"\\=,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
+    let chars = obeyed(text);
+    let plain =
+        |&(c, obeyed): &(char, bool)| !c.is_whitespace() && !obeyed && !"\"\\=,".contains(c);
+    if !text.is_empty() && chars.iter().all(plain) {
         return f.write_str(text);
     }
     f.write_char('"')?;
-    for c in text.chars() {
+    for (c, obeyed) in chars {
         match c {
             '"' | '\\' => write!(f, "\\{c}")?,
-            c if is_unsafe(c) => write!(f, "{}", c.escape_unicode())?,
+            c if obeyed => write!(f, "{}", c.escape_unicode())?,
             c => f.write_char(c)?,
         }
     }
@@ -196,8 +231,8 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
     vec![match answer {
         Answer::Done => ok(),
         Answer::Reply(reply) => return self::reply(reply),
-        Answer::Noted { reply, note } => {
-            let mut rows = self::reply(reply);
+        Answer::Noted { answer, note } => {
+            let mut rows = self::answer(answer);
             let last = rows.pop().unwrap_or_else(ok);
             return rows.into_iter().chain([last.with("note", note.as_str())]).collect();
         }

@@ -20,6 +20,8 @@ pub enum Entry {
     Help(Option<&'static Spec>),
     /// Show what is typed, or do not.
     Echo(bool),
+    /// End the dialogue.
+    Leave,
     /// Something of the device.
     Request(Request),
 }
@@ -62,8 +64,9 @@ pub fn parse(line: &str) -> Result<Entry, String> {
     };
     let command = |command| Ok(Entry::Request(Request::Command(command)));
     let request = match (name, arguments) {
-        ("help", []) => return Ok(Entry::Help(None)),
-        ("help", [name]) => return Ok(Entry::Help(Some(spec_named(name)?))),
+        ("help" | "?", []) => return Ok(Entry::Help(None)),
+        ("quit" | "exit", []) => return Ok(Entry::Leave),
+        ("help" | "?", [name]) => return Ok(Entry::Help(Some(spec_named(name)?))),
         ("teach", [class, "frame", list @ ..]) if !list.is_empty() => {
             let frames: Vec<u64> = list.iter().map(|text| frame(text)).collect::<Result<_, _>>()?;
             Request::TeachFrames { class: (*class).to_owned(), frames }
@@ -194,10 +197,10 @@ pub(super) const OF_REGION: char = '@';
 /// Understands what is asked of one region.
 fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
     if region.is_empty() {
-        return Err("wanted a region's name behind the @, such as @left status".to_owned());
+        return Err("wanted a region's name behind the @, such as `@left status`".to_owned());
     }
     if rest.starts_with(OF_REGION) {
-        return Err("wanted one region and a command, such as @left teach good".to_owned());
+        return Err("wanted one region and a command, such as `@left teach good`".to_owned());
     }
     match parse(rest)? {
         Entry::Request(request) if request.is_of_a_region() => {
@@ -209,7 +212,19 @@ fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
     }
 }
 
+/// Whether the line begins with no command.
+pub(super) fn is_unknown(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let first = words.find(|word| !word.starts_with(OF_REGION));
+    first.is_some_and(|name| spec_named(name).is_err())
+}
+
 fn spec_named(name: &str) -> Result<&'static Spec, String> {
+    let name = match name {
+        "?" => "help",
+        "exit" => "quit",
+        name => name,
+    };
     let found = COMMANDS.iter().find(|spec| spec.name == name);
     found.ok_or_else(|| format!("there is no command {name}; help lists them"))
 }

@@ -28,6 +28,8 @@ pub struct Prediction {
     pub predicted: usize,
     /// Calibrated probability of that class, 0 to 1.
     pub confidence: f32,
+    /// How far it lies from every taught image; above 1 is unknown.
+    pub novelty: f32,
     /// Whether a device with its usual thresholds would have said "unknown" instead.
     pub unknown: bool,
 }
@@ -95,6 +97,7 @@ pub fn run(
             truth: labels[image],
             predicted: verdict.best.0 as usize,
             confidence: verdict.confidence,
+            novelty: verdict.novelty,
             unknown: verdict.class.is_none(),
         });
     }
@@ -218,7 +221,7 @@ mod tests {
             .enumerate()
             .map(|(image, &(truth, predicted, confidence))| {
                 let unknown = confidence < 0.5;
-                Prediction { image, truth, predicted, confidence, unknown }
+                Prediction { image, truth, predicted, confidence, novelty: 0.5, unknown }
             })
             .collect();
         Run { seed, classes: vec![0, 1], taught: 2, predictions, estimate }

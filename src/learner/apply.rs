@@ -9,7 +9,7 @@ impl Learner {
     pub(super) fn apply(&mut self, change: Change, rebuild: bool) -> Result<Change, LearnError> {
         match change {
             Change::AddClass(class, name) => {
-                if self.class_named(name.as_str()).is_some() {
+                if self.classes.values().any(|known| *known == name) {
                     return Err(LearnError::NameTaken(name));
                 }
                 if self.classes.len() >= MAX_CLASSES {
@@ -43,7 +43,7 @@ impl Learner {
             }
             Change::RenameClass(class, name) => {
                 let old = self.name_of(class)?.clone();
-                if old != name && self.class_named(name.as_str()).is_some() {
+                if old != name && self.classes.values().any(|known| *known == name) {
                     return Err(LearnError::NameTaken(name));
                 }
                 self.classes.insert(class, name);

@@ -85,7 +85,8 @@ pub(super) fn write(shared: &Shared, patience: Duration) {
             let mut queue = shared.lock();
             while queue.waiting.is_empty() && !shared.closing() {
                 if queue.left.take().is_some() {
-                    queue.ends = None;
+                    // Where they left by a command, their side learns of it by this.
+                    let _ = queue.ends.take().is_some_and(|ends| ends.hang_up());
                     shared.changed.notify_all();
                 }
                 queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);

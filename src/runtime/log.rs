@@ -53,7 +53,7 @@ impl Log {
     fn line(&self, level: Level, text: &str) -> String {
         match self.format {
             LogFormat::Json => {
-                let micros = self.clock.now().0;
+                let micros = self.clock.date().0;
                 serde_json::json!({ "time_us": micros, "level": name(level), "message": text })
                     .to_string()
             }

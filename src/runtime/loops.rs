@@ -49,6 +49,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
         }
         match captured {
             Ok(frame) => {
+                *lock(&shared.camera_trouble) = None;
                 if trouble.take().is_some() {
                     shared.info(&format!("{} gives frames again", camera.name()));
                 }
@@ -65,6 +66,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
             Err(error) => {
                 *lock(&shared.camera_errors).entry(error.trouble.name()).or_default() += 1;
                 let text = error.to_string();
+                *lock(&shared.camera_trouble) = text.lines().next().map(str::to_owned);
                 if trouble.as_ref() != Some(&text) {
                     shared.log.write(Level::Error, &text);
                     trouble = Some(text);
@@ -97,6 +99,8 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
         heard_within(IDLE + frame_patience);
         let item = shared.inbox.next(patience);
         let mut effects = Effects::default();
+        // The system may have learned the date since.
+        station.set_date(clock.now(), clock.date());
         match item {
             Item::Closed => return station.record().clone(),
             Item::Nothing => {}

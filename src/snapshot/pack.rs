@@ -118,7 +118,7 @@ impl Snapshot {
     ) -> Result<(BTreeSet<ClassName>, Vec<(ClassName, Example)>), SnapshotError> {
         let mut names = BTreeMap::new();
         for (id, name) in &self.body.classes {
-            names.insert(*id, ClassName::new(name)?);
+            names.insert(*id, ClassName::kept(name)?);
         }
         let mut examples = Vec::with_capacity(self.body.examples.len());
         for example in &self.body.examples {

@@ -222,11 +222,11 @@ impl TryFrom<StoredChange> for Change {
     fn try_from(stored: StoredChange) -> Result<Self, LearnError> {
         Ok(match stored {
             StoredChange::AddClass(class, name) => {
-                Self::AddClass(ClassId(class), ClassName::new(&name)?)
+                Self::AddClass(ClassId(class), ClassName::kept(&name)?)
             }
             StoredChange::RemoveClass(class) => Self::RemoveClass(ClassId(class)),
             StoredChange::RenameClass(class, name) => {
-                Self::RenameClass(ClassId(class), ClassName::new(&name)?)
+                Self::RenameClass(ClassId(class), ClassName::kept(&name)?)
             }
             StoredChange::AddExample(example) => Self::AddExample(example.into()),
             StoredChange::RemoveExample(example) => Self::RemoveExample(ExampleId(example)),

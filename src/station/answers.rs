@@ -4,12 +4,11 @@ use super::predicted::Picked;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
 use crate::camera::Sight;
-use crate::command::{Command, Reply, Shot, Teach};
+use crate::command::{self, Command, Repeat, Reply, Shot, Teach};
 use crate::decision::Verdict;
 use crate::engine::Engine;
 use crate::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::keeper::Keeper;
-use crate::learner::ClassName;
 use crate::picture;
 use crate::request::{Answer, Refused, Request};
 use crate::store::Store;
@@ -24,13 +23,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         request: Request,
         now: Timestamp,
     ) -> Result<Answer, Refused> {
+        let date = self.dated(now);
         let view = &mut self.views[place];
         let keeper = &mut view.keeper;
         match request {
             Request::Command(Command::Teach(_)) | Request::Teach { .. } | Request::Burst { .. } => {
                 Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
             }
-            Request::Command(command) => match view.apply(command, now).map_err(refused)? {
+            Request::Command(command) => match view.apply(command, date).map_err(refused)? {
                 Reply::Status(learned) => {
                     let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
                     let mut device = view.predicted.figures(name);
@@ -39,17 +39,23 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 }
                 reply => Ok(Answer::Reply(reply)),
             },
-            Request::UndoTaught => view.undo_taught(now).map(Answer::Reply),
+            Request::UndoTaught => view.undo_taught(date).map(Answer::Reply),
             Request::TeachImage { class, image } => {
-                ClassName::new(&class).map_err(refused)?;
+                command::check_class(keeper.learner(), &class).map_err(refused)?;
                 let (frame, feature) = looked_at(keeper, &image, now)?;
                 let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
                 let image = Some(picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
                 let shot = Shot { image, views, ..Shot::new(feature, "an image that was sent") };
                 let teach = Teach { class, shots: vec![shot] };
-                let reply = view.teach(teach, Picked::Images, now).map_err(refused)?;
+                let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
-                Ok(Answer::Reply(reply))
+                let taught = match &reply {
+                    Reply::Taught { examples, .. } => &examples[..],
+                    _ => &[],
+                };
+                let repeats = Repeat::among(self.views[place].learner(), taught);
+                let notes = repeats.iter().map(Repeat::to_string).collect();
+                Ok(Answer::Reply(reply).with_notes(notes))
             }
             Request::Classify { image } => {
                 let (_, feature) = looked_at(keeper, &image, now)?;
@@ -98,12 +104,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 Ok(Answer::Done)
             }
             Request::Save { name } => {
-                let saved = keeper.save(name.as_deref(), now).map_err(refused)?;
+                let saved = keeper.save(name.as_deref(), date).map_err(refused)?;
                 Ok(Answer::Saved(saved))
             }
             Request::Generations => keeper.generations().map(Answer::Generations).map_err(refused),
             Request::RollBack { generation } => {
-                keeper.roll_back(generation, now).map_err(refused)?;
+                keeper.roll_back(generation, date).map_err(refused)?;
                 view.changed(false);
                 Ok(Answer::Done)
             }
@@ -124,7 +130,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 model: keeper.model().name.clone(),
             }),
             Request::Pull => Ok(Answer::Learned(keeper.learned().encode())),
-            Request::Push { learned, merge } => self.push(place, &learned, merge, now),
+            Request::Push { learned, merge } => self.push(place, &learned, merge, date),
             Request::Of { .. }
             | Request::Watch(_)
             | Request::Log { .. }
@@ -151,6 +157,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let mut figures = self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
         let scene = self.scene.as_ref().map(|scene| scene.shown().name().to_owned());
         figures.extend(scene.map(|shown| ("scene".to_owned(), shown)));
+        let untaught = self.untaught();
+        if !untaught.is_empty() {
+            figures.push(("policy".to_owned(), untaught.join("; ")));
+        }
         figures
     }
 

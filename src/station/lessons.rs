@@ -9,9 +9,8 @@ use super::stillness::{Senses, distance};
 use super::{Effects, Level, MAX_BURST_MS, MAX_FRAMES, PATIENCE_MICROS, Station, Ticket};
 use super::{in_words, refuse};
 use crate::backbone::FeatureSource;
-use crate::command::{Shot, Teach};
+use crate::command::{self, Shot, Teach};
 use crate::frame::{Frame, Timestamp};
-use crate::learner::ClassName;
 use crate::picture;
 use crate::request::{Answer, Progress, Refused};
 use crate::store::Store;
@@ -100,7 +99,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        if let Err(error) = ClassName::new(class) {
+        if let Err(error) = command::check_class(self.views[view].learner(), class) {
             return refuse(ticket, error.to_string(), effects);
         }
         if let Some(job) = &self.job {
@@ -240,7 +239,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if let Some(twice) = (1..frames.len()).find(|&at| frames[..at].contains(&frames[at])) {
             return Err(Refused(format!("frame {} is named twice", frames[twice])));
         }
-        ClassName::new(&class).map_err(refused)?;
+        command::check_class(view.learner(), &class).map_err(refused)?;
+        let date = Timestamp(now.0.saturating_add_signed(self.ahead));
         let mut shots = Vec::with_capacity(frames.len());
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
@@ -248,7 +248,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             let image = Some(picture::thumbnail(&past.pixels, picture::THUMBNAIL_SIDE));
             shots.push(Shot { image, views, ..Shot::new(past.feature(), &self.camera) });
         }
-        let reply = view.teach(Teach { class, shots }, Picked::Recent, now).map_err(refused)?;
+        let reply = view.teach(Teach { class, shots }, Picked::Recent, date).map_err(refused)?;
         self.record.taught += frames.len() as u64;
         self.panel.change(|panel| panel.acknowledge(now));
         Ok(Answer::Reply(reply))
@@ -264,19 +264,21 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
         }
         let count = shots.len() as u64;
-        match self.views[view].teach(Teach { class, shots }, Picked::Live, now) {
+        let date = self.dated(now);
+        match self.views[view].teach(Teach { class, shots }, Picked::Live, date) {
             Ok(reply) => {
                 self.record.taught += count;
+                // A class was taught, and none lost its last example but by making room.
+                for lost in self.newly_untaught() {
+                    effects.note(Level::Warning, lost);
+                }
                 self.panel.change(|panel| panel.acknowledge(now));
                 self.views[view].tell_unstored(effects);
                 let told = note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
                 let learned = self.of_region(view, in_words(&reply));
                 effects.note(Level::Info, format!("{learned}{told}"));
                 if let Some(ticket) = ticket {
-                    let answer = match note {
-                        Some(note) => Answer::Noted { reply, note },
-                        None => Answer::Reply(reply),
-                    };
+                    let answer = Answer::Reply(reply).with_notes(note.into_iter().collect());
                     effects.answers.push((ticket, Ok(answer)));
                 }
             }

@@ -20,6 +20,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// * `merge`: beside what was learned, instead of in its place.
+    /// * `now`: the date.
     pub(super) fn push(
         &mut self,
         place: usize,

@@ -122,7 +122,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         now: Timestamp,
     ) -> Result<Reply, KeeperError> {
         let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
-        if let Some(class) = self.learner().class_named(&teach.class) {
+        if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {
             for shot in &teach.shots {
                 // What cannot be judged is refused below.
                 if let Ok(Some(verdict)) = self.learner().judge(&shot.feature) {
@@ -282,7 +282,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return match (&self.views[..], &names[..]) {
                 ([_], _) | (_, []) => Ok(0),
                 (_, [first, ..]) => Err(Refused(format!(
-                    "the device looks at {}: say which, as in @{first} teach good",
+                    "the device looks at {}: say which, as in `@{first} teach good`",
                     names.join(", ")
                 ))),
             };

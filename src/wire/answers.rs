@@ -270,8 +270,8 @@ impl From<Answer> for WireAnswer {
         match answer {
             Answer::Done => WireAnswer::Done,
             Answer::Reply(reply) => reply.into(),
-            Answer::Noted { reply, note } => {
-                WireAnswer::Noted { answer: to_bytes(&WireAnswer::from(reply)), note }
+            Answer::Noted { answer, note } => {
+                WireAnswer::Noted { answer: to_bytes(&WireAnswer::from(*answer)), note }
             }
             Answer::Status { learned, device } => {
                 let learned = learned.map(|learned| (*learned).into());
@@ -324,10 +324,9 @@ pub fn encode_answer(answer: &Result<Answer, Refused>) -> Vec<u8> {
 /// [`WireError::Content`].
 pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError> {
     match from_bytes::<WireAnswer>(bytes)? {
-        WireAnswer::Noted { answer, note } => match plain_answer(from_bytes(&answer)?)? {
-            Ok(Answer::Reply(reply)) => Ok(Ok(Answer::Noted { reply, note })),
-            _ => Err(WireError::Content("a note on what is no reply".to_owned())),
-        },
+        WireAnswer::Noted { answer, note } => {
+            Ok(plain_answer(from_bytes(&answer)?)?.map(|answer| answer.with_notes(vec![note])))
+        }
         plain => plain_answer(plain),
     }
 }

@@ -84,7 +84,8 @@ impl Frame {
         let short = |at: usize| u16::from_le_bytes([content[at], content[at + 1]]);
         let id = u32::from_le_bytes([content[3], content[4], content[5], content[6]]);
         if content[0] != VERSION {
-            return Err(WireError::Version { got: content[0], id });
+            let is_request = content[2] == Kind::Request as u8;
+            return Err(WireError::Version { got: content[0], id, is_request });
         }
         let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == content[2]);
         let kind = kind.ok_or(WireError::Kind { got: content[2] })?;

@@ -122,10 +122,7 @@ impl Device for FakeDevice {
                 if class == "still" {
                     progress(Progress { done: 1, total: count, waiting: true });
                     let note = format!("1 of {count}: the part did not move");
-                    return self.teach(class, &[1]).map(|answer| match answer {
-                        Answer::Reply(reply) => Answer::Noted { reply, note },
-                        other => other,
-                    });
+                    return self.teach(class, &[1]).map(|answer| answer.with_notes(vec![note]));
                 }
                 let seeds: Vec<u8> = (0..count as u8).collect();
                 self.teach(class, &seeds)
@@ -238,6 +235,8 @@ impl Device for FakeDevice {
 pub struct Kept {
     pub bytes: Vec<u8>,
     pub busy: bool,
+    pub can_be_left: bool,
+    pub left: bool,
 }
 
 impl Sink for Kept {
@@ -249,5 +248,10 @@ impl Sink for Kept {
         if !self.busy {
             self.bytes.extend(bytes);
         }
+    }
+
+    fn leave(&mut self) -> bool {
+        self.left = self.can_be_left;
+        self.left
     }
 }

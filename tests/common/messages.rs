@@ -147,7 +147,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
     let rest = vec![
         Ok(Answer::Done),
         Ok(Answer::Noted {
-            reply: Reply::Renamed { from: name(), to: name() },
+            answer: Box::new(Answer::Reply(Reply::Renamed { from: name(), to: name() })),
             note: "2 of 5: the part did not move".to_owned(),
         }),
         Ok(Answer::Status { learned: Some(Box::new(status())), device: pairs() }),

@@ -43,6 +43,8 @@ struct Heard {
     unreadable: usize,
     broken: usize,
     frames: usize,
+    /// What was sent came back.
+    own: usize,
 }
 
 impl Link {
@@ -72,8 +74,14 @@ impl Link {
         let mut waiting = 0;
         loop {
             for frame in self.frames(id)? {
+                // A line that echoes does not answer.
+                if frame.kind == Kind::Request {
+                    continue;
+                }
                 (heard, asked) = (Instant::now(), Instant::now());
                 match frame.kind {
+                    // Once the answer comes, it is we who ask for parts, and may hear that, too.
+                    Kind::More if incoming.is_some() => {}
                     Kind::More => {
                         let wanted = wire::decode_more(&frame.body)?;
                         if let Some((&first, &last)) = wanted.first().zip(wanted.last()) {
@@ -95,7 +103,7 @@ impl Link {
                             Taken::Whole => {
                                 let message = incoming.take().map(Incoming::into_message);
                                 let answer = wire::decode_answer(&message.unwrap_or_default())?;
-                                return answer.map_err(|Refused(why)| anyhow!(why));
+                                return answer.map_err(refused);
                             }
                         }
                     }
@@ -162,7 +170,10 @@ impl Link {
         for piece in self.decoder.feed(&bytes) {
             match piece {
                 Piece::Frame(frame) => {
-                    self.heard.frames += 1;
+                    match frame.kind {
+                        Kind::Request => self.heard.own += 1,
+                        _ => self.heard.frames += 1,
+                    }
                     frames.extend((frame.id == id).then_some(frame));
                 }
                 Piece::Broken(error @ WireError::Version { .. }) => bail!(error),
@@ -179,6 +190,15 @@ impl Link {
     }
 }
 
+/// What a device could not do since something of it failed is told apart from what it would not do.
+fn refused(Refused(why): Refused) -> anyhow::Error {
+    let failed = ["not stored, and so not done", "no frame came"];
+    match failed.iter().any(|start| why.starts_with(start)) {
+        true => anyhow!(why).context(Failed(Exit::Device)),
+        false => anyhow!(why),
+    }
+}
+
 impl Heard {
     /// What is probably wrong where no answer came.
     fn silence(&self, address: &Address, timeout: Duration) -> String {
@@ -192,6 +212,11 @@ impl Heard {
         if self.frames > 0 {
             return format!(
                 "{address}: the device spoke, and then said nothing for {seconds} s\n  next: try again, or give it longer with --timeout"
+            );
+        }
+        if self.own > 0 {
+            return format!(
+                "{address}: what was sent came back, and nobody answered for {seconds} s\n  next: take off the loop-back plug, or, with an adapter that hears itself, see whether the device is on and its wires reach{baud}"
             );
         }
         if self.broken > 0 || self.unreadable > self.readable {

@@ -196,6 +196,7 @@ impl Report<'_> {
         let several = self.cells.iter().any(|(cell, _)| cell.head != self.cells[0].0.head);
         let mut csv = csv::Writer::from_path(path).with_context(place)?;
         let mut header = vec!["shots", "seed", "file", "truth", "predicted", "confidence"];
+        header.extend(["novelty", "unknown"]);
         if several {
             header.push("head");
         }
@@ -209,6 +210,9 @@ impl Report<'_> {
                     let (truth, predicted) = (&names[one.truth], &names[one.predicted]);
                     let mut record =
                         vec![&shots, &seed, &files[one.image], truth, predicted, &confidence];
+                    let novelty = format!("{:.6}", one.novelty);
+                    let unknown = if one.unknown { "yes" } else { "no" }.to_owned();
+                    record.extend([&novelty, &unknown]);
                     let head = cell.head.name().to_owned();
                     if several {
                         record.push(&head);

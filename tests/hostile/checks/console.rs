@@ -26,6 +26,7 @@ pub fn check(data: &[u8]) {
                 console.answer(&answer, &mut out);
             }
             Event::Names(_) => console.complete(&names, &mut out),
+            Event::Leave => console.stay(&mut out),
         }
         assert!(out.len() < 64 << 20, "{} bytes for {} that were typed", out.len(), typed.len());
     }
@@ -45,7 +46,7 @@ fn line(line: &str) {
             let again = wire::decode_request(&bytes).expect("what was just encoded");
             assert_eq!(wire::encode_request(&again).as_ref(), Ok(&bytes), "{line:?}");
         }
-        Ok(Entry::Help(_) | Entry::Nothing | Entry::Echo(_)) => {}
+        Ok(Entry::Help(_) | Entry::Nothing | Entry::Echo(_) | Entry::Leave) => {}
         Err(why) => assert_harmless(&refused(&Refused(why))),
     }
 }

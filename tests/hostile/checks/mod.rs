@@ -70,13 +70,14 @@ impl<'a> Input<'a> {
 }
 
 /// Whether a terminal or a person would take the character for something else than a letter on the screen: control
-/// characters, what turns the direction of writing, what does not show.
+/// characters, what turns the direction of writing, what does not show. The two joiners are part of some words.
 pub fn is_obeyed(c: char) -> bool {
     let unseen = [
         '\u{ad}'..='\u{ad}',
         '\u{61c}'..='\u{61c}',
         '\u{180e}'..='\u{180e}',
-        '\u{200b}'..='\u{200f}',
+        '\u{200b}'..='\u{200b}',
+        '\u{200e}'..='\u{200f}',
         '\u{2028}'..='\u{202e}',
         '\u{2060}'..='\u{206f}',
         '\u{feff}'..='\u{feff}',
