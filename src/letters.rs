@@ -55,11 +55,12 @@ pub(crate) fn check_word(text: &str, extra: &str) -> Result<(), &'static str> {
             }
         } else if !is_letter(c) && !extra.contains(c) {
             return Err("only letters, digits and - _ . + may stand in it");
-        } else if at == 0 && !is_letter(c) {
-            return Err("it has to begin with a letter or a digit");
         }
     }
-    Ok(())
+    match chars.first() {
+        Some(&c) if !is_letter(c) => Err("it has to begin with a letter or a digit"),
+        _ => Ok(()),
+    }
 }
 
 fn is_letter(c: char) -> bool {

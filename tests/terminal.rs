@@ -154,3 +154,21 @@ fn a_line_that_sends_everything_back_falls_silent_and_nothing_changes() {
     // Somebody who sends nothing back is answered.
     line.until("status\r", "ok classes=0");
 }
+
+#[test]
+fn ctl_does_not_take_what_it_sent_for_an_answer() {
+    let mut line = Line::new();
+    let port = format!("serial:{}", line.other.display());
+    // Held open, so that nothing is lost before ctl has opened it.
+    let _held = File::options().read(true).write(true).open(&line.other).expect("its other side");
+    let ctl = command(&["ctl", "--port", &port, "--timeout", "3", "status"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    send_back(&mut line, 6);
+    let ended = ctl.wait_with_output().expect("it ends by itself");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code() == Some(3) && told.contains("what was sent came back"), "{told}");
+}

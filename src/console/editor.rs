@@ -30,7 +30,7 @@ pub(super) enum Typed {
     Tab,
     /// Ctrl-D in an empty line.
     Leave,
-    /// A line was ended that a console sent, this one or another.
+    /// What came is what a console sent, this one or another.
     Own,
 }
 
@@ -50,8 +50,6 @@ pub(super) struct Editor {
     bad: Option<&'static str>,
     /// Something that is not to be shown stands in the line, wherever it was moved since.
     hides: bool,
-    /// The line is one that a console sent.
-    own: bool,
 }
 
 impl Editor {
@@ -66,7 +64,6 @@ impl Editor {
             place: 0,
             bad: None,
             hides: false,
-            own: false,
         }
     }
 
@@ -95,7 +92,10 @@ impl Editor {
                 }
             }
             Key::Damage => self.bad = Some(DAMAGED),
-            Key::Erased => self.own = true,
+            Key::Erased => {
+                self.clear();
+                return Some(Typed::Own);
+            }
             Key::Backspace => self.erase(self.cursor.saturating_sub(1), out),
             Key::Delete | Key::Leave => self.erase_to((self.cursor + 1).min(last), out),
             Key::Left => self.go(self.left(), out),
@@ -235,7 +235,6 @@ impl Editor {
         self.keys.reset();
         self.bad = None;
         self.hides = false;
-        self.own = false;
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Typed {
@@ -243,12 +242,8 @@ impl Editor {
             if self.cursor < self.line.len() {
                 self.go(self.line.len(), out);
             }
-            // No key sends that: should the line come back, nobody takes it for another command.
+            // No key sends that: should it come back, the line before it is not taken for another command.
             out.extend(b"\x1b[K\r\n");
-        }
-        if self.own {
-            self.clear();
-            return Typed::Own;
         }
         let is_secret = secret_from(&self.line).is_some();
         let bad = if self.keys.reset() { Some(DAMAGED) } else { self.bad };

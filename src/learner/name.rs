@@ -28,7 +28,7 @@ impl ClassName {
         if let Err(why) = letters::check_word(&normal, BETWEEN) {
             return refuse(why);
         }
-        if normal == UNKNOWN {
+        if letters::looks(&normal) == UNKNOWN {
             return refuse("that word is kept for what was not taught");
         }
         Ok(Self(normal))
@@ -117,6 +117,8 @@ mod tests {
             ("·a", "between"),
             ("😀", "letters, digits"),
             (UNKNOWN, "kept"),
+            ("Unknown", "kept"),
+            ("ｕｎｋｎｏｗｎ", "kept"),
         ];
         for (name, wanted) in cases {
             let error = ClassName::new(name).expect_err(name).to_string();
