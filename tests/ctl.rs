@@ -302,7 +302,8 @@ fn who_cannot_be_reached_is_told_with_the_next_step() {
         assert!(run.code == code && run.stderr.contains(wanted), "{arguments:?}: {run:?}");
     }
     let help = fieldtune(&["ctl", "--port", "/dev/null", "help", "teach"]);
-    assert!(help.code == 0 && help.stdout.starts_with("teach CLASS [COUNT] [any]"), "{help:?}");
+    let usage = "usage: `teach CLASS [COUNT] [any]";
+    assert!(help.code == 0 && help.stdout.starts_with(usage), "{help:?}");
 }
 
 /// What `ctl` says of somebody on a socket who says this and no more.

@@ -179,7 +179,7 @@ fn a_person_types_as_before_once_nothing_comes_back() {
     assert_eq!(talk.says("stauts\r"), "error: there is no command stauts; help lists them\r\n> ");
     talk.waits(4);
     assert!(talk.says("ver").ends_with("ver"), "what is typed is shown again");
-    assert!(talk.says("sion\r").contains("sion\x1b[K\r\nok version="));
+    assert!(talk.says("sion\r").contains("sion\x1b[K\x1b[K\r\nok version="));
 }
 
 #[test]

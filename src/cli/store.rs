@@ -91,7 +91,9 @@ fn check(path: &Path) -> anyhow::Result<Exit> {
     let model = snapshot.model.clone();
     snapshot.into_learner(0).with_context(|| path.display().to_string())?;
     println!("{}: sound", path.display());
-    println!("learned      {classes} classes, {examples} examples, with {}", model.name);
+    let classes = counted(classes, "class", "classes");
+    let examples = counted(examples, "example", "examples");
+    println!("learned      {classes}, {examples}, with {}", model.name);
     println!("generations  {}", generations.len());
     Ok(Exit::Done)
 }

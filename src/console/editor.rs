@@ -242,8 +242,8 @@ impl Editor {
             if self.cursor < self.line.len() {
                 self.go(self.line.len(), out);
             }
-            // No key sends that: should it come back, the line before it is not taken for another command.
-            out.extend(b"\x1b[K\r\n");
+            // No key sends that: should it come back, even torn, the line before it is not taken for another command.
+            out.extend(b"\x1b[K\x1b[K\r\n");
         }
         let is_secret = secret_from(&self.line).is_some();
         let bad = if self.keys.reset() { Some(DAMAGED) } else { self.bad };

@@ -108,6 +108,11 @@ impl Keys {
         }
         match (byte, std::mem::replace(&mut self.state, State::Text)) {
             (b'\n', _) if after_return => None,
+            // A key that was torn; by itself it would be a character that is none.
+            (b'\r' | b'\n', State::Sequence { .. } | State::Function) => {
+                self.partial.push(0x1b);
+                Some(Key::Enter)
+            }
             // These end whatever was begun.
             (b'\r' | b'\n', _) => Some(Key::Enter),
             (0x03, _) => Some(Key::Cancel),
