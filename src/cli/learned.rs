@@ -350,7 +350,7 @@ fn share(text: &str) -> Result<f32, String> {
 fn estimated(share: Option<f32>) -> String {
     match share {
         Some(_) => format!("{} balanced accuracy (leave-one-out)", percent(share)),
-        None => "not known yet: it takes two examples of a class at least".to_owned(),
+        None => "cannot be told yet".to_owned(),
     }
 }
 
