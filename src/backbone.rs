@@ -5,14 +5,21 @@
 //! block, each block is scaled to length one, so that a block with large values or many channels does not drown the
 //! others; a single block keeps its values.
 
+mod channels;
 mod detect;
 mod error;
 mod export;
 mod extractor;
+mod files;
+mod foreign;
 mod graph;
 mod nodes;
+mod ops;
 mod outline;
 mod quantised;
+mod read;
+mod refuse;
+mod rewrite;
 mod survey;
 mod weights;
 
@@ -23,16 +30,18 @@ use serde::{Deserialize, Serialize};
 use tract_core::prelude::{
     Datum as _, IntoRunnable as _, IntoTensor as _, TypedModel, TypedSimpleState, tvec,
 };
-use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
-use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel};
 
 use crate::tensor::InputSpec;
 pub use detect::Detected;
 pub use error::BackboneError;
 pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
 pub use extractor::{ExtractError, Extractor, FeatureSource, Fingerprint};
+pub use files::{
+    MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,
+};
 pub use graph::{DeclaredInput, Graph, MAX_NODES};
 pub use outline::MAX_PARTS;
+use read::{Read, Reasons, read};
 pub use survey::{Candidate, Place, Survey};
 
 /// How a map becomes one value a channel.
@@ -82,6 +91,8 @@ pub struct Backbone {
     name: String,
     spec: BackboneSpec,
     blocks: Vec<Block>,
+    /// Of each tapped tensor, the axis of its channels.
+    axes: Vec<usize>,
     state: TypedSimpleState,
 }
 
@@ -92,12 +103,16 @@ impl std::fmt::Debug for Backbone {
 }
 
 impl Backbone {
-    /// * `onnx`: the file's bytes.
+    /// * `onnx`: the file's bytes, or [`OnnxFiles`].
     /// * `name`: what messages call it.
     ///
     /// # Errors
     /// [`BackboneError`]. A panic inside the runtime is caught and becomes [`BackboneError::Runtime`].
-    pub fn load(onnx: &[u8], name: &str, spec: &BackboneSpec) -> Result<Self, BackboneError> {
+    pub fn load<'a>(
+        onnx: impl Into<Onnx<'a>>,
+        name: &str,
+        spec: &BackboneSpec,
+    ) -> Result<Self, BackboneError> {
         Self::from_graph(Graph::parse(onnx, name)?, spec)
     }
 
@@ -110,15 +125,19 @@ impl Backbone {
         let taps = taps(&graph, spec);
         let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
         let graph = graph.cut(&tensors)?;
-        let model = inference(&graph, &spec.input)?;
+        let Read { typed, axes, reasons } = read(&graph, &spec.input, &tensors)?;
         drop(graph);
-        let typed = guarded(&name, "reading the network", || model.into_typed())?;
-        check_sizes(&typed, &name)?;
-        let blocks = blocks(&typed, &name, &taps)?;
-        let plan =
-            guarded(&name, "optimising the network", || typed.into_optimized()?.into_runnable())?;
+        let (blocks, axes) = blocks(&typed, &name, &taps, &axes, &reasons)?;
+        let plan = guarded(&name, "optimising the network", || {
+            typed.clone().into_optimized()?.into_runnable()
+        });
+        // What the optimiser trips over still runs as it is, slower.
+        let plan = plan.or_else(|error| {
+            let plain = guarded(&name, "preparing the network", || typed.into_runnable());
+            plain.map_err(|_| reasons.explain(error))
+        })?;
         let state = guarded(&name, "preparing the network", || plan.spawn())?;
-        Ok(Self { name, spec: spec.clone(), blocks, state })
+        Ok(Self { name, spec: spec.clone(), blocks, axes, state })
     }
 
     /// Length of the feature.
@@ -136,7 +155,7 @@ impl Backbone {
         &self.spec
     }
 
-    /// * `input`: `[1, 3, height, width]` or `[1, height, width, 3]`, normalised, as the specification says.
+    /// * `input`: of [`InputSpec::shape`], normalised, as the specification says.
     /// * returns `[dim]`, finite.
     ///
     /// # Errors
@@ -156,7 +175,7 @@ impl Backbone {
             guarded(&self.name, "running the network", || state.run(tvec!(tensor.into())))?;
         let mut feature = Vec::with_capacity(self.dim());
         let mut blocks = self.blocks.iter().peekable();
-        for output in &outputs {
+        for (output, &axis) in outputs.iter().zip(&self.axes) {
             let map = output
                 .to_plain_array_view::<f32>()
                 .map_err(|error| runtime(&self.name, "reading a tap", &error.to_string()))?;
@@ -165,7 +184,7 @@ impl Backbone {
                 .ok_or_else(|| runtime(&self.name, "reading a tap", "its values lie apart"))?;
             let Some(tensor) = blocks.peek().map(|block| block.tensor.as_str()) else { break };
             while let Some(block) = blocks.next_if(|block| block.tensor == tensor) {
-                pool(values, map.ndim(), block.pool, block.len, &mut feature);
+                pool(values, &map.shape()[axis..], block.pool, &mut feature);
             }
         }
         if let Some(index) = feature.iter().position(|value| !value.is_finite()) {
@@ -201,28 +220,31 @@ fn normalise(values: &mut [f32]) {
     }
 }
 
-/// Appends one value a channel. Maps of four axes are `[1, channels, height, width]`, of three `[1, tokens,
-/// channels]`, others hold the channels themselves. A channel with NaN in it gives NaN, whichever the pooling.
+/// Appends one value a channel. A channel with NaN in it gives NaN, whichever the pooling.
 ///
-/// * `values`: of the map, in its own order; its length is a multiple of `len`.
-fn pool(values: &[f32], axes: usize, how: Pooling, len: usize, feature: &mut Vec<f32>) {
+/// * `values`: of the map, in its own order.
+/// * `axes`: the length of the channels' axis, and of those behind it.
+fn pool(values: &[f32], axes: &[usize], how: Pooling, feature: &mut Vec<f32>) {
+    let (len, inner) = (axes[0], axes[1..].iter().product::<usize>());
     let places = values.len() / len;
     let pooled = |(sum, max): (f32, f32)| match how {
         Pooling::Avg => sum / places as f32,
         Pooling::Max if sum.is_nan() => sum,
         Pooling::Max => max,
     };
-    if axes == 3 {
-        let mut sums = vec![(0.0, f32::NEG_INFINITY); len];
-        for token in values.chunks_exact(len) {
-            for ((sum, max), &value) in sums.iter_mut().zip(token) {
+    if inner == places {
+        feature.extend(values.chunks_exact(places).map(sum_and_max).map(pooled));
+        return;
+    }
+    let mut sums = vec![(0.0, f32::NEG_INFINITY); len];
+    for place in values.chunks_exact(len * inner) {
+        for ((sum, max), values) in sums.iter_mut().zip(place.chunks_exact(inner)) {
+            for &value in values {
                 (*sum, *max) = (*sum + value, value.max(*max));
             }
         }
-        feature.extend(sums.into_iter().map(pooled));
-    } else {
-        feature.extend(values.chunks_exact(places).map(sum_and_max).map(pooled));
     }
+    feature.extend(sums.into_iter().map(pooled));
 }
 
 /// In lanes, which is faster than one value after another, and loses fewer digits over the ten thousand of an early map.
@@ -238,28 +260,6 @@ fn sum_and_max(values: &[f32]) -> (f32, f32) {
     }
     let sum = sums.iter().sum::<f32>() + rest.iter().sum::<f32>();
     (sum, largest.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max))
-}
-
-/// The graph in tract's first form, with its input set.
-fn inference(graph: &Graph, input: &InputSpec) -> Result<InferenceModel, BackboneError> {
-    let wanted = input.shape();
-    let declared = graph.input()?;
-    let fits = |(got, wanted): (&Option<u64>, &usize)| got.is_none_or(|got| got == *wanted as u64);
-    // The batch of a file exported for several images is set to one.
-    if !declared.shape.iter().zip(&wanted).skip(1).all(fits) {
-        return Err(BackboneError::Input {
-            name: graph.name.clone(),
-            wanted: axes(&declared.shape),
-            got: format!("{wanted:?}"),
-        });
-    }
-    guarded(&graph.name, "reading the network", || {
-        tract_onnx::onnx()
-            .with_ignore_value_info(true)
-            .with_ignore_output_shapes(true)
-            .model_for_proto_model(graph.proto())?
-            .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), wanted))
-    })
 }
 
 /// The most values that a tensor between two layers may have: 1 GiB of f32.
@@ -283,46 +283,40 @@ fn check_sizes(model: &TypedModel, name: &str) -> Result<(), BackboneError> {
     Ok(())
 }
 
-fn axes(shape: &[Option<u64>]) -> String {
-    let axes: Vec<_> = shape
-        .iter()
-        .map(|axis| axis.map_or_else(|| "any".to_owned(), |axis| axis.to_string()))
-        .collect();
-    format!("[{}]", axes.join(", "))
-}
-
-fn blocks(model: &TypedModel, name: &str, taps: &[Tap]) -> Result<Vec<Block>, BackboneError> {
+/// The parts of the feature, and the axis of the channels of each tap.
+///
+/// * `known`: the channels' axis of each tap, where it is known.
+fn blocks(
+    model: &TypedModel,
+    name: &str,
+    taps: &[Tap],
+    known: &[Option<usize>],
+    reasons: &Reasons,
+) -> Result<(Vec<Block>, Vec<usize>), BackboneError> {
     let outlets = model
         .output_outlets()
         .map_err(|error| runtime(name, "finding the taps", &format!("{error:#}")))?
         .to_vec();
-    let mut blocks = Vec::new();
-    let mut offset = 0;
-    for (tap, outlet) in taps.iter().zip(outlets) {
+    let (mut blocks, mut axes, mut offset) = (Vec::new(), Vec::new(), 0);
+    for ((tap, outlet), known) in taps.iter().zip(outlets).zip(known) {
         let fact = model
             .outlet_fact(outlet)
             .map_err(|error| runtime(name, "finding the taps", &format!("{error:#}")))?;
-        let shape = fact.shape.as_concrete().map(<[usize]>::to_vec);
-        let len = match shape.as_deref() {
-            Some([1, channels, _, _] | [1, channels] | [1, _, channels] | [channels])
-                if fact.datum_type == f32::datum_type() && *channels > 0 =>
-            {
-                *channels
-            }
-            _ => {
-                return Err(BackboneError::TapShape {
-                    name: name.to_owned(),
-                    tensor: tap.tensor.clone(),
-                    got: format!("{fact:?}"),
-                });
-            }
+        let shape = fact.shape.as_concrete().unwrap_or_default();
+        let axis = channels::of_tap(shape, *known)
+            .filter(|_| fact.datum_type == f32::datum_type() && !shape.contains(&0));
+        let Some(axis) = axis else {
+            let (name, tensor, got) = (name.to_owned(), tap.tensor.clone(), format!("{fact:?}"));
+            return Err(reasons.explain(BackboneError::TapShape { name, tensor, got }));
         };
+        let len = shape[axis];
         for &pool in &tap.pool {
             blocks.push(Block { tensor: tap.tensor.clone(), pool, offset, len });
             offset += len;
         }
+        axes.push(axis);
     }
-    Ok(blocks)
+    Ok((blocks, axes))
 }
 
 fn runtime(name: &str, doing: &'static str, error: &str) -> BackboneError {

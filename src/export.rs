@@ -23,7 +23,7 @@
 use serde::Serialize;
 
 use crate::backbone::{
-    self, BackboneError, BackboneSpec, Block, Classifier, Dense, Exported, Pooling, Rounding,
+    self, BackboneError, BackboneSpec, Block, Classifier, Dense, Exported, Onnx, Pooling, Rounding,
 };
 use crate::head::{Affine, ClassId, HeadKind, Layers};
 use crate::learner::Learner;
@@ -117,8 +117,9 @@ struct Input {
     height: u32,
     layout: Layout,
     order: ChannelOrder,
-    mean: [f32; 3],
-    scale: [f32; 3],
+    /// A value a channel.
+    mean: Vec<f32>,
+    scale: Vec<f32>,
     fit: Fit,
     resize: &'static str,
     value: &'static str,
@@ -244,9 +245,9 @@ impl Finished {
     ///
     /// # Errors
     /// [`ExportError::Backbone`].
-    pub fn onnx(
+    pub fn onnx<'a>(
         &self,
-        onnx: &[u8],
+        onnx: impl Into<Onnx<'a>>,
         spec: &BackboneSpec,
         rounding: Rounding,
     ) -> Result<Exported, ExportError> {
@@ -290,8 +291,8 @@ impl Network<'_> {
             height,
             layout,
             order,
-            mean,
-            scale,
+            mean: mean[..self.input.channels()].to_vec(),
+            scale: scale[..self.input.channels()].to_vec(),
             fit,
             resize: "bilinear with antialiasing, as Pillow's BILINEAR, to 8 bits a channel",
             value: "(pixel - mean) * scale, pixel from 0 to 255, mean and scale in this channel order",

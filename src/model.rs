@@ -5,17 +5,19 @@
 
 /// The backbone that is part of the program.
 pub mod built_in;
+mod files;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
-use crate::backbone::{BackboneSpec, Pooling, Tap};
+use crate::backbone::{BackboneError, BackboneSpec, Pooling, Tap};
 use crate::bounded;
 use crate::console::is_unsafe;
 use crate::snapshot::MAX_MODEL_NAME;
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
+use files::RawDataFile;
+pub use files::{DataFile, read_network};
 
 /// How a backbone is fed, where it is tapped, and where its file comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +32,9 @@ pub struct ModelCard {
     pub bytes: u64,
     /// The file's SHA-256.
     pub sha256: [u8; 32],
-    /// Where to get it; `None` for a file that is not on the network.
+    /// The files of weights that it names; most networks have none.
+    pub data: Vec<DataFile>,
+    /// Where to get it, and the files of weights beside it; `None` for a file that is not on the network.
     pub url: Option<String>,
     /// Under which licence.
     pub licence: String,
@@ -69,6 +73,19 @@ pub enum ModelError {
         /// What to do.
         advice: String,
     },
+    /// A file of weights that cannot be used.
+    #[error("{path}: its weights are in {file}, {what}")]
+    Weights {
+        /// The network's file.
+        path: String,
+        /// The file of weights, as the network names it.
+        file: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// The network names files that it may not.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
     /// The file is not the one that the card describes.
     #[error("{path} is not the file of the card {card}: wanted {wanted}, got {got}")]
     Mismatch {
@@ -95,6 +112,8 @@ struct RawCard {
     url: Option<String>,
     licence: String,
     input: RawInput,
+    #[serde(default)]
+    data: Vec<RawDataFile>,
     #[serde(default, rename = "tap")]
     taps: Vec<Tap>,
 }
@@ -107,11 +126,11 @@ struct RawInput {
     height: Option<u32>,
     #[serde(default = "nchw")]
     layout: Layout,
-    #[serde(default = "rgb")]
-    order: ChannelOrder,
+    channels: Option<u32>,
+    order: Option<ChannelOrder>,
     norm: Option<Norm>,
-    mean: Option<[f32; 3]>,
-    scale: Option<[f32; 3]>,
+    mean: Option<Vec<f32>>,
+    scale: Option<Vec<f32>>,
     #[serde(default = "whole")]
     fit: Fit,
 }
@@ -120,18 +139,34 @@ fn nchw() -> Layout {
     Layout::Nchw
 }
 
-fn rgb() -> ChannelOrder {
-    ChannelOrder::Rgb
-}
-
 fn whole() -> Fit {
     Fit::Whole
+}
+
+/// The channel order of a card.
+///
+/// # Errors
+/// Channels that nothing can be fed with, and an order that does not fit them.
+fn channel_order(
+    channels: Option<u32>,
+    order: Option<ChannelOrder>,
+) -> Result<ChannelOrder, String> {
+    match (channels, order) {
+        (Some(1), None | Some(ChannelOrder::Grey)) => Ok(ChannelOrder::Grey),
+        (None, order) => Ok(order.unwrap_or(ChannelOrder::Rgb)),
+        (Some(3), None) => Ok(ChannelOrder::Rgb),
+        (Some(3), Some(order)) if order != ChannelOrder::Grey => Ok(order),
+        (Some(1 | 3), _) => {
+            Err("input: order does not fit channels: rgb and bgr have 3, grey has 1".to_owned())
+        }
+        (Some(got), _) => Err(format!("input: channels: wanted 3 (colour) or 1 (grey), got {got}")),
+    }
 }
 
 /// Bytes that a file's name may have, as on any file system.
 pub const MAX_FILE_NAME: usize = 255;
 
-/// The largest model file that is read.
+/// The largest model that is read, all its files together.
 pub const MAX_MODEL_BYTES: u64 = 1 << 30;
 
 impl ModelCard {
@@ -142,7 +177,8 @@ impl ModelCard {
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
         let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
         let raw: RawCard = crate::settings::parse(text).map_err(wrong)?;
-        let RawInput { size, width, height, layout, order, norm, mean, scale, fit } = raw.input;
+        let RawInput { size, width, height, layout, channels, order, norm, mean, scale, fit } =
+            raw.input;
         let (width, height) = match (size, width, height) {
             (Some(size), None, None) => (size, size),
             (None, Some(width), Some(height)) => (width, height),
@@ -151,9 +187,26 @@ impl ModelCard {
                 return Err(wrong(what));
             }
         };
+        let order = channel_order(channels, order).map_err(wrong)?;
         let (mean, scale) = match (norm, mean, scale) {
+            (Some(norm), None, None) if order == ChannelOrder::Grey => {
+                order.of_rgb(norm.mean_scale())
+            }
             (Some(norm), None, None) => norm.mean_scale(),
-            (None, Some(mean), Some(scale)) => (mean, scale),
+            (None, Some(mean), Some(scale)) => {
+                let of = |what: &str, values: Vec<f32>| {
+                    let wanted = if order == ChannelOrder::Grey { 1 } else { 3 };
+                    let got = values.len();
+                    match (order, &values[..]) {
+                        (ChannelOrder::Grey, &[value]) => Ok([value; 3]),
+                        (ChannelOrder::Rgb | ChannelOrder::Bgr, &[a, b, c]) => Ok([a, b, c]),
+                        _ => {
+                            Err(wrong(format!("input: {what}: wanted {wanted} values, got {got}")))
+                        }
+                    }
+                };
+                (of("mean", mean)?, of("scale", scale)?)
+            }
             _ => return Err(wrong("input: wanted either norm, or mean and scale".to_owned())),
         };
         let input = InputSpec { width, height, layout, order, mean, scale, fit };
@@ -179,6 +232,8 @@ impl ModelCard {
                 raw.bytes
             )));
         }
+        let data = raw.data.into_iter().map(RawDataFile::check);
+        let data: Vec<DataFile> = data.collect::<Result<_, _>>().map_err(wrong)?;
         if let Some(tap) = raw.taps.iter().find(|tap| tap.pool.is_empty()) {
             let tensor = tap.tensor.escape_debug();
             return Err(wrong(format!("tap {tensor}: pool: wanted avg, max or both")));
@@ -197,6 +252,7 @@ impl ModelCard {
             file: raw.file,
             bytes: raw.bytes,
             sha256,
+            data,
             url: raw.url,
             licence: raw.licence,
             spec: BackboneSpec { input, taps: raw.taps },
@@ -242,17 +298,25 @@ impl ModelCard {
         if *layout == Layout::Nhwc {
             text += "layout = \"nhwc\"\n";
         }
-        if *order == ChannelOrder::Bgr {
-            text += "order = \"bgr\"\n";
-        }
+        text += match order {
+            ChannelOrder::Rgb => "",
+            ChannelOrder::Bgr => "order = \"bgr\"\n",
+            ChannelOrder::Grey => "channels = 1\n",
+        };
         let known = [(Norm::Tf, "tf"), (Norm::Imagenet, "imagenet"), (Norm::Unit, "unit")];
-        text += &match known.iter().find(|(norm, _)| norm.mean_scale() == (*mean, *scale)) {
+        let says = |norm: Norm| match order {
+            ChannelOrder::Grey => order.of_rgb(norm.mean_scale()),
+            _ => norm.mean_scale(),
+        };
+        let channels = self.spec.input.channels();
+        text += &match known.iter().find(|(norm, _)| says(*norm) == (*mean, *scale)) {
             Some((_, norm)) => format!("norm = \"{norm}\"\n"),
-            None => format!("mean = {mean:?}\nscale = {scale:?}\n"),
+            None => format!("mean = {:?}\nscale = {:?}\n", &mean[..channels], &scale[..channels]),
         };
         if let Fit::CenterCrop { fraction } = fit {
             text += &format!("fit = {{ center-crop = {{ fraction = {fraction:?} }} }}\n");
         }
+        self.data.iter().for_each(|data| text += &data.to_toml());
         for Tap { tensor, pool } in &self.spec.taps {
             let pools: Vec<_> = pool
                 .iter()
@@ -306,35 +370,9 @@ impl ModelCard {
         });
         data.join("fieldtune").join("models")
     }
-
-    /// Reads the card's file and checks that it is the one the card describes.
-    ///
-    /// # Errors
-    /// [`ModelError::File`], [`ModelError::Mismatch`].
-    pub fn read(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
-        let advice = match &self.url {
-            Some(_) => format!("\n  next: fieldtune models fetch {}", self.name),
-            None => String::new(),
-        };
-        let bytes = read_limited(path, &advice)?;
-        let mismatch = |wanted: String, got: String| ModelError::Mismatch {
-            path: path.display().to_string(),
-            card: self.name.clone(),
-            wanted,
-            got,
-        };
-        if bytes.len() as u64 != self.bytes {
-            return Err(mismatch(format!("{} bytes", self.bytes), format!("{}", bytes.len())));
-        }
-        let got: [u8; 32] = Sha256::digest(&bytes).into();
-        if got != self.sha256 {
-            return Err(mismatch(format!("sha256 {}", hex(&self.sha256)), hex(&got)));
-        }
-        Ok(bytes)
-    }
 }
 
-/// Reads a network's file, of at most [`MAX_MODEL_BYTES`].
+/// Reads a network's ONNX file, of at most [`MAX_MODEL_BYTES`], see [`read_network`].
 ///
 /// # Errors
 /// [`ModelError::File`].
@@ -418,7 +456,15 @@ pool = ["avg", "max"]
         (input.width, input.order) = (48, ChannelOrder::Bgr);
         (input.mean, input.fit) = ([0.1, 104.0, 1e-7], Fit::CenterCrop { fraction: 0.875 });
         odd.spec.taps[0].tensor = "a \"quoted\\\n\" name".to_owned();
-        cards.push(odd);
+        let (file, sha256) = ("a \"b\".data".to_owned(), [7; 32]);
+        odd.data = vec![DataFile { file, bytes: 3, sha256 }];
+        let mut grey = odd.clone();
+        let input = &mut grey.spec.input;
+        (input.order, input.mean, input.scale) = (ChannelOrder::Grey, [104.0; 3], [0.5; 3]);
+        cards.push(grey.clone());
+        let input = &mut grey.spec.input;
+        (input.mean, input.scale) = ChannelOrder::Grey.of_rgb(Norm::Imagenet.mean_scale());
+        cards.extend([odd, grey]);
         for card in cards {
             let text = card.to_toml();
             let again = ModelCard::parse(&text, "again.toml").map_err(|error| error.to_string());

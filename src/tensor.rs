@@ -19,7 +19,7 @@ pub struct InputSpec {
     pub layout: Layout,
     /// Which channel comes first.
     pub order: ChannelOrder,
-    /// Taken off each channel, in the network's channel order, 0 to 255.
+    /// Taken off each channel, in the network's channel order, 0 to 255; of grey the first counts.
     pub mean: [f32; 3],
     /// Multiplied onto each channel afterwards.
     pub scale: [f32; 3],
@@ -31,10 +31,16 @@ impl InputSpec {
     /// Axes of the network's input.
     pub fn shape(&self) -> [usize; 4] {
         let (height, width) = (self.height as usize, self.width as usize);
+        let channels = self.channels();
         match self.layout {
-            Layout::Nchw => [1, 3, height, width],
-            Layout::Nhwc => [1, height, width, 3],
+            Layout::Nchw => [1, channels, height, width],
+            Layout::Nhwc => [1, height, width, channels],
         }
+    }
+
+    /// How many channels the network takes: 3, or 1 for grey.
+    pub fn channels(&self) -> usize {
+        if self.order == ChannelOrder::Grey { 1 } else { 3 }
     }
 }
 
@@ -42,9 +48,9 @@ impl InputSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
-    /// `[1, 3, height, width]`.
+    /// `[1, channels, height, width]`.
     Nchw,
-    /// `[1, height, width, 3]`.
+    /// `[1, height, width, channels]`.
     Nhwc,
 }
 
@@ -56,6 +62,34 @@ pub enum ChannelOrder {
     Rgb,
     /// Blue first.
     Bgr,
+    /// One channel: the luma of ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue.
+    Grey,
+}
+
+impl ChannelOrder {
+    /// The three channels' mean and scale in this order; of grey, those of the mean of the three.
+    ///
+    /// * `rgb`: mean and scale in RGB order.
+    pub fn of_rgb(self, (mean, scale): ([f32; 3], [f32; 3])) -> ([f32; 3], [f32; 3]) {
+        let reversed = |[a, b, c]: [f32; 3]| [c, b, a];
+        match self {
+            Self::Rgb => (mean, scale),
+            Self::Bgr => (reversed(mean), reversed(scale)),
+            Self::Grey => {
+                let middle = |values: [f32; 3]| values.iter().sum::<f32>() / 3.0;
+                let same = |[a, b, c]: [f32; 3]| a == b && b == c;
+                let spread = scale.map(|scale| 1.0 / scale);
+                let scale = if same(scale) { scale } else { [1.0 / middle(spread); 3] };
+                (if same(mean) { mean } else { [middle(mean); 3] }, scale)
+            }
+        }
+    }
+}
+
+/// The luma of ITU-R BT.601, as Pillow's mode `L` computes it.
+fn luma(&[red, green, blue]: &[u8; 3]) -> u8 {
+    let sum = 19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue);
+    ((sum + 0x8000) >> 16) as u8
 }
 
 /// How a frame is fitted to the input's shape.
@@ -188,10 +222,7 @@ impl Preprocessor {
         spec.check()?;
         let InputSpec { width, height, .. } = spec;
         let (w, h) = (width as usize, height as usize);
-        let shape = match spec.layout {
-            Layout::Nchw => (1, 3, h, w),
-            Layout::Nhwc => (1, h, w, 3),
-        };
+        let shape = spec.shape();
         Ok(Self {
             spec,
             resizer: Resizer::new(),
@@ -207,7 +238,7 @@ impl Preprocessor {
 
     /// Resizes and normalises a frame.
     ///
-    /// * returns `[1, 3, height, width]` or `[1, height, width, 3]`, by the layout.
+    /// * returns [`InputSpec::shape`].
     ///
     /// # Errors
     /// [`TensorError::Resize`].
@@ -263,7 +294,7 @@ impl Preprocessor {
         let InputSpec { mean, scale, order, layout, .. } = &self.spec;
         // Where the network's channel stands in an RGB pixel.
         let from = match order {
-            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Rgb | ChannelOrder::Grey => [0, 1, 2],
             ChannelOrder::Bgr => [2, 1, 0],
         };
         let tables: [[f32; 256]; 3] = std::array::from_fn(|channel| {
@@ -271,6 +302,12 @@ impl Preprocessor {
         });
         let (pixels, _) = self.resized.as_chunks::<3>();
         let values = self.tensor.as_slice_mut().expect("it was made in standard layout");
+        if *order == ChannelOrder::Grey {
+            for (value, pixel) in values.iter_mut().zip(pixels) {
+                *value = tables[0][usize::from(luma(pixel))];
+            }
+            return &self.tensor;
+        }
         match layout {
             Layout::Nchw => {
                 for (channel, plane) in values.chunks_exact_mut(pixels.len()).enumerate() {
@@ -335,6 +372,26 @@ mod tests {
                 assert!((got - rgb[from]).abs() < 1e-6, "{name}: {tensor:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_network_of_one_channel_is_fed_the_luma() {
+        // Pillow: Image.new("RGB", (1, 1), colour).convert("L").
+        let pixels = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 77], [255; 3], [1, 2, 3]];
+        let luma = [76.0, 150.0, 29.0, 129.0, 255.0, 2.0];
+        for layout in [Layout::Nchw, Layout::Nhwc] {
+            let spec = InputSpec { layout, order: ChannelOrder::Grey, ..spec(6, 1) };
+            let mut preprocessor = Preprocessor::new(spec.clone()).expect("a valid specification");
+            let tensor = preprocessor.apply(&frame(6, 1, pixels.concat())).expect("a valid frame");
+            assert_eq!(tensor.shape(), spec.shape());
+            for (got, luma) in tensor.iter().zip(luma) {
+                assert!((got * 255.0 - luma).abs() < 1e-3, "{layout:?}: {tensor:?}");
+            }
+        }
+        let (mean, scale) = ChannelOrder::Grey.of_rgb(Norm::Imagenet.mean_scale());
+        assert!(
+            (mean[0] / 255.0 - 0.449).abs() < 1e-4 && (scale[0] * 255.0 * 0.226 - 1.0).abs() < 1e-4
+        );
     }
 
     #[test]

@@ -62,12 +62,14 @@ fn pattern(shape: [usize; 4]) -> Array4<f32> {
 
 fn spec(shape: [usize; 4], taps: &[Tap]) -> BackboneSpec {
     let (layout, [height, width]) = match shape {
-        [_, height, width, 3] => (Layout::Nhwc, [height, width]),
+        [_, height, width, 1 | 3] => (Layout::Nhwc, [height, width]),
         [_, _, height, width] => (Layout::Nchw, [height, width]),
     };
+    let grey = shape[1] == 1 || shape[3] == 1;
     let (mean, scale) = Norm::Unit.mean_scale();
     let (width, height) = (width as u32, height as u32);
-    let (order, fit) = (ChannelOrder::Rgb, Fit::Whole);
+    let order = if grey { ChannelOrder::Grey } else { ChannelOrder::Rgb };
+    let fit = Fit::Whole;
     let input = InputSpec { width, height, layout, order, mean, scale, fit };
     BackboneSpec { input, taps: taps.to_vec() }
 }
@@ -193,7 +195,10 @@ fn faulty_networks_are_refused_with_the_place_and_the_reason() {
         ),
         ("fault_enormous_weight", "conv0.weight: its shape [4611686018427387904"),
         ("fault_enormous_layer", "node conv0 gives [1, 8, 40007, 40007] values, wanted at most"),
-        ("fault_data_elsewhere", "conv0.weight: its data is in another file"),
+        (
+            "fault_data_elsewhere",
+            "\"../../../etc/passwd\", which leads out of the network's folder",
+        ),
         ("fault_two_inputs", "wanted one input, an image; got 2 (image, mask)"),
         ("fault_far_axis", "node feature: its axis is -4611686018427387904, wanted -8 to 8"),
         ("fault_flat_input", "wanted an image input of 4 axes, got 2"),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::NodeProto;
 
-use super::graph::{Graph, axes, label, permutation, tensor_type};
+use super::graph::{Graph, axes, label, tensor_type};
 
 /// Where the feature is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +48,10 @@ impl Graph {
     }
 
     /// Tensors that everything passes through on the way from the input to the output, in the graph's order, each
-    /// with the node that gives it, and whether its channels are its last axis. The graph is cut to one output.
+    /// with the node that gives it. The graph is cut to one output.
     ///
     /// After a tensor that everything passes through is made, nothing that was made before it is read again.
-    ///
-    /// * `channels_last`: of the input.
-    pub(super) fn passages(&self, mut channels_last: bool) -> Vec<(&str, &NodeProto, bool)> {
+    pub(super) fn passages(&self) -> Vec<(&str, &NodeProto)> {
         let constants = self.constants();
         let mut last_use: HashMap<&str, usize> = HashMap::new();
         for (index, node) in self.nodes().iter().enumerate() {
@@ -80,12 +78,7 @@ impl Graph {
             if let [tensor] = made[..]
                 && needed_until <= index
             {
-                match permutation(node) {
-                    Some([0, 2, 3, 1]) => channels_last = true,
-                    Some([0, 3, 1, 2]) => channels_last = false,
-                    _ => {}
-                }
-                passages.push((tensor, node, channels_last));
+                passages.push((tensor, node));
             }
             let until = made.iter().filter_map(|tensor| last_use.get(tensor)).max();
             needed_until = needed_until.max(until.copied().unwrap_or(0));
@@ -121,11 +114,13 @@ impl<'a> Walk<'a> {
                     crossed.pooled = true;
                 }
                 "Relu" | "Clip" | "HardSwish" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Gelu"
-                | "Tanh" | "HardSigmoid" => crossed.activated = true,
+                | "Tanh" | "HardSigmoid" | "Mish" | "Swish" | "Celu" | "Softplus"
+                | "ThresholdedRelu" => crossed.activated = true,
                 "BatchNormalization"
                 | "LayerNormalization"
                 | "InstanceNormalization"
                 | "GroupNormalization"
+                | "RMSNormalization"
                 | "Gather"
                 | "Concat"
                 | "Slice" => return Err(format!("{} ends it", node.op_type)),
@@ -167,7 +162,11 @@ impl<'a> Walk<'a> {
         }
         let output = self.graph.graph()?.output.first().and_then(tensor_type).map(axes);
         let large = |side: &Option<u64>| side.is_some_and(|side| side > 1);
-        let map = |axes: &[Option<u64>]| axes.len() == 4 && axes[2..].iter().any(large);
+        let map = |axes: &[Option<u64>]| match axes {
+            [_, _, height, width] => large(height) || large(width),
+            [_, tokens, _] => large(tokens),
+            _ => false,
+        };
         match crossed {
             Crossed { activated: true, .. } => Some("an activation ends it"),
             Crossed { pooled: true, .. } => Some("a pooling ends it"),

@@ -20,10 +20,10 @@ use tract_onnx::pb::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TypeProto,
     ValueInfoProto, tensor_proto::DataType, tensor_shape_proto, type_proto,
 };
-use tract_onnx::prelude::InferenceModelExt as _;
 
 use super::graph::Graph;
-use super::{BackboneError, BackboneSpec, Tap, guarded, inference, weights};
+use super::read::{Read, read};
+use super::{BackboneError, BackboneSpec, Onnx, Tap, weights};
 use crate::tensor::InputSpec;
 use nodes::Nodes;
 
@@ -79,21 +79,21 @@ const WEIGHTS_APART: i64 = 4;
 /// One ONNX file from the image to the probabilities. Its one input is that of the network, f32, batch 1; its outputs
 /// are [`OUTPUTS`]: `[1, classes]`, `[1, classes]` and `[1, dim]`, f32.
 ///
-/// * `onnx`: the network's file; `name`: what messages call it; `spec`: how it is fed and where it is tapped.
+/// * `onnx`: the network's file, or its files; `name`: what messages call it; `spec`: how it is fed and where it is tapped.
 /// * `metadata`: keys and values for `metadata_props`, each key once; those of the file stay unless they are among them.
 ///
 /// # Errors
 /// [`BackboneError`], as for loading; [`BackboneError::Parse`] for operators older than version 7, and for a classifier
 /// of features of another length.
-pub fn export(
-    onnx: &[u8],
+pub fn export<'a>(
+    onnx: impl Into<Onnx<'a>>,
     name: &str,
     spec: &BackboneSpec,
     classifier: &Classifier,
     rounding: Rounding,
     metadata: &[(String, String)],
 ) -> Result<Exported, BackboneError> {
-    let mut graph = Graph::checked(onnx, name)?;
+    let mut graph = Graph::checked(onnx.into(), name)?;
     check_opset(&graph)?;
     let input = graph.input()?.name;
     graph.widen_between_weights();
@@ -114,7 +114,7 @@ pub fn export(
     let mut nodes = Nodes::new(prefix);
     let blocks = taps.iter().zip(&shapes).flat_map(|(tap, shape)| {
         let tensor = now(&tap.tensor);
-        tap.pool.iter().map(move |&pool| (tensor.clone(), shape.as_slice(), pool))
+        tap.pool.iter().map(move |&pool| (tensor.clone(), (shape.0.as_slice(), shape.1), pool))
     });
     let dim = nodes.feature(blocks.collect());
     classifier.check(name, dim)?;
@@ -154,26 +154,23 @@ impl Classifier<'_> {
     }
 }
 
-/// The axes of the taps, when the network is fed as the specification says.
+/// The axes of the taps, when the network is fed as the specification says, and which of them holds the channels.
 fn shapes(
     mut graph: Graph,
     input: &InputSpec,
     taps: &[Tap],
     tensors: &[String],
-) -> Result<Vec<Vec<usize>>, BackboneError> {
-    graph.widen_weights();
+) -> Result<Vec<(Vec<usize>, usize)>, BackboneError> {
+    graph.for_runtime();
     let graph = graph.cut(tensors)?;
-    let model = inference(&graph, input)?;
-    let typed = guarded(&graph.name, "reading the network", || model.into_typed())?;
-    // That each can be pooled.
-    super::blocks(&typed, &graph.name, taps)?;
-    guarded(&graph.name, "finding the taps", || {
-        let shape = |&outlet| {
-            let shape = &typed.outlet_fact(outlet)?.shape;
-            Ok(shape.as_concrete().unwrap_or_default().to_vec())
-        };
-        typed.output_outlets()?.iter().map(shape).collect()
-    })
+    let Read { typed, axes, reasons } = read(&graph, input, tensors)?;
+    let (_, axes) = super::blocks(&typed, &graph.name, taps, &axes, &reasons)?;
+    let shape = |outlet: tract_core::prelude::OutletId| {
+        let shape = typed.outlet_fact(outlet).ok().and_then(|fact| fact.shape.as_concrete());
+        shape.unwrap_or_default().to_vec()
+    };
+    let outlets = typed.output_outlets().unwrap_or_default();
+    Ok(outlets.iter().map(|&outlet| shape(outlet)).zip(axes).collect())
 }
 
 /// Every name of the graph, of its nodes too, also those inside the bodies of its nodes.

@@ -2,12 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Backbone, BackboneError, BackboneSpec, Pooling, Tap};
+use super::{Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tap};
 use crate::frame::Frame;
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError};
 use crate::views::{View, view};
 
-/// SHA-256 over the model file's hash, how it is fed and where it is tapped: features with equal fingerprints can be
+/// SHA-256 over the model's hash ([`Onnx::sha256`]), how it is fed and where it is tapped: features with equal fingerprints can be
 /// compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
@@ -54,15 +54,20 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// * `onnx`: the file's bytes; `name`: what people call the model.
+    /// * `onnx`: the file's bytes, or [`OnnxFiles`](super::OnnxFiles); `name`: what people call the model.
     ///
     /// # Errors
     /// [`ExtractError`].
-    pub fn load(onnx: &[u8], name: &str, spec: &BackboneSpec) -> Result<Self, ExtractError> {
+    pub fn load<'a>(
+        onnx: impl Into<Onnx<'a>>,
+        name: &str,
+        spec: &BackboneSpec,
+    ) -> Result<Self, ExtractError> {
+        let onnx = onnx.into();
         let preprocessor = Preprocessor::new(spec.input.clone())?;
         let backbone = Backbone::load(onnx, name, spec)?;
         let mut hash = Sha256::new();
-        hash.update(Sha256::digest(onnx));
+        hash.update(onnx.sha256());
         hash.update(in_words(spec));
         let fingerprint = Fingerprint(hash.finalize().into());
         Ok(Self { name: name.to_owned(), fingerprint, preprocessor, backbone })
@@ -118,6 +123,7 @@ fn in_words(spec: &BackboneSpec) -> String {
     let order = match order {
         ChannelOrder::Rgb => "rgb",
         ChannelOrder::Bgr => "bgr",
+        ChannelOrder::Grey => "grey",
     };
     let fit = match fit {
         Fit::Whole => "whole".to_owned(),

@@ -6,13 +6,9 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoPr
 use tract_onnx::prelude::Framework as _;
 
 pub(super) use super::nodes::{axes, label, permutation, tensor_type};
-use super::nodes::{nearest_names, tensor_type_mut};
-use super::{BackboneError, outline, weights};
-use crate::tensor::Layout;
-
-/// Operators that tract lacks or runs uselessly slowly, and what to do instead.
-const DYNAMIC: [&str; 4] =
-    ["DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul"];
+use super::nodes::{inside, nearest_names, tensor_type_mut};
+use super::{BackboneError, Onnx, files, foreign, outline, rewrite, weights};
+use crate::tensor::{ChannelOrder, Layout};
 
 /// Nodes that a network may have: some ten times those of the largest transformer for images.
 pub const MAX_NODES: usize = 1 << 16;
@@ -34,11 +30,19 @@ pub struct DeclaredInput {
     pub shape: Vec<Option<u64>>,
     /// Whether the file declares half precision; it is fed f32 all the same.
     pub half: bool,
-    /// Its axis order, as far as the file tells: three channels second or last, or a transposition that comes first.
+    /// Its axis order, as far as the file tells: one or three channels second or last, or a transposition that comes
+    /// first.
     pub layout: Layout,
+    /// How many channels it has, as far as the file or its first layer tells.
+    pub channels: Option<u64>,
 }
 
 impl DeclaredInput {
+    /// The channel order of a network that takes colour (red first), or grey.
+    pub fn order(&self) -> ChannelOrder {
+        if self.channels == Some(1) { ChannelOrder::Grey } else { ChannelOrder::Rgb }
+    }
+
     /// Width and height in pixels, where the file declares both.
     pub fn size(&self) -> Option<(u32, u32)> {
         let (height, width) = match (&self.shape[..], self.layout) {
@@ -53,32 +57,44 @@ impl DeclaredInput {
 impl Graph {
     /// Decodes and checks a file; half-precision weights become f32.
     ///
-    /// * `onnx`: the file's bytes; `name`: what messages call it.
+    /// * `onnx`: the file's bytes, or [`OnnxFiles`](super::OnnxFiles); `name`: what messages call it.
     ///
     /// # Errors
     /// [`BackboneError::Parse`], [`BackboneError::Unsupported`], [`BackboneError::Weights`].
-    pub fn parse(onnx: &[u8], name: &str) -> Result<Self, BackboneError> {
-        let mut graph = Self::checked(onnx, name)?;
-        graph.widen_weights();
+    pub fn parse<'a>(onnx: impl Into<Onnx<'a>>, name: &str) -> Result<Self, BackboneError> {
+        let mut graph = Self::checked(onnx.into(), name)?;
         graph.widen_between_weights();
+        graph.for_runtime();
         Ok(graph)
+    }
+
+    /// The rest of [`Graph::parse`], of a graph whose half precision between the weights is widened.
+    pub(super) fn for_runtime(&mut self) {
+        self.widen_weights();
+        rewrite::for_runtime(&mut self.proto);
     }
 
     /// The first half of [`Graph::parse`]: half precision stays as it is.
     ///
     /// # Errors
     /// As [`Graph::parse`].
-    pub(super) fn checked(onnx: &[u8], name: &str) -> Result<Self, BackboneError> {
+    pub(super) fn checked(onnx: Onnx, name: &str) -> Result<Self, BackboneError> {
+        let Onnx { file: onnx, weights } = onnx;
         if onnx.is_empty() {
-            return Err(BackboneError::parse(name, "the file is empty"));
+            let what = "the file is empty (0 bytes)\n  next: download or copy it again";
+            return Err(BackboneError::parse(name, what));
+        }
+        if let Some((what, next)) = foreign::known(onnx) {
+            let what = format!("this is no ONNX network but {what}\n  next: {next}");
+            return Err(BackboneError::parse(name, &what));
         }
         outline::check(onnx, name)?;
-        let proto = tract_onnx::onnx()
-            .proto_model_for_read(&mut &*onnx)
-            .map_err(|error| BackboneError::parse(name, &format!("not ONNX: {error:#}")))?;
+        let proto = tract_onnx::onnx().proto_model_for_read(&mut &*onnx).map_err(|error| {
+            BackboneError::parse(name, &foreign::undecodable(onnx, &format!("{error:#}")))
+        })?;
         let mut graph = Self { proto, name: name.to_owned(), half: false };
         if graph.graph().is_none_or(|g| g.node.is_empty() || g.output.is_empty()) {
-            return Err(BackboneError::parse(name, "not ONNX: there is no graph with an output"));
+            return Err(BackboneError::parse(name, &foreign::without_graph(onnx)));
         }
         if graph.nodes().len() > MAX_NODES {
             let got = graph.nodes().len();
@@ -86,6 +102,13 @@ impl Graph {
             return Err(BackboneError::parse(name, &what));
         }
         graph.check_names()?;
+        files::put_in(&mut graph.proto, weights, name)?;
+        rewrite::rewrite(&mut graph.proto);
+        graph.check_names()?;
+        if graph.nodes().len() > MAX_NODES {
+            let what = "the network has more nodes, functions put in place, than are taken";
+            return Err(BackboneError::parse(name, what));
+        }
         graph.refuse_unsupported()?;
         graph.check_order()?;
         graph.check_attributes()?;
@@ -113,25 +136,6 @@ impl Graph {
 
     pub(super) fn into_proto(self) -> ModelProto {
         self.proto
-    }
-
-    fn refuse_unsupported(&self) -> Result<(), BackboneError> {
-        for node in self.nodes() {
-            let op = node.op_type.as_str();
-            let dynamic = DYNAMIC.contains(&op);
-            if dynamic || op.starts_with("QLinear") || op.starts_with("QGemm") {
-                let kind = if dynamic { "dynamically quantised" } else { "in QOperator form" };
-                return Err(BackboneError::Unsupported {
-                    name: self.name.clone(),
-                    operator: op.to_owned(),
-                    node: label(node).to_owned(),
-                    advice: format!(
-                        "the network is {kind}, which cannot run at a useful speed; export it in f32, or quantised in QDQ form"
-                    ),
-                });
-            }
-        }
-        Ok(())
     }
 
     /// Names are words in messages, so they may not begin a line there.
@@ -289,12 +293,33 @@ impl Graph {
             );
         }
         let layout = match shape[..] {
-            [_, Some(3), ..] => Layout::Nchw,
-            [.., Some(3)] => Layout::Nhwc,
+            [_, Some(1 | 3), ..] => Layout::Nchw,
+            [.., Some(1 | 3)] => Layout::Nhwc,
             _ if self.transposed_first(&input.name) => Layout::Nhwc,
             _ => Layout::Nchw,
         };
-        Ok(DeclaredInput { name: input.name.clone(), shape, half: self.half, layout })
+        let name = input.name.clone();
+        let declared = match (&shape[..], layout) {
+            (&[_, channels, ..], Layout::Nchw) | (&[.., channels], Layout::Nhwc) => channels,
+            _ => None,
+        };
+        let channels = declared.or_else(|| self.first_channels(&input.name));
+        Ok(DeclaredInput { name, shape, half: self.half, layout, channels })
+    }
+
+    /// How many channels the first layer takes, if it is a Conv that reads the input, or what was transposed of it.
+    fn first_channels(&self, input: &str) -> Option<u64> {
+        let reader = |tensor: &str| {
+            self.nodes().iter().find(|node| node.input.first().is_some_and(|name| name == tensor))
+        };
+        let mut node = reader(input)?;
+        while ["Transpose", "Cast", "Identity"].contains(&node.op_type.as_str()) {
+            node = reader(node.output.first()?)?;
+        }
+        let weights = node.input.get(1).filter(|_| node.op_type == "Conv")?;
+        let weights = self.initializers().iter().find(|tensor| tensor.name == *weights)?;
+        let group = node.attribute.iter().find(|a| a.name == "group").map_or(1, |a| a.i);
+        u64::try_from(weights.dims.get(1)?.checked_mul(group)?).ok()
     }
 
     /// Whether the input's last axis is made its second before anything else.
@@ -318,8 +343,9 @@ impl Graph {
         let mut constants: HashSet<&str> =
             self.initializers().iter().map(|tensor| tensor.name.as_str()).collect();
         for node in self.nodes() {
-            let mut inputs = node.input.iter().filter(|input| !input.is_empty());
-            if node.op_type == "Shape" || inputs.all(|input| constants.contains(input.as_str())) {
+            let inputs = node.input.iter().map(String::as_str).chain(inside(node));
+            let mut inputs = inputs.filter(|input| !input.is_empty());
+            if node.op_type == "Shape" || inputs.all(|input| constants.contains(input)) {
                 constants.extend(node.output.iter().map(String::as_str));
             }
         }
@@ -372,8 +398,7 @@ impl Graph {
         for node in std::mem::take(&mut graph.node).into_iter().rev() {
             if node.output.iter().any(|output| needed.contains(output)) {
                 needed.extend(node.input.iter().cloned());
-                let inner = node.attribute.iter().filter_map(|attribute| attribute.g.as_ref());
-                needed.extend(inner.flat_map(|graph| &graph.node).flat_map(|n| n.input.clone()));
+                needed.extend(inside(&node).into_iter().map(str::to_owned));
                 kept.push(node);
             }
         }

@@ -1,11 +1,34 @@
 //! Parts of an ONNX graph, read one by one.
 
+use std::collections::HashSet;
+
 use tract_onnx::pb::{NodeProto, ValueInfoProto, tensor_shape_proto, type_proto};
 
 /// What messages call a node.
 pub(super) fn label(node: &NodeProto) -> &str {
     let first = || node.output.first().map_or(node.op_type.as_str(), String::as_str);
     if node.name.is_empty() { first() } else { &node.name }
+}
+
+/// What the bodies of a node read of the graph around them.
+pub(super) fn inside(node: &NodeProto) -> Vec<&str> {
+    let mut read = Vec::new();
+    for attribute in &node.attribute {
+        for body in attribute.g.iter().chain(&attribute.graphs) {
+            let given = body.node.iter().flat_map(|node| &node.output);
+            let inputs = body.input.iter().map(|input| &input.name);
+            let stored = body.initializer.iter().map(|tensor| &tensor.name);
+            let own: HashSet<&str> =
+                given.chain(inputs).chain(stored).map(String::as_str).collect();
+            let nodes = body
+                .node
+                .iter()
+                .flat_map(|node| node.input.iter().map(String::as_str).chain(inside(node)));
+            let outputs = body.output.iter().map(|output| output.name.as_str());
+            read.extend(nodes.chain(outputs).filter(|name| !own.contains(name)));
+        }
+    }
+    read
 }
 
 /// The axes of a transposition.

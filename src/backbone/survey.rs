@@ -7,8 +7,9 @@ use tract_onnx::tract_hir::infer::Factoid as _;
 use tract_onnx::tract_hir::infer::InferenceModel;
 
 use super::graph::Graph;
-use super::{BackboneError, DeclaredInput, Detected, guarded, inference};
-use crate::tensor::{InputSpec, Layout};
+use super::read::inference;
+use super::{BackboneError, DeclaredInput, Detected, channels, guarded};
+use crate::tensor::InputSpec;
 
 /// What a file has to offer, when it is fed as was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,13 +101,16 @@ fn candidates(
     let mut tokens: Vec<Candidate> = Vec::new();
     // Before the first layer with weights there is only the image.
     let mut weighed = false;
-    for (tensor, node, channels_last) in graph.passages(input.layout == Layout::Nhwc) {
+    let shapes = channels::shapes(model);
+    let axes = channels::axes(graph, &shapes, input.layout);
+    for (tensor, node) in graph.passages() {
         let op = node.op_type.as_str();
         weighed |= WEIGHED.contains(&op);
         let Some(shape) = shape(model, tensor) else { continue };
-        if !weighed || channels_last || tensor == feature || NOTHING_NEW.contains(&op) {
+        if !weighed || tensor == feature || NOTHING_NEW.contains(&op) {
             continue;
         }
+        let axis = axes.get(tensor).copied();
         let named = |place, channels| Candidate {
             tensor: tensor.to_owned(),
             shape: shape.clone(),
@@ -114,7 +118,15 @@ fn candidates(
             place,
         };
         match shape[..] {
-            [1, channels, height, width] if height * width > 1 => {
+            [1, height, width, channels] if axis == Some(3) && height * width > 1 => {
+                let place = Place::Map { height, width };
+                // What is only turned around is there already.
+                if op != "Transpose" {
+                    found.retain(|candidate| candidate.place != place);
+                    found.push(named(place, channels));
+                }
+            }
+            [1, channels, height, width] if axis != Some(2) && height * width > 1 => {
                 let place = Place::Map { height, width };
                 found.retain(|candidate| candidate.place != place);
                 found.push(named(place, channels));
@@ -130,10 +142,8 @@ fn candidates(
         tokens.into_iter().rev().step_by(quarter).take(4).collect::<Vec<_>>().into_iter().rev(),
     );
     if let Some(shape) = shape(model, feature) {
-        let channels = match shape[..] {
-            [1, channels, _, _] | [1, _, channels] | [1, channels] | [channels] => channels,
-            _ => 0,
-        };
+        let axis = channels::of_tap(&shape, axes.get(feature).copied());
+        let channels = axis.map_or(0, |axis| shape[axis]);
         let place = Place::Penultimate;
         found.push(Candidate { tensor: feature.to_owned(), shape, channels, place });
     }

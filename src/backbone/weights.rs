@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 use tract_onnx::pb::TensorProto;
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::tensor_proto::DataType;
 
 pub(super) const FLOAT: i32 = DataType::Float as i32;
 const FLOAT16: i32 = DataType::Float16 as i32;
@@ -13,13 +13,10 @@ pub(super) fn is_half(data_type: i32) -> bool {
     data_type == FLOAT16 || data_type == BFLOAT16
 }
 
-/// What is wrong with a tensor of the file: data elsewhere, more or less than its shape says, NaN or infinity.
+/// What is wrong with a tensor of the file: more or less data than its shape says, NaN or infinity.
 ///
 /// * `weight`: it may not hold an infinity; constants between the layers (limits, masks) may.
 pub(super) fn complaint(tensor: &TensorProto, weight: bool) -> Option<String> {
-    if tensor.data_location == Some(DataLocation::External as i32) {
-        return Some("its data is in another file; export the network as one file".to_owned());
-    }
     let shape = &tensor.dims;
     let count = shape.iter().try_fold(1_u64, |count, &dim| {
         u64::try_from(dim).ok().and_then(|dim| count.checked_mul(dim))
@@ -48,13 +45,7 @@ fn type_name(data_type: i32) -> String {
 /// How many values the file holds for a tensor; `None` for a type that no image network has. Bytes that are not a
 /// whole number of values count as one value more, so that they fit no shape.
 fn values(tensor: &TensorProto) -> Option<u64> {
-    let width = match DataType::try_from(tensor.data_type).ok()? {
-        DataType::Float | DataType::Int32 | DataType::Uint32 => 4,
-        DataType::Double | DataType::Int64 | DataType::Uint64 => 8,
-        DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16 => 2,
-        DataType::Int8 | DataType::Uint8 | DataType::Bool => 1,
-        _ => return None,
-    };
+    let width = width(tensor.data_type)?;
     if !tensor.raw_data.is_empty() {
         return Some(tensor.raw_data.len().div_ceil(width) as u64);
     }
@@ -66,6 +57,32 @@ fn values(tensor: &TensorProto) -> Option<u64> {
         tensor.uint64_data.len(),
     ];
     Some(listed.iter().sum::<usize>() as u64)
+}
+
+/// Bytes of a value; `None` for a type that no image network has.
+fn width(data_type: i32) -> Option<usize> {
+    Some(match DataType::try_from(data_type).ok()? {
+        DataType::Float | DataType::Int32 | DataType::Uint32 => 4,
+        DataType::Double | DataType::Int64 | DataType::Uint64 => 8,
+        DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16 => 2,
+        DataType::Int8 | DataType::Uint8 | DataType::Bool => 1,
+        _ => return None,
+    })
+}
+
+/// Bytes that a tensor's shape and type want.
+///
+/// # Errors
+/// What is wrong with its shape or its type, in words.
+pub(super) fn bytes_of(tensor: &TensorProto) -> Result<usize, String> {
+    let shape = &tensor.dims;
+    let Some(width) = width(tensor.data_type) else {
+        return Err(format!("its element type {} is not supported", type_name(tensor.data_type)));
+    };
+    let sides = shape.iter().map(|&dim| usize::try_from(dim).ok());
+    sides
+        .fold(Some(width), |bytes, side| bytes?.checked_mul(side?))
+        .ok_or_else(|| format!("its shape {shape:?} is not one"))
 }
 
 /// The values of a floating-point tensor as f32; none of other types.

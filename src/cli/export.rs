@@ -9,7 +9,7 @@ use ndarray::{ArrayView1, ArrayView2, arr0};
 use super::model_args::{Chosen, ModelArgs};
 use super::store_args::StoreArgs;
 use super::{Context, Exit, npz, output};
-use crate::backbone::{Exported, Extractor, Graph, Rounding};
+use crate::backbone::{Exported, Extractor, Graph, OnnxFiles, Rounding};
 use crate::export::{Finished, Network};
 
 /// Write what was learned as a file that other programs can run: nobody is locked in
@@ -156,7 +156,7 @@ impl ExportCommand {
     fn onnx(
         &self,
         finished: &Finished,
-        onnx: &[u8],
+        onnx: &OnnxFiles,
         spec: &crate::backbone::BackboneSpec,
     ) -> anyhow::Result<Vec<u8>> {
         let rounding = if self.rounding { Rounding::AsInTheFile } else { Rounding::Limits };

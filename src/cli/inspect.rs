@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::Exit;
 use super::model_args::{Chosen, ModelArgs, Taps, parse_taps};
-use crate::backbone::{Backbone, BackboneSpec, Candidate, Graph, Place, Survey};
-use crate::model::{ModelCard, hex, quoted};
-use crate::tensor::{InputSpec, Layout, Norm};
+use crate::backbone::{Backbone, BackboneSpec, Candidate, Graph, Onnx, OnnxFiles, Place, Survey};
+use crate::model::{DataFile, ModelCard, hex, quoted};
+use crate::tensor::{ChannelOrder, Layout, Norm};
 
 /// Tell what a network is: its input, its feature, where to tap it, what it costs
 #[derive(Debug, clap::Args)]
@@ -57,6 +57,9 @@ pub struct InspectCommand {
 /// What was found and measured.
 struct Report {
     card: ModelCard,
+    /// Bytes of all files, and the SHA-256 of the network.
+    bytes: u64,
+    sha256: [u8; 32],
     survey: Survey,
     backbone: Backbone,
     load_ms: f64,
@@ -83,7 +86,7 @@ impl InspectCommand {
         if let (Some(input), Some(out)) = (&self.run, &self.out) {
             let input: Array4<f32> = ndarray_npy::read_npy(input)
                 .with_context(|| format!("{}: wanted a tensor of f32", input.display()))?;
-            let wanted = shape(&card.spec.input);
+            let wanted = card.spec.input.shape();
             if input.shape() != wanted {
                 bail!("the tensor's shape is {:?}, the network wants {wanted:?}", input.shape());
             }
@@ -92,7 +95,8 @@ impl InspectCommand {
                 .with_context(|| out.display().to_string())?;
         }
         let times = time(&mut backbone, self.frames)?;
-        let report = Report { card, survey, backbone, load_ms, times };
+        let (bytes, sha256) = (Onnx::from(&onnx).bytes(), Onnx::from(&onnx).sha256());
+        let report = Report { card, bytes, sha256, survey, backbone, load_ms, times };
         if self.json {
             println!("{}", report.json());
         } else {
@@ -104,7 +108,7 @@ impl InspectCommand {
 
     /// The normalisation does not matter for what is found and measured; one that is missing is filled in.
     fn model_args(&self) -> ModelArgs {
-        let bare = self.model.ends_with(".onnx");
+        let bare = self.is_bare();
         ModelArgs {
             model: self.model.clone(),
             size: self.size,
@@ -116,9 +120,16 @@ impl InspectCommand {
         }
     }
 
+    /// Whether it is a network without a card.
+    fn is_bare(&self) -> bool {
+        let path = std::path::Path::new(&self.model);
+        let other = || path.exists() && ModelCard::named(&self.model).is_err();
+        self.model.ends_with(".onnx") || !self.model.ends_with(".toml") && other()
+    }
+
     fn card_text(&self, card: &ModelCard, survey: &Survey) -> String {
         let mut text = card.to_toml();
-        if self.norm.is_none() && self.model.ends_with(".onnx") {
+        if self.norm.is_none() && self.is_bare() {
             text = text.replace(
                 "norm = \"imagenet\"",
                 "norm = \"imagenet\"  # a guess: tf is x/127.5-1, unit is x/255",
@@ -137,7 +148,7 @@ impl InspectCommand {
 }
 
 /// A card for a network that has none.
-fn new_card(onnx: &[u8], path: &str, spec: BackboneSpec) -> ModelCard {
+fn new_card(files: &OnnxFiles, path: &str, spec: BackboneSpec) -> ModelCard {
     let part = |part: Option<&std::ffi::OsStr>| {
         part.map_or_else(|| path.to_owned(), |part| part.to_string_lossy().into_owned())
     };
@@ -146,8 +157,9 @@ fn new_card(onnx: &[u8], path: &str, spec: BackboneSpec) -> ModelCard {
         name: part(path.file_stem()),
         about: String::new(),
         file: part(path.file_name()),
-        bytes: onnx.len() as u64,
-        sha256: Sha256::digest(onnx).into(),
+        bytes: files.onnx.len() as u64,
+        sha256: Sha256::digest(&files.onnx).into(),
+        data: files.weights.iter().map(DataFile::of).collect(),
         url: None,
         licence: "unknown".to_owned(),
         spec,
@@ -156,14 +168,6 @@ fn new_card(onnx: &[u8], path: &str, spec: BackboneSpec) -> ModelCard {
 
 fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
-}
-
-fn shape(input: &InputSpec) -> [usize; 4] {
-    let (height, width) = (input.height as usize, input.width as usize);
-    match input.layout {
-        Layout::Nchw => [1, 3, height, width],
-        Layout::Nhwc => [1, height, width, 3],
-    }
 }
 
 /// What `frames` runs took.
@@ -176,7 +180,7 @@ struct Times {
 
 /// Fed with values spread evenly over -1 to 1, in no order that a network would know.
 fn time(backbone: &mut Backbone, frames: u32) -> anyhow::Result<Times> {
-    let shape = shape(&backbone.spec().input);
+    let shape = backbone.spec().input.shape();
     let values: Vec<f32> = (0..shape.iter().product::<usize>())
         .map(|index| (index * 7919 % 256) as f32 / 127.5 - 1.0)
         .collect();
@@ -228,15 +232,23 @@ impl Report {
             .iter()
             .map(|block| json!({ "tensor": block.tensor, "pool": block.pool, "values": block.len }))
             .collect();
+        let files: Vec<_> = card
+            .files()
+            .iter()
+            .map(|DataFile { file, bytes, sha256 }| {
+                json!({ "file": file, "bytes": bytes, "sha256": hex(sha256) })
+            })
+            .collect();
         json!({
             "model": card.name,
             "file": card.file,
-            "bytes": card.bytes,
-            "sha256": hex(&card.sha256),
+            "bytes": self.bytes,
+            "sha256": hex(&self.sha256),
+            "files": files,
             "input": {
                 "name": survey.input.name,
                 "declared": survey.input.shape,
-                "shape": shape(input),
+                "shape": input.shape(),
                 "layout": input.layout,
                 "half": survey.input.half,
             },
@@ -260,21 +272,24 @@ impl Report {
     }
 
     fn text(&self) -> String {
-        let Self { card, survey, backbone, load_ms, times } = self;
+        let Self { card, survey, backbone, load_ms, times, .. } = self;
         let input = &survey.input;
         let layout = match card.spec.input.layout {
             Layout::Nchw => "channels first",
             Layout::Nhwc => "channels last",
         };
+        let grey = card.spec.input.order == ChannelOrder::Grey;
+        let grey = if grey { ", grey: the frame is made grey (BT.601)" } else { "" };
         let half = if input.half { ", half precision in the file, widened" } else { "" };
-        let shape = shape(&card.spec.input);
-        let mut text = format!(
-            "{} ({} bytes, sha256 {})\ninput       {} {shape:?}, {layout}{half}\n",
-            card.file,
-            card.bytes,
-            hex(&card.sha256),
-            input.name,
-        );
+        let shape = card.spec.input.shape();
+        let described = |DataFile { file, bytes, sha256 }: &DataFile| {
+            format!("{file} ({bytes} bytes, sha256 {})\n", hex(sha256))
+        };
+        let mut text: String = card.files().iter().map(described).collect();
+        if !card.data.is_empty() {
+            text += &format!("together    {} bytes, sha256 {}\n", self.bytes, hex(&self.sha256));
+        }
+        text += &format!("input       {} {shape:?}, {layout}{grey}{half}\n", input.name);
         text += &format!("feature     {}: {}\n", survey.detected.tensor, survey.detected.how);
         text += &format!(
             "parameters  {}, of which {} before the feature\nwork        {} multiply-accumulates a frame\n",

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use super::Context;
-use crate::backbone::{BackboneSpec, Extractor, Graph, Pooling, Tap};
-use crate::model::{ModelCard, built_in, read_limited};
+use crate::backbone::{BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tap};
+use crate::model::{ModelCard, built_in, read_network};
 use crate::picture;
 use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 
@@ -41,9 +41,9 @@ pub struct ModelArgs {
 #[derive(Debug, Clone)]
 pub struct Taps(pub(super) Vec<Tap>);
 
-/// A network's bytes, its name and how it is fed.
+/// A network's files, its name and how it is fed.
 pub(super) struct Chosen {
-    pub(super) onnx: Vec<u8>,
+    pub(super) onnx: OnnxFiles,
     pub(super) name: String,
     pub(super) spec: BackboneSpec,
     /// Where it came from, if not from the command line alone.
@@ -69,10 +69,15 @@ impl ModelArgs {
                 self.refuse_with_card()?;
                 from_card(ModelCard::read_card(path)?, path.parent())?
             }
-            _ => {
-                self.refuse_with_card()?;
-                from_card(ModelCard::named(model)?, None)?
-            }
+            _ => match ModelCard::named(model) {
+                Ok(card) => {
+                    self.refuse_with_card()?;
+                    from_card(card, None)?
+                }
+                // A network by another name, or something else that has to be told by what it is.
+                Err(_) if path.exists() => self.without_card(path)?,
+                Err(error) => return Err(error.into()),
+            },
         };
         if let Some(Taps(taps)) = &self.taps {
             chosen.spec.taps.clone_from(taps);
@@ -84,30 +89,37 @@ impl ModelArgs {
     }
 
     fn without_card(&self, path: &Path) -> anyhow::Result<Chosen> {
-        let Some(norm) = self.norm else {
-            bail!(
-                "{}: how is this network fed?\n  next: add --norm tf (x/127.5-1), --norm imagenet or --norm unit (x/255), and --size PIXELS",
-                path.display()
-            );
-        };
-        let onnx = read_limited(path, "")?;
+        if path.is_dir() {
+            bail!("{}", folder(path));
+        }
+        let onnx = read_network(path, "")?;
         let name = picture::shown(path);
         let declared = Graph::parse(&onnx, &name)?.input()?;
-        let (mean, scale) = norm.mean_scale();
+        let Some(norm) = self.norm else {
+            bail!(
+                "{name}: how is this network fed?\n  next: add --norm tf (x/127.5-1), --norm imagenet or --norm unit (x/255), and --size PIXELS"
+            );
+        };
         let (width, height) = match self.size {
             Some(size) => (size, size),
             None => declared.size().unwrap_or((224, 224)),
         };
-        let order = if self.bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb };
+        let order = match (declared.order(), self.bgr) {
+            (ChannelOrder::Grey, true) => {
+                bail!("{name}: --bgr, but the network takes one channel, grey")
+            }
+            (_, true) => ChannelOrder::Bgr,
+            (order, false) => order,
+        };
         // Mean and scale are in the network's order.
-        let flip = |[a, b, c]: [f32; 3]| if self.bgr { [c, b, a] } else { [a, b, c] };
+        let (mean, scale) = order.of_rgb(norm.mean_scale());
         let input = InputSpec {
             width,
             height,
             layout: self.layout.unwrap_or(declared.layout),
             order,
-            mean: flip(mean),
-            scale: flip(scale),
+            mean,
+            scale,
             fit: Fit::Whole,
         };
         Ok(Chosen { onnx, name, spec: BackboneSpec { input, taps: Vec::new() }, card: None })
@@ -129,10 +141,30 @@ impl ModelArgs {
     }
 }
 
+/// What is to be said of a folder.
+fn folder(path: &Path) -> String {
+    let shown = picture::shown(path);
+    let holds = |name: &str| path.join(name).exists();
+    if holds("saved_model.pb") {
+        return format!(
+            "{shown}: this is a network of TensorFlow (SavedModel)\n  next: python -m tf2onnx.convert --saved-model {shown} --output NET.onnx"
+        );
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let network = entries
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|e| e == "onnx"));
+    let next = match network {
+        Some(network) => format!("\n  next: name the file: {}", picture::shown(&network)),
+        None => String::new(),
+    };
+    format!("{shown}: this is a folder, wanted a network (.onnx) or a card (.toml){next}")
+}
+
 /// A card's file is part of the program, lies beside the card, or in the models' folder.
 fn from_card(card: ModelCard, beside: Option<&Path>) -> anyhow::Result<Chosen> {
     if card.is_built_in() {
-        let (onnx, name) = (built_in::onnx()?.to_vec(), card.name.clone());
+        let (onnx, name) = (built_in::onnx()?.to_vec().into(), card.name.clone());
         return Ok(Chosen { onnx, name, spec: card.spec.clone(), card: Some(card) });
     }
     let folder = ModelCard::folder();

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Context, Exit, Failed};
 use crate::fetch::{FetchError, Patience, Wanted, fetch};
-use crate::model::{ModelCard, built_in, hex};
+use crate::model::{DataFile, ModelCard, built_in, hex};
 
 /// List, fetch and check the backbones that there are cards for
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,8 @@ impl ListCommand {
         for card in ModelCard::builtin_cards() {
             let path = folder.join(&card.file);
             let present = card.is_built_in() || path.exists();
-            let ModelCard { name, file, bytes, licence, about, url, .. } = &card;
+            let ModelCard { name, file, licence, about, url, .. } = &card;
+            let bytes = card.files().iter().map(|file| file.bytes).sum::<u64>();
             if self.json {
                 let line = json!({
                     "name": name, "file": file, "bytes": bytes, "sha256": hex(&card.sha256),
@@ -103,7 +104,7 @@ impl ListCommand {
                     (false, true) => "here",
                     (false, false) => "-",
                 };
-                let megabytes = *bytes as f64 / 1e6;
+                let megabytes = bytes as f64 / 1e6;
                 println!("{name:<24} {megabytes:>6.1} MB  {state:<8} {licence:<12} {about}");
             }
         }
@@ -141,27 +142,46 @@ impl FetchCommand {
                 Err(error) => eprintln!("{error}; it is fetched anew"),
             }
         }
-        let wanted = Wanted { url, bytes: card.bytes, sha256: card.sha256, target: &target };
         let patience = Patience { retries: self.retries, ..Patience::default() };
-        let bar = bar(context, &card);
-        let fetched = fetch(&wanted, &patience, &mut |have| bar.set_position(have));
-        bar.finish_and_clear();
-        fetched.map_err(|error| {
-            let next = next(&error, &folder);
-            anyhow!("{error}\n  next: {next}").context(Failed(Exit::Device))
-        })?;
+        for (at, file) in card.files().iter().enumerate() {
+            // The files of weights are beside the network there, as here.
+            let url = if at == 0 { url.clone() } else { beside(url, &file.file) };
+            let target = folder.join(&file.file);
+            if let Some(folder) = target.parent() {
+                std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            }
+            let (bytes, sha256) = (file.bytes, file.sha256);
+            let wanted = Wanted { url: &url, bytes, sha256, target: &target };
+            let bar = bar(context, file);
+            let fetched = fetch(&wanted, &patience, &mut |have| bar.set_position(have));
+            bar.finish_and_clear();
+            fetched.map_err(|error| {
+                let next = next(&error, &folder);
+                anyhow!("{error}\n  next: {next}").context(Failed(Exit::Device))
+            })?;
+        }
         println!("{}", target.display());
         Ok(Exit::Done)
     }
 }
 
-fn bar(context: &Context, card: &ModelCard) -> ProgressBar {
+/// The address of a file in the folder of another.
+fn beside(url: &str, file: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
+    format!(
+        "{folder}/{}",
+        file.replace('%', "%25").replace(' ', "%20").replace('?', "%3F").replace('#', "%23")
+    )
+}
+
+fn bar(context: &Context, file: &DataFile) -> ProgressBar {
     if !context.progress {
         return ProgressBar::hidden();
     }
     let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     let style = ProgressStyle::with_template(template).expect("the template is a constant");
-    ProgressBar::new(card.bytes).with_style(style).with_message(card.file.clone())
+    ProgressBar::new(file.bytes).with_style(style).with_message(file.file.clone())
 }
 
 /// What the user can do about it.

@@ -33,9 +33,9 @@ impl Nodes {
 
     /// From the taps to the output `feature`.
     ///
-    /// * `blocks`: tensor, its axes, how it is pooled.
+    /// * `blocks`: tensor, its axes and which of them holds the channels, how it is pooled.
     /// * returns the feature's length.
-    pub(super) fn feature(&mut self, blocks: Vec<(String, &[usize], Pooling)>) -> usize {
+    pub(super) fn feature(&mut self, blocks: Vec<(String, (&[usize], usize), Pooling)>) -> usize {
         let many = blocks.len() > 1;
         let (mut parts, mut dim) = (Vec::new(), 0);
         for (at, (tensor, shape, how)) in blocks.into_iter().enumerate() {
@@ -61,7 +61,7 @@ impl Nodes {
         &mut self,
         name: &str,
         tensor: String,
-        shape: &[usize],
+        (shape, axis): (&[usize], usize),
         how: Pooling,
     ) -> (String, usize) {
         let pool = match how {
@@ -70,15 +70,17 @@ impl Nodes {
         };
         match *shape {
             [_, channels] => (tensor, channels),
-            [_, _, channels] => {
+            [_, _, _, ..] if axis > 1 => {
+                let others = (1..shape.len()).filter(|&other| other != axis);
+                let perm = [0, axis].into_iter().chain(others).map(|axis| axis as i64);
                 let perm = AttributeProto {
                     name: "perm".to_owned(),
                     r#type: AttributeType::Ints as i32,
-                    ints: vec![0, 2, 1],
+                    ints: perm.collect(),
                     ..AttributeProto::default()
                 };
                 let turned = self.op("Transpose", name, "turned", vec![tensor], vec![perm]);
-                (self.flat(pool, name, turned), channels)
+                (self.flat(pool, name, turned), shape[axis])
             }
             [_, channels, ..] => (self.flat(pool, name, tensor), channels),
             // One axis, or none that is known: the loader has checked which there are.
