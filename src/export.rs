@@ -234,6 +234,7 @@ impl Finished {
             ("thresholds", json(thresholds)),
             ("backbone", json(backbone)),
             ("input", json(input)),
+            ("preprocessing", input.in_words()),
         ]
         .map(|(key, value)| (format!("fieldtune.{key}"), value))
         .to_vec()
@@ -262,6 +263,35 @@ impl Finished {
         };
         let name = &self.about.backbone.name;
         Ok(backbone::export(onnx, name, spec, &classifier, rounding, &self.metadata())?)
+    }
+}
+
+impl Input {
+    /// What has to be done with an image before the network, step by step.
+    fn in_words(&self) -> String {
+        let Self { name, width, height, mean, scale, .. } = self;
+        let fit = match self.fit {
+            Fit::Whole => "take the whole image, its aspect ratio not kept".to_owned(),
+            Fit::CenterCrop { fraction } => format!(
+                "take the largest centred rectangle of {width}:{height}, shrunk to {fraction} of its sides"
+            ),
+        };
+        let order = match self.order {
+            ChannelOrder::Rgb => "channels red, green, blue",
+            ChannelOrder::Bgr => "channels blue, green, red",
+            ChannelOrder::Grey => "one channel, the luma of BT.601 (Pillow: convert(\"L\"))",
+        };
+        let axes = match self.layout {
+            Layout::Nchw => "[1, channels, height, width]",
+            Layout::Nhwc => "[1, height, width, channels]",
+        };
+        format!(
+            "Input {name}, f32 {axes}. 1. Decode the image to 8-bit RGB, upright. 2. {fit}. 3. Resize it to {width}x{height}, \
+             bilinear with antialiasing (Pillow: resize(({width}, {height}), Image.BILINEAR)). 4. {order}. \
+             5. (pixel - mean) * scale, mean {mean:?}, scale {scale:?}. fieldtune's own resize differs from Pillow's by at \
+             most one grey level a pixel, which moved a probability by up to 0.034 in our measurements; images that are \
+             {width}x{height} already give the same probabilities within 1e-4."
+        )
     }
 }
 

@@ -70,6 +70,9 @@ pub struct Exported {
     pub rounds: bool,
 }
 
+/// The key of the metadata that is the file's description too, which viewers of networks show.
+const DOC: &str = "fieldtune.preprocessing";
+
 /// The lowest version of ONNX's operators whose sums and products broadcast as these do.
 const OLDEST_OPSET: i64 = 7;
 
@@ -293,6 +296,9 @@ fn value_info(name: &str, shape: &[usize]) -> ValueInfoProto {
 fn describe(model: &mut ModelProto, metadata: &[(String, String)]) {
     "fieldtune".clone_into(&mut model.producer_name);
     env!("CARGO_PKG_VERSION").clone_into(&mut model.producer_version);
+    if let Some((_, words)) = metadata.iter().find(|(key, _)| key == DOC) {
+        model.doc_string.clone_from(words);
+    }
     model.metadata_props.retain(|entry| metadata.iter().all(|(key, _)| *key != entry.key));
     let entry = |(key, value): &(String, String)| StringStringEntryProto {
         key: key.clone(),

@@ -20,6 +20,12 @@ use crate::export::{Finished, Network};
 /// order of the scores, input (size, layout, channel order, mean, scale, resize), thresholds, temperature, head,
 /// backbone, version.
 ///
+/// What has to be done with an image before it is in the file's description (doc_string, and the key
+/// fieldtune.preprocessing): decode to 8-bit RGB, crop if the model does, resize bilinear with antialiasing to 8 bits
+/// (Pillow: resize((width, height), Image.BILINEAR)), order the channels, (pixel - mean) * scale. Pillow's resize differs
+/// from fieldtune's by at most one grey level a pixel: probabilities differed by up to 0.034; images that have the
+/// network's size already give the same within 1e-4.
+///
 /// head.npz and head.json are the head alone, which takes the network's feature.
 ///
 /// A class without examples is left out. Not in the file: unknown for lying far from every example, which takes the
