@@ -125,16 +125,20 @@ impl Backbone {
         let taps = taps(&graph, spec);
         let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
         let graph = graph.cut(&tensors)?;
-        let Read { typed, axes, reasons } = read(&graph, &spec.input, &tensors)?;
+        let Read { mut typed, axes, reasons } = read(&graph, &spec.input, &tensors)?;
         drop(graph);
         let (blocks, axes) = blocks(&typed, &name, &taps, &axes, &reasons)?;
-        let plan = guarded(&name, "optimising the network", || {
-            typed.clone().into_optimized()?.into_runnable()
-        });
-        // What the optimiser trips over still runs as it is, slower.
-        let plan = plan.or_else(|error| {
-            let plain = guarded(&name, "preparing the network", || typed.into_runnable());
-            plain.map_err(|_| reasons.explain(error))
+        // What a pass of the optimiser refuses still runs as far as it was brought, only slower.
+        let refused = guarded(&name, "optimising the network", || {
+            Ok(typed.declutter().and_then(|()| typed.optimize()).err())
+        })
+        .map_err(|error| reasons.explain(error))?;
+        let plan = guarded(&name, "preparing the network", || typed.into_runnable());
+        let plan = plan.map_err(|error| match refused {
+            Some(words) => {
+                reasons.explain(runtime(&name, "optimising the network", &format!("{words:#}")))
+            }
+            None => reasons.explain(error),
         })?;
         let state = guarded(&name, "preparing the network", || plan.spawn())?;
         Ok(Self { name, spec: spec.clone(), blocks, axes, state })

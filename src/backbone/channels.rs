@@ -132,7 +132,9 @@ impl Place<'_> {
             "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {
                 let (axis, before) = (carried?, self.shapes.get(first)?);
                 let after = self.shapes.get(node.output.first()?.as_str())?;
-                let values = |shape: &[usize]| shape.iter().product::<usize>();
+                let values = |shape: &[usize]| {
+                    shape.iter().try_fold(1_usize, |product, &side| product.checked_mul(side))
+                };
                 let length = *before.get(axis)?;
                 let same = |&at: &usize| {
                     after[at] == length && values(&after[..at]) == values(&before[..axis])

@@ -5,13 +5,17 @@
 
 use std::collections::HashMap;
 
+use prost::Message as _;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, attribute_proto,
 };
 
 use super::graph::MAX_NODES;
-use super::weights::{FLOAT, integers};
+use super::weights::FLOAT;
+
+/// Bytes of functions that are put in place, each as often as it is used.
+const MOST_COPIED: usize = 1 << 28;
 
 /// Functions that stand in functions.
 const MAX_DEPTH: usize = 32;
@@ -67,7 +71,10 @@ fn put_functions_in(model: &mut ModelProto) {
         return;
     }
     let Some(graph) = &mut model.graph else { return };
-    let mut turn = 0;
+    let size = |function: &FunctionProto| {
+        function.node.iter().map(|node| node.encoded_len()).sum::<usize>()
+    };
+    let (mut turn, mut room) = (0, MOST_COPIED);
     for _ in 0..MAX_DEPTH {
         let of = |node: &NodeProto| functions.get(&(node.domain.clone(), node.op_type.clone()));
         if !graph.node.iter().any(|node| of(node).is_some()) || graph.node.len() > MAX_NODES {
@@ -76,8 +83,9 @@ fn put_functions_in(model: &mut ModelProto) {
         let mut nodes = Vec::with_capacity(graph.node.len());
         for node in std::mem::take(&mut graph.node) {
             match of(&node) {
-                Some(function) if nodes.len() <= MAX_NODES => {
+                Some(function) if nodes.len() <= MAX_NODES && size(function) <= room => {
                     turn += 1;
+                    room -= size(function);
                     nodes.extend(called(function, &node, turn));
                 }
                 _ => nodes.push(node),
@@ -155,30 +163,50 @@ fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
 
 /// The branch that a stored condition chooses, put in place of each `If`.
 fn put_branches_in(graph: &mut GraphProto) {
-    for turn in 0..=MAX_NODES {
-        let chosen = graph.node.iter().enumerate().find_map(|(at, node)| {
-            let yes = (node.op_type == "If").then(|| condition(graph, node.input.first()?))??;
-            let branch = if yes { "then_branch" } else { "else_branch" };
-            attribute(node, branch)?.g.as_ref()?;
-            Some((at, branch))
-        });
-        let Some((at, branch)) = chosen else { return };
-        let mut node = std::mem::take(&mut graph.node[at]);
+    if !graph.node.iter().any(|node| node.op_type == "If") {
+        return;
+    }
+    let mut stored: HashMap<String, bool> = HashMap::new();
+    let note = |name: &str, tensor: &TensorProto, stored: &mut HashMap<String, bool>| {
+        if let Some(value) = truth(tensor) {
+            stored.insert(name.to_owned(), value);
+        }
+    };
+    graph.initializer.iter().for_each(|tensor| note(&tensor.name, tensor, &mut stored));
+    // What is still to be looked at, the next one last.
+    let mut left: Vec<NodeProto> = std::mem::take(&mut graph.node);
+    left.reverse();
+    let mut turn = 0;
+    while let Some(mut node) = left.pop() {
+        if let (true, Some(output), Some(value)) =
+            (node.op_type == "Constant", node.output.first(), attribute(&node, "value"))
+            && let Some(tensor) = &value.t
+        {
+            note(output, tensor, &mut stored);
+        }
+        let yes = node.input.first().and_then(|condition| stored.get(condition)).copied();
+        let branch = if yes == Some(true) { "then_branch" } else { "else_branch" };
         let taken = node.attribute.iter_mut().find(|attribute| attribute.name == branch);
-        let Some(body) = taken.and_then(|attribute| attribute.g.take()) else { return };
+        let body = match (node.op_type.as_str(), yes, taken) {
+            ("If", Some(_), Some(attribute)) => attribute.g.take(),
+            _ => None,
+        };
+        let Some(body) =
+            body.filter(|body| graph.node.len() + left.len() + body.node.len() <= MAX_NODES)
+        else {
+            graph.node.push(node);
+            continue;
+        };
+        turn += 1;
         let prefix = format!("fieldtune.branch{turn}.");
         let mut names: HashMap<String, String> = HashMap::new();
         let given = body.initializer.iter().map(|tensor| &tensor.name);
         for name in given.chain(body.node.iter().flat_map(|node| &node.output)) {
             names.insert(name.clone(), format!("{prefix}{name}"));
         }
-        let mut nodes = body.node;
-        for node in &mut nodes {
-            rename(node, &names);
-        }
         for (result, output) in body.output.iter().zip(&node.output) {
             let from = names.get(&result.name).unwrap_or(&result.name).clone();
-            nodes.push(NodeProto {
+            left.push(NodeProto {
                 name: format!("{prefix}{output}"),
                 op_type: "Identity".to_owned(),
                 input: vec![from],
@@ -186,26 +214,23 @@ fn put_branches_in(graph: &mut GraphProto) {
                 ..NodeProto::default()
             });
         }
+        for mut node in body.node.into_iter().rev() {
+            rename(&mut node, &names);
+            left.push(node);
+        }
         for mut tensor in body.initializer {
             tensor.name = format!("{prefix}{}", tensor.name);
+            note(&tensor.name, &tensor, &mut stored);
             graph.initializer.push(tensor);
         }
-        if graph.node.len() + nodes.len() > MAX_NODES {
-            return;
-        }
-        graph.node.splice(at..=at, nodes);
     }
 }
 
-/// A condition that the file stores.
-fn condition(graph: &GraphProto, name: &str) -> Option<bool> {
-    let stored = graph.initializer.iter().find(|tensor| tensor.name == name).or_else(|| {
-        let node = graph.node.iter().find(|node| node.output.first().is_some_and(|o| o == name))?;
-        (node.op_type == "Constant").then(|| attribute(node, "value")?.t.as_ref())?
-    })?;
-    let raw = stored.raw_data.first().map(|&byte| byte != 0);
-    let value = raw.or_else(|| stored.int32_data.first().map(|&value| value != 0));
-    value.filter(|_| stored.data_type == DataType::Bool as i32)
+/// The value of a tensor of truth values.
+fn truth(tensor: &TensorProto) -> Option<bool> {
+    let raw = tensor.raw_data.first().map(|&byte| byte != 0);
+    let value = raw.or_else(|| tensor.int32_data.first().map(|&value| value != 0));
+    value.filter(|_| tensor.data_type == DataType::Bool as i32)
 }
 
 /// Mean and variance that a BatchNormalization gives besides, and nothing reads.
@@ -429,13 +454,7 @@ fn write_out_defaults(node: &mut NodeProto, version: i64) {
 /// Whether a Dropout is in training form and drops something.
 pub(super) fn drops(node: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> bool {
     let stored = |at: usize| stored.get(node.input.get(at)?.as_str()).copied();
-    let training = stored(2).and_then(|tensor| match tensor.data_type {
-        kind if kind == DataType::Bool as i32 => {
-            let raw = tensor.raw_data.first().map(|&byte| byte != 0);
-            raw.or_else(|| tensor.int32_data.first().map(|&value| value != 0))
-        }
-        _ => integers(tensor)?.first().map(|&value| value != 0),
-    });
+    let training = stored(2).and_then(truth);
     let ratio = stored(1).and_then(|ratio| super::weights::floats(ratio).next());
     training == Some(true) && ratio != Some(0.0)
 }

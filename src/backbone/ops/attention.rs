@@ -30,6 +30,9 @@ pub(super) fn attention(_: &ParsingContext, node: &NodeProto) -> Built {
     Ok((expand(op), vec![]))
 }
 
+/// Tokens of an image: some ten times those of the largest transformer.
+const MOST: usize = 1 << 13;
+
 #[derive(Debug, Clone)]
 struct Attention {
     /// Of tensors of three axes, whose last holds all heads; 0 where they have four.
@@ -183,6 +186,10 @@ impl Expansion for Attention {
         );
         let (tokens, total, size) = (of_query[2], of_key[2], of_query[3]);
         let times = of_query[1] / of_key[1];
+        ensure!(
+            tokens.max(total) <= MOST && times <= MOST,
+            "Attention of {tokens} and {total} tokens, wanted at most {MOST}"
+        );
         let (key, value) = (wires.repeated(key, times)?, wires.repeated(value, times)?);
         let scale = self.scale.unwrap_or(1.0 / (size.max(1) as f32).sqrt());
         // The root of it each, as the format says: it keeps the product small.

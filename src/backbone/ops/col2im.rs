@@ -75,6 +75,13 @@ impl Expansion for Col2Im {
             image,
             block,
         };
+        let small = |sides: &[usize]| sides.iter().all(|&side| side <= 1 << 12);
+        ensure!(
+            axes <= 3 && small(&fold.image) && small(&fold.block),
+            "Col2Im of {:?} and {:?}, wanted sides of at most 4096",
+            fold.image,
+            fold.block
+        );
         ensure!(fold.block.len() == axes && axes > 0, "Col2Im: image and block differ in axes");
         ensure!(!fold.strides.contains(&0) && !fold.block.contains(&0), "Col2Im: a step is 0");
         let sides = sides(model, inputs[0])?;

@@ -62,6 +62,9 @@ impl Expansion for Strided {
             let axis = if axis < 0 { axis + sides.len() as i64 } else { axis };
             let axis = usize::try_from(axis).ok().filter(|axis| *axis < sides.len());
             let axis = axis.context("the axis of a Slice")?;
+            if step == 1 && start == 0 && end >= i64::try_from(sides[axis])? {
+                continue;
+            }
             let places = places(sides[axis], start, end, step)?;
             if places.len() == sides[axis] && step > 0 {
                 continue;
@@ -79,9 +82,13 @@ impl Expansion for Strided {
     }
 }
 
+/// The longest axis that is taken apart.
+const MOST: usize = 1 << 24;
+
 /// The indices that are taken, in order, of an axis with `side` of them.
 fn places(side: usize, start: i64, end: i64, step: i64) -> TractResult<Vec<i64>> {
     ensure!(step != 0, "the step of a Slice is 0");
+    ensure!(side <= MOST, "a Slice of {side}, wanted at most {MOST}");
     let side = i64::try_from(side)?;
     let from_end = |value: i64| if value < 0 { value.saturating_add(side) } else { value };
     let mut places = Vec::new();
