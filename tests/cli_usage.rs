@@ -32,8 +32,8 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
     let cases: [(&[&str], &str); 8] = [
         (&[], "Usage: fieldtune"),
         (&["learn"], "unrecognized subcommand 'learn'"),
-        (&["teach"], "<CLASS>"),
-        (&["teach", "a"], "<IMAGE|DIR>"),
+        (&["teach"], "<CLASS|DIR>"),
+        (&["teach", "a"], "fieldtune teach CLASS IMAGE"),
         (&["forget"], "<CLASS>"),
         (&["forget", "a", "--example", "1"], "cannot be used with"),
         (&["forget", "--example", "one"], "invalid digit"),

@@ -1,16 +1,15 @@
 //! `fieldtune classify`: what images are taken for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::model_args::ModelArgs;
+use super::pool::{Pool, on_threads};
 use super::store_args::{StoreArgs, now};
 use super::{Context, Exit, pictures};
-use crate::backbone::FeatureSource;
 use crate::decision::Verdict;
-use crate::engine::Engine;
 use crate::learner::{Learner, UNKNOWN};
 use crate::picture;
 
@@ -42,46 +41,70 @@ impl ClassifyCommand {
         let files = pictures::expand(&self.images)?;
         // Asked first: without anything taught there is no need to wait for the backbone.
         drop(self.store.look()?);
-        let source = self.model.load(context)?;
-        let learner = self.store.look_for(&super::model_id(&source))?.into_parts().0;
-        let mut engine = Engine::new(source, learner)?;
+        let pool = Pool::load_for(files.len(), &self.model, context)?;
+        let learner = self.store.look_for(pool.model())?.into_parts().0;
+        let bar = context.bar(files.len() as u64, "judging");
         let mut exit = Exit::Done;
-        for file in &files {
-            let begun = Instant::now();
-            let name = file.display().to_string();
-            match judge(&mut engine, file) {
-                Ok(Some(verdict)) => {
-                    let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
-                    let line = Line { learner: engine.learner(), verdict: &verdict, milliseconds };
-                    if self.json {
-                        println!("{}", line.json(&name));
-                    } else {
-                        println!("{}: {}", picture::shown(file), line.text());
+        // So many at a time, so that verdicts come while others are still looked at.
+        for files in files.chunks(pool.size() * AT_ONCE) {
+            let features = on_threads(files.len(), pool.size(), |place| {
+                let begun = Instant::now();
+                let feature = feature(&pool, &files[place]);
+                bar.inc(1);
+                (feature, begun.elapsed())
+            });
+            for (file, (feature, took)) in files.iter().zip(features) {
+                let begun = Instant::now();
+                let verdict = match feature.and_then(|feature| Ok(learner.judge(&feature)?)) {
+                    Ok(None) => {
+                        anyhow::bail!("every class is empty: teach an example first");
                     }
-                }
-                Ok(None) => {
-                    anyhow::bail!("every class is empty: teach an example first");
-                }
-                Err(error) => {
+                    Ok(Some(verdict)) => Ok(verdict),
+                    Err(error) => Err(error),
+                };
+                let milliseconds = (took + begun.elapsed()).as_secs_f64() * 1e3;
+                if verdict.is_err() {
                     exit = Exit::Negative;
-                    eprintln!("error: {error:#}");
-                    if self.json {
-                        println!("{}", json!({ "file": name, "error": format!("{error:#}") }));
-                    }
+                }
+                bar.suspend(|| self.tell(&learner, file, verdict, milliseconds));
+            }
+        }
+        bar.finish_and_clear();
+        Ok(exit)
+    }
+
+    fn tell(
+        &self,
+        learner: &Learner,
+        file: &Path,
+        verdict: anyhow::Result<Verdict>,
+        milliseconds: f64,
+    ) {
+        let name = file.display().to_string();
+        match verdict {
+            Ok(verdict) => {
+                let line = Line { learner, verdict: &verdict, milliseconds };
+                if self.json {
+                    println!("{}", line.json(&name));
+                } else {
+                    println!("{}: {}", picture::shown(file), line.text());
+                }
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                if self.json {
+                    println!("{}", json!({ "file": name, "error": format!("{error:#}") }));
                 }
             }
         }
-        Ok(exit)
     }
 }
 
-fn judge<S: FeatureSource>(
-    engine: &mut Engine<S>,
-    file: &std::path::Path,
-) -> anyhow::Result<Option<Verdict>> {
-    let at = now();
-    let frame = picture::load(file, at)?;
-    Ok(engine.step(&frame, at)?.verdict)
+/// Images of each thread before verdicts are told.
+const AT_ONCE: usize = 8;
+
+fn feature(pool: &Pool, file: &Path) -> anyhow::Result<Vec<f32>> {
+    pool.feature(&picture::load(file, now())?)
 }
 
 /// A verdict, to be printed.

@@ -19,8 +19,8 @@ use self::images::LeftOutImage;
 use self::report::Report;
 use super::head_choice::{HeadChoice, kinds};
 use super::model_args::ModelArgs;
+use super::pool::Pool;
 use super::{Context, Exit};
-use crate::backbone::FeatureSource as _;
 use crate::evaluation::bench::Part;
 use crate::evaluation::{self, Cell, Centre, LabelledFeatures, NamedSplit, Split};
 use crate::head::{HeadConfig, HeadKind, Method, Shrinkage};
@@ -306,11 +306,11 @@ impl EvalCommand {
                 images.retain(|(name, _)| named.contains(name.as_str()));
             }
         }
-        let mut source = self.model.load(context)?;
-        let (features, left_out) = images::features(&images, &mut source, context)?;
-        let set = LabelledFeatures::new(source.dim(), features)
+        let pool = Pool::load_for(images.len(), &self.model, context)?;
+        let (features, left_out) = images::features(&images, &pool, context)?;
+        let set = LabelledFeatures::new(pool.dim(), features)
             .with_context(|| dir.display().to_string())?;
-        Ok(Source { model: source.name().to_owned(), set, left_out })
+        Ok(Source { model: pool.name().to_owned(), set, left_out })
     }
 
     fn seeded(&self, set: &LabelledFeatures) -> anyhow::Result<Vec<Split>> {

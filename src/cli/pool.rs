@@ -24,7 +24,20 @@ impl Pool {
     /// # Errors
     /// As [`ModelArgs::load`].
     pub(in crate::cli) fn load(model: &ModelArgs, context: &Context) -> anyhow::Result<Self> {
-        let size = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::load_for(usize::MAX, model, context)
+    }
+
+    /// One for every core, but no more than there are images.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    pub(in crate::cli) fn load_for(
+        images: usize,
+        model: &ModelArgs,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let size = cores.min(images.max(1));
         let first = model.load(context)?;
         let id = super::model_id(&first);
         let mut free = vec![first];

@@ -1,33 +1,40 @@
-//! `fieldtune teach`: learn examples of a class from image files.
+//! `fieldtune teach`: learn examples of a class, or of several, from image files.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use super::eval::images::find_at_least;
 use super::learned::reply_json;
 use super::model_args::ModelArgs;
 use super::output::counted;
+use super::pool::{Pool, on_threads};
 use super::store_args::{StoreArgs, now};
 use super::{Context, Exit, answer, pictures};
-use crate::backbone::FeatureSource;
-use crate::command::{Command, Repeat, Reply, Shot, Teach, check_class};
+use crate::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_class};
+use crate::examples::{Example, narrowed};
+use crate::head::{ClassId, ExampleId, GroupId};
 use crate::learner::ClassName;
 use crate::picture;
 
-/// Learn examples of a class from image files
+/// Learn examples of a class from image files, or of every class from a folder of class folders
 ///
 /// Either every image is learned or, if one cannot be read, none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune teach scratch scratch-1.jpg scratch-2.jpg
   fieldtune teach good good-parts/
-  fieldtune teach dent dents/ --skip-broken")]
+  fieldtune teach dent dents/ --skip-broken
+  fieldtune teach parts/                    parts/good/*.png and parts/dent/*.png make the classes good and dent")]
 pub struct TeachCommand {
-    /// The class; a new name makes a new class
+    /// The class, a new name makes a new class; or, alone, a folder of class folders
+    #[arg(value_name = "CLASS|DIR")]
     class: String,
     /// Image files, or folders of them
-    #[arg(required = true, value_name = "IMAGE|DIR")]
+    #[arg(value_name = "IMAGE|DIR")]
     images: Vec<PathBuf>,
     /// Leave out images that cannot be read instead of learning nothing
     #[arg(long)]
@@ -54,45 +61,26 @@ fn repeat_json(repeat: &Repeat) -> serde_json::Value {
 
 impl TeachCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        if self.images.is_empty() {
+            let dir = Path::new(&self.class);
+            if !dir.is_dir() {
+                bail!(
+                    "{}: which images? wanted a class and images, or a folder of class folders\n  next: fieldtune teach CLASS IMAGE...",
+                    picture::shown(dir)
+                );
+            }
+            return self.run_folders(dir, context);
+        }
         // Before the images are looked at; what is taught meanwhile is seen when they are learned.
         match self.store.look() {
             Ok(there) => check_class(there.learner(), &self.class)?,
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
         let files = pictures::expand(&self.images)?;
-        let mut source = self.model.load(context)?;
-        let mut session = self.store.open_for(&super::model_id(&source))?;
-        let bar = context.bar(files.len() as u64, "learning");
-        let (mut shots, mut broken) = (Vec::new(), Vec::new());
-        for (at, file) in files.iter().enumerate() {
-            let shot = picture::load(file, now()).map_err(anyhow::Error::from).and_then(|frame| {
-                let feature = source.feature(&frame)?;
-                let views = source.views(&frame)?;
-                let image = (!self.no_thumbnails)
-                    .then(|| picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
-                let burst = u32::try_from(at).context("too many images at once")?;
-                Ok(Shot { image, views, burst, ..Shot::new(feature, &file.display().to_string()) })
-            });
-            match shot {
-                Ok(shot) => shots.push(shot),
-                Err(error) if self.skip_broken => broken.push(format!("{error:#}")),
-                Err(error) => {
-                    bar.finish_and_clear();
-                    return Err(error).context(format!(
-                        "nothing was learned: one of {} images cannot be used (--skip-broken leaves it out)",
-                        files.len()
-                    ));
-                }
-            }
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        for error in &broken {
-            eprintln!("left out: {error}");
-        }
-        if shots.is_empty() {
-            bail!("nothing was learned: none of {} images could be read", files.len());
-        }
+        let pool = Pool::load_for(files.len(), &self.model, context)?;
+        let mut session = self.store.open_for(pool.model())?;
+        let shots = self.shots(&files, &pool, context)?;
+        let shots = shots.into_iter().map(|(_, shot)| shot).collect();
         let reply = session.apply(Command::Teach(Teach { class: self.class, shots }), now())?;
         let taught = match &reply {
             Reply::Taught { examples, .. } => &examples[..],
@@ -131,6 +119,145 @@ impl TeachCommand {
                 println!("estimated balanced accuracy {:.0} % (leave-one-out)", estimate * 100.0);
             }
         });
+        Ok(Exit::Done)
+    }
+
+    /// What is to be learned from each image that can be used, with its place in `files`.
+    ///
+    /// # Errors
+    /// The first image that cannot be used, unless those are to be left out; no image that can.
+    fn shots(
+        &self,
+        files: &[PathBuf],
+        pool: &Pool,
+        context: &Context,
+    ) -> anyhow::Result<Vec<(usize, Shot)>> {
+        let bar = context.bar(files.len() as u64, "learning");
+        // Behind one that cannot be used there is no need to look; before it there is, so that always the first is named.
+        let failed = AtomicUsize::new(usize::MAX);
+        let results = on_threads(files.len(), pool.size(), |place| {
+            if place > failed.load(Ordering::Relaxed) {
+                return None;
+            }
+            let shot = self.shot(place, &files[place], pool);
+            if shot.is_err() && !self.skip_broken {
+                failed.fetch_min(place, Ordering::Relaxed);
+            }
+            bar.inc(1);
+            Some(shot)
+        });
+        bar.finish_and_clear();
+        let mut shots = Vec::with_capacity(files.len());
+        for (place, shot) in results.into_iter().enumerate() {
+            match shot {
+                None => {}
+                Some(Ok(shot)) => shots.push((place, shot)),
+                Some(Err(error)) if self.skip_broken => eprintln!("left out: {error:#}"),
+                Some(Err(error)) => {
+                    return Err(error).context(format!(
+                        "nothing was learned: one of {} images cannot be used (--skip-broken leaves it out)",
+                        files.len()
+                    ));
+                }
+            }
+        }
+        if shots.is_empty() {
+            bail!("nothing was learned: none of {} images could be read", files.len());
+        }
+        Ok(shots)
+    }
+
+    fn shot(&self, place: usize, file: &Path, pool: &Pool) -> anyhow::Result<Shot> {
+        let frame = picture::load(file, now())?;
+        let feature = pool.feature(&frame)?;
+        let views = pool.views(&frame)?;
+        let image =
+            (!self.no_thumbnails).then(|| picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
+        let burst = u32::try_from(place).context("too many images at once")?;
+        Ok(Shot { image, views, burst, ..Shot::new(feature, &file.display().to_string()) })
+    }
+
+    /// All classes in one step, which can be undone in one.
+    fn run_folders(&self, dir: &Path, context: &Context) -> anyhow::Result<Exit> {
+        let (names, files): (Vec<String>, Vec<PathBuf>) =
+            find_at_least(1, dir)?.into_iter().unzip();
+        let class = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+        let mut classes = Vec::with_capacity(names.len());
+        for name in &names {
+            let name = class(name);
+            let place = || format!("{}: a class folder", picture::shown(&dir.join(&name)));
+            classes.push(ClassName::new(&name).with_context(place)?);
+        }
+        if let Ok(there) = self.store.look() {
+            for class in &classes {
+                check_class(there.learner(), class.as_str())?;
+            }
+        }
+        let pool = Pool::load_for(files.len(), &self.model, context)?;
+        let mut session = self.store.open_for(pool.model())?;
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut examples = Vec::with_capacity(files.len());
+        for (place, shot) in self.shots(&files, &pool, context)? {
+            *counts.entry(classes[place].as_str()).or_default() += 1;
+            // Ids mean nothing here, groups something among these.
+            let number = place as u64;
+            let Shot { feature, views, origin, image, .. } = shot;
+            let example = Example {
+                id: ExampleId(number),
+                class: ClassId(0),
+                group: GroupId(number),
+                taught: now(),
+                origin,
+                feature: narrowed(&feature),
+                views: views.iter().map(|view| narrowed(view)).collect(),
+                image,
+            };
+            examples.push((classes[place].clone(), example));
+        }
+        let named: BTreeSet<ClassName> = examples.iter().map(|(class, _)| class.clone()).collect();
+        let merge = Merge { classes: named, packs: vec![examples] };
+        let reply = session.apply(Command::Merge(merge), now())?;
+        let Reply::Merged { added, known, disputed, .. } = reply else {
+            unreachable!("merge answers Merged")
+        };
+        let learner = session.learner();
+        let estimate = learner.estimate().and_then(|estimate| estimate.balanced_accuracy);
+        let now_has = |name: &str| {
+            learner.class_named(name).map_or(0, |class| learner.examples().count(class))
+        };
+        if self.json {
+            let classes: BTreeMap<&str, _> = counts
+                .iter()
+                .map(|(name, images)| (*name, json!({ "images": images, "count": now_has(name) })))
+                .collect();
+            let answer = json!({
+                "classes": classes,
+                "added": added,
+                "known": known,
+                "disputed": disputed,
+                "estimate": estimate,
+            });
+            println!("{answer}");
+            return Ok(Exit::Done);
+        }
+        for (name, images) in &counts {
+            let images = counted(*images, "image", "images");
+            println!("{name}: {images}; it has {} now", now_has(name));
+        }
+        let new = counted(added, "example", "examples");
+        println!("learned {new} of {}", counted(counts.len(), "class", "classes"));
+        if known > 0 {
+            println!("{} known already", counted(known, "image was", "images were"));
+        }
+        if disputed > 0 {
+            let images = counted(disputed, "image lies", "images lie");
+            println!(
+                "{images} in folders of different classes: the name that comes first was kept"
+            );
+        }
+        if let Some(estimate) = estimate {
+            println!("estimated balanced accuracy {:.0} % (leave-one-out)", estimate * 100.0);
+        }
         Ok(Exit::Done)
     }
 }

@@ -16,12 +16,13 @@ mod progressive;
 mod scan;
 mod sequential;
 mod show;
+mod tables;
 
 use bits::Coded;
-use huffman::Huffman;
 use progressive::Progressive;
 use scan::{Part, Units};
 use sequential::Sequential;
+use tables::{Steps, Tables};
 
 /// Where the coefficients of a block lie, in the order in which they come.
 #[rustfmt::skip]
@@ -112,31 +113,6 @@ impl Component {
     }
 }
 
-/// Steps of quantisation in zigzag order, and how far a coefficient may go.
-#[derive(Clone)]
-struct Steps {
-    steps: [u16; 64],
-    most: [i32; 64],
-}
-
-impl Steps {
-    fn new(steps: [u16; 64]) -> Self {
-        // 64 pixels of 128 levels give at most 1024; an encoder rounds, some choose a step more or less.
-        let most = steps.map(|step| (1024 + 2 * i32::from(step) + 32).min(i32::from(i16::MAX)));
-        Self { steps, most }
-    }
-
-    /// The coefficient `k` itself.
-    #[inline(always)]
-    fn apply(&self, k: usize, value: i32) -> Result<i16, Damage> {
-        let value = value * i32::from(self.steps[k & 63]);
-        if value.abs() > self.most[k & 63] {
-            return Err(Damage::Range);
-        }
-        Ok(value as i16)
-    }
-}
-
 /// How the components are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Colours {
@@ -145,27 +121,6 @@ enum Colours {
     Rgb,
     Cmyk,
     Ycck,
-}
-
-/// What the segments before a scan set.
-#[derive(Default)]
-struct Tables {
-    steps: [Option<Steps>; 4],
-    dc: [Option<Huffman>; 4],
-    ac: [Option<Huffman>; 4],
-    restart_interval: usize,
-}
-
-impl Tables {
-    fn huffman(&self, ac: bool, number: usize) -> Result<&Huffman, Refused> {
-        let tables = if ac { &self.ac } else { &self.dc };
-        tables.get(number).and_then(Option::as_ref).ok_or_else(|| missing("a Huffman table"))
-    }
-
-    fn steps(&self, number: usize) -> Result<Steps, Refused> {
-        let steps = self.steps.get(number).and_then(Option::clone);
-        steps.ok_or_else(|| missing("a quantisation table"))
-    }
 }
 
 fn missing(what: &str) -> Refused {
@@ -274,12 +229,12 @@ impl Decoder {
         let unknown = |what: &str| Err(Refused::Unknown(what.to_owned()));
         match marker {
             0xC0..=0xC2 => self.frame(marker == 0xC2, segment, most),
-            0xC4 => self.huffman_tables(segment),
+            0xC4 => self.tables.read_huffman(segment),
             0xC9..=0xCB | 0xCD..=0xCF | 0xCC => unknown("arithmetic coding"),
             0xC3 => unknown("lossless coding"),
             0xC5..=0xC7 | 0xDE | 0xDF => unknown("hierarchical coding"),
             0xF7 => unknown("the coding of JPEG-LS"),
-            0xDB => self.steps(segment),
+            0xDB => self.tables.read_steps(segment),
             0xDC => unknown("a height that is told after the picture"),
             0xDD => {
                 let &[high, low] = segment else { return Err(malformed("restart interval")) };
@@ -311,43 +266,6 @@ impl Decoder {
             }
             _ => Ok(()),
         }
-    }
-
-    fn steps(&mut self, mut segment: &[u8]) -> Result<(), Refused> {
-        let wrong = || malformed("quantisation table");
-        while let Some((&kind, rest)) = segment.split_first() {
-            let (wide, number) = (kind >> 4, usize::from(kind & 15));
-            let size = if wide == 0 { 64 } else { 128 };
-            let (table, rest) = rest.split_at_checked(size).ok_or_else(wrong)?;
-            let steps = std::array::from_fn(|k| match wide {
-                0 => u16::from(table[k]),
-                _ => u16::from_be_bytes([table[2 * k], table[2 * k + 1]]),
-            });
-            if wide > 1 || steps.contains(&0) {
-                return Err(wrong());
-            }
-            *self.tables.steps.get_mut(number).ok_or_else(wrong)? = Some(Steps::new(steps));
-            segment = rest;
-        }
-        Ok(())
-    }
-
-    fn huffman_tables(&mut self, mut segment: &[u8]) -> Result<(), Refused> {
-        let wrong = || malformed("Huffman table");
-        while let Some((&kind, rest)) = segment.split_first() {
-            let (counts, rest) = rest.split_first_chunk::<16>().ok_or_else(wrong)?;
-            let total = counts.iter().map(|&count| usize::from(count)).sum();
-            let (symbols, rest) = rest.split_at_checked(total).ok_or_else(wrong)?;
-            let tables = match kind >> 4 {
-                0 => &mut self.tables.dc,
-                1 => &mut self.tables.ac,
-                _ => return Err(wrong()),
-            };
-            let table = Huffman::new(counts, symbols).ok_or_else(wrong)?;
-            *tables.get_mut(usize::from(kind & 15)).ok_or_else(wrong)? = Some(table);
-            segment = rest;
-        }
-        Ok(())
     }
 
     fn frame(&mut self, progressive: bool, segment: &[u8], most: u64) -> Result<(), Refused> {

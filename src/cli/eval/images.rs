@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
 
-use crate::backbone::FeatureSource;
 use crate::cli::Context;
+use crate::cli::pool::{Pool, on_threads};
 use crate::frame::Timestamp;
 use crate::picture;
 
@@ -117,34 +117,35 @@ fn class_folders(dir: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
 /// None of the images could be used.
 pub(super) fn features(
     images: &[(String, PathBuf)],
-    source: &mut impl FeatureSource,
+    pool: &Pool,
     context: &Context,
 ) -> anyhow::Result<(Features, Vec<LeftOutImage>)> {
     let bar = context.bar(images.len() as u64, "features");
+    let results = on_threads(images.len(), pool.size(), |place| {
+        let frame = picture::load(&images[place].1, Timestamp::default());
+        let feature = frame.map_err(anyhow::Error::from).and_then(|frame| pool.feature(&frame));
+        bar.inc(1);
+        feature
+    });
+    bar.finish_and_clear();
     let (mut features, mut left_out) = (Vec::with_capacity(images.len()), Vec::new());
-    for (name, path) in images {
-        match feature(path, source) {
+    for ((name, path), feature) in images.iter().zip(results) {
+        match feature {
             Ok(feature) => features.push((name.clone(), feature)),
             Err(error) => {
                 // The message begins with the path; the name beside it says enough.
                 let error = format!("{error:#}");
-                let path = format!("{}: ", path.display());
+                let path = format!("{}: ", picture::shown(path));
                 let error = error.strip_prefix(&path).unwrap_or(&error).to_owned();
-                bar.suspend(|| eprintln!("left out: {name}: {error}"));
+                eprintln!("left out: {name}: {error}");
                 left_out.push(LeftOutImage { file: name.clone(), error });
             }
         }
-        bar.inc(1);
     }
-    bar.finish_and_clear();
     if features.is_empty() {
         bail!("none of {} images could be used", images.len());
     }
     Ok((features, left_out))
-}
-
-fn feature(path: &Path, source: &mut impl FeatureSource) -> anyhow::Result<Vec<f32>> {
-    Ok(source.feature(&picture::load(path, Timestamp::default())?)?)
 }
 
 #[cfg(test)]

