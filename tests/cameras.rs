@@ -132,6 +132,33 @@ fn y4m_is_replayed_in_its_colours_and_begins_again() {
 }
 
 #[test]
+fn y4m_of_every_sampling_is_read_from_files_and_programs() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    // Two pixels by two of full red; grey has only its luma.
+    let cases: [(&str, Vec<u8>, [u8; 3]); 4] = [
+        ("C420jpeg", [[81; 4].as_slice(), &[90, 240]].concat(), [255, 0, 0]),
+        ("C422", [[81; 4], [90, 90, 240, 240]].concat(), [255, 0, 0]),
+        ("C444", [[81; 4], [90; 4], [240; 4]].concat(), [255, 0, 0]),
+        ("Cmono", vec![81; 4], [81; 3]),
+    ];
+    for (colours, picture, wanted) in cases {
+        let file = folder.path().join(format!("{colours}.y4m"));
+        let start = format!("YUV4MPEG2 W2 H2 F30:1 {colours}\nFRAME\n");
+        std::fs::write(&file, [start.as_bytes(), &picture].concat()).expect("the folder is ours");
+        for address in
+            [format!("replay:{}", file.display()), format!("pipe:cat '{}'", file.display())]
+        {
+            let mut camera = capture::open(&address, &Wanted::default()).expect("it is there");
+            let frame = camera.capture(Timestamp(0)).expect("a whole picture");
+            assert_eq!((frame.width(), frame.height()), (2, 2), "{address}");
+            let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 1;
+            let all = frame.pixels().chunks(3).all(|pixel| pixel.iter().zip(&wanted).all(near));
+            assert!(all, "{address}: {:?}", frame.pixels());
+        }
+    }
+}
+
+#[test]
 fn recordings_that_cannot_be_read_say_why() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("empty")).expect("the folder is ours");
@@ -140,7 +167,7 @@ fn recordings_that_cannot_be_read_say_why() {
     let files: [(&str, Vec<u8>); 8] = [
         ("text.avi", b"RIFF and more".to_vec()),
         ("nothing.y4m", Vec::new()),
-        ("c444.y4m", y4m("W3 H2 C444", &[], 10)),
+        ("deep.y4m", y4m("W3 H2 C444p10", &[], 10)),
         ("full.y4m", y4m("W3 H2 C420jpeg XCOLORRANGE=FULL", &[], 10)),
         ("sides.y4m", y4m("W0 H2 C420jpeg", &[], 10)),
         ("cut.y4m", short[..short.len() - 1].to_vec()),
@@ -155,7 +182,7 @@ fn recordings_that_cannot_be_read_say_why() {
         ("empty", Trouble::Missing, "in this folder"),
         ("text.avi", Trouble::NotACamera, "begins with \"RIFF and\""),
         ("nothing.y4m", Trouble::NotACamera, "begins with \"\""),
-        ("c444.y4m", Trouble::Unsupported, "C444"),
+        ("deep.y4m", Trouble::Unsupported, "C444p10\"; next: ffmpeg"),
         ("full.y4m", Trouble::Unsupported, "limited range"),
         ("sides.y4m", Trouble::Malformed, "0x2"),
         ("cut.y4m", Trouble::Malformed, "9 bytes into YU12 of 3x2, which has 10"),

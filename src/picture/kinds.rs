@@ -142,10 +142,7 @@ fn kind(bytes: &[u8], name: &str) -> Option<Kind> {
     } else if [b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot"].iter().any(|&b| at(4, b)) {
         Kind { what: "a video (QuickTime)", next: VIDEO }
     } else if at(0, b"RIFF") {
-        match at(8, b"AVI ") {
-            true => Kind { what: "a video (AVI)", next: VIDEO },
-            false => Kind { what: "a RIFF file that is no WebP", next: NOTHING },
-        }
+        return at(8, b"AVI ").then_some(Kind { what: "a video (AVI)", next: VIDEO });
     } else if at(128, b"DICM") {
         Kind {
             what: "a DICOM picture",
