@@ -287,9 +287,10 @@ fn draw_more(dir: &Path) {
         for i in 0..8 {
             let from = dir.join(format!("{class}/{i}.png"));
             let from = if from.exists() { from } else { dir.join(format!("{class}/more/{i}.png")) };
-            let mut image = image::open(from).unwrap().to_rgb8();
+            let mut image = image::open(from).expect("it was drawn").to_rgb8();
             image.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|v| v.saturating_add(9)));
-            image.save(dir.join(format!("{class}/again{i}.png"))).unwrap();
+            let again = dir.join(format!("{class}/again{i}.png"));
+            image.save(again).expect("a writable folder");
         }
     }
 }

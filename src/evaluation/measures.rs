@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn the_area_under_the_curve_is_that_counted_by_hand() {
-        let cases: [(&str, &[f32], &[f32], Option<f64>); 5] = [
+        type Case<'a> = (&'a str, &'a [f32], &'a [f32], Option<f64>);
+        let cases: [Case<'_>; 5] = [
             ("apart", &[2.0, 3.0], &[0.0, 1.0], Some(1.0)),
             ("the wrong way", &[0.0], &[1.0, 2.0], Some(0.0)),
             ("one pair of four wrong", &[1.0, 3.0], &[0.0, 2.0], Some(0.75)),
