@@ -13,13 +13,15 @@ mod format;
 mod help;
 mod keys;
 mod parse;
+mod safe;
 
 pub use commands::{COMMANDS, Spec};
 pub use editor::LINE_LIMIT;
-pub(crate) use format::obeyed;
-pub use format::{Row, Value, answer, harmless, is_unsafe, one_line, progress, refused, verdict};
+pub use format::{Row, Value, answer, progress, refused, verdict};
 pub use help::{WIDTH, help};
 pub use parse::{Entry, parse, share};
+pub(crate) use safe::obeyed;
+pub use safe::{harmless, is_unsafe, one_line};
 
 use crate::frame::Timestamp;
 use crate::head::HeadKind;

@@ -11,6 +11,7 @@ mod record;
 mod stillness;
 mod untaught;
 mod view;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,12 +21,12 @@ use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{Recent, Record};
 pub use view::View;
+pub(crate) use words::in_words;
 
 use crate::action::{Buttons, Deed, Policy, Timing, Untaught, Wish};
 use crate::backbone::FeatureSource;
 use crate::camera::Scene;
 use crate::command::{Command, Forget, Reply, Undo};
-use crate::decision::Thresholds;
 use crate::engine::{Engine, Step};
 use crate::frame::{Frame, Timestamp};
 use crate::keeper::Keeper;
@@ -436,39 +437,5 @@ fn refuse(ticket: Option<Ticket>, why: String, effects: &mut Effects) {
     match ticket {
         Some(ticket) => effects.answers.push((ticket, Err(Refused(why)))),
         None => effects.note(Level::Warning, format!("button: {why}")),
-    }
-}
-
-/// A reply for the log.
-pub(crate) fn in_words(reply: &Reply) -> String {
-    match reply {
-        Reply::Taught { class, examples, count, .. } => {
-            format!("learned {} of {class}, which has {count} now", examples.len())
-        }
-        Reply::Undone { changes, .. } if changes.is_empty() => "nothing to undo".to_owned(),
-        Reply::Undone { changes, .. } => format!("undone: {}", changes.join(", ")),
-        Reply::Forgotten { classes, examples } => {
-            let (examples, classes) = (examples.len(), classes.len());
-            let (e, c) =
-                (if examples == 1 { "" } else { "s" }, if classes == 1 { "" } else { "es" });
-            format!("forgot {examples} example{e} and {classes} class{c}")
-        }
-        Reply::Relabelled { examples, class, .. } => {
-            let are = if examples.len() == 1 { "example is" } else { "examples are" };
-            format!("{} {are} of {class} now", examples.len())
-        }
-        Reply::Renamed { from, to } => format!("{from} is called {to} now"),
-        Reply::Head { config, .. } => format!("the head is {} now", config.kind().name()),
-        Reply::Threshold(Thresholds { confidence, novelty, false_reject }) => {
-            format!(
-                "unknown below a confidence of {confidence} and above a novelty of {novelty}, \
-                 which {:.1} % of known frames reach",
-                false_reject * 100.0
-            )
-        }
-        Reply::Merged { added, known, .. } => {
-            format!("learned {added} examples of another device, {known} were known")
-        }
-        Reply::Classes(_) | Reply::Examples(_) | Reply::Status(_) => "done".to_owned(),
     }
 }

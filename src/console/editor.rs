@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use unicode_width::UnicodeWidthChar as _;
 
-use super::format::is_unsafe;
 use super::keys::{Key, Keys};
 use super::parse::secret_from;
+use super::safe::is_unsafe;
 use crate::letters::is_joiner;
 
 /// Characters a line may have; what is typed beyond is dropped with the line.
