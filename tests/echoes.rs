@@ -99,8 +99,9 @@ const TYPED: [&str; 16] = [
 /// What half a line may ask for by chance: it changes nothing.
 const LOOKS: [&str; 3] = ["Command(Classes", "Command(Examples", "Command(Status"];
 
-/// Bytes that a console may say to itself before it is silent: a long answer comes back once.
-const MOST: usize = 30_000;
+/// Bytes that a console may say to itself before it is silent: a long answer comes back once, and where every row comes
+/// back torn, a line of 1024 characters is drawn as often.
+const MOST: usize = 150_000;
 
 /// Sends back what was said, a piece at a time, until there is silence.
 fn circulate(
