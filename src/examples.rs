@@ -219,6 +219,27 @@ impl Examples {
         groups.into_iter().map(|(class, groups)| (class, groups.len())).collect()
     }
 
+    /// While little was taught, 1 less the cosine from which on something is unlike all of it: four times the largest from
+    /// an example to the nearest other of its class, or the largest from an example to the nearest of another class, if
+    /// that is more. `None` where there is a single example.
+    pub fn far(&self) -> Option<f32> {
+        const FEW: usize = 50;
+        const WITHIN: f32 = 4.0;
+        const LEAST: f32 = 1e-3;
+        let few: Vec<&Kept> = self.kept.values().take(FEW).collect();
+        let nearest = |one: &Kept, same: bool| {
+            let others = few.iter().filter(|other| {
+                other.example.id != one.example.id
+                    && (other.example.class == one.example.class) == same
+            });
+            others.map(|other| 1.0 - dot(&one.unit, &other.unit)).min_by(f32::total_cmp)
+        };
+        let largest =
+            |same: bool| few.iter().filter_map(|one| nearest(one, same)).max_by(f32::total_cmp);
+        let within = largest(true).map(|angle| WITHIN * angle);
+        within.into_iter().chain(largest(false)).max_by(f32::total_cmp).map(|far| far.max(LEAST))
+    }
+
     /// Of an example 1 less the cosine to the nearest one of another group, 0 to 2; 1 where there is none.
     pub fn angle_to_others(&self, id: ExampleId) -> f32 {
         let Some(Kept { example, unit, .. }) = self.kept.get(&id) else { return 1.0 };

@@ -305,7 +305,7 @@ fn dates_follow_the_system_s_and_durations_do_not() {
     stage.happens(Timestamp(10), "frame green", Ticket(0));
     // The system learns the date while frames are awaited; then it is set back.
     stage.station.set_date(Timestamp(20), Timestamp(20_000 * day + 20));
-    stage.happens(Timestamp(30), "> teach bad 2", Ticket(2));
+    stage.happens(Timestamp(30), "> teach bad 2 any", Ticket(2));
     stage.happens(Timestamp(40), "frame red", Ticket(0));
     assert_eq!(stage.station.next_tick(), Some(Timestamp(5_000_040)), "it waits 5 s as before");
     stage.happens(Timestamp(50), "frame red", Ticket(0));

@@ -38,12 +38,15 @@ impl Calibration {
     /// * `left_out`: from [`crate::head::Head::leave_out`]; where the head has none, the scores are taken as logits.
     /// * `angles`: of each of them 1 less the cosine to the nearest example of another group.
     /// * `looks`: the groups of each class.
+    /// * `far`: where there are fewer than three groups, 1 less the cosine to the nearest example from which on something
+    ///   is unknown; `None` where nothing is.
     /// * `false_reject`: as [`Thresholds::false_reject`].
     pub fn fit(
         classes: &[ClassId],
         left_out: &[LeftOut],
         angles: &[f32],
         looks: BTreeMap<ClassId, usize>,
+        far: Option<f32>,
         false_reject: f32,
     ) -> Self {
         let mut calibration = Self { looks, ..Self::NONE };
@@ -70,7 +73,8 @@ impl Calibration {
             .collect();
         // How far the classes lie from each other says less of how far a part of one may.
         let share = f64::from(false_reject) * if all { FAR } else { 1.0 };
-        calibration.novelty = Novelty::fit(&evidence, share);
+        calibration.novelty = Novelty::fit(&evidence, share)
+            .or_else(|| far.map(|far| Novelty::of_few(f64::from(far))));
         calibration
     }
 
@@ -310,7 +314,7 @@ mod tests {
 
     fn fit(taught: &[LeftOut]) -> Calibration {
         let angles = vec![0.1; taught.len()];
-        Calibration::fit(&CLASSES, taught, &angles, BTreeMap::new(), 0.02)
+        Calibration::fit(&CLASSES, taught, &angles, BTreeMap::new(), None, 0.02)
     }
 
     fn neighbour(cosine: f32) -> Neighbour {
@@ -359,7 +363,7 @@ mod tests {
             })
             .collect();
         let looks = BTreeMap::from([(CLASSES[0], 10), (CLASSES[1], 2)]);
-        let calibration = Calibration::fit(&CLASSES, &taught, &[0.1; 12], looks, 0.02);
+        let calibration = Calibration::fit(&CLASSES, &taught, &[0.1; 12], looks, None, 0.02);
         // 8 (n - 1) / n is 7.2 and 4, in the mean 5.6; half of it over 10 and 2 looks.
         let offsets = CLASSES.map(|class| calibration.offset(class));
         assert!((offsets[0] - 0.28).abs() < 1e-6 && (offsets[1] - 1.4).abs() < 1e-6, "{offsets:?}");
@@ -369,7 +373,7 @@ mod tests {
     fn a_far_feature_is_unknown_and_a_near_one_is_not() {
         let taught: Vec<_> = (0..20).map(|i| left_out(i, (i % 2) as u32, &[2.0, 1.0])).collect();
         let angles: Vec<f32> = (0..20).map(|i| 0.1 + 0.005 * i as f32).collect();
-        let calibration = Calibration::fit(&CLASSES, &taught, &angles, BTreeMap::new(), 0.02);
+        let calibration = Calibration::fit(&CLASSES, &taught, &angles, BTreeMap::new(), None, 0.02);
         let judge = |cosine: f32| {
             calibration
                 .verdict(&CLASSES, &[2.0, 1.0], None, neighbour(cosine), &Thresholds::default())

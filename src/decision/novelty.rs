@@ -80,6 +80,13 @@ impl Novelty {
         Some(novelty)
     }
 
+    /// By the angle alone, for fewer than three groups.
+    ///
+    /// * `angle`: as far as something may be that is known, above 0.
+    pub(super) fn of_few(angle: f64) -> Self {
+        Self { terms: [Some((0.0, 1.0)), None, None], limit: angle, width: angle }
+    }
+
     fn sum(&self, evidence: &Evidence) -> f64 {
         let term = |(value, of): (Option<f64>, Option<(f64, f64)>)| match (value, of) {
             (Some(value), Some((mean, sd))) => (value - mean) / sd,
