@@ -178,7 +178,6 @@ mod tests {
     fn addresses_that_name_no_camera_say_what_is_wrong() {
         let cases = [
             ("", "no camera's address"),
-            ("/dev/video0", "no camera's address"),
             ("webcam:0", "no such kind"),
             ("v4l:", "which device"),
             ("pipe: ", "which program"),
@@ -190,6 +189,12 @@ mod tests {
             let text = error.to_string();
             assert_eq!(error.trouble, Trouble::Address, "{address}: {text}");
             assert!(text.contains(wanted) && text.contains("next: "), "{address}: {text}");
+        }
+        #[cfg(not(feature = "v4l"))]
+        {
+            let error = open("/dev/video0", &Wanted::default()).err().expect("refused");
+            assert_eq!(error.trouble, Trouble::Unsupported);
+            assert!(error.to_string().contains("--features v4l"), "{error}");
         }
         let never = Wanted { fps: Some(0.0), ..Wanted::default() };
         let error = open("synthetic:", &never).err().expect("refused");
