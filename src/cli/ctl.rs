@@ -1,6 +1,7 @@
 //! `fieldtune ctl`: the other end of a device's port.
 
 mod link;
+mod recent;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,6 @@ use crate::bounded;
 use crate::command::{Command, Reply};
 use crate::console::{self, Entry, Row, Value};
 use crate::frame::Timestamp;
-use crate::learner::UNKNOWN;
 use crate::picture::{self, PictureError};
 use crate::pin::{LONGEST, Pin};
 use crate::port::Address;
@@ -74,6 +74,9 @@ pub struct CtlCommand {
     /// teach: learn this frame of those that recent lists (repeatable)
     #[arg(long, value_name = "NUMBER")]
     frame: Vec<u64>,
+    /// recent: draw the frames as a contact sheet, a PNG file
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
     /// What to ask for
     #[arg(required = true, value_name = "COMMAND")]
     words: Vec<String>,
@@ -95,6 +98,9 @@ impl CtlCommand {
         if let (Some(name), 2..) = (region, words.len()) {
             self.region = Some(name);
             words.remove(0);
+        }
+        if self.sheet.is_some() && words[0] != "recent" {
+            bail!("--sheet goes with recent, not with {}", words[0]);
         }
         if self.any {
             match words[0] {
@@ -132,9 +138,11 @@ impl CtlCommand {
             }),
             ["watch"] | ["watch", "on"] => self.watch(),
             ["recent", folder] if folder != "unsure" && folder.parse::<u64>().is_err() => {
-                self.recent(Path::new(folder), false, context)
+                self.recent(Some(Path::new(folder)), false, context)
             }
-            ["recent", "unsure", folder] => self.recent(Path::new(folder), true, context),
+            ["recent", "unsure", folder] => self.recent(Some(Path::new(folder)), true, context),
+            ["recent"] if self.sheet.is_some() => self.recent(None, false, context),
+            ["recent", "unsure"] if self.sheet.is_some() => self.recent(None, true, context),
             ["snap", file] => self.snap(Path::new(file), context),
             ["pull", file] => self.pull(Path::new(file), context),
             ["push", file] => self.push(Path::new(file), false, context),
@@ -241,45 +249,6 @@ impl CtlCommand {
         }
         write_whole(file, bytes)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
-        Ok(Exit::Done)
-    }
-
-    /// Fetches the pictures of the frames that were judged last.
-    fn recent(&self, folder: &Path, unsure_first: bool, context: &Context) -> anyhow::Result<Exit> {
-        let mut link = self.link()?;
-        let quiet = Context { progress: false };
-        let answer = self.ask(&mut link, &Request::Recent { unsure_first }, &quiet)?;
-        let Answer::Recent(frames) = &answer else {
-            bail!("the device answered something else than its frames");
-        };
-        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        let rows = console::answer(&answer);
-        let bar = context.bar(frames.len() as u64, "fetching");
-        for (frame, row) in frames.iter().zip(&rows) {
-            let number = frame.number;
-            let class = match &frame.judgement {
-                Some(judgement) => judgement.class.as_deref().unwrap_or(UNKNOWN),
-                None => "untaught",
-            };
-            // A device may call a class anything.
-            let plain = |c: char| c.is_alphanumeric() || "-_+".contains(c);
-            let class: String = class.chars().map(|c| if plain(c) { c } else { '_' }).collect();
-            let file = folder.join(format!("frame-{number:06}-{class}.jpg"));
-            match self.ask(&mut link, &Request::RecentPicture { frame: number }, &quiet) {
-                Ok(Answer::Picture { file: bytes, .. }) => {
-                    write_whole(&file, &bytes)?;
-                    let path = file.display().to_string();
-                    bar.suspend(|| self.print(&row.clone().with("picture", path.as_str())));
-                }
-                Ok(_) => bail!("the device answered something else than a picture"),
-                Err(error) if error.downcast_ref::<Failed>().is_some() => return Err(error),
-                // It has made room for a newer one meanwhile.
-                Err(error) => bar.suspend(|| eprintln!("warning: {error:#}")),
-            }
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        rows.last().into_iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }
 

@@ -1,6 +1,6 @@
 //! `fieldtune test`: how well what was taught does on labelled images that it has not seen.
 
-mod sheet;
+pub(super) mod sheet;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -6,7 +6,7 @@ use crate::frame::{Frame, Timestamp};
 use crate::picture;
 
 /// Images on a sheet at most.
-pub(super) const MOST: usize = 200;
+pub(in crate::cli) const MOST: usize = 200;
 
 /// The longer side of an image on the sheet, in pixels.
 const SIDE: u32 = 128;
@@ -19,7 +19,7 @@ const MARGIN: i32 = 20;
 const LONGEST: usize = 16;
 
 /// * `tiles`: two lines and the image of each.
-pub(super) fn draw(title: &str, tiles: &[([String; 2], Frame)]) -> Frame {
+pub(in crate::cli) fn draw(title: &str, tiles: &[([String; 2], Frame)]) -> Frame {
     let (side, step_y) = (SIDE as i32, SIDE as i32 + 2 * LINE + GAP);
     // The title needs four columns.
     let columns = tiles.len().clamp(4, COLUMNS);

@@ -1,0 +1,80 @@
+//! `fieldtune ctl recent`: the pictures of the frames that were judged last.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+
+use super::CtlCommand;
+use crate::cli::output::write_whole;
+use crate::cli::test::sheet;
+use crate::cli::{Context, Exit, Failed};
+use crate::console;
+use crate::frame::Timestamp;
+use crate::learner::UNKNOWN;
+use crate::picture;
+use crate::request::{Answer, Request};
+
+impl CtlCommand {
+    /// Fetches the pictures of the frames that were judged last, into a folder, onto a sheet, or both.
+    pub(super) fn recent(
+        &self,
+        folder: Option<&Path>,
+        unsure_first: bool,
+        context: &Context,
+    ) -> anyhow::Result<Exit> {
+        let mut link = self.link()?;
+        let quiet = Context { progress: false };
+        let answer = self.ask(&mut link, &Request::Recent { unsure_first }, &quiet)?;
+        let Answer::Recent(frames) = &answer else {
+            bail!("the device answered something else than its frames");
+        };
+        if let Some(folder) = folder {
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        }
+        let rows = console::answer(&answer);
+        let mut tiles = Vec::new();
+        let bar = context.bar(frames.len() as u64, "fetching");
+        for (frame, row) in frames.iter().zip(&rows) {
+            bar.inc(1);
+            let request = Request::RecentPicture { frame: frame.number };
+            let bytes = match self.ask(&mut link, &request, &quiet) {
+                Ok(Answer::Picture { file, .. }) => file,
+                Ok(_) => bail!("the device answered something else than a picture"),
+                Err(error) if error.downcast_ref::<Failed>().is_some() => return Err(error),
+                // It has made room for a newer one meanwhile.
+                Err(error) => {
+                    bar.suspend(|| eprintln!("warning: {error:#}"));
+                    continue;
+                }
+            };
+            let class = match &frame.judgement {
+                Some(judgement) => judgement.class.as_deref().unwrap_or(UNKNOWN),
+                None => "untaught",
+            };
+            let mut row = row.clone();
+            if let Some(folder) = folder {
+                // A device may call a class anything.
+                let plain = |c: char| c.is_alphanumeric() || "-_+".contains(c);
+                let class: String = class.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+                let file = folder.join(format!("frame-{:06}-{class}.jpg", frame.number));
+                write_whole(&file, &bytes)?;
+                row = row.with("picture", file.display().to_string().as_str());
+            }
+            if self.sheet.is_some() && tiles.len() < sheet::MOST {
+                let small = picture::decode(&bytes, "what came from the device", Timestamp(0))?;
+                let sure = frame.judgement.as_ref().map(|judgement| judgement.confidence * 100.0);
+                let sure = sure.map_or_else(String::new, |percent| format!("{percent:.0} %"));
+                tiles.push(([format!("{} {class}", frame.number), sure], small));
+            }
+            bar.suspend(|| self.print(&row));
+        }
+        bar.finish_and_clear();
+        if let Some(file) = &self.sheet {
+            let order = if unsure_first { "the least sure first" } else { "the newest first" };
+            let title = format!("{} frames that were judged, {order}", tiles.len());
+            write_whole(file, &picture::png(&sheet::draw(&title, &tiles)))?;
+        }
+        rows.last().into_iter().for_each(|row| self.print(row));
+        Ok(Exit::Done)
+    }
+}
