@@ -26,6 +26,7 @@ pub use threshold::SetThreshold;
 pub use undo::Undo;
 
 use crate::decision::{Suspect, Thresholds};
+use crate::examples::Images;
 use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId, HeadConfig};
 use crate::learner::{Change, ClassName, LearnError, Learner};
@@ -281,6 +282,15 @@ impl Command {
             Command::Head(command) => command.apply(learner),
             Command::Threshold(command) => command.apply(learner),
             Command::Merge(command) => command.apply(learner),
+        }
+    }
+
+    /// The images that come with it, to be kept with what it changes.
+    pub fn images(&self) -> Images {
+        match self {
+            Command::Teach(command) => command.images(),
+            Command::Merge(command) => command.images.clone(),
+            _ => Images::new(),
         }
     }
 

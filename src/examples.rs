@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use half::f16;
+use sha2::{Digest as _, Sha256};
 
 use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId, GroupId, Lesson, MAX_FEATURES};
@@ -36,8 +37,29 @@ pub struct Example {
     /// `[views][dim]`, finite: features of the same image darker, noisy, blurred, turned; at most [`MAX_VIEWS`]. They are
     /// learned and forgotten with the example, and counted as one with it.
     pub views: Vec<Vec<f16>>,
-    /// A JPEG for people to look at.
-    pub image: Option<Vec<u8>>,
+    /// Which image it was learned from, where one was kept; the store has it, see [`crate::store::Store::images`].
+    pub image: Option<ImageMark>,
+}
+
+/// What an image is known by where it is not at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImageMark {
+    /// Length of its file.
+    pub bytes: u32,
+    /// The first half of the file's SHA-256.
+    pub hash: [u8; 16],
+}
+
+/// Images by what they are known by: JPEG files.
+pub type Images = BTreeMap<ImageMark, Vec<u8>>;
+
+impl ImageMark {
+    /// * `file`: a JPEG.
+    pub fn of(file: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(file).into();
+        let hash = std::array::from_fn(|place| digest[place]);
+        Self { bytes: u32::try_from(file.len()).unwrap_or(u32::MAX), hash }
+    }
 }
 
 impl Example {
@@ -65,7 +87,6 @@ impl Example {
         const BOOKKEEPING: usize = 64;
         (self.feature.len() + self.views.iter().map(Vec::len).sum::<usize>()) * 2
             + self.origin.len()
-            + self.image.as_ref().map_or(0, Vec::len)
             + BOOKKEEPING
     }
 }
@@ -108,7 +129,7 @@ pub struct Neighbour {
 }
 
 impl Examples {
-    /// Room for 64 MiB: some 20,000 examples of 1280 values with thumbnails left out, 8,000 with.
+    /// Room for 64 MiB: some 20,000 examples of 1280 values, 5,000 with four views each.
     pub const DEFAULT_BUDGET: usize = 64 << 20;
 
     /// * `budget`: bytes, see [`Example::bytes`].

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::backbone::FeatureSource;
 use crate::command::{Command, CommandError, Merge, Outcome, Reply};
 use crate::engine::Engine;
-use crate::examples::Examples;
+use crate::examples::{Examples, ImageMark, Images};
 use crate::frame::Timestamp;
 use crate::learner::{ClassName, LearnError, Learner};
 use crate::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
@@ -171,6 +171,7 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         now: Timestamp,
     ) -> Result<Reply, KeeperError> {
         let savepoint = command.takes_away();
+        let images = command.images();
         let (reply, changes) = self.learns.carry_out(command, now)?;
         let (learner, model) = (self.learns.learner(), &self.model);
         let Some(latest) = learner.latest_step().filter(|_| !changes.is_empty()) else {
@@ -185,6 +186,7 @@ impl<L: Learns, S: Store> Keeper<L, S> {
             at: now,
             savepoint: savepoint.as_deref(),
             setting,
+            images: &images,
             whole: &|| Snapshot::of(learner, model.clone()),
         };
         if let Err(error) = self.store.commit(&step) {
@@ -231,13 +233,15 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         now: Timestamp,
     ) -> Result<Reply, KeeperError> {
         let (mut classes, mut packs) = (BTreeSet::new(), Vec::with_capacity(learned.len()));
+        let mut images = Images::new();
         for learned in learned {
             self.check_model(learned)?;
             let more = learned.by_name()?;
             classes.extend(more.0);
             packs.push(more.1);
+            images.extend(learned.images().iter().map(|(mark, file)| (*mark, file.clone())));
         }
-        self.apply_with(Command::Merge(Merge { classes, packs }), setting, now)
+        self.apply_with(Command::Merge(Merge { classes, packs, images }), setting, now)
     }
 
     fn check_model(&self, learned: &Snapshot) -> Result<(), KeeperError> {
@@ -315,9 +319,20 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         self.store.generation(number).map_err(KeeperError::Generation)
     }
 
-    /// Everything learned, to be taken elsewhere.
+    /// Everything learned, to be taken elsewhere, but the images.
     pub fn learned(&self) -> Snapshot {
         Snapshot::of(self.learner(), self.model.clone())
+    }
+
+    /// Everything learned, with the images that are kept.
+    ///
+    /// # Errors
+    /// [`KeeperError::Store`].
+    pub fn learned_with_images(&mut self) -> Result<Snapshot, KeeperError> {
+        let mut images = Images::new();
+        let mut add = |_, file: &[u8]| drop(images.insert(ImageMark::of(file), file.to_vec()));
+        self.store.images(None, &mut add)?;
+        Ok(self.learned().with_images(images))
     }
 }
 

@@ -18,10 +18,10 @@ pub use pack::Difference;
 
 use crate::checksum::crc32;
 use crate::decision::Thresholds;
-use crate::examples::Example;
+use crate::examples::{Example, ImageMark, Images};
 use crate::head::{ClassId, ExampleId};
 use crate::learner::{Change, ClassName, LearnError, Learner};
-use v2::{StoredBody, StoredChange, StoredExample, StoredFile, StoredStep};
+use v2::{StoredBody, StoredBytes, StoredChange, StoredExample, StoredFile, StoredStep};
 
 const MAGIC: &[u8; 8] = b"FTLEARN\0";
 const VERSION: u16 = 2;
@@ -50,6 +50,8 @@ pub struct Snapshot {
     /// The backbone it was taught with.
     pub model: ModelId,
     body: StoredBody,
+    /// Of its examples, as many as came with them.
+    images: Images,
 }
 
 /// Why bytes are not a snapshot.
@@ -116,8 +118,27 @@ impl Snapshot {
     pub(crate) fn of_parts(model: ModelId, body: StoredBody) -> Result<Self, SnapshotError> {
         match excess_of_model(&model).or_else(|| body.excess()) {
             Some(what) => Err(SnapshotError::Content(what)),
-            None => Ok(Self { model, body }),
+            None => Ok(Self { model, body, images: Images::new() }),
         }
+    }
+
+    /// Images of its examples: those that came in a file, or were put there by [`Snapshot::with_images`].
+    pub fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// What the images of its examples are known by, by example.
+    pub fn image_marks(&self) -> Vec<(ExampleId, ImageMark)> {
+        let examples = self.body.examples.iter();
+        let marks = examples.filter_map(|one| Some((ExampleId(one.id), one.image?.into())));
+        marks.collect()
+    }
+
+    /// The same with these images; those that are of no example are left out.
+    pub fn with_images(mut self, images: Images) -> Self {
+        let marks = self.body.marks();
+        self.images = images.into_iter().filter(|(mark, _)| marks.contains(mark)).collect();
+        self
     }
 
     /// As it is laid into a store.
@@ -132,6 +153,7 @@ impl Snapshot {
         let undo = learner.undo_steps().iter();
         Self {
             model,
+            images: Images::new(),
             body: StoredBody {
                 classes: classes.map(|(id, name)| (id.0, name.as_str().to_owned())).collect(),
                 examples: learner.examples().iter().map(StoredExample::from).collect(),
@@ -180,7 +202,11 @@ impl Snapshot {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_le_bytes());
-        let whole = StoredFile { model: (&self.model).into(), body: self.body.clone() };
+        let whole = StoredFile {
+            model: (&self.model).into(),
+            body: self.body.clone(),
+            images: self.images.values().cloned().map(StoredBytes).collect(),
+        };
         let mut bytes = postcard::to_extend(&whole, bytes)
             .expect("postcard writes every serde value of known length to a growing vector");
         bytes.extend(crc32(&bytes).to_le_bytes());
@@ -220,12 +246,13 @@ impl Snapshot {
                 .map(|(file, rest)| (StoredFile::from(file), rest)),
             _ => postcard::take_from_bytes(body),
         };
-        let (StoredFile { model, body }, rest) =
+        let (StoredFile { model, body, images }, rest) =
             read.map_err(|error| content(&error.to_string()))?;
         if !rest.is_empty() {
             return Err(content(&format!("{} bytes stand behind its end", rest.len())));
         }
-        Self::of_parts(model.into(), body)
+        let images = images.into_iter().map(|image| (ImageMark::of(&image.0), image.0)).collect();
+        Ok(Self::of_parts(model.into(), body)?.with_images(images))
     }
 }
 

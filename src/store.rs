@@ -2,7 +2,7 @@
 //!
 //! [`FileStore`](crate::store::FileStore) is one file of redb, a transaction a command, and a lock beside it. What an
 //! exchanged file holds ([`crate::snapshot`]) is spread over tables here, so that teaching an example writes that
-//! example and not all of them. Generations are states that can be rolled back to; they share the examples' features and thumbnails.
+//! example and not all of them. Generations are states that can be rolled back to; they share the examples' features and images.
 //!
 //! What a reader may rely on:
 //! * A commit that returned lasts through a power cut; one that failed changed nothing.
@@ -13,6 +13,7 @@ mod backup;
 mod disk;
 mod file;
 mod generations;
+mod images;
 mod locks;
 mod migrate;
 mod on_disk;
@@ -27,9 +28,15 @@ pub use file::FileStore;
 pub use generations::{MAX_GENERATIONS, MAX_KEPT_BYTES, MAX_NAMED};
 pub use on_disk::DiskStore;
 
+use crate::examples::Images;
 use crate::frame::Timestamp;
+use crate::head::ExampleId;
 use crate::learner::{Change, LatestStep};
 use crate::snapshot::{Snapshot, SnapshotError};
+
+/// Bytes of images that a store keeps, where nothing else is said. Where there are more, the oldest go of the class that
+/// has most; their examples stay.
+pub const IMAGE_BUDGET: u64 = 256 << 20;
 
 /// Bytes a store's file may have.
 pub const MAX_BYTES: u64 = 2 << 30;
@@ -47,6 +54,8 @@ pub struct Step<'a> {
     pub savepoint: Option<&'a str>,
     /// Set with it, see [`Store::set`]: both or neither last.
     pub setting: Option<Setting<'a>>,
+    /// Images of the examples that are new.
+    pub images: &'a Images,
     /// The state after it, for a store that has to write all of it.
     pub whole: &'a dyn Fn() -> Snapshot,
 }
@@ -138,6 +147,19 @@ pub trait Store {
     /// # Errors
     /// [`StoreError`].
     fn compact(&mut self) -> Result<(), StoreError>;
+
+    /// Gives the images of what is learned now, one after another. One that was never kept, or had to make room, is passed
+    /// over.
+    ///
+    /// * `of`: of these examples only.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn images(
+        &mut self,
+        of: Option<&[ExampleId]>,
+        each: &mut dyn FnMut(ExampleId, &[u8]),
+    ) -> Result<(), StoreError>;
 
     /// What [`Store::set`] put under that name last.
     ///

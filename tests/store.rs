@@ -53,6 +53,7 @@ fn commit(store: &mut FileStore, learner: &Learner, changes: &[Change]) -> Resul
         at: Timestamp(1),
         savepoint: None,
         setting: None,
+        images: &Default::default(),
         whole: &|| Snapshot::of(learner, model()),
     })
 }

@@ -111,7 +111,7 @@ fn compact(store: &StoreArgs) -> anyhow::Result<Exit> {
 }
 
 fn export(store: &StoreArgs, file: &Path, thumbnails: bool) -> anyhow::Result<Exit> {
-    let learned = store.look()?.learned().canonical(thumbnails);
+    let learned = store.look()?.learned_with_images()?.canonical(thumbnails);
     let bytes = learned.encode();
     refuse_store(file)?;
     write_whole(file, &bytes).context(Failed(Exit::Device))?;

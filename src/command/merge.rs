@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use half::f16;
 
 use super::{CommandError, Outcome, Reply};
-use crate::examples::Example;
+use crate::examples::{Example, ImageMark, Images};
 use crate::head::{self, ClassId, ExampleId, GroupId};
 use crate::learner::{Change, ClassName, LearnError, Learner};
 
@@ -22,6 +22,8 @@ pub struct Merge {
     /// The examples with their classes, a list for each place they come from; their ids and class ids mean nothing here,
     /// their groups something among those of the same list.
     pub packs: Vec<Vec<(ClassName, Example)>>,
+    /// Images of the examples, as many as came with them.
+    pub images: Images,
 }
 
 /// Bits of a feature: what two equal examples have in common.
@@ -58,8 +60,8 @@ impl Known {
         if rank(&views) < rank(&self.example.views) {
             self.example.views = views;
         }
-        let rank = |one: &Option<Vec<u8>>| (Reverse(one.as_ref().map_or(0, Vec::len)), one.clone());
-        if rank(&image) < rank(&self.example.image) {
+        let rank = |mark: Option<ImageMark>| mark.map(|mark| (mark.bytes, Reverse(mark.hash)));
+        if rank(image) > rank(self.example.image) {
             self.example.image = image;
         }
     }
@@ -258,7 +260,7 @@ mod tests {
             group: GroupId(taught),
             feature: narrowed(&feature),
             views: Vec::new(),
-            image: image.map(|byte| vec![byte; 3]),
+            image: image.map(|byte| ImageMark { bytes: 3, hash: [byte; 16] }),
         }
     }
 
@@ -267,7 +269,9 @@ mod tests {
         let classes = examples.iter().map(|(class, _)| name(class)).collect();
         let examples =
             examples.iter().map(|(class, example)| (name(class), example.clone())).collect();
-        Merge { classes, packs: vec![examples] }.apply(learner).map(|(reply, _)| reply)
+        Merge { classes, packs: vec![examples], images: Images::new() }
+            .apply(learner)
+            .map(|(reply, _)| reply)
     }
 
     #[test]
@@ -292,7 +296,7 @@ mod tests {
         let all: Vec<_> = device.examples().iter().collect();
         assert_eq!(all.len(), 2);
         assert_eq!((all[1].taught, all[1].origin.as_str()), (Timestamp(3), "at 3"));
-        assert_eq!(all[1].image.as_deref(), Some(&[9, 9, 9][..]));
+        assert_eq!(all[1].image.map(|mark| mark.hash[0]), Some(9));
         assert_eq!(device.classes()[&all[1].class].as_str(), "bad");
         device.undo().expect("it can be taken back").expect("there is a step");
         let all: Vec<_> = device.examples().iter().map(|example| example.taught.0).collect();

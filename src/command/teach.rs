@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{Outcome, Reply, accuracy, class_or_new, name_of, removed};
-use crate::examples::{Example, MAX_VIEWS, narrowed};
+use crate::examples::{Example, ImageMark, Images, MAX_VIEWS, narrowed};
 use crate::frame::Timestamp;
 use crate::head::{self, ExampleId, GroupId};
 use crate::learner::{Change, LearnError, Learner};
@@ -24,7 +24,7 @@ pub struct Shot {
     pub views: Vec<Vec<f32>>,
     /// Where it came from.
     pub origin: String,
-    /// A JPEG for people to look at.
+    /// A JPEG for people to look at, and to learn from again with another backbone.
     pub image: Option<Vec<u8>>,
     /// Shots of one command with the same number are one group ([`Example::group`]): one look at one part.
     pub burst: u32,
@@ -40,6 +40,11 @@ impl Shot {
 }
 
 impl Teach {
+    pub(super) fn images(&self) -> Images {
+        let images = self.shots.iter().filter_map(|shot| shot.image.clone());
+        images.map(|image| (ImageMark::of(&image), image)).collect()
+    }
+
     pub(super) fn apply(self, learner: &mut Learner, now: Timestamp) -> Outcome {
         if self.shots.is_empty() {
             return Err(super::CommandError::Nothing { command: "teach" });
@@ -69,7 +74,7 @@ impl Teach {
                 origin: shot.origin,
                 feature: narrowed(&shot.feature),
                 views: shot.views.iter().map(|view| narrowed(view)).collect(),
-                image: shot.image,
+                image: shot.image.as_deref().map(ImageMark::of),
             }));
         }
         let made = learner.change(changes)?;

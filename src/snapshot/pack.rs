@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::v2::{StoredBody, StoredExample};
 use super::{Snapshot, SnapshotError};
-use crate::examples::Example;
+use crate::examples::{Example, Images};
 use crate::learner::ClassName;
 
 /// What is different in one state from another.
@@ -100,7 +100,8 @@ impl Snapshot {
             thresholds: self.body.thresholds,
             undo: Vec::new(),
         };
-        Self { model: self.model.clone(), body }
+        let same = Self { model: self.model.clone(), body, images: Images::new() };
+        same.with_images(self.images.clone())
     }
 
     /// Classes and examples it has.

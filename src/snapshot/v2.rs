@@ -3,7 +3,7 @@
 //!
 //! Nothing here may change its shape or order once it was released, since files of this version are read for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Formatter;
 
 use half::f16;
@@ -11,12 +11,15 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::v1::{self, MAX_CHANGES, StoredHead, StoredModel, StoredThresholds, at_most};
-use crate::examples::{Example, MAX_EXAMPLES, MAX_VIEWS};
+use crate::examples::{Example, ImageMark, Images, MAX_EXAMPLES, MAX_VIEWS};
 use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId, GroupId};
 use crate::learner::{
     Change, ClassName, LAST_CLASS, LAST_EXAMPLE, LearnError, MAX_CLASSES, UNDO_DEPTH,
 };
+
+/// Images in a file at most.
+const MAX_IMAGES: usize = 2 * MAX_EXAMPLES;
 
 /// Examples of one class that were taught within so long of each other are one group, where nothing else is known.
 const BURST_MICROS: u64 = 2_000_000;
@@ -26,6 +29,9 @@ const BURST_MICROS: u64 = 2_000_000;
 pub(crate) struct StoredFile {
     pub(crate) model: StoredModel,
     pub(crate) body: StoredBody,
+    /// By rising length, then hash: see [`StoredMark`].
+    #[serde(deserialize_with = "at_most::<_, _, MAX_IMAGES>")]
+    pub(crate) images: Vec<StoredBytes>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +67,7 @@ pub(crate) struct StoredExample {
     pub(crate) feature: StoredFeature,
     #[serde(deserialize_with = "at_most::<_, _, MAX_VIEWS>")]
     pub(crate) views: Vec<StoredFeature>,
-    pub(crate) image: Option<StoredBytes>,
+    pub(crate) image: Option<StoredMark>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +80,13 @@ pub(crate) enum StoredChange {
     Relabel(u64, u32),
     SetHead(StoredHead),
     SetThresholds(StoredThresholds),
+}
+
+/// What an image is known by: its length, and the first half of its SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct StoredMark {
+    bytes: u32,
+    hash: [u8; 16],
 }
 
 /// Bytes, as they are.
@@ -131,7 +144,29 @@ impl<'de> Visitor<'de> for Bytes {
     }
 }
 
+impl From<ImageMark> for StoredMark {
+    fn from(mark: ImageMark) -> Self {
+        let ImageMark { bytes, hash } = mark;
+        Self { bytes, hash }
+    }
+}
+
+impl From<StoredMark> for ImageMark {
+    fn from(stored: StoredMark) -> Self {
+        let StoredMark { bytes, hash } = stored;
+        Self { bytes, hash }
+    }
+}
+
 impl StoredBody {
+    /// What the images of its examples are known by, also of those that can come back.
+    pub(crate) fn marks(&self) -> BTreeSet<ImageMark> {
+        let brought_back =
+            self.undo.iter().flat_map(|step| &step.0).filter_map(StoredChange::example);
+        let examples = self.examples.iter().chain(brought_back);
+        examples.filter_map(|example| example.image).map(ImageMark::from).collect()
+    }
+
     /// What there is too much of, in words.
     pub(crate) fn excess(&self) -> Option<String> {
         let Self { classes, examples, undo, next_class, next_example, .. } = self;
@@ -178,7 +213,7 @@ impl From<&Example> for StoredExample {
             origin: example.origin.clone(),
             feature: StoredFeature(bits(&example.feature)),
             views: example.views.iter().map(|view| StoredFeature(bits(view))).collect(),
-            image: example.image.clone().map(StoredBytes),
+            image: example.image.map(StoredMark::from),
         }
     }
 }
@@ -194,7 +229,7 @@ impl From<StoredExample> for Example {
             origin: stored.origin,
             feature: values(stored.feature),
             views: stored.views.into_iter().map(values).collect(),
-            image: stored.image.map(|bytes| bytes.0),
+            image: stored.image.map(ImageMark::from),
         }
     }
 }
@@ -249,44 +284,46 @@ impl From<v1::StoredFile> for StoredFile {
         let brought_back = body.undo.iter().flat_map(|step| &step.0).filter_map(old_example);
         let groups = groups_by_time(body.examples.iter().map(Taught::of).chain(brought_back));
         let group = |id: u64| groups.get(&id).copied().unwrap_or(id);
-        let change = |change: v1::StoredChange| match change {
+        let mut images = Images::new();
+        let mut example = |example: v1::StoredExample| {
+            let group = group(example.id);
+            StoredExample::of_v1(example, group, &mut images)
+        };
+        let examples = body.examples.into_iter().map(&mut example).collect();
+        let mut change = |change: v1::StoredChange| match change {
             v1::StoredChange::AddClass(class, name) => StoredChange::AddClass(class, name),
             v1::StoredChange::RemoveClass(class) => StoredChange::RemoveClass(class),
             v1::StoredChange::RenameClass(class, name) => StoredChange::RenameClass(class, name),
-            v1::StoredChange::AddExample(example) => {
-                let group = group(example.id);
-                StoredChange::AddExample(StoredExample::of_v1(example, group))
-            }
+            v1::StoredChange::AddExample(old) => StoredChange::AddExample(example(old)),
             v1::StoredChange::RemoveExample(id) => StoredChange::RemoveExample(id),
             v1::StoredChange::Relabel(id, class) => StoredChange::Relabel(id, class),
             v1::StoredChange::SetHead(head) => StoredChange::SetHead(head),
             v1::StoredChange::SetThresholds(thresholds) => StoredChange::SetThresholds(thresholds),
         };
-        let example = |example: v1::StoredExample| {
-            let group = group(example.id);
-            StoredExample::of_v1(example, group)
-        };
+        let step = |step: v1::StoredStep| StoredStep(step.0.into_iter().map(&mut change).collect());
+        let undo = body.undo.into_iter().map(step).collect();
         let body = StoredBody {
             classes: body.classes,
-            examples: body.examples.into_iter().map(example).collect(),
+            examples,
             head: body.head,
             thresholds: body.thresholds,
             next_class: body.next_class,
             next_example: body.next_example,
-            undo: body
-                .undo
-                .into_iter()
-                .map(|step| StoredStep(step.0.into_iter().map(change).collect()))
-                .collect(),
+            undo,
         };
-        Self { model, body }
+        Self { model, body, images: images.into_values().map(StoredBytes).collect() }
     }
 }
 
 impl StoredExample {
-    fn of_v1(old: v1::StoredExample, group: u64) -> Self {
+    fn of_v1(old: v1::StoredExample, group: u64, images: &mut Images) -> Self {
         let v1::StoredExample { id, class, taught_micros, origin, feature, thumbnail } = old;
-        let (feature, image) = (StoredFeature(feature), thumbnail.map(StoredBytes));
+        let image = thumbnail.map(|file| {
+            let mark = ImageMark::of(&file);
+            images.insert(mark, file);
+            mark.into()
+        });
+        let feature = StoredFeature(feature);
         Self { id, class, group, taught_micros, origin, feature, views: Vec::new(), image }
     }
 }
@@ -371,7 +408,7 @@ mod tests {
             origin: "a.png".to_owned(),
             feature: [0.5, -3.0].map(f16::from_f32).to_vec(),
             views: vec![[1.0, -0.25].map(f16::from_f32).to_vec()],
-            image: Some(vec![1, 2, 3]),
+            image: Some(ImageMark { bytes: 3, hash: [4; 16] }),
         };
         for change in [
             Change::AddClass(ClassId(1), name()),

@@ -10,8 +10,9 @@ use super::backup::copy_of;
 use super::disk::{FileDisk, MemoryDisk, Written};
 use super::locks::{Locks, followed};
 use super::on_disk::DiskStore;
-use super::{Generation, MAX_BYTES, Setting, Step, Store, StoreError};
+use super::{Generation, IMAGE_BUDGET, MAX_BYTES, Setting, Step, Store, StoreError};
 use crate::frame::Timestamp;
+use crate::head::ExampleId;
 use crate::snapshot::{Snapshot, SnapshotError};
 
 /// What a file of redb begins with.
@@ -23,6 +24,8 @@ pub struct FileStore {
     path: PathBuf,
     place: Place,
     written: Arc<Written>,
+    /// See [`FileStore::set_image_budget`].
+    image_budget: u64,
     /// Held for as long as the store is open.
     locks: Option<Locks>,
     /// What was acknowledged and not written, where that is wanted.
@@ -53,6 +56,7 @@ impl FileStore {
             path: followed(path)?,
             place: Place::Other,
             written: Arc::default(),
+            image_budget: IMAGE_BUDGET,
             locks: None,
             #[cfg(debug_assertions)]
             early: None,
@@ -85,6 +89,7 @@ impl FileStore {
             path: path.to_owned(),
             place,
             written: Arc::default(),
+            image_budget: IMAGE_BUDGET,
             locks: None,
             #[cfg(debug_assertions)]
             early: None,
@@ -115,9 +120,19 @@ impl FileStore {
             locks.hold(&file, &self.path)?;
             let disk = FileDisk { file, written: Arc::clone(&self.written) };
             let name = self.path.display().to_string();
-            self.place = Place::Open(DiskStore::new(Arc::new(disk), &name));
+            let mut store = DiskStore::new(Arc::new(disk), &name);
+            store.set_image_budget(self.image_budget);
+            self.place = Place::Open(store);
         }
         Ok(())
+    }
+
+    /// Keeps this many bytes of images at most, from the next change on.
+    pub fn set_image_budget(&mut self, bytes: u64) {
+        self.image_budget = bytes;
+        if let Place::Open(store) = &mut self.place {
+            store.set_image_budget(bytes);
+        }
     }
 
     /// The file.
@@ -330,6 +345,23 @@ impl Store for FileStore {
 
     fn compact(&mut self) -> Result<(), StoreError> {
         self.writable()?.map_or(Ok(()), Store::compact)
+    }
+
+    fn images(
+        &mut self,
+        of: Option<&[ExampleId]>,
+        each: &mut dyn FnMut(ExampleId, &[u8]),
+    ) -> Result<(), StoreError> {
+        if let Some(store) = self.readable() {
+            return store.images(of, each);
+        }
+        let Some(old) = self.other()? else { return Ok(()) };
+        for (id, mark) in old.image_marks() {
+            if of.is_none_or(|of| of.contains(&id)) {
+                old.images().get(&mark).inspect(|file| each(id, file));
+            }
+        }
+        Ok(())
     }
 
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

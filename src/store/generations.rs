@@ -1,9 +1,9 @@
 //! States that can be rolled back to: made by hand, before something is taken away, and once a day of changes; bounded in
 //! number and in what they keep alive.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::rows::{GenerationRow, StateRow};
+use super::rows::GenerationRow;
 use super::tables::Tables;
 use super::{Generation, StoreFault};
 use crate::frame::Timestamp;
@@ -75,8 +75,11 @@ impl Tables<'_> {
         counters.generation_changes = counters.changes;
         counters.generation_micros = at.0;
         let number = counters.next_generation;
-        let (name, state) = (name.to_owned(), self.state()?);
-        self.put_generation(number, &GenerationRow { name, automatic, micros: at.0, state })?;
+        let (name, model, state) = (name.to_owned(), (&self.model()?).into(), self.state()?);
+        self.put_generation(
+            number,
+            &GenerationRow { name, automatic, micros: at.0, model, state },
+        )?;
         self.put_counters(&counters)?;
         Ok(number)
     }
@@ -100,18 +103,16 @@ impl Tables<'_> {
     fn kept_bytes(&self) -> Result<u64, StoreFault> {
         let current: BTreeSet<u64> =
             self.state()?.examples.iter().map(|(_, row)| row.blob).collect();
-        let held = self.held_blobs()?;
-        Ok(held
-            .iter()
-            .filter(|(blob, _)| !current.contains(blob))
-            .map(|(_, &b)| u64::from(b))
-            .sum())
+        let held = self.held()?;
+        let gone = held.iter().filter(|row| !current.contains(&row.blob));
+        let gone: BTreeMap<u64, u32> = gone.map(|row| (row.blob, row.bytes)).collect();
+        Ok(gone.into_values().map(u64::from).sum())
     }
 
     fn let_go(&mut self, number: u64) -> Result<(), StoreFault> {
         let row = self.generation_row(number)?;
         self.remove_generation(number)?;
-        self.sweep(row.state.examples.iter().map(|(_, row)| row.blob).collect())
+        self.sweep(row.state.examples.iter().map(|(_, row)| row.content()).collect())
     }
 
     fn generation_row(&self, number: u64) -> Result<GenerationRow, StoreFault> {
@@ -133,23 +134,25 @@ impl Tables<'_> {
 
     pub(super) fn generation(&self, number: u64) -> Result<Snapshot, StoreFault> {
         let row = self.generation_row(number)?;
-        self.snapshot(row.state, Vec::new())
+        self.snapshot(row.model.into(), row.state, Vec::new())
     }
 
     /// Makes a generation's state the one that is learned, and the one before a generation.
     pub(super) fn roll_back(&mut self, number: u64, at: Timestamp) -> Result<Snapshot, StoreFault> {
         // Read first: a savepoint may drop it.
-        let row: StateRow = self.generation_row(number)?.state;
+        let GenerationRow { model, state: row, .. } = self.generation_row(number)?;
         let name = format!("before rollback to {number}");
         if self.counters()?.changes > self.counters()?.generation_changes {
             self.make_generation(&name, true, at)?;
         }
         let mut counters = self.counters()?;
-        self.set_state(&row, &mut counters)?;
+        self.put("model", &model)?;
+        let loose = self.set_state(&row, &mut counters)?;
         // It is a generation already.
         self.put_counters(&counters)?;
+        self.sweep(loose)?;
         self.prune()?;
-        self.snapshot(row, Vec::new())
+        self.snapshot(model.into(), row, Vec::new())
     }
 }
 

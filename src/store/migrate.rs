@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::StoreFault;
-use super::rows::{Blob, ExampleRow, UndoRow, decode};
-use super::tables::Tables;
-use crate::snapshot::v2::{StoredBytes, StoredFeature, Taught, groups_by_time};
+use super::rows::{Blob, ExampleRow, GenerationRow, StateRow, UndoRow, decode};
+use super::tables::{Rows, Tables};
+use crate::examples::ImageMark;
+use crate::snapshot::v2::{StoredFeature, Taught, groups_by_time};
 
 /// The format that is read and made the one of today.
 pub(super) const BEFORE: u16 = 2;
@@ -26,8 +27,36 @@ struct OldBlob {
     thumbnail: Option<Vec<u8>>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+struct OldExampleRow {
+    class: u32,
+    blob: u64,
+    #[allow(dead_code, reason = "its place is the format")]
+    bytes: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct OldGenerationRow {
+    name: String,
+    automatic: bool,
+    micros: u64,
+    state: StateRow<OldExampleRow>,
+}
+
+/// The rows of today by the number of their blob.
+type Renewed = BTreeMap<u64, ExampleRow>;
+
+fn renewed(old: &OldExampleRow, rows: &Renewed) -> Result<ExampleRow, StoreFault> {
+    let row = rows.get(&old.blob);
+    let row = row.ok_or_else(|| StoreFault::Damaged(format!("blob {} is not in it", old.blob)))?;
+    Ok(ExampleRow { class: old.class, ..*row })
+}
+
 impl Tables<'_> {
     pub(super) fn migrate(&mut self) -> Result<(), StoreFault> {
+        let examples: Vec<(u64, OldExampleRow)> = self.rows_of(Rows::Examples)?;
+        let undo: Vec<(u64, Vec<UndoRow<OldExampleRow>>)> = self.rows_of(Rows::Undo)?;
+        let generations: Vec<(u64, OldGenerationRow)> = self.rows_of(Rows::Generations)?;
         let mut old = BTreeMap::new();
         for number in self.blob_numbers()? {
             let what = || format!("blob {number}");
@@ -36,52 +65,53 @@ impl Tables<'_> {
         }
         // Of which example and class each is; what is learned now says so first.
         let mut owners: BTreeMap<u64, (u64, u32)> = BTreeMap::new();
-        let generations = self.generation_rows()?;
+        let of_undo = undo.iter().rev().flat_map(|(_, step)| step).filter_map(|row| match row {
+            UndoRow::AddExample(id, row) => Some((*id, *row)),
+            _ => None,
+        });
         let of_generations = generations.iter().rev().flat_map(|(_, row)| &row.state.examples);
-        let undo = self.undo_steps()?;
-        let of_undo = undo.iter().rev().flat_map(|(_, step)| step).filter_map(UndoRow::example);
-        let of_state = self.state()?.examples;
-        for (id, row) in of_state.into_iter().chain(of_undo).chain(of_generations.copied()) {
+        for (id, row) in examples.iter().copied().chain(of_undo).chain(of_generations.copied()) {
             owners.entry(row.blob).or_insert((id, row.class));
         }
         let taught = owners.iter().filter_map(|(blob, &(id, class))| {
             old.get(blob).map(|old| Taught { class, micros: old.taught_micros, id })
         });
         let groups = groups_by_time(taught);
-        let mut lengths = BTreeMap::new();
+        let mut rows = Renewed::new();
         for (number, old) in old {
             let OldBlob { taught_micros, origin, feature, thumbnail } = old;
             let id = owners.get(&number).map_or(0, |(id, _)| *id);
-            let blob = Blob {
-                group: groups.get(&id).copied().unwrap_or(id),
-                taught_micros,
-                origin,
-                feature: StoredFeature(feature),
-                views: Vec::new(),
-                image: thumbnail.map(StoredBytes),
-            };
-            lengths.insert(number, self.write_blob(number, &blob)?);
+            let group = groups.get(&id).copied().unwrap_or(id);
+            let (feature, views) = (StoredFeature(feature), Vec::new());
+            let image = thumbnail.as_deref().map(|file| ImageMark::of(file).into());
+            let blob = Blob { group, taught_micros, origin, feature, views, image };
+            let bytes = self.write_blob(number, &blob)?;
+            let image = thumbnail.map(|file| self.put_image(&file)).transpose()?;
+            rows.insert(number, ExampleRow { class: 0, blob: number, bytes, image });
         }
-        let renewed = |row: &ExampleRow| ExampleRow {
-            bytes: lengths.get(&row.blob).copied().unwrap_or(row.bytes),
-            ..*row
-        };
-        for (id, row) in self.state()?.examples {
-            self.put_example(id, &renewed(&row))?;
+        for (id, row) in &examples {
+            self.put_example(*id, &renewed(row, &rows)?)?;
         }
-        for (number, mut step) in undo {
-            for row in &mut step {
-                if let UndoRow::AddExample(_, example) = row {
-                    *example = renewed(example);
-                }
+        for (number, step) in undo {
+            let step = step.into_iter().map(|row| row.with(|row| renewed(row, &rows)));
+            self.put_undo(number, &step.collect::<Result<Vec<_>, _>>()?)?;
+        }
+        if !generations.is_empty() {
+            let model = (&self.model()?).into();
+            for (number, old) in generations {
+                let OldGenerationRow { name, automatic, micros, state } = old;
+                let examples = state.examples.iter();
+                let examples = examples.map(|(id, row)| Ok((*id, renewed(row, &rows)?)));
+                let state = StateRow {
+                    classes: state.classes,
+                    examples: examples.collect::<Result<_, StoreFault>>()?,
+                    head: state.head,
+                    thresholds: state.thresholds,
+                };
+                let model = Clone::clone(&model);
+                let row = GenerationRow { name, automatic, micros, model, state };
+                self.put_generation(number, &row)?;
             }
-            self.put_undo(number, &step)?;
-        }
-        for (number, mut generation) in generations {
-            for (_, row) in &mut generation.state.examples {
-                *row = renewed(row);
-            }
-            self.put_generation(number, &generation)?;
         }
         self.put_format()
     }

@@ -7,8 +7,10 @@ use redb::{Database, StorageBackend};
 
 use super::disk::{Disk, Held};
 use super::tables::{Tables, fault};
-use super::{Generation, Setting, Step, Store, StoreError, StoreFault};
+use super::{Generation, IMAGE_BUDGET, Setting, Step, Store, StoreError, StoreFault};
+use crate::examples::Images;
 use crate::frame::Timestamp;
+use crate::head::ExampleId;
 use crate::snapshot::Snapshot;
 
 /// Bytes of pages that are kept in memory: what is learned is there anyway.
@@ -25,6 +27,8 @@ pub struct DiskStore {
     held: Option<Arc<Held>>,
     /// How many times what was learned had changed when that was last known.
     changes: Option<u64>,
+    /// Bytes of images that are kept.
+    image_budget: u64,
 }
 
 #[derive(Debug)]
@@ -57,7 +61,13 @@ impl DiskStore {
     ///
     /// * `path`: what messages call it.
     pub fn new(disk: Arc<dyn Disk>, path: &str) -> Self {
-        Self { disk, path: path.to_owned(), database: None, held: None, changes: None }
+        let (path, image_budget) = (path.to_owned(), IMAGE_BUDGET);
+        Self { disk, path, database: None, held: None, changes: None, image_budget }
+    }
+
+    /// Keeps this many bytes of images at most, from the next change on.
+    pub fn set_image_budget(&mut self, bytes: u64) {
+        self.image_budget = bytes;
     }
 
     /// What is there is sound: from here on it is written to.
@@ -204,7 +214,7 @@ impl Store for DiskStore {
                 return Ok((None, 0));
             }
             let undo = tables.undo_steps()?.into_iter().map(|(_, step)| step).collect();
-            let snapshot = tables.snapshot(tables.state()?, undo)?;
+            let snapshot = tables.snapshot(tables.model()?, tables.state()?, undo)?;
             Ok((Some(snapshot), tables.counters()?.changes))
         });
         let (snapshot, changes) = self.named("read", result)?;
@@ -215,18 +225,22 @@ impl Store for DiskStore {
     }
 
     fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
+        let budget = self.image_budget;
         let result = self.change(
             |tables| {
                 tables.set(step.setting)?;
                 if tables.is_new()? {
-                    return tables.replace(&(step.whole)());
+                    tables.replace(&(step.whole)(), step.images)?;
+                    return tables.trim_images(budget);
                 }
                 tables.savepoint(step.savepoint, step.at)?;
-                tables.commit(step)
+                tables.commit(step)?;
+                tables.trim_images(budget)
             },
             |tables| {
                 tables.set(step.setting)?;
-                tables.replace(&(step.whole)())
+                tables.replace(&(step.whole)(), step.images)?;
+                tables.trim_images(budget)
             },
         );
         self.named("write", result)
@@ -239,17 +253,20 @@ impl Store for DiskStore {
         setting: Option<Setting<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let (budget, none) = (self.image_budget, Images::new());
         let result = self.change(
             |tables| {
                 tables.set(setting)?;
                 if savepoint.is_some() && !tables.is_new()? {
                     tables.savepoint(savepoint, at)?;
                 }
-                tables.replace(whole)
+                tables.replace(whole, &none)?;
+                tables.trim_images(budget)
             },
             |tables| {
                 tables.set(setting)?;
-                tables.replace(whole)
+                tables.replace(whole, &none)?;
+                tables.trim_images(budget)
             },
         );
         self.named("write", result)
@@ -291,6 +308,15 @@ impl Store for DiskStore {
             self.close();
         }
         self.named("write", result)
+    }
+
+    fn images(
+        &mut self,
+        of: Option<&[ExampleId]>,
+        each: &mut dyn FnMut(ExampleId, &[u8]),
+    ) -> Result<(), StoreError> {
+        let result = self.read(|tables| tables.each_image(of, each));
+        self.named("read", result)
     }
 
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreFault;
 use crate::learner::Change;
-use crate::snapshot::v1::{StoredHead, StoredThresholds};
-use crate::snapshot::v2::{StoredBytes, StoredChange, StoredExample, StoredFeature};
+use crate::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
+use crate::snapshot::v2::{StoredChange, StoredExample, StoredFeature, StoredMark};
 
 /// Numbers that only rise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,26 @@ pub(super) struct ExampleRow {
     pub(super) blob: u64,
     /// Length of the blob.
     pub(super) bytes: u32,
+    /// The number under which its image is kept, or was before there was too little room.
+    pub(super) image: Option<u64>,
+}
+
+/// The numbers of an example's blob and image.
+pub(super) type Content = (u64, Option<u64>);
+
+impl ExampleRow {
+    pub(super) fn content(&self) -> Content {
+        (self.blob, self.image)
+    }
+}
+
+/// What is kept of the images.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct ImageCounters {
+    /// The number of the next one.
+    pub(super) next: u64,
+    /// Bytes of all.
+    pub(super) bytes: u64,
 }
 
 /// What of an example never changes. Its class may, and generations share it.
@@ -45,16 +65,18 @@ pub(super) struct Blob {
     pub(super) origin: String,
     pub(super) feature: StoredFeature,
     pub(super) views: Vec<StoredFeature>,
-    pub(super) image: Option<StoredBytes>,
+    pub(super) image: Option<StoredMark>,
 }
 
 /// One change of a step that can be undone.
+///
+/// * `R`: what stands for an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum UndoRow {
+pub(super) enum UndoRow<R = ExampleRow> {
     AddClass(u32, String),
     RemoveClass(u32),
     RenameClass(u32, String),
-    AddExample(u64, ExampleRow),
+    AddExample(u64, R),
     RemoveExample(u64),
     Relabel(u64, u32),
     SetHead(StoredHead),
@@ -67,14 +89,16 @@ pub(super) struct GenerationRow {
     pub(super) name: String,
     pub(super) automatic: bool,
     pub(super) micros: u64,
+    /// The backbone it was taught with.
+    pub(super) model: StoredModel,
     pub(super) state: StateRow,
 }
 
 /// Everything learned, the examples' blobs left where they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct StateRow {
+pub(super) struct StateRow<R = ExampleRow> {
     pub(super) classes: Vec<(u32, String)>,
-    pub(super) examples: Vec<(u64, ExampleRow)>,
+    pub(super) examples: Vec<(u64, R)>,
     pub(super) head: StoredHead,
     pub(super) thresholds: StoredThresholds,
 }
@@ -110,6 +134,25 @@ impl Blob {
     pub(super) fn with(self, id: u64, class: u32) -> StoredExample {
         let Self { group, taught_micros, origin, feature, views, image } = self;
         StoredExample { id, class, group, taught_micros, origin, feature, views, image }
+    }
+}
+
+impl<R> UndoRow<R> {
+    /// The same with something else that stands for an example.
+    pub(super) fn with<T>(
+        self,
+        row: impl FnOnce(&R) -> Result<T, StoreFault>,
+    ) -> Result<UndoRow<T>, StoreFault> {
+        Ok(match self {
+            Self::AddClass(class, name) => UndoRow::AddClass(class, name),
+            Self::RemoveClass(class) => UndoRow::RemoveClass(class),
+            Self::RenameClass(class, name) => UndoRow::RenameClass(class, name),
+            Self::AddExample(id, example) => UndoRow::AddExample(id, row(&example)?),
+            Self::RemoveExample(id) => UndoRow::RemoveExample(id),
+            Self::Relabel(id, class) => UndoRow::Relabel(id, class),
+            Self::SetHead(head) => UndoRow::SetHead(head),
+            Self::SetThresholds(thresholds) => UndoRow::SetThresholds(thresholds),
+        })
     }
 }
 

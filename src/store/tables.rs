@@ -1,11 +1,12 @@
-//! The tables of the file. Beside `generations.rs` and `on_disk.rs` the only code that names redb.
+//! The tables of the file. Beside `images.rs` and `on_disk.rs` the only code that names redb.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
-//! | `state` | `format`, `model`, `head`, `thresholds`, `counters` | postcard |
+//! | `state` | `format`, `model`, `head`, `thresholds`, `counters`, `images` | postcard |
 //! | `classes` | id | name |
 //! | `examples` | id | class and blob ([`ExampleRow`]) |
-//! | `blobs` | number | feature, views, image, group, origin, time ([`Blob`]) |
+//! | `blobs` | number | feature, views, group, origin, time ([`Blob`]) |
+//! | `images` | number | JPEG |
 //! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
 //! | `settings` | name | bytes |
@@ -15,9 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::migrate::BEFORE;
-use super::rows::{Blob, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
+use super::rows::{Blob, Content, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
 use super::{Setting, Step, StoreFault};
+use crate::examples::Images;
 use crate::learner::LatestStep;
 use crate::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
 use crate::snapshot::v2::{StoredBody, StoredChange, StoredExample, StoredStep};
@@ -30,6 +32,7 @@ const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 const CLASSES: TableDefinition<u32, &str> = TableDefinition::new("classes");
 const EXAMPLES: TableDefinition<u64, &[u8]> = TableDefinition::new("examples");
 const BLOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
+pub(super) const IMAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("images");
 const UNDO: TableDefinition<u64, &[u8]> = TableDefinition::new("undo");
 const GENERATIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("generations");
 const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
@@ -45,12 +48,20 @@ pub(super) fn fault(error: impl Into<redb::Error>) -> StoreFault {
     }
 }
 
+/// Tables whose rows are of other forms in an older file.
+pub(super) enum Rows {
+    Examples,
+    Undo,
+    Generations,
+}
+
 /// All tables, within a transaction.
 pub(super) struct Tables<'t> {
     state: Table<'t, &'static str, &'static [u8]>,
     classes: Table<'t, u32, &'static str>,
     examples: Table<'t, u64, &'static [u8]>,
     blobs: Table<'t, u64, &'static [u8]>,
+    pub(super) images: Table<'t, u64, &'static [u8]>,
     undo: Table<'t, u64, &'static [u8]>,
     generations: Table<'t, u64, &'static [u8]>,
     settings: Table<'t, &'static str, &'static [u8]>,
@@ -63,6 +74,7 @@ impl<'t> Tables<'t> {
             classes: transaction.open_table(CLASSES).map_err(fault)?,
             examples: transaction.open_table(EXAMPLES).map_err(fault)?,
             blobs: transaction.open_table(BLOBS).map_err(fault)?,
+            images: transaction.open_table(IMAGES).map_err(fault)?,
             undo: transaction.open_table(UNDO).map_err(fault)?,
             generations: transaction.open_table(GENERATIONS).map_err(fault)?,
             settings: transaction.open_table(SETTINGS).map_err(fault)?,
@@ -105,11 +117,15 @@ impl<'t> Tables<'t> {
         self.put("counters", counters)
     }
 
-    fn put<T: serde::Serialize>(&mut self, name: &str, value: &T) -> Result<(), StoreFault> {
+    pub(super) fn put<T: serde::Serialize>(
+        &mut self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), StoreFault> {
         self.state.insert(name, encode(value).as_slice()).map_err(fault).map(drop)
     }
 
-    fn optional<T: serde::de::DeserializeOwned>(
+    pub(super) fn optional<T: serde::de::DeserializeOwned>(
         &self,
         name: &str,
     ) -> Result<Option<T>, StoreFault> {
@@ -156,6 +172,17 @@ impl<'t> Tables<'t> {
         all(&self.undo, "undo step")
     }
 
+    pub(super) fn rows_of<T: serde::de::DeserializeOwned>(
+        &self,
+        of: Rows,
+    ) -> Result<Vec<(u64, T)>, StoreFault> {
+        match of {
+            Rows::Examples => all(&self.examples, "example"),
+            Rows::Undo => all(&self.undo, "undo step"),
+            Rows::Generations => all(&self.generations, "generation"),
+        }
+    }
+
     pub(super) fn generation_rows(&self) -> Result<Vec<(u64, GenerationRow)>, StoreFault> {
         all(&self.generations, "generation")
     }
@@ -173,7 +200,7 @@ impl<'t> Tables<'t> {
         self.generations.remove(number).map_err(fault).map(drop)
     }
 
-    fn full(&self, id: u64, row: &ExampleRow) -> Result<StoredExample, StoreFault> {
+    pub(super) fn full(&self, id: u64, row: &ExampleRow) -> Result<StoredExample, StoreFault> {
         let bytes = self.blobs.get(row.blob).map_err(fault)?.ok_or_else(|| lost(id))?;
         let blob: Blob = decode(bytes.value(), || format!("example {id}"))?;
         Ok(blob.with(id, row.class))
@@ -184,6 +211,7 @@ impl<'t> Tables<'t> {
     /// * `undo`: the steps that can be undone.
     pub(super) fn snapshot(
         &self,
+        model: ModelId,
         state: StateRow,
         undo: Vec<Vec<UndoRow>>,
     ) -> Result<Snapshot, StoreFault> {
@@ -203,8 +231,7 @@ impl<'t> Tables<'t> {
             next_example: counters.next_example,
             undo: undo.into_iter().map(step).collect::<Result<_, _>>()?,
         };
-        Snapshot::of_parts(self.model()?, body)
-            .map_err(|error| StoreFault::Damaged(error.to_string()))
+        Snapshot::of_parts(model, body).map_err(|error| StoreFault::Damaged(error.to_string()))
     }
 
     /// Writes a step of a learner.
@@ -218,7 +245,7 @@ impl<'t> Tables<'t> {
         }
         let mut loose = BTreeSet::new();
         for change in stored(step.changes) {
-            self.change(change, &mut counters, &mut touched, &mut loose)?;
+            self.change(change, step.images, &mut counters, &mut touched, &mut loose)?;
         }
         match step.latest {
             LatestStep::TakenBack => {
@@ -231,7 +258,9 @@ impl<'t> Tables<'t> {
                 let all = self.undo_steps()?;
                 for (number, gone) in all.iter().take(all.len().saturating_sub(steps)) {
                     self.undo.remove(*number).map_err(fault)?;
-                    loose.extend(gone.iter().filter_map(UndoRow::example).map(|(_, row)| row.blob));
+                    loose.extend(
+                        gone.iter().filter_map(UndoRow::example).map(|(_, row)| row.content()),
+                    );
                 }
             }
         }
@@ -243,9 +272,10 @@ impl<'t> Tables<'t> {
     fn change(
         &mut self,
         change: StoredChange,
+        images: &Images,
         counters: &mut Counters,
         touched: &mut BTreeMap<u64, ExampleRow>,
-        loose: &mut BTreeSet<u64>,
+        loose: &mut BTreeSet<Content>,
     ) -> Result<(), StoreFault> {
         match change {
             StoredChange::AddClass(class, name) | StoredChange::RenameClass(class, name) => {
@@ -259,7 +289,13 @@ impl<'t> Tables<'t> {
                 let (id, class) = (example.id, example.class);
                 let row = match touched.get(&id) {
                     Some(row) => ExampleRow { class, ..*row },
-                    None => self.put_blob(class, &Blob::of(&example), counters)?,
+                    None => {
+                        let image = match example.image {
+                            Some(mark) => self.image_for(mark, images, touched.values())?,
+                            None => None,
+                        };
+                        self.put_blob(class, &Blob::of(&example), image, counters)?
+                    }
                 };
                 self.put_example(id, &row)?;
                 touched.insert(id, row);
@@ -269,7 +305,7 @@ impl<'t> Tables<'t> {
                 let row = self.example(id)?.ok_or_else(|| lost(id))?;
                 self.examples.remove(id).map_err(fault)?;
                 touched.insert(id, row);
-                loose.insert(row.blob);
+                loose.insert(row.content());
             }
             StoredChange::Relabel(id, class) => {
                 let row = self.example(id)?.ok_or_else(|| lost(id))?;
@@ -285,11 +321,12 @@ impl<'t> Tables<'t> {
         &mut self,
         class: u32,
         blob: &Blob,
+        image: Option<u64>,
         counters: &mut Counters,
     ) -> Result<ExampleRow, StoreFault> {
         let number = counters.next_blob;
         counters.next_blob += 1;
-        Ok(ExampleRow { class, blob: number, bytes: self.write_blob(number, blob)? })
+        Ok(ExampleRow { class, blob: number, bytes: self.write_blob(number, blob)?, image })
     }
 
     /// * returns its length in bytes.
@@ -320,11 +357,28 @@ impl<'t> Tables<'t> {
     }
 
     /// Writes everything, in place of whatever was learned.
-    pub(super) fn replace(&mut self, whole: &Snapshot) -> Result<(), StoreFault> {
+    ///
+    /// * `images`: those of its examples that the file has not, beside those that come with it.
+    pub(super) fn replace(&mut self, whole: &Snapshot, images: &Images) -> Result<(), StoreFault> {
         self.put_format()?;
         self.put("model", &StoredModel::from(&whole.model))?;
         let mut counters = self.counters()?;
         let body = whole.body();
+        let images: Images =
+            images.iter().chain(whole.images()).map(|(mark, file)| (*mark, file.clone())).collect();
+        let there = self.images_there(body, &images)?;
+        let mut written = BTreeMap::new();
+        let mut put = |tables: &mut Self, example: &StoredExample, counters: &mut Counters| {
+            let image = match example.image {
+                Some(mark) => match there.get(&mark).or_else(|| written.get(&mark)) {
+                    Some(number) => Some(*number),
+                    None => tables.image_for(mark, &images, [].iter())?,
+                },
+                None => None,
+            };
+            written.extend(example.image.zip(image));
+            tables.put_blob(example.class, &Blob::of(example), image, counters)
+        };
         let mut examples = Vec::with_capacity(body.examples.len());
         for example in &body.examples {
             let kept = match self.example(example.id)? {
@@ -333,7 +387,7 @@ impl<'t> Tables<'t> {
             };
             let row = match kept {
                 Some(row) => row,
-                None => self.put_blob(example.class, &Blob::of(example), &mut counters)?,
+                None => put(self, example, &mut counters)?,
             };
             examples.push((example.id, row));
         }
@@ -345,32 +399,34 @@ impl<'t> Tables<'t> {
             head: body.head.clone(),
             thresholds: body.thresholds,
         };
-        self.set_state(&state, &mut counters)?;
+        let loose = self.set_state(&state, &mut counters)?;
         for step in &body.undo {
             let mut rows = BTreeMap::new();
             for change in &step.0 {
                 if let StoredChange::AddExample(example) = change {
-                    let blob = Blob::of(example);
-                    rows.insert(example.id, self.put_blob(example.class, &blob, &mut counters)?);
+                    rows.insert(example.id, put(self, example, &mut counters)?);
                 }
             }
             let step: Result<Vec<_>, _> =
                 step.0.iter().map(|change| UndoRow::of(change, &rows)).collect();
             self.push_undo(&step?, &mut counters)?;
         }
-        self.put_counters(&counters)
+        self.put_counters(&counters)?;
+        self.sweep(loose)
     }
 
     /// Makes these rows what is learned; nothing can be undone.
+    ///
+    /// * returns what may be used no longer, for [`Tables::sweep`].
     pub(super) fn set_state(
         &mut self,
         state: &StateRow,
         counters: &mut Counters,
-    ) -> Result<(), StoreFault> {
+    ) -> Result<BTreeSet<Content>, StoreFault> {
         let mut loose = BTreeSet::new();
         for (number, step) in self.undo_steps()? {
             self.undo.remove(number).map_err(fault)?;
-            loose.extend(step.iter().filter_map(UndoRow::example).map(|(_, row)| row.blob));
+            loose.extend(step.iter().filter_map(UndoRow::example).map(|(_, row)| row.content()));
         }
         for (class, _) in self.classes()? {
             self.classes.remove(class).map_err(fault)?;
@@ -384,7 +440,7 @@ impl<'t> Tables<'t> {
         for (id, row) in &before {
             if wanted.get(id) != Some(row) {
                 self.examples.remove(id).map_err(fault)?;
-                loose.insert(row.blob);
+                loose.insert(row.content());
             }
         }
         for (id, row) in wanted.iter().filter(|(id, row)| before.get(id) != Some(row)) {
@@ -393,44 +449,53 @@ impl<'t> Tables<'t> {
         self.put("head", &state.head)?;
         self.put("thresholds", &state.thresholds)?;
         counters.changes += 1;
-        self.sweep(loose)
+        Ok(loose)
     }
 
-    /// Removes the blobs among these that nothing refers to any more.
-    pub(super) fn sweep(&mut self, mut loose: BTreeSet<u64>) -> Result<(), StoreFault> {
+    /// Removes the blobs and images among these that nothing refers to any more.
+    pub(super) fn sweep(&mut self, loose: BTreeSet<Content>) -> Result<(), StoreFault> {
         if loose.is_empty() {
             return Ok(());
         }
-        for (blob, _) in self.held_blobs()? {
-            loose.remove(&blob);
-        }
-        if !loose.is_empty() {
-            for (_, row) in all::<_, ExampleRow>(&self.examples, "example")? {
-                loose.remove(&row.blob);
+        let mut blobs: BTreeSet<u64> = loose.iter().map(|(blob, _)| *blob).collect();
+        let mut images: BTreeSet<u64> = loose.iter().filter_map(|(_, image)| *image).collect();
+        let mut used = |rows: &[ExampleRow]| {
+            for row in rows {
+                blobs.remove(&row.blob);
+                if let Some(image) = row.image {
+                    images.remove(&image);
+                }
             }
+            blobs.is_empty() && images.is_empty()
+        };
+        if used(&self.held()?) {
+            return Ok(());
         }
-        for blob in loose {
+        let rows = all::<_, ExampleRow>(&self.examples, "example")?;
+        used(&rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
+        for blob in blobs {
             self.blobs.remove(blob).map_err(fault)?;
         }
-        Ok(())
+        self.remove_images(images)
     }
 
-    /// Numbers and lengths of the blobs that generations and undo steps refer to.
-    pub(super) fn held_blobs(&self) -> Result<BTreeMap<u64, u32>, StoreFault> {
-        let mut held = BTreeMap::new();
+    /// Rows of the examples that generations and undo steps refer to.
+    pub(super) fn held(&self) -> Result<Vec<ExampleRow>, StoreFault> {
+        let mut held = Vec::new();
         for (_, generation) in self.generation_rows()? {
-            held.extend(generation.state.examples.iter().map(|(_, row)| (row.blob, row.bytes)));
+            held.extend(generation.state.examples.iter().map(|(_, row)| *row));
         }
         for (_, step) in self.undo_steps()? {
-            let rows = step.iter().filter_map(UndoRow::example);
-            held.extend(rows.map(|(_, row)| (row.blob, row.bytes)));
+            held.extend(step.iter().filter_map(UndoRow::example).map(|(_, row)| row));
         }
         Ok(held)
     }
 
     /// Everything refers to something that is there, and everything that is there is referred to.
     pub(super) fn check(&self) -> Result<(), StoreFault> {
-        let mut used = self.held_blobs()?;
+        let held = self.held()?;
+        let mut used: BTreeSet<u64> = held.iter().map(|row| row.blob).collect();
+        let mut images: BTreeSet<u64> = held.iter().filter_map(|row| row.image).collect();
         let state = self.state()?;
         let classes: BTreeSet<u32> = state.classes.iter().map(|(id, _)| *id).collect();
         for (id, row) in &state.examples {
@@ -439,14 +504,18 @@ impl<'t> Tables<'t> {
                     format!("example {id} is of class {}, which it does not have", row.class);
                 return Err(StoreFault::Damaged(what));
             }
-            used.insert(row.blob, row.bytes);
+            used.insert(row.blob);
+            images.extend(row.image);
         }
-        let blobs: Vec<(u64, Blob)> = all(&self.blobs, "blob")?;
-        let blobs: BTreeSet<u64> = blobs.into_iter().map(|(number, _)| number).collect();
-        let used: BTreeSet<u64> = used.into_keys().collect();
+        let mut blobs = BTreeSet::new();
+        for row in self.blobs.iter().map_err(fault)? {
+            let (number, bytes) = row.map_err(fault)?;
+            decode::<Blob>(bytes.value(), || format!("blob {}", number.value()))?;
+            blobs.insert(number.value());
+        }
         let count = |set: std::collections::btree_set::Difference<u64>| set.count();
         match (count(used.difference(&blobs)), count(blobs.difference(&used))) {
-            (0, 0) => Ok(()),
+            (0, 0) => self.check_images(&images),
             (lacking, idle) => Err(StoreFault::Damaged(format!(
                 "{lacking} examples lack their content, and {idle} belong to nothing"
             ))),

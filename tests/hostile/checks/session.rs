@@ -166,7 +166,11 @@ impl Device for AnyDevice<'_> {
                 let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
                 let snapshot = Snapshot::decode(&learned).map_err(|error| refused(&error))?;
                 let (classes, pack) = snapshot.by_name().map_err(|error| refused(&error))?;
-                self.command(Command::Merge(Merge { classes, packs: vec![pack] }))
+                self.command(Command::Merge(Merge {
+                    classes,
+                    packs: vec![pack],
+                    images: snapshot.images().clone(),
+                }))
             }
             Request::Push { learned, merge: false } => {
                 let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());

@@ -1,0 +1,190 @@
+//! The images of examples, in a table of their own: never held in memory with what was learned, shared by states that can
+//! be rolled back to, and kept within a budget of their own.
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+
+use redb::ReadableTable as _;
+
+use super::StoreFault;
+use super::rows::{Blob, ExampleRow, ImageCounters, decode};
+use super::tables::{Tables, fault};
+use crate::examples::{ImageMark, Images};
+use crate::head::ExampleId;
+use crate::snapshot::v2::{StoredBody, StoredChange, StoredMark};
+
+/// A full table is brought this part of its budget below it, so that not every teach has to look for what can go.
+const SPARE: u64 = 16;
+
+/// The key of what is kept of the images.
+const COUNTERS: &str = "images";
+
+impl Tables<'_> {
+    /// * returns its number.
+    pub(super) fn put_image(&mut self, file: &[u8]) -> Result<u64, StoreFault> {
+        let mut counters: ImageCounters = self.optional(COUNTERS)?.unwrap_or_default();
+        let number = counters.next;
+        self.images.insert(number, file).map_err(fault)?;
+        counters.next += 1;
+        counters.bytes += file.len() as u64;
+        self.put(COUNTERS, &counters)?;
+        Ok(number)
+    }
+
+    pub(super) fn remove_images(
+        &mut self,
+        numbers: impl IntoIterator<Item = u64>,
+    ) -> Result<(), StoreFault> {
+        let mut counters: ImageCounters = self.optional(COUNTERS)?.unwrap_or_default();
+        for number in numbers {
+            if let Some(file) = self.images.remove(number).map_err(fault)? {
+                counters.bytes = counters.bytes.saturating_sub(file.value().len() as u64);
+            }
+        }
+        self.put(COUNTERS, &counters)
+    }
+
+    /// The number of an image of a new example: it comes with it, or is that of one of these.
+    pub(super) fn image_for<'r>(
+        &mut self,
+        mark: StoredMark,
+        images: &Images,
+        rows: impl Iterator<Item = &'r ExampleRow>,
+    ) -> Result<Option<u64>, StoreFault> {
+        if let Some(file) = images.get(&ImageMark::from(mark)) {
+            return self.put_image(file).map(Some);
+        }
+        for row in rows.filter(|row| row.image.is_some()) {
+            if self.mark(row)? == Some(mark) {
+                return Ok(row.image);
+            }
+        }
+        Ok(None)
+    }
+
+    fn mark(&self, row: &ExampleRow) -> Result<Option<StoredMark>, StoreFault> {
+        let what = || format!("blob {}", row.blob);
+        let Some(bytes) = self.blob_bytes(row.blob)? else { return Ok(None) };
+        Ok(decode::<Blob>(&bytes, what)?.image)
+    }
+
+    /// Numbers of the images that a state to be written has and that do not come with it.
+    pub(super) fn images_there(
+        &self,
+        body: &StoredBody,
+        images: &Images,
+    ) -> Result<BTreeMap<StoredMark, u64>, StoreFault> {
+        let brought_back = body.undo.iter().flat_map(|step| &step.0);
+        let brought_back = brought_back.filter_map(StoredChange::example);
+        let marks = body.examples.iter().chain(brought_back).filter_map(|example| example.image);
+        let wanted: BTreeSet<StoredMark> =
+            marks.filter(|mark| !images.contains_key(&ImageMark::from(*mark))).collect();
+        let mut there = BTreeMap::new();
+        if wanted.is_empty() {
+            return Ok(there);
+        }
+        let learned = self.state()?.examples.into_iter().map(|(_, row)| row);
+        for row in learned.chain(self.held()?) {
+            if let Some(number) = row.image
+                && let Some(mark) = self.mark(&row)?.filter(|mark| wanted.contains(mark))
+            {
+                there.insert(mark, number);
+            }
+        }
+        Ok(there)
+    }
+
+    /// Where there are more bytes of images than may be, those go first that only a generation or an undo could bring
+    /// back, then the oldest of the class that has most.
+    pub(super) fn trim_images(&mut self, budget: u64) -> Result<(), StoreFault> {
+        let counters: ImageCounters = self.optional(COUNTERS)?.unwrap_or_default();
+        if counters.bytes <= budget {
+            return Ok(());
+        }
+        let mut over = counters.bytes.saturating_sub(budget - budget / SPARE);
+        let mut lengths = BTreeMap::new();
+        for row in self.images.iter().map_err(fault)? {
+            let (number, file) = row.map_err(fault)?;
+            lengths.insert(number.value(), file.value().len() as u64);
+        }
+        let mut classes: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+        let mut learned = BTreeSet::new();
+        for (_, row) in self.state()?.examples {
+            if let Some(number) = row.image.filter(|number| lengths.contains_key(number)) {
+                learned.insert(number);
+                classes.entry(row.class).or_default().insert(number);
+            }
+        }
+        // The fullest class on top; numbers rise with time.
+        let mut fullest: BinaryHeap<(usize, VecDeque<u64>)> = classes
+            .into_values()
+            .map(|numbers| (numbers.len(), numbers.into_iter().collect()))
+            .collect();
+        let mut others = lengths.keys().copied().filter(|number| !learned.contains(number));
+        let mut gone = Vec::new();
+        while over > 0 {
+            let next = others.next().or_else(|| {
+                let (count, mut numbers) = fullest.pop()?;
+                let oldest = numbers.pop_front()?;
+                fullest.push((count - 1, numbers));
+                Some(oldest)
+            });
+            let Some(number) = next else { break };
+            over = over.saturating_sub(lengths.get(&number).copied().unwrap_or(0));
+            gone.push(number);
+        }
+        self.remove_images(gone)
+    }
+
+    /// See [`super::Store::images`].
+    pub(super) fn each_image(
+        &self,
+        of: Option<&[ExampleId]>,
+        each: &mut dyn FnMut(ExampleId, &[u8]),
+    ) -> Result<(), StoreFault> {
+        if self.is_new()? {
+            return Ok(());
+        }
+        let wanted: Option<BTreeSet<u64>> = of.map(|of| of.iter().map(|id| id.0).collect());
+        for (id, row) in self.state()?.examples {
+            if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&id)) {
+                continue;
+            }
+            let Some(number) = row.image else { continue };
+            if let Some(file) = self.images.get(number).map_err(fault)? {
+                each(ExampleId(id), file.value());
+            }
+        }
+        Ok(())
+    }
+
+    /// Every image is the one of its example, and every one is of some example.
+    ///
+    /// * `used`: numbers of those that examples, generations and undo steps refer to; some may have made room.
+    pub(super) fn check_images(&self, used: &BTreeSet<u64>) -> Result<(), StoreFault> {
+        let mut rows: Vec<ExampleRow> = self.held()?;
+        rows.extend(self.state()?.examples.into_iter().map(|(_, row)| row));
+        let by_number: BTreeMap<u64, ExampleRow> =
+            rows.into_iter().filter_map(|row| Some((row.image?, row))).collect();
+        let (mut bytes, mut idle) = (0, 0);
+        for row in self.images.iter().map_err(fault)? {
+            let (number, file) = row.map_err(fault)?;
+            let number = number.value();
+            bytes += file.value().len() as u64;
+            let Some(row) = by_number.get(&number).filter(|_| used.contains(&number)) else {
+                idle += 1;
+                continue;
+            };
+            if self.mark(row)? != Some(ImageMark::of(file.value()).into()) {
+                let what = format!("image {number} is not the one of its example");
+                return Err(StoreFault::Damaged(what));
+            }
+        }
+        let counted = self.optional::<ImageCounters>(COUNTERS)?.unwrap_or_default().bytes;
+        match idle == 0 && counted == bytes {
+            true => Ok(()),
+            false => Err(StoreFault::Damaged(format!(
+                "{idle} images belong to nothing, and {bytes} bytes of images are counted as {counted}"
+            ))),
+        }
+    }
+}
