@@ -7,9 +7,11 @@ mod output;
 mod bench;
 pub mod board_args;
 mod boards;
+mod bursts;
 pub mod camera_args;
 mod cameras;
 mod check;
+mod contact_sheet;
 mod ctl;
 mod demo;
 mod eval;
@@ -26,7 +28,9 @@ mod npz;
 mod pictures;
 mod pin;
 mod pool;
+mod reteach;
 mod run;
+mod sheet;
 mod snap;
 mod store;
 pub mod store_args;
@@ -178,7 +182,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Generations(command) => command.run(),
         Command::Rollback(command) => command.run(),
         Command::Diff(command) => command.run(),
-        Command::Store(command) => command.run(),
+        Command::Store(command) => command.run(&context),
         Command::Inspect(command) => command.run(),
         Command::Eval(command) => command.run(context),
         Command::Test(command) => command.run(context),

@@ -1,8 +1,10 @@
 //! What has been taught: every feature with its class and where it came from, within a budget of bytes.
 //!
-//! When the budget is used up, the class with most examples gives up its most redundant one: the one that lies
-//! nearest to another example of its class. So a class that is taught all day cannot push out a rare one.
+//! When the budget is used up, the class with most examples gives up its most redundant one: of the group with most,
+//! the one that lies nearest to another example of its class. So a class that is taught all day cannot push out a rare
+//! one, and a burst no look at another part.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use half::f16;
@@ -12,8 +14,11 @@ use crate::frame::Timestamp;
 use crate::head::{ClassId, ExampleId, GroupId, Lesson, MAX_FEATURES};
 use crate::linalg::dot;
 
-/// Examples that are kept at most, whatever the budget: how near each lies to the others of its class is known, which
-/// takes time that grows with their square.
+/// Examples are compared with those of their class whose ids, divided by this, are the same: taught about the same time,
+/// they are the likeliest to be redundant, and a large class does not take time that grows with its square.
+const COMPARED: u64 = 1024;
+
+/// Examples that are kept at most, whatever the budget.
 pub const MAX_EXAMPLES: usize = 1 << 16;
 
 /// Views that an example may have.
@@ -103,14 +108,18 @@ struct Kept {
     example: Example,
     /// `[dim]`, length one (all zero for a zero feature).
     unit: Vec<f32>,
-    /// The nearest other example of the same class, and the cosine to it.
-    nearest_of_class: Option<(ExampleId, f32)>,
+    /// The nearest other example of the same class among those that it was compared with, and the cosine to it; `None`
+    /// until something had to go.
+    nearest: Option<(ExampleId, f32)>,
 }
 
 /// The examples, by id.
 #[derive(Debug, Clone)]
 pub struct Examples {
     kept: BTreeMap<ExampleId, Kept>,
+    by_class: BTreeMap<ClassId, BTreeSet<ExampleId>>,
+    /// Classes whose examples are compared with each other.
+    compared: BTreeSet<ClassId>,
     bytes: usize,
     budget: usize,
     /// Examples at most.
@@ -134,7 +143,14 @@ impl Examples {
 
     /// * `budget`: bytes, see [`Example::bytes`].
     pub fn new(budget: usize) -> Self {
-        Self { kept: BTreeMap::new(), bytes: 0, budget, most: MAX_EXAMPLES }
+        Self {
+            kept: BTreeMap::new(),
+            by_class: BTreeMap::new(),
+            compared: BTreeSet::new(),
+            bytes: 0,
+            budget,
+            most: MAX_EXAMPLES,
+        }
     }
 
     /// How many there are.
@@ -174,7 +190,7 @@ impl Examples {
 
     /// How many the class has.
     pub fn count(&self, class: ClassId) -> usize {
-        self.iter().filter(|example| example.class == class).count()
+        self.by_class.get(&class).map_or(0, BTreeSet::len)
     }
 
     /// Adds an example; one with the same id is replaced.
@@ -183,34 +199,43 @@ impl Examples {
         let unit = unit(&example.widened());
         let (id, class) = (example.id, example.class);
         let mut nearest = None;
-        for other in self.kept.values_mut().filter(|other| other.example.class == class) {
-            let cosine = dot(&unit, &other.unit);
-            closer(&mut nearest, other.example.id, cosine);
-            closer(&mut other.nearest_of_class, id, cosine);
+        if self.compared.contains(&class) {
+            for other in self.near_by(class, id) {
+                let kept = self.kept.get_mut(&other).expect("an id of the class");
+                let cosine = dot(&unit, &kept.unit);
+                closer(&mut nearest, other, cosine);
+                closer(&mut kept.nearest, id, cosine);
+            }
         }
         self.bytes += example.bytes();
-        self.kept.insert(id, Kept { example, unit, nearest_of_class: nearest });
+        self.by_class.entry(class).or_default().insert(id);
+        self.kept.insert(id, Kept { example, unit, nearest });
     }
 
     /// Takes an example out.
     pub fn remove(&mut self, id: ExampleId) -> Option<Example> {
         let gone = self.kept.remove(&id)?;
+        let class = gone.example.class;
         self.bytes -= gone.example.bytes();
-        let orphans: Vec<ExampleId> = self
-            .kept
-            .values()
-            .filter(|kept| kept.nearest_of_class.is_some_and(|(nearest, _)| nearest == id))
-            .map(|kept| kept.example.id)
-            .collect();
-        for orphan in orphans {
-            let kept = &self.kept[&orphan];
-            let mut nearest = None;
-            for other in self.kept.values().filter(|other| {
-                other.example.class == kept.example.class && other.example.id != orphan
-            }) {
-                closer(&mut nearest, other.example.id, dot(&kept.unit, &other.unit));
+        if let Some(ids) = self.by_class.get_mut(&class) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_class.remove(&class);
+                self.compared.remove(&class);
             }
-            self.kept.get_mut(&orphan).expect("found above").nearest_of_class = nearest;
+        }
+        let near =
+            if self.compared.contains(&class) { self.near_by(class, id) } else { Vec::new() };
+        for orphan in &near {
+            let kept = &self.kept[orphan];
+            if kept.nearest.is_none_or(|(nearest, _)| nearest != id) {
+                continue;
+            }
+            let mut nearest = None;
+            for other in near.iter().filter(|other| *other != orphan) {
+                closer(&mut nearest, *other, dot(&kept.unit, &self.kept[other].unit));
+            }
+            self.kept.get_mut(orphan).expect("found above").nearest = nearest;
         }
         Some(gone.example)
     }
@@ -269,37 +294,64 @@ impl Examples {
         nearest.map_or(1.0, |cosine| (1.0 - cosine).max(0.0))
     }
 
-    /// For every example that is not the only one of its class, the cosine to the nearest other of its class, -1
-    /// to 1, by rising id: how far apart examples of one class lie.
-    pub fn cosines_within_classes(&self) -> impl Iterator<Item = f32> {
-        self.kept.values().filter_map(|kept| kept.nearest_of_class.map(|(_, cosine)| cosine))
-    }
-
     /// Which example has to go so that one more, of `extra` bytes, fits, were `class` one example longer; `None` if it fits.
     ///
-    /// It is the most redundant of the class with most examples: the one nearest to another of that class, the
-    /// older where two are equally near. An example that is the last of its class is never named.
-    pub fn to_evict(&self, class: ClassId, extra: usize) -> Option<ExampleId> {
+    /// It is of the class with most examples, and there of the group with most, so that looks at different parts stay:
+    /// the most redundant, which is the one nearest to another of that class, the older where two are equally near.
+    /// Where every group has one example left, it is the most redundant of the class. An example that is the last of its
+    /// class is never named.
+    pub fn to_evict(&mut self, class: ClassId, extra: usize) -> Option<ExampleId> {
         if self.bytes + extra <= self.budget && !self.is_full() {
             return None;
         }
-        let mut counts: BTreeMap<ClassId, usize> = BTreeMap::new();
-        for example in self.iter() {
-            *counts.entry(example.class).or_default() += 1;
+        let longer = |id: ClassId, ids: &BTreeSet<ExampleId>| ids.len() + usize::from(id == class);
+        let fullest = self.by_class.iter().filter(|(_, ids)| ids.len() > 1);
+        let (&fullest, _) = fullest.max_by_key(|&(&id, ids)| (longer(id, ids), Reverse(id)))?;
+        self.compare(fullest);
+        let ids = &self.by_class[&fullest];
+        let mut groups: BTreeMap<GroupId, usize> = BTreeMap::new();
+        for id in ids {
+            *groups.entry(self.kept[id].example.group).or_default() += 1;
         }
-        *counts.entry(class).or_default() += 1;
-        let fullest = counts
-            .into_iter()
-            .filter(|&(class, _)| self.count(class) > 1)
-            .max_by_key(|&(class, count)| (count, std::cmp::Reverse(class)))?
-            .0;
+        let largest = groups.into_iter().max_by_key(|&(group, count)| (count, Reverse(group)));
+        let largest = largest.filter(|(_, count)| *count > 1).map(|(group, _)| group);
         let mut redundant = None;
-        for kept in self.kept.values().filter(|kept| kept.example.class == fullest) {
-            if let Some((_, cosine)) = kept.nearest_of_class {
-                closer(&mut redundant, kept.example.id, cosine);
+        for id in ids {
+            let kept = &self.kept[id];
+            if largest.is_none_or(|largest| kept.example.group == largest) {
+                // One that was compared with nothing is far from all.
+                let cosine = kept.nearest.map_or(-1.0, |(_, cosine)| cosine);
+                closer(&mut redundant, *id, cosine);
             }
         }
         redundant.map(|(id, _)| id)
+    }
+
+    /// Looks for the nearest of its class for every example of a class, where that was not done yet. It is not done
+    /// before something has to go: it takes time that grows with the square of what is compared.
+    fn compare(&mut self, class: ClassId) {
+        if !self.compared.insert(class) {
+            return;
+        }
+        let ids: Vec<ExampleId> = self.by_class[&class].iter().copied().collect();
+        for same in ids.chunk_by(|a, b| a.0 / COMPARED == b.0 / COMPARED) {
+            for (place, id) in same.iter().enumerate() {
+                for other in &same[place + 1..] {
+                    let cosine = dot(&self.kept[id].unit, &self.kept[other].unit);
+                    for (of, with) in [(id, other), (other, id)] {
+                        let kept = self.kept.get_mut(of).expect("an id of the class");
+                        closer(&mut kept.nearest, *with, cosine);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Those of a class that an example is compared with, itself among them.
+    fn near_by(&self, class: ClassId, id: ExampleId) -> Vec<ExampleId> {
+        let first = id.0 / COMPARED * COMPARED;
+        let places = ExampleId(first)..ExampleId(first.saturating_add(COMPARED));
+        self.by_class.get(&class).map_or_else(Vec::new, |ids| ids.range(places).copied().collect())
     }
 }
 
@@ -350,6 +402,24 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_makes_room_before_looks_at_other_parts() {
+        let mut examples = Examples::new(0);
+        let burst = |id, feature: &[f32]| Example { group: GroupId(3), ..example(id, 0, feature) };
+        // 1 and 2 are the nearest, and looks at two parts; 3, 4 and 5 are one look.
+        examples.insert(example(1, 0, &[1.0, 0.0]));
+        examples.insert(example(2, 0, &[1.0, 0.001]));
+        examples.insert(burst(3, &[0.0, 1.0]));
+        examples.insert(burst(4, &[0.1, 1.0]));
+        examples.insert(burst(5, &[0.3, 1.0]));
+        let mut gone = Vec::new();
+        while let Some(id) = examples.to_evict(ClassId(0), 1) {
+            examples.remove(id);
+            gone.push(id.0);
+        }
+        assert_eq!(gone, [3, 4, 1, 2]);
+    }
+
+    #[test]
     fn as_many_examples_as_may_be_are_kept_whatever_the_budget() {
         let mut examples = Examples { most: 3, ..Examples::new(usize::MAX >> 1) };
         for id in 1..=3 {
@@ -370,18 +440,18 @@ mod tests {
 
     #[test]
     fn neighbours_follow_insertions_and_removals() {
-        let mut examples = Examples::new(Examples::DEFAULT_BUDGET);
+        let mut examples = Examples::new(0);
         examples.insert(example(1, 0, &[1.0, 0.0]));
-        assert_eq!(examples.cosines_within_classes().count(), 0);
         examples.insert(example(2, 0, &[1.0, 0.1]));
         examples.insert(example(3, 0, &[0.0, 1.0]));
+        assert_eq!(examples.to_evict(ClassId(0), 1), Some(ExampleId(1)));
         examples.insert(example(4, 1, &[1.0, 0.05]));
-        let near: Vec<f32> = examples.cosines_within_classes().collect();
-        assert_eq!(near.len(), 3);
-        assert!(near[0] > 0.99 && near[1] > 0.99 && near[2] < 0.2, "{near:?}");
+        examples.insert(example(5, 0, &[0.05, 1.0]));
+        // 3 and 5 are nearer to each other than 1 and 2.
+        assert_eq!(examples.to_evict(ClassId(0), 1), Some(ExampleId(3)));
+        examples.remove(ExampleId(5));
+        assert_eq!(examples.to_evict(ClassId(0), 1), Some(ExampleId(1)));
         examples.remove(ExampleId(2));
-        let near: Vec<f32> = examples.cosines_within_classes().collect();
-        assert!(near.len() == 2 && near[0].abs() < 1e-3, "{near:?}");
         let nearest = examples.nearest(&[5.0, 0.2]).expect("three are left");
         assert_eq!((nearest.example, nearest.class), (ExampleId(4), ClassId(1)));
     }

@@ -23,6 +23,11 @@ pub trait Learns {
     /// Makes the latest change one that never was.
     fn revoke(&mut self);
 
+    /// Whether what was learned with another backbone can take the place of what is learned: nothing is looked at.
+    fn takes_any_model(&self) -> bool {
+        false
+    }
+
     /// Carries out a command; what it changed has to be stored before the reply may be given.
     ///
     /// # Errors
@@ -41,6 +46,10 @@ impl Learns for Learner {
 
     fn revoke(&mut self) {
         Learner::revoke(self);
+    }
+
+    fn takes_any_model(&self) -> bool {
+        true
     }
 
     fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
@@ -274,11 +283,16 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// Makes what was learned in a generation what is learned now; what was learned before becomes a generation.
     ///
     /// # Errors
-    /// [`KeeperError`].
+    /// [`KeeperError`]; [`KeeperError::Model`] where it was learned with another backbone than the engine's.
     pub fn roll_back(&mut self, number: u64, now: Timestamp) -> Result<(), KeeperError> {
         // Before anything is written: whether it can be used.
-        self.generation(number)?.into_learner(Examples::DEFAULT_BUDGET)?;
+        let state = self.generation(number)?;
+        if !self.learns.takes_any_model() {
+            self.check_model(&state)?;
+        }
+        state.into_learner(Examples::DEFAULT_BUDGET)?;
         let snapshot = self.store.roll_back(number, now).map_err(KeeperError::Generation)?;
+        self.model = snapshot.model.clone();
         let learner = snapshot.into_learner(Examples::DEFAULT_BUDGET)?;
         self.learns.replace(learner);
         Ok(())

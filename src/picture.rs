@@ -4,8 +4,11 @@
 //! animation the first picture is taken. A picture of more than [`MAX_PIXELS`](crate::picture::MAX_PIXELS) is refused
 //! before its pixels are decoded, and so is a JPEG of which anything is missing.
 
+/// When a picture was taken.
+pub mod exif;
 mod folder;
 mod jpeg;
+mod kept;
 mod kinds;
 
 use std::fs::File;
@@ -22,6 +25,7 @@ use image::{
 use crate::frame::{Frame, Timestamp};
 
 pub use folder::{Found, in_folder};
+pub use kept::{IMAGE_SIDE, kept, kept_file};
 
 /// Pixels a picture may have: 64 million.
 pub const MAX_PIXELS: u64 = 64 << 20;
@@ -282,8 +286,6 @@ pub fn jpeg_of_quality(frame: &Frame, quality: u8) -> Vec<u8> {
     bytes
 }
 
-/// The longer side of the picture that is kept with an example, in pixels.
-pub const THUMBNAIL_SIDE: u32 = 96;
 
 /// A small JPEG to look at.
 ///

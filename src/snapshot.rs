@@ -188,8 +188,8 @@ impl Snapshot {
         }
         changes.extend(examples.into_iter().map(Change::AddExample));
         changes.push(Change::SetThresholds(Thresholds::from(thresholds)));
+        // It fits the calibration, too.
         learner.change(changes)?;
-        learner.recalibrate();
         let undo = undo
             .into_iter()
             .map(|step| step.0.into_iter().map(Change::try_from).collect::<Result<Vec<_>, _>>())

@@ -209,20 +209,102 @@ fn features_of_another_backbone_are_refused_with_the_reason() {
 
 #[test]
 fn a_pack_without_pictures_has_everything_else() {
-    let device = random_device(3, 30);
-    let (with, without) =
-        (device.keeper.learned().canonical(true), device.keeper.learned().canonical(false));
+    let mut device = random_device(3, 30);
+    let whole = device.keeper.learned_with_images().expect("the disk is fine");
+    let (with, without) = (whole.canonical(true), whole.canonical(false));
+    assert!(!with.images().is_empty() && without.images().is_empty());
     assert!(without.encode().len() < with.encode().len());
     assert_eq!(with.canonical(false), without);
+    assert_eq!(Snapshot::decode(&with.encode()), Ok(with.clone()));
     let mut other = Device::new();
     other.keeper.merge(&[without], None, Timestamp(1)).expect("there is room");
     other.keeper.merge(std::slice::from_ref(&with), None, Timestamp(1)).expect("there is room");
-    let merged = other.keeper.learned().canonical(true);
+    let merged = other.keeper.learned_with_images().expect("the disk is fine").canonical(true);
     let mut again = Device::new();
-    again.keeper.merge(&[with], None, Timestamp(1)).expect("there is room");
-    assert_eq!(
-        merged,
-        again.keeper.learned().canonical(true),
-        "pictures come with those that have them"
-    );
+    again.keeper.merge(std::slice::from_ref(&with), None, Timestamp(1)).expect("there is room");
+    let once = again.keeper.learned_with_images().expect("the disk is fine").canonical(true);
+    assert_eq!(merged, once, "pictures come with those that have them");
+    assert_eq!(once.images(), with.images());
+}
+
+/// Images by example.
+fn images(device: &mut Device) -> Vec<(u64, Vec<u8>)> {
+    let mut images = Vec::new();
+    let mut add = |id: ExampleId, file: &[u8]| images.push((id.0, file.to_vec()));
+    device.on_disk().images(None, &mut add).expect("the disk is fine");
+    images
+}
+
+#[test]
+fn images_come_back_with_an_undo_and_a_generation() {
+    let mut device = Device::new();
+    device.teach("good", &[[1.0, 0.0, 0.0], [1.0, 0.1, 0.0]]);
+    device.teach("bad", &[[0.0, 1.0, 0.0]]);
+    let all = images(&mut device);
+    assert_eq!(all, [(1, vec![2; 10]), (2, vec![2; 10]), (3, vec![1; 10])]);
+    device.apply(forget("good")).expect("there is one");
+    assert_eq!(images(&mut device), [(3, vec![1; 10])]);
+    device.apply(Command::Undo(Undo)).expect("there is a step");
+    assert_eq!(images(&mut device), all);
+    device.apply(Command::Forget(Forget::Everything)).expect("there is something");
+    assert_eq!(images(&mut device), []);
+    let last = device.generations().last().expect("one was made").number;
+    let now = device.now();
+    device.keeper.roll_back(last, now).expect("it is there");
+    device.assert_kept();
+    assert_eq!(images(&mut device), all);
+}
+
+#[test]
+fn images_make_room_and_their_examples_stay() {
+    let mut device = Device::new();
+    let (_, mut store, _) = std::mem::replace(&mut device, Device::new()).keeper.into_parts();
+    store.set_image_budget(65);
+    let learner = fieldtune::keeper::empty(&learning::model()).expect("three values");
+    device.keeper = fieldtune::keeper::Keeper::new(learner, store, learning::model());
+    let teach = |device: &mut Device, class: &str, feature| {
+        let shot = fieldtune::command::Shot {
+            image: Some(vec![7; 10]),
+            ..fieldtune::command::Shot::new(feature, "test")
+        };
+        let class = class.to_owned();
+        let teach = fieldtune::command::Teach { class, shots: vec![shot] };
+        let now = device.now();
+        device.keeper.apply(Command::Teach(teach), now).expect("there is room");
+    };
+    teach(&mut device, "rare", vec![0.0, 1.0, 0.0]);
+    for place in 0..6 {
+        teach(&mut device, "good", vec![1.0, place as f32, 0.0]);
+    }
+    assert_eq!(device.keeper.learner().examples().len(), 7);
+    let mut left = Vec::new();
+    let store = device.keeper.store_mut();
+    store.images(None, &mut |id, _| left.push(id.0)).expect("the disk is fine");
+    // The oldest of the class that has most.
+    assert_eq!(left, [1, 3, 4, 5, 6, 7]);
+    store.check().expect("an image that made room is no damage");
+}
+
+#[test]
+fn another_backbone_s_features_take_the_place_of_all_and_can_be_rolled_back() {
+    let mut device = Device::new();
+    device.teach("good", &[[1.0, 0.0, 0.0], [1.0, 0.1, 0.0]]);
+    let (before, kept) = (device.keeper.learned(), images(&mut device));
+    let other = fieldtune::snapshot::ModelId {
+        name: "other".to_owned(),
+        fingerprint: [9; 32],
+        dim: learning::model().dim,
+    };
+    let mut whole = before.clone();
+    whole.model = other.clone();
+    let store = device.keeper.store_mut();
+    store.replace(&whole, Some("before reteach"), None, Timestamp(5)).expect("there is room");
+    let loaded = store.load().expect("it is sound").expect("it was taught");
+    assert_eq!(loaded.model, other);
+    store.check().expect("it is consistent");
+    let generation = store.generations().expect("it is sound")[0].number;
+    assert_eq!(images(&mut device), kept, "they stay where they are");
+    device.keeper.roll_back(generation, Timestamp(6)).expect("nothing is looked at");
+    assert_eq!(device.keeper.model(), &before.model);
+    device.assert_kept();
 }

@@ -16,11 +16,12 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the module (file or folder of that name) that may name them.
-const WRAPPERS: [(&str, &str); 19] = [
+const WRAPPERS: [(&str, &str); 20] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("prost", "backbone"),
     ("image", "picture"),
+    ("jpeg_encoder", "picture"),
     ("fast_image_resize", "tensor"),
     ("toml", "settings"),
     ("gpiocdev", "outputs"),

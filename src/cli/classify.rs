@@ -40,7 +40,7 @@ impl ClassifyCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let files = pictures::expand(&self.images)?;
         // Asked first: without anything taught there is no need to wait for the backbone.
-        drop(self.store.look()?);
+        self.store.refuse_untaught()?;
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
         let bar = context.bar(files.len() as u64, "judging");

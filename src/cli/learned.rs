@@ -1,9 +1,12 @@
 //! The subcommands that work on what was learned and need no backbone: classes, examples, forget, relabel, rename,
 //! undo, status, head, threshold.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::json;
 
+use super::contact_sheet;
 use super::output::counted;
 use super::store_args::{StoreArgs, date, now};
 use super::{Exit, answer};
@@ -45,6 +48,9 @@ impl ClassesCommand {
 pub struct ExamplesCommand {
     /// Only of this class
     class: Option<String>,
+    /// Draw their images on one sheet, by class, as a PNG file
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -55,7 +61,11 @@ pub struct ExamplesCommand {
 impl ExamplesCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let command = Command::Examples(ListExamples { class: self.class });
-        let reply = self.store.look()?.apply(command, now())?;
+        let mut session = self.store.look()?;
+        let reply = session.apply(command, now())?;
+        if let (Some(file), Reply::Examples(examples)) = (&self.sheet, &reply) {
+            contact_sheet::of_examples(file, &mut session, examples)?;
+        }
         answer(&reply, self.json, |reply| {
             let Reply::Examples(examples) = reply else { unreachable!("answers Examples") };
             println!("{:>6}  {:<24} {:<16}  origin", "id", "class", "taught (UTC)");
@@ -213,6 +223,9 @@ pub struct StatusCommand {
     /// A policy that may name classes which were not taught
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
+    /// Draw what may be labelled wrongly and what is hard, each beside its nearest neighbours, as a PNG file
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -228,6 +241,9 @@ impl StatusCommand {
         let policy = self.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
         let taught = [Taught::of(None, session.learner())];
         let untaught = untaught_in_words(&policy.untaught(&taught), &taught);
+        if let (Some(file), Reply::Status(status)) = (&self.sheet, &reply) {
+            contact_sheet::of_suspects(file, &mut session, &status.suspects)?;
+        }
         answer(&reply, self.json, |reply| {
             let Reply::Status(status) = reply else { unreachable!("status answers Status") };
             println!("store      {}", path.display());

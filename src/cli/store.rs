@@ -1,15 +1,18 @@
 //! `fieldtune store`: what was learned, as files to check, carry elsewhere and put together.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
 use super::output::{counted, refuse_store, refuse_store_in_use, write_store, write_whole};
+use super::reteach::ReteachCommand;
 use super::store_args::{StoreArgs, now};
-use super::{Exit, Failed};
+use super::{Context, Exit, Failed};
 use crate::bounded;
 use crate::command::Reply;
+use crate::head::ExampleId;
 use crate::keeper::{self, Keeper};
 use crate::signed;
 use crate::snapshot::Snapshot;
@@ -20,7 +23,9 @@ use crate::store::{self, FileStore, Store as _};
 #[command(after_help = "Examples:
   fieldtune store check
   fieldtune store backup monday.ftune              also while fieldtune run uses the store
-  fieldtune store export line-3.pack --no-thumbnails
+  fieldtune store export line-3.pack --no-images
+  fieldtune store images pictures/                 a folder a class, to look at or to train with
+  fieldtune store reteach --model mobilenetv2-12   after a change of backbone
   fieldtune store import line-1.pack line-2.pack   learn what other devices learned, in any order
   fieldtune store import --replace line-3.pack     be like another device")]
 pub struct StoreCommand {
@@ -44,9 +49,16 @@ enum What {
         /// The file to write
         file: PathBuf,
         /// Leave the pictures out: the file is smaller, and shows nothing of what was seen
-        #[arg(long)]
-        no_thumbnails: bool,
+        #[arg(long, alias = "no-thumbnails")]
+        no_images: bool,
     },
+    /// Write the kept images, each into the folder of its class: DIR/CLASS/ID.jpg
+    Images {
+        /// The folder to write to; it is made where it is missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    Reteach(ReteachCommand),
     /// Learn what was exported, beside what was learned: all of it or nothing
     Import {
         /// Exported or pulled files, signed or not
@@ -65,11 +77,13 @@ enum What {
 }
 
 impl StoreCommand {
-    pub(super) fn run(self) -> anyhow::Result<Exit> {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         match self.what {
             What::Check { file } => check(&file.map_or_else(|| self.store.path(), Ok)?),
             What::Compact => compact(&self.store),
-            What::Export { file, no_thumbnails } => export(&self.store, &file, !no_thumbnails),
+            What::Export { file, no_images } => export(&self.store, &file, !no_images),
+            What::Images { folder } => images(&self.store, &folder),
+            What::Reteach(command) => command.run(&self.store, context),
             What::Import { files, replace } => import(&self.store, &files, replace),
             What::Backup { file } => backup(&self.store, &file),
         }
@@ -110,8 +124,8 @@ fn compact(store: &StoreArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn export(store: &StoreArgs, file: &Path, thumbnails: bool) -> anyhow::Result<Exit> {
-    let learned = store.look()?.learned_with_images()?.canonical(thumbnails);
+fn export(store: &StoreArgs, file: &Path, images: bool) -> anyhow::Result<Exit> {
+    let learned = store.look()?.learned_with_images()?.canonical(images);
     let bytes = learned.encode();
     refuse_store(file)?;
     write_whole(file, &bytes).context(Failed(Exit::Device))?;
@@ -119,6 +133,35 @@ fn export(store: &StoreArgs, file: &Path, thumbnails: bool) -> anyhow::Result<Ex
     let classes = counted(classes, "class", "classes");
     let examples = counted(examples, "example", "examples");
     println!("{}: {classes}, {examples}, {} bytes", file.display(), bytes.len());
+    Ok(Exit::Done)
+}
+
+/// A class's name has no separators, see [`crate::learner::ClassName`]; one of dots alone would be another folder.
+fn images(store: &StoreArgs, folder: &Path) -> anyhow::Result<Exit> {
+    let mut session = store.look()?;
+    let learner = session.learner();
+    let mut names: BTreeMap<ExampleId, String> = BTreeMap::new();
+    for example in learner.examples().iter() {
+        let name = learner.classes()[&example.class].as_str();
+        let dots = name.chars().all(|c| c == '.');
+        names.insert(example.id, if dots { format!("class-{name}") } else { name.to_owned() });
+    }
+    let mut written = Ok(());
+    let mut count = 0;
+    session.store_mut().images(None, &mut |id, file| {
+        let Some(name) = names.get(&id).filter(|_| written.is_ok()) else { return };
+        let place = folder.join(name);
+        let path = place.join(format!("{}.jpg", id.0));
+        let io = || std::fs::create_dir_all(&place).and_then(|()| std::fs::write(&path, file));
+        written = io().with_context(|| path.display().to_string());
+        count += 1;
+    })?;
+    written.context(Failed(Exit::Device))?;
+    println!("{}: {}", folder.display(), counted(count, "image", "images"));
+    if count < names.len() {
+        let without = counted(names.len() - count, "example has", "examples have");
+        println!("{without} none: taught without, or gone to make room");
+    }
     Ok(Exit::Done)
 }
 

@@ -134,7 +134,8 @@ impl StoreArgs {
         names.into_iter().map(taught).collect()
     }
 
-    fn taught(&self, open: Opening) -> anyhow::Result<Session> {
+    /// An error if nothing was ever taught; what is there is not read.
+    pub fn refuse_untaught(&self) -> anyhow::Result<()> {
         let path = self.path()?;
         if !path.exists() {
             bail!(
@@ -142,6 +143,12 @@ impl StoreArgs {
                 path.display()
             );
         }
+        Ok(())
+    }
+
+    fn taught(&self, open: Opening) -> anyhow::Result<Session> {
+        self.refuse_untaught()?;
+        let path = self.path()?;
         let session = self.opened(open)?;
         session.with_context(|| format!("{}: nothing has been taught yet", path.display()))
     }

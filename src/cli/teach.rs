@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use super::bursts::{Shown, bursts};
 use super::eval::images::find_at_least;
 use super::learned::reply_json;
 use super::model_args::ModelArgs;
@@ -15,10 +16,10 @@ use super::pool::{Pool, on_threads};
 use super::store_args::{StoreArgs, now};
 use super::{Context, Exit, answer, pictures};
 use crate::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_class};
-use crate::examples::{Example, narrowed};
+use crate::examples::{Example, ImageMark, Images, narrowed};
 use crate::head::{ClassId, ExampleId, GroupId};
 use crate::learner::ClassName;
-use crate::picture;
+use crate::picture::{self, exif, exif::Taken};
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
 ///
@@ -39,9 +40,9 @@ pub struct TeachCommand {
     /// Leave out images that cannot be read instead of learning nothing
     #[arg(long)]
     skip_broken: bool,
-    /// Keep no thumbnails beside the features
-    #[arg(long)]
-    no_thumbnails: bool,
+    /// Longer side of the images that are kept with the examples, in pixels; 0 keeps none
+    #[arg(long, value_name = "PIXELS", default_value_t = picture::IMAGE_SIDE)]
+    image_side: u32,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -80,7 +81,8 @@ impl TeachCommand {
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let shots = self.shots(&files, &pool, context)?;
-        let shots = shots.into_iter().map(|(_, shot)| shot).collect();
+        let shots: Vec<Shot> = shots.into_iter().map(|(_, shot)| shot).collect();
+        let looks = independent(&shots);
         let reply = session.apply(Command::Teach(Teach { class: self.class, shots }), now())?;
         let taught = match &reply {
             Reply::Taught { examples, .. } => &examples[..],
@@ -103,6 +105,13 @@ impl TeachCommand {
                 counted(examples.len(), "example", "examples"),
                 if *new_class { "the new class " } else { "" },
             );
+            if looks < examples.len() {
+                println!(
+                    "{}, {}: move the part between images",
+                    counted(examples.len(), "example", "examples"),
+                    counted(looks, "independent look", "independent looks")
+                );
+            }
             if !evicted.is_empty() {
                 println!(
                     "the store is full: {} made room",
@@ -139,7 +148,7 @@ impl TeachCommand {
             if place > failed.load(Ordering::Relaxed) {
                 return None;
             }
-            let shot = self.shot(place, &files[place], pool);
+            let shot = self.shot(&files[place], pool);
             if shot.is_err() && !self.skip_broken {
                 failed.fetch_min(place, Ordering::Relaxed);
             }
@@ -148,10 +157,14 @@ impl TeachCommand {
         });
         bar.finish_and_clear();
         let mut shots = Vec::with_capacity(files.len());
+        let mut shown = Vec::with_capacity(files.len());
         for (place, shot) in results.into_iter().enumerate() {
             match shot {
                 None => {}
-                Some(Ok(shot)) => shots.push((place, shot)),
+                Some(Ok((shot, taken))) => {
+                    shots.push((place, shot));
+                    shown.push(Shown { file: &files[place], taken });
+                }
                 Some(Err(error)) if self.skip_broken => eprintln!("left out: {error:#}"),
                 Some(Err(error)) => {
                     return Err(error).context(format!(
@@ -164,17 +177,20 @@ impl TeachCommand {
         if shots.is_empty() {
             bail!("nothing was learned: none of {} images could be read", files.len());
         }
+        for ((_, shot), burst) in shots.iter_mut().zip(bursts(&shown)) {
+            shot.burst = burst;
+        }
         Ok(shots)
     }
 
-    fn shot(&self, place: usize, file: &Path, pool: &Pool) -> anyhow::Result<Shot> {
-        let frame = picture::load(file, now())?;
-        let feature = pool.feature(&frame)?;
-        let views = pool.views(&frame)?;
-        let image =
-            (!self.no_thumbnails).then(|| picture::thumbnail(&frame, picture::THUMBNAIL_SIDE));
-        let burst = u32::try_from(place).context("too many images at once")?;
-        Ok(Shot { image, views, burst, ..Shot::new(feature, &file.display().to_string()) })
+    /// What is to be learned from a file, and when it was taken.
+    fn shot(&self, file: &Path, pool: &Pool) -> anyhow::Result<(Shot, Option<Taken>)> {
+        let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
+        let frame = picture::decode(&bytes, &picture::shown(file), now())?;
+        let (feature, views) = (pool.feature(&frame)?, pool.views(&frame)?);
+        let image = picture::kept_file(&bytes, &frame, self.image_side);
+        let shot = Shot { image, views, ..Shot::new(feature, &file.display().to_string()) };
+        Ok((shot, exif::taken(&bytes)))
     }
 
     /// All classes in one step, which can be undone in one.
@@ -197,25 +213,28 @@ impl TeachCommand {
         let mut session = self.store.open_for(pool.model())?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut examples = Vec::with_capacity(files.len());
+        let mut images = Images::new();
         for (place, shot) in self.shots(&files, &pool, context)? {
             *counts.entry(classes[place].as_str()).or_default() += 1;
             // Ids mean nothing here, groups something among these.
             let number = place as u64;
-            let Shot { feature, views, origin, image, .. } = shot;
+            let Shot { feature, views, origin, image, burst } = shot;
+            let mark = image.as_deref().map(ImageMark::of);
+            images.extend(mark.zip(image));
             let example = Example {
                 id: ExampleId(number),
                 class: ClassId(0),
-                group: GroupId(number),
+                group: GroupId(burst.into()),
                 taught: now(),
                 origin,
                 feature: narrowed(&feature),
                 views: views.iter().map(|view| narrowed(view)).collect(),
-                image,
+                image: mark,
             };
             examples.push((classes[place].clone(), example));
         }
         let named: BTreeSet<ClassName> = examples.iter().map(|(class, _)| class.clone()).collect();
-        let merge = Merge { classes: named, packs: vec![examples] };
+        let merge = Merge { classes: named, packs: vec![examples], images };
         let reply = session.apply(Command::Merge(merge), now())?;
         let Reply::Merged { added, known, disputed, .. } = reply else {
             unreachable!("merge answers Merged")
@@ -260,4 +279,24 @@ impl TeachCommand {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Images whose features are no farther apart are copies of each other: the same, brighter, larger, saved anew. What a
+/// camera that looks at another part gives is farther.
+const COPY: f32 = 1e-3;
+
+/// How many looks at different parts there are among the shots: those of one burst, and copies, are one.
+fn independent(shots: &[Shot]) -> usize {
+    let length = |feature: &[f32]| feature.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let is_copy = |a: &Shot, b: &Shot| {
+        let dot: f32 = a.feature.iter().zip(&b.feature).map(|(a, b)| a * b).sum();
+        1.0 - dot / (length(&a.feature) * length(&b.feature)).max(f32::MIN_POSITIVE) < COPY
+    };
+    let mut looks: Vec<&Shot> = Vec::new();
+    for shot in shots {
+        if !looks.iter().any(|look| look.burst == shot.burst || is_copy(look, shot)) {
+            looks.push(shot);
+        }
+    }
+    looks.len()
 }

@@ -182,7 +182,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         // A frame that gave its feature gives its views.
         let views = self.views[job.view].keeper.get_mut().views(frame).unwrap_or_default();
-        let image = part.ok().map(|part| picture::thumbnail(&part, picture::THUMBNAIL_SIDE));
+        let image = part.ok().and_then(|part| picture::kept(&part, picture::IMAGE_SIDE));
         job.shots.push(Shot { image, views, ..Shot::new(feature, &self.camera) });
         (job.taken, job.hinted) = (now, false);
         self.panel.change(|panel| panel.wait(None));

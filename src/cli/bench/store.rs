@@ -52,10 +52,10 @@ pub(super) fn measure(
     context: &Context,
 ) -> anyhow::Result<Storing> {
     let place = Scratch::new(folder)?;
-    let picture = picture::thumbnail(&synthetic::frame(1), picture::THUMBNAIL_SIDE);
+    let picture = picture::kept(&synthetic::frame(1), picture::IMAGE_SIDE);
     let mut features = Features::new(dim, CLASSES, 1);
     let mut shot = |number: usize| Shot {
-        image: Some(picture.clone()),
+        image: picture.clone(),
         ..Shot::new(features.next(number % CLASSES), "v4l:/dev/video0")
     };
     let bar = context.bar((TEACHES + examples) as u64, "storing");
@@ -169,7 +169,7 @@ impl Storing {
     pub(super) fn text(&self) -> String {
         let mib = f64::from(1 << 20);
         format!(
-            "store in {}, {} values and a thumbnail an example\n\n\
+            "store in {}, {} values and an image an example\n\n\
              {:<28} {:>9} {:>9} {:>9}\n{:<28} {}\n\
              written for each             {:>9.1} KiB, {:.1} syncs\n\
              a thousand examples          {:>9.1} MiB\n\

@@ -158,8 +158,8 @@ impl<'a> Story<'a> {
     fn teach_one(&mut self, sight: Sight) -> anyhow::Result<(Option<f32>, usize)> {
         let frame = self.capture(sight)?;
         let origin = format!("{} camera, frame {}", self.camera.name(), self.camera.number());
-        let thumbnail = picture::thumbnail(&frame, picture::THUMBNAIL_SIDE);
-        let shot = self.device().engine().shot(&frame, &origin, Some(thumbnail))?;
+        let image = picture::kept(&frame, picture::IMAGE_SIDE);
+        let shot = self.device().engine().shot(&frame, &origin, image)?;
         let class = sight.name();
         let command = Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] });
         let Reply::Taught { estimate, count, .. } = self.device().send(command)? else {

@@ -1,0 +1,99 @@
+//! Which image files are of one burst: one look at one part, however many files it is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::picture::exif::Taken;
+
+/// Pictures of one camera are one burst where each was taken within so long of the one before.
+const BURST_MICROS: i64 = 2_000_000;
+
+/// An image file, and when it was taken where it says so.
+pub(super) struct Shown<'a> {
+    pub(super) file: &'a Path,
+    pub(super) taken: Option<Taken>,
+}
+
+/// The number of each file's burst; those with the same number are of one.
+pub(super) fn bursts(files: &[Shown<'_>]) -> Vec<u32> {
+    // For each file an earlier one of its burst, itself where it is the first.
+    let mut joined: Vec<usize> = (0..files.len()).collect();
+    let join = |joined: &mut Vec<usize>, a: usize, b: usize| {
+        let first = |mut at: usize| {
+            while joined[at] != at {
+                at = joined[at];
+            }
+            at
+        };
+        let (a, b) = (first(a), first(b));
+        joined[a.max(b)] = a.min(b);
+    };
+    let mut order: Vec<usize> = (0..files.len()).filter(|&at| files[at].taken.is_some()).collect();
+    order.sort_by(|&a, &b| files[a].taken.cmp(&files[b].taken));
+    for pair in order.windows(2) {
+        let (Some(before), Some(after)) = (&files[pair[0]].taken, &files[pair[1]].taken) else {
+            continue;
+        };
+        let same = before.camera == after.camera;
+        if same && after.micros - before.micros <= BURST_MICROS {
+            join(&mut joined, pair[0], pair[1]);
+        }
+    }
+    let mut named: BTreeMap<(PathBuf, String), usize> = BTreeMap::new();
+    for (at, shown) in files.iter().enumerate() {
+        let Some(name) = burst_in_name(shown.file) else { continue };
+        let folder = shown.file.parent().unwrap_or(Path::new("")).to_owned();
+        let first = *named.entry((folder, name)).or_insert(at);
+        join(&mut joined, first, at);
+    }
+    for at in 0..joined.len() {
+        joined[at] = joined[joined[at]];
+    }
+    joined.into_iter().map(|first| u32::try_from(first).unwrap_or(u32::MAX)).collect()
+}
+
+/// What phones call the pictures of a burst has in common: `IMG_20240229_120000_BURST003.jpg` what stands before the
+/// word, `00003IMG_00003_BURST20240229120000123.jpg` the time behind it. Numbers that follow each other are no burst.
+fn burst_in_name(file: &Path) -> Option<String> {
+    const WORD: &str = "_BURST";
+    let stem = file.file_stem()?.to_str()?;
+    let (before, after) = stem.split_once(WORD)?;
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    Some(if digits.len() >= 8 { digits } else { before.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_of_one_burst_by_time_or_by_name() {
+        let taken = |camera: &str, seconds: f64| {
+            Some(Taken { camera: camera.to_owned(), micros: (seconds * 1e6) as i64 })
+        };
+        let cases = [
+            ("a/1.jpg", taken("one", 10.0), 0),
+            ("a/2.jpg", taken("one", 14.5), 1),
+            // Within two seconds of the first by way of the next.
+            ("a/3.jpg", taken("one", 13.0), 0),
+            ("a/4.jpg", taken("one", 11.5), 0),
+            ("a/5.jpg", taken("two", 10.5), 4),
+            ("a/IMG_1_BURST001.jpg", None, 5),
+            ("a/IMG_1_BURST002_COVER.jpg", None, 5),
+            ("b/IMG_1_BURST003.jpg", None, 7),
+            ("a/00000IMG_00000_BURST20240229120000123.jpg", None, 8),
+            ("a/00001IMG_00001_BURST20240229120000123_COVER.jpg", None, 8),
+            ("a/part-1.jpg", None, 10),
+            ("a/part-2.jpg", None, 11),
+        ];
+        let files: Vec<Shown> = cases
+            .iter()
+            .map(|(file, taken, _)| Shown { file: Path::new(file), taken: taken.clone() })
+            .collect();
+        let wanted: Vec<u32> = cases.iter().map(|case| case.2).collect();
+        // 13.0 and 14.5 are within two seconds, too.
+        let wanted: Vec<u32> =
+            wanted.into_iter().map(|one| if one == 1 { 0 } else { one }).collect();
+        assert_eq!(bursts(&files), wanted);
+    }
+}

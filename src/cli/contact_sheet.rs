@@ -1,0 +1,126 @@
+//! `--sheet`: what was taught, to be looked at.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::output::{refuse_store, write_whole};
+use super::sheet::{self, MOST, Section, Tile};
+use super::store_args::Session;
+use super::{Exit, Failed};
+use crate::command::ExampleSummary;
+use crate::decision::Suspect;
+use crate::examples::Example;
+use crate::head::ExampleId;
+use crate::picture;
+use crate::store::Store as _;
+
+/// Neighbours of a suspect that stand beside it.
+const NEIGHBOURS: usize = 3;
+
+/// All of them by class, those that are doubted marked.
+pub(super) fn of_examples(
+    file: &Path,
+    session: &mut Session,
+    examples: &[ExampleSummary],
+) -> anyhow::Result<()> {
+    let shown = &examples[..examples.len().min(MOST)];
+    if shown.len() < examples.len() {
+        eprintln!("the sheet shows the first {MOST} of {} examples", examples.len());
+    }
+    let ids: Vec<ExampleId> = shown.iter().map(|example| example.id).collect();
+    let mut images = images(session, &ids)?;
+    let mut classes: BTreeMap<&str, Vec<Tile>> = BTreeMap::new();
+    for example in shown {
+        let group = session.learner().examples().get(example.id).map_or(0, |one| one.group.0);
+        let doubt = example.doubt.as_ref().map(|(class, _)| format!("{class}?"));
+        let words = [Some(format!("{} group {group}", example.id.0)), doubt];
+        classes.entry(&example.class).or_default().push(Tile {
+            image: images.remove(&example.id),
+            words: words.into_iter().flatten().collect(),
+            marked: example.doubt.is_some(),
+        });
+    }
+    let section = |(class, tiles): (&str, Vec<Tile>)| {
+        let heading = format!("{class}: {}", tiles.len());
+        Section { heading, tiles }
+    };
+    save(file, &classes.into_iter().map(section).collect::<Vec<_>>())
+}
+
+/// Each with those that are nearest to it.
+pub(super) fn of_suspects(
+    file: &Path,
+    session: &mut Session,
+    suspects: &[Suspect],
+) -> anyhow::Result<()> {
+    let learner = session.learner();
+    let near = |id: ExampleId| -> Vec<ExampleId> {
+        let examples = learner.examples();
+        let Some(own) = examples.get(id) else { return Vec::new() };
+        let mut others: Vec<(f32, ExampleId)> = examples
+            .iter()
+            .filter(|other| other.id != id)
+            .map(|other| (cosine(own, other), other.id))
+            .collect();
+        others.sort_by(|a, b| b.0.total_cmp(&a.0));
+        others.into_iter().take(NEIGHBOURS).map(|(_, id)| id).collect()
+    };
+    let rows: Vec<(&Suspect, Vec<ExampleId>)> =
+        suspects.iter().take(50).map(|one| (one, near(one.example))).collect();
+    let ids: Vec<ExampleId> =
+        rows.iter().flat_map(|(one, near)| [one.example].into_iter().chain(near.clone())).collect();
+    let class = |id: ExampleId| {
+        let example = learner.examples().get(id);
+        example.map_or_else(String::new, |one| learner.classes()[&one.class].to_string())
+    };
+    let named: Vec<(String, Vec<(ExampleId, String)>)> = rows
+        .iter()
+        .map(|(one, near)| {
+            let says = learner.classes().get(&one.taken_for).map(ToString::to_string);
+            let heading = format!(
+                "example {} is {}, the others say {}; its nearest neighbours beside it",
+                one.example.0,
+                class(one.example),
+                says.unwrap_or_default()
+            );
+            let ids = [one.example].into_iter().chain(near.iter().copied());
+            (heading, ids.map(|id| (id, class(id))).collect())
+        })
+        .collect();
+    let images = images(session, &ids)?;
+    let sections: Vec<Section> = named
+        .into_iter()
+        .map(|(heading, ids)| {
+            let tile = |(place, (id, class)): (usize, (ExampleId, String))| Tile {
+                image: images.get(&id).cloned(),
+                words: vec![id.0.to_string(), class],
+                marked: place == 0,
+            };
+            Section { heading, tiles: ids.into_iter().enumerate().map(tile).collect() }
+        })
+        .collect();
+    save(file, &sections)
+}
+
+fn cosine(a: &Example, b: &Example) -> f32 {
+    let (a, b) = (a.widened(), b.widened());
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt().max(f32::MIN_POSITIVE)
+}
+
+fn images(
+    session: &mut Session,
+    ids: &[ExampleId],
+) -> anyhow::Result<BTreeMap<ExampleId, Vec<u8>>> {
+    let mut images = BTreeMap::new();
+    let mut add = |id, file: &[u8]| drop(images.insert(id, file.to_vec()));
+    session.store_mut().images(Some(ids), &mut add)?;
+    Ok(images)
+}
+
+fn save(file: &Path, sections: &[Section]) -> anyhow::Result<()> {
+    refuse_store(file)?;
+    write_whole(file, &picture::png(&sheet::draw(sections))).context(Failed(Exit::Device))
+}
