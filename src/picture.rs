@@ -286,7 +286,6 @@ pub fn jpeg_of_quality(frame: &Frame, quality: u8) -> Vec<u8> {
     bytes
 }
 
-
 /// A small JPEG to look at.
 ///
 /// * `side`: the longer side in pixels, at least 1; a smaller frame is not enlarged.

@@ -106,7 +106,14 @@ fn requests() -> Vec<(Request, Need)> {
             Command::Threshold(SetThreshold { novelty: Some(2.0), ..SetThreshold::default() }),
             Change,
         ),
-        (Command::Merge(Merge { classes: Default::default(), packs: vec![], images: Default::default() }), Change),
+        (
+            Command::Merge(Merge {
+                classes: Default::default(),
+                packs: vec![],
+                images: Default::default(),
+            }),
+            Change,
+        ),
     ];
     let rest = vec![
         (Request::Teach { class: name(), count: 1, any: false }, Teach),

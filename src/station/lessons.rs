@@ -245,7 +245,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
             let views = view.keeper.get_mut().views_of_whole(&past.pixels).map_err(refused)?;
-            let image = Some(picture::thumbnail(&past.pixels, picture::THUMBNAIL_SIDE));
+            let image = picture::kept(&past.pixels, picture::IMAGE_SIDE);
             shots.push(Shot { image, views, ..Shot::new(past.feature(), &self.camera) });
         }
         let reply = view.teach(Teach { class, shots }, Picked::Recent, date).map_err(refused)?;
