@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use redb::ReadableTable as _;
 
-use super::StoreFault;
 use super::rows::{Blob, ExampleRow, ImageCounters, decode};
 use super::tables::{Tables, fault};
+use super::{Step, StoreFault};
 use crate::examples::{ImageMark, Images};
 use crate::head::ExampleId;
+use crate::learner::Change;
 use crate::snapshot::v2::{StoredBody, StoredChange, StoredMark};
 
 /// A full table is brought this part of its budget below it, so that not every teach has to look for what can go.
@@ -17,6 +18,26 @@ const SPARE: u64 = 16;
 
 /// The key of what is kept of the images.
 const COUNTERS: &str = "images";
+
+/// Where the images of a step's new examples come from.
+pub(super) struct NewImages<'a> {
+    pub(super) given: &'a Images,
+    /// Those that do not come with it.
+    wanted: BTreeSet<StoredMark>,
+    /// Numbers of those among them that were of an example which the step takes away.
+    pub(super) moved: BTreeMap<StoredMark, u64>,
+}
+
+impl<'a> NewImages<'a> {
+    pub(super) fn of(step: &Step<'a>) -> Self {
+        let marks = step.changes.iter().filter_map(|change| match change {
+            Change::AddExample(example) => example.image,
+            _ => None,
+        });
+        let wanted = marks.filter(|mark| !step.images.contains_key(mark)).map(StoredMark::from);
+        Self { given: step.images, wanted: wanted.collect(), moved: BTreeMap::new() }
+    }
+}
 
 impl Tables<'_> {
     /// * returns its number.
@@ -43,22 +64,31 @@ impl Tables<'_> {
         self.put(COUNTERS, &counters)
     }
 
-    /// The number of an image of a new example: it comes with it, or is that of one of these.
-    pub(super) fn image_for<'r>(
+    /// The number of an image of a new example: it comes with it, or is that of an example that goes.
+    pub(super) fn image_for(
         &mut self,
         mark: StoredMark,
-        images: &Images,
-        rows: impl Iterator<Item = &'r ExampleRow>,
+        given: &Images,
+        moved: &BTreeMap<StoredMark, u64>,
     ) -> Result<Option<u64>, StoreFault> {
-        if let Some(file) = images.get(&ImageMark::from(mark)) {
-            return self.put_image(file).map(Some);
+        match given.get(&ImageMark::from(mark)) {
+            Some(file) => self.put_image(file).map(Some),
+            None => Ok(moved.get(&mark).copied()),
         }
-        for row in rows.filter(|row| row.image.is_some()) {
-            if self.mark(row)? == Some(mark) {
-                return Ok(row.image);
-            }
+    }
+
+    /// Notes the image of an example that goes, where one that comes may have the same.
+    pub(super) fn note_image(
+        &self,
+        row: &ExampleRow,
+        images: &mut NewImages<'_>,
+    ) -> Result<(), StoreFault> {
+        if let Some(number) = row.image.filter(|_| !images.wanted.is_empty())
+            && let Some(mark) = self.mark(row)?.filter(|mark| images.wanted.contains(mark))
+        {
+            images.moved.insert(mark, number);
         }
-        Ok(None)
+        Ok(())
     }
 
     fn mark(&self, row: &ExampleRow) -> Result<Option<StoredMark>, StoreFault> {

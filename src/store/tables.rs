@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
+use super::images::NewImages;
 use super::migrate::BEFORE;
 use super::rows::{Blob, Content, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
@@ -244,8 +245,9 @@ impl<'t> Tables<'t> {
             touched.extend(last.iter().filter_map(UndoRow::example));
         }
         let mut loose = BTreeSet::new();
+        let mut images = NewImages::of(step);
         for change in stored(step.changes) {
-            self.change(change, step.images, &mut counters, &mut touched, &mut loose)?;
+            self.change(change, &mut images, &mut counters, &mut touched, &mut loose)?;
         }
         match step.latest {
             LatestStep::TakenBack => {
@@ -272,7 +274,7 @@ impl<'t> Tables<'t> {
     fn change(
         &mut self,
         change: StoredChange,
-        images: &Images,
+        images: &mut NewImages<'_>,
         counters: &mut Counters,
         touched: &mut BTreeMap<u64, ExampleRow>,
         loose: &mut BTreeSet<Content>,
@@ -291,7 +293,7 @@ impl<'t> Tables<'t> {
                     Some(row) => ExampleRow { class, ..*row },
                     None => {
                         let image = match example.image {
-                            Some(mark) => self.image_for(mark, images, touched.values())?,
+                            Some(mark) => self.image_for(mark, images.given, &images.moved)?,
                             None => None,
                         };
                         self.put_blob(class, &Blob::of(&example), image, counters)?
@@ -305,6 +307,7 @@ impl<'t> Tables<'t> {
                 let row = self.example(id)?.ok_or_else(|| lost(id))?;
                 self.examples.remove(id).map_err(fault)?;
                 touched.insert(id, row);
+                self.note_image(&row, images)?;
                 loose.insert(row.content());
             }
             StoredChange::Relabel(id, class) => {
@@ -372,7 +375,7 @@ impl<'t> Tables<'t> {
             let image = match example.image {
                 Some(mark) => match there.get(&mark).or_else(|| written.get(&mark)) {
                     Some(number) => Some(*number),
-                    None => tables.image_for(mark, &images, [].iter())?,
+                    None => tables.image_for(mark, &images, &BTreeMap::new())?,
                 },
                 None => None,
             };
