@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use redb::ReadableTable as _;
 
 use super::rows::{Blob, ExampleRow, ImageCounters, decode};
-use super::tables::{Tables, fault};
+use super::tables::{Rows, Tables, fault};
 use super::{Step, StoreFault};
 use crate::examples::{ImageMark, Images};
 use crate::head::ExampleId;
@@ -112,7 +112,9 @@ impl Tables<'_> {
         if wanted.is_empty() {
             return Ok(there);
         }
-        let learned = self.state()?.examples.into_iter().map(|(_, row)| row);
+        // Not its whole state: a store that is being made has no head yet.
+        let learned: Vec<(u64, ExampleRow)> = self.rows_of(Rows::Examples)?;
+        let learned = learned.into_iter().map(|(_, row)| row);
         for row in learned.chain(self.held()?) {
             if let Some(number) = row.image
                 && let Some(mark) = self.mark(&row)?.filter(|mark| wanted.contains(mark))
