@@ -12,6 +12,7 @@ mod export;
 mod extractor;
 mod files;
 mod foreign;
+mod functions;
 mod graph;
 mod nodes;
 mod ops;

@@ -5,20 +5,14 @@
 
 use std::collections::HashMap;
 
-use prost::Message as _;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{
-    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, attribute_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, attribute_proto,
 };
 
+use super::functions::put_functions_in;
 use super::graph::MAX_NODES;
 use super::weights::FLOAT;
-
-/// Bytes of functions that are put in place, each as often as it is used.
-const MOST_COPIED: usize = 1 << 28;
-
-/// Functions that stand in functions.
-const MAX_DEPTH: usize = 32;
 
 /// Rewrites a file. One that is damaged comes out as damaged as it was.
 pub(super) fn rewrite(model: &mut ModelProto) {
@@ -57,95 +51,12 @@ pub(super) fn standard(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
 }
 
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
+pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
     node.attribute.iter().find(|attribute| attribute.name == name)
 }
 
-/// Nodes that the file defines as operators, put where they are used.
-fn put_functions_in(model: &mut ModelProto) {
-    let functions: HashMap<(String, String), FunctionProto> = std::mem::take(&mut model.functions)
-        .into_iter()
-        .map(|function| ((function.domain().to_owned(), function.name().to_owned()), function))
-        .collect();
-    if functions.is_empty() {
-        return;
-    }
-    let Some(graph) = &mut model.graph else { return };
-    let size = |function: &FunctionProto| {
-        function.node.iter().map(|node| node.encoded_len()).sum::<usize>()
-    };
-    let (mut turn, mut room) = (0, MOST_COPIED);
-    for _ in 0..MAX_DEPTH {
-        let of = |node: &NodeProto| functions.get(&(node.domain.clone(), node.op_type.clone()));
-        if !graph.node.iter().any(|node| of(node).is_some()) || graph.node.len() > MAX_NODES {
-            break;
-        }
-        let mut nodes = Vec::with_capacity(graph.node.len());
-        for node in std::mem::take(&mut graph.node) {
-            match of(&node) {
-                Some(function) if nodes.len() <= MAX_NODES && size(function) <= room => {
-                    turn += 1;
-                    room -= size(function);
-                    nodes.extend(called(function, &node, turn));
-                }
-                _ => nodes.push(node),
-            }
-        }
-        graph.node = nodes;
-    }
-}
-
-/// A function's nodes, with the names of where it is used.
-///
-/// * `turn`: a number that no other use has.
-fn called(function: &FunctionProto, node: &NodeProto, turn: usize) -> Vec<NodeProto> {
-    let mut names: HashMap<String, String> = HashMap::new();
-    for (formal, actual) in [(&function.input, &node.input), (&function.output, &node.output)] {
-        for (at, name) in formal.iter().enumerate() {
-            names.insert(name.clone(), actual.get(at).cloned().unwrap_or_default());
-        }
-    }
-    let mut nodes = function.node.clone();
-    for output in nodes.iter().flat_map(|node| &node.output).filter(|output| !output.is_empty()) {
-        let own = || format!("fieldtune.call{turn}.{output}");
-        let name = names.entry(output.clone()).or_insert_with(own);
-        // An output that the caller does not read still has to be called something.
-        if name.is_empty() {
-            *name = own();
-        }
-    }
-    for inner in &mut nodes {
-        rename(inner, &names);
-        if !inner.name.is_empty() {
-            inner.name = format!("fieldtune.call{turn}.{}", inner.name);
-        }
-        settle(inner, node);
-    }
-    nodes
-}
-
-/// Gives attributes that stand for those of the caller their values.
-fn settle(inner: &mut NodeProto, caller: &NodeProto) {
-    for at in (0..inner.attribute.len()).rev() {
-        if let Some(body) = &mut inner.attribute[at].g {
-            body.node.iter_mut().for_each(|node| settle(node, caller));
-        }
-        let reference = inner.attribute[at].ref_attr_name.clone();
-        if reference.is_empty() {
-            continue;
-        }
-        match attribute(caller, &reference) {
-            Some(given) => {
-                let name = inner.attribute[at].name.clone();
-                inner.attribute[at] = AttributeProto { name, ..given.clone() };
-            }
-            None => drop(inner.attribute.remove(at)),
-        }
-    }
-}
-
 /// Renames what a node reads and gives, also within its bodies.
-fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
+pub(super) fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
     for name in node.input.iter_mut().chain(&mut node.output) {
         if let Some(new) = names.get(name) {
             name.clone_from(new);
