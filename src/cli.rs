@@ -182,7 +182,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Generations(command) => command.run(),
         Command::Rollback(command) => command.run(),
         Command::Diff(command) => command.run(),
-        Command::Store(command) => command.run(&context),
+        Command::Store(command) => command.run(context),
         Command::Inspect(command) => command.run(),
         Command::Eval(command) => command.run(context),
         Command::Test(command) => command.run(context),

@@ -26,7 +26,7 @@ pub(crate) use words::in_words;
 use crate::action::{Buttons, Deed, Policy, Timing, Untaught, Wish};
 use crate::backbone::FeatureSource;
 use crate::camera::Scene;
-use crate::command::{Command, Forget, Reply, Undo};
+use crate::command::{Command, Forget, Undo};
 use crate::engine::{Engine, Step};
 use crate::frame::{Frame, Timestamp};
 use crate::keeper::Keeper;

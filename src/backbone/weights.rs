@@ -79,9 +79,9 @@ pub(super) fn bytes_of(tensor: &TensorProto) -> Result<usize, String> {
     let Some(width) = width(tensor.data_type) else {
         return Err(format!("its element type {} is not supported", type_name(tensor.data_type)));
     };
-    let sides = shape.iter().map(|&dim| usize::try_from(dim).ok());
-    sides
-        .fold(Some(width), |bytes, side| bytes?.checked_mul(side?))
+    shape
+        .iter()
+        .try_fold(width, |bytes, &dim| bytes.checked_mul(usize::try_from(dim).ok()?))
         .ok_or_else(|| format!("its shape {shape:?} is not one"))
 }
 

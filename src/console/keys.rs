@@ -156,7 +156,7 @@ impl Keys {
             b'f' => Some(Key::WordRight),
             b'd' => Some(Key::DeleteWord),
             0x08 | 0x7f => Some(Key::EraseWord),
-            0x20..=0x7e => None,
+            b'0'..=0x7e => None,
             _ => self.plain(byte),
         }
     }

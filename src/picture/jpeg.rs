@@ -230,7 +230,7 @@ impl Decoder {
         match marker {
             0xC0..=0xC2 => self.frame(marker == 0xC2, segment, most),
             0xC4 => self.tables.read_huffman(segment),
-            0xC9..=0xCB | 0xCD..=0xCF | 0xCC => unknown("arithmetic coding"),
+            0xC9..=0xCF => unknown("arithmetic coding"),
             0xC3 => unknown("lossless coding"),
             0xC5..=0xC7 | 0xDE | 0xDF => unknown("hierarchical coding"),
             0xF7 => unknown("the coding of JPEG-LS"),

@@ -171,7 +171,7 @@ impl Panel {
     }
 
     fn is_blinked(&self, now: Timestamp) -> bool {
-        self.waiting.is_some_and(|since| now.micros_since(since) / BLINK_MICROS % 2 == 0)
+        self.waiting.is_some_and(|since| (now.micros_since(since) / BLINK_MICROS).is_multiple_of(2))
     }
 
     /// Shows that something was learned, and so stored.

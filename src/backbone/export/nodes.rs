@@ -21,6 +21,9 @@ pub(super) struct Nodes {
     weights: Vec<TensorProto>,
 }
 
+/// A tensor, its axes and which of them holds the channels, and how it is pooled.
+pub(super) type Tapped<'a> = (String, (&'a [usize], usize), Pooling);
+
 impl Nodes {
     pub(super) fn new(prefix: String) -> Self {
         Self { prefix, nodes: Vec::new(), weights: Vec::new() }
@@ -35,7 +38,7 @@ impl Nodes {
     ///
     /// * `blocks`: tensor, its axes and which of them holds the channels, how it is pooled.
     /// * returns the feature's length.
-    pub(super) fn feature(&mut self, blocks: Vec<(String, (&[usize], usize), Pooling)>) -> usize {
+    pub(super) fn feature(&mut self, blocks: Vec<Tapped<'_>>) -> usize {
         let many = blocks.len() > 1;
         let (mut parts, mut dim) = (Vec::new(), 0);
         for (at, (tensor, shape, how)) in blocks.into_iter().enumerate() {

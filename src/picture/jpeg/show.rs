@@ -95,8 +95,7 @@ fn widen(sums: &[u16], out: &mut Vec<u8>, round: [u16; 2], bits: u32) {
     out[0] = mix(first, first, round[0]);
     out[count * 2 - 1] = mix(last, last, round[1]);
     let inner = out[1..count * 2 - 1].as_chunks_mut::<2>().0;
-    for (out, pair) in inner.iter_mut().zip(sums.array_windows::<2>()) {
-        let &[left, right] = pair;
+    for (out, (&left, &right)) in inner.iter_mut().zip(sums.iter().zip(&sums[1..])) {
         *out = [mix(left, right, round[1]), mix(right, left, round[0])];
     }
 }
