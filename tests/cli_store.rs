@@ -68,6 +68,9 @@ fn what_two_devices_learned_is_put_together_either_way_round() {
 
     let third = Bench::new();
     third.ok(&["store", "import", text(&of_other), text(&of_one), text(&of_other)]);
+    // What a new store begins with brings its images along.
+    let kept = third.ok(&["store", "images", text(&third.path().join("images"))]).stdout;
+    assert!(kept.contains("12 images") && !kept.contains("none"), "{kept}");
     assert!(fs::read(pack(&third, "c")).expect("written") == fs::read(&a).expect("written"));
     let small = third.path().join("small");
     third.ok(&["store", "export", text(&small), "--no-thumbnails"]);

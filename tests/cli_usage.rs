@@ -62,7 +62,7 @@ const WRONG_INPUT: [(&str, &[&str]); 20] = [
     ("teach a IN --model changed/tiny.toml", &["changed/tiny.onnx", "sha256", "wanted", "got"]),
     ("teach a IN --model good/tiny.onnx", &["good/tiny.onnx: how is this network fed", "--norm"]),
     ("teach a IN --model good/tiny.toml --norm tf", &["--norm", "card"]),
-    ("teach a IN --model words.onnx --norm unit", &["words.onnx", "not ONNX"]),
+    ("teach a IN --model words.onnx --norm unit", &["words.onnx", "no ONNX network"]),
     ("teach a IN --model cut.onnx --norm unit --size 32", &["cut.onnx"]),
     (
         "teach a IN --model good/tiny.onnx --norm unit --size 64",

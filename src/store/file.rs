@@ -280,7 +280,7 @@ impl Store for FileStore {
     fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
         #[cfg(debug_assertions)]
         if let (Some(early), Place::Open(store)) = (&mut self.early, &mut self.place) {
-            let before = early.replace((step.whole)());
+            let before = early.replace((step.whole)().with_images(step.images.clone()));
             return before.map_or(Ok(()), |whole| store.replace(&whole, None, None, step.at));
         }
         if let Some(store) = self.writable()? {
@@ -292,7 +292,10 @@ impl Store for FileStore {
                 store.replace(&old, None, None, step.at)?;
                 store.commit(step)
             }
-            None => store.replace(&(step.whole)(), None, step.setting, step.at),
+            None => {
+                let whole = (step.whole)().with_images(step.images.clone());
+                store.replace(&whole, None, step.setting, step.at)
+            }
         })
     }
 
