@@ -8,7 +8,7 @@
 //! * **Confidence** is the softmax of the scores divided by a temperature, at which the mean confidence of the left-out
 //!   examples is the share of them that was right (Clarte et al. 2023, "Expectation consistency for calibration of neural
 //!   networks"). Where few were taught a fit of the likelihood would be ruled by the one or two that went most wrong.
-//! * **Novelty** tells what is unknown, see [`novelty`].
+//! * **Novelty** tells what is unknown, see `decision/novelty.rs`.
 
 mod calibration;
 mod estimate;

@@ -11,7 +11,7 @@ pub const COVER: f64 = 0.9;
 /// Why all other examples contradict one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// It was probably taught as the wrong class: the other class is [`WRONG_LABEL`] times as likely or more.
+    /// It was probably taught as the wrong class: the other class is 55 times as likely or more.
     WrongLabel,
     /// It is hard: keep it, and teach more like it.
     Hard,
