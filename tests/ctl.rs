@@ -73,7 +73,7 @@ fn everything_the_console_does_goes_over_a_terminal_line() {
     wanted(
         &served.ctl(&["classes", "--json"]),
         0,
-        "{\"examples\":2,\"name\":\"good\",\"recall\":1.0,\"row\":\"class\"}\n{\"classes\":1,\"row\":\"ok\"}\n",
+        "{\"examples\":2,\"name\":\"good\",\"recall\":null,\"row\":\"class\"}\n{\"classes\":1,\"row\":\"ok\"}\n",
     );
     wanted(&served.ctl(&["region", "1,2,3,4"]), 0, "ok region=\"1,2,3,4\"\n");
     let run = served.ctl(&["forget", "scratch"]);
