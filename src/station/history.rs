@@ -289,13 +289,19 @@ mod tests {
     #[test]
     fn old_ones_make_room_and_memory_is_bounded() {
         let mut history = History::new(4);
-        let large = Frame::new(640, 480, vec![9; 640 * 480 * 3], Timestamp(0)).expect("whole");
+        let frame = |width: u32, height: u32| {
+            let pixels = vec![9; (width * height * 3) as usize];
+            Frame::new(width, height, pixels, Timestamp(0)).expect("whole")
+        };
+        // Making one smaller takes an emulated core long.
+        let (large, small) = (frame(640, 480), frame(256, 192));
         for number in 0..3000u64 {
             let angle = number as f32;
             let now = Timestamp(number * 10_000_000);
             let unknown = Some(judgement(None, if number < 200 { 0.1 } else { 0.2 }));
             let feature = [angle.cos(), angle.sin()];
-            let one = Past::new(number, unknown, &feature, &large, now).expect("whole");
+            let frame = if number == 2999 { &large } else { &small };
+            let one = Past::new(number, unknown, &feature, frame, now).expect("whole");
             assert_eq!((one.pixels.width(), one.pixels.height()), (256, 192));
             history.push(one, 1e-6, now);
         }
