@@ -2,14 +2,14 @@
 //!
 //! # The way a frame travels
 //! ```text
-//! camera -> frame -> tensor -> backbone -> feature -> head -> scores -> verdict
+//! camera -> frame -> pixels -> backbone -> feature -> head -> scores -> verdict
 //!                                             ^          ^
 //!                      command line -> command -> engine.apply
 //!                                      reply  <-    |
 //!                                                   v
 //!                                                 store (a transaction, then acknowledge)
 //! ```
-//! The modules stand in that order; a module of the data plane imports only data-plane modules above it.
+//! The rooms stand in that order; a room imports only rooms above it, and so do the modules inside a room.
 //!
 //! # Words
 //! | word | meaning |
@@ -33,129 +33,42 @@
 //!   arguments of everything in the data plane.
 //! * Classes and examples have ids that are never used twice; names are for people and may change.
 
+// A room imports only rooms above it.
+
+/// What every room may use: bounded reads, settings as text, checksums, locks, letters.
+mod util;
+
 // The data plane, in the order a frame travels.
 
-/// Pixels and the part of them that is looked at.
-pub mod frame;
+/// Pixels: frames, regions, image files.
+pub mod image;
 
-/// Image files, decoded to frames.
-pub mod picture;
-
-/// Where frames come from.
+/// Where frames come from: the trait, devices, programs, recordings, drawn ones.
 pub mod camera;
 
-/// Frames to normalised network input.
-pub mod tensor;
-
-/// An image as other conditions would show it.
-pub mod views;
-
-/// The frozen network: loading, taps, features. The only module that names tract.
+/// The frozen network: preprocessing, loading, taps, features; model cards. The only room that names tract.
 pub mod backbone;
 
-/// Letters of every script: what a name may hold, when two names look alike.
-mod letters;
+/// What learns and judges: heads, examples, calibration, the learner, its commands.
+pub mod learn;
 
-/// Small dense linear algebra: kernels, Cholesky factors, their updates.
-mod linalg;
+// Around it: files, protocols, devices.
 
-/// Scores per class from a feature; learning and forgetting one example.
-pub mod head;
-
-/// What has been taught: bounded, balanced between classes.
-pub mod examples;
-
-/// Scores to a verdict: calibration, unknown, smoothing.
-pub mod decision;
-
-/// Everything learned, as one value: classes, examples, head, settings.
-pub mod learner;
-
-/// Verdicts to levels of named outputs and until when; presses of buttons to wishes.
-pub mod action;
-
-/// What a person or a program can ask for, a file each.
-pub mod command;
-
-/// A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads.
-pub mod engine;
-
-// Around it: formats, files, devices.
-
-/// Files, read up to a limit.
-mod bounded;
-
-/// Settings that people write, as text. The only file that names toml.
-mod settings;
-
-/// How a device is wired: camera, pins, serial port. One file each; policies too.
-pub mod board;
-
-/// Outputs and inputs by name, and the pins behind them.
-pub mod outputs;
-
-/// CRC-32.
-mod checksum;
-
-/// Locks that a panic elsewhere does not close.
-mod mutex;
-
-/// The portable form of what was learned.
-pub mod snapshot;
-
-/// Where what was learned is kept.
+/// Where what was learned is kept: the store, checkpoints, packs, exports.
 pub mod store;
 
-/// What was learned together with its store: stored, then acknowledged.
-pub mod keeper;
-
-/// Model cards: which file, how it is fed, where it is tapped, where to get it.
-pub mod model;
-
-/// What was learned, for other programs: the classifier as ONNX, the head as numbers.
-pub mod export;
-
-/// A model's file over HTTP: resumed, checked, then put in its place. The only file that names ureq.
-pub mod fetch;
-
-/// Cameras by address: devices, programs, recordings.
-pub mod capture;
-
 /// Few-shot evaluation: splits, measures, reports.
-pub mod evaluation;
+pub mod eval;
 
-/// The PIN that unlocks a port, and its hash. The only file that names argon2.
-pub mod pin;
+/// What may be asked of a device, by whom, and how it is written: console, binary frames, access.
+pub mod protocol;
 
-/// Packs with a signature, and keys. The only file that names ed25519-dalek.
-pub mod signed;
+/// How a device is wired and what its outputs and buttons do: board files, policies, pins.
+pub mod board;
 
-/// What may be asked of a running device, and what it answers.
-pub mod request;
-
-/// The text console: bytes of a line to requests, answers to lines.
-pub mod console;
-
-/// Binary frames, for programs, on the same port as the console.
-pub mod wire;
-
-/// One port's dialogue with the device, in text and frames.
-pub mod session;
-
-/// Serial lines, terminals and sockets, which nobody waits for.
-pub mod port;
-
-/// The time, for those around the data plane.
-pub mod clock;
-
-/// What stands at the line: frames, presses and requests in; verdicts, answers and levels out. No clock, no threads.
-pub mod station;
-
-/// Who may do what at which port: what a request needs, PINs, what the log is told.
-pub mod access;
-
-/// The threads of a running device: capture, inference, outputs, ports.
-pub mod runtime;
+/// The running device: controller, ports, threads.
+pub mod device;
 
 /// The command line.
+#[doc(hidden)]
 pub mod cli;

@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use fieldtune::access::{Access, Gate, Guard, Need, Tries, need};
-use fieldtune::command::*;
-use fieldtune::frame::{Region, Timestamp};
-use fieldtune::head::{ExampleId, HeadConfig};
-use fieldtune::pin::{Pin, PinHash};
-use fieldtune::request::{Answer, Device, Refused, Request};
-use fieldtune::session::Session;
-use fieldtune::station::Level;
-use fieldtune::wire::{self, Decoder, Frame, Kind, Piece};
+use fieldtune::image::frame::{Region, Timestamp};
+use fieldtune::learn::command::*;
+use fieldtune::learn::head::{ExampleId, HeadConfig};
+use fieldtune::protocol::access::{Access, Gate, Guard, Need, Tries, need};
+use fieldtune::protocol::log::Level;
+use fieldtune::protocol::pin::{Pin, PinHash};
+use fieldtune::protocol::request::{Answer, Device, Refused, Request};
+use fieldtune::protocol::session::Session;
+use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Piece};
 
 #[path = "common/device.rs"]
 mod device;
@@ -88,7 +88,7 @@ fn requests() -> Vec<(Request, Need)> {
     let name = || "good".to_owned();
     let shots = vec![Shot::new(vec![1.0; 4], &name())];
     let commands = vec![
-        (Command::Teach(fieldtune::command::Teach { class: name(), shots }), Teach),
+        (Command::Teach(fieldtune::learn::command::Teach { class: name(), shots }), Teach),
         (Command::Undo(Undo), Teach),
         (Command::Forget(Forget::Class(name())), Change),
         (Command::Forget(Forget::Examples(vec![ExampleId(1)])), Change),
@@ -177,8 +177,8 @@ fn variants(source: &str, name: &str) -> Vec<String> {
 #[test]
 fn the_table_of_this_test_has_every_request() {
     let shown: Vec<String> = requests().iter().map(|(request, _)| format!("{request:?}")).collect();
-    let requests = variants(include_str!("../src/request.rs"), "Request");
-    let commands = variants(include_str!("../src/command.rs"), "Command");
+    let requests = variants(include_str!("../src/protocol/request.rs"), "Request");
+    let commands = variants(include_str!("../src/learn/command.rs"), "Command");
     assert!(requests.len() >= 21 && commands.len() >= 10, "{requests:?} {commands:?}");
     let commands = commands.into_iter().map(|name| format!("Command({name}"));
     for name in requests.into_iter().chain(commands) {

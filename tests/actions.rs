@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fieldtune::action::{Actions, Buttons, Deed, Timing, Wish};
+use fieldtune::board::policy::{Actions, Buttons, Deed, Timing, Wish};
 use fieldtune::board::policy_from_toml;
-use fieldtune::frame::Timestamp;
+use fieldtune::image::frame::Timestamp;
 
 /// A policy, what happens, and what is to come of it; times are in milliseconds.
 struct Case {

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fieldtune::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use fieldtune::backbone::{
     Backbone, BackboneError, BackboneSpec, Classifier, Dense, Graph, Place, Pooling, Rounding, Tap,
     export,
 };
-use fieldtune::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use ndarray::Array4;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

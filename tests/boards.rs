@@ -7,12 +7,12 @@ use std::fs;
 use std::path::Path;
 
 use common::{Run, command, finish};
-use fieldtune::access::Access;
 use fieldtune::board::{
     BOARDS, Bias, Board, Driver, Line, Lost, POLICIES, built_in_policy, policy_from_toml,
 };
 use fieldtune::camera::PixelFormat;
-use fieldtune::frame::Region;
+use fieldtune::image::frame::Region;
+use fieldtune::protocol::access::Access;
 
 /// A board with a bit of everything.
 const BOARD: &str = r#"about = "a bench"

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{command, fieldtune, finish, folder_of, picture};
+use fieldtune::camera::source::{self, AnyCamera, Wanted};
 use fieldtune::camera::{Camera, CameraError, Faults, Faulty, PixelFormat, Trouble};
-use fieldtune::capture::{self, AnyCamera, Wanted};
-use fieldtune::frame::{Frame, Timestamp};
-use fieldtune::picture::{load, save_png, thumbnail};
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture::{load, save_png, thumbnail};
 
 #[path = "cameras/listed.rs"]
 mod listed;
@@ -19,7 +19,7 @@ mod listed;
 const SIZE: (u32, u32) = (48, 40);
 
 fn open(address: &str, wanted: &Wanted) -> AnyCamera {
-    capture::open(address, wanted).unwrap_or_else(|error| panic!("{error}"))
+    source::open(address, wanted).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn replay(path: &Path, wanted: &Wanted) -> AnyCamera {
@@ -151,7 +151,7 @@ fn y4m_of_every_sampling_is_read_from_files_and_programs() {
         for address in
             [format!("replay:{}", file.display()), format!("pipe:cat '{}'", file.display())]
         {
-            let mut camera = capture::open(&address, &Wanted::default()).expect("it is there");
+            let mut camera = source::open(&address, &Wanted::default()).expect("it is there");
             let frame = camera.capture(Timestamp(0)).expect("a whole picture");
             assert_eq!((frame.width(), frame.height()), (2, 2), "{address}");
             let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 1;
@@ -194,7 +194,7 @@ fn recordings_that_cannot_be_read_say_why() {
     ];
     for (name, trouble, what) in cases {
         let address = format!("replay:{}", folder.path().join(name).display());
-        let error = match capture::open(&address, &Wanted::default()) {
+        let error = match source::open(&address, &Wanted::default()) {
             Ok(mut camera) => until_error(&mut camera).1,
             Err(error) => error,
         };

@@ -1,9 +1,9 @@
 //! Dialogues with the console and with a session that speaks text and frames, a device behind it.
 
-use fieldtune::console::{COMMANDS, harmless};
-use fieldtune::request::Request;
-use fieldtune::session::Session;
-use fieldtune::wire::{self, Decoder, Frame, Kind, Piece};
+use fieldtune::protocol::console::{COMMANDS, harmless};
+use fieldtune::protocol::request::Request;
+use fieldtune::protocol::session::Session;
+use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Piece};
 
 #[path = "common/device.rs"]
 mod device;
@@ -278,8 +278,8 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
 
 #[test]
 fn a_refusal_is_one_line_without_escapes_whatever_the_device_says() {
-    use fieldtune::console::refused;
-    use fieldtune::request::Refused;
+    use fieldtune::protocol::console::refused;
+    use fieldtune::protocol::request::Refused;
     let shown = refused(&Refused("bad \u{1b}[31mfile\r\nok\u{85}forged".to_owned()));
     assert_eq!(shown, "error: bad \\u{1b}[31mfile; ok\\u{85}forged");
     assert_eq!(harmless("a\u{7}\u{2066}é"), "a\\u{7}\\u{2066}é");

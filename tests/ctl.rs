@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use fieldtune::port::{Address, Port, PortHandle};
+use fieldtune::board::address::Address;
+use fieldtune::device::port::{Port, PortHandle};
 
 mod common;
 #[path = "common/device.rs"]

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use common::{Run, data, fieldtune};
 use fieldtune::camera::Synthetic;
-use fieldtune::frame::Timestamp;
-use fieldtune::picture;
+use fieldtune::image::frame::Timestamp;
+use fieldtune::image::picture;
 use serde_json::Value;
 
 fn demo(out: &Path, arguments: &[&str]) -> Run {

@@ -1,10 +1,10 @@
 //! Lines that send back what they get, as it was or changed: the console answers nothing that it said itself.
 
-use fieldtune::console::{COMMANDS, Entry, WIDTH, help, parse};
-use fieldtune::frame::Timestamp;
-use fieldtune::request::Request;
-use fieldtune::session::Session;
-use fieldtune::wire::{self, Frame, Kind};
+use fieldtune::image::frame::Timestamp;
+use fieldtune::protocol::console::{COMMANDS, Entry, WIDTH, help, parse};
+use fieldtune::protocol::request::Request;
+use fieldtune::protocol::session::Session;
+use fieldtune::protocol::wire::{self, Frame, Kind};
 
 #[path = "common/device.rs"]
 mod device;
@@ -284,6 +284,6 @@ fn no_line_of_help_is_a_command_and_all_fit_a_terminal() {
 }
 
 fn changes(entry: &Result<Entry, String>) -> bool {
-    use fieldtune::access::{Need, need};
+    use fieldtune::protocol::access::{Need, need};
     matches!(entry, Ok(Entry::Request(request)) if need(request) != Need::Look)
 }

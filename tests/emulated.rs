@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use fieldtune::frame::{Frame, Timestamp};
-use fieldtune::picture;
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture;
 use machine::{Machine, USB_CAMERA, images};
 use webcam::{Way, Webcam};
 

@@ -6,10 +6,10 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fieldtune::backbone::card::{ModelCard, built_in};
+use fieldtune::backbone::preprocess::{InputSpec, Preprocessor};
 use fieldtune::backbone::{Backbone, BackboneSpec, Graph, Pooling, Tap};
-use fieldtune::model::{ModelCard, built_in};
-use fieldtune::picture;
-use fieldtune::tensor::{InputSpec, Preprocessor};
+use fieldtune::image::picture;
 use ndarray::{Array1, Array2, Array4};
 use ndarray_npy::NpzReader;
 use serde_json::Value;
@@ -119,7 +119,7 @@ impl Bench {
     fn tensors(&self, files: &[PathBuf]) -> Vec<Array4<f32>> {
         let mut preprocessor = Preprocessor::new(self.input.clone()).unwrap();
         let mut tensor = |file: &PathBuf| {
-            let frame = picture::load(file, fieldtune::frame::Timestamp(0)).unwrap();
+            let frame = picture::load(file, fieldtune::image::frame::Timestamp(0)).unwrap();
             preprocessor.apply(&frame).unwrap().clone()
         };
         files.iter().map(&mut tensor).collect()

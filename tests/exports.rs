@@ -7,12 +7,12 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fieldtune::backbone::card::{ModelCard, read_network};
+use fieldtune::backbone::preprocess::{Fit, InputSpec, Norm};
 use fieldtune::backbone::{
     Backbone, BackboneSpec, Classifier, Dense, Graph, Onnx, OnnxFiles, Pooling, Rounding, Tap,
     export,
 };
-use fieldtune::model::{ModelCard, read_network};
-use fieldtune::tensor::{Fit, InputSpec, Norm};
 use ndarray::Array4;
 use serde::Deserialize;
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use fieldtune::fetch::{FetchError, Patience, Wanted, fetch};
+use fieldtune::backbone::fetch::{FetchError, Patience, Wanted, fetch};
 use sha2::{Digest, Sha256};
 
 const LENGTH: usize = 300_000;

@@ -3,11 +3,11 @@
 
 mod common;
 
-use fieldtune::command::{Command, Forget, Relabel, Rename, Reply, Undo};
-use fieldtune::frame::Timestamp;
-use fieldtune::head::ExampleId;
-use fieldtune::keeper::KeeperError;
-use fieldtune::snapshot::Snapshot;
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::{Command, Forget, Relabel, Rename, Reply, Undo};
+use fieldtune::learn::head::ExampleId;
+use fieldtune::store::persistent::KeeperError;
+use fieldtune::store::snapshot::Snapshot;
 use fieldtune::store::{MAX_GENERATIONS, MAX_NAMED, Store, StoreError};
 
 #[path = "common/learning.rs"]
@@ -260,15 +260,15 @@ fn images_make_room_and_their_examples_stay() {
     let mut device = Device::new();
     let (_, mut store, _) = std::mem::replace(&mut device, Device::new()).keeper.into_parts();
     store.set_image_budget(65);
-    let learner = fieldtune::keeper::empty(&learning::model()).expect("three values");
-    device.keeper = fieldtune::keeper::Keeper::new(learner, store, learning::model());
+    let learner = fieldtune::store::persistent::empty(&learning::model()).expect("three values");
+    device.keeper = fieldtune::store::persistent::Keeper::new(learner, store, learning::model());
     let teach = |device: &mut Device, class: &str, feature| {
-        let shot = fieldtune::command::Shot {
+        let shot = fieldtune::learn::command::Shot {
             image: Some(vec![7; 10]),
-            ..fieldtune::command::Shot::new(feature, "test")
+            ..fieldtune::learn::command::Shot::new(feature, "test")
         };
         let class = class.to_owned();
-        let teach = fieldtune::command::Teach { class, shots: vec![shot] };
+        let teach = fieldtune::learn::command::Teach { class, shots: vec![shot] };
         let now = device.now();
         device.keeper.apply(Command::Teach(teach), now).expect("there is room");
     };
@@ -290,7 +290,7 @@ fn another_backbone_s_features_take_the_place_of_all_and_can_be_rolled_back() {
     let mut device = Device::new();
     device.teach("good", &[[1.0, 0.0, 0.0], [1.0, 0.1, 0.0]]);
     let (before, kept) = (device.keeper.learned(), images(&mut device));
-    let other = fieldtune::snapshot::ModelId {
+    let other = fieldtune::store::snapshot::ModelId {
         name: "other".to_owned(),
         fingerprint: [9; 32],
         dim: learning::model().dim,

@@ -7,11 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use common::{Run, folder_of};
-use fieldtune::examples::{Example, Examples};
-use fieldtune::frame::Timestamp;
-use fieldtune::head::{ClassId, ExampleId, GroupId, HeadConfig};
-use fieldtune::learner::{Change, ClassName, Learner};
-use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::examples::{Example, Examples};
+use fieldtune::learn::head::{ClassId, ExampleId, GroupId, HeadConfig};
+use fieldtune::learn::learner::{Change, ClassName, Learner};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{FileStore, Store as _};
 
 /// What a name may not hold: it would begin a line of its own, or be obeyed.
@@ -59,7 +59,7 @@ fn store_of(path: &Path, name: &str, origin: &str) {
         class: ClassId(0),
         taught: Timestamp(0),
         origin: origin.to_owned(),
-        feature: fieldtune::examples::narrowed(&[1.0, 0.5]),
+        feature: fieldtune::learn::examples::narrowed(&[1.0, 0.5]),
         group: GroupId(1),
         views: Vec::new(),
         image: None,

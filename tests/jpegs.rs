@@ -9,8 +9,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use fieldtune::frame::{Frame, Timestamp};
-use fieldtune::picture::{self, PictureError};
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture::{self, PictureError};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/jpegs")

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::{Run, command, data, fieldtune};
-use fieldtune::pin::{Pin, PinHash};
-use fieldtune::signed::{PublicKey, Signature, open};
+use fieldtune::protocol::pin::{Pin, PinHash};
+use fieldtune::store::signed::{PublicKey, Signature, open};
 
 fn wanted(run: &Run, code: i32, words: &str) {
     let all = format!("{}{}", run.stdout, run.stderr);

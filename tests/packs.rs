@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fieldtune::action::Policy;
 use fieldtune::backbone::{ExtractError, FeatureSource};
-use fieldtune::command::{Command, Forget, Reply, Undo};
-use fieldtune::engine::Engine;
-use fieldtune::frame::{Frame, Region, Timestamp};
-use fieldtune::keeper::{self, Keeper};
-use fieldtune::learner::Learner;
-use fieldtune::picture;
-use fieldtune::request::{Answer, Refused, Request};
-use fieldtune::signed::{PrivateKey, Signature};
-use fieldtune::snapshot::{ModelId, Snapshot};
-use fieldtune::station::{Effects, Station, Ticket, View};
+use fieldtune::board::policy::Policy;
+use fieldtune::device::controller::{Effects, Station, Ticket, View};
+use fieldtune::image::frame::{Frame, Region, Timestamp};
+use fieldtune::image::picture;
+use fieldtune::learn::command::{Command, Forget, Reply, Undo};
+use fieldtune::learn::engine::Engine;
+use fieldtune::learn::learner::Learner;
+use fieldtune::protocol::request::{Answer, Refused, Request};
+use fieldtune::store::persistent::{self, Keeper};
+use fieldtune::store::signed::{PrivateKey, Signature};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{DiskStore, Store as _};
 
 #[path = "common/disk.rs"]
@@ -54,7 +54,7 @@ impl Line {
         let mut store = DiskStore::new(card.clone(), "card");
         let learner = match store.load().expect("it can be read") {
             Some(learned) => learned.into_learner(1 << 20).expect("it was stored"),
-            None => keeper::empty(&model()).expect("three values"),
+            None => persistent::empty(&model()).expect("three values"),
         };
         let keeper = keeper_of(learner, store);
         let (policy, timings) = (Policy::default(), BTreeMap::new());
@@ -82,8 +82,8 @@ impl Line {
 
 /// A pack that knows that class.
 fn pack(class: &str) -> Vec<u8> {
-    use fieldtune::command::{Shot, Teach};
-    let mut learner = keeper::empty(&model()).expect("three values");
+    use fieldtune::learn::command::{Shot, Teach};
+    let mut learner = persistent::empty(&model()).expect("three values");
     let shot = Shot::new(vec![1.0, 2.0, 3.0], "test");
     let teach = Teach { class: class.to_owned(), shots: vec![shot] };
     Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("it is a class");
@@ -131,7 +131,7 @@ fn where_keys_are_trusted_each_kind_of_wrong_pack_is_refused_in_its_own_words() 
     let other_model = {
         let mut model = model();
         model.fingerprint = [9; 32];
-        let learner = keeper::empty(&model).expect("three values");
+        let learner = persistent::empty(&model).expect("three values");
         mine.sign(&Snapshot::of(&learner, model).encode(), Timestamp(9_000_000))
     };
     let wrong: [(&str, &[u8], &str); 9] = [
@@ -234,7 +234,7 @@ fn asked(station: &mut Station<Pixel, DiskStore>, request: Request) -> Result<An
 fn a_device_of_several_regions_takes_a_signed_pack_for_one_of_them_once() {
     let view = |name: &str| {
         let store = DiskStore::new(Arc::new(Card::default()), name);
-        let keeper = keeper_of(keeper::empty(&model()).expect("three values"), store);
+        let keeper = keeper_of(persistent::empty(&model()).expect("three values"), store);
         View::new(Some(name), Region::Whole, keeper)
     };
     let views = vec![view("left"), view("right")];

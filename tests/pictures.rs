@@ -11,9 +11,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use fieldtune::frame::{Frame, Timestamp};
-use fieldtune::picture::{self, PictureError};
-use fieldtune::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm, Preprocessor};
+use fieldtune::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm, Preprocessor};
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture::{self, PictureError};
 
 const KINDS: [&str; 11] = [
     "rgb.png",

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use fieldtune::command::{Command, Shot, Teach};
-use fieldtune::examples::Examples;
-use fieldtune::frame::Timestamp;
-use fieldtune::keeper::Keeper;
-use fieldtune::snapshot::Snapshot;
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::{Command, Shot, Teach};
+use fieldtune::learn::examples::Examples;
+use fieldtune::store::persistent::Keeper;
+use fieldtune::store::snapshot::Snapshot;
 use fieldtune::store::{Disk, DiskStore, Generation, MemoryDisk, Store};
 
 #[path = "common/learning.rs"]

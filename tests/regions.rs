@@ -5,11 +5,11 @@ mod device;
 
 use device::{FakeDevice, Kept};
 use fieldtune::board::{Board, MAX_REGIONS, policy_from_toml};
-use fieldtune::console::{self, Entry};
-use fieldtune::frame::Region;
-use fieldtune::request::Request;
-use fieldtune::session::Session;
-use fieldtune::wire::{self, WireError};
+use fieldtune::image::frame::Region;
+use fieldtune::protocol::console::{self, Entry};
+use fieldtune::protocol::request::Request;
+use fieldtune::protocol::session::Session;
+use fieldtune::protocol::wire::{self, WireError};
 
 const BOARD: &str = r#"
 about = "A bench"

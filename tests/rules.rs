@@ -1,9 +1,10 @@
 //! The design's rules of dependence, checked by reading the sources; and that the checks themselves can fail.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+#[path = "rules/found.rs"]
+mod found;
 #[path = "rules/scan.rs"]
 mod scan;
 
@@ -15,29 +16,32 @@ use scan::{
 /// Lines a source file may have, without the unit tests at its end.
 const MAX_LINES: usize = 450;
 
-/// Crates that wrap a device or a format, and the module (file or folder of that name) that may name them.
+/// Crates that wrap a device or a format, and the room or module that may name them.
 const WRAPPERS: [(&str, &str); 20] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("prost", "backbone"),
-    ("image", "picture"),
-    ("jpeg_encoder", "picture"),
-    ("fast_image_resize", "tensor"),
-    ("toml", "settings"),
-    ("gpiocdev", "outputs"),
-    ("rppal", "outputs"),
-    ("crc32fast", "checksum"),
-    ("cobs", "wire"),
-    ("v4l", "capture"),
-    ("signal_hook", "runtime"),
-    ("sd_notify", "runtime"),
+    ("image", "image/picture"),
+    ("jpeg_encoder", "image/picture"),
+    ("fast_image_resize", "backbone/preprocess"),
+    ("toml", "util/settings"),
+    ("gpiocdev", "board/outputs"),
+    ("rppal", "board/outputs"),
+    ("crc32fast", "util/checksum"),
+    ("cobs", "protocol/wire"),
+    ("v4l", "camera/source"),
+    ("signal_hook", "device/runtime"),
+    ("sd_notify", "device/runtime"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
     ("ndarray_npy", "cli"),
-    ("argon2", "pin"),
-    ("ed25519_dalek", "signed"),
-    ("base64ct", "signed"),
+    ("argon2", "protocol/pin"),
+    ("ed25519_dalek", "store/signed"),
+    ("base64ct", "store/signed"),
 ];
+
+/// Crates that only the command line names.
+const OF_THE_COMMAND_LINE: [&str; 3] = ["anyhow", "clap", "indicatif"];
 
 /// Crates that one file may name, whichever it is.
 const IN_ONE_FILE: [&str; 3] = ["ureq", "csv", "zip"];
@@ -59,39 +63,43 @@ const OUTSIDE: [&str; 12] = [
 ];
 
 /// Modules of live types that are stored in forms of their own.
-const LIVE: [&str; 6] = ["frame", "examples", "decision", "learner", "command", "engine"];
+const LIVE: [&str; 6] = [
+    "image/frame",
+    "learn/examples",
+    "learn/decision",
+    "learn/learner",
+    "learn/command",
+    "learn/engine",
+];
 
-/// The one data-plane module that reads files.
-const READS_FILES: &str = "picture";
+/// What is in the data plane's rooms, and reads files or devices.
+const READS: [&str; 4] = ["image/picture", "camera/source", "backbone/card", "backbone/fetch"];
 
-/// The data plane's modules in the order of `lib.rs`, up to the comment that ends it.
-fn data_plane(lib: &str) -> Vec<String> {
-    lib.lines()
-        .take_while(|line| !line.starts_with("// Around it"))
-        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'))
-        .map(str::to_owned)
-        .collect()
+/// Rooms whose own file is a map of modules that stand in the order in which they build on each other.
+const MAPS: [&str; 5] = ["util", "image", "learn", "protocol", "device"];
+
+/// The modules that a file declares, in its order.
+fn declared(text: &str) -> Vec<&str> {
+    let starts = ["mod ", "pub mod ", "pub(crate) mod ", "pub(super) mod "];
+    let name = |line| starts.iter().find_map(|start| str::strip_prefix(line, start));
+    text.lines().filter_map(name).filter_map(|rest| rest.strip_suffix(';')).collect()
 }
 
-/// Rule 1 and the half of rule 4 that is about imports.
-fn upward_imports(sources: &[Source], plane: &[String]) -> Vec<String> {
-    let place: BTreeMap<&str, usize> =
-        plane.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
-    let modules: BTreeSet<&str> = sources.iter().map(Source::module).collect();
+/// The data plane's rooms in the order of `lib.rs`.
+fn data_plane(lib: &str) -> Vec<&str> {
+    let from = lib.find("// The data plane").expect("the comment above it is there");
+    let to = lib.find("// Around it").expect("the comment below it is there");
+    declared(&lib[from..to])
+}
+
+/// Rules 1 and 4, as far as they are about imports: a room imports only rooms above it.
+fn upward_imports(sources: &[Source], rooms: &[&str]) -> Vec<String> {
+    let place = |name: &str| rooms.iter().position(|&room| room == name);
     let mut broken = Vec::new();
     for source in sources {
-        let own = source.module();
+        let Some(own) = place(source.room()) else { continue };
         for import in source.imports() {
-            let import = import.as_str();
-            if import == own || !modules.contains(import) {
-                continue;
-            }
-            let allowed = match place.get(own) {
-                Some(own) => place.get(import).is_some_and(|import| import < own),
-                // The command line is what starts the runtime.
-                None => import != "cli" && (import != "runtime" || own == "cli"),
-            };
-            if !allowed {
+            if place(&import).is_some_and(|import| import > own) {
                 broken.push(format!("{} imports crate::{import}", source.path));
             }
         }
@@ -99,10 +107,25 @@ fn upward_imports(sources: &[Source], plane: &[String]) -> Vec<String> {
     broken
 }
 
-/// Rule 2, for the whole data plane but the module that reads files.
-fn outside_in_data_plane(sources: &[Source], plane: &[String]) -> Vec<String> {
+/// The same inside a room that is a map.
+fn upward_in_room(sources: &[Source], room: &str, modules: &[&str]) -> Vec<String> {
+    let place = |name: &str| modules.iter().position(|&module| module == name);
+    let mut broken = Vec::new();
+    for source in sources.iter().filter(|source| source.room() == room) {
+        let Some(own) = source.module().and_then(place) else { continue };
+        for import in source.siblings() {
+            if place(&import).is_some_and(|import| import > own) {
+                broken.push(format!("{} imports crate::{room}::{import}", source.path));
+            }
+        }
+    }
+    broken
+}
+
+/// Rule 2, for the whole data plane but what reads files and devices.
+fn outside_in_data_plane(sources: &[Source], plane: &[&str]) -> Vec<String> {
     let pure = |source: &&Source| {
-        plane.iter().any(|name| name == source.module()) && source.module() != READS_FILES
+        plane.contains(&source.room()) && !READS.iter().any(|place| source.is_in(place))
     };
     let mut broken = Vec::new();
     for source in sources.iter().filter(pure) {
@@ -128,12 +151,14 @@ fn crates_out_of_place(sources: &[Source]) -> Vec<String> {
     for source in sources {
         let code = without_comments_and_strings(&source.text);
         for (name, module) in WRAPPERS {
-            if names_crate(&code, name) && source.module() != module {
+            if names_crate(&code, name) && !source.is_in(module) {
                 broken.push(format!("{} names {name}, which belongs to {module}", source.path));
             }
         }
-        if names_crate(&code, "anyhow") && !["cli", "main"].contains(&source.module()) {
-            broken.push(format!("{} names anyhow", source.path));
+        for name in OF_THE_COMMAND_LINE {
+            if names_crate(&code, name) && !source.is_in("cli") {
+                broken.push(format!("{} names {name}", source.path));
+            }
         }
     }
     for name in IN_ONE_FILE {
@@ -171,7 +196,7 @@ fn wrapped_types_in_public(sources: &[Source]) -> Vec<String> {
 
 /// Rule 6, where it can be seen: a live type that does not serialise is not stored as it is.
 fn live_types_that_serialise(sources: &[Source]) -> Vec<String> {
-    let live = sources.iter().filter(|source| LIVE.contains(&source.module()));
+    let live = sources.iter().filter(|source| LIVE.iter().any(|place| source.is_in(place)));
     live.filter(|source| names_crate(&source.code(), "serde"))
         .map(|source| format!("{} names serde", source.path))
         .collect()
@@ -227,20 +252,47 @@ fn none(broken: Vec<String>) {
     assert!(broken.is_empty(), "\n  {}\n", broken.join("\n  "));
 }
 
-fn plane() -> Vec<String> {
-    let plane = data_plane(include_str!("../src/lib.rs"));
-    assert!(plane.len() >= 10 && plane.last().is_some_and(|last| last == "engine"), "{plane:?}");
-    plane
+const LIB: &str = include_str!("../src/lib.rs");
+
+#[test]
+fn rooms_import_only_rooms_above_them() {
+    let rooms = declared(LIB);
+    assert!(rooms.first() == Some(&"util") && rooms.last() == Some(&"cli"), "{rooms:?}");
+    none(upward_imports(&sources("src"), &rooms));
 }
 
 #[test]
-fn data_plane_modules_import_only_what_stands_above_them_and_nothing_imports_the_command_line() {
-    none(upward_imports(&sources("src"), &plane()));
+fn modules_of_a_map_import_only_modules_above_them() {
+    let sources = sources("src");
+    for room in MAPS {
+        let map = format!("src/{room}/mod.rs");
+        let map = sources.iter().find(|source| source.path == map).expect("a room has its map");
+        let modules = declared(&map.text);
+        assert!(modules.len() > 2, "{room}: {modules:?}");
+        none(upward_in_room(&sources, room, &modules));
+    }
+}
+
+#[test]
+fn every_file_is_in_a_room() {
+    let rooms = declared(LIB);
+    let outside = |source: &&Source| source.path.matches('/').count() == 1;
+    let names: Vec<String> =
+        sources("src").iter().filter(outside).map(|source| source.path.clone()).collect();
+    assert_eq!(names, ["src/lib.rs", "src/main.rs"]);
+    let homeless: Vec<String> = sources("src")
+        .iter()
+        .filter(|source| !outside(source) && !rooms.contains(&source.room()))
+        .map(|source| source.path.clone())
+        .collect();
+    none(homeless);
 }
 
 #[test]
 fn the_data_plane_touches_no_file_clock_thread_or_chance() {
-    none(outside_in_data_plane(&sources("src"), &plane()));
+    let plane = data_plane(LIB);
+    assert_eq!(plane, ["image", "camera", "backbone", "learn"]);
+    none(outside_in_data_plane(&sources("src"), &plane));
 }
 
 #[test]
@@ -256,8 +308,8 @@ fn types_of_wrapped_crates_are_not_shown() {
 #[test]
 fn what_is_stored_has_structs_of_its_own() {
     none(live_types_that_serialise(&sources("src")));
-    let file = [Source::new("src/learner.rs", "use serde::Serialize;")];
-    assert_eq!(live_types_that_serialise(&file), ["src/learner.rs names serde"]);
+    let file = [Source::new("src/learn/learner.rs", "use serde::Serialize;")];
+    assert_eq!(live_types_that_serialise(&file), ["src/learn/learner.rs names serde"]);
 }
 
 #[test]
@@ -271,120 +323,8 @@ fn every_wrapper_that_is_checked_for_is_used_where_it_belongs() {
     // A misspelt name in the table above would pass for ever.
     for (name, module) in WRAPPERS {
         let used = sources("src").iter().any(|source| {
-            source.module() == module
-                && names_crate(&without_comments_and_strings(&source.text), name)
+            source.is_in(module) && names_crate(&without_comments_and_strings(&source.text), name)
         });
         assert!(used, "{name} is not named in {module}");
     }
-}
-
-/// A rule, a file that breaks it, and what has to be said.
-fn check_fails(rule: impl Fn(&[Source]) -> Vec<String>, cases: &[(&str, &str, &str)]) {
-    for (path, text, wanted) in cases {
-        let known = ["frame", "head", "engine", "store", "cli"]
-            .map(|module| Source::new(&format!("src/{module}.rs"), ""));
-        let all: Vec<Source> = known.into_iter().chain([Source::new(path, text)]).collect();
-        let broken = rule(&all);
-        if wanted.is_empty() {
-            assert!(broken.is_empty(), "{text}: {broken:?}");
-        } else {
-            assert!(broken.iter().any(|line| line.contains(wanted)), "{text}: {broken:?}");
-        }
-    }
-}
-
-#[test]
-fn imports_against_the_order_are_found_however_they_are_written() {
-    let plane =
-        data_plane("pub mod frame;\n\nmod head;\npub mod engine;\n// Around it\npub mod store;");
-    assert_eq!(plane, ["frame", "head", "engine"]);
-    check_fails(
-        |sources| upward_imports(sources, &plane),
-        &[
-            ("src/head.rs", "use crate::frame::Frame;", ""),
-            ("src/head/lda.rs", "use super::Head; use crate::head::ClassId;", ""),
-            ("src/head.rs", "// use crate::engine::Engine;", ""),
-            (
-                "src/head.rs",
-                "/// [`crate::engine::Engine`]\nconst A: &str = \"crate::engine\";",
-                "",
-            ),
-            ("src/head.rs", "#[cfg(test)]\nmod tests {\n use crate::engine::Engine; }", ""),
-            ("src/store.rs", "use crate::engine::Engine;", ""),
-            ("src/head.rs", "use crate::engine::Engine;", "imports crate::engine"),
-            (
-                "src/head.rs",
-                "use crate::{frame::{A, B},\n engine::Engine};",
-                "imports crate::engine",
-            ),
-            ("src/head.rs", "fn f() -> crate::store::Store {}", "imports crate::store"),
-            ("src/head.rs", "use super::engine::Engine;", "imports crate::engine"),
-            ("src/head/lda.rs", "use super::super::engine::Engine;", "imports crate::engine"),
-            ("src/store.rs", "use crate::cli::Exit;", "imports crate::cli"),
-        ],
-    );
-}
-
-#[test]
-fn files_clocks_and_threads_in_the_data_plane_are_found() {
-    let plane = ["head".to_owned(), "picture".to_owned()];
-    check_fails(
-        |sources| outside_in_data_plane(sources, &plane),
-        &[
-            ("src/head.rs", "use std::fmt; struct Instants;", ""),
-            ("src/picture.rs", "use std::fs::File;", ""),
-            ("src/store.rs", "use std::fs::File;", ""),
-            ("src/head.rs", "use std::fs::File;", "names std::fs"),
-            ("src/head/lda.rs", "use std::{fmt, io::Read};", "names std::io"),
-            ("src/head.rs", "let t = std::time::Instant::now();", "names Instant"),
-            ("src/head.rs", "println!(\"{x}\");", "names println!"),
-        ],
-    );
-}
-
-#[test]
-fn crates_out_of_their_place_are_found() {
-    check_fails(
-        crates_out_of_place,
-        &[
-            ("src/picture.rs", "use image::DynamicImage; let image = image.width();", ""),
-            ("src/tensor.rs", "use fast_image_resize::images::Image; images::Image;", ""),
-            ("src/tensor.rs", "use image::DynamicImage;", "names image"),
-            ("src/engine.rs", "fn f(t: tract_core::prelude::Tensor) {}", "names tract_core"),
-            ("src/store.rs", "use anyhow::bail;", "names anyhow"),
-        ],
-    );
-    let twice = ["src/cli/a.rs", "src/cli/b.rs"].map(|path| Source::new(path, "use ureq;"));
-    assert_eq!(crates_out_of_place(&twice), ["ureq is named in src/cli/a.rs, src/cli/b.rs"]);
-}
-
-#[test]
-fn types_of_wrapped_crates_that_are_shown_are_found() {
-    check_fails(
-        wrapped_types_in_public,
-        &[
-            ("src/toml.rs", "use toml::{Table, de::Error}; fn f(t: Table) {}", ""),
-            ("src/model.rs", "use toml::Table; pub(super) fn f(t: Table) {}", ""),
-            ("src/model.rs", "use toml::Table; pub fn f() { let t = Table::new(); }", ""),
-            ("src/model.rs", "use toml::Table; pub fn f(t: &Table) {}", "shows a type of toml"),
-            ("src/model.rs", "pub fn f() -> toml::Table {}", "shows a type of toml"),
-            ("src/model.rs", "use toml::Table; struct A { pub t: Table }", "shows a type of toml"),
-        ],
-    );
-}
-
-#[test]
-fn long_unsafe_and_unfinished_files_are_found() {
-    let (unfinished, later) = (concat!("to", "do!()"), concat!("// TO", "DO: later"));
-    check_fails(
-        unwanted,
-        &[
-            ("src/a.rs", "// this is not unsafe\nconst A: &str = \"unsafe\";", ""),
-            ("src/a.rs", "const A: &str = r#\"a \" unsafe\"#; const Q: char = '\"';", ""),
-            ("src/a.rs", "const Q: char = '\"'; unsafe {}", "is unsafe"),
-            ("src/a.rs", unfinished, "calls"),
-            ("src/a.rs", later, "has a"),
-            ("src/a.rs", &"\n".repeat(MAX_LINES + 1), "lines"),
-        ],
-    );
 }

@@ -12,8 +12,8 @@ mod process;
 
 use common::{command, data, fieldtune, finish, folder_of};
 use fieldtune::board::BOARDS;
-use fieldtune::pin::{Pin, PinHash};
-use fieldtune::port::CLIENTS;
+use fieldtune::device::port::CLIENTS;
+use fieldtune::protocol::pin::{Pin, PinHash};
 use process::{DRAWN, Device};
 
 #[path = "run/told.rs"]

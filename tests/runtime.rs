@@ -6,19 +6,19 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fieldtune::action::Policy;
 use fieldtune::backbone::{ExtractError, FeatureSource};
+use fieldtune::board::outputs::{Outputs as _, PinError, Presses, Recorder, SafeOutputs};
+use fieldtune::board::policy::Policy;
 use fieldtune::board::policy_from_toml;
 use fieldtune::camera::{Camera, CameraError, Trouble};
-use fieldtune::clock::Clock;
-use fieldtune::engine::Engine;
-use fieldtune::frame::{Frame, Timestamp};
-use fieldtune::keeper::{self, Keeper};
-use fieldtune::outputs::{Outputs as _, PinError, Presses, Recorder, SafeOutputs};
-use fieldtune::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
-use fieldtune::snapshot::ModelId;
-use fieldtune::station::Station;
+use fieldtune::device::clock::Clock;
+use fieldtune::device::controller::Station;
+use fieldtune::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::learn::engine::Engine;
 use fieldtune::store::FileStore;
+use fieldtune::store::persistent::{self, Keeper};
+use fieldtune::store::snapshot::ModelId;
 
 /// Frames by turns of two colours, one every 5 ms, and then what is said.
 struct Colours {
@@ -69,8 +69,8 @@ impl FeatureSource for Source {
 /// Writes every level that is set into a file, so that it can be read after the process has ended.
 struct ToFile(Recorder, std::fs::File);
 
-impl fieldtune::outputs::Outputs for ToFile {
-    fn outputs(&self) -> &[fieldtune::outputs::Output] {
+impl fieldtune::board::outputs::Outputs for ToFile {
+    fn outputs(&self) -> &[fieldtune::board::outputs::Output] {
         self.0.outputs()
     }
 
@@ -96,7 +96,7 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     let (presses, hand) = Presses::new();
     let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
     let store = FileStore::open(&folder.join("store")).expect("there is room");
-    let engine = Engine::new(source, keeper::empty(&model).expect("three values"));
+    let engine = Engine::new(source, persistent::empty(&model).expect("three values"));
     let keeper = Keeper::new(engine.expect("three values"), store, model);
     let timings = BTreeMap::new();
     let names = outputs.outputs().to_vec();

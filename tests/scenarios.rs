@@ -6,13 +6,13 @@ mod common;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use fieldtune::command::{
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::{
     Command, Forget, ListExamples, Relabel, Rename, Reply, SetHead, SetThreshold, Shot, Teach, Undo,
 };
-use fieldtune::frame::Timestamp;
-use fieldtune::head::{ExampleId, HeadConfig, HeadKind};
-use fieldtune::learner::{Learner, UNDO_DEPTH};
-use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::learn::head::{ExampleId, HeadConfig, HeadKind};
+use fieldtune::learn::learner::{Learner, UNDO_DEPTH};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 
 const DIM: usize = 12;
 const NAMES: [&str; 5] = ["good", "scratch", "dent", "stain", "no name"];

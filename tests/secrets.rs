@@ -1,7 +1,7 @@
 //! What is typed at a console and not for others' eyes.
 
-use fieldtune::pin::{Pin, PinHash};
-use fieldtune::session::Session;
+use fieldtune::protocol::pin::{Pin, PinHash};
+use fieldtune::protocol::session::Session;
 
 #[path = "common/device.rs"]
 mod device;

@@ -18,18 +18,18 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use fieldtune::action::Timing;
 use fieldtune::backbone::{ExtractError, FeatureSource};
+use fieldtune::board::outputs::Output;
+use fieldtune::board::policy::Timing;
 use fieldtune::board::policy_from_toml;
-use fieldtune::console::{self, Entry};
-use fieldtune::engine::Engine;
-use fieldtune::frame::{Frame, Region, Timestamp};
-use fieldtune::keeper::{self, Keeper};
-use fieldtune::outputs::Output;
-use fieldtune::request::Refused;
-use fieldtune::snapshot::ModelId;
-use fieldtune::station::{Effects, Station, Ticket, View};
+use fieldtune::device::controller::{Effects, Station, Ticket, View};
+use fieldtune::image::frame::{Frame, Region, Timestamp};
+use fieldtune::learn::engine::Engine;
+use fieldtune::protocol::console::{self, Entry};
+use fieldtune::protocol::request::Refused;
 use fieldtune::store::DiskStore;
+use fieldtune::store::persistent::{self, Keeper};
+use fieldtune::store::snapshot::ModelId;
 use serde::Deserialize;
 
 #[path = "common/disk.rs"]
@@ -107,7 +107,7 @@ impl Stage {
         let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
         let health = Arc::new(Mutex::new(Health::Fine));
         let keeper = || {
-            let learner = keeper::empty(&model).expect("three values");
+            let learner = persistent::empty(&model).expect("three values");
             let engine = Engine::new(Colour, learner).expect("three values");
             let card = Card { health: Arc::clone(&health), ..Card::default() };
             Keeper::new(engine, DiskStore::new(Arc::new(card), "card"), model.clone())

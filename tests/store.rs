@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use fieldtune::command::{Command, CommandError, Forget, Reply, SetHead, Shot, Teach, Undo};
-use fieldtune::examples::Examples;
-use fieldtune::frame::Timestamp;
-use fieldtune::head::{ClassId, ExampleId, HeadConfig, HeadKind, Method, Shrinkage};
-use fieldtune::learner::{Change, LearnError, Learner};
-use fieldtune::snapshot::{ModelId, Snapshot, SnapshotError};
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::{Command, CommandError, Forget, Reply, SetHead, Shot, Teach, Undo};
+use fieldtune::learn::examples::Examples;
+use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind, Method, Shrinkage};
+use fieldtune::learn::learner::{Change, LearnError, Learner};
+use fieldtune::store::snapshot::{ModelId, Snapshot, SnapshotError};
 use fieldtune::store::{FileStore, MAX_BYTES, Step, Store, StoreError};
 
 /// Made by `tests/data/store_v1.py`.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use fieldtune::access::{Access, Gate, Guard, MAX_PICTURE_BYTES};
-use fieldtune::command::*;
-use fieldtune::frame::Timestamp;
-use fieldtune::pin::{Pin, PinHash};
-use fieldtune::request::{Device, Judgement, Progress, Refused, Request};
-use fieldtune::session::Session;
-use fieldtune::wire::{self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError};
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::*;
+use fieldtune::protocol::access::{Access, Gate, Guard, MAX_PICTURE_BYTES};
+use fieldtune::protocol::pin::{Pin, PinHash};
+use fieldtune::protocol::request::{Device, Judgement, Progress, Refused, Request};
+use fieldtune::protocol::session::Session;
+use fieldtune::protocol::wire::{
+    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+};
 
 mod common;
 #[path = "common/messages.rs"]
@@ -86,7 +88,7 @@ fn the_worked_example_of_the_documentation_is_what_goes_over_the_line() {
     bytes.extend(crc32(&bytes).to_le_bytes());
     let by_hand: Vec<u8> = [&[0][..], &cobs(&bytes), &[0]].concat();
     assert_eq!(hex(&line), hex(&by_hand));
-    let documented: Vec<&str> = include_str!("../src/wire.rs")
+    let documented: Vec<&str> = include_str!("../src/protocol/wire.rs")
         .lines()
         .filter_map(|line| {
             line.strip_prefix("//! frame    ").or(line.strip_prefix("//! on line  "))

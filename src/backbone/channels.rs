@@ -7,7 +7,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::infer::InferenceModel;
 
 use super::graph::{Graph, permutation};
-use crate::tensor::Layout;
+use crate::backbone::preprocess::Layout;
 
 /// The axes of every tensor whose axes are known.
 pub(super) fn shapes(model: &InferenceModel) -> HashMap<&str, Vec<usize>> {

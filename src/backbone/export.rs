@@ -24,7 +24,7 @@ use tract_onnx::pb::{
 use super::graph::Graph;
 use super::read::{Read, read};
 use super::{BackboneError, BackboneSpec, Onnx, Tap, weights};
-use crate::tensor::InputSpec;
+use crate::backbone::preprocess::InputSpec;
 use nodes::Nodes;
 
 /// What comes out of the exported network, in this order.

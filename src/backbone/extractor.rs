@@ -3,9 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use super::{Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tap};
-use crate::frame::Frame;
-use crate::tensor::{ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError};
-use crate::views::{View, view};
+use crate::backbone::preprocess::{
+    ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError,
+};
+use crate::image::frame::Frame;
+use crate::image::views::{View, view};
 
 /// SHA-256 over the model's hash ([`Onnx::sha256`]), how it is fed and where it is tapped: features with equal fingerprints can be
 /// compared.
@@ -145,7 +147,7 @@ fn in_words(spec: &BackboneSpec) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::Norm;
+    use crate::backbone::preprocess::Norm;
 
     #[test]
     fn the_words_of_a_fingerprint_stay_as_they_are() {

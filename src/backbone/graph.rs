@@ -8,7 +8,7 @@ use tract_onnx::prelude::Framework as _;
 pub(super) use super::nodes::{axes, label, permutation, tensor_type};
 use super::nodes::{inside, nearest_names, tensor_type_mut};
 use super::{BackboneError, Onnx, files, foreign, outline, rewrite, weights};
-use crate::tensor::{ChannelOrder, Layout};
+use crate::backbone::preprocess::{ChannelOrder, Layout};
 
 /// Nodes that a network may have: some ten times those of the largest transformer for images.
 pub const MAX_NODES: usize = 1 << 16;

@@ -9,7 +9,7 @@ use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel};
 
 use super::graph::{Graph, label};
 use super::{BackboneError, channels, check_sizes, guarded, ops};
-use crate::tensor::InputSpec;
+use crate::backbone::preprocess::InputSpec;
 
 /// A graph as the runtime has it.
 pub(super) struct Read {

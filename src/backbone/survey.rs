@@ -9,7 +9,7 @@ use tract_onnx::tract_hir::infer::InferenceModel;
 use super::graph::Graph;
 use super::read::inference;
 use super::{BackboneError, DeclaredInput, Detected, channels, guarded};
-use crate::tensor::InputSpec;
+use crate::backbone::preprocess::InputSpec;
 
 /// What a file has to offer, when it is fed as was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::access::Access;
-use crate::pin::PinHash;
-use crate::port::Address;
-use crate::signed::PublicKey;
+use super::address::Address;
+use crate::protocol::access::Access;
+use crate::protocol::pin::PinHash;
+use crate::store::signed::PublicKey;
 
 /// Who may do what at a board's ports, and whose packs it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

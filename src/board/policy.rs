@@ -1,163 +1,195 @@
-//! Policies as text.
+//! What each named output does and until when, and what a button asks for.
+//!
+//! A [`Policy`](crate::board::policy::Policy) says it once; [`Actions`](crate::board::policy::Actions) turns verdicts into levels of
+//! outputs, [`Buttons`](crate::board::policy::Buttons) edges of inputs into wishes. Both are functions of what they are told
+//! and of its times. A level is "on" or "off"; which voltage that is, the board knows.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod buttons;
+mod definition;
+mod untaught;
 
-use serde::Deserialize;
+pub use buttons::{Buttons, Timing, Wish};
+pub use definition::{Action, Deed, Effect, MAX_MS, Policy, PolicyError, Role, When};
 
-use super::{BoardError, POLICIES, is_file, read, unknown};
-use crate::action::{Action, Deed, Effect, Policy, Role, When};
-use crate::learner::{ClassName, UNKNOWN};
-use crate::settings;
+pub use untaught::{Taught, Untaught, untaught_in_words};
 
-/// How a policy calls the classes that it does not name.
-const ANY_OTHER: &str = "any other";
+use std::collections::{BTreeMap, VecDeque};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPolicy {
-    #[serde(default, rename = "action")]
-    actions: Vec<RawAction>,
-    #[serde(default)]
-    buttons: BTreeMap<String, RawButton>,
-    trigger: Option<String>,
+use crate::image::frame::Timestamp;
+
+/// Half a beat of the heartbeat.
+const BEAT_MICROS: u64 = 500_000;
+
+/// The levels of outputs over time.
+#[derive(Debug, Clone)]
+pub struct Actions {
+    policy: Policy,
+    states: Vec<State>,
+    heartbeat: Option<Heartbeat>,
+    /// When a part came into place for which no frame was judged yet.
+    part: Option<Timestamp>,
+    missed: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAction {
+/// How one action stands.
+#[derive(Debug, Clone, Default)]
+struct State {
+    /// Holding and blinking: since when.
+    since: Option<Timestamp>,
+    /// Pulses: starts of those that are under way or to come, which are never more than delay / gap + 1.
+    starts: VecDeque<Timestamp>,
+    /// Pulses: the latest start.
+    last: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+struct Heartbeat {
     output: String,
-    region: Option<String>,
-    when: Vec<String>,
-    #[serde(rename = "do")]
-    effect: RawEffect,
+    on: bool,
+    changed: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum RawEffect {
-    Hold,
-    Blink { on_ms: u32, off_ms: u32 },
-    Pulse { ms: u32, delay_ms: Option<u32>, gap_ms: Option<u32> },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawButton {
-    region: Option<String>,
-    teach: Option<String>,
-    burst_ms: Option<u32>,
-    short: Option<RawDeed>,
-    long: Option<RawDeed>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "kebab-case")]
-enum RawDeed {
-    Undo,
-    Reset,
-}
-
-/// Milliseconds between the examples of a burst unless the policy says otherwise.
-const BURST_MS: u32 = 250;
-
-/// A policy's text, checked.
-///
-/// * `file`: what messages call it.
-///
-/// # Errors
-/// [`BoardError::Text`].
-pub fn policy_from_toml(text: &str, file: &str) -> Result<Policy, BoardError> {
-    check(text).map_err(|what| BoardError::Text { file: file.to_owned(), what })
-}
-
-/// A policy's file, or one that is part of the program.
-///
-/// # Errors
-/// [`BoardError::File`], [`BoardError::Text`], [`BoardError::Unknown`].
-pub fn read_policy(asked: &str) -> Result<Policy, BoardError> {
-    if is_file(asked) {
-        policy_from_toml(&read(Path::new(asked))?, asked)
-    } else {
-        built_in_policy(asked)
+impl Actions {
+    /// Everything is off.
+    ///
+    /// * `heartbeat`: the output that shows that frames are being judged.
+    pub fn new(policy: Policy, heartbeat: Option<&str>) -> Self {
+        let states = vec![State::default(); policy.actions().len()];
+        let heartbeat = heartbeat.map(|output| Heartbeat {
+            output: output.to_owned(),
+            on: false,
+            changed: None,
+        });
+        Self { policy, states, heartbeat, part: None, missed: 0 }
     }
-}
 
-/// A policy that is part of the program.
-///
-/// # Errors
-/// [`BoardError::Unknown`].
-pub fn built_in_policy(name: &str) -> Result<Policy, BoardError> {
-    let (file, text) = POLICIES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .ok_or_else(|| unknown("policy", name, &POLICIES))?;
-    policy_from_toml(text, &format!("boards/{file}.toml"))
-}
-
-fn check(text: &str) -> Result<Policy, String> {
-    let raw: RawPolicy = settings::parse(text)?;
-    let actions = raw.actions.into_iter().enumerate().map(|(index, action)| {
-        let key = format!("action {} ({})", index + 1, action.output.escape_debug());
-        let when = action.when.iter().map(|word| when(word)).collect::<Result<_, _>>();
-        let when = when.map_err(|what| format!("{key}: when: {what}"))?;
-        let RawAction { output, region, effect: raw, .. } = action;
-        Ok(Action { output, region, when, effect: effect(raw) })
-    });
-    let actions = actions.collect::<Result<_, String>>()?;
-    let roles = raw.buttons.into_iter().map(|(name, button)| {
-        let role = role(button).map_err(|what| format!("buttons.{}: {what}", name.escape_debug()));
-        Ok((name, role?))
-    });
-    let mut roles = roles.collect::<Result<BTreeMap<_, _>, String>>()?;
-    if let Some(input) = raw.trigger {
-        if roles.contains_key(&input) {
-            let input = input.escape_debug();
-            return Err(format!("trigger: \"{input}\" is a button with another meaning already"));
-        }
-        roles.insert(input, Role::Trigger);
+    /// What it follows.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
-    Policy::new(actions, roles).map_err(|error| error.to_string())
-}
 
-fn when(word: &str) -> Result<When, String> {
-    match word {
-        UNKNOWN => Ok(When::Unknown),
-        ANY_OTHER => Ok(When::AnyOther),
-        name => Ok(When::Class(class(name)?)),
-    }
-}
-
-fn class(name: &str) -> Result<ClassName, String> {
-    ClassName::new(name).map_err(|error| error.to_string())
-}
-
-fn effect(raw: RawEffect) -> Effect {
-    match raw {
-        RawEffect::Hold => Effect::Hold,
-        RawEffect::Blink { on_ms, off_ms } => Effect::Blink { on_ms, off_ms },
-        RawEffect::Pulse { ms, delay_ms, gap_ms } => {
-            Effect::Pulse { ms, delay_ms, gap_ms: gap_ms.unwrap_or(ms) }
+    /// A verdict begins to count.
+    ///
+    /// * `region`: the region it is of, `None` where there is only one.
+    /// * `class`: its name, `None` for unknown.
+    /// * `captured`: when the frame was taken, not after `now`: delays count from here, however long judging took.
+    pub fn verdict(
+        &mut self,
+        region: Option<&str>,
+        class: Option<&str>,
+        captured: Timestamp,
+        now: Timestamp,
+    ) {
+        for (action, state) in self.policy.actions().iter().zip(&mut self.states) {
+            if !action.follows(region) {
+                continue;
+            }
+            let applies = self.policy.applies(action, class);
+            let Effect::Pulse { ms, delay_ms, gap_ms } = action.effect else {
+                state.since = applies.then(|| state.since.unwrap_or(now));
+                continue;
+            };
+            state.starts.retain(|&start| after(start, ms) > now);
+            let start = delay_ms.map_or(now, |delay| after(captured.min(now), delay));
+            if !applies || state.last.is_some_and(|last| start < after(last, gap_ms)) {
+                continue;
+            }
+            state.last = Some(start);
+            if after(start, ms) > now {
+                state.starts.push_back(start);
+            } else {
+                self.missed += 1;
+            }
         }
     }
-}
 
-fn role(raw: RawButton) -> Result<Role, String> {
-    match raw {
-        RawButton { teach: Some(name), region, burst_ms, short: None, long: None } => {
-            let class = class(&name).map_err(|what| format!("teach: {what}"))?;
-            Ok(Role::Teach { class, region, burst_ms: burst_ms.unwrap_or(BURST_MS) })
+    /// There is no verdict any more, as when the camera is lost: what lasts with a verdict ends. Pulses for parts that
+    /// were judged before still come.
+    pub fn lapse(&mut self) {
+        for state in &mut self.states {
+            state.since = None;
         }
-        RawButton { teach: None, region, burst_ms: None, short, long } => {
-            Ok(Role::Press { short: short.map(deed), long: long.map(deed), region })
+    }
+
+    /// A part came into place.
+    pub fn trigger(&mut self, at: Timestamp) {
+        self.part = Some(at);
+    }
+
+    /// Whether a frame is to be judged: any, or with a trigger the first that was taken since a part came into place.
+    /// Asking uses the part up.
+    pub fn admits(&mut self, captured: Timestamp) -> bool {
+        !self.policy.is_triggered() || self.part.take_if(|at| captured >= *at).is_some()
+    }
+
+    /// Inference is alive: to be called for every frame that went through it. The heartbeat's output changes at these
+    /// calls only, at most twice a second, so it stands still when they stop.
+    pub fn heartbeat(&mut self, now: Timestamp) {
+        let Some(beat) = &mut self.heartbeat else { return };
+        if beat.changed.is_none_or(|changed| now.micros_since(changed) >= BEAT_MICROS) {
+            beat.on = !beat.on;
+            beat.changed = Some(now);
         }
-        _ => Err("wanted either teach (and burst_ms), or short and long".to_owned()),
+    }
+
+    /// Every output that the policy or the heartbeat has, and whether it is on.
+    pub fn levels(&self, now: Timestamp) -> BTreeMap<&str, bool> {
+        let mut levels = BTreeMap::new();
+        for (action, state) in self.policy.actions().iter().zip(&self.states) {
+            *levels.entry(action.output.as_str()).or_insert(false) |= state.is_on(action, now);
+        }
+        if let Some(beat) = &self.heartbeat {
+            *levels.entry(beat.output.as_str()).or_insert(false) |= beat.on;
+        }
+        levels
+    }
+
+    /// The earliest time after `now` at which a level changes if nothing else happens.
+    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let actions = self.policy.actions().iter().zip(&self.states);
+        actions.filter_map(|(action, state)| state.next_change(action, now)).min()
+    }
+
+    /// Pulses that could not be given because their verdict came after their end.
+    pub fn missed(&self) -> u64 {
+        self.missed
     }
 }
 
-fn deed(raw: RawDeed) -> Deed {
-    match raw {
-        RawDeed::Undo => Deed::Undo,
-        RawDeed::Reset => Deed::Reset,
+impl State {
+    fn is_on(&self, action: &Action, now: Timestamp) -> bool {
+        match action.effect {
+            Effect::Hold => self.since.is_some(),
+            Effect::Blink { on_ms, off_ms } => self.since.is_some_and(|since| {
+                now.micros_since(since) % (micros(on_ms) + micros(off_ms)) < micros(on_ms)
+            }),
+            Effect::Pulse { ms, .. } => {
+                self.starts.iter().any(|&start| start <= now && now < after(start, ms))
+            }
+        }
     }
+
+    fn next_change(&self, action: &Action, now: Timestamp) -> Option<Timestamp> {
+        match action.effect {
+            Effect::Hold => None,
+            Effect::Blink { on_ms, off_ms } => self.since.map(|since| {
+                let (on, period) = (micros(on_ms), micros(on_ms) + micros(off_ms));
+                let phase = now.micros_since(since) % period;
+                let left = if phase < on { on - phase } else { period - phase };
+                Timestamp(now.0.saturating_add(left))
+            }),
+            Effect::Pulse { ms, .. } => {
+                let ends = self.starts.iter().flat_map(|&start| [start, after(start, ms)]);
+                ends.filter(|&end| end > now).min()
+            }
+        }
+    }
+}
+
+fn micros(ms: u32) -> u64 {
+    u64::from(ms) * 1000
+}
+
+fn after(time: Timestamp, ms: u32) -> Timestamp {
+    Timestamp(time.0.saturating_add(micros(ms)))
 }

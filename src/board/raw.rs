@@ -12,8 +12,8 @@ use super::{
     SerialSettings,
 };
 use crate::camera::PixelFormat;
-use crate::frame::{MAX_SIDE, Region};
-use crate::settings;
+use crate::image::frame::{MAX_SIDE, Region};
+use crate::util::settings;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,7 +4,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Camera, CameraError, Trouble};
-use crate::frame::{Frame, Region, Timestamp};
+use crate::image::frame::{Frame, Region, Timestamp};
 
 /// Chance of each fault with every frame, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

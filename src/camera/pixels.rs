@@ -4,8 +4,8 @@
 
 use std::str::FromStr;
 
-use crate::frame::{Frame, FrameError, Timestamp};
-use crate::picture::{self, MAX_PIXELS, PictureError};
+use crate::image::frame::{Frame, FrameError, Timestamp};
+use crate::image::picture::{self, MAX_PIXELS, PictureError};
 
 /// How a pixel is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use self::canvas::Canvas;
 pub use self::line::{Line, Scene};
 use super::{Camera, CameraError, Trouble};
-use crate::frame::{Frame, Timestamp};
+use crate::image::frame::{Frame, Timestamp};
 
 /// What a frame shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use self::memory::Memory;
 use self::stages::Stages;
 use self::teaching::Teaching;
-use super::head_choice::{HeadChoice, kinds};
-use super::model_args::{Chosen, ModelArgs};
+use super::args::head::{HeadChoice, kinds};
+use super::args::model::{Chosen, ModelArgs};
 use super::{Context, Exit};
 use crate::backbone::{Extractor, FeatureSource as _};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::picture::exif::Taken;
+use crate::image::picture::exif::Taken;
 
 /// Pictures of one camera are one burst where each was taken within so long of the one before.
 const BURST_MICROS: i64 = 2_000_000;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Exit;
 use crate::camera::PixelFormat;
-use crate::capture::{self, Found, Mode, Size};
+use crate::camera::source::{self, Found, Mode, Size};
 
 /// List the cameras, with the formats, sizes and frames a second that they give
 ///
@@ -24,7 +24,7 @@ pub struct CamerasCommand {
 
 impl CamerasCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let found = capture::list();
+        let found = source::list();
         for camera in &found {
             if self.json {
                 println!("{}", in_json(camera));

@@ -6,13 +6,13 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::board_args::BoardArgs;
-use super::store_args::StoreArgs;
+use super::args::board::BoardArgs;
+use super::args::store::StoreArgs;
 use super::{Context, Exit};
-use crate::access::Access;
-use crate::action::{Policy, untaught_in_words};
+use crate::board::outputs::{self, Outputs};
+use crate::board::policy::{Policy, untaught_in_words};
 use crate::board::{self, Board};
-use crate::outputs::{self, Outputs};
+use crate::protocol::access::Access;
 
 /// How long an output is switched by `--blink`.
 const BLINK: Duration = Duration::from_millis(300);

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::model_args::ModelArgs;
+use super::args::images;
+use super::args::model::ModelArgs;
+use super::args::store::{StoreArgs, now};
 use super::pool::{Pool, on_threads};
-use super::store_args::{StoreArgs, now};
-use super::{Context, Exit, pictures};
-use crate::decision::Verdict;
-use crate::learner::{Learner, UNKNOWN};
-use crate::picture;
+use super::{Context, Exit};
+use crate::image::picture;
+use crate::learn::decision::Verdict;
+use crate::learn::learner::{Learner, UNKNOWN};
 
 /// Tell what images are taken for
 ///
@@ -38,7 +39,7 @@ pub struct ClassifyCommand {
 
 impl ClassifyCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let files = pictures::expand(&self.images)?;
+        let files = images::expand(&self.images)?;
         // Asked first: without anything taught there is no need to wait for the backbone.
         self.store.refuse_untaught()?;
         let pool = Pool::load_for(files.len(), &self.model, context)?;
@@ -115,7 +116,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn name(&self, class: crate::head::ClassId) -> &str {
+    fn name(&self, class: crate::learn::head::ClassId) -> &str {
         self.learner.classes().get(&class).map_or("?", |name| name.as_str())
     }
 

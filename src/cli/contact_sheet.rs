@@ -5,15 +5,15 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::args::store::Session;
 use super::output::{refuse_store, write_whole};
 use super::sheet::{self, MOST, Section, Tile};
-use super::store_args::Session;
 use super::{Exit, Failed};
-use crate::command::ExampleSummary;
-use crate::decision::Suspect;
-use crate::examples::Example;
-use crate::head::ExampleId;
-use crate::picture;
+use crate::image::picture;
+use crate::learn::command::ExampleSummary;
+use crate::learn::decision::Suspect;
+use crate::learn::examples::Example;
+use crate::learn::head::ExampleId;
 use crate::store::Store as _;
 
 /// Neighbours of a suspect that stand beside it.

@@ -12,11 +12,11 @@ use anyhow::Context as _;
 
 use self::device::Device;
 use self::story::Story;
+use super::args::model::ModelArgs;
 use super::eval::plot;
-use super::model_args::ModelArgs;
 use super::output::write_whole;
 use super::{Context, Exit};
-use crate::picture;
+use crate::image::picture;
 
 /// See the whole job without any hardware: teach, watch, add, forget, restart
 ///

@@ -17,13 +17,13 @@ use clap::builder::PossibleValue;
 
 use self::images::LeftOutImage;
 use self::report::Report;
-use super::head_choice::{HeadChoice, kinds};
-use super::model_args::ModelArgs;
+use super::args::head::{HeadChoice, kinds};
+use super::args::model::ModelArgs;
 use super::pool::Pool;
 use super::{Context, Exit};
-use crate::evaluation::bench::Part;
-use crate::evaluation::{self, Cell, Centre, LabelledFeatures, NamedSplit, Split};
-use crate::head::{HeadConfig, HeadKind, Method, Shrinkage};
+use crate::eval::bench::Part;
+use crate::eval::{self, Cell, Centre, LabelledFeatures, NamedSplit, Split};
+use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
 
 /// Measure how well heads do on a folder of class folders
 ///
@@ -318,7 +318,7 @@ impl EvalCommand {
         let mut splits = Vec::new();
         for shots in shots {
             for seed in 0..self.seeds {
-                let Some(seeded) = evaluation::seeded(set, shots as usize, seed) else {
+                let Some(seeded) = eval::seeded(set, shots as usize, seed) else {
                     eprintln!(
                         "left out: {shots} shots: fewer than two classes have {} images",
                         shots + 1
@@ -353,7 +353,7 @@ impl EvalCommand {
         set: &LabelledFeatures,
         splits: &[Split],
         context: &Context,
-    ) -> anyhow::Result<Vec<(Cell, evaluation::CellSummary)>> {
+    ) -> anyhow::Result<Vec<(Cell, eval::CellSummary)>> {
         let heads = match self.head.as_slice() {
             [] => vec![HeadKind::Lda],
             chosen => kinds(chosen),
@@ -366,7 +366,7 @@ impl EvalCommand {
                 let (config, centre) = (self.config(head), self.centre.of(head));
                 let mut runs = Vec::new();
                 for split in splits.iter().filter(|split| split.shots == shots) {
-                    let run = evaluation::run(set, split, &config, centre)
+                    let run = eval::run(set, split, &config, centre)
                         .with_context(|| format!("{head}, {shots} shots, seed {}", split.seed))?;
                     runs.push(run);
                     bar.inc(1);

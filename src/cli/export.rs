@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use ndarray::{ArrayView1, ArrayView2, arr0};
 
-use super::model_args::{Chosen, ModelArgs};
-use super::store_args::StoreArgs;
+use super::args::model::{Chosen, ModelArgs};
+use super::args::store::StoreArgs;
 use super::{Context, Exit, npz, output};
 use crate::backbone::{Exported, Extractor, Graph, OnnxFiles, Rounding};
-use crate::export::{Finished, Network};
+use crate::store::export::{Finished, Network};
 
 /// Write what was learned as a file that other programs can run: nobody is locked in
 ///
@@ -176,7 +176,7 @@ impl ExportCommand {
     }
 }
 
-/// The head for numpy: see [`crate::export`]; and all that is not a number as JSON in `about`.
+/// The head for numpy: see [`crate::store::export`]; and all that is not a number as JSON in `about`.
 fn arrays(finished: &Finished) -> anyhow::Result<Vec<u8>> {
     let layers = finished.layers();
     let mut file = npz::Writer::new(Cursor::new(Vec::new()), 0);

@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::Exit;
+use super::args::store::{StoreArgs, date, now};
 use super::output::counted;
-use super::store_args::{StoreArgs, date, now};
-use crate::snapshot::Difference;
 use crate::store::Generation;
+use crate::store::snapshot::Difference;
 
 /// Keep what is learned now as a generation, to come back to
 #[derive(Debug, Args)]

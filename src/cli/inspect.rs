@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Exit;
-use super::model_args::{Chosen, ModelArgs, Taps, parse_taps};
+use super::args::model::{Chosen, ModelArgs, Taps, parse_taps};
+use crate::backbone::card::{DataFile, ModelCard, hex, quoted};
+use crate::backbone::preprocess::{ChannelOrder, Layout, Norm};
 use crate::backbone::{Backbone, BackboneSpec, Candidate, Graph, Onnx, OnnxFiles, Place, Survey};
-use crate::model::{DataFile, ModelCard, hex, quoted};
-use crate::tensor::{ChannelOrder, Layout, Norm};
 
 /// Tell what a network is: its input, its feature, where to tap it, what it costs
 #[derive(Debug, clap::Args)]

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use rand::TryRng as _;
 
-use super::store_args::{date, now};
+use super::args::store::{date, now};
 use super::{Exit, Failed};
-use crate::frame::Timestamp;
-use crate::signed::{self, PrivateKey, PublicKey, Signature, SignedError};
-use crate::snapshot::Snapshot;
+use crate::image::frame::Timestamp;
+use crate::store::signed::{self, PrivateKey, PublicKey, Signature, SignedError};
+use crate::store::snapshot::Snapshot;
 
 /// 2024-01-01: a clock before it was never set.
 const CLOCK_IS_SET: Timestamp = Timestamp(1_704_067_200_000_000);

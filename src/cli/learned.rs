@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::args::store::{StoreArgs, date, now};
 use super::contact_sheet;
 use super::output::counted;
-use super::store_args::{StoreArgs, date, now};
 use super::{Exit, answer};
-use crate::action::{Taught, untaught_in_words};
+use crate::board::policy::{Taught, untaught_in_words};
 use crate::board::read_policy;
-use crate::command::{
+use crate::learn::command::{
     Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead,
     SetThreshold, Undo,
 };
-use crate::decision::Doubt;
-use crate::head::{ExampleId, HeadConfig, HeadKind};
+use crate::learn::decision::Doubt;
+use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
 
 /// List the classes with their examples and how well each would be told from the others
 #[derive(Debug, Args)]
@@ -360,7 +360,7 @@ impl ThresholdCommand {
 
 /// A share, as 0.02 or 2%.
 fn share(text: &str) -> Result<f32, String> {
-    crate::console::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
+    crate::protocol::console::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
 }
 
 fn estimated(share: Option<f32>) -> String {

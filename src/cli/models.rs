@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::{Context, Exit, Failed};
-use crate::fetch::{FetchError, Patience, Wanted, fetch};
-use crate::model::{DataFile, ModelCard, built_in, hex};
+use crate::backbone::card::{DataFile, ModelCard, built_in, hex};
+use crate::backbone::fetch::{FetchError, Patience, Wanted, fetch};
 
 /// List, fetch and check the backbones that there are cards for
 #[derive(Debug, clap::Args)]

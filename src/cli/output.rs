@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 
 use super::Exit;
-use crate::console;
 use crate::store;
+use crate::util::text::obeyed;
 
 /// In place of the standard macro, see [`crate::cli::output`].
 macro_rules! print {
@@ -43,7 +43,7 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
 /// text may be JSON.
 pub(super) fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for (c, obeyed) in console::obeyed(text) {
+    for (c, obeyed) in obeyed(text) {
         match c {
             '\n' => out.push(c),
             c if c < ' ' => out.extend(c.escape_unicode()),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::Exit;
-use crate::pin::{LONGEST, Pin, PinHash};
+use crate::protocol::pin::{LONGEST, Pin, PinHash};
 
 /// Make the line of a board file that holds a PIN's hash
 ///

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::Context;
-use super::model_args::ModelArgs;
+use super::args::model::ModelArgs;
 use crate::backbone::{Extractor, FeatureSource};
-use crate::frame::Frame;
-use crate::mutex::lock;
-use crate::snapshot::ModelId;
+use crate::image::frame::Frame;
+use crate::store::snapshot::ModelId;
+use crate::util::mutex::lock;
 
 /// Several backbones, each used by one thread at a time.
 pub(in crate::cli) struct Pool {

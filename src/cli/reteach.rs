@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 use clap::Args;
 
-use super::model_args::ModelArgs;
+use super::args::model::ModelArgs;
+use super::args::store::{StoreArgs, now};
 use super::output::counted;
-use super::store_args::{StoreArgs, now};
 use super::{Context, Exit};
 use crate::backbone::FeatureSource;
-use crate::examples::{Example, ImageMark, Images, narrowed};
-use crate::head::ExampleId;
-use crate::learner::{Change, Learner};
-use crate::picture;
-use crate::snapshot::Snapshot;
+use crate::image::picture;
+use crate::learn::examples::{Example, ImageMark, Images, narrowed};
+use crate::learn::head::ExampleId;
+use crate::learn::learner::{Change, Learner};
 use crate::store::Store as _;
+use crate::store::snapshot::Snapshot;
 
 /// Examples that are named at most.
 const NAMED: usize = 20;

@@ -5,25 +5,27 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use super::board_args::BoardArgs;
-use super::camera_args::{CameraArgs, failed};
-use super::model_args::ModelArgs;
+use super::args::board::BoardArgs;
+use super::args::camera::{CameraArgs, failed};
+use super::args::model::ModelArgs;
+use super::args::store::StoreArgs;
 use super::output::counted;
-use super::store_args::StoreArgs;
 use super::{Context, Exit, Failed, model_id};
-use crate::access::{Guard, Tries};
-use crate::action::Policy;
 use crate::backbone::{Extractor, FeatureSource as _};
+use crate::board::address::Address;
+use crate::board::outputs::{self, Outputs as _};
+use crate::board::policy::Policy;
 use crate::board::{self, Board, Lost};
-use crate::clock::Clock;
-use crate::engine::Engine;
-use crate::frame::{Frame, Region, Timestamp};
-use crate::keeper::Keeper;
-use crate::outputs::{self, Outputs as _};
-use crate::port::{Address, Port};
-use crate::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
-use crate::station::{Level, Station, View};
+use crate::device::clock::Clock;
+use crate::device::controller::{Station, View};
+use crate::device::port::Port;
+use crate::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
+use crate::image::frame::{Frame, Region, Timestamp};
+use crate::learn::engine::Engine;
+use crate::protocol::access::{Guard, Tries};
+use crate::protocol::log::Level;
 use crate::store::FileStore;
+use crate::store::persistent::Keeper;
 
 /// Look through the camera, drive the outputs, learn from buttons and consoles, for months
 ///

@@ -1,8 +1,8 @@
 //! A contact sheet: the images of examples, each with a few words below it.
 
 use super::eval::plot::{Align, Drawing, INK};
-use crate::frame::{Frame, Timestamp};
-use crate::picture;
+use crate::image::frame::{Frame, Timestamp};
+use crate::image::picture;
 
 /// One image and what is said of it.
 pub(super) struct Tile {

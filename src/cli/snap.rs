@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::board_args::BoardArgs;
-use super::camera_args::{CameraArgs, failed};
+use super::args::board::BoardArgs;
+use super::args::camera::{CameraArgs, failed};
+use super::args::store::now;
 use super::output::{refuse_store, write_whole};
-use super::store_args::now;
 use super::{Exit, Failed};
-use crate::capture::Wanted;
-use crate::frame::{Frame, Region};
-use crate::picture;
+use crate::camera::source::Wanted;
+use crate::image::frame::{Frame, Region};
+use crate::image::picture;
 
 /// Take one picture, with the regions drawn in
 ///
@@ -115,7 +115,7 @@ fn outlined(frame: &Frame, region: &Region) -> anyhow::Result<Frame> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Timestamp;
+    use crate::image::frame::Timestamp;
 
     fn drawn(region: Region) -> String {
         let grey = Frame::new(7, 6, vec![100; 126], Timestamp(0)).expect("the size fits");

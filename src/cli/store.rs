@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
+use super::args::store::{StoreArgs, now};
 use super::output::{counted, refuse_store, refuse_store_in_use, write_store, write_whole};
 use super::reteach::ReteachCommand;
-use super::store_args::{StoreArgs, now};
 use super::{Context, Exit, Failed};
-use crate::bounded;
-use crate::command::Reply;
-use crate::head::ExampleId;
-use crate::keeper::{self, Keeper};
-use crate::signed;
-use crate::snapshot::Snapshot;
+use crate::learn::command::Reply;
+use crate::learn::head::ExampleId;
+use crate::store::persistent::{self, Keeper};
+use crate::store::signed;
+use crate::store::snapshot::Snapshot;
 use crate::store::{self, FileStore, Store as _};
+use crate::util::bounded;
 
 /// Check, compact, back up, export or import what was learned
 #[derive(Debug, Args)]
@@ -136,7 +136,7 @@ fn export(store: &StoreArgs, file: &Path, images: bool) -> anyhow::Result<Exit> 
     Ok(Exit::Done)
 }
 
-/// A class's name has no separators, see [`crate::learner::ClassName`]; one of dots alone would be another folder.
+/// A class's name has no separators, see [`crate::learn::learner::ClassName`]; one of dots alone would be another folder.
 fn images(store: &StoreArgs, folder: &Path) -> anyhow::Result<Exit> {
     let mut session = store.look()?;
     let learner = session.learner();
@@ -187,7 +187,7 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
         Some(session) => session,
         None => {
             let model = &packs[0].1.model;
-            Keeper::new(keeper::empty(model)?, FileStore::open(&store.path()?)?, model.clone())
+            Keeper::new(persistent::empty(model)?, FileStore::open(&store.path()?)?, model.clone())
         }
     };
     if replace {

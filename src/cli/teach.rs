@@ -7,19 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use super::args::images;
+use super::args::model::ModelArgs;
+use super::args::store::{StoreArgs, now};
 use super::bursts::{Shown, bursts};
 use super::eval::images::find_at_least;
 use super::learned::reply_json;
-use super::model_args::ModelArgs;
 use super::output::counted;
 use super::pool::{Pool, on_threads};
-use super::store_args::{StoreArgs, now};
-use super::{Context, Exit, answer, pictures};
-use crate::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_class};
-use crate::examples::{Example, ImageMark, Images, narrowed};
-use crate::head::{ClassId, ExampleId, GroupId};
-use crate::learner::ClassName;
-use crate::picture::{self, exif, exif::Taken};
+use super::{Context, Exit, answer};
+use crate::image::picture::{self, exif, exif::Taken};
+use crate::learn::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_class};
+use crate::learn::examples::{Example, ImageMark, Images, narrowed};
+use crate::learn::head::{ClassId, ExampleId, GroupId};
+use crate::learn::learner::ClassName;
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
 ///
@@ -77,7 +78,7 @@ impl TeachCommand {
             Ok(there) => check_class(there.learner(), &self.class)?,
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
-        let files = pictures::expand(&self.images)?;
+        let files = images::expand(&self.images)?;
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let shots = self.shots(&files, &pool, context)?;

@@ -9,19 +9,19 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use serde_json::{Value, json};
 
+use super::args::model::ModelArgs;
+use super::args::store::{StoreArgs, now};
 use super::eval::images::find_at_least;
 use super::eval::plot::Format;
 use super::eval::report::{cut, shown_name};
 use super::eval::write_json;
-use super::model_args::ModelArgs;
 use super::output::counted;
 use super::pool::{Pool, on_threads};
-use super::store_args::{StoreArgs, now};
 use super::{Context, Exit};
-use crate::decision::Verdict;
-use crate::evaluation::{Folder, Holdout};
-use crate::learner::{Learner, UNKNOWN};
-use crate::picture;
+use crate::eval::{Folder, Holdout};
+use crate::image::picture;
+use crate::learn::decision::Verdict;
+use crate::learn::learner::{Learner, UNKNOWN};
 
 /// Test what was taught on a folder of class folders
 ///

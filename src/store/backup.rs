@@ -11,7 +11,7 @@ use super::file::{MAGIC, io_error, is_database, read_all};
 use super::locks;
 use super::on_disk::DiskStore;
 use super::{Store, StoreError};
-use crate::snapshot::Snapshot;
+use crate::store::snapshot::Snapshot;
 
 /// The bytes of a database as they were at one moment, also while another process writes to it: its pages are never
 /// written in place, and every commit changes the head of the file, so where that is the same before and after, all that

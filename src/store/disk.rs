@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::mutex::lock;
+use crate::util::mutex::lock;
 
 /// Bytes at places, and a promise that they last.
 #[allow(clippy::len_without_is_empty)]

@@ -11,9 +11,9 @@ use super::disk::{FileDisk, MemoryDisk, Written};
 use super::locks::{Locks, followed};
 use super::on_disk::DiskStore;
 use super::{Generation, IMAGE_BUDGET, MAX_BYTES, Setting, Step, Store, StoreError};
-use crate::frame::Timestamp;
-use crate::head::ExampleId;
-use crate::snapshot::{Snapshot, SnapshotError};
+use crate::image::frame::Timestamp;
+use crate::learn::head::ExampleId;
+use crate::store::snapshot::{Snapshot, SnapshotError};
 
 /// What a file of redb begins with.
 pub(super) const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::rows::GenerationRow;
 use super::tables::Tables;
 use super::{Generation, StoreFault};
-use crate::frame::Timestamp;
-use crate::snapshot::Snapshot;
+use crate::image::frame::Timestamp;
+use crate::store::snapshot::Snapshot;
 
 /// Generations that are kept; the oldest that was made by itself goes first.
 pub const MAX_GENERATIONS: usize = 32;

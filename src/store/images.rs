@@ -8,10 +8,10 @@ use redb::ReadableTable as _;
 use super::rows::{Blob, ExampleRow, ImageCounters, decode};
 use super::tables::{Rows, Tables, fault};
 use super::{Step, StoreFault};
-use crate::examples::{ImageMark, Images};
-use crate::head::ExampleId;
-use crate::learner::Change;
-use crate::snapshot::v2::{StoredBody, StoredChange, StoredMark};
+use crate::learn::examples::{ImageMark, Images};
+use crate::learn::head::ExampleId;
+use crate::learn::learner::Change;
+use crate::store::snapshot::v2::{StoredBody, StoredChange, StoredMark};
 
 /// A full table is brought this part of its budget below it, so that not every teach has to look for what can go.
 const SPARE: u64 = 16;

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::StoreFault;
 use super::rows::{Blob, ExampleRow, GenerationRow, StateRow, UndoRow, decode};
 use super::tables::{Rows, Tables};
-use crate::examples::ImageMark;
-use crate::snapshot::v2::{StoredFeature, Taught, groups_by_time};
+use crate::learn::examples::ImageMark;
+use crate::store::snapshot::v2::{StoredFeature, Taught, groups_by_time};
 
 /// The format that is read and made the one of today.
 pub(super) const BEFORE: u16 = 2;

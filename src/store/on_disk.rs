@@ -8,10 +8,10 @@ use redb::{Database, StorageBackend};
 use super::disk::{Disk, Held};
 use super::tables::{Tables, fault};
 use super::{Generation, IMAGE_BUDGET, Setting, Step, Store, StoreError, StoreFault};
-use crate::examples::Images;
-use crate::frame::Timestamp;
-use crate::head::ExampleId;
-use crate::snapshot::Snapshot;
+use crate::image::frame::Timestamp;
+use crate::learn::examples::Images;
+use crate::learn::head::ExampleId;
+use crate::store::snapshot::Snapshot;
 
 /// Bytes of pages that are kept in memory: what is learned is there anyway.
 const CACHE_BYTES: usize = 4 << 20;

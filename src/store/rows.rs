@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StoreFault;
-use crate::learner::Change;
-use crate::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
-use crate::snapshot::v2::{StoredChange, StoredExample, StoredFeature, StoredMark};
+use crate::learn::learner::Change;
+use crate::store::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
+use crate::store::snapshot::v2::{StoredChange, StoredExample, StoredFeature, StoredMark};
 
 /// Numbers that only rise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,10 +22,10 @@ use super::migrate::BEFORE;
 use super::rows::{Blob, Content, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
 use super::{Setting, Step, StoreFault};
-use crate::learner::LatestStep;
-use crate::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
-use crate::snapshot::v2::{StoredBody, StoredChange, StoredExample, StoredStep};
-use crate::snapshot::{ModelId, Snapshot};
+use crate::learn::learner::LatestStep;
+use crate::store::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
+use crate::store::snapshot::v2::{StoredBody, StoredChange, StoredExample, StoredStep};
+use crate::store::snapshot::{ModelId, Snapshot};
 
 /// Of the tables; version 1 was an exchanged file, version 2 had no groups (`migrate.rs`).
 pub(super) const FORMAT: u16 = 3;

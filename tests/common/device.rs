@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use fieldtune::command::{Command, Reply, Shot, Teach};
-use fieldtune::frame::{Region, Timestamp};
-use fieldtune::keeper::{self, Keeper};
-use fieldtune::learner::Learner;
-use fieldtune::request::{Answer, Device, Judgement, Progress, RecentFrame, Refused, Request};
-use fieldtune::session::Sink;
-use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::image::frame::{Region, Timestamp};
+use fieldtune::learn::command::{Command, Reply, Shot, Teach};
+use fieldtune::learn::learner::Learner;
+use fieldtune::protocol::request::{
+    Answer, Device, Judgement, Progress, RecentFrame, Refused, Request,
+};
+use fieldtune::protocol::session::Sink;
+use fieldtune::store::persistent::{self, Keeper};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{DiskStore, MemoryDisk};
 
 pub struct FakeDevice {
@@ -28,7 +30,7 @@ impl FakeDevice {
     pub fn new() -> Self {
         Self {
             keeper: Keeper::new(
-                keeper::empty(&model()).expect("four values"),
+                persistent::empty(&model()).expect("four values"),
                 DiskStore::new(Arc::new(MemoryDisk::default()), "card"),
                 model(),
             ),
@@ -171,7 +173,7 @@ impl Device for FakeDevice {
                 Ok(Answer::Regions(vec![named("left"), named("lower"), named("right")]))
             }
             Request::Of { .. } => unreachable!("see above"),
-            Request::UndoTaught => self.command(Command::Undo(fieldtune::command::Undo)),
+            Request::UndoTaught => self.command(Command::Undo(fieldtune::learn::command::Undo)),
             Request::Outputs => Ok(Answer::Outputs(self.outputs.clone())),
             Request::SetOutput { name, on } => self.output(&name).map(|output| {
                 *output = on;

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use fieldtune::command::{Command, Forget, Relabel, Reply, Shot, Teach, Undo};
-use fieldtune::frame::Timestamp;
-use fieldtune::head::ExampleId;
-use fieldtune::keeper::{self, Keeper, KeeperError};
-use fieldtune::learner::Learner;
-use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::{Command, Forget, Relabel, Reply, Shot, Teach, Undo};
+use fieldtune::learn::head::ExampleId;
+use fieldtune::learn::learner::Learner;
+use fieldtune::store::persistent::{self, Keeper, KeeperError};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{Disk, DiskStore, Generation, MemoryDisk, Store};
 
 pub fn model() -> ModelId {
@@ -37,7 +37,7 @@ impl Device {
     pub fn on(disk: Arc<dyn Disk>) -> Self {
         let mut store = DiskStore::new(disk, "disk");
         assert_eq!(store.load().expect("an empty disk"), None);
-        let learner = keeper::empty(&model()).expect("three values");
+        let learner = persistent::empty(&model()).expect("three values");
         Self { keeper: Keeper::new(learner, store, model()), disk: None, now: 1_000_000 }
     }
 

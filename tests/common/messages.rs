@@ -1,14 +1,14 @@
 //! One of every request and every answer that goes over a wire.
 
-use fieldtune::command::*;
-use fieldtune::decision::{Doubt, Suspect, Thresholds};
-use fieldtune::frame::{Region, Timestamp};
-use fieldtune::head::{ClassId, ExampleId, HeadConfig, HeadKind};
-use fieldtune::pin::Pin;
-use fieldtune::request::{Answer, Judgement, RecentFrame, Refused, Request};
-use fieldtune::signed::Signature;
-use fieldtune::snapshot::Difference;
+use fieldtune::image::frame::{Region, Timestamp};
+use fieldtune::learn::command::*;
+use fieldtune::learn::decision::{Doubt, Suspect, Thresholds};
+use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind};
+use fieldtune::protocol::pin::Pin;
+use fieldtune::protocol::request::{Answer, Judgement, RecentFrame, Refused, Request};
 use fieldtune::store::Generation;
+use fieldtune::store::signed::Signature;
+use fieldtune::store::snapshot::Difference;
 
 use super::device::judgement;
 

@@ -9,8 +9,8 @@ use std::process::Command;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use fieldtune::frame::{Frame, Timestamp};
-use fieldtune::picture::save_png;
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture::save_png;
 
 /// How a run of the program ended.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Forgetting, removing, and leaving out.
 
-use fieldtune::head::{ClassId, ExampleId, HeadError, LeftOut, Method, Shrinkage};
+use fieldtune::learn::head::{ClassId, ExampleId, HeadError, LeftOut, Method, Shrinkage};
 
 use crate::kinds::{
     Agree, DIM, Source, Taught, all_scores, assert_agree, empty, every_kind, learn, learn_all,

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fieldtune::head::{
+use fieldtune::learn::head::{
     self, ClassId, ExampleId, FeatureScaling, Head, HeadConfig, HeadKind, Method, Metric,
     Shrinkage, SldaUpdate,
 };

@@ -1,6 +1,6 @@
 //! A head as layers gives the scores of the head, less their mean.
 
-use fieldtune::head::{self, ClassId, FeatureScaling, HeadConfig, HeadKind, Layers};
+use fieldtune::learn::head::{self, ClassId, FeatureScaling, HeadConfig, HeadKind, Layers};
 
 use crate::kinds::{DIM, Kind, NEAR, Source, assert_agree, config, every_kind, learn_all, queries};
 

@@ -1,6 +1,8 @@
 //! Learning: what wins afterwards, and in which order it may come.
 
-use fieldtune::head::{self, ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, HeadKind};
+use fieldtune::learn::head::{
+    self, ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, HeadKind,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 

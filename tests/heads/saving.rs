@@ -1,6 +1,6 @@
 //! What is refused, and what comes back from bytes.
 
-use fieldtune::head::{
+use fieldtune::learn::head::{
     self, ClassId, ExampleId, FeatureScaling, HeadConfig, HeadError, Method, MlpConfig,
 };
 

@@ -1,14 +1,14 @@
 //! What fuzzing found, each as small as it gets.
 
 use fieldtune::backbone::Graph;
-use fieldtune::command::{Command, CommandError, Shot, Teach, Undo};
-use fieldtune::console::{Console, Event};
-use fieldtune::frame::Timestamp;
-use fieldtune::head::{
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::{Command, CommandError, Shot, Teach, Undo};
+use fieldtune::learn::head::{
     FeatureScaling, HeadConfig, HeadKind, MOST_PENALTY, MOST_STEP_SIZE, Method, SldaUpdate,
 };
-use fieldtune::learner::{LearnError, Learner};
-use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::learn::learner::{LearnError, Learner};
+use fieldtune::protocol::console::{Console, Event};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 
 fn bytes(learner: &Learner) -> Vec<u8> {
     let model = ModelId { name: "found".to_owned(), fingerprint: [7; 32], dim: 2 };

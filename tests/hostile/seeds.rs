@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use fieldtune::backbone::card::ModelCard;
 use fieldtune::board::{BOARDS, POLICIES};
 use fieldtune::camera::{Camera as _, Synthetic};
-use fieldtune::command::{Command, Forget, GetStatus, Rename, Shot, Teach, Undo};
-use fieldtune::frame::{Frame, Region, Timestamp};
-use fieldtune::head::{HeadConfig, HeadKind};
-use fieldtune::learner::Learner;
-use fieldtune::model::ModelCard;
-use fieldtune::picture;
-use fieldtune::request::{Answer, Judgement, Refused, Request};
-use fieldtune::snapshot::{ModelId, Snapshot};
-use fieldtune::wire::{self, Frame as WireFrame, Kind, Outgoing};
+use fieldtune::image::frame::{Frame, Region, Timestamp};
+use fieldtune::image::picture;
+use fieldtune::learn::command::{Command, Forget, GetStatus, Rename, Shot, Teach, Undo};
+use fieldtune::learn::head::{HeadConfig, HeadKind};
+use fieldtune::learn::learner::Learner;
+use fieldtune::protocol::request::{Answer, Judgement, Refused, Request};
+use fieldtune::protocol::wire::{self, Frame as WireFrame, Kind, Outgoing};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 
 type Seed = (String, Vec<u8>);
 

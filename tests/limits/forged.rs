@@ -1,6 +1,6 @@
 //! Packs that no program of ours would write: the body of version 1, field by field, with anything in it.
 
-use fieldtune::snapshot::{Snapshot, SnapshotError};
+use fieldtune::store::snapshot::{Snapshot, SnapshotError};
 use serde::Serialize;
 
 /// The body; the enums' variants stand in the order of the file's.

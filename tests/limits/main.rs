@@ -6,24 +6,27 @@ mod forged;
 use std::fs::{self, File};
 use std::path::Path;
 
+use fieldtune::backbone::card::MAX_MODEL_NAME;
+use fieldtune::backbone::card::{MAX_FILE_NAME, MAX_MODEL_BYTES, ModelCard, read_limited};
 use fieldtune::backbone::{Graph, MAX_NODES};
 use fieldtune::board::{Board, read_policy};
-use fieldtune::capture::{self, Wanted};
-use fieldtune::command::{Command, CommandError, Shot, Teach};
-use fieldtune::console::{Console, Entry, LINE_LIMIT, parse};
-use fieldtune::examples::MAX_EXAMPLES;
-use fieldtune::frame::{MAX_SIDE, Timestamp};
-use fieldtune::head::{
+use fieldtune::camera::source::{self, Wanted};
+use fieldtune::image::frame::{MAX_SIDE, Timestamp};
+use fieldtune::image::picture::{self, MAX_FILE_BYTES};
+use fieldtune::learn::command::{Command, CommandError, Shot, Teach};
+use fieldtune::learn::examples::MAX_EXAMPLES;
+use fieldtune::learn::head::{
     ClassId, FeatureScaling, HeadConfig, HeadKind, MOST_PENALTY, MOST_STEP_SIZE, MOST_WEIGHTS,
     Method, MlpConfig, SldaUpdate,
 };
-use fieldtune::learner::{
+use fieldtune::learn::learner::{
     Change, ClassName, LAST_CLASS, LAST_EXAMPLE, LearnError, Learner, MAX_CLASSES, UNDO_DEPTH,
 };
-use fieldtune::model::{MAX_FILE_NAME, MAX_MODEL_BYTES, ModelCard, read_limited};
-use fieldtune::picture::{self, MAX_FILE_BYTES};
-use fieldtune::snapshot::{MAX_DIM, MAX_MODEL_NAME, ModelId, Snapshot};
-use fieldtune::wire::{self, CHUNK, Decoder, Frame, Kind, MAX_MESSAGE, Outgoing, Piece, WINDOW};
+use fieldtune::protocol::console::{Console, Entry, LINE_LIMIT, parse};
+use fieldtune::protocol::wire::{
+    self, CHUNK, Decoder, Frame, Kind, MAX_MESSAGE, Outgoing, Piece, WINDOW,
+};
+use fieldtune::store::snapshot::{MAX_DIM, ModelId, Snapshot};
 use forged::{Change as Forge, Forged, Method as Forging, example};
 
 fn model() -> ModelId {
@@ -379,7 +382,7 @@ fn sides_of_cameras_and_regions_and_lines_of_headers_have_ends() {
         let rest = format!("{:<length$}\nFRAME\nabcd", words);
         fs::write(&path, rest).expect("the folder is the test's");
         let address = format!("replay:{}", path.display());
-        capture::open(&address, &Wanted::default())
+        source::open(&address, &Wanted::default())
             .and_then(|mut camera| camera.capture(Timestamp(0)).map(drop))
             .map_err(|error| error.to_string())
     };

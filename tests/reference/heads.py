@@ -67,7 +67,7 @@ def lda(z, labels, queries):
 
 
 def lda_rounded(z, labels, queries):
-    """As lda, its ridge rounded to sixteen steps an octave, which src/head/lda.rs says why."""
+    """As lda, its ridge rounded to sixteen steps an octave, which src/learn/head/lda.rs says why."""
     within, dim = scatter(z, labels), z.shape[1]
     ridge = SHRINKAGE / (1 - SHRINKAGE) * np.trace(within) / dim
     ridge = 2 ** (np.round(np.log2(ridge) * 16) / 16)

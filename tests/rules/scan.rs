@@ -14,15 +14,33 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
-    /// `head` for `src/head.rs` and for everything in `src/head/`.
-    pub fn module(&self) -> &str {
+    /// The path below `src`, without `.rs`.
+    fn inside(&self) -> &str {
         let inside = self.path.strip_prefix("src/").unwrap_or(&self.path);
-        inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs")
+        inside.strip_suffix(".rs").unwrap_or(inside)
+    }
+
+    /// The first folder: `learn` for everything in `src/learn/`; the name of a file that is in none.
+    pub fn room(&self) -> &str {
+        self.inside().split('/').next().unwrap_or_default()
+    }
+
+    /// `head` for `src/learn/head.rs` and for everything in `src/learn/head/`; `None` for the room's own file.
+    pub fn module(&self) -> Option<&str> {
+        self.inside().split('/').nth(1).filter(|&name| name != "mod")
+    }
+
+    /// Whether it is that room (`learn`) or module (`learn/head`), or lies in it.
+    pub fn is_in(&self, place: &str) -> bool {
+        self.inside()
+            .strip_prefix(place)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// How many `super::` lead from this file's module to the crate's root.
     pub fn depth(&self) -> usize {
-        self.path.strip_prefix("src/").map_or(0, |inside| inside.split('/').count())
+        let Some(inside) = self.path.strip_prefix("src/") else { return 0 };
+        inside.split('/').count() - usize::from(inside.ends_with("/mod.rs"))
     }
 
     /// The code without comments, strings and the tests at its end; line breaks are kept.
@@ -34,13 +52,22 @@ impl Source {
         }
     }
 
-    /// The modules of the crate that the code names: behind `crate::`, `crate::{..}` or enough `super::`.
+    /// The rooms that the code names: behind `crate::`, `crate::{..}` or enough `super::`.
     pub fn imports(&self) -> BTreeSet<String> {
+        self.named_below("crate::", self.depth())
+    }
+
+    /// What the code names of its own room: behind `crate::ROOM::` or `super::` up to there.
+    pub fn siblings(&self) -> BTreeSet<String> {
+        self.named_below(&format!("crate::{}::", self.room()), self.depth().saturating_sub(1))
+    }
+
+    /// The first names behind a path, or behind so many `super::` where that is at least one.
+    fn named_below(&self, path: &str, supers: usize) -> BTreeSet<String> {
         let code = self.code();
-        let root = "super::".repeat(self.depth());
-        let named = [("crate::", true), (root.as_str(), self.depth() > 0)];
+        let root = "super::".repeat(supers);
         let mut found = BTreeSet::new();
-        for (prefix, _) in named.iter().filter(|(_, counts)| *counts) {
+        for prefix in [path, root.as_str()].into_iter().filter(|prefix| !prefix.is_empty()) {
             for (start, _) in code.match_indices(prefix) {
                 let before = &code[..start];
                 // `super::` inside `super::super::`, `my_crate::`, `std::crate::`.

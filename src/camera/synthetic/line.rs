@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Sight, Synthetic};
 use crate::camera::{Camera, CameraError};
-use crate::frame::{Frame, Timestamp};
+use crate::image::frame::{Frame, Timestamp};
 
 /// From one part to the next, in microseconds, and how much of that the strip moves.
 const PERIOD_MICROS: u64 = 1_500_000;

@@ -11,10 +11,10 @@ use super::teaching::{Ready, taught};
 use super::{Quantiles, milliseconds};
 use crate::backbone::{Extractor, FeatureSource as _};
 use crate::cli::Context;
-use crate::engine::Engine;
-use crate::frame::Timestamp;
-use crate::head::HeadKind;
-use crate::picture;
+use crate::image::frame::Timestamp;
+use crate::image::picture;
+use crate::learn::engine::Engine;
+use crate::learn::head::HeadKind;
 
 /// How much has been taught when frames are judged.
 const EXAMPLES: usize = 100;

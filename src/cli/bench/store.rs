@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::synthetic::{self, Features};
 use super::{Quantiles, milliseconds};
 use crate::cli::Context;
-use crate::command::{Command, SetHead, Shot, Teach};
-use crate::frame::Timestamp;
-use crate::head::{HeadConfig, HeadKind};
-use crate::keeper::{self, Keeper};
-use crate::learner::Learner;
-use crate::picture;
-use crate::snapshot::ModelId;
+use crate::image::frame::Timestamp;
+use crate::image::picture;
+use crate::learn::command::{Command, SetHead, Shot, Teach};
+use crate::learn::head::{HeadConfig, HeadKind};
+use crate::learn::learner::Learner;
+use crate::store::persistent::{self, Keeper};
+use crate::store::snapshot::ModelId;
 use crate::store::{FileStore, Store as _};
 
 /// Teaches that are timed.
@@ -113,7 +113,7 @@ fn session(
 ) -> anyhow::Result<(Session, PathBuf)> {
     let path = folder.join(name).with_extension("ftune");
     let model = ModelId { name: "bench".to_owned(), fingerprint: [0; 32], dim: dim as u32 };
-    let mut session = Keeper::new(keeper::empty(&model)?, FileStore::open(&path)?, model);
+    let mut session = Keeper::new(persistent::empty(&model)?, FileStore::open(&path)?, model);
     let config = Some(HeadConfig::of(head));
     session.apply(Command::Head(SetHead { config }), Timestamp(1))?;
     Ok((session, path))

@@ -6,9 +6,9 @@ use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::examples::{Example, narrowed};
-use crate::frame::{Frame, Timestamp};
-use crate::head::{ClassId, ExampleId, GroupId};
+use crate::image::frame::{Frame, Timestamp};
+use crate::learn::examples::{Example, narrowed};
+use crate::learn::head::{ClassId, ExampleId, GroupId};
 
 /// Sides of a frame, in pixels.
 pub(super) const WIDTH: u32 = 640;

@@ -11,12 +11,12 @@ use super::synthetic::Features;
 use super::{Quantiles, milliseconds};
 use crate::backbone::{ExtractError, FeatureSource};
 use crate::cli::Context;
-use crate::command::{Command, Forget, Shot, Teach};
-use crate::engine::Engine;
-use crate::examples::Example;
-use crate::frame::{Frame, Timestamp};
-use crate::head::{self, ClassId, ExampleId, HeadConfig, HeadKind};
-use crate::learner::{Change, ClassName, Learner};
+use crate::image::frame::{Frame, Timestamp};
+use crate::learn::command::{Command, Forget, Shot, Teach};
+use crate::learn::engine::Engine;
+use crate::learn::examples::Example;
+use crate::learn::head::{self, ClassId, ExampleId, HeadConfig, HeadKind};
+use crate::learn::learner::{Change, ClassName, Learner};
 
 /// Gives a feature that is there already, so that an engine can be timed without its backbone.
 #[derive(Debug)]
@@ -75,8 +75,9 @@ pub(super) fn taught(
     let mut features = Features::new(dim, classes, 1);
     let mut learner = Learner::new(dim, HeadConfig::of(kind), usize::MAX)?;
     let class = |class| Ok(Change::AddClass(ClassId(class), ClassName::new(&name(class))?));
-    let mut changes =
-        (0..classes as u32).map(class).collect::<Result<Vec<_>, crate::learner::LearnError>>()?;
+    let mut changes = (0..classes as u32)
+        .map(class)
+        .collect::<Result<Vec<_>, crate::learn::learner::LearnError>>()?;
     changes.extend((1..=examples as u64).map(|id| Change::AddExample(features.example(id))));
     learner.change(changes)?;
     Ok((learner, features))

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use crate::board::address::Address;
 use crate::cli::{Exit, Failed};
-use crate::port::{Address, CLIENTS, Port, Post};
-use crate::request::{Answer, Judgement, Progress, Refused, Request};
-use crate::session::Sink;
-use crate::wire::{self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError};
+use crate::device::port::{CLIENTS, Port, Post};
+use crate::protocol::request::{Answer, Judgement, Progress, Refused, Request};
+use crate::protocol::session::Sink;
+use crate::protocol::wire::{
+    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+};
 
 /// How long to listen before asking again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);

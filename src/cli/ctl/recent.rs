@@ -8,11 +8,11 @@ use super::CtlCommand;
 use crate::cli::output::write_whole;
 use crate::cli::test::sheet;
 use crate::cli::{Context, Exit, Failed};
-use crate::console;
-use crate::frame::Timestamp;
-use crate::learner::UNKNOWN;
-use crate::picture;
-use crate::request::{Answer, Request};
+use crate::image::frame::Timestamp;
+use crate::image::picture;
+use crate::learn::learner::UNKNOWN;
+use crate::protocol::console;
+use crate::protocol::request::{Answer, Request};
 
 impl CtlCommand {
     /// Fetches the pictures of the frames that were judged last, into a folder, onto a sheet, or both.

@@ -5,18 +5,18 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::backbone::Extractor;
-use crate::cli::model_args::ModelArgs;
-use crate::cli::store_args::{StoreArgs, now};
+use crate::cli::args::model::ModelArgs;
+use crate::cli::args::store::{StoreArgs, now};
 use crate::cli::{Context, model_id};
-use crate::command::{Command, Reply};
-use crate::decision::Verdict;
-use crate::engine::Engine;
-use crate::frame::Frame;
-use crate::head::ClassId;
-use crate::keeper::Keeper;
-use crate::learner::UNKNOWN;
-use crate::snapshot::ModelId;
+use crate::image::frame::Frame;
+use crate::learn::command::{Command, Reply};
+use crate::learn::decision::Verdict;
+use crate::learn::engine::Engine;
+use crate::learn::head::ClassId;
+use crate::learn::learner::UNKNOWN;
 use crate::store::FileStore;
+use crate::store::persistent::Keeper;
+use crate::store::snapshot::ModelId;
 
 #[derive(Debug)]
 pub(super) struct Device(Keeper<Engine<Extractor>, FileStore>);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::decision::Verdict;
+use crate::learn::decision::Verdict;
 
 /// Share of fresh frames that are right, at least.
 const ACCURACY: f64 = 0.85;
@@ -314,8 +314,8 @@ pub(super) fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examples::Neighbour;
-    use crate::head::{ClassId, ExampleId};
+    use crate::learn::examples::Neighbour;
+    use crate::learn::head::{ClassId, ExampleId};
 
     fn good() -> Report {
         let all_same = || Compared { frames: 42, identical: 42, ..Compared::default() };

@@ -1,7 +1,7 @@
 //! The taught frames on one sheet, a row for each class.
 
 use crate::cli::eval::plot::{Align, Drawing, INK};
-use crate::frame::{Frame, Timestamp};
+use crate::image::frame::{Frame, Timestamp};
 
 /// Frames of one class, with its name.
 pub(super) type Row = (&'static str, Vec<Frame>);

@@ -14,12 +14,12 @@ use super::report::{Added, Compared, Fresh, Report, Seen, Strangers, percent, sh
 use super::sheet::Row;
 use crate::camera::{Camera as _, Sight, Synthetic};
 use crate::cli::Context;
-use crate::cli::store_args::now;
-use crate::command::{Command, Forget, Reply, Teach, Undo};
-use crate::decision::Verdict;
-use crate::evaluation::Confusion;
-use crate::frame::Frame;
-use crate::picture;
+use crate::cli::args::store::now;
+use crate::eval::Confusion;
+use crate::image::frame::Frame;
+use crate::image::picture;
+use crate::learn::command::{Command, Forget, Reply, Teach, Undo};
+use crate::learn::decision::Verdict;
 
 /// What is taught at first.
 const TAUGHT: [Sight; 6] =

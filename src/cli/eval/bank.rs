@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::cli::pool::Pool;
-use crate::evaluation::bench::{Look, Looks, Variant};
-use crate::frame::{Frame, Timestamp};
-use crate::mutex::lock;
-use crate::picture;
+use crate::eval::bench::{Look, Looks, Variant};
+use crate::image::frame::{Frame, Timestamp};
+use crate::image::picture;
+use crate::util::mutex::lock;
 
 type Kept<T> = Mutex<HashMap<(usize, Variant), Arc<OnceLock<Result<Arc<T>, String>>>>>;
 

@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use super::bank::Bank;
 use super::images::{self, LeftOutImage};
 use super::{EvalCommand, write_json};
-use crate::cli::head_choice::kinds;
+use crate::cli::args::head::kinds;
 use crate::cli::output::counted;
 use crate::cli::pool::{Pool, on_threads};
 use crate::cli::{Context, Exit};
-use crate::evaluation::bench::{self, Bench, Looks as _, Part, Row, Variant};
+use crate::eval::bench::{self, Bench, Looks as _, Part, Row, Variant};
 
 /// Format of the JSON; a reader refuses what it does not know.
 const FORMAT: u32 = 1;

@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::Context;
 use crate::cli::pool::{Pool, on_threads};
-use crate::frame::Timestamp;
-use crate::picture;
+use crate::image::frame::Timestamp;
+use crate::image::picture;
 
 /// An image that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use ndarray::ArrayView2;
 
 use super::images::Features;
 use crate::cli::npz::{Reader, Writer};
-use crate::evaluation::LabelledFeatures;
+use crate::eval::LabelledFeatures;
 
 /// # Errors
 /// The file cannot be written.

@@ -7,9 +7,9 @@ use anyhow::bail;
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
 use super::report::cut;
-use crate::evaluation::Confusion;
-use crate::frame::{Frame, Timestamp};
-use crate::picture;
+use crate::eval::Confusion;
+use crate::image::frame::{Frame, Timestamp};
+use crate::image::picture;
 
 /// The formats, by the file's ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::images::LeftOutImage;
-use crate::evaluation::{Cell, CellSummary, Confusion, LabelledFeatures, Spread};
+use crate::eval::{Cell, CellSummary, Confusion, LabelledFeatures, Spread};
 
 /// Everything that was found.
 pub(super) struct Report<'a> {

@@ -2,8 +2,8 @@
 
 use crate::cli::eval::plot::{Align, Drawing, INK};
 use crate::cli::eval::report::cut;
-use crate::frame::{Frame, Timestamp};
-use crate::picture;
+use crate::image::frame::{Frame, Timestamp};
+use crate::image::picture;
 
 /// Images on a sheet at most.
 pub(in crate::cli) const MOST: usize = 200;

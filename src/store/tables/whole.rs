@@ -7,10 +7,10 @@ use redb::ReadableTable;
 use super::super::StoreFault;
 use super::super::rows::{Blob, Content, Counters, ExampleRow, StateRow, UndoRow, decode};
 use super::{Tables, all, fault};
-use crate::examples::Images;
-use crate::snapshot::Snapshot;
-use crate::snapshot::v1::StoredModel;
-use crate::snapshot::v2::{StoredChange, StoredExample};
+use crate::learn::examples::Images;
+use crate::store::snapshot::Snapshot;
+use crate::store::snapshot::v1::StoredModel;
+use crate::store::snapshot::v2::{StoredChange, StoredExample};
 
 impl Tables<'_> {
     /// Writes everything, in place of whatever was learned.

@@ -1,8 +1,8 @@
 //! What is typed, in any bytes, and what is shown for it.
 
-use fieldtune::console::{Console, Entry, Event, harmless, one_line, parse, refused};
-use fieldtune::request::{Progress, Refused};
-use fieldtune::wire;
+use fieldtune::protocol::console::{Console, Entry, Event, harmless, one_line, parse, refused};
+use fieldtune::protocol::request::{Progress, Refused};
+use fieldtune::protocol::wire;
 
 use super::{Input, assert_for_terminal, assert_harmless};
 

@@ -1,8 +1,8 @@
 //! Networks: read, looked at and made ready to run, or refused.
 
+use fieldtune::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use fieldtune::backbone::{Backbone, BackboneSpec, Graph};
-use fieldtune::console::harmless;
-use fieldtune::tensor::{ChannelOrder, Fit, InputSpec, Layout, Norm};
+use fieldtune::protocol::console::harmless;
 
 use super::assert_harmless;
 

@@ -1,8 +1,8 @@
 //! Packs of what was learned: what is accepted can be stored, read again and taken back step by step; what is not is
 //! refused in words.
 
-use fieldtune::learner::Learner;
-use fieldtune::snapshot::{ModelId, Snapshot};
+use fieldtune::learn::learner::Learner;
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 
 use super::assert_harmless;
 

@@ -1,13 +1,13 @@
 //! Image files: a frame within the limits, or a refusal.
 
-use fieldtune::frame::Timestamp;
-use fieldtune::picture::{self, MAX_PIXELS};
+use fieldtune::image::frame::Timestamp;
+use fieldtune::image::picture::{self, MAX_PIXELS};
 
 /// The longer side of a small picture.
 const THUMBNAIL_SIDE: u32 = 96;
 
 use super::assert_harmless;
-use fieldtune::console::harmless;
+use fieldtune::protocol::console::harmless;
 
 /// Pixels up to which a thumbnail is made, so that the fuzzer goes on quickly.
 const SMALL: u64 = 1 << 16;

@@ -1,13 +1,13 @@
 //! Whole dialogues: text and frames, right and broken, with a device that answers anything.
 
-use fieldtune::command::{Command, Merge, Shot, Teach};
-use fieldtune::frame::Timestamp;
-use fieldtune::head::HeadConfig;
-use fieldtune::learner::Learner;
-use fieldtune::request::{Answer, Device, Progress, Refused, Request};
-use fieldtune::session::{Session, Sink};
-use fieldtune::snapshot::{ModelId, Snapshot};
-use fieldtune::wire::{self, Decoder, Frame, Kind, Outgoing, Piece};
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::{Command, Merge, Shot, Teach};
+use fieldtune::learn::head::HeadConfig;
+use fieldtune::learn::learner::Learner;
+use fieldtune::protocol::request::{Answer, Device, Progress, Refused, Request};
+use fieldtune::protocol::session::{Session, Sink};
+use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Outgoing, Piece};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 
 use super::{Input, assert_for_terminal};
 

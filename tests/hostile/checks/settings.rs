@@ -1,8 +1,8 @@
 //! Boards, policies and model cards: files that people write, or a file that is none.
 
+use fieldtune::backbone::card::ModelCard;
 use fieldtune::board::{Board, policy_from_toml};
-use fieldtune::console::harmless;
-use fieldtune::model::ModelCard;
+use fieldtune::protocol::console::harmless;
 
 use super::{Input, assert_harmless};
 

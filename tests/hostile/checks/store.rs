@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use fieldtune::console::harmless;
-use fieldtune::snapshot::Snapshot;
+use fieldtune::protocol::console::harmless;
+use fieldtune::store::snapshot::Snapshot;
 use fieldtune::store::{FileStore, Store as _, StoreError};
 
 use super::{assert_harmless, pack};

@@ -3,10 +3,10 @@
 use std::io::{Seek as _, Write as _};
 
 use fieldtune::camera::Trouble;
-use fieldtune::capture::{self, Wanted};
-use fieldtune::console::harmless;
-use fieldtune::frame::Timestamp;
-use fieldtune::picture::MAX_PIXELS;
+use fieldtune::camera::source::{self, Wanted};
+use fieldtune::image::frame::Timestamp;
+use fieldtune::image::picture::MAX_PIXELS;
+use fieldtune::protocol::console::harmless;
 
 use super::assert_harmless;
 
@@ -18,7 +18,7 @@ pub fn check(data: &[u8]) {
     let mut file = tempfile::NamedTempFile::new().expect("a folder for temporary files");
     file.write_all(data).and_then(|()| file.rewind()).expect("room for a file");
     let address = format!("replay:{}", file.path().display());
-    let mut camera = match capture::open(&address, &Wanted::default()) {
+    let mut camera = match source::open(&address, &Wanted::default()) {
         Ok(camera) => camera,
         Err(error) => return assert_harmless(&harmless(&error.to_string())),
     };

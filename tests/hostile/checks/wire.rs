@@ -1,6 +1,8 @@
 //! Frames and messages: a stream is the same however it is cut, and what is decoded is encoded to the same again.
 
-use fieldtune::wire::{self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError};
+use fieldtune::protocol::wire::{
+    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+};
 
 use super::Input;
 

@@ -1,0 +1,497 @@
+//! Model cards: which file, how it is fed, where it is tapped, where to get it.
+//!
+//! A card is a TOML file; see `models/` for those that are built in. It is parsed to a raw form that refuses unknown
+//! keys, then checked into [`ModelCard`](crate::backbone::card::ModelCard), which cannot be wrong.
+
+/// The backbone that is part of the program.
+pub mod built_in;
+mod files;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
+use crate::backbone::{BackboneError, BackboneSpec, Pooling, Tap};
+use crate::util::bounded;
+use crate::util::text::is_unsafe;
+use files::RawDataFile;
+pub use files::{DataFile, read_network};
+
+/// Bytes that a model's name may have.
+pub const MAX_MODEL_NAME: usize = 256;
+
+/// How a backbone is fed, where it is tapped, and where its file comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelCard {
+    /// What people call it.
+    pub name: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// The file's name.
+    pub file: String,
+    /// The file's length.
+    pub bytes: u64,
+    /// The file's SHA-256.
+    pub sha256: [u8; 32],
+    /// The files of weights that it names; most networks have none.
+    pub data: Vec<DataFile>,
+    /// Where to get it, and the files of weights beside it; `None` for a file that is not on the network.
+    pub url: Option<String>,
+    /// Under which licence.
+    pub licence: String,
+    /// How it is fed and where it is tapped.
+    pub spec: BackboneSpec,
+}
+
+/// Why a card, or the file that it describes, cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// Not a card.
+    #[error("{card}: {what}")]
+    Card {
+        /// The card's file.
+        card: String,
+        /// What is wrong, with the key.
+        what: String,
+    },
+    /// No card of that name.
+    #[error(
+        "there is no model called {name}; there are {known}; or name a card (.toml) or a network (.onnx)"
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The cards there are.
+        known: String,
+    },
+    /// The file is not there.
+    #[error("{path}: {error}{advice}")]
+    File {
+        /// The file.
+        path: String,
+        /// The system's answer.
+        error: std::io::Error,
+        /// What to do.
+        advice: String,
+    },
+    /// A file of weights that cannot be used.
+    #[error("{path}: its weights are in {file}, {what}")]
+    Weights {
+        /// The network's file.
+        path: String,
+        /// The file of weights, as the network names it.
+        file: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// The network names files that it may not.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+    /// The file is not the one that the card describes.
+    #[error("{path} is not the file of the card {card}: wanted {wanted}, got {got}")]
+    Mismatch {
+        /// The file.
+        path: String,
+        /// The card.
+        card: String,
+        /// What the card says.
+        wanted: String,
+        /// What the file has.
+        got: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCard {
+    name: String,
+    #[serde(default)]
+    about: String,
+    file: String,
+    bytes: u64,
+    sha256: String,
+    url: Option<String>,
+    licence: String,
+    input: RawInput,
+    #[serde(default)]
+    data: Vec<RawDataFile>,
+    #[serde(default, rename = "tap")]
+    taps: Vec<Tap>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInput {
+    size: Option<u32>,
+    width: Option<u32>,
+    height: Option<u32>,
+    #[serde(default = "nchw")]
+    layout: Layout,
+    channels: Option<u32>,
+    order: Option<ChannelOrder>,
+    norm: Option<Norm>,
+    mean: Option<Vec<f32>>,
+    scale: Option<Vec<f32>>,
+    #[serde(default = "whole")]
+    fit: Fit,
+}
+
+fn nchw() -> Layout {
+    Layout::Nchw
+}
+
+fn whole() -> Fit {
+    Fit::Whole
+}
+
+/// The channel order of a card.
+///
+/// # Errors
+/// Channels that nothing can be fed with, and an order that does not fit them.
+fn channel_order(
+    channels: Option<u32>,
+    order: Option<ChannelOrder>,
+) -> Result<ChannelOrder, String> {
+    match (channels, order) {
+        (Some(1), None | Some(ChannelOrder::Grey)) => Ok(ChannelOrder::Grey),
+        (None, order) => Ok(order.unwrap_or(ChannelOrder::Rgb)),
+        (Some(3), None) => Ok(ChannelOrder::Rgb),
+        (Some(3), Some(order)) if order != ChannelOrder::Grey => Ok(order),
+        (Some(1 | 3), _) => {
+            Err("input: order does not fit channels: rgb and bgr have 3, grey has 1".to_owned())
+        }
+        (Some(got), _) => Err(format!("input: channels: wanted 3 (colour) or 1 (grey), got {got}")),
+    }
+}
+
+/// Bytes that a file's name may have, as on any file system.
+pub const MAX_FILE_NAME: usize = 255;
+
+/// The largest model that is read, all its files together.
+pub const MAX_MODEL_BYTES: u64 = 1 << 30;
+
+impl ModelCard {
+    /// * `file_name`: what messages call the card.
+    ///
+    /// # Errors
+    /// [`ModelError::Card`] with the key, what stands there and what may.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
+        let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
+        let raw: RawCard = crate::util::settings::parse(text).map_err(wrong)?;
+        let RawInput { size, width, height, layout, channels, order, norm, mean, scale, fit } =
+            raw.input;
+        let (width, height) = match (size, width, height) {
+            (Some(size), None, None) => (size, size),
+            (None, Some(width), Some(height)) => (width, height),
+            _ => {
+                let what = "input: wanted either size, or width and height".to_owned();
+                return Err(wrong(what));
+            }
+        };
+        let order = channel_order(channels, order).map_err(wrong)?;
+        let (mean, scale) = match (norm, mean, scale) {
+            (Some(norm), None, None) if order == ChannelOrder::Grey => {
+                order.of_rgb(norm.mean_scale())
+            }
+            (Some(norm), None, None) => norm.mean_scale(),
+            (None, Some(mean), Some(scale)) => {
+                let of = |what: &str, values: Vec<f32>| {
+                    let wanted = if order == ChannelOrder::Grey { 1 } else { 3 };
+                    let got = values.len();
+                    match (order, &values[..]) {
+                        (ChannelOrder::Grey, &[value]) => Ok([value; 3]),
+                        (ChannelOrder::Rgb | ChannelOrder::Bgr, &[a, b, c]) => Ok([a, b, c]),
+                        _ => {
+                            Err(wrong(format!("input: {what}: wanted {wanted} values, got {got}")))
+                        }
+                    }
+                };
+                (of("mean", mean)?, of("scale", scale)?)
+            }
+            _ => return Err(wrong("input: wanted either norm, or mean and scale".to_owned())),
+        };
+        let input = InputSpec { width, height, layout, order, mean, scale, fit };
+        input.check().map_err(|error| wrong(format!("input: {error}")))?;
+        let sha256 = hash_from_hex(&raw.sha256).ok_or_else(|| {
+            wrong(format!("sha256: \"{}\" is not 64 hexadecimal digits", raw.sha256.escape_debug()))
+        })?;
+        let plain = |c: char| !is_unsafe(c) && !['/', '\\'].contains(&c);
+        let whole = !raw.file.starts_with('.') && (1..=MAX_FILE_NAME).contains(&raw.file.len());
+        if !whole || !raw.file.chars().all(plain) {
+            return Err(wrong(format!(
+                "file: \"{}\" is not a plain file name of 1 to {MAX_FILE_NAME} bytes",
+                raw.file.escape_debug()
+            )));
+        }
+        if !(1..=MAX_MODEL_NAME).contains(&raw.name.len()) {
+            let got = raw.name.len();
+            return Err(wrong(format!("name: got {got} bytes, wanted 1 to {MAX_MODEL_NAME}")));
+        }
+        if raw.bytes == 0 || raw.bytes > MAX_MODEL_BYTES {
+            return Err(wrong(format!(
+                "bytes: {} is not within 1 and {MAX_MODEL_BYTES}",
+                raw.bytes
+            )));
+        }
+        let data = raw.data.into_iter().map(RawDataFile::check);
+        let data: Vec<DataFile> = data.collect::<Result<_, _>>().map_err(wrong)?;
+        if let Some(tap) = raw.taps.iter().find(|tap| tap.pool.is_empty()) {
+            let tensor = tap.tensor.escape_debug();
+            return Err(wrong(format!("tap {tensor}: pool: wanted avg, max or both")));
+        }
+        let texts = [("name", &raw.name), ("about", &raw.about), ("licence", &raw.licence)];
+        let url = raw.url.iter().map(|url| ("url", url));
+        for (key, text) in texts.into_iter().chain(url) {
+            if text.contains(is_unsafe) {
+                let text = text.escape_debug();
+                return Err(wrong(format!("{key}: \"{text}\" is not one line that can be read")));
+            }
+        }
+        Ok(Self {
+            name: raw.name,
+            about: raw.about,
+            file: raw.file,
+            bytes: raw.bytes,
+            sha256,
+            data,
+            url: raw.url,
+            licence: raw.licence,
+            spec: BackboneSpec { input, taps: raw.taps },
+        })
+    }
+
+    /// A card's file.
+    ///
+    /// # Errors
+    /// [`ModelError::File`], [`ModelError::Card`].
+    pub fn read_card(path: &Path) -> Result<Self, ModelError> {
+        let name = path.display().to_string();
+        let text = crate::util::settings::read(path).map_err(|error| ModelError::File {
+            path: name.clone(),
+            error,
+            advice: String::new(),
+        });
+        Self::parse(&text?, &name)
+    }
+
+    /// The card's text; parsing it gives the card again.
+    pub fn to_toml(&self) -> String {
+        let mut text = format!("name = {}\n", quoted(&self.name));
+        if !self.about.is_empty() {
+            text += &format!("about = {}\n", quoted(&self.about));
+        }
+        text += &format!(
+            "file = {}\nbytes = {}\nsha256 = \"{}\"\n",
+            quoted(&self.file),
+            self.bytes,
+            hex(&self.sha256)
+        );
+        if let Some(url) = &self.url {
+            text += &format!("url = {}\n", quoted(url));
+        }
+        text += &format!("licence = {}\n\n[input]\n", quoted(&self.licence));
+        let InputSpec { width, height, layout, order, mean, scale, fit } = &self.spec.input;
+        text += &if width == height {
+            format!("size = {width}\n")
+        } else {
+            format!("width = {width}\nheight = {height}\n")
+        };
+        if *layout == Layout::Nhwc {
+            text += "layout = \"nhwc\"\n";
+        }
+        text += match order {
+            ChannelOrder::Rgb => "",
+            ChannelOrder::Bgr => "order = \"bgr\"\n",
+            ChannelOrder::Grey => "channels = 1\n",
+        };
+        let known = [(Norm::Tf, "tf"), (Norm::Imagenet, "imagenet"), (Norm::Unit, "unit")];
+        let says = |norm: Norm| match order {
+            ChannelOrder::Grey => order.of_rgb(norm.mean_scale()),
+            _ => norm.mean_scale(),
+        };
+        let channels = self.spec.input.channels();
+        text += &match known.iter().find(|(norm, _)| says(*norm) == (*mean, *scale)) {
+            Some((_, norm)) => format!("norm = \"{norm}\"\n"),
+            None => format!("mean = {:?}\nscale = {:?}\n", &mean[..channels], &scale[..channels]),
+        };
+        if let Fit::CenterCrop { fraction } = fit {
+            text += &format!("fit = {{ center-crop = {{ fraction = {fraction:?} }} }}\n");
+        }
+        self.data.iter().for_each(|data| text += &data.to_toml());
+        for Tap { tensor, pool } in &self.spec.taps {
+            let pools: Vec<_> = pool
+                .iter()
+                .map(|pool| match pool {
+                    Pooling::Avg => "\"avg\"",
+                    Pooling::Max => "\"max\"",
+                })
+                .collect();
+            let (tensor, pools) = (quoted(tensor), pools.join(", "));
+            text += &format!("\n[[tap]]\ntensor = {tensor}\npool = [{pools}]\n");
+        }
+        text
+    }
+
+    /// The cards that are part of the program; the first is that of the network that is part of it too.
+    pub fn builtin_cards() -> Vec<Self> {
+        let cards = CARDS.iter().map(|(file, text)| {
+            Self::parse(text, file).expect("a test parses every card that is built in")
+        });
+        std::iter::once(built_in::card()).chain(cards).collect()
+    }
+
+    /// The card of that name.
+    ///
+    /// # Errors
+    /// [`ModelError::Unknown`].
+    pub fn named(name: &str) -> Result<Self, ModelError> {
+        let cards = Self::builtin_cards();
+        let names: Vec<_> = cards.iter().map(|card| card.name.clone()).collect();
+        let wanted =
+            |card: &Self| card.name == name || (name == built_in::NAME && card.is_built_in());
+        cards.into_iter().find(wanted).ok_or_else(|| ModelError::Unknown {
+            name: name.escape_debug().to_string(),
+            known: names.join(", "),
+        })
+    }
+
+    /// Whether the network is part of the program.
+    pub fn is_built_in(&self) -> bool {
+        self.sha256 == built_in::card().sha256
+    }
+
+    /// Where the file is kept unless a card beside it says otherwise: `$FIELDTUNE_MODELS`, else `fieldtune/models` in
+    /// the user's data folder.
+    pub fn folder() -> PathBuf {
+        if let Some(folder) = std::env::var_os("FIELDTUNE_MODELS") {
+            return PathBuf::from(folder);
+        }
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).unwrap_or_else(|| {
+            PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".local/share")
+        });
+        data.join("fieldtune").join("models")
+    }
+}
+
+/// Reads a network's ONNX file, of at most [`MAX_MODEL_BYTES`], see [`read_network`].
+///
+/// # Errors
+/// [`ModelError::File`].
+pub fn read_limited(path: &Path, advice: &str) -> Result<Vec<u8>, ModelError> {
+    let file = |error| ModelError::File {
+        path: path.display().to_string(),
+        error,
+        advice: advice.to_owned(),
+    };
+    bounded::read(path, MAX_MODEL_BYTES).map_err(file)
+}
+
+/// A text as TOML has it, on one line.
+pub fn quoted(text: &str) -> String {
+    let escaped = text.chars().map(|c| match c {
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
+}
+
+/// 64 hexadecimal digits.
+pub fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hash_from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+/// File name and text of every card in `models/`.
+const CARDS: &[(&str, &str)] = &[
+    ("mobilenetv2-12.toml", include_str!("../../models/mobilenetv2-12.toml")),
+    ("mobilenetv2-12-qdq.toml", include_str!("../../models/mobilenetv2-12-qdq.toml")),
+    ("efficientnet-lite4-11.toml", include_str!("../../models/efficientnet-lite4-11.toml")),
+    ("resnet18-v1-7.toml", include_str!("../../models/resnet18-v1-7.toml")),
+    ("resnet50-v1-12.toml", include_str!("../../models/resnet50-v1-12.toml")),
+    ("squeezenet1.1-7.toml", include_str!("../../models/squeezenet1.1-7.toml")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: &str = r#"
+name = "test"
+file = "test.onnx"
+bytes = 12
+sha256 = "c0c3f76d93fa3fd6580652a45618618a220fced18babf65774ed169de0432ad5"
+licence = "MIT"
+[input]
+size = 32
+norm = "unit"
+[[tap]]
+tensor = "map"
+pool = ["avg", "max"]
+"#;
+
+    #[test]
+    fn every_built_in_card_is_valid_and_has_its_own_name() {
+        let cards = ModelCard::builtin_cards();
+        let names: std::collections::BTreeSet<_> = cards.iter().map(|card| &card.name).collect();
+        assert_eq!((names.len(), cards.len()), (CARDS.len() + 1, CARDS.len() + 1));
+    }
+
+    #[test]
+    fn a_card_is_written_and_read_again_unchanged() {
+        let mut cards = ModelCard::builtin_cards();
+        let mut odd = ModelCard::parse(CARD, "test.toml").expect("valid");
+        let input = &mut odd.spec.input;
+        (input.width, input.order) = (48, ChannelOrder::Bgr);
+        (input.mean, input.fit) = ([0.1, 104.0, 1e-7], Fit::CenterCrop { fraction: 0.875 });
+        odd.spec.taps[0].tensor = "a \"quoted\\\n\" name".to_owned();
+        let (file, sha256) = ("a \"b\".data".to_owned(), [7; 32]);
+        odd.data = vec![DataFile { file, bytes: 3, sha256 }];
+        let mut grey = odd.clone();
+        let input = &mut grey.spec.input;
+        (input.order, input.mean, input.scale) = (ChannelOrder::Grey, [104.0; 3], [0.5; 3]);
+        cards.push(grey.clone());
+        let input = &mut grey.spec.input;
+        (input.mean, input.scale) = ChannelOrder::Grey.of_rgb(Norm::Imagenet.mean_scale());
+        cards.extend([odd, grey]);
+        for card in cards {
+            let text = card.to_toml();
+            let again = ModelCard::parse(&text, "again.toml").map_err(|error| error.to_string());
+            assert_eq!(again, Ok(card), "{text}");
+        }
+    }
+
+    #[test]
+    fn cards_with_a_mistake_name_the_key_and_what_was_wanted() {
+        let cases = [
+            ("unknown key", CARD.replace("licence", "license"), "license"),
+            ("short hash", CARD.replace("c0c3", "c0"), "sha256"),
+            ("path as file", CARD.replace("test.onnx", "../test.onnx"), "file"),
+            ("no size", CARD.replace("size = 32", ""), "size"),
+            ("size twice", CARD.replace("size = 32", "size = 32\nwidth = 3"), "size"),
+            ("zero size", CARD.replace("size = 32", "size = 0"), "1 to 4096"),
+            ("no norm", CARD.replace("norm = \"unit\"", ""), "norm"),
+            ("unknown pooling", CARD.replace("\"max\"", "\"median\""), "median"),
+            ("no pooling", CARD.replace("\"avg\", \"max\"", ""), "pool"),
+            ("no bytes", CARD.replace("bytes = 12", "bytes = 0"), "bytes"),
+        ];
+        ModelCard::parse(CARD, "test.toml").expect("the card itself is valid");
+        for (name, text, wanted) in cases {
+            let error = ModelCard::parse(&text, "test.toml").expect_err(name).to_string();
+            assert!(error.starts_with("test.toml: ") && error.contains(wanted), "{name}: {error}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The backbone that is part of the program, so that it does its job with nothing else at hand.
+
+use sha2::{Digest, Sha256};
+
+use super::{ModelCard, ModelError, hex};
+
+/// What the command line calls it, besides its own name.
+pub const NAME: &str = "built-in";
+
+const FILE: &str = "fieldtune-128.toml";
+const CARD: &str = include_str!("../../../models/fieldtune-128.toml");
+const ONNX: &[u8] = include_bytes!("../../../models/fieldtune-128.onnx");
+
+/// Its card.
+pub fn card() -> ModelCard {
+    ModelCard::parse(CARD, FILE).expect("a test parses the card")
+}
+
+/// The network itself.
+///
+/// # Errors
+/// [`ModelError::Mismatch`] if the program's file is damaged.
+pub fn onnx() -> Result<&'static [u8], ModelError> {
+    let card = card();
+    let got: [u8; 32] = Sha256::digest(ONNX).into();
+    if got == card.sha256 {
+        return Ok(ONNX);
+    }
+    Err(ModelError::Mismatch {
+        path: "the network in this program".to_owned(),
+        card: card.name,
+        wanted: format!("sha256 {}", hex(&card.sha256)),
+        got: hex(&got),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_network_in_the_program_is_the_one_of_its_card() {
+        let onnx = onnx().expect("the hash is the card's");
+        assert_eq!(onnx.len() as u64, card().bytes);
+        assert!(onnx.len() <= 2 << 20, "{} bytes", onnx.len());
+    }
+}

@@ -1,0 +1,358 @@
+//! The frozen network: an ONNX file, cut at its feature or at taps, run by tract on one thread.
+//!
+//! This module is the only place that names tract. A tap is a tensor of the graph; its map is pooled over space to one
+//! value a channel (average, max or both), and the feature is the pooled taps one after another. With more than one
+//! block, each block is scaled to length one, so that a block with large values or many channels does not drown the
+//! others; a single block keeps its values.
+
+/// Frames to normalised network input.
+pub mod preprocess;
+
+/// Model cards: which file, how it is fed, where it is tapped, where to get it.
+pub mod card;
+
+/// A model's file over HTTP: resumed, checked, then put in its place. The only file that names ureq.
+pub mod fetch;
+
+mod channels;
+mod detect;
+mod error;
+mod export;
+mod extractor;
+mod files;
+mod foreign;
+mod functions;
+mod graph;
+mod nodes;
+mod ops;
+mod outline;
+mod quantised;
+mod read;
+mod refuse;
+mod rewrite;
+mod survey;
+mod weights;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ndarray::ArrayView4;
+use serde::{Deserialize, Serialize};
+use tract_core::prelude::{
+    Datum as _, IntoRunnable as _, IntoTensor as _, TypedModel, TypedSimpleState, tvec,
+};
+
+use crate::backbone::preprocess::InputSpec;
+pub use detect::Detected;
+pub use error::BackboneError;
+pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
+pub use extractor::{ExtractError, Extractor, FeatureSource, Fingerprint};
+pub use files::{
+    MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,
+};
+pub use graph::{DeclaredInput, Graph, MAX_NODES};
+pub use outline::MAX_PARTS;
+use read::{Read, Reasons, read};
+pub use survey::{Candidate, Place, Survey};
+
+/// How a map becomes one value a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// The mean over space.
+    Avg,
+    /// The largest value over space.
+    Max,
+}
+
+/// A place in the network that is listened to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tap {
+    /// Name of a tensor of the graph.
+    pub tensor: String,
+    /// How its map is pooled, a block each.
+    pub pool: Vec<Pooling>,
+}
+
+/// How a network is fed and where it is tapped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackboneSpec {
+    /// How it is fed.
+    pub input: InputSpec,
+    /// Where it is tapped; empty is the input of its classifier, averaged over space.
+    pub taps: Vec<Tap>,
+}
+
+/// A part of the feature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The tapped tensor.
+    pub tensor: String,
+    /// How it was pooled.
+    pub pool: Pooling,
+    /// Where it begins in the feature.
+    pub offset: usize,
+    /// How many values it has.
+    pub len: usize,
+}
+
+/// A loaded network.
+pub struct Backbone {
+    name: String,
+    spec: BackboneSpec,
+    blocks: Vec<Block>,
+    /// Of each tapped tensor, the axis of its channels.
+    axes: Vec<usize>,
+    state: TypedSimpleState,
+}
+
+impl std::fmt::Debug for Backbone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backbone").field("name", &self.name).field("blocks", &self.blocks).finish()
+    }
+}
+
+impl Backbone {
+    /// * `onnx`: the file's bytes, or [`OnnxFiles`].
+    /// * `name`: what messages call it.
+    ///
+    /// # Errors
+    /// [`BackboneError`]. A panic inside the runtime is caught and becomes [`BackboneError::Runtime`].
+    pub fn load<'a>(
+        onnx: impl Into<Onnx<'a>>,
+        name: &str,
+        spec: &BackboneSpec,
+    ) -> Result<Self, BackboneError> {
+        Self::from_graph(Graph::parse(onnx, name)?, spec)
+    }
+
+    /// The second half of [`Backbone::load`].
+    ///
+    /// # Errors
+    /// [`BackboneError`].
+    pub fn from_graph(graph: Graph, spec: &BackboneSpec) -> Result<Self, BackboneError> {
+        let name = graph.name.clone();
+        let taps = taps(&graph, spec);
+        let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
+        let graph = graph.cut(&tensors)?;
+        let Read { mut typed, axes, reasons } = read(&graph, &spec.input, &tensors)?;
+        drop(graph);
+        let (blocks, axes) = blocks(&typed, &name, &taps, &axes, &reasons)?;
+        // What a pass of the optimiser refuses still runs as far as it was brought, only slower.
+        let refused = guarded(&name, "optimising the network", || {
+            Ok(typed.declutter().and_then(|()| typed.optimize()).err())
+        })
+        .map_err(|error| reasons.explain(error))?;
+        let plan = guarded(&name, "preparing the network", || typed.into_runnable());
+        let plan = plan.map_err(|error| match refused {
+            Some(words) => {
+                reasons.explain(runtime(&name, "optimising the network", &format!("{words:#}")))
+            }
+            None => reasons.explain(error),
+        })?;
+        let state = guarded(&name, "preparing the network", || plan.spawn())?;
+        Ok(Self { name, spec: spec.clone(), blocks, axes, state })
+    }
+
+    /// Length of the feature.
+    pub fn dim(&self) -> usize {
+        self.blocks.iter().map(|block| block.len).sum()
+    }
+
+    /// The parts of the feature.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// How it is fed and where it is tapped.
+    pub fn spec(&self) -> &BackboneSpec {
+        &self.spec
+    }
+
+    /// * `input`: of [`InputSpec::shape`], normalised, as the specification says.
+    /// * returns `[dim]`, finite.
+    ///
+    /// # Errors
+    /// [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
+    pub fn extract(&mut self, input: ArrayView4<f32>) -> Result<Vec<f32>, BackboneError> {
+        // Behind a ReLU, NaN would be taken for 0.
+        let all_finite = input.iter().fold(true, |finite, value| finite & value.is_finite());
+        if !all_finite
+            && let Some((index, &value)) = input.iter().enumerate().find(|(_, v)| !v.is_finite())
+        {
+            let (name, tensor) = (self.name.clone(), "the input itself".to_owned());
+            return Err(BackboneError::NotFinite { name, tensor, index, value });
+        }
+        let tensor = input.to_owned().into_tensor();
+        let state = &mut self.state;
+        let outputs =
+            guarded(&self.name, "running the network", || state.run(tvec!(tensor.into())))?;
+        let mut feature = Vec::with_capacity(self.dim());
+        let mut blocks = self.blocks.iter().peekable();
+        for (output, &axis) in outputs.iter().zip(&self.axes) {
+            let map = output
+                .to_plain_array_view::<f32>()
+                .map_err(|error| runtime(&self.name, "reading a tap", &error.to_string()))?;
+            let values = map
+                .as_slice()
+                .ok_or_else(|| runtime(&self.name, "reading a tap", "its values lie apart"))?;
+            let Some(tensor) = blocks.peek().map(|block| block.tensor.as_str()) else { break };
+            while let Some(block) = blocks.next_if(|block| block.tensor == tensor) {
+                pool(values, &map.shape()[axis..], block.pool, &mut feature);
+            }
+        }
+        if let Some(index) = feature.iter().position(|value| !value.is_finite()) {
+            let block = self.blocks.iter().rfind(|block| block.offset <= index);
+            return Err(BackboneError::NotFinite {
+                name: self.name.clone(),
+                tensor: block.map_or_else(String::new, |block| block.tensor.clone()),
+                index,
+                value: feature[index],
+            });
+        }
+        if self.blocks.len() > 1 {
+            for block in &self.blocks {
+                normalise(&mut feature[block.offset..block.offset + block.len]);
+            }
+        }
+        Ok(feature)
+    }
+}
+
+/// Where a network is tapped: as the specification says, else where its feature is found.
+fn taps(graph: &Graph, spec: &BackboneSpec) -> Vec<Tap> {
+    if spec.taps.is_empty() {
+        return vec![Tap { tensor: graph.detect().tensor, pool: vec![Pooling::Avg] }];
+    }
+    spec.taps.clone()
+}
+
+fn normalise(values: &mut [f32]) {
+    let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    if norm > 0.0 {
+        values.iter_mut().for_each(|value| *value /= norm);
+    }
+}
+
+/// Appends one value a channel. A channel with NaN in it gives NaN, whichever the pooling.
+///
+/// * `values`: of the map, in its own order.
+/// * `axes`: the length of the channels' axis, and of those behind it.
+fn pool(values: &[f32], axes: &[usize], how: Pooling, feature: &mut Vec<f32>) {
+    let (len, inner) = (axes[0], axes[1..].iter().product::<usize>());
+    let places = values.len() / len;
+    let pooled = |(sum, max): (f32, f32)| match how {
+        Pooling::Avg => sum / places as f32,
+        Pooling::Max if sum.is_nan() => sum,
+        Pooling::Max => max,
+    };
+    if inner == places {
+        feature.extend(values.chunks_exact(places).map(sum_and_max).map(pooled));
+        return;
+    }
+    let mut sums = vec![(0.0, f32::NEG_INFINITY); len];
+    for place in values.chunks_exact(len * inner) {
+        for ((sum, max), values) in sums.iter_mut().zip(place.chunks_exact(inner)) {
+            for &value in values {
+                (*sum, *max) = (*sum + value, value.max(*max));
+            }
+        }
+    }
+    feature.extend(sums.into_iter().map(pooled));
+}
+
+/// In lanes, which is faster than one value after another, and loses fewer digits over the ten thousand of an early map.
+fn sum_and_max(values: &[f32]) -> (f32, f32) {
+    const LANES: usize = 16;
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let (mut sums, mut largest) = ([0.0_f32; LANES], [f32::NEG_INFINITY; LANES]);
+    for chunk in chunks {
+        for lane in 0..LANES {
+            sums[lane] += chunk[lane];
+            largest[lane] = if chunk[lane] > largest[lane] { chunk[lane] } else { largest[lane] };
+        }
+    }
+    let sum = sums.iter().sum::<f32>() + rest.iter().sum::<f32>();
+    (sum, largest.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max))
+}
+
+/// The most values that a tensor between two layers may have: 1 GiB of f32.
+const MAX_VALUES: usize = 1 << 28;
+
+/// Memory that cannot be had ends the process, so a file that wants absurdly much is refused before it is run.
+fn check_sizes(model: &TypedModel, name: &str) -> Result<(), BackboneError> {
+    for node in &model.nodes {
+        for output in &node.outputs {
+            let Some(shape) = output.fact.shape.as_concrete() else { continue };
+            let values = shape.iter().try_fold(1_usize, |values, &axis| values.checked_mul(axis));
+            if values.is_none_or(|values| values > MAX_VALUES) {
+                let what = format!(
+                    "node {} gives {shape:?} values, wanted at most {MAX_VALUES} in all",
+                    node.name
+                );
+                return Err(BackboneError::parse(name, &what));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The parts of the feature, and the axis of the channels of each tap.
+///
+/// * `known`: the channels' axis of each tap, where it is known.
+fn blocks(
+    model: &TypedModel,
+    name: &str,
+    taps: &[Tap],
+    known: &[Option<usize>],
+    reasons: &Reasons,
+) -> Result<(Vec<Block>, Vec<usize>), BackboneError> {
+    let outlets = model
+        .output_outlets()
+        .map_err(|error| runtime(name, "finding the taps", &format!("{error:#}")))?
+        .to_vec();
+    let (mut blocks, mut axes, mut offset) = (Vec::new(), Vec::new(), 0);
+    for ((tap, outlet), known) in taps.iter().zip(outlets).zip(known) {
+        let fact = model
+            .outlet_fact(outlet)
+            .map_err(|error| runtime(name, "finding the taps", &format!("{error:#}")))?;
+        let shape = fact.shape.as_concrete().unwrap_or_default();
+        let axis = channels::of_tap(shape, *known)
+            .filter(|_| fact.datum_type == f32::datum_type() && !shape.contains(&0));
+        let Some(axis) = axis else {
+            let (name, tensor, got) = (name.to_owned(), tap.tensor.clone(), format!("{fact:?}"));
+            return Err(reasons.explain(BackboneError::TapShape { name, tensor, got }));
+        };
+        let len = shape[axis];
+        for &pool in &tap.pool {
+            blocks.push(Block { tensor: tap.tensor.clone(), pool, offset, len });
+            offset += len;
+        }
+        axes.push(axis);
+    }
+    Ok((blocks, axes))
+}
+
+fn runtime(name: &str, doing: &'static str, error: &str) -> BackboneError {
+    BackboneError::Runtime { name: name.to_owned(), doing, error: error.to_owned() }
+}
+
+/// Runs a piece of the runtime; its errors and its panics become ours. A hostile file may reach a panic in there, and
+/// nothing of it is used again afterwards.
+fn guarded<T>(
+    name: &str,
+    doing: &'static str,
+    work: impl FnOnce() -> tract_core::prelude::TractResult<T>,
+) -> Result<T, BackboneError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(runtime(name, doing, &format!("{error:#}"))),
+        Err(panic) => {
+            let words = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(runtime(name, doing, words.unwrap_or("it failed without a word")))
+        }
+    }
+}

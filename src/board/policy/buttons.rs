@@ -1,0 +1,189 @@
+//! Edges of inputs to wishes: debounced, short and long presses told apart.
+
+use std::collections::BTreeMap;
+
+use super::{Deed, Policy, Role, micros};
+use crate::image::frame::Timestamp;
+use crate::learn::learner::ClassName;
+
+/// What somebody at the buttons wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// The button is down: an example of a class, at once.
+    Teach {
+        /// The class.
+        class: ClassName,
+        /// The region that learns it; the only one if `None`.
+        region: Option<String>,
+    },
+    /// It is held: one more example, of another look.
+    TeachMore {
+        /// The class.
+        class: ClassName,
+        /// The region that learns it; the only one if `None`.
+        region: Option<String>,
+    },
+    /// It is up again: what this press taught is complete.
+    TeachEnd {
+        /// The class.
+        class: ClassName,
+        /// The region that learns it; the only one if `None`.
+        region: Option<String>,
+    },
+    /// Something to do.
+    Do {
+        /// What.
+        deed: Deed,
+        /// The region it is about; the only one if `None`.
+        region: Option<String>,
+    },
+    /// A part came into place.
+    Trigger {
+        /// When its edge came.
+        at: Timestamp,
+    },
+}
+
+/// How a button behaves in time; the board knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Microseconds that a level has to last to count.
+    pub debounce_micros: u64,
+    /// Microseconds after which a press is a long one.
+    pub long_micros: u64,
+}
+
+impl Default for Timing {
+    /// 20 and 800 milliseconds.
+    fn default() -> Self {
+        Self { debounce_micros: 20_000, long_micros: 800_000 }
+    }
+}
+
+/// All buttons that a policy gives a role.
+#[derive(Debug, Clone)]
+pub struct Buttons {
+    buttons: BTreeMap<String, Button>,
+}
+
+#[derive(Debug, Clone)]
+struct Button {
+    role: Role,
+    timing: Timing,
+    /// The level that lasted.
+    pressed: bool,
+    /// Since when the level is the other one.
+    other_since: Option<Timestamp>,
+    /// While pressed: when the long press, or the burst's next example, is due.
+    due: Option<Timestamp>,
+}
+
+impl Buttons {
+    /// All buttons are up.
+    ///
+    /// * `timings`: by name; the default where one is missing.
+    pub fn new(policy: &Policy, timings: &BTreeMap<String, Timing>) -> Self {
+        let button = |(name, role): (&String, &Role)| {
+            let timing = timings.get(name).copied().unwrap_or_default();
+            let role = role.clone();
+            let button = Button { role, timing, pressed: false, other_since: None, due: None };
+            (name.clone(), button)
+        };
+        Self { buttons: policy.roles().iter().map(button).collect() }
+    }
+
+    /// An edge came; so did the time `now`, as with [`Buttons::tick`]. An input without a role means nothing.
+    pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp) -> Vec<Wish> {
+        let mut wishes = self.tick(now);
+        if let Some(button) = self.buttons.get_mut(name) {
+            button.other_since =
+                (pressed != button.pressed).then(|| button.other_since.unwrap_or(now));
+            button.tick(now, &mut wishes);
+        }
+        wishes
+    }
+
+    /// The time is `now`. A late call loses no press, but a burst does not catch up on the examples it missed.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Wish> {
+        let mut wishes = Vec::new();
+        for button in self.buttons.values_mut() {
+            button.tick(now, &mut wishes);
+        }
+        wishes
+    }
+
+    /// When [`Buttons::tick`] has to be called next, if no edge comes before.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        // While a release is pending, it decides whether what is due comes at all.
+        let time = |button: &Button| button.settled().or(button.due);
+        self.buttons.values().filter_map(time).min()
+    }
+}
+
+impl Button {
+    /// When the level that is pending has lasted long enough.
+    fn settled(&self) -> Option<Timestamp> {
+        let lasted = |since: Timestamp| since.0.saturating_add(self.timing.debounce_micros);
+        self.other_since.map(|since| Timestamp(lasted(since)))
+    }
+
+    fn tick(&mut self, now: Timestamp, wishes: &mut Vec<Wish>) {
+        // A long press that is due while the button may be up already has to wait until that is settled.
+        let held_until = self.other_since.unwrap_or(now);
+        if self.pressed && self.due.is_some_and(|due| due <= held_until) {
+            self.held(now, wishes);
+        }
+        if self.settled().is_some_and(|settled| settled <= now) {
+            let since = self.other_since.take().expect("it settled");
+            self.pressed = !self.pressed;
+            if self.pressed {
+                self.down(since, wishes);
+                if self.due.is_some_and(|due| due <= now) {
+                    self.held(now, wishes);
+                }
+            } else {
+                self.up(wishes);
+            }
+        }
+    }
+
+    fn down(&mut self, since: Timestamp, wishes: &mut Vec<Wish>) {
+        let long = Some(Timestamp(since.0.saturating_add(self.timing.long_micros)));
+        match &self.role {
+            Role::Teach { class, region, .. } => {
+                wishes.push(Wish::Teach { class: class.clone(), region: region.clone() });
+                self.due = long;
+            }
+            Role::Press { short, long: None, region } => wishes.extend(wish(*short, region)),
+            Role::Press { long: Some(_), .. } => self.due = long,
+            Role::Trigger => wishes.push(Wish::Trigger { at: since }),
+        }
+    }
+
+    fn held(&mut self, now: Timestamp, wishes: &mut Vec<Wish>) {
+        self.due = None;
+        match &self.role {
+            Role::Teach { class, region, burst_ms } => {
+                wishes.push(Wish::TeachMore { class: class.clone(), region: region.clone() });
+                self.due = Some(Timestamp(now.0.saturating_add(micros(*burst_ms))));
+            }
+            Role::Press { long, region, .. } => wishes.extend(wish(*long, region)),
+            Role::Trigger => {}
+        }
+    }
+
+    fn up(&mut self, wishes: &mut Vec<Wish>) {
+        let was_short = self.due.take().is_some();
+        match &self.role {
+            Role::Teach { class, region, .. } => {
+                wishes.push(Wish::TeachEnd { class: class.clone(), region: region.clone() });
+            }
+            Role::Press { short, region, .. } if was_short => wishes.extend(wish(*short, region)),
+            Role::Press { .. } | Role::Trigger => {}
+        }
+    }
+}
+
+fn wish(deed: Option<Deed>, region: &Option<String>) -> Option<Wish> {
+    deed.map(|deed| Wish::Do { deed, region: region.clone() })
+}

@@ -1,0 +1,161 @@
+//! Where frames come from.
+//!
+//! `Synthetic` draws them: a strip of metal that moves past, with or without a defect, so that everything behind the
+//! camera can be tried and tested without one. `Faulty` spoils another camera's frames by seed.
+//! `PixelFormat` and `Layout` turn what devices give into frames.
+
+/// Cameras by address: devices, programs, recordings.
+pub mod source;
+
+mod faulty;
+mod pixels;
+mod synthetic;
+
+pub use faulty::{Faults, Faulty};
+pub use pixels::{Layout, PixelFormat, PixelsError};
+pub use synthetic::{Line, Scene, Sight, Synthetic};
+
+use crate::image::frame::{Frame, Timestamp};
+
+/// Gives one frame after another.
+pub trait Camera {
+    /// What people call it, in messages and as the origin of examples.
+    fn name(&self) -> &str;
+
+    /// The next frame.
+    ///
+    /// * `now`: the time on the caller's clock, which becomes the frame's time of capture; a camera that has a frame
+    ///   lying ready or has to wait for one says when it came.
+    ///
+    /// # Errors
+    /// [`CameraError`]; the next call tries again.
+    fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError>;
+
+    /// What people should know and have not been told: what differs from what was wanted, what was locked, what came
+    /// back. Each is told once; at most [`MAX_NOTES`] are kept.
+    fn notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What chooses what it shows, where that can be chosen.
+    fn scene(&self) -> Option<Scene> {
+        None
+    }
+}
+
+/// Notes that a camera keeps for whoever asks.
+pub const MAX_NOTES: usize = 16;
+
+impl<C: Camera + ?Sized> Camera for Box<C> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
+        (**self).capture(now)
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        (**self).notes()
+    }
+
+    fn scene(&self) -> Option<Scene> {
+        (**self).scene()
+    }
+}
+
+/// Why there is no frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{camera}: {what}\n  next: {}", trouble.next_step())]
+pub struct CameraError {
+    /// The camera.
+    pub camera: String,
+    /// What kind of trouble.
+    pub trouble: Trouble,
+    /// What is wrong, what was wanted, what was there.
+    pub what: String,
+}
+
+impl CameraError {
+    /// That trouble with that camera.
+    pub fn new(camera: &str, trouble: Trouble, what: impl Into<String>) -> Self {
+        Self { camera: camera.to_owned(), trouble, what: what.into() }
+    }
+}
+
+/// Kinds of [`CameraError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trouble {
+    /// Nothing can be found under such an address.
+    Address,
+    /// There is no such device or file.
+    Missing,
+    /// The system does not let this user.
+    Permission,
+    /// Another program uses it.
+    Busy,
+    /// It is there, and gives no frames.
+    NotACamera,
+    /// It cannot give what was wanted, or this build cannot take what it gives.
+    Unsupported,
+    /// No frame came in time.
+    Stalled,
+    /// It went away: unplugged, or its program ended. It is opened anew with the next frame that is asked for.
+    Gone,
+    /// The recording is over; asking again gives the same answer.
+    Ended,
+    /// What came is not a frame.
+    Malformed,
+    /// The system refused for another reason.
+    System,
+}
+
+impl Trouble {
+    /// One word, for counts and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Trouble::Address => "address",
+            Trouble::Missing => "missing",
+            Trouble::Permission => "permission",
+            Trouble::Busy => "busy",
+            Trouble::NotACamera => "not-a-camera",
+            Trouble::Unsupported => "unsupported",
+            Trouble::Stalled => "stalled",
+            Trouble::Gone => "gone",
+            Trouble::Ended => "ended",
+            Trouble::Malformed => "malformed",
+            Trouble::System => "system",
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Trouble::Address => {
+                "v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE or synthetic:; fieldtune cameras lists what is there"
+            }
+            Trouble::Missing => {
+                "check the name and the cable; fieldtune cameras lists what is there"
+            }
+            Trouble::Permission => {
+                "let this user read it; a camera: sudo usermod -aG video USER, then log in again"
+            }
+            Trouble::Busy => "end the program that uses it; fuser -v DEVICE tells which",
+            Trouble::NotACamera => "fieldtune cameras lists what gives frames",
+            Trouble::Unsupported => {
+                "another --format or --resolution, or a build with what is missing; see fieldtune cameras"
+            }
+            Trouble::Stalled => {
+                "check cable and power; it is opened anew with the next frame that is asked for"
+            }
+            Trouble::Gone => {
+                "plug it in or mend its command; it is opened anew with the next frame that is asked for"
+            }
+            Trouble::Ended => "--loop begins it again",
+            Trouble::Malformed => {
+                "single ones can be ignored; if it goes on, check --format, --resolution and the cable"
+            }
+            Trouble::System => "the system's log (dmesg, journalctl) may say more",
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `--camera` and what it should give.
+
+use crate::cli::{Exit, Failed};
+use std::time::Duration;
+
+use crate::board::CameraSettings;
+use crate::camera::source::{self, AnyCamera, Wanted};
+use crate::camera::{CameraError, PixelFormat, PixelsError, Trouble};
+use crate::image::frame::Region;
+
+/// Which camera, and what it should give.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CameraArgs {
+    /// v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE, synthetic: or synthetic:SEED
+    #[arg(long, value_name = "ADDRESS", env = "FIELDTUNE_CAMERA")]
+    pub camera: Option<String>,
+    /// Pixels [default: 640x480]
+    #[arg(long = "resolution", value_name = "WxH", value_parser = parse_size)]
+    pub size: Option<(u32, u32)>,
+    /// Frames a second, of a recording too [default: the board's, 30 where it says none]
+    #[arg(long, value_name = "N", value_parser = parse_fps)]
+    pub fps: Option<f32>,
+    /// yuyv, uyvy, nv12, yu12 (yuv420), yuv422p, yuv444p, grey, rgb3 (rgb), bgr3 (bgr) or mjpg [default: the best of
+    /// a device, yu12 of a program; Y4M says it itself]
+    #[arg(long, value_name = "NAME", value_parser = parse_format)]
+    pub format: Option<PixelFormat>,
+    /// The part that is looked at, in pixels or in fractions of the frame: 0.25,0.25,0.5,0.5
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_region)]
+    pub region: Option<Region>,
+    /// A control of the device, as v4l2-ctl calls it, or its number: exposure_time_absolute=200; again and again
+    #[arg(long = "control", value_name = "NAME=VALUE", value_parser = parse_control)]
+    pub controls: Vec<(String, i64)>,
+    /// Begin again when a recording is over
+    #[arg(long = "loop")]
+    pub again: bool,
+}
+
+impl CameraArgs {
+    /// `given`, for instance a board's, with what was asked for on the command line in its place.
+    pub fn wanted(&self, given: Wanted) -> Wanted {
+        Wanted {
+            size: self.size.or(given.size),
+            fps: self.fps.or(given.fps),
+            format: self.format.or(given.format),
+            again: self.again || given.again,
+            controls: given.controls.into_iter().chain(self.controls.iter().cloned()).collect(),
+            ..given
+        }
+    }
+
+    /// What a board wants of its camera, as far as the command line says nothing else.
+    pub fn given(camera: &CameraSettings) -> Wanted {
+        Wanted {
+            size: Some((camera.width, camera.height)),
+            fps: Some(camera.fps),
+            format: camera.format,
+            timeout: Duration::from_millis(camera.timeout_ms.into()),
+            settle: (camera.settle_ms > 0).then(|| Duration::from_millis(camera.settle_ms.into())),
+            controls: camera.controls.clone(),
+            again: false,
+        }
+    }
+
+    /// Opens the camera that was named, or `otherwise`.
+    ///
+    /// # Errors
+    /// As [`source::open`].
+    pub fn open(&self, otherwise: &str, given: Wanted) -> Result<AnyCamera, CameraError> {
+        source::open(self.camera.as_deref().unwrap_or(otherwise), &self.wanted(given))
+    }
+}
+
+/// The error with its exit status: a wrong address is the caller's to mend, anything else the device's.
+pub fn failed(error: CameraError) -> anyhow::Error {
+    match error.trouble {
+        Trouble::Address => error.into(),
+        _ => anyhow::Error::new(error).context(Failed(Exit::Device)),
+    }
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| *side > 0);
+    let sides = text.split_once(['x', 'X']);
+    let sides = sides.and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    sides.ok_or_else(|| "wanted WIDTHxHEIGHT, like 640x480".to_owned())
+}
+
+fn parse_fps(text: &str) -> Result<f32, String> {
+    let fps: Option<f32> = text.parse().ok();
+    fps.filter(|fps| fps.is_finite() && *fps > 0.0)
+        .ok_or_else(|| "wanted a number above 0".to_owned())
+}
+
+fn parse_format(text: &str) -> Result<PixelFormat, PixelsError> {
+    text.parse()
+}
+
+fn parse_control(text: &str) -> Result<(String, i64), String> {
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    match value.parse() {
+        Ok(value) if !name.is_empty() => Ok((name.to_owned(), value)),
+        _ => Err("wanted NAME=NUMBER, like gain=20; yes is 1".to_owned()),
+    }
+}
+
+/// Four whole numbers are pixels; with a decimal point in any they are fractions.
+fn parse_region(text: &str) -> Result<Region, String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let pixels: Option<Vec<u32>> = parts.iter().map(|part| part.parse().ok()).collect();
+    let fractions: Option<Vec<f32>> = parts.iter().map(|part| part.parse().ok()).collect();
+    let inside = |fraction: &f32| (0.0..=1.0).contains(fraction);
+    match (pixels.as_deref(), fractions.as_deref()) {
+        (Some(&[x, y, width, height]), _) if width > 0 && height > 0 => {
+            Ok(Region::Pixels { x, y, width, height })
+        }
+        (None, Some(all @ &[x, y, width, height]))
+            if all.iter().all(inside)
+                && width > 0.0
+                && height > 0.0
+                && x + width <= 1.0001
+                && y + height <= 1.0001 =>
+        {
+            Ok(Region::Fractions { x, y, width, height })
+        }
+        _ => Err(
+            "wanted x,y,width,height in pixels (80,60,160,120) or in fractions (0.25,0.25,0.5,0.5)"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_are_pixels_or_fractions() {
+        let cases = [
+            ("80,60,160,120", Some(Region::Pixels { x: 80, y: 60, width: 160, height: 120 })),
+            ("0, 0, 1, 1", Some(Region::Pixels { x: 0, y: 0, width: 1, height: 1 })),
+            ("0.25,0,0.5,1", Some(Region::Fractions { x: 0.25, y: 0.0, width: 0.5, height: 1.0 })),
+            ("1,2,3", None),
+            ("1,2,0,4", None),
+            ("0.5,0.5,1.5,0.5", None),
+            ("0.9,0.9,0.5,0.5", None),
+            ("0.5,0.5,NaN,0.5", None),
+            ("a,b,c,d", None),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(parse_region(text).ok(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn controls_have_a_name_and_a_whole_number() {
+        assert_eq!(parse_control("gain=-3"), Ok(("gain".to_owned(), -3)));
+        for text in ["gain", "=3", "gain=", "gain=1.5"] {
+            assert!(parse_control(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_rates_are_above_nothing() {
+        assert_eq!(parse_size("640x480"), Ok((640, 480)));
+        assert_eq!(parse_fps("7.5"), Ok(7.5));
+        for text in ["640", "0x480", "640x", "-1x2", "axb"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+        for text in ["0", "-1", "NaN", "inf", "fast"] {
+            assert!(parse_fps(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_goes_before_what_was_given() {
+        let arguments = CameraArgs {
+            camera: None,
+            size: Some((320, 240)),
+            fps: None,
+            format: None,
+            region: None,
+            controls: vec![("gain".to_owned(), 7)],
+            again: false,
+        };
+        let controls = |gain| [("gain".to_owned(), gain), ("hue".to_owned(), 1)].into();
+        let controls_given = controls(1);
+        let given = Wanted { size: Some((1, 1)), fps: Some(5.0), again: true, ..Wanted::default() };
+        let given = Wanted { controls: controls_given, ..given };
+        let wanted = arguments.wanted(given.clone());
+        assert_eq!(wanted, Wanted { size: Some((320, 240)), controls: controls(7), ..given });
+    }
+}

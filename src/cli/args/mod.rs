@@ -1,0 +1,9 @@
+//! Arguments that several subcommands take.
+
+pub(super) mod board;
+pub(super) mod camera;
+pub(super) mod head;
+pub(super) mod images;
+pub(super) mod model;
+pub(super) mod store;
+mod values;

@@ -1,0 +1,211 @@
+//! `--model` and how it is fed: a name, a card or a network, to an extractor.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use crate::backbone::card::{ModelCard, built_in, read_network};
+use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
+use crate::backbone::{BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tap};
+use crate::cli::Context;
+use crate::image::picture;
+
+/// Which backbone gives the features, and how it is fed.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Backbone")]
+pub struct ModelArgs {
+    /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx)
+    #[arg(long, value_name = "NAME|CARD|ONNX", env = "FIELDTUNE_MODEL", default_value = built_in::NAME)]
+    pub(in crate::cli) model: String,
+    /// Side of the input in pixels, for a network without a card [default: as the file says, else 224]
+    #[arg(long, value_name = "PIXELS")]
+    pub(in crate::cli) size: Option<u32>,
+    /// Normalisation, for a network without a card: tf is x/127.5-1, unit is x/255
+    #[arg(long, value_enum)]
+    pub(in crate::cli) norm: Option<Norm>,
+    /// Axis order, for a network without a card [default: as the file says]
+    #[arg(long, value_enum)]
+    pub(in crate::cli) layout: Option<Layout>,
+    /// Blue comes first, for a network without a card
+    #[arg(long)]
+    pub(in crate::cli) bgr: bool,
+    /// Look at the largest centred rectangle of the input's shape instead of the whole image
+    #[arg(long)]
+    pub(in crate::cli) center_crop: bool,
+    /// Where to listen: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
+    #[arg(long, value_name = "TAPS", value_parser = parse_taps)]
+    pub(in crate::cli) taps: Option<Taps>,
+}
+
+/// A list of taps from the command line.
+#[derive(Debug, Clone)]
+pub struct Taps(pub(in crate::cli) Vec<Tap>);
+
+/// A network's files, its name and how it is fed.
+pub(in crate::cli) struct Chosen {
+    pub(in crate::cli) onnx: OnnxFiles,
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) spec: BackboneSpec,
+    /// Where it came from, if not from the command line alone.
+    pub(in crate::cli) card: Option<ModelCard>,
+}
+
+impl ModelArgs {
+    /// Reads and prepares the backbone.
+    ///
+    /// # Errors
+    /// An unknown name, a file that is missing or not the card's, a network that cannot be used.
+    pub fn load(&self, _context: &Context) -> anyhow::Result<Extractor> {
+        let Chosen { onnx, name, spec, .. } = self.choose()?;
+        Ok(Extractor::load(&onnx, &name, &spec)?)
+    }
+
+    pub(in crate::cli) fn choose(&self) -> anyhow::Result<Chosen> {
+        let model = &self.model;
+        let path = Path::new(model);
+        let mut chosen = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("onnx") => self.without_card(path)?,
+            Some("toml") => {
+                self.refuse_with_card()?;
+                from_card(ModelCard::read_card(path)?, path.parent())?
+            }
+            _ => match ModelCard::named(model) {
+                Ok(card) => {
+                    self.refuse_with_card()?;
+                    from_card(card, None)?
+                }
+                // A network by another name, or something else that has to be told by what it is.
+                Err(_) if path.exists() => self.without_card(path)?,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        if let Some(Taps(taps)) = &self.taps {
+            chosen.spec.taps.clone_from(taps);
+        }
+        if self.center_crop {
+            chosen.spec.input.fit = Fit::CenterCrop { fraction: 1.0 };
+        }
+        Ok(chosen)
+    }
+
+    fn without_card(&self, path: &Path) -> anyhow::Result<Chosen> {
+        if path.is_dir() {
+            bail!("{}", folder(path));
+        }
+        let onnx = read_network(path, "")?;
+        let name = picture::shown(path);
+        let declared = Graph::parse(&onnx, &name)?.input()?;
+        let Some(norm) = self.norm else {
+            bail!(
+                "{name}: how is this network fed?\n  next: add --norm tf (x/127.5-1), --norm imagenet or --norm unit (x/255), and --size PIXELS"
+            );
+        };
+        let (width, height) = match self.size {
+            Some(size) => (size, size),
+            None => declared.size().unwrap_or((224, 224)),
+        };
+        let order = match (declared.order(), self.bgr) {
+            (ChannelOrder::Grey, true) => {
+                bail!("{name}: --bgr, but the network takes one channel, grey")
+            }
+            (_, true) => ChannelOrder::Bgr,
+            (order, false) => order,
+        };
+        // Mean and scale are in the network's order.
+        let (mean, scale) = order.of_rgb(norm.mean_scale());
+        let input = InputSpec {
+            width,
+            height,
+            layout: self.layout.unwrap_or(declared.layout),
+            order,
+            mean,
+            scale,
+            fit: Fit::Whole,
+        };
+        Ok(Chosen { onnx, name, spec: BackboneSpec { input, taps: Vec::new() }, card: None })
+    }
+
+    fn refuse_with_card(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--size", self.size.is_some()),
+            ("--norm", self.norm.is_some()),
+            ("--layout", self.layout.is_some()),
+            ("--bgr", self.bgr),
+        ];
+        if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
+            bail!(
+                "{flag} goes with a network without a card (.onnx); this model's card says how it is fed"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What is to be said of a folder.
+fn folder(path: &Path) -> String {
+    let shown = picture::shown(path);
+    let holds = |name: &str| path.join(name).exists();
+    if holds("saved_model.pb") {
+        return format!(
+            "{shown}: this is a network of TensorFlow (SavedModel)\n  next: python -m tf2onnx.convert --saved-model {shown} --output NET.onnx"
+        );
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let network = entries
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|e| e == "onnx"));
+    let next = match network {
+        Some(network) => format!("\n  next: name the file: {}", picture::shown(&network)),
+        None => String::new(),
+    };
+    format!("{shown}: this is a folder, wanted a network (.onnx) or a card (.toml){next}")
+}
+
+/// A card's file is part of the program, lies beside the card, or in the models' folder.
+fn from_card(card: ModelCard, beside: Option<&Path>) -> anyhow::Result<Chosen> {
+    if card.is_built_in() {
+        let (onnx, name) = (built_in::onnx()?.to_vec().into(), card.name.clone());
+        return Ok(Chosen { onnx, name, spec: card.spec.clone(), card: Some(card) });
+    }
+    let folder = ModelCard::folder();
+    let places: Vec<PathBuf> =
+        beside.into_iter().chain([folder.as_path()]).map(|place| place.join(&card.file)).collect();
+    let path = places.iter().find(|path| path.exists()).unwrap_or(&places[places.len() - 1]);
+    let onnx = card.read(path)?;
+    let (name, spec) = (card.name.clone(), card.spec.clone());
+    Ok(Chosen { onnx, name, spec, card: Some(card) })
+}
+
+pub(in crate::cli) fn parse_taps(text: &str) -> Result<Taps, String> {
+    let tap = |part: &str| {
+        // Tensor names may hold colons; the pooling stands behind the last.
+        let (tensor, pools) = part.rsplit_once(':').ok_or_else(|| {
+            format!("\"{part}\": wanted TENSOR:avg, TENSOR:max or TENSOR:avg+max")
+        })?;
+        let pool = pools
+            .split('+')
+            .map(|pool| match pool {
+                "avg" => Ok(Pooling::Avg),
+                "max" => Ok(Pooling::Max),
+                other => Err(format!("\"{other}\": wanted avg or max")),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Tap { tensor: tensor.to_owned(), pool })
+    };
+    text.split(',').map(tap).collect::<Result<_, String>>().map(Taps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_are_read_with_colons_in_their_names() {
+        let Taps(taps) = parse_taps("Relu_7:0:avg+max,pool:avg").expect("valid taps");
+        assert_eq!((taps[0].tensor.as_str(), taps[0].pool.len()), ("Relu_7:0", 2));
+        assert_eq!((taps[1].tensor.as_str(), &taps[1].pool[..]), ("pool", &[Pooling::Avg][..]));
+        for wrong in ["", "pool", "pool:median", "pool:avg,,"] {
+            assert!(parse_taps(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `--store`, and a session with it: load, change, commit, then answer.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::board::Board;
+use crate::board::policy::Taught;
+use crate::device::clock::Clock;
+use crate::image::frame::Timestamp;
+use crate::learn::examples::Examples;
+use crate::learn::learner::Learner;
+use crate::store::persistent::{self, Keeper};
+use crate::store::snapshot::{ModelId, Snapshot};
+use crate::store::{self, FileStore, Store, StoreError};
+
+/// Where what was learned is kept.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StoreArgs {
+    /// File that keeps what was learned [default: learned.ftune in the user's data folder]
+    #[arg(long, value_name = "FILE", env = "FIELDTUNE_STORE", global = true)]
+    store: Option<PathBuf>,
+}
+
+impl StoreArgs {
+    /// That file.
+    pub fn at(path: &Path) -> Self {
+        Self { store: Some(path.to_owned()) }
+    }
+
+    /// The same for one of several regions: `learned.ftune` becomes `learned.REGION.ftune`.
+    ///
+    /// * `region`: letters, digits, `-` and `_`, as a board's regions are named.
+    pub fn of_region(&self, region: &str) -> anyhow::Result<Self> {
+        let path = self.path()?;
+        let mut name = path.file_stem().unwrap_or_default().to_owned();
+        name.push(format!(".{region}"));
+        if let Some(extension) = path.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        Ok(Self::at(&path.with_file_name(name)))
+    }
+
+    /// The stores beside those in use that [`StoreArgs::of_region`] would name, or that a device without regions would
+    /// use: what somebody taught there is not looked at.
+    ///
+    /// * `used`: as they were opened.
+    pub fn unused(&self, used: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+        let path = self.path()?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        // Written by `of_region` only: no dot stands in a region's name.
+        let region_of = |file: &Path| {
+            let name = file.file_name()?.to_str()?;
+            let stem = path.file_stem()?.to_str()?;
+            let ending = path.extension().map_or(String::new(), |e| format!(".{}", e.display()));
+            let region = name.strip_prefix(stem)?.strip_suffix(&ending)?.strip_prefix('.')?;
+            (!region.contains('.')).then(|| region.to_owned())
+        };
+        let mut others = Vec::new();
+        // Where the folder cannot be listed nobody is warned; what is needed of it was opened.
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            let file = path.with_file_name(entry.file_name());
+            let is_other = !used.contains(&file) && (file == path || region_of(&file).is_some());
+            if is_other && store::is_store(&file).unwrap_or(false) {
+                others.push(file);
+            }
+        }
+        others.sort();
+        Ok(others)
+    }
+
+    /// The file.
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
+        if let Some(path) = &self.store {
+            return Ok(path.clone());
+        }
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(|| {
+            std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"))
+        });
+        let data =
+            data.context("neither HOME nor XDG_DATA_HOME is set: name a file with --store")?;
+        Ok(data.join("fieldtune").join("learned.ftune"))
+    }
+
+    /// Opens what is there; an error if nothing was ever taught.
+    pub fn open_taught(&self) -> anyhow::Result<Session> {
+        self.taught(FileStore::open)
+    }
+
+    /// Opens what is there to look at it, also while another process uses it; an error if nothing was ever taught.
+    pub fn look(&self) -> anyhow::Result<Session> {
+        self.taught(FileStore::look)
+    }
+
+    /// As [`StoreArgs::look`], to judge with that backbone; refuses what was taught with another one.
+    pub fn look_for(&self, model: &ModelId) -> anyhow::Result<Session> {
+        self.with_model(FileStore::look, model)
+    }
+
+    /// Opens what is there.
+    pub fn open(&self) -> anyhow::Result<Option<Session>> {
+        self.opened(FileStore::open)
+    }
+
+    /// Opens what is there, or starts afresh for that backbone; refuses what was taught with another one.
+    pub fn open_for(&self, model: &ModelId) -> anyhow::Result<Session> {
+        self.with_model(FileStore::open, model)
+    }
+
+    /// What was taught of each region of a board; nothing where there is no store yet.
+    ///
+    /// # Errors
+    /// A store cannot be read.
+    pub fn taught_of(&self, board: &Board) -> anyhow::Result<Vec<Taught>> {
+        let names: Vec<Option<&str>> = match board.regions.len() {
+            0 => vec![None],
+            _ => board.regions.keys().map(|name| Some(name.as_str())).collect(),
+        };
+        let several = names.len() > 1;
+        let taught = |name: Option<&str>| {
+            let store = match name {
+                Some(name) if several => self.of_region(name)?,
+                _ => self.clone(),
+            };
+            if !store.path()?.exists() {
+                return Ok(Taught { region: name.map(str::to_owned), classes: Vec::new() });
+            }
+            let session = store.opened(FileStore::look)?;
+            let nothing = Taught { region: name.map(str::to_owned), classes: Vec::new() };
+            Ok(session.map_or(nothing, |session| Taught::of(name, session.learner())))
+        };
+        names.into_iter().map(taught).collect()
+    }
+
+    /// An error if nothing was ever taught; what is there is not read.
+    pub fn refuse_untaught(&self) -> anyhow::Result<()> {
+        let path = self.path()?;
+        if !path.exists() {
+            bail!(
+                "nothing has been taught yet: there is no {}\n  next: fieldtune teach CLASS IMAGE...",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    fn taught(&self, open: Opening) -> anyhow::Result<Session> {
+        self.refuse_untaught()?;
+        let path = self.path()?;
+        let session = self.opened(open)?;
+        session.with_context(|| format!("{}: nothing has been taught yet", path.display()))
+    }
+
+    fn opened(&self, open: Opening) -> anyhow::Result<Option<Session>> {
+        let mut store = open(&self.path()?)?;
+        let Some(snapshot) = store.load()? else { return Ok(None) };
+        Ok(Some(session(store, snapshot)?))
+    }
+
+    fn with_model(&self, open: Opening, model: &ModelId) -> anyhow::Result<Session> {
+        let mut store = open(&self.path()?)?;
+        let Some(snapshot) = store.load()? else {
+            return Ok(Keeper::new(persistent::empty(model)?, store, model.clone()));
+        };
+        let taught = &snapshot.model;
+        if taught.fingerprint != model.fingerprint {
+            let way_out = format!(
+                "\n  next: run with --model {}, or start afresh with --store NEW.ftune",
+                taught.name
+            );
+            let path = store.path().display();
+            if taught.dim != model.dim {
+                bail!(
+                    "{} gives {} values, {path} was taught with {} of {}{way_out}",
+                    model.name,
+                    model.dim,
+                    taught.dim,
+                    taught.name
+                );
+            }
+            bail!(
+                "{path} was taught with {}, and {} is another network or is fed or tapped differently{way_out}",
+                taught.name,
+                model.name
+            );
+        }
+        session(store, snapshot)
+    }
+}
+
+/// How a store is opened.
+type Opening = fn(&Path) -> Result<FileStore, StoreError>;
+
+/// An open store and what it holds.
+pub type Session = Keeper<Learner, FileStore>;
+
+fn session(store: FileStore, snapshot: Snapshot) -> anyhow::Result<Session> {
+    let model = snapshot.model.clone();
+    let learner = snapshot
+        .into_learner(Examples::DEFAULT_BUDGET)
+        .with_context(|| store.path().display().to_string())?;
+    Ok(Keeper::new(learner, store, model))
+}
+
+/// The time.
+pub fn now() -> Timestamp {
+    Clock::new().now()
+}
+
+/// `YYYY-MM-DD hh:mm` in UTC of microseconds since 1970 (days to civil date after Howard Hinnant's
+/// `civil_from_days`).
+pub fn date(at: Timestamp) -> String {
+    let minutes = at.0 / 60_000_000;
+    let (days, minute) = ((minutes / 1440) as i64, minutes % 1440);
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_s_store_lies_beside_the_one_of_the_device() {
+        for (path, wanted) in [
+            ("/var/lib/x.y/learned.ftune", "/var/lib/x.y/learned.left-2.ftune"),
+            ("store", "store.left-2"),
+        ] {
+            let of_region = StoreArgs::at(Path::new(path)).of_region("left-2");
+            let path = of_region.and_then(|store| store.path()).expect("it is named");
+            assert_eq!(path, Path::new(wanted));
+        }
+    }
+
+    #[test]
+    fn dates_are_the_calendar_s() {
+        for (seconds, expected) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_400, "2000-02-29 00:00"),
+            (1_709_164_799, "2024-02-28 23:59"),
+            (4_102_444_800, "2100-01-01 00:00"),
+        ] {
+            assert_eq!(date(Timestamp(seconds * 1_000_000)), expected);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The command line: arguments to commands, answers to standard output, talk to standard error, an exit code.
+
+// Before the others, so that they print with its macros.
+#[macro_use]
+mod output;
+
+mod args;
+mod bench;
+mod boards;
+mod bursts;
+mod cameras;
+mod check;
+mod contact_sheet;
+mod ctl;
+mod demo;
+mod eval;
+mod export;
+mod generate;
+mod generations;
+mod inspect;
+mod key;
+mod learned;
+mod models;
+mod npz;
+mod pin;
+mod pool;
+mod reteach;
+mod run;
+mod sheet;
+mod snap;
+mod store;
+mod teach;
+mod test;
+
+mod classify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::backbone::{Extractor, FeatureSource};
+use crate::learn::command::Reply;
+use crate::store::StoreError;
+use crate::store::persistent::KeeperError;
+use crate::store::snapshot::ModelId;
+
+/// Exit status: what a script can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Done = 0,
+    /// A negative result: nothing found, a check that did not hold.
+    Negative = 1,
+    /// Wrong usage, configuration or input.
+    Usage = 2,
+    /// A device or the network failed.
+    Device = 3,
+}
+
+/// What every subcommand is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// Draw progress bars: standard error is a terminal and nobody asked for quiet.
+    pub progress: bool,
+}
+
+impl Context {
+    /// A bar on standard error, or one that draws nothing.
+    ///
+    /// * `length`: steps in all.
+    pub fn bar(&self, length: u64, doing: &'static str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
+            .expect("the template is a constant");
+        ProgressBar::new(length).with_style(style).with_message(doing)
+    }
+}
+
+/// Teach a camera new visual classes from a handful of frames, on the device, without a GPU.
+#[derive(Debug, Parser)]
+#[command(name = "fieldtune", version, about, max_term_width = 100)]
+#[command(after_help = "Examples:
+  fieldtune teach good good-parts/          learn from image files
+  fieldtune teach scratch scratch-*.jpg
+  fieldtune classify part.jpg               scratch 97 %, then good 3 %, ...
+  fieldtune status                          what it knows and how well it would do
+
+Exit status: 0 done, 1 a negative result, 2 wrong usage or input, 3 a device or the network failed.")]
+struct Arguments {
+    /// No progress bars
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Teach(teach::TeachCommand),
+    Classify(classify::ClassifyCommand),
+    Classes(learned::ClassesCommand),
+    Examples(learned::ExamplesCommand),
+    Forget(learned::ForgetCommand),
+    Relabel(learned::RelabelCommand),
+    Rename(learned::RenameCommand),
+    Undo(learned::UndoCommand),
+    Status(learned::StatusCommand),
+    Head(learned::HeadCommand),
+    Threshold(learned::ThresholdCommand),
+    Save(generations::SaveCommand),
+    Generations(generations::GenerationsCommand),
+    Rollback(generations::RollbackCommand),
+    Diff(generations::DiffCommand),
+    Store(store::StoreCommand),
+    Inspect(inspect::InspectCommand),
+    Eval(eval::EvalCommand),
+    Test(test::TestCommand),
+    Export(export::ExportCommand),
+    Bench(bench::BenchCommand),
+    Demo(demo::DemoCommand),
+    Models(models::ModelsCommand),
+    Run(run::RunCommand),
+    Ctl(ctl::CtlCommand),
+    Boards(boards::BoardsCommand),
+    Check(check::CheckCommand),
+    Pin(pin::PinCommand),
+    Key(key::KeyCommand),
+    Cameras(cameras::CamerasCommand),
+    Snap(snap::SnapCommand),
+    Completions(generate::CompletionsCommand),
+    Man(generate::ManCommand),
+}
+
+/// Parses the arguments, runs the command, gives the exit code.
+pub fn main() -> ExitCode {
+    use std::io::IsTerminal;
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
+    let context = Context { progress: !arguments.quiet && std::io::stderr().is_terminal() };
+    match run(arguments.command, &context) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(exit_of(&error) as u8)
+        }
+    }
+}
+
+/// Wrong arguments hold what somebody typed, or what a file in this folder is called.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    eprintln!("{}", error.render().to_string().trim_end());
+    ExitCode::from(Exit::Usage as u8)
+}
+
+fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
+    match command {
+        Command::Teach(command) => command.run(context),
+        Command::Classify(command) => command.run(context),
+        Command::Classes(command) => command.run(),
+        Command::Examples(command) => command.run(),
+        Command::Forget(command) => command.run(),
+        Command::Relabel(command) => command.run(),
+        Command::Rename(command) => command.run(),
+        Command::Undo(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Head(command) => command.run(),
+        Command::Threshold(command) => command.run(),
+        Command::Save(command) => command.run(),
+        Command::Generations(command) => command.run(),
+        Command::Rollback(command) => command.run(),
+        Command::Diff(command) => command.run(),
+        Command::Store(command) => command.run(context),
+        Command::Inspect(command) => command.run(),
+        Command::Eval(command) => command.run(context),
+        Command::Test(command) => command.run(context),
+        Command::Export(command) => command.run(context),
+        Command::Bench(command) => command.run(context),
+        Command::Demo(command) => command.run(context),
+        Command::Models(command) => command.run(context),
+        Command::Run(command) => command.run(context),
+        Command::Ctl(command) => command.run(context),
+        Command::Boards(command) => command.run(),
+        Command::Check(command) => command.run(context),
+        Command::Pin(command) => command.run(),
+        Command::Key(command) => command.run(),
+        Command::Cameras(command) => command.run(),
+        Command::Snap(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
+    }
+}
+
+/// Prints a reply, for programs or for people.
+fn answer(reply: &Reply, json: bool, print: impl FnOnce(&Reply)) {
+    if json {
+        println!("{}", learned::reply_json(reply));
+    } else {
+        print(reply);
+    }
+}
+
+/// What stands in the store for that backbone.
+fn model_id(source: &Extractor) -> ModelId {
+    ModelId {
+        name: source.name().to_owned(),
+        fingerprint: source.fingerprint().0,
+        dim: u32::try_from(source.dim()).expect("a feature has far fewer values"),
+    }
+}
+
+/// Input and configuration are the caller's to mend (2) unless a command said otherwise.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    if let Some(KeeperError::Store(_) | KeeperError::Generation(StoreError::Io { .. })) =
+        error.downcast_ref()
+    {
+        return Exit::Device;
+    }
+    error.downcast_ref::<Failed>().map_or(Exit::Usage, |failed| failed.0)
+}
+
+/// An error's exit status where it is not [`Exit::Usage`]; attach it with `.context(Failed(..))`.
+#[derive(Debug)]
+pub struct Failed(pub Exit);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Exit::Device => "a device or the network failed",
+            _ => "the command failed",
+        })
+    }
+}
+
+impl std::error::Error for Failed {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_cannot_be_written_is_a_failed_device_and_is_told_once() {
+        let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = StoreError::Io { path: "card".to_owned(), doing: "write", error };
+        let error = anyhow::Error::from(KeeperError::from(error));
+        assert_eq!(exit_of(&error), Exit::Device);
+        assert_eq!(
+            format!("{error:#}"),
+            "not stored, and so not done: card: cannot write: no storage space"
+        );
+        assert_eq!(exit_of(&anyhow::anyhow!("a wrong word")), Exit::Usage);
+    }
+}

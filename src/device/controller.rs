@@ -1,0 +1,429 @@
+//! What stands at the line: frames, presses and requests in; verdicts, answers and the levels of outputs out. Time is
+//! an argument, so the same events at the same times give the same answers and the same levels.
+
+mod answers;
+mod history;
+mod lessons;
+mod packs;
+mod panel;
+mod predicted;
+mod record;
+mod stillness;
+mod untaught;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use history::History;
+use lessons::{Job, Until};
+pub use panel::{Panel, Seen, SharedPanel};
+pub use record::{Recent, Record};
+pub use view::View;
+
+use crate::backbone::FeatureSource;
+use crate::board::outputs::Output;
+use crate::board::policy::{Buttons, Deed, Policy, Timing, Untaught, Wish};
+use crate::camera::Scene;
+use crate::image::frame::{Frame, Timestamp};
+use crate::learn::command::{Command, Forget, Undo};
+use crate::learn::engine::{Engine, Step};
+use crate::learn::learner::Learner;
+use crate::protocol::log::{Level, in_words};
+use crate::protocol::request::{Answer, Judgement, Progress, Refused, Request};
+use crate::store::Store;
+use crate::store::persistent::Keeper;
+use crate::store::signed::PublicKey;
+
+/// Who asked, so that the answer finds its way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// What an event brought about.
+#[derive(Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Answers to requests.
+    pub answers: Vec<(Ticket, Result<Answer, Refused>)>,
+    /// Requests that go on.
+    pub progress: Vec<(Ticket, Progress)>,
+    /// The verdicts on a frame, one a region.
+    pub judgements: Vec<Judgement>,
+    /// For the log.
+    pub notes: Vec<(Level, String)>,
+}
+
+impl Effects {
+    fn note(&mut self, level: Level, text: impl Into<String>) {
+        self.notes.push((level, text.into()));
+    }
+}
+
+/// Frames that one request may teach: what waits for its transaction is held in memory.
+pub const MAX_FRAMES: u32 = 1000;
+
+/// The longest burst, in milliseconds.
+pub const MAX_BURST_MS: u32 = 60_000;
+
+/// How long teaching waits for the next frame.
+const PATIENCE_MICROS: u64 = 5_000_000;
+
+/// The longer side of a picture that is asked for, in pixels.
+const SNAP_SIDE: u32 = 640;
+
+/// What stands at the line.
+#[derive(Debug)]
+pub struct Station<S, K> {
+    /// At least one.
+    views: Vec<View<S, K>>,
+    panel: Arc<SharedPanel>,
+    policy: Policy,
+    /// What the policy names and was not taught after the latest change.
+    untaught: Vec<Untaught>,
+    buttons: Buttons,
+    job: Option<Job>,
+    latest: Option<Frame>,
+    /// Frames that came.
+    number: u64,
+    /// Microseconds that the date is ahead of the time.
+    ahead: i64,
+    smoothing: u32,
+    camera: String,
+    /// Where it can be chosen what the camera shows.
+    scene: Option<Scene>,
+    record: Record,
+    /// Where there are any, only what one of them signed is learned from elsewhere.
+    trusted: Vec<PublicKey>,
+}
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// One that looks at whole frames.
+    ///
+    /// * `camera`: its name, the origin of examples.
+    /// * `outputs`: those there are.
+    /// * `heartbeat`: the output that shows that frames are being judged.
+    /// * `timings`: how the buttons behave, by name.
+    pub fn new(
+        keeper: Keeper<Engine<S>, K>,
+        camera: &str,
+        policy: &Policy,
+        outputs: Vec<Output>,
+        heartbeat: Option<&str>,
+        timings: &BTreeMap<String, Timing>,
+    ) -> Self {
+        let views = vec![View::whole(keeper)];
+        Self::with_views(views, camera, policy, outputs, heartbeat, timings)
+    }
+
+    /// As [`Station::new`], of parts of a frame that were named.
+    ///
+    /// * `views`: at least one, each with its own name and its own store, all with the same backbone.
+    ///
+    /// # Panics
+    /// Without a view.
+    pub fn with_views(
+        mut views: Vec<View<S, K>>,
+        camera: &str,
+        policy: &Policy,
+        outputs: Vec<Output>,
+        heartbeat: Option<&str>,
+        timings: &BTreeMap<String, Timing>,
+    ) -> Self {
+        let count = views.len();
+        views.iter_mut().for_each(|view| view.history = History::new(count));
+        assert!(!views.is_empty(), "a station looks at something");
+        let names: Vec<&str> = views.iter().filter_map(View::name).collect();
+        let each = if names.len() > 1 { policy.for_regions(&names) } else { policy.clone() };
+        let mut station = Self {
+            panel: Arc::new(SharedPanel::new(Panel::new(each, outputs, heartbeat))),
+            views,
+            policy: policy.clone(),
+            untaught: Vec::new(),
+            buttons: Buttons::new(policy, timings),
+            job: None,
+            latest: None,
+            number: 0,
+            ahead: 0,
+            smoothing: 1,
+            camera: camera.to_owned(),
+            scene: None,
+            record: Record::default(),
+            trusted: Vec::new(),
+        };
+        // Told by who starts it.
+        station.newly_untaught();
+        station
+    }
+
+    /// What the outputs follow, for whoever drives them.
+    pub fn panel(&self) -> Arc<SharedPanel> {
+        Arc::clone(&self.panel)
+    }
+
+    /// What is looked at, in the order of the regions' names.
+    pub fn views(&self) -> &[View<S, K>] {
+        &self.views
+    }
+
+    /// What was learned, of the first region where there are several.
+    pub fn learner(&self) -> &Learner {
+        self.views[0].learner()
+    }
+
+    /// Whether frames are being learned: then a frame may bring a write to the store, which may take its time.
+    pub fn is_teaching(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// Whether [`Station::tick`] has something to do, which may be such a write, too.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.next_tick().is_some_and(|due| due <= now)
+    }
+
+    /// The backbone's name.
+    pub fn model_name(&self) -> &str {
+        &self.views[0].keeper.model().name
+    }
+
+    /// What was seen and done.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// What is learned and kept from now on is dated so; until then, and for durations always, by the time itself.
+    ///
+    /// * `now`, `date`: the same moment on the station's clock, which never jumps, and on the system's, which may.
+    pub fn set_date(&mut self, now: Timestamp, date: Timestamp) {
+        self.ahead = date.0.wrapping_sub(now.0) as i64;
+    }
+
+    /// The date at that time.
+    fn dated(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_add_signed(self.ahead))
+    }
+
+    /// * `frames`: how many frames a verdict leans on, at least 1.
+    pub fn set_smoothing(&mut self, frames: u32) {
+        self.smoothing = frames.max(1);
+        for view in &mut self.views {
+            view.keeper.get_mut().set_smoothing(self.smoothing);
+        }
+    }
+
+    /// * `scene`: what chooses what the camera shows, see [`crate::camera::Camera::scene`].
+    pub fn set_scene(&mut self, scene: Option<Scene>) {
+        self.scene = scene;
+    }
+
+    /// A frame came.
+    ///
+    /// * `now`: when judging began; `clock`: gives the time, twice a region: once its feature is known, and its verdict.
+    pub fn frame(
+        &mut self,
+        frame: Frame,
+        now: Timestamp,
+        mut clock: impl FnMut() -> Timestamp,
+        effects: &mut Effects,
+    ) {
+        self.number += 1;
+        let captured = frame.captured();
+        let admitted = self.panel.change(|panel| panel.actions.admits(captured));
+        if !admitted && self.job.is_none() {
+            self.panel.change(|panel| panel.actions.heartbeat(now));
+            self.record.passed += 1;
+            self.latest = Some(frame);
+            return;
+        }
+        let (mut now, mut age, mut looked_micros) = (now, None, 0);
+        for place in 0..self.views.len() {
+            let is_taught = self.job.as_ref().is_some_and(|job| job.view == place);
+            if !admitted && !is_taught {
+                continue;
+            }
+            let engine = self.views[place].keeper.get_mut();
+            let feature = engine.feature(&frame);
+            let looked = clock();
+            let step = feature.and_then(|feature| engine.judge(&frame, feature, looked));
+            looked_micros += looked.micros_since(now);
+            now = clock();
+            self.panel.change(|panel| panel.actions.heartbeat(now));
+            match step {
+                Ok(step) => {
+                    self.views[place].stillness.see(&step.feature);
+                    age = Some(now.micros_since(captured));
+                    self.views[place].trouble = None;
+                    if admitted {
+                        let seen = Seen { captured, looked_micros };
+                        let judgement = self.judged(place, &step, seen, now);
+                        self.views[place].remember(self.number, &judgement, &step, &frame, now);
+                        effects.judgements.extend(judgement);
+                    }
+                    if is_taught {
+                        self.teach_frame(&frame, step.feature, now, effects);
+                    }
+                }
+                Err(error) => {
+                    self.record.failed("frame");
+                    self.views[place].cannot_judge(&error, effects);
+                }
+            }
+        }
+        age.into_iter().for_each(|age| self.record.judged(age));
+        self.latest = Some(frame);
+    }
+
+    /// A region's verdict counts from now on, where there is one.
+    fn judged(&self, place: usize, step: &Step, seen: Seen, now: Timestamp) -> Option<Judgement> {
+        let (view, verdict) = (&self.views[place], step.verdict.as_ref()?);
+        let steady = step.steady.map_or(verdict.class, |(class, _)| class);
+        let class = steady.map(|class| view.class(class));
+        self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), seen, now));
+        let region = self.told_name(place);
+        let age = now.micros_since(seen.captured);
+        let number = Some(self.number);
+        Some(view.judgement(number, region, verdict, class, seen.captured, age))
+    }
+
+    /// Whoever asked has gone: what was gathered for the answer is not learned.
+    pub fn cancel(&mut self, ticket: Ticket) {
+        if self.job.take_if(|job| job.ticket == Some(ticket)).is_some() {
+            self.panel.change(|panel| panel.wait(None));
+        }
+    }
+
+    /// The camera gives no frames: what lasts with a verdict ends.
+    ///
+    /// * `safe`: every output goes to its safe level until frames come again.
+    pub fn lost(&mut self, safe: bool) {
+        self.panel.change(|panel| panel.lost(safe));
+    }
+
+    /// An input changed.
+    pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp, effects: &mut Effects) {
+        let wishes = self.buttons.edge(name, pressed, now);
+        self.grant(wishes, now, effects);
+    }
+
+    /// The time is `now`: to be called when [`Station::next_tick`] has come.
+    pub fn tick(&mut self, now: Timestamp, effects: &mut Effects) {
+        let wishes = self.buttons.tick(now);
+        self.grant(wishes, now, effects);
+        if self.job.as_ref().is_some_and(|job| job.is_over(now)) {
+            self.finish(now, effects);
+        }
+        if let Some(job) = self.job.take_if(|job| job.patience <= now) {
+            self.panel.change(|panel| panel.wait(None));
+            let seconds = PATIENCE_MICROS / 1_000_000;
+            let why = match &self.views[job.view].trouble {
+                Some(trouble) => format!("{trouble}; nothing was learned"),
+                None => format!(
+                    "no frame came for {seconds} s, so nothing was learned; status tells more"
+                ),
+            };
+            refuse(job.ticket, why, effects);
+        }
+    }
+
+    /// When [`Station::tick`] has to be called next, if nothing else happens.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        let job = self.job.as_ref().map(Job::next_tick);
+        [self.buttons.next_tick(), job].into_iter().flatten().min()
+    }
+
+    fn grant(&mut self, wishes: Vec<Wish>, now: Timestamp, effects: &mut Effects) {
+        for wish in wishes {
+            let up = matches!(wish, Wish::TeachEnd { .. });
+            match wish {
+                Wish::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
+                Wish::Teach { class, region } => {
+                    let place = self.place(region.as_deref());
+                    if let (Ok(place), None) = (place, &self.job) {
+                        self.pressed(place, class.as_str(), now, effects);
+                    }
+                }
+                Wish::TeachMore { class, region } | Wish::TeachEnd { class, region } => {
+                    if let Ok(place) = self.place(region.as_deref()) {
+                        self.held(place, class.as_str(), up, now, effects);
+                    }
+                }
+                Wish::Do { deed, region } => {
+                    let command = match deed {
+                        Deed::Undo => Command::Undo(Undo),
+                        Deed::Reset => Command::Forget(Forget::Everything),
+                    };
+                    self.press(command, region.as_deref(), now, effects);
+                }
+            }
+        }
+    }
+
+    fn press(
+        &mut self,
+        command: Command,
+        region: Option<&str>,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let date = self.dated(now);
+        let done = self.place(region).and_then(|place| {
+            let reply = self.views[place].apply(command, date).map_err(answers::refused)?;
+            Ok(self.of_region(place, in_words(&reply)))
+        });
+        for lost in self.newly_untaught() {
+            effects.note(Level::Warning, lost);
+        }
+        match done {
+            Ok(done) => effects.note(Level::Info, format!("button: {done}")),
+            Err(error) => {
+                self.record.failed("button");
+                effects.note(Level::Warning, format!("button: {error}"));
+            }
+        }
+    }
+
+    /// Somebody asks for something; the answer comes at once or, where frames are needed, with one of them.
+    pub fn request(
+        &mut self,
+        ticket: Ticket,
+        request: Request,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        if let (Request::Command(Command::Status(_)), 2..) = (&request, self.views.len()) {
+            return effects.answers.push((ticket, Ok(self.status_of_all())));
+        }
+        let (place, request) = match self.addressed(request) {
+            Ok(addressed) => addressed,
+            Err(refused) => return effects.answers.push((ticket, Err(refused))),
+        };
+        let answer = match request {
+            Request::Teach { class, count, any } => {
+                if !(1..=MAX_FRAMES).contains(&count) {
+                    let why = format!("teach: {count} frames, wanted 1 to {MAX_FRAMES}");
+                    return refuse(Some(ticket), why, effects);
+                }
+                let until = Until::Count(count);
+                return self.begin(Some(ticket), place, (&class, any), until, now, effects);
+            }
+            Request::Burst { class, millis, any } => {
+                if !(1..=MAX_BURST_MS).contains(&millis) {
+                    let why = format!("burst: {millis} ms, wanted 1 to {MAX_BURST_MS}");
+                    return refuse(Some(ticket), why, effects);
+                }
+                let end = Timestamp(now.0.saturating_add(u64::from(millis) * 1000));
+                let until = Until::Time(end);
+                return self.begin(Some(ticket), place, (&class, any), until, now, effects);
+            }
+            other => self.answer(place, other, now),
+        };
+        self.views[place].tell_unstored(effects);
+        let answer = self.noted(answer, effects);
+        effects.answers.push((ticket, answer));
+    }
+}
+
+fn refuse(ticket: Option<Ticket>, why: String, effects: &mut Effects) {
+    match ticket {
+        Some(ticket) => effects.answers.push((ticket, Err(Refused(why)))),
+        None => effects.note(Level::Warning, format!("button: {why}")),
+    }
+}

@@ -1,0 +1,238 @@
+//! Requests that are answered at once.
+
+use super::predicted::Picked;
+use super::{SNAP_SIDE, Station, View};
+use crate::backbone::FeatureSource;
+use crate::camera::Sight;
+use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
+use crate::image::picture;
+use crate::learn::command::{self, Command, Repeat, Reply, Shot, Teach};
+use crate::learn::decision::Verdict;
+use crate::learn::engine::Engine;
+use crate::protocol::request::{Answer, Refused, Request};
+use crate::store::Store;
+use crate::store::persistent::Keeper;
+
+/// Parts of every kind by turns.
+const AUTO: &str = "auto";
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    pub(super) fn answer(
+        &mut self,
+        place: usize,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Answer, Refused> {
+        let date = self.dated(now);
+        let view = &mut self.views[place];
+        let keeper = &mut view.keeper;
+        match request {
+            Request::Command(Command::Teach(_)) | Request::Teach { .. } | Request::Burst { .. } => {
+                Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
+            }
+            Request::Command(command) => match view.apply(command, date).map_err(refused)? {
+                Reply::Status(learned) => {
+                    let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
+                    let mut device = view.predicted.figures(name);
+                    device.extend(self.figures());
+                    Ok(Answer::Status { learned: Some(learned), device })
+                }
+                reply => Ok(Answer::Reply(reply)),
+            },
+            Request::UndoTaught => view.undo_taught(date).map(Answer::Reply),
+            Request::TeachImage { class, image } => {
+                command::check_class(keeper.learner(), &class).map_err(refused)?;
+                let (frame, feature) = looked_at(keeper, &image, now)?;
+                let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
+                let image = picture::kept(&frame, picture::IMAGE_SIDE);
+                let shot = Shot { image, views, ..Shot::new(feature, "an image that was sent") };
+                let teach = Teach { class, shots: vec![shot] };
+                let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;
+                self.record.taught += 1;
+                let taught = match &reply {
+                    Reply::Taught { examples, .. } => &examples[..],
+                    _ => &[],
+                };
+                let repeats = Repeat::among(self.views[place].learner(), taught);
+                let notes = repeats.iter().map(Repeat::to_string).collect();
+                Ok(Answer::Reply(reply).with_notes(notes))
+            }
+            Request::Classify { image } => {
+                let (_, feature) = looked_at(keeper, &image, now)?;
+                let verdict = keeper.learner().judge(&feature).map_err(refused)?;
+                let (view, region) = (&self.views[place], self.told_name(place));
+                let judgement = |verdict: Verdict| {
+                    let class = verdict.class.map(|class| view.class(class));
+                    view.judgement(None, region, &verdict, class, now, 0)
+                };
+                Ok(Answer::Judged(verdict.map(judgement)))
+            }
+            Request::Snap => {
+                let frame = self.latest.as_ref();
+                let frame = frame.ok_or_else(|| Refused("no frame has come yet".to_owned()))?;
+                Ok(picture_of(frame, self.number))
+            }
+            Request::Recent { unsure_first } => {
+                Ok(Answer::Recent(view.history.list(unsure_first, now)))
+            }
+            Request::RecentPicture { frame } => {
+                let past = view.history.get(frame).map_err(Refused)?;
+                Ok(picture_of(&past.pixels, past.number))
+            }
+            Request::TeachFrames { class, frames } => self.teach_frames(place, class, &frames, now),
+            Request::Region(wanted) => {
+                if let Some(region) = wanted {
+                    // Without a frame it is only seen whether it could be in any.
+                    let size = self.latest.as_ref().map(|frame| (frame.width(), frame.height()));
+                    let (width, height) = size.unwrap_or((MAX_SIDE, MAX_SIDE));
+                    region.resolve(width, height).map_err(refused)?;
+                    self.views[place].set_region(region);
+                }
+                Ok(Answer::Region(self.views[place].region()))
+            }
+            Request::Regions => {
+                let region = |view: &View<S, K>| (view.name().map(str::to_owned), view.region());
+                Ok(Answer::Regions(self.views.iter().map(region).collect()))
+            }
+            Request::Outputs => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
+            Request::SetOutput { name, on } => {
+                self.panel.change(|panel| panel.set(&name, on)).map_err(refused)?;
+                Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0))
+            }
+            Request::TestOutput { name } => {
+                self.panel.change(|panel| panel.test(&name, now)).map_err(refused)?;
+                Ok(Answer::Done)
+            }
+            Request::Save { name } => {
+                let saved = keeper.save(name.as_deref(), date).map_err(refused)?;
+                Ok(Answer::Saved(saved))
+            }
+            Request::Generations => keeper.generations().map(Answer::Generations).map_err(refused),
+            Request::RollBack { generation } => {
+                keeper.roll_back(generation, date).map_err(refused)?;
+                view.changed(false);
+                Ok(Answer::Done)
+            }
+            Request::Difference { from, to } => {
+                keeper.difference(from, to).map(Answer::Difference).map_err(refused)
+            }
+            Request::DropGeneration { generation } => {
+                keeper.drop_generation(generation).map_err(refused)?;
+                Ok(Answer::Done)
+            }
+            Request::Settings => Ok(Answer::Settings(self.settings())),
+            Request::Set { name, value } => {
+                self.set(&name, &value)?;
+                Ok(Answer::Settings(self.settings()))
+            }
+            Request::Version => Ok(Answer::Version {
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                model: keeper.model().name.clone(),
+            }),
+            Request::Pull => Ok(Answer::Learned(keeper.learned().encode())),
+            Request::Push { learned, merge } => self.push(place, &learned, merge, date),
+            Request::Of { .. }
+            | Request::Watch(_)
+            | Request::Log { .. }
+            | Request::Restart
+            | Request::Unlock { .. }
+            | Request::Lock => {
+                Err(Refused("the program that runs the station answers that".to_owned()))
+            }
+        }
+    }
+
+    /// How the device is, and how much each region has learned.
+    pub(super) fn status_of_all(&self) -> Answer {
+        let learned = self.views.iter().filter_map(|view| Some((view.name()?, view.learner())));
+        let learned = learned.flat_map(|(name, learner)| {
+            let figures =
+                [("classes", learner.classes().len()), ("examples", learner.examples().len())];
+            figures.map(|(of, count)| (format!("{name}_{of}"), count.to_string()))
+        });
+        Answer::Status { learned: None, device: learned.chain(self.figures()).collect() }
+    }
+
+    fn figures(&self) -> Vec<(String, String)> {
+        let mut figures = self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
+        let scene = self.scene.as_ref().map(|scene| scene.shown().name().to_owned());
+        figures.extend(scene.map(|shown| ("scene".to_owned(), shown)));
+        let untaught = self.untaught();
+        if !untaught.is_empty() {
+            figures.push(("policy".to_owned(), untaught.join("; ")));
+        }
+        figures
+    }
+
+    fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = vec![("smoothing".to_owned(), self.smoothing.to_string())];
+        let scene = self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, Sight::name));
+        settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
+        settings
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Refused> {
+        match name {
+            "smoothing" => self.set_smoothing_to(value),
+            "scene" => self.choose_scene(value),
+            other => {
+                let name = other.escape_debug();
+                Err(Refused(format!("there is no setting {name}; there are smoothing and scene")))
+            }
+        }
+    }
+
+    /// Asks a camera that draws for parts of one kind.
+    fn choose_scene(&mut self, value: &str) -> Result<(), Refused> {
+        let Some(scene) = &self.scene else {
+            let what = format!(
+                "{} shows what lies in front of it: only run --camera synthetic: can be asked for a scene",
+                self.camera
+            );
+            return Err(Refused(what));
+        };
+        let sight = Sight::ALL.into_iter().find(|sight| sight.name() == value);
+        if sight.is_none() && value != AUTO {
+            let names = Sight::ALL.map(Sight::name).join(", ");
+            let value = value.escape_debug();
+            return Err(Refused(format!(
+                "there is no scene {value}; there are {names} and {AUTO}"
+            )));
+        }
+        scene.choose(sight);
+        Ok(())
+    }
+
+    fn set_smoothing_to(&mut self, value: &str) -> Result<(), Refused> {
+        match value.parse() {
+            Ok(frames @ 1..=1000) => self.set_smoothing(frames),
+            _ => {
+                let value = value.escape_debug();
+                return Err(Refused(format!("smoothing: {value} is not a number of 1 to 1000")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A frame to look at.
+fn picture_of(frame: &Frame, number: u64) -> Answer {
+    let (width, height) = (frame.width(), frame.height());
+    let file = picture::thumbnail(frame, SNAP_SIDE);
+    Answer::Picture { frame: Some(number), width, height, file }
+}
+
+/// An image file's frame and feature.
+fn looked_at<S: FeatureSource, K: Store>(
+    keeper: &mut Keeper<Engine<S>, K>,
+    image: &[u8],
+    now: Timestamp,
+) -> Result<(Frame, Vec<f32>), Refused> {
+    let frame = picture::decode(image, "the image", now).map_err(refused)?;
+    let feature = keeper.get_mut().feature_of_whole(&frame).map_err(refused)?;
+    Ok((frame, feature))
+}
+
+pub(super) fn refused(error: impl std::fmt::Display) -> Refused {
+    Refused(error.to_string())
+}

@@ -1,0 +1,295 @@
+//! Teaching from frames: they are gathered, then learned, all or none, in one transaction.
+//!
+//! Frames of a part that lies still are one look at it, however many they are. So where several are asked for, one is
+//! taken only if it differs from all that were taken for the same request by more than noise; see [`super::stillness`].
+
+use super::answers::refused;
+use super::predicted::Picked;
+use super::refuse;
+use super::stillness::{Senses, distance};
+use super::{Effects, MAX_BURST_MS, MAX_FRAMES, PATIENCE_MICROS, Station, Ticket};
+use crate::backbone::FeatureSource;
+use crate::image::frame::{Frame, Timestamp};
+use crate::image::picture;
+use crate::learn::command::{self, Shot, Teach};
+use crate::protocol::log::{Level, in_words};
+use crate::protocol::request::{Answer, Progress, Refused};
+use crate::store::Store;
+
+/// After so long without a frame that differs somebody is told to move the part.
+const HINT_MICROS: u64 = 500_000;
+
+/// After so long without a frame that differs what was gathered is learned.
+const STILL_MICROS: u64 = 10_000_000;
+
+/// Frames that somebody asked to be learned.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// `None` for a button.
+    pub(super) ticket: Option<Ticket>,
+    /// Who learns them.
+    pub(super) view: usize,
+    pub(super) class: String,
+    pub(super) shots: Vec<Shot>,
+    pub(super) until: Until,
+    /// Frames are taken however like one another they are.
+    pub(super) any: bool,
+    /// When it is given up if no frame comes.
+    pub(super) patience: Timestamp,
+    /// Frames that were not taken, since they are like others that were.
+    alike: u32,
+    /// When the latest was taken.
+    taken: Timestamp,
+    /// What a frame has to differ by, once that was asked.
+    senses: Option<Senses>,
+    /// Somebody was told to move the part.
+    hinted: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    Count(u32),
+    Time(Timestamp),
+    /// A button is up again.
+    Release {
+        /// One more frame is due.
+        due: bool,
+        /// When it counts as up, whatever is heard of it.
+        end: Timestamp,
+    },
+}
+
+impl Job {
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        match self.until {
+            Until::Time(end) | Until::Release { end, .. } => end <= now,
+            Until::Count(_) => false,
+        }
+    }
+
+    pub(super) fn next_tick(&self) -> Timestamp {
+        match self.until {
+            Until::Time(end) | Until::Release { end, .. } => end.min(self.patience),
+            Until::Count(_) => self.patience,
+        }
+    }
+
+    /// What there is to know about how many frames were taken.
+    fn note(&self) -> Option<String> {
+        let taken = self.shots.len() as u32;
+        match self.until {
+            Until::Count(total) if taken < total => {
+                Some(format!("{taken} of {total}: the part did not move"))
+            }
+            Until::Time(_) | Until::Release { .. } if self.alike > 0 => {
+                let seen = taken + self.alike;
+                Some(format!("{taken} of {seen} frames differ: move the part"))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    pub(super) fn begin(
+        &mut self,
+        ticket: Option<Ticket>,
+        view: usize,
+        (class, any): (&str, bool),
+        until: Until,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        if let Err(error) = command::check_class(self.views[view].learner(), class) {
+            return refuse(ticket, error.to_string(), effects);
+        }
+        if let Some(job) = &self.job {
+            let why = format!("frames of {} are being learned; wait for their answer", job.class);
+            return refuse(ticket, why, effects);
+        }
+        self.job = Some(Job {
+            ticket,
+            view,
+            class: class.to_owned(),
+            shots: Vec::new(),
+            until,
+            any,
+            patience: Timestamp(now.0.saturating_add(PATIENCE_MICROS)),
+            alike: 0,
+            taken: now,
+            senses: None,
+            hinted: false,
+        });
+    }
+
+    /// A button that teaches is down.
+    pub(super) fn pressed(
+        &mut self,
+        view: usize,
+        class: &str,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let end = Timestamp(now.0.saturating_add(u64::from(MAX_BURST_MS) * 1000));
+        let until = Until::Release { due: true, end };
+        self.begin(None, view, (class, false), until, now, effects);
+    }
+
+    /// It is held, or up again.
+    pub(super) fn held(
+        &mut self,
+        view: usize,
+        class: &str,
+        up: bool,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let Some(job) = &mut self.job else { return };
+        let Until::Release { due, .. } = &mut job.until else { return };
+        if (job.view, job.class.as_str()) != (view, class) {
+            return;
+        }
+        match (up, job.shots.is_empty()) {
+            (false, _) => *due = true,
+            // It was shorter than a frame takes to come.
+            (true, true) => job.until = Until::Count(1),
+            (true, false) => self.finish(now, effects),
+        }
+    }
+
+    /// The frame is one that was asked for, if any are.
+    pub(super) fn teach_frame(
+        &mut self,
+        frame: &Frame,
+        feature: Vec<f32>,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let Some(job) = &mut self.job else { return };
+        job.patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
+        if matches!(job.until, Until::Release { due: false, .. }) {
+            return;
+        }
+        let part = frame.region(&self.views[job.view].region());
+        if !job.any && !job.shots.is_empty() {
+            let view = &mut self.views[job.view];
+            if let (None, Ok(part)) = (&job.senses, &part) {
+                job.senses = Senses::of(part, |part| view.keeper.get_mut().feature_of_whole(part));
+            }
+            let enough = view.stillness.enough(job.senses);
+            if job.shots.iter().any(|shot| distance(&shot.feature, &feature) <= enough) {
+                return self.alike(now, effects);
+            }
+        }
+        // A frame that gave its feature gives its views.
+        let views = self.views[job.view].keeper.get_mut().views(frame).unwrap_or_default();
+        let image = part.ok().and_then(|part| picture::kept(&part, picture::IMAGE_SIDE));
+        job.shots.push(Shot { image, views, ..Shot::new(feature, &self.camera) });
+        (job.taken, job.hinted) = (now, false);
+        self.panel.change(|panel| panel.wait(None));
+        let done = job.shots.len() as u32;
+        let complete = match &mut job.until {
+            Until::Count(total) => {
+                let total = *total;
+                if let (Some(ticket), true) = (job.ticket, total > 1) {
+                    effects.progress.push((ticket, Progress { done, total, waiting: false }));
+                }
+                done >= total
+            }
+            Until::Time(end) => *end <= now || done >= MAX_FRAMES,
+            Until::Release { due, .. } => {
+                *due = false;
+                done >= MAX_FRAMES
+            }
+        };
+        if complete {
+            self.finish(now, effects);
+        }
+    }
+
+    /// A frame was like one that was taken.
+    fn alike(&mut self, now: Timestamp, effects: &mut Effects) {
+        let Some(job) = &mut self.job else { return };
+        job.alike = job.alike.saturating_add(1);
+        let total = match job.until {
+            Until::Count(total) => total,
+            Until::Time(_) | Until::Release { .. } => 0,
+        };
+        let still = now.micros_since(job.taken);
+        if total > 0 && still >= STILL_MICROS {
+            return self.finish(now, effects);
+        }
+        if still >= HINT_MICROS && !job.hinted {
+            job.hinted = true;
+            self.panel.change(|panel| panel.wait(Some(now)));
+            let done = job.shots.len() as u32;
+            let hint = |ticket| (ticket, Progress { done, total, waiting: true });
+            effects.progress.extend(job.ticket.map(hint));
+        }
+    }
+
+    /// Learns frames that were judged, all or none, in one transaction.
+    pub(super) fn teach_frames(
+        &mut self,
+        place: usize,
+        class: String,
+        frames: &[u64],
+        now: Timestamp,
+    ) -> Result<Answer, Refused> {
+        let view = &mut self.views[place];
+        if let Some(twice) = (1..frames.len()).find(|&at| frames[..at].contains(&frames[at])) {
+            return Err(Refused(format!("frame {} is named twice", frames[twice])));
+        }
+        command::check_class(view.learner(), &class).map_err(refused)?;
+        let date = Timestamp(now.0.saturating_add_signed(self.ahead));
+        let mut shots = Vec::with_capacity(frames.len());
+        for &number in frames {
+            let past = view.history.get(number).map_err(Refused)?;
+            let views = view.keeper.get_mut().views_of_whole(&past.pixels).map_err(refused)?;
+            let image = picture::kept(&past.pixels, picture::IMAGE_SIDE);
+            shots.push(Shot { image, views, ..Shot::new(past.feature(), &self.camera) });
+        }
+        let reply = view.teach(Teach { class, shots }, Picked::Recent, date).map_err(refused)?;
+        self.record.taught += frames.len() as u64;
+        self.panel.change(|panel| panel.acknowledge(now));
+        Ok(Answer::Reply(reply))
+    }
+
+    /// Learns the frames that were gathered, all or none, in one transaction.
+    pub(super) fn finish(&mut self, now: Timestamp, effects: &mut Effects) {
+        let Some(job) = self.job.take() else { return };
+        self.panel.change(|panel| panel.wait(None));
+        let note = job.note();
+        let Job { ticket, view, class, shots, .. } = job;
+        if shots.is_empty() {
+            return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
+        }
+        let count = shots.len() as u64;
+        let date = self.dated(now);
+        match self.views[view].teach(Teach { class, shots }, Picked::Live, date) {
+            Ok(reply) => {
+                self.record.taught += count;
+                // A class was taught, and none lost its last example but by making room.
+                for lost in self.newly_untaught() {
+                    effects.note(Level::Warning, lost);
+                }
+                self.panel.change(|panel| panel.acknowledge(now));
+                self.views[view].tell_unstored(effects);
+                let told = note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+                let learned = self.of_region(view, in_words(&reply));
+                effects.note(Level::Info, format!("{learned}{told}"));
+                if let Some(ticket) = ticket {
+                    let answer = Answer::Reply(reply).with_notes(note.into_iter().collect());
+                    effects.answers.push((ticket, Ok(answer)));
+                }
+            }
+            Err(error) => {
+                self.record.failed("teach");
+                if ticket.is_some() {
+                    self.views[view].tell_unstored(effects);
+                }
+                refuse(ticket, error.to_string(), effects);
+            }
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! A part of every frame, and what was learned of it; which of several somebody means.
+
+use std::sync::{Arc, Mutex};
+
+use super::answers::refused;
+use super::history::{History, Past};
+use super::predicted::{self, Picked, Predicted};
+use super::stillness::Stillness;
+use super::{Effects, Station};
+use crate::backbone::{ExtractError, FeatureSource};
+use crate::image::frame::{Frame, Region, Timestamp};
+use crate::learn::command::{Command, Reply, Teach, Undo};
+use crate::learn::decision::Verdict;
+use crate::learn::engine::{Engine, EngineError, Step};
+use crate::learn::head::ClassId;
+use crate::learn::learner::{Learner, UNDO_DEPTH};
+use crate::protocol::log::Level;
+use crate::protocol::request::{Judgement, Refused, Request};
+use crate::store::Store;
+use crate::store::persistent::{Keeper, KeeperError};
+use crate::util::mutex::lock;
+
+/// Several views take turns with one backbone.
+impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
+    fn dim(&self) -> usize {
+        lock(self).dim()
+    }
+
+    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        lock(self).feature(frame)
+    }
+
+    fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
+        lock(self).views(frame)
+    }
+}
+
+/// A part of every frame, and what was learned of it.
+#[derive(Debug)]
+pub struct View<S, K> {
+    name: Option<String>,
+    region: Region,
+    pub(super) keeper: Keeper<Engine<S>, K>,
+    /// How much frames differ where nothing moves.
+    pub(super) stillness: Stillness,
+    /// The frames that were judged last.
+    pub(super) history: History,
+    /// Why the latest frame could not be judged: told once.
+    pub(super) trouble: Option<String>,
+    /// Why the latest change could not be stored.
+    unstored: Option<String>,
+    /// What the log was told of that.
+    told_unstored: Option<String>,
+    /// How often it was right about what it was then taught.
+    pub(super) predicted: Predicted,
+    /// The same before each of the latest changes, as long as they taught and this view has seen them.
+    taught: Vec<Predicted>,
+}
+
+impl<S: FeatureSource, K: Store> View<S, K> {
+    /// All of a frame.
+    pub fn whole(mut keeper: Keeper<Engine<S>, K>) -> Self {
+        // Where it cannot be read, it is counted anew.
+        let kept = keeper.store_mut().setting(predicted::SETTING).ok().flatten();
+        let predicted = kept.and_then(|bytes| Predicted::decode(&bytes)).unwrap_or_default();
+        Self {
+            name: None,
+            region: Region::Whole,
+            keeper,
+            stillness: Stillness::default(),
+            history: History::new(1),
+            trouble: None,
+            unstored: None,
+            told_unstored: None,
+            predicted,
+            taught: Vec::new(),
+        }
+    }
+
+    /// A part of it.
+    ///
+    /// * `name`: the region's in the board file.
+    pub fn new(name: Option<&str>, region: Region, keeper: Keeper<Engine<S>, K>) -> Self {
+        let mut view = Self { name: name.map(str::to_owned), ..Self::whole(keeper) };
+        view.set_region(region);
+        view
+    }
+
+    /// The region's name, where it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// What was learned of it.
+    pub fn learner(&self) -> &Learner {
+        self.keeper.learner()
+    }
+
+    /// Carries out a command, see [`Keeper::apply`].
+    pub(super) fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
+        let undone = match &command {
+            Command::Undo(_) => self.taught.last().cloned(),
+            _ => None,
+        };
+        let only_looks = command.only_looks();
+        let predicted = undone.unwrap_or_else(|| self.predicted.clone());
+        let done = self.apply_predicted(command, predicted, now);
+        match &done {
+            Ok(_) if only_looks => {}
+            Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
+            Ok(Reply::Undone { .. }) => drop(self.taught.pop()),
+            Ok(_) => self.taught.clear(),
+            Err(_) => {}
+        }
+        done
+    }
+
+    /// Learns, once it is counted what it would have said of that.
+    pub(super) fn teach(
+        &mut self,
+        teach: Teach,
+        picked: Picked,
+        now: Timestamp,
+    ) -> Result<Reply, KeeperError> {
+        let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
+        if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {
+            for shot in &teach.shots {
+                // What cannot be judged is refused below.
+                if let Ok(Some(verdict)) = self.learner().judge(&shot.feature) {
+                    predicted.count(class, verdict.class == Some(class), picked, now);
+                }
+            }
+        }
+        let reply = self.apply_predicted(Command::Teach(teach), predicted, now)?;
+        self.taught.push(before);
+        if self.taught.len() > UNDO_DEPTH {
+            self.taught.remove(0);
+        }
+        Ok(reply)
+    }
+
+    /// Carries out a command; the score is that from then on, and kept with what it changes.
+    fn apply_predicted(
+        &mut self,
+        command: Command,
+        predicted: Predicted,
+        now: Timestamp,
+    ) -> Result<Reply, KeeperError> {
+        let only_looks = command.only_looks();
+        let bytes = predicted.encode();
+        let setting = (predicted != self.predicted).then_some((predicted::SETTING, &bytes[..]));
+        let done = self.keeper.apply_with(command, setting, now);
+        match &done {
+            Ok(_) if only_looks => {}
+            Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
+            Ok(_) => {
+                self.predicted = predicted;
+                self.unstored = None;
+            }
+            Err(error @ KeeperError::Store(_)) => self.unstored = Some(error.to_string()),
+            Err(_) => {}
+        }
+        done
+    }
+
+    /// Keeps a frame that was judged, to be looked at and learned.
+    pub(super) fn remember(
+        &mut self,
+        number: u64,
+        judgement: &Option<Judgement>,
+        step: &Step,
+        frame: &Frame,
+        now: Timestamp,
+    ) {
+        let part = frame.region(&self.region).ok();
+        let past =
+            part.and_then(|part| Past::new(number, judgement.clone(), &step.feature, &part, now));
+        if let Some(past) = past {
+            self.history.push(past, self.stillness.enough(None), now);
+        }
+    }
+
+    /// Tells, once, why nothing can be stored.
+    pub(super) fn tell_unstored(&mut self, effects: &mut Effects) {
+        if self.unstored != self.told_unstored {
+            let of = self.name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
+            match &self.unstored {
+                Some(why) => effects.note(Level::Error, format!("{of}{why}")),
+                None => {
+                    effects.note(Level::Info, format!("{of}what is learned can be stored again"))
+                }
+            }
+            self.told_unstored.clone_from(&self.unstored);
+        }
+    }
+
+    /// Takes the latest change back if it taught, and was made since the program began.
+    pub(super) fn undo_taught(&mut self, now: Timestamp) -> Result<Reply, Refused> {
+        if self.taught.is_empty() {
+            let why = "the latest change did not teach, or was made before the device began: unlock PIN first to take it back";
+            return Err(Refused(why.to_owned()));
+        }
+        self.apply(Command::Undo(Undo), now).map_err(refused)
+    }
+
+    /// What was learned has been changed by other means than a command.
+    ///
+    /// * `elsewhere`: it was learned by another device, whose classes have numbers of their own.
+    pub(super) fn changed(&mut self, elsewhere: bool) {
+        self.taught.clear();
+        if elsewhere && self.predicted != Predicted::default() {
+            self.predicted = Predicted::default();
+            // What is left after a power cut now is counted of classes that are not there.
+            let _ = self.keeper.store_mut().set(predicted::SETTING, &self.predicted.encode());
+        }
+    }
+
+    pub(super) fn region(&self) -> Region {
+        self.region
+    }
+
+    pub(super) fn set_region(&mut self, region: Region) {
+        self.region = region;
+        self.stillness = Stillness::default();
+        self.history.clear();
+        self.keeper.get_mut().set_region(region);
+    }
+
+    pub(super) fn cannot_judge(&mut self, error: &EngineError, effects: &mut Effects) {
+        let of = self.name().map(|name| format!("{name}: ")).unwrap_or_default();
+        let trouble = format!("{of}frames cannot be judged: {error}");
+        if self.trouble.as_ref() != Some(&trouble) {
+            effects.note(Level::Error, trouble.clone());
+            self.trouble = Some(trouble);
+        }
+    }
+
+    pub(super) fn class(&self, class: ClassId) -> String {
+        let name = self.learner().classes().get(&class);
+        name.map_or_else(String::new, |name| name.as_str().to_owned())
+    }
+
+    /// A verdict in words.
+    ///
+    /// * `frame`, `region`: the number and the name to tell.
+    pub(super) fn judgement(
+        &self,
+        frame: Option<u64>,
+        region: Option<String>,
+        verdict: &Verdict,
+        class: Option<String>,
+        captured: Timestamp,
+        age_micros: u64,
+    ) -> Judgement {
+        let runner_up = verdict.runner_up;
+        Judgement {
+            captured,
+            age_micros,
+            frame,
+            region,
+            class,
+            best: self.class(verdict.best),
+            confidence: verdict.confidence,
+            runner_up: runner_up.map(|(class, probability)| (self.class(class), probability)),
+            novelty: verdict.novelty,
+        }
+    }
+}
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// The name of a region where there are several to be told apart.
+    pub(super) fn told_name(&self, place: usize) -> Option<String> {
+        let name = self.views[place].name().filter(|_| self.views.len() > 1);
+        name.map(str::to_owned)
+    }
+
+    /// Which view a button or a request is about.
+    ///
+    /// * `region`: `None` where it does not say.
+    pub(super) fn place(&self, region: Option<&str>) -> Result<usize, Refused> {
+        let names: Vec<&str> = self.views.iter().filter_map(View::name).collect();
+        let Some(region) = region else {
+            return match (&self.views[..], &names[..]) {
+                ([_], _) | (_, []) => Ok(0),
+                (_, [first, ..]) => Err(Refused(format!(
+                    "the device looks at {}: say which, as in `@{first} teach good`",
+                    names.join(", ")
+                ))),
+            };
+        };
+        names.iter().position(|name| *name == region).ok_or_else(|| {
+            let there = match names.is_empty() {
+                true => "the device looks at one region without a name".to_owned(),
+                false => format!("there is {}", names.join(", ")),
+            };
+            Refused(format!("there is no region {}; {there}", region.escape_debug()))
+        })
+    }
+
+    /// What is told of a region, with its name where there are several.
+    pub(super) fn of_region(&self, place: usize, what: String) -> String {
+        match self.told_name(place) {
+            Some(name) => format!("{name}: {what}"),
+            None => what,
+        }
+    }
+
+    /// The view that a request is about, and the request without that.
+    pub(super) fn addressed(&self, request: Request) -> Result<(usize, Request), Refused> {
+        match request {
+            Request::Of { region, request } => match request.is_of_a_region() {
+                true => Ok((self.place(Some(&region))?, *request)),
+                false => Err(Refused("that is not asked of a region".to_owned())),
+            },
+            request if request.is_of_a_region() => Ok((self.place(None)?, request)),
+            request => Ok((0, request)),
+        }
+    }
+}

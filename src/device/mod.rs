@@ -1,0 +1,13 @@
+//! The running device: what stands at the line, its ports and its threads.
+
+/// The time, for those around the data plane.
+pub mod clock;
+
+/// Serial lines, terminals and sockets, which nobody waits for.
+pub mod port;
+
+/// What stands at the line: frames, presses and requests in; verdicts, answers and levels out. No clock, no threads.
+pub mod controller;
+
+/// The threads of a running device: capture, inference, outputs, ports.
+pub mod runtime;

@@ -1,0 +1,298 @@
+//! The program that stands on the line for months.
+//!
+//! | thread | does | waits for |
+//! | --- | --- | --- |
+//! | capture | takes frames; the newest takes the place of one not yet looked at | the camera |
+//! | inference | judges frames, carries out requests, grants what buttons ask for | the inbox |
+//! | outputs | sets the pins when their time comes; watches the inference thread | the next change of a level |
+//! | inputs | reads the buttons | edges |
+//! | a thread a port | talks over a serial line, standard input, a socket; checks PINs | bytes, answers |
+//! | signals | ends or restarts in good order | signals |
+//!
+//! The inference thread says beforehand until when it will be heard of again. When that time has passed the outputs
+//! thread drives every output to its safe level and ends the process, so that its supervisor starts it again, unless the
+//! whole process was held up: then the inference thread is first given half a second to be heard of. A thread that panics ends the others. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when
+//! a panic unwinds.
+
+mod host;
+mod inbox;
+mod log;
+mod loops;
+mod remote;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+pub use host::HostPaths;
+pub use log::{Log, LogFormat};
+
+use crate::backbone::FeatureSource;
+use crate::board::outputs::{Inputs, SafeOutputs};
+use crate::camera::Camera;
+use crate::device::clock::Clock;
+use crate::device::controller::{Recent, Record, Station};
+use crate::device::port::{Port, PortHandle};
+use crate::protocol::access::{Gate, Guard};
+use crate::protocol::log::Level;
+use crate::protocol::request::Judgement;
+use crate::store::Store;
+use crate::util::mutex::lock;
+use inbox::Inbox;
+use remote::Remote;
+
+/// What the runtime brings together.
+pub struct Parts<S, K> {
+    /// Gives frames.
+    pub camera: Box<dyn Camera + Send>,
+    /// Judges them.
+    pub station: Station<S, K>,
+    /// The pins.
+    pub outputs: SafeOutputs,
+    /// The buttons.
+    pub inputs: Box<dyn Inputs>,
+    /// Where people and programs talk to it, and what they may do there.
+    pub ports: Vec<(Port, Guard)>,
+}
+
+/// How it runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the board tells how it is.
+    pub host: HostPaths,
+    /// Without a frame for so long the camera counts as lost, and what lasts with a verdict ends.
+    pub camera_patience: Duration,
+    /// Every output goes to its safe level then.
+    pub safe_when_lost: bool,
+    /// The longest that judging a frame may take, beyond which inference counts as hung.
+    pub frame_patience: Duration,
+    /// Ends by itself after so long.
+    pub end_after: Option<Duration>,
+}
+
+/// Why it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// A signal, the end of a recording, or of the time it was given.
+    Asked(String),
+    /// Somebody asked for a new start.
+    Restart,
+    /// Something broke.
+    Failed(String),
+}
+
+/// What a thread does.
+type Work = Box<dyn FnOnce(&Arc<Shared>) + Send>;
+
+/// What it did until it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Why.
+    pub stop: Stop,
+    /// Frames that came, and those of them that a newer one replaced.
+    pub frames: (u64, u64),
+    /// Seconds it ran.
+    pub seconds: f64,
+    /// What the station has seen and done.
+    pub record: Record,
+    /// How long its verdicts took to the pins.
+    pub to_pin: ToPin,
+}
+
+/// From the capture of a frame to its verdict's levels at the pins, of the latest verdicts.
+#[derive(Debug, Clone, Default)]
+pub struct ToPin {
+    /// All of it.
+    pub whole: Recent,
+    /// Without what its feature took.
+    pub rest: Recent,
+}
+
+/// What all threads know.
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    log: Arc<Log>,
+    inbox: Inbox,
+    stop: Mutex<Option<Stop>>,
+    stopping: AtomicBool,
+    /// Microseconds on the clock at which the inference thread will have been heard of again.
+    heard_by: AtomicU64,
+    host: HostPaths,
+    ports: Mutex<Vec<PortHandle>>,
+    camera_errors: Mutex<BTreeMap<&'static str, u64>>,
+    /// Why there are no frames.
+    camera_trouble: Mutex<Option<String>>,
+    output_errors: AtomicU64,
+    to_pin: Mutex<ToPin>,
+}
+
+impl Shared {
+    /// Asks everything to end; the first reason counts.
+    fn stop(&self, why: Stop) {
+        lock(&self.stop).get_or_insert(why);
+        self.stopping.store(true, Ordering::SeqCst);
+        self.inbox.close();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn info(&self, text: &str) {
+        self.log.write(Level::Info, text);
+    }
+
+    /// Waits, but not beyond the end.
+    fn pause(&self, time: Duration) {
+        let end = self.clock.uptime() + time;
+        while !self.is_stopping() && self.clock.uptime() < end {
+            thread::sleep((end - self.clock.uptime().min(end)).min(Duration::from_millis(50)));
+        }
+    }
+
+    /// How the device is, for people.
+    fn figures(&self) -> Vec<(String, String)> {
+        let (frames, dropped) = self.inbox.counts();
+        let uptime = self.clock.uptime().as_secs_f64();
+        let mut figures = vec![
+            ("uptime_s".to_owned(), format!("{uptime:.0}")),
+            ("frames".to_owned(), frames.to_string()),
+            ("frames_a_second".to_owned(), format!("{:.1}", frames as f64 / uptime.max(1e-3))),
+            ("dropped".to_owned(), dropped.to_string()),
+        ];
+        for (kind, count) in lock(&self.camera_errors).iter() {
+            figures.push((format!("errors_camera_{kind}"), count.to_string()));
+        }
+        let trouble = lock(&self.camera_trouble).clone();
+        figures.extend(trouble.map(|trouble| ("camera".to_owned(), trouble)));
+        let to_pin = lock(&self.to_pin).whole.quantile(0.95);
+        figures.extend(
+            to_pin
+                .map(|micros| ("pin_p95_ms".to_owned(), format!("{:.1}", micros as f64 / 1000.0))),
+        );
+        let outputs = self.output_errors.load(Ordering::Relaxed);
+        figures.extend((outputs > 0).then(|| ("errors_outputs".to_owned(), outputs.to_string())));
+        for (name, count) in [
+            ("dropped_messages", PortHandle::dropped as fn(&PortHandle) -> u64),
+            ("broken_messages", PortHandle::broken_frames),
+        ] {
+            let sum: u64 = lock(&self.ports).iter().map(count).sum();
+            figures.extend((sum > 0).then(|| (name.to_owned(), sum.to_string())));
+        }
+        figures.extend(host::figures(&self.host));
+        figures
+    }
+
+    fn tell(&self, judgement: &Judgement) {
+        lock(&self.ports).iter().for_each(|port| port.offer(judgement));
+    }
+}
+
+/// Runs until something asks it to end; every output is at its safe level afterwards.
+///
+/// * `told`: how it stands, in a line, for the supervisor.
+pub fn run<S, K>(
+    parts: Parts<S, K>,
+    settings: &Settings,
+    clock: Clock,
+    log: Arc<Log>,
+    told: &str,
+) -> Ended
+where
+    S: FeatureSource + Send + 'static,
+    K: Store + Send + 'static,
+{
+    let Parts { camera, station, outputs, inputs, ports } = parts;
+    let shared = Arc::new(Shared {
+        clock,
+        log,
+        inbox: Inbox::default(),
+        stop: Mutex::default(),
+        stopping: AtomicBool::new(false),
+        heard_by: AtomicU64::new(u64::MAX),
+        host: settings.host.clone(),
+        ports: Mutex::default(),
+        camera_errors: Mutex::default(),
+        camera_trouble: Mutex::default(),
+        output_errors: AtomicU64::new(0),
+        to_pin: Mutex::default(),
+    });
+    let panel = station.panel();
+    let (finished, threads) = channel();
+    let start = |name: &'static str, work: Work| {
+        spawn(name, Arc::clone(&shared), finished.clone(), work);
+    };
+    let (returned, record) = channel();
+    let (camera_patience, frame_patience) = (settings.camera_patience, settings.frame_patience);
+    let safe_when_lost = settings.safe_when_lost;
+    start(OUTPUTS, Box::new(move |shared| loops::outputs(shared, outputs, &panel)));
+    start(
+        "inference",
+        Box::new(move |shared| {
+            let record =
+                loops::inference(shared, station, frame_patience, camera_patience, safe_when_lost);
+            // Nobody waits for it after a hang.
+            let _ = returned.send(record);
+        }),
+    );
+    start("inputs", Box::new(move |shared| loops::inputs(shared, inputs)));
+    for (port, guard) in ports {
+        lock(&shared.ports).push(port.handle());
+        let work = move |shared: &Arc<Shared>| {
+            let (now, log) =
+                (|| shared.clock.now(), |level, text: &str| shared.log.write(level, text));
+            let mut gate = Gate::new(Remote(Arc::clone(shared)), guard, now, log);
+            if port.serve(&mut gate, &shared.stopping) {
+                shared.stop(Stop::Asked("asked to end at its terminal".to_owned()));
+            }
+        };
+        start("port", Box::new(work));
+    }
+    start("capture", Box::new(move |shared| loops::capture(shared, camera)));
+    let signals = loops::signals(&shared);
+    loops::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(told)]);
+    if let Some(time) = settings.end_after {
+        shared.pause(time);
+        shared.stop(Stop::Asked("the time it was given is over".to_owned()));
+    }
+    drop(finished);
+    wait(&shared.clock, &threads);
+    if let Some(signals) = signals {
+        signals.close();
+    }
+    let stop = lock(&shared.stop).clone().unwrap_or(Stop::Failed("a thread ended".to_owned()));
+    let record = record.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
+    let seconds = shared.clock.uptime().as_secs_f64();
+    let to_pin = lock(&shared.to_pin).clone();
+    Ended { stop, frames: shared.inbox.counts(), seconds, record, to_pin }
+}
+
+/// Waits for the outputs to be safe, and a moment longer for the others, so that a new start finds ports, pins, store and
+/// camera free. A thread that blocks is left behind.
+///
+/// * `ended`: gives the name of each thread that ends; its senders are the threads'.
+fn wait(clock: &Clock, ended: &Receiver<&'static str>) {
+    const LAST_WORD: Duration = Duration::from_secs(2);
+    while ended.recv().is_ok_and(|name| name != OUTPUTS) {}
+    let end = clock.uptime() + LAST_WORD;
+    while ended.recv_timeout(end.saturating_sub(clock.uptime())).is_ok() {}
+}
+
+/// The thread that has the outputs.
+const OUTPUTS: &str = "outputs";
+
+/// Starts a thread whose end, by a panic too, is told.
+fn spawn(name: &'static str, shared: Arc<Shared>, finished: Sender<&'static str>, work: Work) {
+    let guarded = move || {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&shared)));
+        if caught.is_err() {
+            shared.stop(Stop::Failed(format!("the thread of {name} panicked")));
+        }
+        let _ = finished.send(name);
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(guarded).expect("the system gives a thread");
+}

@@ -1,0 +1,175 @@
+//! What waits for the inference thread: one frame, the newest; one request from each port, since a port waits for its
+//! answer; the edges of buttons, of which some more than anybody can press are kept.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::board::outputs::Edge;
+use crate::image::frame::{Frame, Timestamp};
+use crate::protocol::request::{Answer, Progress, Refused, Request};
+use crate::util::mutex::lock;
+
+/// Edges that are kept.
+const EDGES: usize = 64;
+
+/// Requests that are kept: more than there are ports.
+const REQUESTS: usize = 16;
+
+/// To whom a request's answer goes.
+pub(super) type Sender = SyncSender<Message>;
+
+/// What comes back for a request.
+#[derive(Debug)]
+pub(super) enum Message {
+    Progress(Progress),
+    Answer(Result<Answer, Refused>),
+}
+
+/// The next thing to do.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// An input that changed, and when.
+    Edge(Edge, Timestamp),
+    Request(Request, Sender),
+    Frame(Frame),
+    /// Nothing came in time.
+    Nothing,
+    /// It is over.
+    Closed,
+}
+
+#[derive(Debug, Default)]
+struct Mail {
+    frame: Option<Frame>,
+    requests: VecDeque<(Request, Sender)>,
+    edges: VecDeque<(Edge, Timestamp)>,
+    closed: bool,
+    frames: u64,
+    dropped: u64,
+}
+
+/// What waits for the inference thread.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    mail: Mutex<Mail>,
+    arrived: Condvar,
+}
+
+impl Inbox {
+    /// A frame takes the place of one that nobody has looked at yet.
+    pub(super) fn frame(&self, frame: Frame) {
+        let mut mail = lock(&self.mail);
+        mail.frames += 1;
+        mail.dropped += u64::from(mail.frame.replace(frame).is_some());
+        self.arrived.notify_one();
+    }
+
+    /// Whether there was room; not once it is over.
+    pub(super) fn request(&self, request: Request, sender: Sender) -> bool {
+        let mut mail = lock(&self.mail);
+        let room = !mail.closed && mail.requests.len() < REQUESTS;
+        if room {
+            mail.requests.push_back((request, sender));
+            self.arrived.notify_one();
+        }
+        room
+    }
+
+    /// The oldest edge makes room: the latest tells what an input is.
+    pub(super) fn edge(&self, edge: Edge, at: Timestamp) {
+        let mut mail = lock(&self.mail);
+        if mail.edges.len() == EDGES {
+            mail.edges.pop_front();
+        }
+        mail.edges.push_back((edge, at));
+        self.arrived.notify_one();
+    }
+
+    /// Whether the newest frame was taken to be looked at.
+    pub(super) fn is_looked_at(&self) -> bool {
+        lock(&self.mail).frame.is_none()
+    }
+
+    /// Nothing more is handed out; who waits for an answer is told so by its sender's end.
+    pub(super) fn close(&self) {
+        let mut mail = lock(&self.mail);
+        mail.closed = true;
+        mail.requests.clear();
+        self.arrived.notify_all();
+    }
+
+    /// Waits for the next thing to do: edges before requests before frames.
+    pub(super) fn next(&self, patience: Duration) -> Item {
+        let end = Instant::now() + patience;
+        let mut mail = lock(&self.mail);
+        loop {
+            if mail.closed {
+                return Item::Closed;
+            }
+            if let Some((edge, at)) = mail.edges.pop_front() {
+                return Item::Edge(edge, at);
+            }
+            if let Some((request, sender)) = mail.requests.pop_front() {
+                return Item::Request(request, sender);
+            }
+            if let Some(frame) = mail.frame.take() {
+                return Item::Frame(frame);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Item::Nothing;
+            }
+            let waited = self.arrived.wait_timeout(mail, left);
+            mail = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+
+    /// Frames that came, and those of them that a newer one replaced.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let mail = lock(&self.mail);
+        (mail.frames, mail.dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(at: u64) -> Frame {
+        Frame::new(1, 1, vec![0; 3], Timestamp(at)).expect("one pixel")
+    }
+
+    #[test]
+    fn the_newest_frame_wins_and_people_come_first() {
+        let inbox = Inbox::default();
+        (1..=3).for_each(|at| inbox.frame(frame(at)));
+        let (sender, _receiver) = std::sync::mpsc::sync_channel(1);
+        assert!(inbox.request(Request::Version, sender));
+        inbox.edge(Edge { name: "b".to_owned(), pressed: true }, Timestamp(9));
+        assert!(matches!(inbox.next(Duration::ZERO), Item::Edge(_, at) if at == Timestamp(9)));
+        assert!(matches!(inbox.next(Duration::ZERO), Item::Request(Request::Version, _)));
+        assert!(
+            matches!(inbox.next(Duration::ZERO), Item::Frame(got) if got.captured() == Timestamp(3))
+        );
+        assert!(matches!(inbox.next(Duration::ZERO), Item::Nothing));
+        assert_eq!(inbox.counts(), (3, 2));
+    }
+
+    #[test]
+    fn nothing_grows_without_bound_and_nobody_waits_for_what_is_over() {
+        let inbox = Inbox::default();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let taken = (0..100).filter(|_| inbox.request(Request::Version, sender.clone())).count();
+        assert_eq!(taken, REQUESTS);
+        (0..100).for_each(|at| {
+            inbox.edge(Edge { name: String::new(), pressed: true }, Timestamp(at));
+        });
+        assert!(matches!(inbox.next(Duration::ZERO), Item::Edge(_, at) if at == Timestamp(36)));
+        inbox.close();
+        drop(sender);
+        assert!(matches!(inbox.next(Duration::from_secs(9)), Item::Closed));
+        assert!(receiver.recv().is_err(), "whoever waits for an answer learns that none will come");
+    }
+}

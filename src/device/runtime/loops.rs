@@ -1,0 +1,291 @@
+//! What each thread does.
+
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::TrySendError;
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+use super::inbox::{Item, Message, Sender};
+use super::{Shared, Stop};
+use crate::backbone::FeatureSource;
+use crate::board::outputs::{Edge, Inputs, Outputs as _, SafeOutputs};
+use crate::camera::{Camera, Trouble};
+use crate::device::controller::{Effects, Record, SharedPanel, Station, Ticket};
+use crate::image::frame::Timestamp;
+use crate::learn::command::Command;
+use crate::protocol::log::Level;
+use crate::protocol::request::Request;
+use crate::store::Store;
+use crate::util::mutex::lock;
+
+/// The longest wait of a loop, after which it looks whether it is over.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long the inference thread waits without work before it is heard of.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// How long a command may take: a head may have to be trained anew.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Microseconds: a thread that slept so much longer than it wanted was not let run.
+const HELD_UP: u64 = 500_000;
+
+/// Exit status after a hang, when no thread can be waited for.
+const HUNG: i32 = 3;
+
+pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) {
+    const FIRST_WAIT: Duration = Duration::from_millis(200);
+    const LONGEST_WAIT: Duration = Duration::from_secs(5);
+    let mut wait = FIRST_WAIT;
+    let mut trouble: Option<String> = None;
+    while !shared.is_stopping() {
+        let captured = camera.capture(shared.clock.now());
+        for note in camera.notes() {
+            shared.info(&format!("{}: {note}", camera.name()));
+        }
+        match captured {
+            Ok(frame) => {
+                *lock(&shared.camera_trouble) = None;
+                if trouble.take().is_some() {
+                    shared.info(&format!("{} gives frames again", camera.name()));
+                }
+                wait = FIRST_WAIT;
+                shared.inbox.frame(frame);
+            }
+            Err(error) if error.trouble == Trouble::Ended => {
+                // The last frame is still to be judged.
+                while !shared.is_stopping() && !shared.inbox.is_looked_at() {
+                    shared.pause(Duration::from_millis(5));
+                }
+                return shared.stop(Stop::Asked(format!("{} has ended", camera.name())));
+            }
+            Err(error) => {
+                *lock(&shared.camera_errors).entry(error.trouble.name()).or_default() += 1;
+                let text = error.to_string();
+                *lock(&shared.camera_trouble) = text.lines().next().map(str::to_owned);
+                if trouble.as_ref() != Some(&text) {
+                    shared.log.write(Level::Error, &text);
+                    trouble = Some(text);
+                }
+                shared.pause(wait);
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+pub(super) fn inference<S: FeatureSource, K: Store>(
+    shared: &Arc<Shared>,
+    mut station: Station<S, K>,
+    frame_patience: Duration,
+    camera_patience: Duration,
+    safe_when_lost: bool,
+) -> Record {
+    let clock = shared.clock;
+    let heard_within = |time: Duration| {
+        let by = clock.now().0.saturating_add(time.as_micros() as u64);
+        shared.heard_by.store(by, Ordering::SeqCst);
+    };
+    let mut waiting: Vec<(Ticket, Sender)> = Vec::new();
+    let mut tickets = 0;
+    let mut last_frame = clock.now();
+    let mut camera_lost = false;
+    loop {
+        let patience = station.next_tick().map_or(IDLE, |time| clock.until(time).min(IDLE));
+        heard_within(IDLE + frame_patience);
+        let item = shared.inbox.next(patience);
+        let mut effects = Effects::default();
+        // The system may have learned the date since.
+        station.set_date(clock.now(), clock.date());
+        match item {
+            Item::Closed => return station.record().clone(),
+            Item::Nothing => {}
+            Item::Edge(Edge { name, pressed }, at) => {
+                heard_within(COMMAND_PATIENCE);
+                station.edge(&name, pressed, at, &mut effects);
+            }
+            Item::Request(request, sender) => {
+                heard_within(if is_long(&request) { COMMAND_PATIENCE } else { frame_patience });
+                tickets += 1;
+                waiting.push((Ticket(tickets), sender));
+                station.request(Ticket(tickets), request, clock.now(), &mut effects);
+            }
+            Item::Frame(frame) => {
+                let patience =
+                    if station.is_teaching() { COMMAND_PATIENCE } else { frame_patience };
+                heard_within(patience);
+                last_frame = clock.now();
+                camera_lost = false;
+                station.frame(frame, last_frame, || clock.now(), &mut effects);
+            }
+        }
+        if station.is_due(clock.now()) {
+            heard_within(COMMAND_PATIENCE);
+        }
+        station.tick(clock.now(), &mut effects);
+        if !camera_lost && clock.now().micros_since(last_frame) > camera_patience.as_micros() as u64
+        {
+            camera_lost = true;
+            station.lost(safe_when_lost);
+            shared.log.write(
+                Level::Warning,
+                "no frame was judged in time: what lasts with a verdict has ended",
+            );
+        }
+        notify(&[sd_notify::NotifyState::Watchdog]);
+        for ticket in deliver(shared, effects, &mut waiting) {
+            station.cancel(ticket);
+        }
+    }
+}
+
+/// Hands out what an event brought about.
+///
+/// * returns those who have gone meanwhile.
+fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)>) -> Vec<Ticket> {
+    let mut gone = Vec::new();
+    for (level, text) in effects.notes {
+        shared.log.write(level, &text);
+    }
+    for (ticket, progress) in effects.progress {
+        if let Some((_, sender)) = waiting.iter().find(|(known, _)| *known == ticket) {
+            // A port that is slow to listen misses a step, not the answer.
+            if let Err(TrySendError::Disconnected(_)) = sender.try_send(Message::Progress(progress))
+            {
+                gone.push(ticket);
+            }
+        }
+    }
+    for (ticket, answer) in effects.answers {
+        if let Some(place) = waiting.iter().position(|(known, _)| *known == ticket) {
+            let (_, sender) = waiting.swap_remove(place);
+            // The channel has room for more than one request's progress, and its reader does nothing but read.
+            let _ = sender.send(Message::Answer(answer));
+        }
+    }
+    effects.judgements.iter().for_each(|judgement| shared.tell(judgement));
+    waiting.retain(|(ticket, _)| !gone.contains(ticket));
+    gone
+}
+
+fn is_long(request: &Request) -> bool {
+    !matches!(
+        request.plain(),
+        Request::Snap
+            | Request::Recent { .. }
+            | Request::RecentPicture { .. }
+            | Request::Regions
+            | Request::Region(_)
+            | Request::Outputs
+            | Request::SetOutput { .. }
+            | Request::TestOutput { .. }
+            | Request::Settings
+            | Request::Version
+            | Request::Command(Command::Classes(_) | Command::Examples(_))
+    )
+}
+
+pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &SharedPanel) {
+    let (mut failing, mut shown) = (false, 0);
+    let mut awake_since = Timestamp(0);
+    while !shared.is_stopping() {
+        let now = shared.clock.now();
+        let heard_by = Timestamp(shared.heard_by.load(Ordering::SeqCst));
+        if now > heard_by && now.micros_since(awake_since) > HELD_UP {
+            let safe = outputs.make_safe();
+            let what = "inference hangs: the outputs go safe, the process ends";
+            shared.log.write(Level::Error, what);
+            if let Err(error) = safe {
+                shared.log.write(Level::Error, &error.to_string());
+            }
+            // Nothing is unwound: the thread that hangs could not be waited for.
+            process::exit(HUNG);
+        }
+        let ((levels, next, (verdicts, seen)), changes) =
+            panel.look(|panel| (panel.all(now), panel.next_change(now), panel.verdicts()));
+        let set = outputs.apply(levels.iter().map(|(name, on)| (name.as_str(), *on)));
+        if let Err(error) = &set {
+            shared.output_errors.fetch_add(1, Ordering::Relaxed);
+            if !failing {
+                shared.log.write(Level::Error, &error.to_string());
+            }
+        }
+        failing = set.is_err();
+        if let (Some(seen), true) = (seen, verdicts != shown) {
+            let micros = shared.clock.now().micros_since(seen.captured);
+            let mut to_pin = lock(&shared.to_pin);
+            to_pin.whole.push(micros);
+            to_pin.rest.push(micros.saturating_sub(seen.looked_micros));
+        }
+        shown = verdicts;
+        let wait = next.map_or(LOOK, |next| shared.clock.until(next).min(LOOK));
+        let asleep = shared.clock.now();
+        panel.wait(changes, wait);
+        let awake = shared.clock.now();
+        // Where this thread was held up, the whole process was: the other one is given time to say that it goes on.
+        if awake.micros_since(asleep) > wait.as_micros() as u64 + HELD_UP {
+            awake_since = awake;
+        }
+    }
+    if let Err(error) = outputs.make_safe() {
+        shared.log.write(Level::Error, &error.to_string());
+    }
+}
+
+pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn Inputs>) {
+    let mut failing = false;
+    while !shared.is_stopping() {
+        match inputs.poll(LOOK) {
+            Ok(edges) => {
+                failing = false;
+                let at = shared.clock.now();
+                edges.into_iter().for_each(|edge| shared.inbox.edge(edge, at));
+            }
+            Err(error) => {
+                if !failing {
+                    shared.log.write(Level::Error, &error.to_string());
+                }
+                failing = true;
+                shared.pause(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// Ends in good order when the system asks for it.
+///
+/// * returns what ends this, `None` if it could not begin.
+pub(super) fn signals(shared: &Arc<Shared>) -> Option<Handle> {
+    let watched = Signals::new([SIGINT, SIGTERM, SIGHUP]);
+    let mut signals = match watched {
+        Ok(signals) => signals,
+        Err(error) => {
+            let what = format!("signals end this program at once: {error}");
+            shared.log.write(Level::Warning, &what);
+            return None;
+        }
+    };
+    let handle = signals.handle();
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            match signal {
+                SIGHUP => shared.stop(Stop::Restart),
+                SIGINT => shared.stop(Stop::Asked("interrupted".to_owned())),
+                _ => shared.stop(Stop::Asked("asked to end".to_owned())),
+            }
+        }
+    });
+    Some(handle)
+}
+
+/// Tells the supervisor. Without one nothing happens.
+pub(super) fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    // A supervisor that cannot be told will act by itself.
+    let _ = sd_notify::notify(state);
+}

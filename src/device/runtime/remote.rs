@@ -1,0 +1,72 @@
+//! The station as a port's thread sees it: a request goes into the inbox, its answer comes back over a channel.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use super::Shared;
+use super::inbox::Message;
+use crate::protocol::request::{Answer, Device, Progress, Refused, Request};
+
+/// How long a request may take without getting on: longer than the longest burst and the slowest head.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often the other side is told that somebody still works.
+const WORD: Duration = Duration::from_secs(3);
+
+/// Messages that may wait for a port.
+const MESSAGES: usize = 16;
+
+/// The station, from a port's thread.
+#[derive(Debug, Clone)]
+pub(super) struct Remote(pub(super) Arc<Shared>);
+
+impl Device for Remote {
+    fn handle(
+        &mut self,
+        request: Request,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Answer, Refused> {
+        match request {
+            Request::Log { lines } => return Ok(Answer::Log(self.0.log.latest(lines))),
+            Request::Restart => {
+                self.0.stop(super::Stop::Restart);
+                return Ok(Answer::Done);
+            }
+            _ => {}
+        }
+        let left = || Refused("whoever asked has gone".to_owned());
+        let over = || Refused("it is ending".to_owned());
+        let (sender, receiver) = sync_channel(MESSAGES);
+        if !self.0.inbox.request(request, sender) {
+            return Err(over());
+        }
+        let mut got_on = self.0.clock.uptime();
+        let mut latest = Progress { done: 0, total: 0, waiting: false };
+        loop {
+            match receiver.recv_timeout(WORD) {
+                Ok(Message::Progress(step)) => {
+                    (latest, got_on) = (step, self.0.clock.uptime());
+                    // The station hears of it by the closed channel.
+                    if !progress(step) {
+                        return Err(left());
+                    }
+                }
+                Ok(Message::Answer(Ok(Answer::Status { learned, mut device }))) => {
+                    device.extend(self.0.figures());
+                    return Ok(Answer::Status { learned, device });
+                }
+                Ok(Message::Answer(answer)) => return answer,
+                Err(RecvTimeoutError::Timeout) if self.0.clock.uptime() - got_on < PATIENCE => {
+                    if !progress(latest) {
+                        return Err(left());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(Refused("there was no answer in time".to_owned()));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(over()),
+            }
+        }
+    }
+}

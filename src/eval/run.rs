@@ -1,0 +1,298 @@
+//! One head taught with one split, and the summary of such runs.
+
+use std::collections::BTreeSet;
+
+use super::{Confusion, LabelledFeatures, Outcome, Split, Spread, calibration_error};
+use crate::image::frame::Timestamp;
+use crate::learn::examples::{Example, narrowed};
+use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
+use crate::learn::learner::{Change, ClassName, LearnError, Learner};
+
+/// What is taken off every feature before a head learns from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Centre {
+    /// Nothing.
+    None,
+    /// The mean of the taught features.
+    TaughtMean,
+}
+
+/// What one judged image was taken for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// Place of the image.
+    pub image: usize,
+    /// Its class.
+    pub truth: usize,
+    /// The class with the highest score.
+    pub predicted: usize,
+    /// Calibrated probability of that class, 0 to 1.
+    pub confidence: f32,
+    /// How far it lies from every taught image; above 1 is unknown.
+    pub novelty: f32,
+    /// Whether a device with its usual thresholds would have said "unknown" instead.
+    pub unknown: bool,
+}
+
+/// One head, taught with one split.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The split's seed.
+    pub seed: u64,
+    /// The classes that were taught, rising.
+    pub classes: Vec<usize>,
+    /// Images that were taught.
+    pub taught: usize,
+    /// Of every judged image, in the split's order.
+    pub predictions: Vec<Prediction>,
+    /// Balanced accuracy by leave-one-out over the taught images, 0 to 1: what a device would say of itself; `None`
+    /// where the head has none or no class has two images.
+    pub estimate: Option<f64>,
+}
+
+/// Teaches a head and judges with it.
+///
+/// # Errors
+/// [`LearnError`] if the head refuses its settings or the features.
+pub fn run(
+    set: &LabelledFeatures,
+    split: &Split,
+    config: &HeadConfig,
+    centre: Centre,
+) -> Result<Run, LearnError> {
+    let labels = set.labels();
+    let classes: BTreeSet<usize> = split.train.iter().map(|&image| labels[image]).collect();
+    let mut changes = Vec::with_capacity(classes.len() + split.train.len());
+    for &class in &classes {
+        // A folder may be called what no class may; the number stands for it.
+        let name = ClassName::new(&format!("class{class}"))?;
+        changes.push(Change::AddClass(id_of(class), name));
+    }
+    let mut sum = vec![0.0f64; set.dim()];
+    for (&image, id) in split.train.iter().zip(1..) {
+        let example = Example {
+            id: ExampleId(id),
+            class: id_of(labels[image]),
+            taught: Timestamp(id),
+            origin: String::new(),
+            feature: narrowed(set.feature(image)),
+            group: GroupId(id),
+            views: Vec::new(),
+            image: None,
+        };
+        let stored = example.widened();
+        sum.iter_mut().zip(stored).for_each(|(sum, value)| *sum += f64::from(value));
+        changes.push(Change::AddExample(example));
+    }
+    let count = split.train.len().max(1) as f64;
+    let mean = sum.into_iter().map(|sum| (sum / count) as f32).collect();
+    let config = config.clone().with_centre((centre == Centre::TaughtMean).then_some(mean));
+    let mut learner = Learner::new(set.dim(), config, usize::MAX)?;
+    learner.change(changes)?;
+    let mut predictions = Vec::with_capacity(split.test.len());
+    for &image in &split.test {
+        let Some(verdict) = learner.judge(set.feature(image))? else { continue };
+        predictions.push(Prediction {
+            image,
+            truth: labels[image],
+            predicted: verdict.best.0 as usize,
+            confidence: verdict.confidence,
+            novelty: verdict.novelty,
+            unknown: verdict.class.is_none(),
+        });
+    }
+    Ok(Run {
+        seed: split.seed,
+        classes: classes.into_iter().collect(),
+        taught: split.train.len(),
+        predictions,
+        estimate: learner.estimate().and_then(|e| e.balanced_accuracy).map(f64::from),
+    })
+}
+
+fn id_of(class: usize) -> ClassId {
+    ClassId(u32::try_from(class).expect("far fewer classes"))
+}
+
+impl Run {
+    /// What its images were taken for.
+    ///
+    /// * `classes`: how many the set has.
+    pub fn confusion(&self, classes: usize) -> Confusion {
+        let mut confusion = Confusion::new(classes);
+        self.predictions.iter().for_each(|one| confusion.add(one.truth, one.predicted));
+        confusion
+    }
+
+    /// Expected calibration error; with `balanced` every class weighs the same, else every image.
+    fn calibration_error(&self, confusion: &Confusion, balanced: bool) -> Option<f64> {
+        let outcomes: Vec<Outcome> = self
+            .predictions
+            .iter()
+            .map(|one| {
+                let of_class: u64 = confusion.row(one.truth).iter().sum();
+                let weight = if balanced { 1.0 / of_class as f64 } else { 1.0 };
+                let right = one.predicted == one.truth;
+                Outcome { confidence: one.confidence, right, weight }
+            })
+            .collect();
+        calibration_error(&outcomes)
+    }
+}
+
+/// The runs of one head at one number of shots, one a seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// The head.
+    pub head: HeadKind,
+    /// Images a class that were taught.
+    pub shots: usize,
+    /// At least one, each with a prediction.
+    pub runs: Vec<Run>,
+}
+
+/// What is told of a cell; shares, 0 to 1, over its runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellSummary {
+    /// Mean of the classes' recalls.
+    pub balanced_accuracy: Spread,
+    /// Share of the images that were recognised.
+    pub accuracy: Spread,
+    /// The leave-one-out estimate of the balanced accuracy; `None` if a run has none.
+    pub estimate: Option<Spread>,
+    /// Mean of the confidences.
+    pub confidence: Spread,
+    /// Expected calibration error, every image weighing the same.
+    pub calibration_error: Spread,
+    /// Expected calibration error, every class weighing the same, as the calibration does it.
+    pub balanced_calibration_error: Spread,
+    /// Share of the images that a device would have called unknown, though their class was taught.
+    pub unknown: Spread,
+    /// `[classes]`: the recall of each; `None` if none of its images was judged.
+    pub recalls: Vec<Option<Spread>>,
+    /// The counts of all runs.
+    pub confusion: Confusion,
+}
+
+impl Cell {
+    /// `None` if there is no run, or one without a prediction.
+    ///
+    /// * `classes`: how many the set has.
+    pub fn summary(&self, classes: usize) -> Option<CellSummary> {
+        let confusions: Vec<Confusion> =
+            self.runs.iter().map(|run| run.confusion(classes)).collect();
+        let runs = || self.runs.iter().zip(&confusions);
+        let share = |of: &dyn Fn(&Run, &Confusion) -> Option<f64>| {
+            let values: Option<Vec<f64>> =
+                runs().map(|(run, confusion)| of(run, confusion)).collect();
+            Spread::of(&values?)
+        };
+        let mean = |run: &Run, of: &dyn Fn(&Prediction) -> f64| {
+            Spread::of(&run.predictions.iter().map(of).collect::<Vec<_>>())
+                .map(|spread| spread.mean)
+        };
+        let mut confusion = Confusion::new(classes);
+        confusions.iter().for_each(|one| confusion.merge(one));
+        let recalls = (0..classes).map(|class| {
+            let judged: Vec<f64> = confusions.iter().filter_map(|c| c.recall(class)).collect();
+            Spread::of(&judged)
+        });
+        Some(CellSummary {
+            balanced_accuracy: share(&|_, confusion| confusion.balanced_accuracy())?,
+            accuracy: share(&|_, confusion| confusion.accuracy())?,
+            estimate: share(&|run, _| run.estimate),
+            confidence: share(&|run, _| mean(run, &|one| f64::from(one.confidence)))?,
+            calibration_error: share(&|run, counts| run.calibration_error(counts, false))?,
+            balanced_calibration_error: share(&|run, counts| run.calibration_error(counts, true))?,
+            unknown: share(&|run, _| mean(run, &|one| f64::from(u8::from(one.unknown))))?,
+            recalls: recalls.collect(),
+            confusion,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_of(seed: u64, estimate: Option<f64>, list: &[(usize, usize, f32)]) -> Run {
+        let predictions = list
+            .iter()
+            .enumerate()
+            .map(|(image, &(truth, predicted, confidence))| {
+                let unknown = confidence < 0.5;
+                Prediction { image, truth, predicted, confidence, novelty: 0.5, unknown }
+            })
+            .collect();
+        Run { seed, classes: vec![0, 1], taught: 2, predictions, estimate }
+    }
+
+    #[test]
+    fn a_summary_is_the_mean_over_runs_of_what_is_counted_by_hand() {
+        // Run 0: class 0 2 of 3, class 1 1 of 1; run 1: all right.
+        let runs = vec![
+            run_of(0, Some(0.5), &[(0, 0, 0.9), (0, 0, 0.9), (0, 1, 0.4), (1, 1, 0.6)]),
+            run_of(1, Some(0.7), &[(0, 0, 1.0), (1, 1, 1.0)]),
+        ];
+        let cell = Cell { head: HeadKind::Lda, shots: 1, runs };
+        let summary = cell.summary(2).expect("there are predictions");
+        let near = |got: Spread, mean: f64, std: f64| {
+            assert!((got.mean - mean).abs() < 1e-6 && (got.std - std).abs() < 1e-6, "{got:?}");
+        };
+        let (first, second) = ((2.0 / 3.0 + 1.0) / 2.0, 1.0);
+        near(summary.balanced_accuracy, (first + second) / 2.0, (second - first) / 2.0);
+        near(summary.accuracy, 0.875, 0.125);
+        near(summary.estimate.expect("both runs have one"), 0.6, 0.1);
+        near(summary.unknown, 0.125, 0.125);
+        near(summary.confidence, (0.7 + 1.0) / 2.0, 0.15);
+        // Run 0: bins of 0.9 (twice right), 0.4 (wrong), 0.6 (right): (0.2 + 0.4 + 0.4) / 4.
+        near(summary.calibration_error, 0.125, 0.125);
+        // Balanced: weights 1/3, 1/3, 1/3 and 1, in all 2: (0.2 / 3 + 0.4 / 3 + 0.4) / 2.
+        near(summary.balanced_calibration_error, 0.15, 0.15);
+        near(summary.recalls[0].expect("judged"), 5.0 / 6.0, 1.0 / 6.0);
+        assert_eq!(summary.confusion.row(0), [3, 1]);
+    }
+
+    #[test]
+    fn an_estimate_that_one_run_lacks_is_not_averaged_over_the_others() {
+        let runs = vec![run_of(0, Some(0.5), &[(0, 0, 0.9)]), run_of(1, None, &[(0, 0, 0.9)])];
+        let cell = Cell { head: HeadKind::Lda, shots: 1, runs };
+        let summary = cell.summary(3).expect("there are predictions");
+        assert_eq!((summary.estimate, summary.recalls[2]), (None, None));
+        let none = Cell { head: HeadKind::Lda, shots: 1, runs: vec![] };
+        assert_eq!(none.summary(2), None);
+    }
+
+    /// Two far groups and, of class 1, one image that lies in the group of class 0.
+    fn groups() -> LabelledFeatures {
+        let image = |class: &str, i: usize, x: f32, y: f32| {
+            (format!("{class}/{i}"), vec![x + 0.01 * i as f32, y - 0.02 * i as f32, 1.0])
+        };
+        let mut images: Vec<_> = (0..6).map(|i| image("a", i, 5.0, 0.0)).collect();
+        images.extend((0..5).map(|i| image("b", i, 0.0, 5.0)));
+        images.push(image("b", 5, 5.0, 0.0));
+        LabelledFeatures::new(3, images).expect("valid")
+    }
+
+    #[test]
+    fn every_head_tells_far_groups_apart_and_runs_twice_alike() {
+        let set = groups();
+        let split = Split {
+            shots: 3,
+            seed: 4,
+            train: vec![0, 1, 2, 6, 7, 8],
+            test: vec![3, 4, 5, 9, 10, 11],
+        };
+        for kind in HeadKind::ALL {
+            for centre in [Centre::None, Centre::TaughtMean] {
+                let once = run(&set, &split, &HeadConfig::of(kind), centre).expect("valid");
+                let predicted: Vec<_> = once.predictions.iter().map(|one| one.predicted).collect();
+                assert_eq!(predicted, [0, 0, 0, 1, 1, 0], "{kind} {centre:?}");
+                let balanced = once.confusion(2).balanced_accuracy().expect("judged");
+                assert!((balanced - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-9);
+                assert_eq!((once.seed, once.taught, &once.classes[..]), (4, 6, &[0, 1][..]));
+                assert_eq!(once, run(&set, &split, &HeadConfig::of(kind), centre).expect("valid"));
+            }
+        }
+    }
+}

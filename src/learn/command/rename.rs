@@ -1,0 +1,21 @@
+use super::{Outcome, Reply, class_named, name_of, new_name};
+use crate::learn::learner::{Change, Learner};
+
+/// Calls a class differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// Its name.
+    pub from: String,
+    /// Its new name.
+    pub to: String,
+}
+
+impl Rename {
+    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+        let class = class_named(learner, &self.from)?;
+        let from = name_of(learner, class);
+        let name = new_name(learner, &self.to, Some(class))?;
+        let made = learner.change(vec![Change::RenameClass(class, name)])?;
+        Ok((Reply::Renamed { from, to: name_of(learner, class) }, made))
+    }
+}

@@ -1,0 +1,31 @@
+use super::{MOST_SUSPECTS, Outcome, Reply, Status, accuracy};
+use crate::learn::learner::Learner;
+
+/// Tells how it stands: what is stored, how well it would do, which examples hurt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetStatus;
+
+impl GetStatus {
+    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+        learner.bring_up_to_date();
+        let estimate = learner.estimate();
+        let told = estimate.filter(|estimate| estimate.balanced_accuracy.is_some());
+        let status = Status {
+            dim: learner.dim(),
+            head: learner.head_config().clone(),
+            classes: learner.classes().len(),
+            examples: learner.examples().len(),
+            bytes: (learner.examples().bytes(), learner.examples().budget()),
+            undo_steps: learner.undo_steps().len(),
+            estimate: accuracy(learner),
+            interval: told.map(|estimate| estimate.interval),
+            looks: learner.examples().looks().values().sum(),
+            advice: learner.advice().to_string(),
+            suspects: estimate
+                .map(|estimate| estimate.suspects.iter().take(MOST_SUSPECTS).cloned().collect())
+                .unwrap_or_default(),
+            thresholds: *learner.thresholds(),
+        };
+        Ok((Reply::Status(Box::new(status)), Vec::new()))
+    }
+}

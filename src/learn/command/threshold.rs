@@ -1,0 +1,51 @@
+use super::{CommandError, Outcome, Reply};
+use crate::learn::decision::Thresholds;
+use crate::learn::learner::{Change, Learner};
+
+/// Sets when a verdict is unknown; without values, tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct SetThreshold {
+    /// Least confidence, 0 to 1.
+    pub confidence: Option<f32>,
+    /// Largest novelty, above 0; infinity turns the check off.
+    pub novelty: Option<f32>,
+    /// Share of frames of taught classes that may be called unknown, above 0 and below 0.5; sets the novelty back to 1, as
+    /// a novelty sets this back.
+    pub false_reject: Option<f32>,
+}
+
+impl SetThreshold {
+    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+        let mut thresholds = *learner.thresholds();
+        if let Some(got) = self.confidence {
+            if !(0.0..=1.0).contains(&got) {
+                let (name, wanted) = ("confidence", "0 to 1");
+                return Err(CommandError::Threshold { name, wanted, got });
+            }
+            thresholds.confidence = got;
+        }
+        if let Some(got) = self.novelty {
+            if got.is_nan() || got <= 0.0 {
+                let (name, wanted) = ("novelty", "above 0 (inf turns it off)");
+                return Err(CommandError::Threshold { name, wanted, got });
+            }
+            thresholds = Thresholds::of_limit(thresholds.confidence, got);
+        }
+        if let Some(got) = self.false_reject {
+            if !(got > 0.0 && got < 0.5) {
+                let (name, wanted) = ("false-reject", "above 0 and below 0.5 (0.02 is 2 %)");
+                return Err(CommandError::Threshold { name, wanted, got });
+            }
+            if self.novelty.is_some() {
+                return Err(CommandError::NoveltyAndRate);
+            }
+            thresholds = Thresholds::of_limit(thresholds.confidence, -got);
+        }
+        let made = if thresholds == *learner.thresholds() {
+            Vec::new()
+        } else {
+            learner.change(vec![Change::SetThresholds(thresholds)])?
+        };
+        Ok((Reply::Threshold(thresholds), made))
+    }
+}

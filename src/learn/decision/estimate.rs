@@ -1,0 +1,147 @@
+//! How well a head would do on frames like those it was taught, by leaving each group out once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Calibration, first_two, jeffreys};
+use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
+
+/// Probability with which the true accuracy lies in [`Estimate::interval`].
+pub const COVER: f64 = 0.9;
+
+/// Why all other examples contradict one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// It was probably taught as the wrong class: the other class is 55 times as likely or more.
+    WrongLabel,
+    /// It is hard: keep it, and teach more like it.
+    Hard,
+}
+
+/// How many times as likely another class has to be for an example to be taken for one with the wrong label. Of a label in
+/// ten that is wrong, in one of some ways each, that leaves a wrong label the likelier reason several times over.
+const WRONG_LABEL: f64 = 55.0;
+
+/// An example whose left-out verdict is another class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suspect {
+    /// The example.
+    pub example: ExampleId,
+    /// What it was taught as.
+    pub class: ClassId,
+    /// What the others say it is.
+    pub taken_for: ClassId,
+    /// The probability of that, 0 to 1.
+    pub confidence: f32,
+    /// What is likely the reason.
+    pub doubt: Doubt,
+}
+
+/// How well the head would do on frames like those it was taught, by leaving each group of examples out once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Mean of the classes' recalls, 0 to 1; `None` where it cannot be told: there is one class, or one that has a
+    /// single look.
+    pub balanced_accuracy: Option<f32>,
+    /// Where the true accuracy lies with a probability of 90 %, as far as so few independent looks can tell.
+    pub interval: (f32, f32),
+    /// Independent looks that were judged.
+    pub looks: usize,
+    /// Classes that could not be judged, since they have a single look.
+    pub unjudged: Vec<ClassId>,
+    /// Per class: examples that were judged, and the share that was right, every look weighing the same.
+    pub recalls: BTreeMap<ClassId, (usize, f32)>,
+    /// Of two classes how often, 0 to 1, the first was taken for the second; most often first.
+    pub confused: Vec<(ClassId, ClassId, f32)>,
+    /// Examples that the others contradict: wrong labels first, the surest first.
+    pub suspects: Vec<Suspect>,
+}
+
+#[derive(Default)]
+struct Tally {
+    examples: usize,
+    looks: f64,
+    right: f64,
+    taken_for: BTreeMap<ClassId, f64>,
+}
+
+impl Calibration {
+    /// `None` where there are no left-out scores.
+    ///
+    /// * `classes`: the order of the scores.
+    pub fn estimate(&self, classes: &[ClassId], left_out: &[LeftOut]) -> Option<Estimate> {
+        let mut sizes: BTreeMap<(ClassId, GroupId), f64> = BTreeMap::new();
+        for one in left_out {
+            *sizes.entry((one.class, one.group)).or_default() += 1.0;
+        }
+        let mut tallies: BTreeMap<ClassId, Tally> = BTreeMap::new();
+        let mut unjudged = BTreeSet::new();
+        let mut suspects = Vec::new();
+        for one in left_out {
+            let scores = self.left_out_scores(classes, one);
+            let own = classes.iter().position(|&class| class == one.class);
+            // The only look of its class cannot be judged: nothing is left that knows the class.
+            let Some(own) = own.filter(|&own| scores[own].is_finite()) else {
+                unjudged.insert(one.class);
+                continue;
+            };
+            let Some((best, _)) = first_two(&scores) else { continue };
+            let weight = 1.0 / sizes[&(one.class, one.group)];
+            let tally = tallies.entry(one.class).or_default();
+            tally.examples += 1;
+            tally.looks += weight;
+            if best == own {
+                tally.right += weight;
+                continue;
+            }
+            *tally.taken_for.entry(classes[best]).or_default() += weight;
+            let odds = f64::from((scores[best] - scores[own]) / self.temperature()).exp();
+            let doubt = if odds >= WRONG_LABEL { Doubt::WrongLabel } else { Doubt::Hard };
+            suspects.push(Suspect {
+                example: one.example,
+                class: one.class,
+                taken_for: classes[best],
+                confidence: self.softmax(&scores)[best],
+                doubt,
+            });
+        }
+        if tallies.is_empty() && unjudged.is_empty() {
+            return None;
+        }
+        suspects.sort_by(|a, b| {
+            let hard = |one: &Suspect| one.doubt == Doubt::Hard;
+            hard(a)
+                .cmp(&hard(b))
+                .then(b.confidence.total_cmp(&a.confidence))
+                .then(a.example.cmp(&b.example))
+        });
+        let recalls: BTreeMap<_, _> = tallies
+            .iter()
+            .map(|(&class, tally)| (class, (tally.examples, (tally.right / tally.looks) as f32)))
+            .collect();
+        let mut confused: Vec<_> = tallies
+            .iter()
+            .flat_map(|(&class, tally)| {
+                let share = move |(&other, &weight): (&ClassId, &f64)| {
+                    (class, other, (weight / tally.looks) as f32)
+                };
+                tally.taken_for.iter().map(share)
+            })
+            .collect();
+        confused.sort_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+        let looks = tallies.values().map(|tally| tally.looks).sum::<f64>();
+        let mean = recalls.values().map(|(_, recall)| f64::from(*recall)).sum::<f64>()
+            / recalls.len().max(1) as f64;
+        // Left-out looks share all their other examples, so that they tell about as much as half of them would alone.
+        let (low, high) = jeffreys(mean, looks / 2.0, COVER);
+        let told = unjudged.is_empty() && recalls.len() > 1;
+        Some(Estimate {
+            balanced_accuracy: told.then_some(mean as f32),
+            interval: if told { (low as f32, high as f32) } else { (0.0, 1.0) },
+            looks: looks.round() as usize,
+            unjudged: unjudged.into_iter().collect(),
+            recalls,
+            confused,
+            suspects,
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads, no randomness: what happens is
+//! a function of the frames, the commands and their times.
+
+use crate::backbone::{ExtractError, FeatureSource};
+use crate::image::frame::{Frame, FrameError, Region, Timestamp};
+use crate::learn::command::{Command, Outcome, Shot};
+use crate::learn::decision::{Smoother, Verdict};
+use crate::learn::head::{ClassId, HeadError};
+use crate::learn::learner::Learner;
+
+/// A feature source and a learner, brought together.
+#[derive(Debug)]
+pub struct Engine<S> {
+    source: S,
+    learner: Learner,
+    region: Region,
+    smoother: Smoother,
+}
+
+/// What one frame gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The frame's own verdict; `None` while nothing has been taught.
+    pub verdict: Option<Verdict>,
+    /// The verdict steadied over frames: the class, or unknown, and its share, 0 to 1.
+    pub steady: Option<(Option<ClassId>, f32)>,
+    /// The frame's feature, `[dim]`: teaching this very frame costs no second pass through the backbone.
+    pub feature: Vec<f32>,
+    /// Microseconds between capture and `now`.
+    pub age_micros: u64,
+}
+
+/// Why a frame gave no verdict; what was learned is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The region does not fit the frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The backbone gave no feature.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// The head refused the feature.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+}
+
+impl<S: FeatureSource> Engine<S> {
+    /// # Errors
+    /// [`HeadError::Dim`] if the source gives features of another length than the learner was taught with.
+    pub fn new(source: S, learner: Learner) -> Result<Self, HeadError> {
+        if source.dim() != learner.dim() {
+            return Err(HeadError::Dim { wanted: learner.dim(), got: source.dim() });
+        }
+        Ok(Self { source, learner, region: Region::Whole, smoother: Smoother::new(1) })
+    }
+
+    /// Looks at this part of every frame from now on.
+    pub fn set_region(&mut self, region: Region) {
+        self.region = region;
+        self.smoother.reset();
+    }
+
+    /// * `frames`: how many frames a steadied verdict leans on, at least 1.
+    pub fn set_smoothing(&mut self, frames: u32) {
+        self.smoother = Smoother::new(frames);
+    }
+
+    /// What was learned.
+    pub fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    /// Puts another learner in its place, of features of the same length.
+    pub fn set_learner(&mut self, learner: Learner) {
+        self.learner = learner;
+        self.smoother.reset();
+    }
+
+    /// Makes the latest change to what was learned one that never was, see [`Learner::revoke`].
+    pub fn revoke(&mut self) {
+        self.learner.revoke();
+        self.smoother.reset();
+    }
+
+    /// Where features come from.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// Judges one frame.
+    ///
+    /// # Errors
+    /// [`EngineError`]; the next frame starts afresh.
+    pub fn step(&mut self, frame: &Frame, now: Timestamp) -> Result<Step, EngineError> {
+        let feature = self.feature(frame)?;
+        self.judge(frame, feature, now)
+    }
+
+    /// Judges a frame whose feature is known, as the second half of [`Engine::step`].
+    ///
+    /// * `feature`: what [`Engine::feature`] gave for it.
+    ///
+    /// # Errors
+    /// [`EngineError::Head`].
+    pub fn judge(
+        &mut self,
+        frame: &Frame,
+        feature: Vec<f32>,
+        now: Timestamp,
+    ) -> Result<Step, EngineError> {
+        let verdict = self.learner.judge(&feature)?;
+        let steady = verdict.as_ref().map(|verdict| self.smoother.step(verdict));
+        Ok(Step { verdict, steady, feature, age_micros: now.micros_since(frame.captured()) })
+    }
+
+    /// `[dim]`, what the backbone says of the region of a frame.
+    ///
+    /// # Errors
+    /// [`EngineError::Frame`], [`EngineError::Extract`].
+    pub fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, EngineError> {
+        Ok(self.source.feature(frame.region(&self.region)?.as_ref())?)
+    }
+
+    /// `[views][dim]`, what a frame is learned with beside its own feature, see [`FeatureSource::views`].
+    ///
+    /// # Errors
+    /// As [`Engine::feature`].
+    pub fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
+        Ok(self.source.views(frame.region(&self.region)?.as_ref())?)
+    }
+
+    /// `[dim]`, what the backbone says of a frame whole, wherever the region is.
+    ///
+    /// # Errors
+    /// [`EngineError::Extract`].
+    pub fn feature_of_whole(&mut self, frame: &Frame) -> Result<Vec<f32>, EngineError> {
+        Ok(self.source.feature(frame)?)
+    }
+
+    /// As [`Engine::views`], of a frame whole.
+    ///
+    /// # Errors
+    /// [`EngineError::Extract`].
+    pub fn views_of_whole(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
+        Ok(self.source.views(frame)?)
+    }
+
+    /// A frame made ready to be taught.
+    ///
+    /// # Errors
+    /// As [`Engine::feature`].
+    pub fn shot(
+        &mut self,
+        frame: &Frame,
+        origin: &str,
+        image: Option<Vec<u8>>,
+    ) -> Result<Shot, EngineError> {
+        let (feature, views) = (self.feature(frame)?, self.views(frame)?);
+        Ok(Shot { image, views, ..Shot::new(feature, origin) })
+    }
+
+    /// Carries out a command. The reply may be given once the changes beside it are stored.
+    ///
+    /// # Errors
+    /// [`crate::learn::command::CommandError`]; then nothing changed.
+    pub fn apply(&mut self, command: Command, now: Timestamp) -> Outcome {
+        let outcome = command.apply(&mut self.learner, now)?;
+        if !outcome.1.is_empty() {
+            self.smoother.reset();
+        }
+        Ok(outcome)
+    }
+}

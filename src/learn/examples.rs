@@ -1,0 +1,475 @@
+//! What has been taught: every feature with its class and where it came from, within a budget of bytes.
+//!
+//! When the budget is used up, the class with most examples gives up its most redundant one: of the group with most,
+//! the one that lies nearest to another example of its class. So a class that is taught all day cannot push out a rare
+//! one, and a burst no look at another part.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use half::f16;
+use sha2::{Digest as _, Sha256};
+
+use crate::image::frame::Timestamp;
+use crate::learn::head::{ClassId, ExampleId, GroupId, Lesson, MAX_FEATURES};
+use crate::learn::linalg::dot;
+
+/// Examples are compared with those of their class whose ids, divided by this, are the same: taught about the same time,
+/// they are the likeliest to be redundant, and a large class does not take time that grows with its square.
+const COMPARED: u64 = 1024;
+
+/// Examples that are kept at most, whatever the budget.
+pub const MAX_EXAMPLES: usize = 1 << 16;
+
+/// Views that an example may have.
+pub const MAX_VIEWS: usize = MAX_FEATURES - 1;
+
+/// One taught feature.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Never used twice.
+    pub id: ExampleId,
+    /// What it is an example of.
+    pub class: ClassId,
+    /// Which others show the same look at the same part.
+    pub group: GroupId,
+    /// When it was taught.
+    pub taught: Timestamp,
+    /// Where it came from: a file's name, a camera's.
+    pub origin: String,
+    /// `[dim]`, finite.
+    pub feature: Vec<f16>,
+    /// `[views][dim]`, finite: features of the same image darker, noisy, blurred, turned; at most [`MAX_VIEWS`]. They are
+    /// learned and forgotten with the example, and counted as one with it.
+    pub views: Vec<Vec<f16>>,
+    /// Which image it was learned from, where one was kept; the store has it, see [`crate::store::Store::images`].
+    pub image: Option<ImageMark>,
+}
+
+/// What an image is known by where it is not at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImageMark {
+    /// Length of its file.
+    pub bytes: u32,
+    /// The first half of the file's SHA-256.
+    pub hash: [u8; 16],
+}
+
+/// Images by what they are known by: JPEG files.
+pub type Images = BTreeMap<ImageMark, Vec<u8>>;
+
+impl ImageMark {
+    /// * `file`: a JPEG.
+    pub fn of(file: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(file).into();
+        let hash = std::array::from_fn(|place| digest[place]);
+        Self { bytes: u32::try_from(file.len()).unwrap_or(u32::MAX), hash }
+    }
+}
+
+impl Example {
+    /// `[dim]`, what the head learns from: the stored values, so that a head built from the store is the same head.
+    pub fn widened(&self) -> Vec<f32> {
+        self.feature.iter().map(|value| value.to_f32()).collect()
+    }
+
+    /// `[views][dim]`, as [`Example::widened`].
+    pub fn widened_views(&self) -> Vec<Vec<f32>> {
+        self.views.iter().map(|view| view.iter().map(|value| value.to_f32()).collect()).collect()
+    }
+
+    /// Does something with the features as a head learns them, its own and those of its views.
+    pub fn lesson<T>(&self, work: impl FnOnce(&Lesson<'_>) -> T) -> T {
+        let features: Vec<Vec<f32>> =
+            std::iter::once(self.widened()).chain(self.widened_views()).collect();
+        let features: Vec<&[f32]> = features.iter().map(Vec::as_slice).collect();
+        let Self { id: example, group, class, .. } = *self;
+        work(&Lesson { example, group, class, features: &features })
+    }
+
+    /// Bytes it counts for against the budget.
+    pub fn bytes(&self) -> usize {
+        const BOOKKEEPING: usize = 64;
+        (self.feature.len() + self.views.iter().map(Vec::len).sum::<usize>()) * 2
+            + self.origin.len()
+            + BOOKKEEPING
+    }
+}
+
+/// Rounds a feature to what is stored. Values beyond f16's range saturate at its largest finite value.
+pub fn narrowed(feature: &[f32]) -> Vec<f16> {
+    let limit = f16::MAX.to_f32();
+    feature.iter().map(|value| f16::from_f32(value.clamp(-limit, limit))).collect()
+}
+
+/// An example as it lies among the others.
+#[derive(Debug, Clone)]
+struct Kept {
+    example: Example,
+    /// `[dim]`, length one (all zero for a zero feature).
+    unit: Vec<f32>,
+    /// The nearest other example of the same class among those that it was compared with, and the cosine to it; `None`
+    /// until something had to go.
+    nearest: Option<(ExampleId, f32)>,
+}
+
+/// The examples, by id.
+#[derive(Debug, Clone)]
+pub struct Examples {
+    kept: BTreeMap<ExampleId, Kept>,
+    by_class: BTreeMap<ClassId, BTreeSet<ExampleId>>,
+    /// Classes whose examples are compared with each other.
+    compared: BTreeSet<ClassId>,
+    bytes: usize,
+    budget: usize,
+    /// Examples at most.
+    most: usize,
+}
+
+/// How near a feature is to an example.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbour {
+    /// The example.
+    pub example: ExampleId,
+    /// Its class.
+    pub class: ClassId,
+    /// Cosine of the angle between the features, -1 to 1.
+    pub cosine: f32,
+}
+
+impl Examples {
+    /// Room for 64 MiB: some 20,000 examples of 1280 values, 5,000 with four views each.
+    pub const DEFAULT_BUDGET: usize = 64 << 20;
+
+    /// * `budget`: bytes, see [`Example::bytes`].
+    pub fn new(budget: usize) -> Self {
+        Self {
+            kept: BTreeMap::new(),
+            by_class: BTreeMap::new(),
+            compared: BTreeSet::new(),
+            bytes: 0,
+            budget,
+            most: MAX_EXAMPLES,
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether there are as many as may be, see [`MAX_EXAMPLES`].
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.most
+    }
+
+    /// Whether nothing has been taught.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Bytes in use.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes that may be used.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// One example.
+    pub fn get(&self, id: ExampleId) -> Option<&Example> {
+        self.kept.get(&id).map(|kept| &kept.example)
+    }
+
+    /// All of them, by rising id.
+    pub fn iter(&self) -> impl Iterator<Item = &Example> {
+        self.kept.values().map(|kept| &kept.example)
+    }
+
+    /// How many the class has.
+    pub fn count(&self, class: ClassId) -> usize {
+        self.by_class.get(&class).map_or(0, BTreeSet::len)
+    }
+
+    /// Adds an example; one with the same id is replaced.
+    pub fn insert(&mut self, example: Example) {
+        self.remove(example.id);
+        let unit = unit(&example.widened());
+        let (id, class) = (example.id, example.class);
+        let mut nearest = None;
+        if self.compared.contains(&class) {
+            for other in self.near_by(class, id) {
+                let kept = self.kept.get_mut(&other).expect("an id of the class");
+                let cosine = dot(&unit, &kept.unit);
+                closer(&mut nearest, other, cosine);
+                closer(&mut kept.nearest, id, cosine);
+            }
+        }
+        self.bytes += example.bytes();
+        self.by_class.entry(class).or_default().insert(id);
+        self.kept.insert(id, Kept { example, unit, nearest });
+    }
+
+    /// Takes an example out.
+    pub fn remove(&mut self, id: ExampleId) -> Option<Example> {
+        let gone = self.kept.remove(&id)?;
+        let class = gone.example.class;
+        self.bytes -= gone.example.bytes();
+        if let Some(ids) = self.by_class.get_mut(&class) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_class.remove(&class);
+                self.compared.remove(&class);
+            }
+        }
+        let near =
+            if self.compared.contains(&class) { self.near_by(class, id) } else { Vec::new() };
+        for orphan in &near {
+            let kept = &self.kept[orphan];
+            if kept.nearest.is_none_or(|(nearest, _)| nearest != id) {
+                continue;
+            }
+            let mut nearest = None;
+            for other in near.iter().filter(|other| *other != orphan) {
+                closer(&mut nearest, *other, dot(&kept.unit, &self.kept[other].unit));
+            }
+            self.kept.get_mut(orphan).expect("found above").nearest = nearest;
+        }
+        Some(gone.example)
+    }
+
+    /// The example whose feature is nearest by angle; `None` if there is none.
+    ///
+    /// * `feature`: `[dim]`.
+    pub fn nearest(&self, feature: &[f32]) -> Option<Neighbour> {
+        let unit = unit(feature);
+        let mut best: Option<Neighbour> = None;
+        for kept in self.kept.values() {
+            let cosine = dot(&unit, &kept.unit);
+            if best.is_none_or(|best| cosine > best.cosine) {
+                let Example { id, class, .. } = kept.example;
+                best = Some(Neighbour { example: id, class, cosine });
+            }
+        }
+        best
+    }
+
+    /// How many groups each class has.
+    pub fn looks(&self) -> BTreeMap<ClassId, usize> {
+        let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
+        for example in self.iter() {
+            groups.entry(example.class).or_default().insert(example.group);
+        }
+        groups.into_iter().map(|(class, groups)| (class, groups.len())).collect()
+    }
+
+    /// While little was taught, 1 less the cosine from which on something is unlike all of it: four times the largest from
+    /// an example to the nearest other of its class, or the largest from an example to the nearest of another class, if
+    /// that is more. `None` where there is a single example.
+    pub fn far(&self) -> Option<f32> {
+        const FEW: usize = 50;
+        const WITHIN: f32 = 4.0;
+        const LEAST: f32 = 1e-3;
+        let few: Vec<&Kept> = self.kept.values().take(FEW).collect();
+        let nearest = |one: &Kept, same: bool| {
+            let others = few.iter().filter(|other| {
+                other.example.id != one.example.id
+                    && (other.example.class == one.example.class) == same
+            });
+            others.map(|other| 1.0 - dot(&one.unit, &other.unit)).min_by(f32::total_cmp)
+        };
+        let largest =
+            |same: bool| few.iter().filter_map(|one| nearest(one, same)).max_by(f32::total_cmp);
+        let within = largest(true).map(|angle| WITHIN * angle);
+        within.into_iter().chain(largest(false)).max_by(f32::total_cmp).map(|far| far.max(LEAST))
+    }
+
+    /// Of an example 1 less the cosine to the nearest one of another group, 0 to 2; 1 where there is none.
+    pub fn angle_to_others(&self, id: ExampleId) -> f32 {
+        let Some(Kept { example, unit, .. }) = self.kept.get(&id) else { return 1.0 };
+        let others = self.kept.values().filter(|kept| kept.example.group != example.group);
+        let nearest = others.map(|kept| dot(unit, &kept.unit)).max_by(f32::total_cmp);
+        nearest.map_or(1.0, |cosine| (1.0 - cosine).max(0.0))
+    }
+
+    /// Which example has to go so that one more, of `extra` bytes, fits, were `class` one example longer; `None` if it fits.
+    ///
+    /// It is of the class with most examples, and there of the group with most, so that looks at different parts stay:
+    /// the most redundant, which is the one nearest to another of that class, the older where two are equally near.
+    /// Where every group has one example left, it is the most redundant of the class. An example that is the last of its
+    /// class is never named.
+    pub fn to_evict(&mut self, class: ClassId, extra: usize) -> Option<ExampleId> {
+        if self.bytes + extra <= self.budget && !self.is_full() {
+            return None;
+        }
+        let longer = |id: ClassId, ids: &BTreeSet<ExampleId>| ids.len() + usize::from(id == class);
+        let fullest = self.by_class.iter().filter(|(_, ids)| ids.len() > 1);
+        let (&fullest, _) = fullest.max_by_key(|&(&id, ids)| (longer(id, ids), Reverse(id)))?;
+        self.compare(fullest);
+        let ids = &self.by_class[&fullest];
+        let mut groups: BTreeMap<GroupId, usize> = BTreeMap::new();
+        for id in ids {
+            *groups.entry(self.kept[id].example.group).or_default() += 1;
+        }
+        let largest = groups.into_iter().max_by_key(|&(group, count)| (count, Reverse(group)));
+        let largest = largest.filter(|(_, count)| *count > 1).map(|(group, _)| group);
+        let mut redundant = None;
+        for id in ids {
+            let kept = &self.kept[id];
+            if largest.is_none_or(|largest| kept.example.group == largest) {
+                // One that was compared with nothing is far from all.
+                let cosine = kept.nearest.map_or(-1.0, |(_, cosine)| cosine);
+                closer(&mut redundant, *id, cosine);
+            }
+        }
+        redundant.map(|(id, _)| id)
+    }
+
+    /// Looks for the nearest of its class for every example of a class, where that was not done yet. It is not done
+    /// before something has to go: it takes time that grows with the square of what is compared.
+    fn compare(&mut self, class: ClassId) {
+        if !self.compared.insert(class) {
+            return;
+        }
+        let ids: Vec<ExampleId> = self.by_class[&class].iter().copied().collect();
+        for same in ids.chunk_by(|a, b| a.0 / COMPARED == b.0 / COMPARED) {
+            for (place, id) in same.iter().enumerate() {
+                for other in &same[place + 1..] {
+                    let cosine = dot(&self.kept[id].unit, &self.kept[other].unit);
+                    for (of, with) in [(id, other), (other, id)] {
+                        let kept = self.kept.get_mut(of).expect("an id of the class");
+                        closer(&mut kept.nearest, *with, cosine);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Those of a class that an example is compared with, itself among them.
+    fn near_by(&self, class: ClassId, id: ExampleId) -> Vec<ExampleId> {
+        let first = id.0 / COMPARED * COMPARED;
+        let places = ExampleId(first)..ExampleId(first.saturating_add(COMPARED));
+        self.by_class.get(&class).map_or_else(Vec::new, |ids| ids.range(places).copied().collect())
+    }
+}
+
+/// Keeps the nearer; of two equally near the one that came first.
+fn closer(best: &mut Option<(ExampleId, f32)>, id: ExampleId, cosine: f32) {
+    if best.is_none_or(|(_, found)| cosine > found) {
+        *best = Some((id, cosine));
+    }
+}
+
+fn unit(feature: &[f32]) -> Vec<f32> {
+    let norm = dot(feature, feature).sqrt();
+    let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+    feature.iter().map(|value| value * scale).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(id: u64, class: u32, feature: &[f32]) -> Example {
+        Example {
+            id: ExampleId(id),
+            class: ClassId(class),
+            group: GroupId(id),
+            taught: Timestamp(id),
+            origin: String::new(),
+            feature: narrowed(feature),
+            views: Vec::new(),
+            image: None,
+        }
+    }
+
+    #[test]
+    fn the_fullest_class_gives_up_its_most_redundant_example() {
+        let one = example(0, 0, &[1.0, 0.0]).bytes();
+        let mut examples = Examples::new(5 * one);
+        examples.insert(example(1, 0, &[1.0, 0.0]));
+        examples.insert(example(2, 0, &[0.0, 1.0]));
+        examples.insert(example(3, 0, &[0.1, 1.0]));
+        examples.insert(example(4, 1, &[1.0, 1.0]));
+        assert_eq!(examples.to_evict(ClassId(1), one), None);
+        examples.insert(example(5, 1, &[1.0, 1.0]));
+        // Class 0 has three; 2 and 3 are nearest to each other, 2 is the older.
+        assert_eq!(examples.to_evict(ClassId(0), one), Some(ExampleId(2)));
+        // Class 1 would have three as well; the lower id decides, so class 0 still gives.
+        assert_eq!(examples.to_evict(ClassId(1), one), Some(ExampleId(2)));
+    }
+
+    #[test]
+    fn a_burst_makes_room_before_looks_at_other_parts() {
+        let mut examples = Examples::new(0);
+        let burst = |id, feature: &[f32]| Example { group: GroupId(3), ..example(id, 0, feature) };
+        // 1 and 2 are the nearest, and looks at two parts; 3, 4 and 5 are one look.
+        examples.insert(example(1, 0, &[1.0, 0.0]));
+        examples.insert(example(2, 0, &[1.0, 0.001]));
+        examples.insert(burst(3, &[0.0, 1.0]));
+        examples.insert(burst(4, &[0.1, 1.0]));
+        examples.insert(burst(5, &[0.3, 1.0]));
+        let mut gone = Vec::new();
+        while let Some(id) = examples.to_evict(ClassId(0), 1) {
+            examples.remove(id);
+            gone.push(id.0);
+        }
+        assert_eq!(gone, [3, 4, 1, 2]);
+    }
+
+    #[test]
+    fn as_many_examples_as_may_be_are_kept_whatever_the_budget() {
+        let mut examples = Examples { most: 3, ..Examples::new(usize::MAX >> 1) };
+        for id in 1..=3 {
+            assert_eq!(examples.to_evict(ClassId(0), 1), None);
+            examples.insert(example(id, 0, &[1.0, id as f32]));
+        }
+        assert!(examples.is_full() && examples.to_evict(ClassId(1), 1).is_some());
+        assert_eq!(Examples::new(0).most, MAX_EXAMPLES);
+    }
+
+    #[test]
+    fn the_last_example_of_a_class_is_never_evicted() {
+        let one = example(0, 0, &[1.0]).bytes();
+        let mut examples = Examples::new(one);
+        examples.insert(example(1, 0, &[1.0]));
+        assert_eq!(examples.to_evict(ClassId(1), one), None);
+    }
+
+    #[test]
+    fn neighbours_follow_insertions_and_removals() {
+        let mut examples = Examples::new(0);
+        examples.insert(example(1, 0, &[1.0, 0.0]));
+        examples.insert(example(2, 0, &[1.0, 0.1]));
+        examples.insert(example(3, 0, &[0.0, 1.0]));
+        assert_eq!(examples.to_evict(ClassId(0), 1), Some(ExampleId(1)));
+        examples.insert(example(4, 1, &[1.0, 0.05]));
+        examples.insert(example(5, 0, &[0.05, 1.0]));
+        // 3 and 5 are nearer to each other than 1 and 2.
+        assert_eq!(examples.to_evict(ClassId(0), 1), Some(ExampleId(3)));
+        examples.remove(ExampleId(5));
+        assert_eq!(examples.to_evict(ClassId(0), 1), Some(ExampleId(1)));
+        examples.remove(ExampleId(2));
+        let nearest = examples.nearest(&[5.0, 0.2]).expect("three are left");
+        assert_eq!((nearest.example, nearest.class), (ExampleId(4), ClassId(1)));
+    }
+
+    #[test]
+    fn bytes_are_those_of_what_is_kept() {
+        let mut examples = Examples::new(Examples::DEFAULT_BUDGET);
+        let first = example(1, 0, &[1.0; 10]);
+        let bytes = first.bytes();
+        examples.insert(first.clone());
+        examples.insert(first);
+        assert_eq!((examples.len(), examples.bytes()), (1, bytes));
+        examples.remove(ExampleId(1));
+        assert_eq!(examples.bytes(), 0);
+    }
+
+    #[test]
+    fn narrowing_saturates_and_never_makes_infinities() {
+        assert!(narrowed(&[1e9, -1e9, 0.5]).iter().all(|value| value.is_finite()));
+    }
+}

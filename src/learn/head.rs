@@ -1,0 +1,443 @@
+//! A head turns a feature into a score per class, and learns and forgets single examples.
+
+mod closed_form;
+mod config;
+mod descent;
+mod keeping;
+mod knn;
+mod layer;
+mod layers;
+mod lda;
+mod linear;
+mod mlp;
+mod prototype;
+mod ridge;
+mod scatter;
+mod slda;
+mod softmax;
+mod stored;
+mod system;
+mod trained;
+mod transform;
+mod units;
+
+pub use config::{
+    FeatureScaling, HeadConfig, MOST_PENALTY, MOST_STEP_SIZE, MOST_WEIGHTS, Method, Metric,
+    MlpConfig, Shrinkage, SldaUpdate, SoftmaxConfig,
+};
+
+pub use layers::{Affine, Layers};
+
+use closed_form::ClosedForm;
+use serde::{Deserialize, Serialize};
+
+use keeping::Keeping;
+use knn::Knn;
+use mlp::Mlp;
+use prototype::Prototype;
+use slda::Slda;
+use softmax::Softmax;
+use trained::Trained;
+
+/// A class. Never used twice; its name is kept elsewhere and may change.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct ClassId(pub u32);
+
+/// A taught example. Never used twice; rises with every example.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct ExampleId(pub u64);
+
+/// Examples of one look at one part: one request, one burst, one press of a button. They are left out together, and count
+/// as one look. Its number is the id of its first example, which is never used for another.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct GroupId(pub u64);
+
+/// What a head learns of one example: the feature of its image, and those of views of the image (darker, turned, ...).
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'a> {
+    /// Which example.
+    pub example: ExampleId,
+    /// What it is left out with.
+    pub group: GroupId,
+    /// Its class.
+    pub class: ClassId,
+    /// `[1 + views][dim]`, finite, the image's own first; at most [`MAX_FEATURES`].
+    pub features: &'a [&'a [f32]],
+}
+
+/// A feature as a head keeps it: the example, and which of its features (0 is the image's own).
+pub(crate) type RowId = (ExampleId, u8);
+
+/// Features that one example may have: its own, and those of its views.
+pub const MAX_FEATURES: usize = 17;
+
+/// The kinds of head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeadKind {
+    /// Shrinkage linear discriminant analysis on centred, L2-normalised features. The default.
+    Lda,
+    /// Regularised least squares onto targets of +1 and -1.
+    Ridge,
+    /// Streaming linear discriminant analysis: constant memory however many examples.
+    Slda,
+    /// Nearest class mean of centred, L2-normalised features.
+    Prototype,
+    /// Nearest examples by cosine.
+    Knn,
+    /// Multinomial logistic regression by mini-batch SGD.
+    Softmax,
+    /// One hidden layer, trained with replay of the stored examples.
+    Mlp,
+}
+
+/// Learns from features, one example at a time.
+///
+/// Every method that can fail leaves the head unchanged when it does. Same calls, same bytes.
+pub trait Head: Send + std::fmt::Debug {
+    /// Which kind it is.
+    fn kind(&self) -> HeadKind;
+
+    /// Length of a feature.
+    fn dim(&self) -> usize;
+
+    /// The classes, in the order they were added; the order of every score vector.
+    fn classes(&self) -> &[ClassId];
+
+    /// Adds a class without examples.
+    ///
+    /// # Errors
+    /// [`HeadError::ClassExists`].
+    fn add_class(&mut self, class: ClassId) -> Result<(), HeadError>;
+
+    /// Removes a class with all its examples.
+    ///
+    /// # Errors
+    /// [`HeadError::NoClass`]; [`HeadError::NotForgettable`] where the head kept no examples and the class
+    /// still has some: forget them first.
+    fn remove_class(&mut self, class: ClassId) -> Result<(), HeadError>;
+
+    /// Learns examples, all or none; the result is that of learning them one after another, only sooner.
+    ///
+    /// # Errors
+    /// [`HeadError::Dim`], [`HeadError::NotFinite`], [`HeadError::NoClass`], [`HeadError::ExampleExists`],
+    /// [`HeadError::Features`]; then none of them was learned.
+    fn teach(&mut self, lessons: &[Lesson<'_>]) -> Result<(), HeadError>;
+
+    /// Undoes [`Head::teach`] for one example: the caller gives everything back, so that a head in constant memory can
+    /// forget too.
+    ///
+    /// # Errors
+    /// [`HeadError::NoExample`], [`HeadError::NoClass`], [`HeadError::Dim`], [`HeadError::NotForgettable`].
+    fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError>;
+
+    /// Learns one example without views, in a group of its own.
+    ///
+    /// * `feature`: `[dim]`, finite.
+    ///
+    /// # Errors
+    /// As [`Head::teach`].
+    fn learn(
+        &mut self,
+        example: ExampleId,
+        class: ClassId,
+        feature: &[f32],
+    ) -> Result<(), HeadError> {
+        self.learn_many(&[(example, class, feature)])
+    }
+
+    /// As [`Head::learn`] for many.
+    ///
+    /// # Errors
+    /// As [`Head::teach`].
+    fn learn_many(&mut self, examples: &[(ExampleId, ClassId, &[f32])]) -> Result<(), HeadError> {
+        let features: Vec<[&[f32]; 1]> = examples.iter().map(|&(_, _, own)| [own]).collect();
+        let lessons: Vec<Lesson<'_>> = examples
+            .iter()
+            .zip(&features)
+            .map(|(&(example, class, _), features)| Lesson {
+                example,
+                group: GroupId(example.0),
+                class,
+                features,
+            })
+            .collect();
+        self.teach(&lessons)
+    }
+
+    /// Undoes [`Head::learn`].
+    ///
+    /// # Errors
+    /// As [`Head::unlearn`].
+    fn forget(
+        &mut self,
+        example: ExampleId,
+        class: ClassId,
+        feature: &[f32],
+    ) -> Result<(), HeadError> {
+        self.unlearn(&Lesson { example, group: GroupId(example.0), class, features: &[feature] })
+    }
+
+    /// * `feature`: `[dim]`, finite.
+    /// * returns `[classes]` scores, higher is nearer; a class with no example scores `f32::NEG_INFINITY`.
+    ///
+    /// # Errors
+    /// [`HeadError::Dim`], [`HeadError::NotFinite`].
+    fn score(&self, feature: &[f32]) -> Result<Vec<f32>, HeadError>;
+
+    /// For every stored example the scores that a head taught without its group would give it, for `most` groups at
+    /// most, as many of each class as there are; `None` for a head without a cheap exact answer. An example of the only
+    /// group of its class scores `f32::NEG_INFINITY` there.
+    fn leave_out(&self, most: usize) -> Option<Vec<LeftOut>>;
+
+    /// As [`Head::leave_out`] for all groups.
+    fn leave_one_out(&self) -> Option<Vec<LeftOut>> {
+        self.leave_out(usize::MAX)
+    }
+
+    /// `z^T P z` where a class with mean `m` scores `z^T P m - m^T P m / 2`: less twice a class's score it is the squared
+    /// Mahalanobis distance to the class. `None` for a head that has no such `P`.
+    ///
+    /// * `feature`: `[dim]`, finite.
+    ///
+    /// # Errors
+    /// As [`Head::score`].
+    fn spread(&self, feature: &[f32]) -> Result<Option<f32>, HeadError> {
+        check_feature(self.dim(), feature).map(|()| None)
+    }
+
+    /// The settings of a head that gives the same scores from the examples and can leave one out, for one that keeps no
+    /// examples and so cannot; `None` where there is none.
+    fn twin(&self) -> Option<HeadConfig> {
+        None
+    }
+
+    /// The head as layers whose scores are those of [`Head::score`] but for rounding and a number that is the same for
+    /// every class; `None` for a head that has no
+    /// weights because it asks its examples. Without any example there are no classes in it.
+    fn layers(&self) -> Option<Layers>;
+
+    /// Everything learned, as bytes that [`load`] understands. Loading gives a head whose scores are bit-equal.
+    fn save(&self) -> Vec<u8>;
+}
+
+/// The scores of one example by a head that has not seen its group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// Which example.
+    pub example: ExampleId,
+    /// What was left out with it.
+    pub group: GroupId,
+    /// Its class.
+    pub class: ClassId,
+    /// `[classes]`, as [`Head::score`].
+    pub scores: Vec<f32>,
+    /// As [`Head::spread`].
+    pub spread: Option<f32>,
+}
+
+/// Why a head refused; it is unchanged.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum HeadError {
+    /// A feature of the wrong length.
+    #[error("the head was made for features of {wanted} values, got {got}")]
+    Dim {
+        /// The head's dimension.
+        wanted: usize,
+        /// The feature's length.
+        got: usize,
+    },
+    /// A feature with NaN or infinity in it.
+    #[error("the feature's value {index} is {value}, wanted finite values")]
+    NotFinite {
+        /// Where.
+        index: usize,
+        /// What stands there.
+        value: f32,
+    },
+    /// The head does not know the class.
+    #[error("the head has no class with id {}", .0.0)]
+    NoClass(ClassId),
+    /// The class is there already.
+    #[error("the head has the class with id {} already", .0.0)]
+    ClassExists(ClassId),
+    /// The head does not know the example.
+    #[error("the head has no example with id {}", .0.0)]
+    NoExample(ExampleId),
+    /// An example with too many features, or none.
+    #[error("an example came with {got} features, wanted its own and up to {} of its views", MAX_FEATURES - 1)]
+    Features {
+        /// How many.
+        got: usize,
+    },
+    /// The example is there already.
+    #[error("the head has the example with id {} already", .0.0)]
+    ExampleExists(ExampleId),
+    /// This head cannot forget.
+    #[error(
+        "a {0:?} head in this mode cannot forget single examples; rebuild it from the stored ones"
+    )]
+    NotForgettable(HeadKind),
+    /// A setting out of its range.
+    #[error("head settings: {0}")]
+    Config(String),
+    /// Bytes that are not a saved head.
+    #[error("not a saved head: {0}")]
+    Damaged(String),
+}
+
+impl HeadKind {
+    /// Every kind, the default first.
+    pub const ALL: [HeadKind; 7] = [
+        HeadKind::Lda,
+        HeadKind::Ridge,
+        HeadKind::Slda,
+        HeadKind::Prototype,
+        HeadKind::Knn,
+        HeadKind::Softmax,
+        HeadKind::Mlp,
+    ];
+
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            HeadKind::Lda => "lda",
+            HeadKind::Ridge => "ridge",
+            HeadKind::Slda => "slda",
+            HeadKind::Prototype => "prototype",
+            HeadKind::Knn => "knn",
+            HeadKind::Softmax => "softmax",
+            HeadKind::Mlp => "mlp",
+        }
+    }
+
+    /// Whether it compares features by their angles, which are nearly all alike while every feature shares a large
+    /// common part: the others learn a direction to ignore.
+    pub fn wants_centre(self) -> bool {
+        matches!(self, HeadKind::Prototype | HeadKind::Knn)
+    }
+}
+
+impl std::fmt::Display for HeadKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A head that has learned nothing.
+///
+/// * `dim`: length of a feature, at least 1.
+///
+/// # Errors
+/// [`HeadError::Config`] if a setting is out of its range or the centre's length is not `dim`.
+pub fn new(config: &HeadConfig, dim: usize) -> Result<Box<dyn Head>, HeadError> {
+    config.check(dim)?;
+    let scaling = config.scaling.clone();
+    Ok(match config.method {
+        Method::Lda { shrinkage } => {
+            Box::new(ClosedForm::new(dim, scaling, lda::Lda { shrinkage }))
+        }
+        Method::Ridge { lambda, balanced } => {
+            Box::new(ClosedForm::new(dim, scaling, ridge::Ridge { lambda, balanced }))
+        }
+        Method::Slda { .. } => Box::new(Slda::new(config, dim)?),
+        Method::Prototype { .. } => Box::new(Keeping::<Prototype>::new(config, dim)?),
+        Method::Knn { .. } => Box::new(Keeping::<Knn>::new(config, dim)?),
+        Method::Softmax(_) => Box::new(Keeping::<Trained<Softmax>>::new(config, dim)?),
+        Method::Mlp(_) => Box::new(Keeping::<Trained<Mlp>>::new(config, dim)?),
+    })
+}
+
+/// A head from what [`Head::save`] gave; its scores are bit-equal.
+///
+/// # Errors
+/// [`HeadError::Damaged`].
+pub fn load(bytes: &[u8]) -> Result<Box<dyn Head>, HeadError> {
+    let saved: Saved = from_bytes(bytes)?;
+    if saved.version != SAVED_VERSION {
+        return Err(HeadError::Damaged(format!(
+            "version {}, wanted {SAVED_VERSION}",
+            saved.version
+        )));
+    }
+    let body = &saved.body;
+    Ok(match saved.kind {
+        HeadKind::Lda => Box::new(ClosedForm::<lda::Lda>::load(body)?),
+        HeadKind::Ridge => Box::new(ClosedForm::<ridge::Ridge>::load(body)?),
+        HeadKind::Slda => Box::new(Slda::load(body)?),
+        HeadKind::Prototype => Box::new(Keeping::<Prototype>::load(body)?),
+        HeadKind::Knn => Box::new(Keeping::<Knn>::load(body)?),
+        HeadKind::Softmax => Box::new(Keeping::<Trained<Softmax>>::load(body)?),
+        HeadKind::Mlp => Box::new(Keeping::<Trained<Mlp>>::load(body)?),
+    })
+}
+
+const SAVED_VERSION: u16 = 2;
+
+/// The outer form of every saved head; the body is postcard of the kind's own struct.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    version: u16,
+    kind: HeadKind,
+    body: Vec<u8>,
+}
+
+/// Wraps a kind's own stored struct.
+fn to_bytes(kind: HeadKind, stored: &impl Serialize) -> Vec<u8> {
+    let write = "postcard writes every serde value of known length to a growing vector";
+    let body = postcard::to_allocvec(stored).expect(write);
+    postcard::to_allocvec(&Saved { version: SAVED_VERSION, kind, body }).expect(write)
+}
+
+fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, HeadError> {
+    postcard::from_bytes(bytes).map_err(|error| HeadError::Damaged(error.to_string()))
+}
+
+/// That a feature is `[dim]` and finite.
+///
+/// # Errors
+/// [`HeadError::Dim`], [`HeadError::NotFinite`].
+pub fn check_feature(dim: usize, feature: &[f32]) -> Result<(), HeadError> {
+    if feature.len() != dim {
+        return Err(HeadError::Dim { wanted: dim, got: feature.len() });
+    }
+    match feature.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(HeadError::NotFinite { index, value: feature[index] }),
+        None => Ok(()),
+    }
+}
+
+/// That an example came with as many features as it may have.
+///
+/// # Errors
+/// [`HeadError::Features`].
+fn check_count(features: &[&[f32]]) -> Result<(), HeadError> {
+    match features.len() {
+        1..=MAX_FEATURES => Ok(()),
+        got => Err(HeadError::Features { got }),
+    }
+}
+
+/// A score as heads give it: never NaN or infinite, since minus infinity means a class without examples.
+fn finite(score: f64) -> f32 {
+    let limit = f64::from(f32::MAX);
+    if score.is_nan() { 0.0 } else { score.clamp(-limit, limit) as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_always_finite() {
+        assert_eq!(finite(f64::NAN), 0.0);
+        assert_eq!(finite(f64::INFINITY), f32::MAX);
+        assert_eq!(finite(-1.5), -1.5);
+    }
+}

@@ -1,0 +1,70 @@
+//! Fitting what scores mean to what is stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{LearnError, Learner};
+use crate::learn::decision::Calibration;
+use crate::learn::examples::Example;
+use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
+
+/// Groups that are left out at most, and as many as there may be whatever it takes.
+const MOST_LEFT_OUT: usize = 400;
+const LEAST_LEFT_OUT: usize = 100;
+
+/// Left-out groups times examples: how many angles are measured between them.
+const MOST_COMPARED: usize = 1_000_000;
+
+impl Learner {
+    /// Fits the calibration and the leave-one-out estimate to what is stored now. It happens by itself after
+    /// every change while little is stored, and after every 4 % of changes later on.
+    pub fn recalibrate(&mut self) {
+        self.changes_since_fit = 0;
+        let most =
+            (MOST_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MOST_LEFT_OUT);
+        let left_out = self.head.leave_out(most).or_else(|| {
+            let twin = self.head.twin().and_then(|config| self.built(&config).ok());
+            twin.map_or_else(|| self.folds().ok(), |twin| twin.leave_out(most))
+        });
+        let left_out = left_out.unwrap_or_default();
+        let classes = self.head.classes();
+        let angles: Vec<f32> =
+            left_out.iter().map(|one| self.examples.angle_to_others(one.example)).collect();
+        let (looks, false_reject) = (self.examples.looks(), self.thresholds.false_reject);
+        let far = self.examples.far();
+        self.calibration = Calibration::fit(classes, &left_out, &angles, looks, far, false_reject);
+        self.estimate = self.calibration.estimate(classes, &left_out);
+    }
+
+    /// As [`Learner::recalibrate`], where anything changed since.
+    pub fn bring_up_to_date(&mut self) {
+        if self.changes_since_fit > 0 {
+            self.recalibrate();
+        }
+    }
+
+    /// What heads like the one in use say of examples that they were not taught, for one that cannot leave out: each is
+    /// taught with two thirds of the groups of every class, and asked about the others.
+    fn folds(&self) -> Result<Vec<LeftOut>, LearnError> {
+        const FOLDS: usize = 3;
+        let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
+        for example in self.examples.iter() {
+            groups.entry(example.class).or_default().insert(example.group);
+        }
+        let turn = |example: &Example| {
+            let group = groups[&example.class].range(..example.group);
+            group.count() % FOLDS
+        };
+        let turns: BTreeMap<ExampleId, usize> =
+            self.examples.iter().map(|example| (example.id, turn(example))).collect();
+        let mut all = Vec::with_capacity(turns.len());
+        for fold in 0..FOLDS {
+            let head = self.built_of(&self.config, |example| turns[&example.id] != fold)?;
+            for example in self.examples.iter().filter(|example| turns[&example.id] == fold) {
+                let scores = head.score(&example.widened())?;
+                let &Example { id: example, group, class, .. } = example;
+                all.push(LeftOut { example, group, class, scores, spread: None });
+            }
+        }
+        Ok(all)
+    }
+}

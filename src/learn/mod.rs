@@ -1,0 +1,24 @@
+//! What learns and judges: features in, verdicts out. No I/O, no clock, no threads.
+//!
+//! The modules stand in the order in which they build on each other.
+
+/// Small dense linear algebra: kernels, Cholesky factors, their updates.
+mod linalg;
+
+/// Scores per class from a feature; learning and forgetting one example.
+pub mod head;
+
+/// What has been taught: bounded, balanced between classes.
+pub mod examples;
+
+/// Scores to a verdict: calibration, unknown, smoothing.
+pub mod decision;
+
+/// Everything learned, as one value: classes, examples, head, settings.
+pub mod learner;
+
+/// What a person or a program can ask for, a file each.
+pub mod command;
+
+/// A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads.
+pub mod engine;

@@ -1,0 +1,22 @@
+//! What may be asked of a device, by whom, and how it is written: requests, answers, text, binary frames, access.
+
+/// The PIN that unlocks a port, and its hash. The only file that names argon2.
+pub mod pin;
+
+/// What may be asked of a running device, and what it answers.
+pub mod request;
+
+/// What the log is told: levels, and replies in words.
+pub mod log;
+
+/// The text console: bytes of a line to requests, answers to lines.
+pub mod console;
+
+/// Binary frames, for programs, on the same port as the console.
+pub mod wire;
+
+/// One port's dialogue with the device, in text and frames.
+pub mod session;
+
+/// Who may do what at which port: what a request needs, PINs, what the log is told.
+pub mod access;

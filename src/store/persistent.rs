@@ -1,0 +1,488 @@
+//! What was learned together with where it is kept: a change is acknowledged once it is stored, and one that could not
+//! be stored is taken back.
+
+use std::collections::BTreeSet;
+
+use crate::backbone::FeatureSource;
+use crate::image::frame::Timestamp;
+use crate::learn::command::{Command, CommandError, Merge, Outcome, Reply};
+use crate::learn::engine::Engine;
+use crate::learn::examples::{Examples, ImageMark, Images};
+use crate::learn::learner::{ClassName, LearnError, Learner};
+use crate::store::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
+use crate::store::{Generation, Setting, Step, Store, StoreError};
+
+/// What holds a learner and carries out commands on it.
+pub trait Learns {
+    /// What was learned.
+    fn learner(&self) -> &Learner;
+
+    /// Puts another learner in its place.
+    fn replace(&mut self, learner: Learner);
+
+    /// Makes the latest change one that never was.
+    fn revoke(&mut self);
+
+    /// Whether what was learned with another backbone can take the place of what is learned: nothing is looked at.
+    fn takes_any_model(&self) -> bool {
+        false
+    }
+
+    /// Carries out a command; what it changed has to be stored before the reply may be given.
+    ///
+    /// # Errors
+    /// [`CommandError`]; then nothing changed.
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome;
+}
+
+impl Learns for Learner {
+    fn learner(&self) -> &Learner {
+        self
+    }
+
+    fn replace(&mut self, learner: Learner) {
+        *self = learner;
+    }
+
+    fn revoke(&mut self) {
+        Learner::revoke(self);
+    }
+
+    fn takes_any_model(&self) -> bool {
+        true
+    }
+
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
+        command.apply(self, now)
+    }
+}
+
+impl<S: FeatureSource> Learns for Engine<S> {
+    fn learner(&self) -> &Learner {
+        Engine::learner(self)
+    }
+
+    fn replace(&mut self, learner: Learner) {
+        self.set_learner(learner);
+    }
+
+    fn revoke(&mut self) {
+        Engine::revoke(self);
+    }
+
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
+        self.apply(command, now)
+    }
+}
+
+/// Why a command was not acknowledged; what was learned is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// It was refused.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// It could not be stored.
+    // Not its source as well, or a chain of errors would say it twice.
+    #[error("not stored, and so not done: {0}")]
+    Store(StoreError),
+    /// Something about generations.
+    #[error(transparent)]
+    Generation(StoreError),
+    /// It was learned with another backbone.
+    #[error(
+        "it was learned with {got}, and this device looks with {wanted}: features of one mean nothing to the other"
+    )]
+    Model {
+        /// This device's.
+        wanted: String,
+        /// The other.
+        got: String,
+    },
+    /// What is stored cannot be used.
+    #[error("{0}")]
+    Snapshot(#[from] SnapshotError),
+}
+
+impl From<StoreError> for KeeperError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A learner, or an engine with one, and its store.
+#[derive(Debug)]
+pub struct Keeper<L, S> {
+    learns: L,
+    store: S,
+    model: ModelId,
+}
+
+impl<L: Learns, S: Store> Keeper<L, S> {
+    /// * `learns`: what the store held, or nothing learned where it held nothing.
+    /// * `model`: the backbone it was taught with.
+    pub fn new(learns: L, store: S, model: ModelId) -> Self {
+        Self { learns, store, model }
+    }
+
+    /// What holds the learner.
+    pub fn get(&self) -> &L {
+        &self.learns
+    }
+
+    /// What holds the learner, to look at frames with.
+    pub fn get_mut(&mut self) -> &mut L {
+        &mut self.learns
+    }
+
+    /// What was learned.
+    pub fn learner(&self) -> &Learner {
+        self.learns.learner()
+    }
+
+    /// The backbone it was taught with.
+    pub fn model(&self) -> &ModelId {
+        &self.model
+    }
+
+    /// Where it is kept.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Where it is kept, for settings beside it.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
+    /// All three.
+    pub fn into_parts(self) -> (L, S, ModelId) {
+        (self.learns, self.store, self.model)
+    }
+
+    /// Carries out a command and stores what it changed; the reply comes once that is durable.
+    ///
+    /// # Errors
+    /// [`KeeperError`]; then nothing changed.
+    pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
+        self.apply_with(command, None, now)
+    }
+
+    /// As [`Keeper::apply`].
+    ///
+    /// * `setting`: kept with what it changes, see [`Store::set`]: both or neither.
+    ///
+    /// # Errors
+    /// As [`Keeper::apply`].
+    pub fn apply_with(
+        &mut self,
+        command: Command,
+        setting: Option<Setting<'_>>,
+        now: Timestamp,
+    ) -> Result<Reply, KeeperError> {
+        let savepoint = command.takes_away();
+        let images = command.images();
+        let (reply, changes) = self.learns.carry_out(command, now)?;
+        let (learner, model) = (self.learns.learner(), &self.model);
+        let Some(latest) = learner.latest_step().filter(|_| !changes.is_empty()) else {
+            if let Some((name, value)) = setting {
+                self.store.set(name, value)?;
+            }
+            return Ok(reply);
+        };
+        let step = Step {
+            changes: &changes,
+            latest,
+            at: now,
+            savepoint: savepoint.as_deref(),
+            setting,
+            images: &images,
+            whole: &|| Snapshot::of(learner, model.clone()),
+        };
+        if let Err(error) = self.store.commit(&step) {
+            self.learns.revoke();
+            return Err(error.into());
+        }
+        Ok(reply)
+    }
+
+    /// Puts what was learned elsewhere in place of what was learned here, and stores it; the state before becomes a
+    /// generation.
+    ///
+    /// * `doing`: why, to name that generation.
+    /// * `setting`: kept with it, see [`Store::set`].
+    ///
+    /// # Errors
+    /// [`KeeperError::Model`] if it was learned with another backbone; as [`Keeper::apply`].
+    pub fn replace(
+        &mut self,
+        learned: Snapshot,
+        doing: &str,
+        setting: Option<Setting<'_>>,
+        now: Timestamp,
+    ) -> Result<(), KeeperError> {
+        self.check_model(&learned)?;
+        let mut learner = learned.clone().into_learner(Examples::DEFAULT_BUDGET)?;
+        // Generations have the ids of what was learned here before.
+        learner.raise_ids(self.learner().next_ids());
+        self.store.replace(&learned, Some(&format!("before {doing}")), setting, now)?;
+        self.learns.replace(learner);
+        Ok(())
+    }
+
+    /// Learns what was learned elsewhere, beside what was learned here, all of it or nothing; see [`Merge`].
+    ///
+    /// * `setting`: kept with it, see [`Store::set`].
+    ///
+    /// # Errors
+    /// As [`Keeper::replace`].
+    pub fn merge(
+        &mut self,
+        learned: &[Snapshot],
+        setting: Option<Setting<'_>>,
+        now: Timestamp,
+    ) -> Result<Reply, KeeperError> {
+        let (mut classes, mut packs) = (BTreeSet::new(), Vec::with_capacity(learned.len()));
+        let mut images = Images::new();
+        for learned in learned {
+            self.check_model(learned)?;
+            let more = learned.by_name()?;
+            classes.extend(more.0);
+            packs.push(more.1);
+            images.extend(learned.images().iter().map(|(mark, file)| (*mark, file.clone())));
+        }
+        self.apply_with(Command::Merge(Merge { classes, packs, images }), setting, now)
+    }
+
+    fn check_model(&self, learned: &Snapshot) -> Result<(), KeeperError> {
+        if learned.model.fingerprint == self.model.fingerprint {
+            return Ok(());
+        }
+        let (wanted, got) = (self.model.name.clone(), learned.model.name.clone());
+        Err(KeeperError::Model { wanted, got })
+    }
+
+    /// The generations, the oldest first.
+    ///
+    /// # Errors
+    /// [`KeeperError::Generation`].
+    pub fn generations(&mut self) -> Result<Vec<Generation>, KeeperError> {
+        self.store.generations().map_err(KeeperError::Generation)
+    }
+
+    /// Makes what is learned now a generation that stays until it is dropped.
+    ///
+    /// * `name`: as of a class, see [`ClassName`]; by default `saved`.
+    ///
+    /// # Errors
+    /// [`KeeperError::Command`], [`KeeperError::Generation`].
+    pub fn save(&mut self, name: Option<&str>, now: Timestamp) -> Result<Generation, KeeperError> {
+        let name = ClassName::new(name.unwrap_or("saved")).map_err(CommandError::from)?;
+        self.store.save(name.as_str(), now).map_err(KeeperError::Generation)
+    }
+
+    /// Makes what was learned in a generation what is learned now; what was learned before becomes a generation.
+    ///
+    /// # Errors
+    /// [`KeeperError`]; [`KeeperError::Model`] where it was learned with another backbone than the engine's.
+    pub fn roll_back(&mut self, number: u64, now: Timestamp) -> Result<(), KeeperError> {
+        // Before anything is written: whether it can be used.
+        let state = self.generation(number)?;
+        if !self.learns.takes_any_model() {
+            self.check_model(&state)?;
+        }
+        state.into_learner(Examples::DEFAULT_BUDGET)?;
+        let snapshot = self.store.roll_back(number, now).map_err(KeeperError::Generation)?;
+        self.model = snapshot.model.clone();
+        let learner = snapshot.into_learner(Examples::DEFAULT_BUDGET)?;
+        self.learns.replace(learner);
+        Ok(())
+    }
+
+    /// Lets go of a generation.
+    ///
+    /// # Errors
+    /// [`KeeperError::Generation`].
+    pub fn drop_generation(&mut self, number: u64) -> Result<(), KeeperError> {
+        self.store.drop_generation(number).map_err(KeeperError::Generation)
+    }
+
+    /// What changed between two generations.
+    ///
+    /// * `to`: `None` is what is learned now.
+    ///
+    /// # Errors
+    /// [`KeeperError::Generation`].
+    pub fn difference(&mut self, from: u64, to: Option<u64>) -> Result<Difference, KeeperError> {
+        let from = self.generation(from)?;
+        let to = match to {
+            Some(number) => self.generation(number)?,
+            None => self.learned(),
+        };
+        Ok(from.difference(&to))
+    }
+
+    /// Gives back room that is no longer used, see [`Store::compact`].
+    ///
+    /// # Errors
+    /// [`KeeperError::Store`].
+    pub fn compact(&mut self) -> Result<(), KeeperError> {
+        Ok(self.store.compact()?)
+    }
+
+    fn generation(&mut self, number: u64) -> Result<Snapshot, KeeperError> {
+        self.store.generation(number).map_err(KeeperError::Generation)
+    }
+
+    /// Everything learned, to be taken elsewhere, but the images.
+    pub fn learned(&self) -> Snapshot {
+        Snapshot::of(self.learner(), self.model.clone())
+    }
+
+    /// Everything learned, with the images that are kept.
+    ///
+    /// # Errors
+    /// [`KeeperError::Store`].
+    pub fn learned_with_images(&mut self) -> Result<Snapshot, KeeperError> {
+        let mut images = Images::new();
+        let mut add = |_, file: &[u8]| drop(images.insert(ImageMark::of(file), file.to_vec()));
+        self.store.images(None, &mut add)?;
+        Ok(self.learned().with_images(images))
+    }
+}
+
+/// Nothing learned yet with that backbone.
+///
+/// # Errors
+/// [`LearnError::Head`] if the default head refuses features of that length.
+pub fn empty(model: &ModelId) -> Result<Learner, LearnError> {
+    Learner::new(model.dim as usize, Default::default(), Examples::DEFAULT_BUDGET)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::learn::command::{Forget, Shot, Teach, Undo};
+    use crate::learn::learner::UNDO_DEPTH;
+    use crate::store::{Disk, DiskStore, MemoryDisk};
+
+    /// A disk that is full when told so.
+    #[derive(Debug, Default)]
+    struct Card {
+        memory: MemoryDisk,
+        full: AtomicBool,
+    }
+
+    impl Card {
+        fn refuse_where_full(&self) -> std::io::Result<()> {
+            match self.full.load(Ordering::Relaxed) {
+                true => Err(std::io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl Disk for Card {
+        fn len(&self) -> std::io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, at: u64, to: &mut [u8]) -> std::io::Result<()> {
+            self.memory.read(at, to)
+        }
+
+        fn write(&self, at: u64, bytes: &[u8]) -> std::io::Result<()> {
+            self.refuse_where_full()?;
+            self.memory.write(at, bytes)
+        }
+
+        fn set_len(&self, len: u64) -> std::io::Result<()> {
+            self.refuse_where_full()?;
+            self.memory.set_len(len)
+        }
+
+        fn sync(&self) -> std::io::Result<()> {
+            self.memory.sync()
+        }
+    }
+
+    fn keeper() -> (Keeper<Learner, DiskStore>, Arc<Card>) {
+        let model = ModelId { name: "tiny".to_owned(), fingerprint: [7; 32], dim: 2 };
+        let card = Arc::new(Card::default());
+        let mut store = DiskStore::new(card.clone(), "card");
+        assert_eq!(store.load().expect("it is empty"), None);
+        (Keeper::new(empty(&model).expect("two values"), store, model), card)
+    }
+
+    /// What is on the card is what is in memory.
+    fn assert_kept(keeper: &Keeper<Learner, DiskStore>, card: &Arc<Card>) {
+        let copy = Arc::new(MemoryDisk::new(card.memory.content()));
+        let kept = DiskStore::new(copy, "a copy").load().expect("it is sound").expect("not empty");
+        assert_eq!(kept, keeper.learned());
+    }
+
+    fn teach(class: &str, feature: [f32; 2]) -> Command {
+        let shot = Shot::new(feature.to_vec(), "");
+        Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] })
+    }
+
+    #[test]
+    fn what_could_not_be_stored_was_not_learned() {
+        let (mut keeper, card) = keeper();
+        let taught = |keeper: &Keeper<Learner, DiskStore>| keeper.learner().examples().len();
+        let fill = |full| card.full.store(full, Ordering::Relaxed);
+        fill(true);
+        let error = keeper.apply(teach("good", [1.0, 0.0]), Timestamp(1)).expect_err("it is full");
+        assert!(error.to_string().contains("not stored") && taught(&keeper) == 0, "{error}");
+        assert!(keeper.learner().classes().is_empty());
+
+        fill(false);
+        keeper.apply(teach("good", [1.0, 0.0]), Timestamp(2)).expect("there is room again");
+        fill(true);
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(3)).expect_err("it is full again");
+        assert_eq!(taught(&keeper), 1);
+
+        keeper.apply(Command::Undo(Undo), Timestamp(4)).expect_err("it is full still");
+        assert_eq!((taught(&keeper), keeper.learner().undo_steps().len()), (1, 1));
+        fill(false);
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("there is room again");
+        let ids: Vec<u64> = keeper.learner().examples().iter().map(|one| one.id.0).collect();
+        assert_eq!(ids, [1, 2], "an id that was never told of is free");
+        assert_eq!((taught(&keeper), keeper.learner().classes().len()), (2, 2));
+
+        let learned = keeper.learned();
+        keeper.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("there is room");
+        fill(true);
+        keeper.replace(learned.clone(), "push", None, Timestamp(8)).expect_err("it is full");
+        assert_eq!(taught(&keeper), 0);
+        fill(false);
+        let mut other = learned.clone();
+        other.model.fingerprint = [8; 32];
+        let refused = keeper.replace(other, "push", None, Timestamp(9));
+        assert!(matches!(refused, Err(KeeperError::Model { .. })));
+        keeper.replace(learned, "push", None, Timestamp(9)).expect("it is of the same backbone");
+        assert_eq!(taught(&keeper), 2);
+        assert_kept(&keeper, &card);
+    }
+
+    #[test]
+    fn a_step_that_could_not_be_stored_pushes_no_other_out_of_what_can_be_undone() {
+        let (mut keeper, card) = keeper();
+        for step in 0..UNDO_DEPTH as u64 + 3 {
+            keeper.apply(teach("good", [1.0, step as f32]), Timestamp(step)).expect("room");
+        }
+        let before = (keeper.learner().undo_steps().to_vec(), keeper.learner().next_ids());
+        let fill = |full| card.full.store(full, Ordering::Relaxed);
+        fill(true);
+        for command in [teach("bad", [0.0, 1.0]), Command::Undo(Undo)] {
+            keeper.apply(command, Timestamp(99)).expect_err("it is full");
+            let after = (keeper.learner().undo_steps().to_vec(), keeper.learner().next_ids());
+            assert_eq!(after, before);
+        }
+        fill(false);
+        keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(99)).expect("there is room again");
+        assert_kept(&keeper, &card);
+    }
+}

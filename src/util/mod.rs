@@ -1,0 +1,19 @@
+//! What every room may use and no program sees.
+
+/// Letters of every script: what a name may hold, when two names look alike.
+pub(crate) mod letters;
+
+/// Text for a terminal: nothing that it obeys.
+pub(crate) mod text;
+
+/// Files, read up to a limit.
+pub(crate) mod bounded;
+
+/// Settings that people write, as text. The only file that names toml.
+pub(crate) mod settings;
+
+/// CRC-32.
+pub(crate) mod checksum;
+
+/// Locks that a panic elsewhere does not close.
+pub(crate) mod mutex;
