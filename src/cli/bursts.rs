@@ -1,17 +1,20 @@
-//! Which image files are of one burst: one look at one part, however many files it is.
+//! Which images are of one burst: one look at one part, however many files it is.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::image::picture::exif::Taken;
+use crate::image::picture::{Sketch, exif::Taken};
 
 /// Pictures of one camera are one burst where each was taken within so long of the one before.
 const BURST_MICROS: i64 = 2_000_000;
 
-/// An image file, and when it was taken where it says so.
+/// What tells whether image files are of one burst.
 pub(super) struct Shown<'a> {
     pub(super) file: &'a Path,
+    /// When it was taken, where it says so.
     pub(super) taken: Option<Taken>,
+    /// Its look; `None` where every image is to be a look of its own.
+    pub(super) sketch: Option<Sketch>,
 }
 
 /// The number of each file's burst; those with the same number are of one.
@@ -45,6 +48,16 @@ pub(super) fn bursts(files: &[Shown<'_>]) -> Vec<u32> {
         let folder = shown.file.parent().unwrap_or(Path::new("")).to_owned();
         let first = *named.entry((folder, name)).or_insert(at);
         join(&mut joined, first, at);
+    }
+    for (place, one) in files.iter().enumerate() {
+        let Some(sketch) = &one.sketch else { continue };
+        for (earlier, other) in files[..place].iter().enumerate() {
+            // What lies in another folder is there because it is another thing.
+            let same = one.file.parent() == other.file.parent();
+            if same && other.sketch.as_ref().is_some_and(|other| sketch.is_of_same_look(other)) {
+                join(&mut joined, earlier, place);
+            }
+        }
     }
     for at in 0..joined.len() {
         joined[at] = joined[joined[at]];
@@ -88,7 +101,11 @@ mod tests {
         ];
         let files: Vec<Shown> = cases
             .iter()
-            .map(|(file, taken, _)| Shown { file: Path::new(file), taken: taken.clone() })
+            .map(|(file, taken, _)| Shown {
+                file: Path::new(file),
+                taken: taken.clone(),
+                sketch: None,
+            })
             .collect();
         let wanted: Vec<u32> = cases.iter().map(|case| case.2).collect();
         // 13.0 and 14.5 are within two seconds, too.

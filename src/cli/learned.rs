@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::store::{StoreArgs, date, now};
+use super::confounds::confounds;
 use super::contact_sheet;
 use super::output::counted;
 use super::{Exit, answer};
@@ -244,7 +245,14 @@ impl StatusCommand {
         if let (Some(file), Reply::Status(status)) = (&self.sheet, &reply) {
             contact_sheet::of_suspects(file, &mut session, &status.suspects)?;
         }
-        answer(&reply, self.json, |reply| {
+        let confounds = confounds(&mut session)?;
+        if self.json {
+            let mut reply = reply_json(&reply);
+            reply["confounds"] = confounds.iter().map(ToString::to_string).collect();
+            println!("{reply}");
+            return Ok(Exit::Done);
+        }
+        answer(&reply, false, |reply| {
             let Reply::Status(status) = reply else { unreachable!("status answers Status") };
             println!("store      {}", path.display());
             println!("backbone   {} ({} values)", session.model().name, status.dim);
@@ -268,6 +276,7 @@ impl StatusCommand {
                 None => println!("estimate   cannot be told yet"),
             }
             println!("next       {}", status.advice);
+            confounds.iter().take(CONFOUNDS).for_each(|one| println!("beware     {one}"));
             for suspect in &status.suspects {
                 let name = |class| session.learner().classes()[&class].to_string();
                 let (kind, hint) = match suspect.doubt {
@@ -291,6 +300,9 @@ impl StatusCommand {
         Ok(Exit::Done)
     }
 }
+
+/// Confounds that are told.
+const CONFOUNDS: usize = 3;
 
 /// Use another head, taught with all that is stored; without one, tell which is in use
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod boards;
 mod bursts;
 mod cameras;
 mod check;
+mod confounds;
 mod contact_sheet;
 mod ctl;
 mod demo;

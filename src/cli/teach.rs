@@ -9,18 +9,20 @@ use serde_json::json;
 
 use super::args::images;
 use super::args::model::ModelArgs;
-use super::args::store::{StoreArgs, now};
+use super::args::store::{Session, StoreArgs, now};
 use super::bursts::{Shown, bursts};
+use super::confounds::confounds;
 use super::eval::images::find_at_least;
 use super::learned::reply_json;
 use super::output::counted;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
-use crate::image::picture::{self, exif, exif::Taken};
+use crate::image::picture::{self, Sketch, exif, exif::Taken};
 use crate::learn::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_class};
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::ClassName;
+use crate::store::Store as _;
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
 ///
@@ -41,6 +43,9 @@ pub struct TeachCommand {
     /// Leave out images that cannot be read instead of learning nothing
     #[arg(long)]
     skip_broken: bool,
+    /// Every image shows another part, however alike they are: none are counted as one look
+    #[arg(long)]
+    distinct: bool,
     /// Longer side of the images that are kept with the examples, in pixels; 0 keeps none
     #[arg(long, value_name = "PIXELS", default_value_t = picture::IMAGE_SIDE)]
     image_side: u32,
@@ -81,18 +86,25 @@ impl TeachCommand {
         let files = images::expand(&self.images)?;
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
-        let shots = self.shots(&files, &pool, context)?;
-        let shots: Vec<Shot> = shots.into_iter().map(|(_, shot)| shot).collect();
-        let looks = independent(&shots);
+        let mut shots: Vec<(Shot, Option<Sketch>)> = self
+            .shots(&files, &pool, context)?
+            .into_iter()
+            .map(|(_, shot, sketch)| (shot, sketch))
+            .collect();
+        join_known(&mut session, &self.class, &mut shots)?;
+        let shots: Vec<Shot> = shots.into_iter().map(|(shot, _)| shot).collect();
+        let (looks, before) = independent(&shots);
         let reply = session.apply(Command::Teach(Teach { class: self.class, shots }), now())?;
         let taught = match &reply {
             Reply::Taught { examples, .. } => &examples[..],
             _ => &[],
         };
         let repeats = Repeat::among(session.learner(), taught);
+        let confounds = confounds(&mut session)?;
         if self.json {
             let mut reply = reply_json(&reply);
             reply["repeats"] = repeats.iter().map(repeat_json).collect();
+            reply["confounds"] = confounds.iter().map(ToString::to_string).collect();
             println!("{reply}");
             return Ok(Exit::Done);
         }
@@ -108,9 +120,13 @@ impl TeachCommand {
             );
             if looks < examples.len() {
                 println!(
-                    "{}, {}: move the part between images",
+                    "{}, {}{}: images that are nearly the same count as one (--distinct if each shows another part)",
                     counted(examples.len(), "example", "examples"),
-                    counted(looks, "independent look", "independent looks")
+                    counted(looks, "independent look", "independent looks"),
+                    match before {
+                        0 => String::new(),
+                        before => format!(", {before} of them taught before"),
+                    },
                 );
             }
             if !evicted.is_empty() {
@@ -125,8 +141,9 @@ impl TeachCommand {
             if let more @ 1.. = repeats.len().saturating_sub(REPEATS) {
                 println!("{} were taught before, too", counted(more, "more image", "more images"));
             }
+            confounds.first().inspect(|one| println!("beware: {one}"));
             if let Some(estimate) = estimate {
-                println!("estimated balanced accuracy {:.0} % (leave-one-out)", estimate * 100.0);
+                println!("estimated balanced accuracy {:.0} %", estimate * 100.0);
             }
         });
         Ok(Exit::Done)
@@ -141,7 +158,7 @@ impl TeachCommand {
         files: &[PathBuf],
         pool: &Pool,
         context: &Context,
-    ) -> anyhow::Result<Vec<(usize, Shot)>> {
+    ) -> anyhow::Result<Vec<(usize, Shot, Option<Sketch>)>> {
         let bar = context.bar(files.len() as u64, "learning");
         // Behind one that cannot be used there is no need to look; before it there is, so that always the first is named.
         let failed = AtomicUsize::new(usize::MAX);
@@ -162,9 +179,9 @@ impl TeachCommand {
         for (place, shot) in results.into_iter().enumerate() {
             match shot {
                 None => {}
-                Some(Ok((shot, taken))) => {
+                Some(Ok((shot, taken, sketch))) => {
                     shots.push((place, shot));
-                    shown.push(Shown { file: &files[place], taken });
+                    shown.push(Shown { file: &files[place], taken, sketch });
                 }
                 Some(Err(error)) if self.skip_broken => eprintln!("left out: {error:#}"),
                 Some(Err(error)) => {
@@ -178,20 +195,25 @@ impl TeachCommand {
         if shots.is_empty() {
             bail!("nothing was learned: none of {} images could be read", files.len());
         }
-        for ((_, shot), burst) in shots.iter_mut().zip(bursts(&shown)) {
-            shot.burst = burst;
-        }
-        Ok(shots)
+        let bursts = bursts(&shown);
+        let shots = shots.into_iter().zip(shown).zip(bursts);
+        Ok(shots
+            .map(|(((place, shot), shown), burst)| (place, Shot { burst, ..shot }, shown.sketch))
+            .collect())
     }
 
-    /// What is to be learned from a file, and when it was taken.
-    fn shot(&self, file: &Path, pool: &Pool) -> anyhow::Result<(Shot, Option<Taken>)> {
+    /// What is to be learned from a file, when it was taken, and what it looks like.
+    fn shot(
+        &self,
+        file: &Path,
+        pool: &Pool,
+    ) -> anyhow::Result<(Shot, Option<Taken>, Option<Sketch>)> {
         let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
         let frame = picture::decode(&bytes, &picture::shown(file), now())?;
         let (feature, views) = (pool.feature(&frame)?, pool.views(&frame)?);
         let image = picture::kept_file(&bytes, &frame, self.image_side);
         let shot = Shot { image, views, ..Shot::new(feature, &file.display().to_string()) };
-        Ok((shot, exif::taken(&bytes)))
+        Ok((shot, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
     }
 
     /// All classes in one step, which can be undone in one.
@@ -215,11 +237,11 @@ impl TeachCommand {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut examples = Vec::with_capacity(files.len());
         let mut images = Images::new();
-        for (place, shot) in self.shots(&files, &pool, context)? {
+        for (place, shot, _) in self.shots(&files, &pool, context)? {
             *counts.entry(classes[place].as_str()).or_default() += 1;
             // Ids mean nothing here, groups something among these.
             let number = place as u64;
-            let Shot { feature, views, origin, image, burst } = shot;
+            let Shot { feature, views, origin, image, burst, .. } = shot;
             let mark = image.as_deref().map(ImageMark::of);
             images.extend(mark.zip(image));
             let example = Example {
@@ -240,6 +262,7 @@ impl TeachCommand {
         let Reply::Merged { added, known, disputed, .. } = reply else {
             unreachable!("merge answers Merged")
         };
+        let confounds = confounds(&mut session)?;
         let learner = session.learner();
         let estimate = learner.estimate().and_then(|estimate| estimate.balanced_accuracy);
         let now_has = |name: &str| {
@@ -255,6 +278,7 @@ impl TeachCommand {
                 "added": added,
                 "known": known,
                 "disputed": disputed,
+                "confounds": confounds.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "estimate": estimate,
             });
             println!("{answer}");
@@ -275,29 +299,80 @@ impl TeachCommand {
                 "{images} in folders of different classes: the name that comes first was kept"
             );
         }
+        confounds.first().inspect(|one| println!("beware: {one}"));
         if let Some(estimate) = estimate {
-            println!("estimated balanced accuracy {:.0} % (leave-one-out)", estimate * 100.0);
+            println!("estimated balanced accuracy {:.0} %", estimate * 100.0);
         }
         Ok(Exit::Done)
     }
 }
 
-/// Images whose features are no farther apart are copies of each other: the same, brighter, larger, saved anew. What a
-/// camera that looks at another part gives is farther.
-const COPY: f32 = 1e-3;
+/// Examples that a new image is compared with: the nearest by feature.
+const COMPARED: usize = 3;
 
-/// How many looks at different parts there are among the shots: those of one burst, and copies, are one.
-fn independent(shots: &[Shot]) -> usize {
-    let length = |feature: &[f32]| feature.iter().map(|value| value * value).sum::<f32>().sqrt();
-    let is_copy = |a: &Shot, b: &Shot| {
-        let dot: f32 = a.feature.iter().zip(&b.feature).map(|(a, b)| a * b).sum();
-        1.0 - dot / (length(&a.feature) * length(&b.feature)).max(f32::MIN_POSITIVE) < COPY
-    };
-    let mut looks: Vec<&Shot> = Vec::new();
-    for shot in shots {
-        if !looks.iter().any(|look| look.burst == shot.burst || is_copy(look, shot)) {
-            looks.push(shot);
+/// Cosine to an example from which on it is compared with.
+const ALIKE: f32 = 0.85;
+
+/// Finds the images that are one look with an example of the class that was taught before.
+fn join_known(
+    session: &mut Session,
+    class: &str,
+    shots: &mut [(Shot, Option<Sketch>)],
+) -> anyhow::Result<()> {
+    let learner = session.learner();
+    let Some(class) = learner.class_named(class.trim_start_matches('+')) else { return Ok(()) };
+    let mut near: Vec<Vec<ExampleId>> = Vec::with_capacity(shots.len());
+    let examples: Vec<(ExampleId, Vec<f32>)> = learner
+        .examples()
+        .iter()
+        .filter(|example| example.class == class && example.image.is_some())
+        .map(|example| (example.id, unit(&example.widened())))
+        .collect();
+    for (shot, sketch) in &*shots {
+        let mut found: Vec<(f32, ExampleId)> = Vec::new();
+        if sketch.is_some() {
+            let feature = unit(&shot.feature);
+            let cosines = examples.iter().map(|(id, other)| (dot(&feature, other), *id));
+            found.extend(cosines.filter(|(cosine, _)| *cosine >= ALIKE));
+            found.sort_by(|a, b| b.0.total_cmp(&a.0));
         }
+        near.push(found.into_iter().take(COMPARED).map(|(_, id)| id).collect());
     }
-    looks.len()
+    let wanted: BTreeSet<ExampleId> = near.iter().flatten().copied().collect();
+    let wanted: Vec<ExampleId> = wanted.into_iter().collect();
+    let mut known: BTreeMap<ExampleId, Sketch> = BTreeMap::new();
+    if !wanted.is_empty() {
+        session.store_mut().images(Some(&wanted), &mut |id, file| {
+            // One that cannot be read is like nothing.
+            if let Ok(frame) = picture::decode(file, "", now()) {
+                known.insert(id, Sketch::of(&frame));
+            }
+        })?;
+    }
+    let examples = session.learner().examples();
+    for ((shot, sketch), near) in shots.iter_mut().zip(near) {
+        let Some(sketch) = sketch else { continue };
+        let same =
+            near.iter().find(|id| known.get(id).is_some_and(|one| sketch.is_of_same_look(one)));
+        shot.joins = same.and_then(|id| examples.get(*id)).map(|example| example.group);
+    }
+    Ok(())
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn unit(feature: &[f32]) -> Vec<f32> {
+    let length = dot(feature, feature).sqrt().max(f32::MIN_POSITIVE);
+    feature.iter().map(|value| value / length).collect()
+}
+
+/// How many looks there are among the shots, and how many of them were taught before.
+fn independent(shots: &[Shot]) -> (usize, usize) {
+    let bursts: BTreeSet<u32> = shots.iter().map(|shot| shot.burst).collect();
+    let joining: BTreeMap<u32, GroupId> =
+        shots.iter().filter_map(|shot| Some((shot.burst, shot.joins?))).collect();
+    let before: BTreeSet<GroupId> = joining.values().copied().collect();
+    (bursts.len() - joining.len() + before.len(), before.len())
 }

@@ -10,6 +10,7 @@ mod folder;
 mod jpeg;
 mod kept;
 mod kinds;
+mod sketch;
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -26,6 +27,7 @@ use crate::image::frame::{Frame, Timestamp};
 
 pub use folder::{Found, in_folder};
 pub use kept::{IMAGE_SIDE, kept, kept_file};
+pub use sketch::Sketch;
 
 /// Pixels a picture may have: 64 million.
 pub const MAX_PIXELS: u64 = 64 << 20;

@@ -4,7 +4,8 @@
 //!
 //! * **Offsets**: the mean of a class of `n` looks lies, on average, `T / n` from where it belongs, `T` being the mean
 //!   squared (Mahalanobis) distance of a look from its class. That makes a class of few looks seem farther off than it is,
-//!   by half as much; so `T / 2n` is added to its score. Classes of equally many looks are not moved against each other.
+//!   by half as much; so `T / 2n` is added to its score, but no more than can be seen to be amiss
+//!   (`decision/offsets.rs`). Classes of equally many looks are not moved against each other.
 //! * **Confidence** is the softmax of the scores divided by a temperature, at which the mean confidence of the left-out
 //!   examples is the share of them that was right (Clarte et al. 2023, "Expectation consistency for calibration of neural
 //!   networks"). Where few were taught a fit of the likelihood would be ruled by the one or two that went most wrong.
@@ -14,6 +15,7 @@ mod calibration;
 mod estimate;
 mod interval;
 mod novelty;
+mod offsets;
 mod smoother;
 
 pub use calibration::Calibration;
@@ -22,7 +24,14 @@ pub use interval::jeffreys;
 pub use smoother::Smoother;
 
 use crate::learn::examples::Neighbour;
-use crate::learn::head::ClassId;
+use crate::learn::head::{ClassId, LeftOut};
+
+/// Looks that have to be judged before they say what is usual.
+const LEAST_JUDGED: usize = 4;
+
+fn own(classes: &[ClassId], one: &LeftOut) -> Option<usize> {
+    classes.iter().position(|&class| class == one.class)
+}
 
 /// What a frame is taken for.
 #[derive(Debug, Clone, PartialEq)]

@@ -28,6 +28,8 @@ pub struct Shot {
     pub image: Option<Vec<u8>>,
     /// Shots of one command with the same number are one group ([`Example::group`]): one look at one part.
     pub burst: u32,
+    /// The group of what was taught before, where this is one look with it; then those of its burst are, too.
+    pub joins: Option<GroupId>,
 }
 
 impl Shot {
@@ -35,7 +37,14 @@ impl Shot {
     ///
     /// * `feature`: `[dim]`, finite.
     pub fn new(feature: Vec<f32>, origin: &str) -> Self {
-        Self { feature, views: Vec::new(), origin: origin.to_owned(), image: None, burst: 0 }
+        Self {
+            feature,
+            views: Vec::new(),
+            origin: origin.to_owned(),
+            image: None,
+            burst: 0,
+            joins: None,
+        }
     }
 }
 
@@ -55,7 +64,8 @@ impl Teach {
         let mut changes = Vec::from_iter(new);
         let mut examples = Vec::with_capacity(self.shots.len());
         // A group has the id of its first example.
-        let mut groups: BTreeMap<u32, GroupId> = BTreeMap::new();
+        let joining = self.shots.iter().filter_map(|shot| Some((shot.burst, shot.joins?)));
+        let mut groups: BTreeMap<u32, GroupId> = joining.collect();
         for (shot, id) in self.shots.into_iter().zip(first..) {
             let got = shot.views.len();
             if got > MAX_VIEWS {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::novelty::{Evidence, Novelty};
-use super::{Thresholds, Verdict, first_two, softmax};
+use super::offsets::Offsets;
+use super::{LEAST_JUDGED, Thresholds, Verdict, first_two, own, softmax};
 use crate::learn::examples::Neighbour;
 use crate::learn::head::{ClassId, GroupId, LeftOut};
 
@@ -11,10 +12,7 @@ use crate::learn::head::{ClassId, GroupId, LeftOut};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
     temperature: f32,
-    /// `T`: the mean squared distance of an unseen look from its class; 0 where the head has no distance.
-    distance: f64,
-    /// How many looks each class has.
-    looks: BTreeMap<ClassId, usize>,
+    offsets: Offsets,
     /// `None` while nothing can be called unknown.
     novelty: Option<Novelty>,
 }
@@ -26,13 +24,10 @@ const TEMPERATURE_OF_ONE_LOOK: f64 = 0.14;
 /// What the share that may be called unknown is multiplied by where every class has a single look.
 const FAR: f64 = 0.05;
 
-/// Looks that have to be judged before they say what the temperature is.
-const LEAST_JUDGED: usize = 4;
-
 impl Calibration {
     /// Scores as they are, nothing unknown.
     pub const NONE: Calibration =
-        Calibration { temperature: 1.0, distance: 0.0, looks: BTreeMap::new(), novelty: None };
+        Calibration { temperature: 1.0, offsets: Offsets::NONE, novelty: None };
 
     /// * `classes`: the order of the scores.
     /// * `left_out`: from [`crate::learn::head::Head::leave_out`]; where the head has none, the scores are taken as logits.
@@ -49,8 +44,8 @@ impl Calibration {
         far: Option<f32>,
         false_reject: f32,
     ) -> Self {
-        let mut calibration = Self { looks, ..Self::NONE };
-        calibration.distance = own_distance(classes, left_out);
+        let offsets = Offsets::fit(classes, left_out, looks);
+        let mut calibration = Self { offsets, ..Self::NONE };
         let scores: Vec<Vec<f32>> =
             left_out.iter().map(|one| calibration.left_out_scores(classes, one)).collect();
         let weights = weights(left_out);
@@ -85,17 +80,12 @@ impl Calibration {
 
     /// The groups of each class have changed.
     pub fn set_looks(&mut self, looks: BTreeMap<ClassId, usize>) {
-        self.looks = looks;
+        self.offsets.set_looks(looks);
     }
 
-    /// What is added to the score of a class before it is divided by the temperature: `T / 2n` for `n` looks.
+    /// What is added to the score of a class before it is divided by the temperature.
     pub fn offset(&self, class: ClassId) -> f32 {
-        self.offset_without(class, 0)
-    }
-
-    fn offset_without(&self, class: ClassId, left_out: usize) -> f32 {
-        let looks = self.looks.get(&class).map_or(0, |looks| looks.saturating_sub(left_out));
-        if looks == 0 { 0.0 } else { (self.distance / 2.0 / looks as f64) as f32 }
+        self.offsets.of(class, 0)
     }
 
     /// Scores with their offsets.
@@ -107,7 +97,7 @@ impl Calibration {
 
     /// The scores of what was left out, with the offsets of the looks that were left.
     pub(super) fn left_out_scores(&self, classes: &[ClassId], one: &LeftOut) -> Vec<f32> {
-        let offset = |&class: &ClassId| self.offset_without(class, usize::from(class == one.class));
+        let offset = |&class: &ClassId| self.offsets.of(class, usize::from(class == one.class));
         classes.iter().zip(&one.scores).map(|(class, score)| score + offset(class)).collect()
     }
 
@@ -171,10 +161,6 @@ impl Calibration {
 /// The novelty of everything while nothing can be called unknown.
 const UNTOLD: f32 = 0.0;
 
-fn own(classes: &[ClassId], one: &LeftOut) -> Option<usize> {
-    classes.iter().position(|&class| class == one.class)
-}
-
 /// Of every left-out example its weight among those of its group, and among those of its class.
 struct Weights {
     of_group: Vec<f64>,
@@ -194,29 +180,6 @@ fn weights(left_out: &[LeftOut]) -> Weights {
     let of_class =
         left_out.iter().zip(&of_group).map(|(one, weight)| weight / groups[&one.class]).collect();
     Weights { of_group, of_class, groups: sizes.len() }
-}
-
-/// `T`, the mean over the classes with at least two looks. The mean of the `n - 1` looks that are left strays as well, so that
-/// a left-out look lies `1 + 1 / (n - 1)` times as far from it.
-fn own_distance(classes: &[ClassId], left_out: &[LeftOut]) -> f64 {
-    let mut sums: BTreeMap<ClassId, (f64, f64, std::collections::BTreeSet<GroupId>)> =
-        BTreeMap::new();
-    for one in left_out {
-        let Some(own) = own(classes, one).filter(|&own| one.scores[own].is_finite()) else {
-            continue;
-        };
-        let Some(spread) = one.spread else { continue };
-        let distance = (f64::from(spread) - 2.0 * f64::from(one.scores[own])).max(0.0);
-        let (sum, count, groups) = sums.entry(one.class).or_default();
-        (*sum, *count) = (*sum + distance, *count + 1.0);
-        groups.insert(one.group);
-    }
-    let classes = sums.len().max(1) as f64;
-    let mean = |(sum, count, groups): &(f64, f64, std::collections::BTreeSet<GroupId>)| {
-        let looks = groups.len().max(2) as f64;
-        sum / count * (looks - 1.0) / looks
-    };
-    sums.values().map(mean).sum::<f64>() / classes
 }
 
 /// See [`TEMPERATURE_OF_ONE_LOOK`]; `None` where the head has no distance or there is one class.
@@ -350,23 +313,6 @@ mod tests {
             fit(&taught).probabilities(&CLASSES, &[scale, 0.0])[0]
         };
         assert!((at(1.0) - at(50.0)).abs() < 1e-3, "{} {}", at(1.0), at(50.0));
-    }
-
-    #[test]
-    fn a_class_of_few_looks_is_moved_by_how_far_its_mean_may_stray() {
-        // Every look lies 8 from the mean of the others, whichever class: spread 10, score 1.
-        let taught: Vec<LeftOut> = (0..12)
-            .map(|id| {
-                let class = u32::from(id >= 10);
-                let scores = if class == 0 { [1.0, 0.0] } else { [0.0, 1.0] };
-                LeftOut { spread: Some(10.0), ..left_out(id, class, &scores) }
-            })
-            .collect();
-        let looks = BTreeMap::from([(CLASSES[0], 10), (CLASSES[1], 2)]);
-        let calibration = Calibration::fit(&CLASSES, &taught, &[0.1; 12], looks, None, 0.02);
-        // 8 (n - 1) / n is 7.2 and 4, in the mean 5.6; half of it over 10 and 2 looks.
-        let offsets = CLASSES.map(|class| calibration.offset(class));
-        assert!((offsets[0] - 0.28).abs() < 1e-6 && (offsets[1] - 1.4).abs() < 1e-6, "{offsets:?}");
     }
 
     #[test]

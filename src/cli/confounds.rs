@@ -1,0 +1,205 @@
+//! What classes differ in that may have nothing to do with them: grey or coloured images, brightness, shape, size.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter};
+
+use super::args::store::{Session, now};
+use crate::image::frame::Frame;
+use crate::image::picture;
+use crate::learn::head::ExampleId;
+use crate::store::Store as _;
+
+/// Images of a class that are looked at, and as many as there have to be.
+const MOST: usize = 8;
+const LEAST: usize = 4;
+
+/// Classes whose pairs are compared.
+const CLASSES: usize = 12;
+
+/// In what two classes differ.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Confound {
+    classes: [String; 2],
+    trait_: Trait,
+    /// Of each class the least and the largest value.
+    ranges: [(f32, f32); 2],
+}
+
+/// Something that an image has whatever it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trait {
+    Colour,
+    Brightness,
+    Shape,
+    Size,
+}
+
+impl Trait {
+    const ALL: [Trait; 4] = [Trait::Colour, Trait::Shape, Trait::Size, Trait::Brightness];
+
+    /// Mean difference of the colour channels, mean grey, logarithm of width over height, and of the longer side.
+    fn of(self, frame: &Frame) -> f32 {
+        let pixels = frame.pixels().chunks_exact(3);
+        let count = pixels.len() as f32;
+        match self {
+            Trait::Colour => {
+                let spread = |pixel: &[u8]| {
+                    let (least, most) = (pixel.iter().min(), pixel.iter().max());
+                    f32::from(most.copied().unwrap_or(0)) - f32::from(least.copied().unwrap_or(0))
+                };
+                pixels.map(spread).sum::<f32>() / count
+            }
+            Trait::Brightness => {
+                pixels
+                    .map(|pixel| pixel.iter().map(|&value| f32::from(value)).sum::<f32>())
+                    .sum::<f32>()
+                    / (3.0 * count)
+            }
+            Trait::Shape => (frame.width() as f32 / frame.height() as f32).ln(),
+            Trait::Size => (frame.width().max(frame.height()) as f32).ln(),
+        }
+    }
+
+    /// By how much classes have to differ, in its unit.
+    fn least(self) -> f32 {
+        match self {
+            Trait::Colour => 8.0,
+            Trait::Brightness => 20.0,
+            Trait::Shape => 0.15,
+            Trait::Size => 0.3,
+        }
+    }
+
+    fn shown(self, value: f32) -> String {
+        match self {
+            Trait::Colour if value < 2.0 => "grey".to_owned(),
+            Trait::Colour => format!("colour {value:.0}"),
+            Trait::Brightness => format!("{value:.0}"),
+            Trait::Shape => format!("{:.2}", value.exp()),
+            Trait::Size => format!("{:.0} pixels", value.exp()),
+        }
+    }
+}
+
+impl Display for Confound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Self { classes: [a, b], trait_, ranges } = self;
+        let (what, mend) = match trait_ {
+            Trait::Colour => ("colour", "grey and coloured images of both"),
+            Trait::Brightness => ("brightness", "both in the same light"),
+            Trait::Shape => ("shape (width over height)", "both in images of one shape"),
+            Trait::Size => ("size", "both in images of one size"),
+        };
+        let [of_a, of_b] = ranges.map(|(least, most)| {
+            let (least, most) = (trait_.shown(least), trait_.shown(most));
+            if least == most { least } else { format!("{least} to {most}") }
+        });
+        write!(
+            f,
+            "the images of {a} and {b} differ in {what}, {of_a} and {of_b}: if that is by chance, show {mend}"
+        )
+    }
+}
+
+/// What the classes differ in by the images that are kept of them: every image of the one on one side of every image of the
+/// other, and farther from it than images of one class are from each other.
+pub(super) fn confounds(session: &mut Session) -> anyhow::Result<Vec<Confound>> {
+    let learner = session.learner();
+    let mut wanted: BTreeMap<ExampleId, String> = BTreeMap::new();
+    for (class, name) in learner.classes().iter().take(CLASSES) {
+        let of = |example: &&crate::learn::examples::Example| {
+            example.class == *class && example.image.is_some()
+        };
+        let all: Vec<ExampleId> = learner.examples().iter().filter(of).map(|one| one.id).collect();
+        // From the whole time of teaching.
+        let step = all.len().div_ceil(MOST).max(1);
+        wanted.extend(all.into_iter().step_by(step).map(|id| (id, name.to_string())));
+    }
+    let ids: Vec<ExampleId> = wanted.keys().copied().collect();
+    let mut frames: BTreeMap<String, Vec<Frame>> = BTreeMap::new();
+    session.store_mut().images(Some(&ids), &mut |id, file| {
+        if let (Ok(frame), Some(name)) = (picture::decode(file, "", now()), wanted.get(&id)) {
+            frames.entry(name.clone()).or_default().push(frame);
+        }
+    })?;
+    frames.retain(|_, frames| frames.len() >= LEAST);
+    Ok(among(&frames))
+}
+
+fn among(frames: &BTreeMap<String, Vec<Frame>>) -> Vec<Confound> {
+    let mut found = Vec::new();
+    for trait_ in Trait::ALL {
+        let ranges: Vec<(&String, (f32, f32))> = frames
+            .iter()
+            .map(|(name, frames)| {
+                let values = frames.iter().map(|frame| trait_.of(frame));
+                let none = (f32::INFINITY, f32::NEG_INFINITY);
+                (name, values.fold(none, |(least, most), one| (least.min(one), most.max(one))))
+            })
+            .collect();
+        for (place, (a, of_a)) in ranges.iter().enumerate() {
+            for (b, of_b) in &ranges[place + 1..] {
+                let gap = (of_b.0 - of_a.1).max(of_a.0 - of_b.1);
+                let within = (of_a.1 - of_a.0).max(of_b.1 - of_b.0);
+                if gap > trait_.least().max(within) {
+                    let classes = [(*a).clone(), (*b).clone()];
+                    found.push(Confound { classes, trait_, ranges: [*of_a, *of_b] });
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::frame::Timestamp;
+
+    fn frames(all: &[(u32, u32, [u8; 3])]) -> Vec<Frame> {
+        all.iter()
+            .map(|&(width, height, colour)| {
+                let pixels = colour.repeat((width * height) as usize);
+                Frame::new(width, height, pixels, Timestamp::default()).expect("it fits")
+            })
+            .collect()
+    }
+
+    fn told(good: &[(u32, u32, [u8; 3])], bad: &[(u32, u32, [u8; 3])]) -> Vec<Trait> {
+        let classes = [("bad".to_owned(), frames(bad)), ("good".to_owned(), frames(good))];
+        among(&BTreeMap::from(classes)).into_iter().map(|one| one.trait_).collect()
+    }
+
+    #[test]
+    fn what_classes_differ_in_beside_what_they_are_is_told() {
+        let usual = [(40, 30, [90, 90, 90]), (40, 30, [120, 121, 120]), (44, 30, [100, 99, 100])];
+        let coloured =
+            [(40, 30, [90, 120, 90]), (40, 30, [150, 101, 110]), (42, 30, [80, 99, 100])];
+        let dark = [(40, 30, [20, 20, 20]), (40, 30, [31, 30, 30]), (40, 30, [40, 40, 40])];
+        let portrait =
+            [(30, 40, [90, 90, 90]), (30, 40, [121, 121, 120]), (30, 44, [100, 100, 100])];
+        let large = usual.map(|(width, height, colour)| (2 * width, 2 * height, colour));
+        assert_eq!(told(&usual, &usual), []);
+        assert_eq!(told(&usual, &coloured), [Trait::Colour]);
+        assert_eq!(told(&usual, &dark), [Trait::Brightness]);
+        assert_eq!(told(&usual, &portrait), [Trait::Shape]);
+        assert_eq!(told(&usual, &large), [Trait::Size]);
+        // One grey image among the coloured ones, and the head cannot go by colour.
+        let mixed = [coloured[0], coloured[1], usual[0]];
+        assert_eq!(told(&usual, &mixed), []);
+    }
+
+    #[test]
+    fn a_confound_is_told_in_a_sentence_with_what_to_do() {
+        let confound = Confound {
+            classes: ["three".to_owned(), "seven".to_owned()],
+            trait_: Trait::Colour,
+            ranges: [(0.0, 0.4), (30.0, 52.0)],
+        };
+        assert_eq!(
+            confound.to_string(),
+            "the images of three and seven differ in colour, grey and colour 30 to colour 52: if that is by chance, \
+             show grey and coloured images of both"
+        );
+    }
+}
