@@ -4,9 +4,12 @@ mod common;
 #[path = "common/desk.rs"]
 mod desk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use common::{KINDS, data, folder_of};
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture::save_png;
+
+use common::{KINDS, data, folder_of, picture};
 use desk::{Bench, text};
 
 fn copy(case: &str, to: &Path) {
@@ -101,4 +104,64 @@ fn verdicts_come_in_the_order_of_the_files() {
     let one_by_one: Vec<String> =
         found.iter().take(3).flat_map(|file| files(bench.ok(&["classify", file]))).collect();
     assert_eq!(one_by_one, found[..3]);
+}
+
+fn saved(folder: &Path, name: &str, frame: &Frame) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("the folder is the test's");
+    let path = folder.join(name);
+    save_png(&path, frame).expect("the folder is the test's");
+    path
+}
+
+/// A picture with other noise, a little lighter.
+fn again(frame: &Frame, round: u8) -> Frame {
+    let noise = (0..).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 17) as u8 % 3 + round);
+    let pixels =
+        frame.pixels().iter().zip(noise).map(|(&value, noise)| value.saturating_add(noise));
+    let (width, height) = (frame.width(), frame.height());
+    Frame::new(width, height, pixels.collect(), Timestamp(0)).expect("it fits")
+}
+
+#[test]
+fn images_that_are_nearly_the_same_count_as_one_look() {
+    let bench = Bench::new();
+    let folder = bench.path().join("burst");
+    let part = picture("checks", 3);
+    for round in 0..3 {
+        saved(&folder, &format!("{round}.png"), &again(&part, round));
+    }
+    let run = bench.ok(&["teach", "good", text(&folder)]);
+    assert!(run.stdout.contains("3 examples, 1 independent look:"), "{run:?}");
+    // Taught later, it is the same look still.
+    let late = saved(bench.path(), "late.png", &again(&part, 4));
+    let run = bench.ok(&["teach", "good", text(&late)]);
+    assert!(run.stdout.contains("1 independent look, 1 of them taught before"), "{run:?}");
+    assert!(bench.ok(&["status"]).stdout.contains("looks      1 independent look\n"));
+    let run = bench.ok(&["teach", "other", text(&folder), "--distinct"]);
+    assert!(!run.stdout.contains("independent look"), "{run:?}");
+    assert!(bench.ok(&["status"]).stdout.contains("looks      4 independent looks\n"));
+}
+
+#[test]
+fn classes_that_differ_in_the_shape_of_their_images_are_told() {
+    let bench = Bench::new();
+    let (upright, wide) = (bench.path().join("upright"), bench.path().join("wide"));
+    for seed in 0..4 {
+        let frame = picture("checks", seed);
+        saved(&wide, &format!("{seed}.png"), &frame);
+        let frame = picture("checks", seed + 10);
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        let pixel = |x: usize, y: usize| &frame.pixels()[(y * width + x) * 3..][..3];
+        let pixels = (0..width).flat_map(|x| (0..height).flat_map(move |y| pixel(x, y))).copied();
+        let turned = Frame::new(frame.height(), frame.width(), pixels.collect(), Timestamp(0));
+        saved(&upright, &format!("{seed}.png"), &turned.expect("it fits"));
+    }
+    let run = bench.ok(&["teach", "three", text(&wide), "--distinct"]);
+    assert!(!run.stdout.contains("beware"), "{run:?}");
+    let run = bench.ok(&["teach", "seven", text(&upright), "--distinct"]);
+    let told =
+        "beware: the images of seven and three differ in shape (width over height), 0.83 and 1.20";
+    assert!(run.stdout.contains(told), "{run:?}");
+    let told = bench.json(&["status"])["confounds"].as_array().map(Vec::len);
+    assert_eq!(told, Some(1));
 }

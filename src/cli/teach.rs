@@ -118,7 +118,7 @@ impl TeachCommand {
                 counted(examples.len(), "example", "examples"),
                 if *new_class { "the new class " } else { "" },
             );
-            if looks < examples.len() {
+            if looks < examples.len() || before > 0 {
                 println!(
                     "{}, {}{}: images that are nearly the same count as one (--distinct if each shows another part)",
                     counted(examples.len(), "example", "examples"),

@@ -25,7 +25,8 @@ impl Bench {
         let bench = Self::new();
         for kind in KINDS {
             let folder = folder_of(bench.path(), kind, 0, 5);
-            bench.ok(&["teach", kind, text(&folder)]);
+            // Drawn anew each time, however alike they are.
+            bench.ok(&["teach", kind, text(&folder), "--distinct"]);
         }
         bench
     }
