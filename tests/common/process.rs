@@ -59,8 +59,13 @@ impl Device {
 
     pub fn ok(&self, words: &[&str]) -> String {
         let run = self.ctl(words);
-        assert_eq!(run.code, 0, "{words:?}: {}{}", run.stdout, run.stderr);
+        assert_eq!(run.code, 0, "{words:?}: {}{}{}", run.stdout, run.stderr, self.log());
         run.stdout
+    }
+
+    fn log(&self) -> String {
+        let port = Path::new(self.port.trim_start_matches("unix:"));
+        std::fs::read_to_string(port.with_file_name("log")).unwrap_or_default()
     }
 
     /// Sends a signal by name; returns the exit status, `None` for a death by it.
