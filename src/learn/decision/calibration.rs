@@ -366,6 +366,23 @@ mod tests {
     }
 
     #[test]
+    fn the_interval_is_as_wide_as_the_class_of_few_looks_makes_it() {
+        let of = |common: u64, rare: u64| {
+            let all = (0..common + rare).map(|id| {
+                let class = u32::from(id >= common);
+                left_out(id, class, &[[2.0, 0.0], [0.0, 2.0]][class as usize])
+            });
+            let all: Vec<_> = all.collect();
+            let estimate = Calibration::NONE.estimate(&CLASSES, &all).expect("scores are there");
+            assert_eq!(estimate.balanced_accuracy, Some(1.0));
+            estimate.interval.0
+        };
+        // 4 / (1/100 + 1/2) is 7.8 looks, not 102.
+        assert!(of(100, 2) < of(6, 6) && of(100, 2) > of(2, 2), "{}", of(100, 2));
+        assert!((of(4, 4) - 0.64).abs() < 0.01 && of(50, 50) > 0.95, "{} {}", of(4, 4), of(50, 50));
+    }
+
+    #[test]
     fn frames_of_one_look_count_once_and_a_single_look_cannot_be_told() {
         let mut taught: Vec<_> = (0..4).map(|id| left_out(id, 0, &[2.0, 0.0])).collect();
         taught.extend(

@@ -131,8 +131,12 @@ impl Calibration {
         let looks = tallies.values().map(|tally| tally.looks).sum::<f64>();
         let mean = recalls.values().map(|(_, recall)| f64::from(*recall)).sum::<f64>()
             / recalls.len().max(1) as f64;
-        // Left-out looks share all their other examples, so that they tell about as much as half of them would alone.
-        let (low, high) = jeffreys(mean, looks / 2.0, COVER);
+        // The mean of the classes' recalls is known as badly as that of the class with fewest looks: as if there were as many
+        // looks as classes times the harmonic mean of theirs. Left-out looks share all their other examples, so that they
+        // tell about as much as half of them would alone.
+        let inverse: f64 = tallies.values().map(|tally| 1.0 / tally.looks).sum();
+        let count = (tallies.len() * tallies.len()) as f64 / inverse.max(f64::MIN_POSITIVE);
+        let (low, high) = jeffreys(mean, count / 2.0, COVER);
         let told = unjudged.is_empty() && recalls.len() > 1;
         Some(Estimate {
             balanced_accuracy: told.then_some(mean as f32),
