@@ -17,10 +17,11 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the room or module that may name them.
-const WRAPPERS: [(&str, &str); 20] = [
+const WRAPPERS: [(&str, &str); 21] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("prost", "backbone"),
+    ("fearless_simd", "backbone/kernels"),
     ("image", "image/picture"),
     ("jpeg_encoder", "image/picture"),
     ("fast_image_resize", "backbone/preprocess"),

@@ -19,10 +19,12 @@ mod detect;
 mod error;
 mod export;
 mod extractor;
+mod fast;
 mod files;
 mod foreign;
 mod functions;
 mod graph;
+mod kernels;
 mod nodes;
 mod ops;
 mod outline;
@@ -37,15 +39,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ndarray::ArrayView4;
 use serde::{Deserialize, Serialize};
-use tract_core::prelude::{
-    Datum as _, IntoRunnable as _, IntoTensor as _, TypedModel, TypedSimpleState, tvec,
-};
+use tract_core::prelude::{Datum as _, OutletId, TypedModel};
 
 use crate::backbone::preprocess::InputSpec;
 pub use detect::Detected;
 pub use error::BackboneError;
 pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
 pub use extractor::{ExtractError, Extractor, FeatureSource, Fingerprint};
+pub use fast::{Exercise, Layer, Vectors};
 pub use files::{
     MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,
 };
@@ -103,7 +104,10 @@ pub struct Backbone {
     blocks: Vec<Block>,
     /// Of each tapped tensor, the axis of its channels.
     axes: Vec<usize>,
-    state: TypedSimpleState,
+    /// Of each tapped tensor that comes as sums and largest values, `[2][channels]`, and not as a map: the map's places.
+    pooled: Vec<Option<usize>>,
+    vectors: Vectors,
+    engine: fast::Engine,
 }
 
 impl std::fmt::Debug for Backbone {
@@ -126,11 +130,28 @@ impl Backbone {
         Self::from_graph(Graph::parse(onnx, name)?, spec)
     }
 
+    /// As [`Backbone::load`], computed with these vectors.
+    ///
+    /// # Errors
+    /// [`BackboneError`].
+    pub fn load_with<'a>(
+        onnx: impl Into<Onnx<'a>>,
+        name: &str,
+        spec: &BackboneSpec,
+        vectors: Vectors,
+    ) -> Result<Self, BackboneError> {
+        Self::build(Graph::parse(onnx, name)?, spec, vectors)
+    }
+
     /// The second half of [`Backbone::load`].
     ///
     /// # Errors
     /// [`BackboneError`].
     pub fn from_graph(graph: Graph, spec: &BackboneSpec) -> Result<Self, BackboneError> {
+        Self::build(graph, spec, Vectors::chosen())
+    }
+
+    fn build(graph: Graph, spec: &BackboneSpec, vectors: Vectors) -> Result<Self, BackboneError> {
         let name = graph.name.clone();
         let taps = taps(&graph, spec);
         let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
@@ -138,20 +159,37 @@ impl Backbone {
         let Read { mut typed, axes, reasons } = read(&graph, &spec.input, &tensors)?;
         drop(graph);
         let (blocks, axes) = blocks(&typed, &name, &taps, &axes, &reasons)?;
+        // What is only pooled over space need not leave in its own order.
+        let places = places(&typed, &axes);
+        let pool: Vec<bool> = places.iter().map(Option::is_some).collect();
+        let prepared =
+            guarded(&name, "preparing the network", || fast::prepare(&typed, &pool, vectors));
+        // Where that fails the runtime computes everything.
+        let (mut pooled, mut packing) = (vec![None; axes.len()], None);
+        if let Ok(Some(prepared)) = prepared {
+            let taken = prepared.pooled.into_iter().zip(places);
+            pooled = taken.map(|(pooled, places)| places.filter(|_| pooled)).collect();
+            (typed, packing) = (prepared.model, Some(prepared.packing));
+        }
         // What a pass of the optimiser refuses still runs as far as it was brought, only slower.
         let refused = guarded(&name, "optimising the network", || {
             Ok(typed.declutter().and_then(|()| typed.optimize()).err())
         })
         .map_err(|error| reasons.explain(error))?;
-        let plan = guarded(&name, "preparing the network", || typed.into_runnable());
-        let plan = plan.map_err(|error| match refused {
+        if let Some(packing) = packing {
+            guarded(&name, "packing the weights", || {
+                packing.pack();
+                Ok(())
+            })?;
+        }
+        let engine = guarded(&name, "preparing the network", || fast::Engine::new(typed));
+        let engine = engine.map_err(|error| match refused {
             Some(words) => {
                 reasons.explain(runtime(&name, "optimising the network", &format!("{words:#}")))
             }
             None => reasons.explain(error),
         })?;
-        let state = guarded(&name, "preparing the network", || plan.spawn())?;
-        Ok(Self { name, spec: spec.clone(), blocks, axes, state })
+        Ok(Self { name, spec: spec.clone(), vectors, blocks, axes, pooled, engine })
     }
 
     /// Length of the feature.
@@ -162,6 +200,11 @@ impl Backbone {
     /// The parts of the feature.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// The vectors that it is computed with.
+    pub fn vectors(&self) -> Vectors {
+        self.vectors
     }
 
     /// How it is fed and where it is tapped.
@@ -175,6 +218,20 @@ impl Backbone {
     /// # Errors
     /// [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
     pub fn extract(&mut self, input: ArrayView4<f32>) -> Result<Vec<f32>, BackboneError> {
+        self.extract_in_steps(input, &mut |_| ())
+    }
+
+    /// As [`Backbone::extract`].
+    ///
+    /// * `after`: is called after each layer, in the same order for every frame, and may ask which layer it was.
+    ///
+    /// # Errors
+    /// [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
+    pub fn extract_in_steps(
+        &mut self,
+        input: ArrayView4<f32>,
+        after: &mut dyn FnMut(&dyn Fn() -> Layer),
+    ) -> Result<Vec<f32>, BackboneError> {
         // Behind a ReLU, NaN would be taken for 0.
         let all_finite = input.iter().fold(true, |finite, value| finite & value.is_finite());
         if !all_finite
@@ -183,24 +240,19 @@ impl Backbone {
             let (name, tensor) = (self.name.clone(), "the input itself".to_owned());
             return Err(BackboneError::NotFinite { name, tensor, index, value });
         }
-        let tensor = input.to_owned().into_tensor();
-        let state = &mut self.state;
-        let outputs =
-            guarded(&self.name, "running the network", || state.run(tvec!(tensor.into())))?;
         let mut feature = Vec::with_capacity(self.dim());
-        let mut blocks = self.blocks.iter().peekable();
-        for (output, &axis) in outputs.iter().zip(&self.axes) {
-            let map = output
-                .to_plain_array_view::<f32>()
-                .map_err(|error| runtime(&self.name, "reading a tap", &error.to_string()))?;
-            let values = map
-                .as_slice()
-                .ok_or_else(|| runtime(&self.name, "reading a tap", "its values lie apart"))?;
-            let Some(tensor) = blocks.peek().map(|block| block.tensor.as_str()) else { break };
+        let Self { engine, blocks, axes, pooled, .. } = self;
+        let mut blocks = blocks.iter().peekable();
+        let mut read = |number: usize, shape: &[usize], values: &[f32]| {
+            let Some(tensor) = blocks.peek().map(|block| block.tensor.as_str()) else { return };
             while let Some(block) = blocks.next_if(|block| block.tensor == tensor) {
-                pool(values, &map.shape()[axis..], block.pool, &mut feature);
+                match pooled[number] {
+                    Some(places) => of_sums(values, places, block.pool, &mut feature),
+                    None => pool(values, &shape[axes[number]..], block.pool, &mut feature),
+                }
             }
-        }
+        };
+        guarded(&self.name, "running the network", || engine.run(input, &mut read, after))?;
         if let Some(index) = feature.iter().position(|value| !value.is_finite()) {
             let block = self.blocks.iter().rfind(|block| block.offset <= index);
             return Err(BackboneError::NotFinite {
@@ -241,11 +293,7 @@ fn normalise(values: &mut [f32]) {
 fn pool(values: &[f32], axes: &[usize], how: Pooling, feature: &mut Vec<f32>) {
     let (len, inner) = (axes[0], axes[1..].iter().product::<usize>());
     let places = values.len() / len;
-    let pooled = |(sum, max): (f32, f32)| match how {
-        Pooling::Avg => sum / places as f32,
-        Pooling::Max if sum.is_nan() => sum,
-        Pooling::Max => max,
-    };
+    let pooled = |(sum, max)| pooled(how, places, sum, max);
     if inner == places {
         feature.extend(values.chunks_exact(places).map(sum_and_max).map(pooled));
         return;
@@ -259,6 +307,20 @@ fn pool(values: &[f32], axes: &[usize], how: Pooling, feature: &mut Vec<f32>) {
         }
     }
     feature.extend(sums.into_iter().map(pooled));
+}
+
+/// As [`pool`], of what the channels' values add up to and the largest of each: `[2][channels]`.
+fn of_sums(values: &[f32], places: usize, how: Pooling, feature: &mut Vec<f32>) {
+    let (sums, largest) = values.split_at(values.len() / 2);
+    feature.extend(sums.iter().zip(largest).map(|(sum, max)| pooled(how, places, *sum, *max)));
+}
+
+fn pooled(how: Pooling, places: usize, sum: f32, max: f32) -> f32 {
+    match how {
+        Pooling::Avg => sum / places as f32,
+        Pooling::Max if sum.is_nan() => sum,
+        Pooling::Max => max,
+    }
 }
 
 /// In lanes, which is faster than one value after another, and loses fewer digits over the ten thousand of an early map.
@@ -331,6 +393,16 @@ fn blocks(
         axes.push(axis);
     }
     Ok((blocks, axes))
+}
+
+/// Of each output whose channels are axis 1, how many places a channel has.
+fn places(model: &TypedModel, axes: &[usize]) -> Vec<Option<usize>> {
+    let outlets = model.output_outlets().unwrap_or_default();
+    let places = |(outlet, axis): (&OutletId, &usize)| {
+        let shape = model.outlet_fact(*outlet).ok()?.shape.as_concrete()?;
+        (*axis == 1).then(|| shape[2..].iter().product())
+    };
+    outlets.iter().zip(axes).map(places).collect()
 }
 
 fn runtime(name: &str, doing: &'static str, error: &str) -> BackboneError {

@@ -1,5 +1,6 @@
 //! `fieldtune bench`: where the time and the memory go on this machine.
 
+mod layers;
 mod memory;
 mod stages;
 mod store;
@@ -17,7 +18,7 @@ use self::teaching::Teaching;
 use super::args::head::{HeadChoice, kinds};
 use super::args::model::{Chosen, ModelArgs};
 use super::{Context, Exit};
-use crate::backbone::{Extractor, FeatureSource as _};
+use crate::backbone::{Extractor, FeatureSource as _, Vectors};
 
 /// Measure time and memory on this machine: each stage of a frame, teaching, forgetting, loading
 ///
@@ -27,6 +28,8 @@ use crate::backbone::{Extractor, FeatureSource as _};
   fieldtune bench --model mobilenetv2-12
   fieldtune bench --model mobilenetv2-12 --head all --json > this-board.json
   fieldtune bench --model mobilenetv2-12 --growth 10000    does memory grow?
+  fieldtune bench --layers                                 where the backbone's time goes
+  fieldtune bench --compare tract                          what the kernels gain over the runtime alone
   fieldtune bench --store /data                            the disk under /data instead: flash wear, time to teach
 
 Times are milliseconds: p50 is what half of the samples keep to, p95 what 95 % do. \"else\" is all that a frame needs
@@ -55,6 +58,12 @@ pub struct BenchCommand {
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     growth: Option<u32>,
+    /// Time every layer of the backbone instead
+    #[arg(long, conflicts_with_all = ["growth", "store"])]
+    layers: bool,
+    /// Time the backbone beside the runtime alone, in turns, instead
+    #[arg(long, value_enum, value_name = "PEER", conflicts_with_all = ["growth", "store", "layers"])]
+    compare: Option<Peer>,
     /// Measure how what is learned is kept, on the disk of this folder, instead
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     store: Option<PathBuf>,
@@ -69,10 +78,32 @@ pub struct BenchCommand {
     model: ModelArgs,
 }
 
+/// What the backbone is compared with.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Peer {
+    /// The same runtime without our kernels
+    Tract,
+}
+
 impl BenchCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let begun = Instant::now();
         let Chosen { onnx, name, spec, .. } = self.model.choose()?;
+        if self.layers || self.compare.is_some() {
+            let (json, text) = if self.layers {
+                let layers = layers::measure(&onnx, &name, &spec, self.frames)?;
+                (layers.json(), layers.text())
+            } else {
+                let comparison = layers::compare(&onnx, &name, &spec, self.frames)?;
+                (comparison.json(), comparison.text())
+            };
+            if self.json {
+                println!("{}", serde_json::to_string_pretty(&json)?);
+            } else {
+                print!("{text}");
+            }
+            return Ok(Exit::Done);
+        }
         let mut source = Extractor::load(&onnx, &name, &spec)?;
         drop(onnx);
         let load_ms = milliseconds(begun);
@@ -166,6 +197,7 @@ impl Report {
         let mib = |memory: Option<Memory>| memory.map(Memory::json);
         json!({
             "model": self.model, "dim": self.dim, "load_ms": self.load_ms,
+            "simd": Vectors::chosen().name(),
             "frame": self.stages.frame_json(),
             "stages_ms": self.stages.json(),
             "share_of_backbone": self.stages.shares_json(),
@@ -179,10 +211,11 @@ impl Report {
 
     fn text(&self) -> String {
         let mut out = format!(
-            "{}: {} values, loaded in {:.0} ms\n\n{}\n{}\n",
+            "{}: {} values, loaded in {:.0} ms, vectors {}\n\n{}\n{}\n",
             self.model,
             self.dim,
             self.load_ms,
+            Vectors::chosen().name(),
             self.stages.text(),
             teaching::table(&self.teaching)
         );

@@ -268,6 +268,7 @@ impl Report {
             "frame_ms_min": self.times.sorted_ms[0],
             "frame_processor_ms": self.times.processor_ms,
             "frames": self.times.sorted_ms.len(),
+            "simd": backbone.vectors().name(),
         })
     }
 
@@ -300,6 +301,7 @@ impl Report {
             self.p50(),
             times.sorted_ms.len()
         );
+        text += &format!("vectors     {}\n", backbone.vectors().name());
         text += "\nPlaces to tap:\n";
         for candidate in &survey.candidates {
             let Candidate { tensor, shape, channels, place: at } = candidate;

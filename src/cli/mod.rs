@@ -40,7 +40,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::backbone::{Extractor, FeatureSource};
+use crate::backbone::{Extractor, FeatureSource, Vectors};
 use crate::learn::command::Reply;
 use crate::store::StoreError;
 use crate::store::persistent::KeeperError;
@@ -161,7 +161,18 @@ fn misused(error: &clap::Error) -> ExitCode {
     ExitCode::from(Exit::Usage as u8)
 }
 
+/// The vectors that `FIELDTUNE_SIMD` asks for, which people need who compare machines or look for a fault.
+fn choose_vectors() -> anyhow::Result<()> {
+    if let Some(name) = std::env::var("FIELDTUNE_SIMD").ok().filter(|name| !name.is_empty()) {
+        let vectors =
+            Vectors::named(&name).map_err(|words| anyhow::anyhow!("FIELDTUNE_SIMD: {words}"))?;
+        vectors.choose();
+    }
+    Ok(())
+}
+
 fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
+    choose_vectors()?;
     match command {
         Command::Teach(command) => command.run(context),
         Command::Classify(command) => command.run(context),

@@ -1,0 +1,139 @@
+//! A network that is ready to run.
+
+use std::sync::{Arc, OnceLock};
+
+use ndarray::ArrayView4;
+use tract_core::internal::*;
+
+use super::operator::{Part, State};
+use super::program::{Buffers, Layer, Program};
+
+/// Runs a network: by itself where all of it is computed here, else by the runtime's plan.
+pub(in crate::backbone) enum Engine {
+    /// Nothing is left for the runtime.
+    Alone(Alone),
+    /// The runtime's plan, in which parts may be ours.
+    Plan(TypedSimpleState),
+}
+
+/// What reads an output: its number, its shape and its values.
+pub(in crate::backbone) type Reader<'a> = dyn FnMut(usize, &[usize], &[f32]) + 'a;
+
+/// What is told that a layer is done; it may ask which.
+pub(in crate::backbone) type After<'a> = dyn FnMut(&dyn Fn() -> Layer) + 'a;
+
+impl Engine {
+    /// * `model`: as optimised as it is going to be; the weights are packed.
+    pub(in crate::backbone) fn new(model: TypedModel) -> TractResult<Self> {
+        match Alone::of(&model) {
+            Some(alone) => Ok(Self::Alone(alone)),
+            None => Ok(Self::Plan(model.into_runnable()?.spawn()?)),
+        }
+    }
+
+    /// * `input`: of the network's shape.
+    pub(in crate::backbone) fn run(
+        &mut self,
+        input: ArrayView4<f32>,
+        read: &mut Reader,
+        after: &mut After,
+    ) -> TractResult<()> {
+        let state = match self {
+            Self::Alone(alone) => return alone.run(input, read, after),
+            Self::Plan(state) => state,
+        };
+        let tensor = input.to_owned().into_tensor();
+        let outputs =
+            state.run_plan_with_eval(tvec!(tensor.into()), |turn, op_state, node, inputs| {
+                let Some(op_state) = op_state else {
+                    let outputs = node.op.eval(turn, inputs);
+                    after(&|| layer_of(node));
+                    return outputs;
+                };
+                if let (Some(part), Some(state)) =
+                    (node.op_as::<Part>(), op_state.downcast_mut::<State>())
+                {
+                    return state.run(part, inputs, after);
+                }
+                let outputs = op_state.eval(turn, node.op.as_op(), inputs);
+                after(&|| layer_of(node));
+                outputs
+            })?;
+        for (number, output) in outputs.iter().enumerate() {
+            let map = output.to_plain_array_view::<f32>()?;
+            let values = map.as_slice().context("an output's values lie apart")?;
+            read(number, map.shape(), values);
+        }
+        Ok(())
+    }
+}
+
+fn layer_of(node: &TypedNode) -> Layer {
+    let shape = node.outputs.first().and_then(|output| output.fact.shape.as_concrete());
+    Layer {
+        name: node.name.clone(),
+        kind: node.op.name().into_owned(),
+        shape: shape.unwrap_or_default().to_vec(),
+        work: 0,
+    }
+}
+
+/// A network of one part.
+pub(in crate::backbone) struct Alone {
+    program: Arc<OnceLock<Program>>,
+    buffers: Buffers,
+    outputs: Vec<Output>,
+}
+
+struct Output {
+    /// Which result of the part it is.
+    result: usize,
+    shape: TVec<usize>,
+    values: Vec<f32>,
+}
+
+impl Alone {
+    fn of(model: &TypedModel) -> Option<Self> {
+        let (outputs, inputs) = (&model.outputs, &model.inputs);
+        let node = model.node(outputs.first()?.node);
+        let part = node.op_as::<Part>()?;
+        if node.inputs.as_slice() != inputs.as_slice()
+            || inputs.len() != 1
+            || outputs.iter().any(|output| output.node != node.id)
+        {
+            return None;
+        }
+        let output = |outlet: &OutletId| {
+            let shape = part.shapes[outlet.slot].clone();
+            let values = vec![0.0; shape.iter().product()];
+            Output { result: outlet.slot, shape, values }
+        };
+        let outputs = outputs.iter().map(output).collect();
+        let buffers = part.program.get()?.buffers();
+        Some(Self { program: part.program.clone(), buffers, outputs })
+    }
+
+    fn run(
+        &mut self,
+        input: ArrayView4<f32>,
+        read: &mut Reader,
+        after: &mut After,
+    ) -> TractResult<()> {
+        let Self { program, buffers, outputs } = self;
+        let program = program.get().context("a part without its program")?;
+        let copy;
+        let values = match input.as_slice() {
+            Some(values) => values,
+            None => {
+                copy = input.iter().copied().collect::<Vec<f32>>();
+                &copy
+            }
+        };
+        program.run(&[values], buffers, after);
+        for (number, Output { result, shape, values: out }) in outputs.iter_mut().enumerate() {
+            program.result(*result, &[values], buffers, out);
+            read(number, shape, out);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! From operators to steps: weights are packed, and values whose times do not overlap share a buffer.
+
+use super::net::{Leaves, Map, Net, Node, Op, Weights};
+use super::program::{Kind, Outcome, Program, Source, Step};
+use crate::backbone::kernels::conv::{Conv, Window};
+use crate::backbone::kernels::depthwise::Depthwise;
+use crate::backbone::kernels::{Act, Level};
+
+impl Program {
+    /// Packs the weights, and lets go of those of the file one after the other.
+    pub(super) fn new(net: Net, level: Level) -> Self {
+        let mut plan = Plan::new(&net, level);
+        let Net { nodes, outputs } = net;
+        let maps: Vec<Map> = nodes.iter().map(|node| node.map).collect();
+        let planar: Vec<bool> = nodes.iter().map(|node| plan.takes_planar(node)).collect();
+        for (at, node) in nodes.into_iter().enumerate() {
+            plan.add(at, node, &maps, planar[at]);
+        }
+        let result = |(output, leaves): (usize, Leaves)| Outcome {
+            source: plan.places[output].unwrap_or(Source::Input(0)),
+            map: maps[output],
+            leaves,
+        };
+        let results = outputs.into_iter().map(result).collect();
+        let Plan { steps, slots, border, row, lanes, .. } = plan;
+        Self { level, lanes, steps, results, slots, border, row }
+    }
+}
+
+/// A program in the making.
+struct Plan {
+    level: Level,
+    lanes: usize,
+    steps: Vec<Step>,
+    /// Where each value is, once it is made.
+    places: Vec<Option<Source>>,
+    /// The same of inputs that were brought into blocks.
+    blocked: Vec<Option<usize>>,
+    /// The step after which each value is not needed any more.
+    last: Vec<usize>,
+    /// Values of each slot, and the slots that are free.
+    slots: Vec<usize>,
+    free: Vec<usize>,
+    inputs: usize,
+    border: usize,
+    row: usize,
+}
+
+impl Plan {
+    fn new(net: &Net, level: Level) -> Self {
+        let count = net.nodes.len();
+        let mut last: Vec<usize> = (0..count).collect();
+        for (at, node) in net.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|input| last[*input] = at);
+        }
+        net.outputs.iter().for_each(|(output, _)| last[*output] = count);
+        let lanes = level.lanes();
+        // Results are pooled where borders are made.
+        let pooled = net.outputs.iter().map(|(output, _)| net.nodes[*output].map.channels);
+        let border = pooled.max().unwrap_or(0).div_ceil(lanes) * lanes * 2;
+        Self {
+            level,
+            lanes,
+            steps: Vec::new(),
+            places: vec![None; count],
+            blocked: vec![None; count],
+            last,
+            slots: Vec::new(),
+            free: Vec::new(),
+            inputs: 0,
+            border,
+            row: 0,
+        }
+    }
+
+    /// Whether a node would rather read an image as it comes.
+    fn takes_planar(&self, node: &Node) -> bool {
+        matches!(&node.op, Op::Dense(..)) && node.inputs.len() == 1
+    }
+
+    fn len(&self, map: &Map) -> usize {
+        map.channels.div_ceil(self.lanes) * self.lanes * map.pixels()
+    }
+
+    /// A buffer for a map: the free one that fits best.
+    fn slot(&mut self, map: &Map) -> usize {
+        let len = self.len(map);
+        let best = (0..self.free.len()).min_by_key(|at| {
+            let have = self.slots[self.free[*at]];
+            if have >= len { (0, have - len) } else { (1, len - have) }
+        });
+        let slot = best.map(|at| self.free.swap_remove(at)).unwrap_or_else(|| {
+            self.slots.push(0);
+            self.slots.len() - 1
+        });
+        self.slots[slot] = self.slots[slot].max(len);
+        slot
+    }
+
+    /// Where a value is in blocks.
+    fn in_blocks(&mut self, value: usize, map: Map) -> Source {
+        let place = self.places[value].unwrap_or(Source::Input(0));
+        if let Source::Slot(_) = place {
+            return place;
+        }
+        if let Some(slot) = self.blocked[value] {
+            return Source::Slot(slot);
+        }
+        let slot = self.slot(&map);
+        let name = "input".to_owned();
+        self.steps.push(Step {
+            kind: Kind::ToBlocks,
+            inputs: vec![place],
+            from: map,
+            slot,
+            map,
+            name,
+        });
+        self.blocked[value] = Some(slot);
+        Source::Slot(slot)
+    }
+
+    fn add(&mut self, at: usize, node: Node, maps: &[Map], planar: bool) {
+        let Node { name, op, act, inputs, map } = node;
+        if let Op::Input = op {
+            self.places[at] = Some(Source::Input(self.inputs));
+            self.inputs += 1;
+            return;
+        }
+        let from = maps[inputs[0]];
+        let outside = matches!(self.places[inputs[0]], Some(Source::Input(_)));
+        let planar = planar && outside && from.channels <= 4;
+        let sources: Vec<Source> = if planar {
+            vec![self.places[inputs[0]].unwrap_or(Source::Input(0))]
+        } else {
+            inputs.iter().map(|input| self.in_blocks(*input, maps[*input])).collect()
+        };
+        let kind = self.kind(op, act, from, map, planar, &inputs, maps);
+        let slot = self.slot(&map);
+        self.steps.push(Step { kind, inputs: sources, from, slot, map, name });
+        self.places[at] = Some(Source::Slot(slot));
+        let mut done = inputs;
+        done.push(at);
+        done.sort_unstable();
+        done.dedup();
+        for value in done.into_iter().filter(|value| self.last[*value] == at) {
+            if let Some(Source::Slot(slot)) = self.places[value] {
+                self.free.push(slot);
+            }
+            self.free.extend(self.blocked[value].take());
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of a node, taken apart")]
+    fn kind(
+        &mut self,
+        op: Op,
+        act: Act,
+        from: Map,
+        map: Map,
+        planar: bool,
+        inputs: &[usize],
+        maps: &[Map],
+    ) -> Kind {
+        let padded_to = |values: Vec<f32>, lanes: usize| {
+            let mut values = values;
+            values.resize(values.len().div_ceil(lanes) * lanes, 0.0);
+            values
+        };
+        match op {
+            Op::Input => Kind::ToBlocks,
+            Op::Dense(window, weights) => {
+                let conv =
+                    dense(self.level, window, [from.channels, map.channels], planar, &weights, act);
+                if window.is_point() && !planar {
+                    return Kind::Point(conv);
+                }
+                let padded = window.padded(from.size, map.size);
+                let (planes, inner) = if planar {
+                    (from.channels, 1)
+                } else {
+                    (from.channels.div_ceil(self.lanes), self.lanes)
+                };
+                if padded != from.size {
+                    self.border = self.border.max(planes * padded[0] * padded[1] * inner);
+                }
+                let taps = conv.taps(padded);
+                Kind::Dense { conv, padded, taps }
+            }
+            Op::Depthwise(window, weights) => {
+                self.row = self.row.max(from.size[1] * self.lanes);
+                let Weights { tensor, steps, scale, bias } = &weights;
+                let values = tensor.to_plain_array_view::<f32>().ok();
+                let values =
+                    values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
+                let weight = |channel: usize, tap: usize| {
+                    values[channel * steps[0] + tap * steps[2]] * scale[channel]
+                };
+                Kind::Depthwise(Depthwise::new(self.level, window, map.channels, weight, bias, act))
+            }
+            Op::Pad(pad) => Kind::Pad { pad },
+            Op::Pool(how, window) => Kind::Pool(how, window),
+            Op::Sum(scale) => Kind::Sum(scale),
+            Op::Plus => Kind::Plus(act),
+            Op::Times => Kind::Times(act),
+            Op::Scaled => Kind::Scaled(act),
+            Op::Affine(scale, shift) => {
+                Kind::Affine(padded_to(scale, self.lanes), padded_to(shift, self.lanes), act)
+            }
+            Op::Alone => Kind::Alone(act),
+            Op::Concat => Kind::Concat(inputs.iter().map(|input| maps[*input]).collect()),
+        }
+    }
+}
+
+fn dense(
+    level: Level,
+    window: Window,
+    channels: [usize; 2],
+    planar: bool,
+    weights: &Weights,
+    act: Act,
+) -> Conv {
+    let Weights { tensor, steps, scale, bias } = weights;
+    let values = tensor.to_plain_array_view::<f32>().ok();
+    let values = values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
+    let weight = |out: usize, channel: usize, tap: usize| {
+        values[out * steps[0] + channel * steps[1] + tap * steps[2]] * scale[out]
+    };
+    Conv::new(level, window, channels, planar, weight, bias, act)
+}

@@ -1,0 +1,238 @@
+//! A part of a network as steps over buffers that are planned once.
+
+use super::engine::After;
+use super::net::{Leaves, Map};
+use crate::backbone::kernels::conv::{Conv, Window, convolve, point};
+use crate::backbone::kernels::depthwise::{Depthwise, Rows, depthwise};
+use crate::backbone::kernels::elementwise::{With, elementwise};
+use crate::backbone::kernels::pool::{Pool, global, pool};
+use crate::backbone::kernels::{Act, Level, Part, PartMut, layout};
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum Kind {
+    ToBlocks,
+    Point(Conv),
+    /// With the map within its border, and the places of a window in it.
+    Dense {
+        conv: Conv,
+        padded: [usize; 2],
+        taps: Vec<usize>,
+    },
+    Depthwise(Depthwise),
+    Pad {
+        pad: [usize; 2],
+    },
+    Pool(Pool, Window),
+    Sum(f32),
+    Plus(Act),
+    Times(Act),
+    Scaled(Act),
+    Affine(Vec<f32>, Vec<f32>, Act),
+    Alone(Act),
+    /// Channels of each input.
+    Concat(Vec<Map>),
+}
+
+/// Where a step reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Slot(usize),
+    /// What came from outside.
+    Input(usize),
+}
+
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) kind: Kind,
+    pub(super) inputs: Vec<Source>,
+    /// The map of the first input.
+    pub(super) from: Map,
+    pub(super) slot: usize,
+    pub(super) map: Map,
+    pub(super) name: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) source: Source,
+    pub(super) map: Map,
+    pub(super) leaves: Leaves,
+}
+
+/// Steps, packed weights, and the buffers that they need.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) level: Level,
+    pub(super) lanes: usize,
+    pub(super) steps: Vec<Step>,
+    pub(super) results: Vec<Outcome>,
+    /// Values of each buffer.
+    pub(super) slots: Vec<usize>,
+    /// Values of the largest map within a border.
+    pub(super) border: usize,
+    /// Values of the longest row.
+    pub(super) row: usize,
+}
+
+/// The buffers of a program.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Buffers {
+    slots: Vec<Vec<f32>>,
+    border: Vec<f32>,
+    zeros: Vec<f32>,
+}
+
+/// A step as people see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Of the network's node.
+    pub name: String,
+    /// What it does.
+    pub kind: String,
+    /// Of its result.
+    pub shape: Vec<usize>,
+    /// Multiply-accumulates.
+    pub work: usize,
+}
+
+impl Program {
+    pub(super) fn buffers(&self) -> Buffers {
+        Buffers {
+            slots: self.slots.iter().map(|len| vec![0.0; *len]).collect(),
+            border: vec![0.0; self.border],
+            zeros: vec![0.0; self.row],
+        }
+    }
+
+    /// Computes all steps; allocates nothing.
+    ///
+    /// * `inputs`: of each input `[channels][pixels]`; `after`: is told of each step that is done.
+    pub(super) fn run(&self, inputs: &[&[f32]], buffers: &mut Buffers, after: &mut After) {
+        for step in &self.steps {
+            let mut out = std::mem::take(&mut buffers.slots[step.slot]);
+            let len = step.map.channels.div_ceil(self.lanes) * self.lanes * step.map.pixels();
+            self.step(step, inputs, buffers, &mut out[..len]);
+            buffers.slots[step.slot] = out;
+            after(&|| step.layer());
+        }
+    }
+
+    /// Puts result number `at` where it is wanted, in its order.
+    pub(super) fn result(
+        &self,
+        at: usize,
+        inputs: &[&[f32]],
+        buffers: &mut Buffers,
+        out: &mut [f32],
+    ) {
+        let Outcome { source, map, leaves } = &self.results[at];
+        let (pixels, channels) = (map.pixels(), map.channels);
+        let blocks = channels.div_ceil(self.lanes) * self.lanes;
+        let Source::Slot(slot) = *source else {
+            if let Source::Input(input) = *source {
+                out.copy_from_slice(inputs[input]);
+            }
+            return;
+        };
+        let data = &buffers.slots[slot][..blocks * pixels];
+        match leaves {
+            Leaves::Planar => layout::from_blocks(self.lanes, data, pixels, out),
+            Leaves::Pooled => {
+                let (sums, largest) = buffers.border.split_at_mut(blocks);
+                global(self.level, data, pixels, 1.0, sums, &mut largest[..blocks]);
+                out[..channels].copy_from_slice(&sums[..channels]);
+                out[channels..].copy_from_slice(&largest[..channels]);
+            }
+        }
+    }
+
+    fn step(&self, step: &Step, inputs: &[&[f32]], buffers: &mut Buffers, out: &mut [f32]) {
+        let Buffers { slots, border, zeros } = buffers;
+        let (level, lanes) = (self.level, self.lanes);
+        let source = |source: Source, map: &Map| match source {
+            Source::Slot(slot) => {
+                &slots[slot][..map.channels.div_ceil(lanes) * lanes * map.pixels()]
+            }
+            Source::Input(input) => inputs[input],
+        };
+        let Step { kind, from, map, .. } = step;
+        let a = source(step.inputs[0], from);
+        let second = || source(step.inputs[1], map);
+        let (pixels, stride) = (map.pixels(), map.pixels() * lanes);
+        let with =
+            |with: With, act: Act, out: &mut [f32]| elementwise(level, a, pixels, with, act, out);
+        match kind {
+            Kind::ToBlocks => layout::to_blocks(lanes, a, map.channels, pixels, out),
+            Kind::Point(conv) => {
+                let residual = step.inputs.get(1).map(|_| Part { data: second(), at: 0, stride });
+                let out = &mut PartMut { data: out, at: 0, stride };
+                point(level, Part { data: a, at: 0, stride }, pixels, conv, residual, out);
+            }
+            Kind::Dense { conv, padded, taps } => {
+                let residual = step.inputs.get(1).map(|_| Part { data: second(), at: 0, stride });
+                let out = &mut PartMut { data: out, at: 0, stride };
+                let rows = [0, map.size[0]];
+                let input = if *padded == from.size {
+                    a
+                } else {
+                    let (planes, inner) = if conv.planar {
+                        (from.channels, 1)
+                    } else {
+                        (from.channels.div_ceil(lanes), lanes)
+                    };
+                    let border = &mut border[..planes * padded[0] * padded[1] * inner];
+                    layout::pad(inner, a, from.size, conv.window.pad, *padded, border);
+                    border
+                };
+                convolve(level, input, *padded, taps, conv, rows, map.size[1], residual, out);
+            }
+            Kind::Depthwise(weights) => {
+                let rows = Rows { data: a, kept: from.size[0], size: from.size, zeros };
+                let [height, width] = map.size;
+                depthwise(level, rows, weights, 0, height, width, out, stride);
+            }
+            Kind::Pad { pad } => layout::pad(lanes, a, from.size, *pad, map.size, out),
+            Kind::Pool(how, window) => pool(level, *how, *window, a, from.size, out, map.size),
+            Kind::Sum(scale) => global(level, a, from.pixels(), *scale, out, &mut []),
+            Kind::Plus(act) => with(With::Plus(second()), *act, out),
+            Kind::Times(act) => with(With::Times(second()), *act, out),
+            Kind::Scaled(act) => {
+                let vector = Map { channels: map.channels, size: [1, 1] };
+                with(With::Scaled(source(step.inputs[1], &vector)), *act, out);
+            }
+            Kind::Affine(scale, shift, act) => with(With::Affine(scale, shift), *act, out),
+            Kind::Alone(act) => with(With::Nothing, *act, out),
+            Kind::Concat(maps) => {
+                let mut at = 0;
+                for (input, map) in step.inputs.iter().zip(maps) {
+                    layout::append(lanes, source(*input, map), map.channels, pixels, at, out);
+                    at += map.channels;
+                }
+            }
+        }
+    }
+}
+
+impl Step {
+    fn layer(&self) -> Layer {
+        let pixels = self.map.pixels();
+        let (kind, work) = match &self.kind {
+            Kind::ToBlocks => ("to blocks", 0),
+            Kind::Point(conv) => ("1x1", conv.work(pixels)),
+            Kind::Dense { conv, .. } if conv.planar => ("first", conv.work(pixels)),
+            Kind::Dense { conv, .. } => ("dense", conv.work(pixels)),
+            Kind::Depthwise(weights) => ("depthwise", weights.work(pixels)),
+            Kind::Pad { .. } => ("pad", 0),
+            Kind::Pool(..) => ("pool", 0),
+            Kind::Sum(_) => ("global pool", 0),
+            Kind::Plus(_) => ("add", 0),
+            Kind::Times(_) | Kind::Scaled(_) => ("multiply", 0),
+            Kind::Affine(..) | Kind::Alone(_) => ("activation", 0),
+            Kind::Concat(_) => ("concat", 0),
+        };
+        let [height, width] = self.map.size;
+        let shape = vec![1, self.map.channels, height, width];
+        Layer { name: self.name.clone(), kind: kind.to_owned(), shape, work }
+    }
+}

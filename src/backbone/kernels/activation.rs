@@ -1,0 +1,124 @@
+//! What happens to a value behind a layer.
+
+use fearless_simd::{Simd, SimdBase as _, SimdFloat as _};
+
+/// A curve that values follow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Curve {
+    /// As they are.
+    None,
+    /// `x * clamp(x / 6 + 1/2, 0, 1)`.
+    HardSwish,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `x / (1 + exp(-x))`.
+    Silu,
+}
+
+/// Limits, then a curve. NaN stays NaN.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Act {
+    /// The least value.
+    pub lo: f32,
+    /// The largest.
+    pub hi: f32,
+    /// What follows the limits.
+    pub curve: Curve,
+}
+
+impl Act {
+    /// Leaves values alone.
+    pub const NONE: Self = Self { lo: f32::NEG_INFINITY, hi: f32::INFINITY, curve: Curve::None };
+    /// Negative ones become 0.
+    #[cfg(test)]
+    pub const RELU: Self = Self { lo: 0.0, ..Self::NONE };
+    /// Limited to 0 to 6.
+    #[cfg(test)]
+    pub const RELU6: Self = Self { hi: 6.0, ..Self::RELU };
+
+    /// The same of one value, without vectors.
+    #[cfg(test)]
+    pub fn of(self, x: f32) -> f32 {
+        let x = if x < self.lo { self.lo } else { x };
+        let x = if x > self.hi { self.hi } else { x };
+        let unit = |x: f32| if x.is_nan() { x } else { x.clamp(0.0, 1.0) };
+        match self.curve {
+            Curve::None => x,
+            Curve::HardSwish => x * unit(x / 6.0 + 0.5),
+            // Far out it is nearly 0, not 0, so that infinity times it is infinite.
+            Curve::Sigmoid => 1.0 / (1.0 + (-x).clamp(-87.0, 88.0).exp()),
+            Curve::Silu => x * (1.0 / (1.0 + (-x).clamp(-87.0, 88.0).exp())),
+        }
+    }
+}
+
+/// The larger of both; NaN in `v` stays, which is why the limit stands first.
+#[inline(always)]
+fn at_least<S: Simd>(simd: S, v: S::f32s, limit: f32) -> S::f32s {
+    S::f32s::splat(simd, limit).max(v)
+}
+
+#[inline(always)]
+fn at_most<S: Simd>(simd: S, v: S::f32s, limit: f32) -> S::f32s {
+    S::f32s::splat(simd, limit).min(v)
+}
+
+#[inline(always)]
+fn unit<S: Simd>(simd: S, v: S::f32s) -> S::f32s {
+    at_most(simd, at_least(simd, v, 0.0), 1.0)
+}
+
+/// `exp(x)` within 2e-7 of itself for -87 to 88; beyond, the value of the nearer end.
+#[inline(always)]
+fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // Adding this rounds to a whole number, which then stands in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    let x = at_most(simd, at_least(simd, x, -87.0), 88.0);
+    let shifted =
+        x.mul_add(S::f32s::splat(simd, std::f32::consts::LOG2_E), S::f32s::splat(simd, ROUND));
+    let whole = shifted - S::f32s::splat(simd, ROUND);
+    // ln 2 in two parts, of which the first times a whole number is exact.
+    let rest = whole.mul_add(S::f32s::splat(simd, -0.693_359_4), x);
+    let rest = whole.mul_add(S::f32s::splat(simd, 2.121_944_4e-4), rest);
+    // The Taylor series; |rest| is at most ln(2) / 2.
+    let mut sum = S::f32s::splat(simd, 1.0 / 5040.0);
+    for factor in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        sum = sum.mul_add(rest, S::f32s::splat(simd, factor));
+    }
+    let power = shifted.to_bits() << 23;
+    S::f32s::from_bits(sum.to_bits() + power)
+}
+
+#[inline(always)]
+fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let one = S::f32s::splat(simd, 1.0);
+    one / (one + exp(simd, -x))
+}
+
+/// The limits of every lane.
+#[inline(always)]
+pub(super) fn limit<S: Simd>(simd: S, v: S::f32s, act: Act) -> S::f32s {
+    at_most(simd, at_least(simd, v, act.lo), act.hi)
+}
+
+/// The curve of values that were limited.
+#[inline(always)]
+pub(super) fn follow<S: Simd, const CB: usize>(simd: S, values: &mut [[f32; CB]], curve: Curve) {
+    if curve != Curve::None {
+        bend::<S, CB>(simd, values, curve)
+    }
+}
+
+/// Out of line, since every kernel has it at its end.
+#[inline(never)]
+fn bend<S: Simd, const CB: usize>(simd: S, values: &mut [[f32; CB]], curve: Curve) {
+    simd.vectorize(#[inline(always)] || {
+        macro_rules! each_value { ($v:ident => $to:expr) => { for value in values { let $v = S::f32s::from_slice(simd, value); $to.store_slice(value); } } }
+        match curve {
+            Curve::None => {}
+            Curve::HardSwish => each_value!(v => v * unit(simd, v.mul_add(S::f32s::splat(simd, 1.0 / 6.0), S::f32s::splat(simd, 0.5)))),
+            Curve::Sigmoid => each_value!(v => sigmoid(simd, v)),
+            Curve::Silu => each_value!(v => v * sigmoid(simd, v)),
+        }
+    });
+}

@@ -1,0 +1,407 @@
+//! Dense convolutions, of which those of one pixel and of planar images are special cases.
+
+use fearless_simd::{Simd, SimdBase as _, SimdFloat as _};
+
+use super::activation::{follow, limit};
+use super::tile::{Ends, Inputs, max_rows, tile};
+use super::{Act, Level, Part, PartMut};
+
+/// How a window moves over a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Height and width.
+    pub size: [usize; 2],
+    /// Steps down and to the right.
+    pub stride: [usize; 2],
+    /// Distance of its places.
+    pub dilation: [usize; 2],
+    /// Rows above and columns to the left of the map that it begins at.
+    pub pad: [usize; 2],
+}
+
+impl Window {
+    /// One pixel.
+    pub const ONE: Self = Self { size: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
+
+    /// Rows and columns that it covers.
+    pub fn reach(&self, axis: usize) -> usize {
+        (self.size[axis] - 1) * self.dilation[axis] + 1
+    }
+
+    /// Whether it is a step of one pixel without a border.
+    pub fn is_point(&self) -> bool {
+        self.size == [1, 1] && self.stride == [1, 1] && self.pad == [0, 0]
+    }
+
+    /// Rows and columns of the map with the border that all windows of an output of that size need.
+    pub fn padded(&self, from: [usize; 2], to: [usize; 2]) -> [usize; 2] {
+        [0, 1].map(|axis| {
+            ((to[axis] - 1) * self.stride[axis] + self.reach(axis)).max(from[axis] + self.pad[axis])
+        })
+    }
+}
+
+/// Weights of a convolution, in the order in which they are used.
+///
+/// `[pair of output blocks][block of channels][tap][channel][2][LANES]`; an odd last block is a pair of its own.
+#[derive(Debug, Clone)]
+pub struct Conv {
+    /// How the window moves.
+    pub window: Window,
+    /// Channels in and out.
+    pub channels: [usize; 2],
+    /// Whether the input is a planar image, `[channels][height][width]`.
+    pub planar: bool,
+    /// What follows.
+    pub act: Act,
+    lanes: usize,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Conv {
+    /// * `weight`: of an output, an input and a place in the window; `bias`: `[out]`.
+    pub fn new(
+        level: Level,
+        window: Window,
+        channels: [usize; 2],
+        planar: bool,
+        weight: impl Fn(usize, usize, usize) -> f32,
+        bias: &[f32],
+        act: Act,
+    ) -> Self {
+        let lanes = level.lanes();
+        let [cin, cout] = channels;
+        let taps = window.size[0] * window.size[1];
+        let blocks = cout.div_ceil(lanes);
+        let mut weights = Vec::with_capacity(blocks * lanes * cin * taps);
+        for pair in 0..blocks.div_ceil(2) {
+            let wide = (blocks - pair * 2).min(2) * lanes;
+            let mut put = |channel: usize, tap: usize| {
+                weights.extend((0..wide).map(|lane| {
+                    let out = pair * 2 * lanes + lane;
+                    if out < cout { weight(out, channel, tap) } else { 0.0 }
+                }));
+            };
+            if planar {
+                (0..cin).for_each(|channel| (0..taps).for_each(|tap| put(channel, tap)));
+            } else {
+                for first in (0..cin).step_by(lanes) {
+                    for tap in 0..taps {
+                        (first..(first + lanes).min(cin)).for_each(|channel| put(channel, tap));
+                    }
+                }
+            }
+        }
+        let mut bias = bias.to_vec();
+        bias.resize(blocks * lanes, 0.0);
+        Self { window, channels, planar, act, lanes, weights, bias }
+    }
+
+    /// Blocks of the output.
+    pub fn blocks(&self) -> usize {
+        self.channels[1].div_ceil(self.lanes)
+    }
+
+    /// Multiply-accumulates of an output of so many pixels.
+    pub fn work(&self, pixels: usize) -> usize {
+        self.channels[0] * self.channels[1] * self.window.size[0] * self.window.size[1] * pixels
+    }
+
+    /// Where the inputs of a window lie in a map of that width, seen from its first: values of a plane in steps of pixels.
+    ///
+    /// * `padded`: rows and columns of the map with its border.
+    pub fn taps(&self, padded: [usize; 2]) -> Vec<usize> {
+        let pixel = if self.planar { 1 } else { self.lanes };
+        let planes = if self.planar { self.channels[0] } else { 1 };
+        let Window { size, dilation, .. } = self.window;
+        let mut taps = Vec::new();
+        for plane in 0..planes {
+            for y in 0..size[0] {
+                for x in 0..size[1] {
+                    taps.push(
+                        ((plane * padded[0] + y * dilation[0]) * padded[1] + x * dilation[1])
+                            * pixel,
+                    );
+                }
+            }
+        }
+        taps
+    }
+
+    /// The weights and the bias of a pair of blocks.
+    #[inline(always)]
+    fn panel(&self, pair: usize) -> (&[f32], &[f32]) {
+        let (from, to) =
+            (pair * 2 * self.lanes, (pair * 2 * self.lanes + 2 * self.lanes).min(self.bias.len()));
+        let per = self.channels[0] * self.window.size[0] * self.window.size[1];
+        (&self.weights[from * per..to * per], &self.bias[from..to])
+    }
+}
+
+/// What is smaller is read again and again from the nearest cache.
+fn pixels_outside(inputs: usize, weights: usize) -> bool {
+    weights <= 24 << 10 || inputs > weights
+}
+
+#[inline(always)]
+fn points<S: Simd, const CB: usize>(
+    simd: S,
+    a: Part,
+    pixels: usize,
+    w: &Conv,
+    residual: Option<Part>,
+    out: &mut PartMut,
+) {
+    let pairs = w.blocks().div_ceil(2);
+    let tiles = pixels.div_ceil(max_rows(CB));
+    let (base, extra) = (pixels / tiles, pixels % tiles);
+    let one = |pair: usize, pixel: usize, count: usize, out: &mut PartMut| {
+        let (weights, bias) = w.panel(pair);
+        let inputs = Inputs {
+            data: a.data,
+            start: (a.at + pixel) * CB,
+            plane: a.stride,
+            taps: &[0],
+            channels: w.channels[0],
+        };
+        let ends = Ends { act: w.act, residual, out, block: pair * 2, pixel };
+        tile::<S, CB, 1, false>(simd, count, inputs, weights, bias, ends);
+    };
+    if pixels_outside(pixels * w.channels[0] * 4, w.weights.len() * 4) {
+        let mut at = 0;
+        for t in 0..tiles {
+            let count = base + usize::from(t < extra);
+            for pair in 0..pairs {
+                one(pair, at, count, out);
+            }
+            at += count;
+        }
+    } else {
+        for pair in 0..pairs {
+            let mut at = 0;
+            for t in 0..tiles {
+                let count = base + usize::from(t < extra);
+                one(pair, at, count, out);
+                at += count;
+            }
+        }
+    }
+}
+
+/// A product with one pixel: as many sums at once as hide the time of an addition.
+#[inline(always)]
+fn vector<S: Simd, const CB: usize>(
+    simd: S,
+    a: &[f32],
+    w: &Conv,
+    residual: Option<&[f32]>,
+    out: &mut [f32],
+) {
+    let cin = w.channels[0];
+    let pairs = w.blocks() / 2;
+    let (out, _) = out.as_chunks_mut::<CB>();
+    let a = &a[..cin];
+    let mut pair = 0;
+    macro_rules! group { ($n:literal) => { while pair + $n <= pairs {
+        let mut acc = [[S::f32s::splat(simd, 0.0); 2]; $n];
+        let mut panels: [&[[[f32; CB]; 2]]; $n] = [&[]; $n];
+        each!(p <4 $n => {
+            let (w, bias) = w.panel(pair + p);
+            each!(j <2 2 => acc[p][j] = S::f32s::from_slice(simd, &bias[j * CB..][..CB]));
+            panels[p] = &w.as_chunks::<CB>().0.as_chunks::<2>().0[..cin];
+        });
+        for (t, &x) in a.iter().enumerate() {
+            let x = S::f32s::splat(simd, x);
+            each!(p <4 $n => { let w = &panels[p][t]; each!(j <2 2 => acc[p][j] = x.mul_add(S::f32s::from_slice(simd, &w[j]), acc[p][j])); });
+        }
+        each!(p <4 $n => each!(j <2 2 => {
+            let block = (pair + p) * 2 + j;
+            let v = match residual { Some(r) => acc[p][j] + S::f32s::from_slice(simd, &r[block * CB..][..CB]), None => acc[p][j] };
+            limit(simd, v, w.act).store_slice(&mut out[block]);
+        }));
+        pair += $n;
+    } }; }
+    group!(4);
+    group!(1);
+    if w.blocks() % 2 == 1 {
+        let (weights, bias) = w.panel(pairs);
+        let mut acc = S::f32s::from_slice(simd, bias);
+        for (x, w) in a.iter().zip(weights.as_chunks::<CB>().0) {
+            acc = S::f32s::splat(simd, *x).mul_add(S::f32s::from_slice(simd, w), acc);
+        }
+        let block = pairs * 2;
+        let v = match residual {
+            Some(r) => acc + S::f32s::from_slice(simd, &r[block * CB..][..CB]),
+            None => acc,
+        };
+        limit(simd, v, w.act).store_slice(&mut out[block]);
+    }
+    follow::<S, CB>(simd, &mut out[..w.blocks()], w.act.curve);
+}
+
+#[inline(always)]
+fn run_points<S: Simd>(
+    simd: S,
+    a: Part,
+    pixels: usize,
+    w: &Conv,
+    residual: Option<Part>,
+    out: &mut PartMut,
+) {
+    if pixels == 0 {
+        return;
+    }
+    match S::f32s::LEN {
+        16 => points::<S, 16>(simd, a, pixels, w, residual, out),
+        8 => points::<S, 8>(simd, a, pixels, w, residual, out),
+        _ => points::<S, 4>(simd, a, pixels, w, residual, out),
+    }
+}
+
+/// A convolution of single pixels, `[pixels]` of a map in blocks.
+pub fn point(
+    level: Level,
+    a: Part,
+    pixels: usize,
+    w: &Conv,
+    residual: Option<Part>,
+    out: &mut PartMut,
+) {
+    let alone = pixels == 1
+        && a.at == 0
+        && out.at == 0
+        && a.stride == w.lanes
+        && out.stride == w.lanes
+        && residual.is_none_or(|r| r.at == 0 && r.stride == w.lanes);
+    with_level!(level, simd => {
+        if alone {
+            run_vector(simd, a.data, w, residual.map(|r| r.data), out.data);
+        } else {
+            run_points(simd, a, pixels, w, residual, out);
+        }
+    });
+}
+
+#[inline(always)]
+fn run_vector<S: Simd>(simd: S, a: &[f32], w: &Conv, residual: Option<&[f32]>, out: &mut [f32]) {
+    simd.vectorize(
+        #[inline(always)]
+        || match S::f32s::LEN {
+            16 => vector::<S, 16>(simd, a, w, residual, out),
+            8 => vector::<S, 8>(simd, a, w, residual, out),
+            _ => vector::<S, 4>(simd, a, w, residual, out),
+        },
+    );
+}
+
+/// Rows of windows of any size.
+#[inline(always)]
+fn windows<S: Simd, const CB: usize, const ST: usize, const PLANAR: bool>(
+    simd: S,
+    map: &[f32],
+    padded: [usize; 2],
+    taps: &[usize],
+    w: &Conv,
+    rows: [usize; 2],
+    width: usize,
+    residual: Option<Part>,
+    out: &mut PartMut,
+) {
+    let pixel = if PLANAR { 1 } else { CB };
+    let pairs = w.blocks().div_ceil(2);
+    let tiles = width.div_ceil(max_rows(CB));
+    let (base, extra) = (width / tiles, width % tiles);
+    let row = |pair: usize, y: usize, out: &mut PartMut| {
+        let (weights, bias) = w.panel(pair);
+        let mut x = 0;
+        for t in 0..tiles {
+            let count = base + usize::from(t < extra);
+            let start = (y * w.window.stride[0] * padded[1] + x * ST) * pixel;
+            let inputs = Inputs {
+                data: map,
+                start,
+                plane: padded[0] * padded[1] * pixel,
+                taps,
+                channels: w.channels[0],
+            };
+            let ends = Ends {
+                act: w.act,
+                residual,
+                out,
+                block: pair * 2,
+                pixel: (y - rows[0]) * width + x,
+            };
+            tile::<S, CB, ST, PLANAR>(simd, count, inputs, weights, bias, ends);
+            x += count;
+        }
+    };
+    if PLANAR || w.weights.len() * 4 <= 24 << 10 {
+        for y in rows[0]..rows[1] {
+            for pair in 0..pairs {
+                row(pair, y, out);
+            }
+        }
+    } else {
+        for pair in 0..pairs {
+            for y in rows[0]..rows[1] {
+                row(pair, y, out);
+            }
+        }
+    }
+}
+
+/// A convolution of a map, or of a planar image, with its border; steps to the right are 1 or 2.
+///
+/// * `map`: `[blocks][padded[0]][padded[1]][LANES]`, or `[channels][padded[0]][padded[1]]`.
+/// * `taps`: of [`Conv::taps`]; `rows`: of the output, from and to; `width`: of the output. Row `rows[0]` is put at `out.at`.
+pub fn convolve(
+    level: Level,
+    map: &[f32],
+    padded: [usize; 2],
+    taps: &[usize],
+    w: &Conv,
+    rows: [usize; 2],
+    width: usize,
+    residual: Option<Part>,
+    out: &mut PartMut,
+) {
+    with_level!(level, simd => run_windows(simd, map, padded, taps, w, rows, width, residual, out));
+}
+
+#[inline(always)]
+fn run_windows<S: Simd>(
+    simd: S,
+    map: &[f32],
+    padded: [usize; 2],
+    taps: &[usize],
+    w: &Conv,
+    rows: [usize; 2],
+    width: usize,
+    residual: Option<Part>,
+    out: &mut PartMut,
+) {
+    macro_rules! go {
+        ($cb:literal) => {
+            match (w.window.stride[1], w.planar) {
+                (1, false) => windows::<S, $cb, 1, false>(
+                    simd, map, padded, taps, w, rows, width, residual, out,
+                ),
+                (_, false) => windows::<S, $cb, 2, false>(
+                    simd, map, padded, taps, w, rows, width, residual, out,
+                ),
+                (1, true) => windows::<S, $cb, 1, true>(
+                    simd, map, padded, taps, w, rows, width, residual, out,
+                ),
+                (_, true) => windows::<S, $cb, 2, true>(
+                    simd, map, padded, taps, w, rows, width, residual, out,
+                ),
+            }
+        };
+    }
+    match S::f32s::LEN {
+        16 => go!(16),
+        8 => go!(8),
+        _ => go!(4),
+    }
+}

@@ -1,0 +1,76 @@
+//! From one order of values to another. Copies only, without vectors.
+
+/// `[channels][pixels]` to blocks; lanes beyond the last channel become 0.
+pub fn to_blocks(lanes: usize, planar: &[f32], channels: usize, pixels: usize, out: &mut [f32]) {
+    for (block, out) in out.chunks_exact_mut(pixels * lanes).enumerate() {
+        for lane in 0..lanes {
+            let channel = block * lanes + lane;
+            if channel < channels {
+                let from = &planar[channel * pixels..][..pixels];
+                out[lane..].iter_mut().step_by(lanes).zip(from).for_each(|(o, v)| *o = *v);
+            } else {
+                out[lane..].iter_mut().step_by(lanes).for_each(|o| *o = 0.0);
+            }
+        }
+    }
+}
+
+/// Blocks to `[channels][pixels]`.
+pub fn from_blocks(lanes: usize, blocks: &[f32], pixels: usize, planar: &mut [f32]) {
+    for (channel, out) in planar.chunks_exact_mut(pixels).enumerate() {
+        let from = &blocks[channel / lanes * pixels * lanes + channel % lanes..];
+        from.iter().step_by(lanes).zip(out).for_each(|(v, o)| *o = *v);
+    }
+}
+
+/// A map, or an image where `lanes` is 1, within a border of zeros.
+///
+/// * `out`: `[planes][padded[0]][padded[1]][lanes]`; `pad`: rows above and columns to the left.
+pub fn pad(
+    lanes: usize,
+    map: &[f32],
+    size: [usize; 2],
+    pad: [usize; 2],
+    padded: [usize; 2],
+    out: &mut [f32],
+) {
+    let width = size[1] * lanes;
+    let (line, left) = (padded[1] * lanes, pad[1] * lanes);
+    for (plane, out) in
+        map.chunks_exact(size[0] * width).zip(out.chunks_exact_mut(padded[0] * line))
+    {
+        out[..pad[0] * line].fill(0.0);
+        let (rows, below) = out[pad[0] * line..].split_at_mut(size[0] * line);
+        below.fill(0.0);
+        for (row, out) in plane.chunks_exact(width).zip(rows.chunks_exact_mut(line)) {
+            out[..left].fill(0.0);
+            out[left..left + width].copy_from_slice(row);
+            out[left + width..].fill(0.0);
+        }
+    }
+}
+
+/// The channels of a map put behind the first `at` channels of another.
+pub fn append(
+    lanes: usize,
+    map: &[f32],
+    channels: usize,
+    pixels: usize,
+    at: usize,
+    out: &mut [f32],
+) {
+    if at.is_multiple_of(lanes) {
+        let blocks = channels.div_ceil(lanes) * pixels * lanes;
+        out[at * pixels..][..blocks].copy_from_slice(&map[..blocks]);
+        return;
+    }
+    for channel in 0..channels {
+        let from = &map[channel / lanes * pixels * lanes + channel % lanes..];
+        let to = &mut out[(at + channel) / lanes * pixels * lanes + (at + channel) % lanes..];
+        to.iter_mut()
+            .step_by(lanes)
+            .zip(from.iter().step_by(lanes))
+            .take(pixels)
+            .for_each(|(o, v)| *o = *v);
+    }
+}
