@@ -101,7 +101,7 @@ impl Exercise {
         let weight = |out: usize, channel: usize, _: usize| ((out + channel) % 7) as f32 * 0.01;
         let bias = vec![0.0; channels];
         let both = [channels, channels];
-        let conv = Conv::new(level, Window::ONE, both, false, weight, &bias, Act::NONE);
+        let conv = Conv::new(level, Window::ONE, both, false, pixels, weight, &bias, Act::NONE);
         let (input, output) = (vec![0.5; pixels * channels], vec![0.0; pixels * channels]);
         Some(Self { level, conv, input, output })
     }

@@ -13,7 +13,7 @@
 
 /// The body for every number below `$n`, written out, so that arrays indexed by it become registers.
 macro_rules! each {
-    ($i:ident < $n:expr => $body:expr) => { each!(@ $i $n; $body; 0 1 2 3 4 5 6 7 8 9 10 11) };
+    ($i:ident < $n:expr => $body:expr) => { each!(@ $i $n; $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15) };
     ($i:ident <2 $n:expr => $body:expr) => { each!(@ $i $n; $body; 0 1) };
     ($i:ident <4 $n:expr => $body:expr) => { each!(@ $i $n; $body; 0 1 2 3) };
     (@ $i:ident $n:expr; $body:expr; $($v:literal)*) => {{ $({ let $i: usize = $v; if $i < $n { $body } })* }};

@@ -170,8 +170,7 @@ impl Plan {
         match op {
             Op::Input => Kind::ToBlocks,
             Op::Dense(window, weights) => {
-                let conv =
-                    dense(self.level, window, [from.channels, map.channels], planar, &weights, act);
+                let conv = dense(self.level, window, [from, map], planar, &weights, act);
                 if window.is_point() && !planar {
                     return Kind::Point(conv);
                 }
@@ -216,7 +215,7 @@ impl Plan {
 fn dense(
     level: Level,
     window: Window,
-    channels: [usize; 2],
+    maps: [Map; 2],
     planar: bool,
     weights: &Weights,
     act: Act,
@@ -227,5 +226,6 @@ fn dense(
     let weight = |out: usize, channel: usize, tap: usize| {
         values[out * steps[0] + channel * steps[1] + tap * steps[2]] * scale[out]
     };
-    Conv::new(level, window, channels, planar, weight, bias, act)
+    let channels = maps.map(|map| map.channels);
+    Conv::new(level, window, channels, planar, maps[1].pixels(), weight, bias, act)
 }

@@ -3,7 +3,7 @@
 use fearless_simd::{Simd, SimdBase as _, SimdFloat as _};
 
 use super::activation::{follow, limit};
-use super::tile::{Ends, Inputs, max_rows, tile};
+use super::tile::{Ends, Inputs, max_rows, max_rows_alone, tile};
 use super::{Act, Level, Part, PartMut};
 
 /// How a window moves over a map.
@@ -43,7 +43,7 @@ impl Window {
 
 /// Weights of a convolution, in the order in which they are used.
 ///
-/// `[pair of output blocks][block of channels][tap][channel][2][LANES]`; an odd last block is a pair of its own.
+/// `[panel][block of channels][tap][channel][output block of the panel][LANES]`; a panel is two blocks of outputs, or one.
 #[derive(Debug, Clone)]
 pub struct Conv {
     /// How the window moves.
@@ -55,17 +55,20 @@ pub struct Conv {
     /// What follows.
     pub act: Act,
     lanes: usize,
+    /// Blocks of a panel; the last one may have fewer.
+    panel: usize,
     weights: Vec<f32>,
     bias: Vec<f32>,
 }
 
 impl Conv {
-    /// * `weight`: of an output, an input and a place in the window; `bias`: `[out]`.
+    /// * `pixels`: of the output; `weight`: of an output, an input and a place in the window; `bias`: `[out]`.
     pub fn new(
         level: Level,
         window: Window,
         channels: [usize; 2],
         planar: bool,
+        pixels: usize,
         weight: impl Fn(usize, usize, usize) -> f32,
         bias: &[f32],
         act: Act,
@@ -75,11 +78,14 @@ impl Conv {
         let taps = window.size[0] * window.size[1];
         let blocks = cout.div_ceil(lanes);
         let mut weights = Vec::with_capacity(blocks * lanes * cin * taps);
-        for pair in 0..blocks.div_ceil(2) {
-            let wide = (blocks - pair * 2).min(2) * lanes;
+        // Where one tile holds all pixels, every weight is read once.
+        let one_tile = max_rows(lanes) < pixels && pixels <= max_rows_alone(lanes);
+        let panel = if one_tile && window.is_point() && !planar { 1 } else { 2 };
+        for first in (0..blocks).step_by(panel) {
+            let wide = (blocks - first).min(panel) * lanes;
             let mut put = |channel: usize, tap: usize| {
                 weights.extend((0..wide).map(|lane| {
-                    let out = pair * 2 * lanes + lane;
+                    let out = first * lanes + lane;
                     if out < cout { weight(out, channel, tap) } else { 0.0 }
                 }));
             };
@@ -95,7 +101,7 @@ impl Conv {
         }
         let mut bias = bias.to_vec();
         bias.resize(blocks * lanes, 0.0);
-        Self { window, channels, planar, act, lanes, weights, bias }
+        Self { window, channels, planar, act, lanes, panel, weights, bias }
     }
 
     /// Blocks of the output.
@@ -129,19 +135,28 @@ impl Conv {
         taps
     }
 
-    /// The weights and the bias of a pair of blocks.
+    /// How many panels there are.
     #[inline(always)]
-    fn panel(&self, pair: usize) -> (&[f32], &[f32]) {
-        let (from, to) =
-            (pair * 2 * self.lanes, (pair * 2 * self.lanes + 2 * self.lanes).min(self.bias.len()));
+    fn panels(&self) -> usize {
+        self.blocks().div_ceil(self.panel)
+    }
+
+    /// The weights and the bias of a panel.
+    #[inline(always)]
+    fn panel(&self, number: usize) -> (&[f32], &[f32]) {
+        let from = number * self.panel * self.lanes;
+        let to = (from + self.panel * self.lanes).min(self.bias.len());
         let per = self.channels[0] * self.window.size[0] * self.window.size[1];
         (&self.weights[from * per..to * per], &self.bias[from..to])
     }
 }
 
+/// Bytes that are surely kept in the nearest cache of a core, beside what passes through it.
+const NEAR: usize = 20 << 10;
+
 /// What is smaller is read again and again from the nearest cache.
 fn pixels_outside(inputs: usize, weights: usize) -> bool {
-    weights <= 24 << 10 || inputs > weights
+    weights <= NEAR || inputs > weights
 }
 
 #[inline(always)]
@@ -153,11 +168,12 @@ fn points<S: Simd, const CB: usize>(
     residual: Option<Part>,
     out: &mut PartMut,
 ) {
-    let pairs = w.blocks().div_ceil(2);
-    let tiles = pixels.div_ceil(max_rows(CB));
+    let panels = w.panels();
+    let most = if w.panel == 1 { max_rows_alone(CB) } else { max_rows(CB) };
+    let tiles = pixels.div_ceil(most);
     let (base, extra) = (pixels / tiles, pixels % tiles);
-    let one = |pair: usize, pixel: usize, count: usize, out: &mut PartMut| {
-        let (weights, bias) = w.panel(pair);
+    let one = |panel: usize, pixel: usize, count: usize, out: &mut PartMut| {
+        let (weights, bias) = w.panel(panel);
         let inputs = Inputs {
             data: a.data,
             start: (a.at + pixel) * CB,
@@ -165,24 +181,32 @@ fn points<S: Simd, const CB: usize>(
             taps: &[0],
             channels: w.channels[0],
         };
-        let ends = Ends { act: w.act, residual, out, block: pair * 2, pixel };
+        let ends = Ends {
+            act: w.act,
+            residual,
+            out,
+            block: panel * w.panel,
+            pixel,
+            first: true,
+            last: true,
+        };
         tile::<S, CB, 1, false>(simd, count, inputs, weights, bias, ends);
     };
     if pixels_outside(pixels * w.channels[0] * 4, w.weights.len() * 4) {
         let mut at = 0;
         for t in 0..tiles {
             let count = base + usize::from(t < extra);
-            for pair in 0..pairs {
-                one(pair, at, count, out);
+            for panel in 0..panels {
+                one(panel, at, count, out);
             }
             at += count;
         }
     } else {
-        for pair in 0..pairs {
+        for panel in 0..panels {
             let mut at = 0;
             for t in 0..tiles {
                 let count = base + usize::from(t < extra);
-                one(pair, at, count, out);
+                one(panel, at, count, out);
                 at += count;
             }
         }
@@ -269,6 +293,7 @@ pub fn point(
     out: &mut PartMut,
 ) {
     let alone = pixels == 1
+        && w.panel == 2
         && a.at == 0
         && out.at == 0
         && a.stride == w.lanes
@@ -309,43 +334,46 @@ fn windows<S: Simd, const CB: usize, const ST: usize, const PLANAR: bool>(
     out: &mut PartMut,
 ) {
     let pixel = if PLANAR { 1 } else { CB };
-    let pairs = w.blocks().div_ceil(2);
+    let (panels, channels) = (w.panels(), w.channels[0]);
     let tiles = width.div_ceil(max_rows(CB));
     let (base, extra) = (width / tiles, width % tiles);
-    let row = |pair: usize, y: usize, out: &mut PartMut| {
-        let (weights, bias) = w.panel(pair);
+    let row = |panel: usize, from: usize, to: usize, y: usize, out: &mut PartMut| {
+        let (weights, bias) = w.panel(panel);
+        let weights = &weights[from * taps.len() * bias.len()..];
         let mut x = 0;
         for t in 0..tiles {
             let count = base + usize::from(t < extra);
-            let start = (y * w.window.stride[0] * padded[1] + x * ST) * pixel;
-            let inputs = Inputs {
-                data: map,
-                start,
-                plane: padded[0] * padded[1] * pixel,
-                taps,
-                channels: w.channels[0],
-            };
+            let plane = padded[0] * padded[1] * pixel;
+            let start = (y * w.window.stride[0] * padded[1] + x * ST) * pixel + from / CB * plane;
+            let inputs = Inputs { data: map, start, plane, taps, channels: to - from };
             let ends = Ends {
                 act: w.act,
                 residual,
                 out,
-                block: pair * 2,
+                block: panel * w.panel,
                 pixel: (y - rows[0]) * width + x,
+                first: from == 0,
+                last: to == channels,
             };
             tile::<S, CB, ST, PLANAR>(simd, count, inputs, weights, bias, ends);
             x += count;
         }
     };
-    if PLANAR || w.weights.len() * 4 <= 24 << 10 {
+    if PLANAR || w.weights.len() * 4 <= NEAR {
         for y in rows[0]..rows[1] {
-            for pair in 0..pairs {
-                row(pair, y, out);
+            for panel in 0..panels {
+                row(panel, 0, channels, y, out);
             }
         }
-    } else {
-        for pair in 0..pairs {
+        return;
+    }
+    // Weights are taken in parts that stay in the nearest cache while all pixels are gone through.
+    let of_block = taps.len() * CB * w.panel * CB * 4;
+    let part = (NEAR / of_block).max(1) * CB;
+    for panel in 0..panels {
+        for from in (0..channels).step_by(part) {
             for y in rows[0]..rows[1] {
-                row(pair, y, out);
+                row(panel, from, (from + part).min(channels), y, out);
             }
         }
     }

@@ -121,6 +121,7 @@ fn dense_convolutions_are_those_of_plain_loops() {
             let (act, residual) = (random.act(), random.up_to(2) == 1);
             let (from, to) = if random.up_to(3) == 1 {
                 window = Window::ONE;
+                let from = if random.up_to(2) == 1 { [4, 4] } else { from };
                 (from, from)
             } else {
                 (from, to)
@@ -148,7 +149,8 @@ fn dense_convolutions_are_those_of_plain_loops() {
             let weight = |out: usize, channel: usize, tap: usize| {
                 weights[(out * cin + channel) * taps + tap]
             };
-            let conv = Conv::new(level, window, [cin, cout], is_planar, weight, &bias, act);
+            let conv =
+                Conv::new(level, window, [cin, cout], is_planar, out_pixels, weight, &bias, act);
             let input = if is_planar { map.clone() } else { blocks(lanes, &map, cin, pixels) };
             let added = blocks(lanes, &added, cout, out_pixels);
             let stride = out_pixels * lanes;

@@ -15,6 +15,11 @@ pub(super) const fn max_rows(lanes: usize) -> usize {
     }
 }
 
+/// Pixels of a tile with one block of outputs: then 16 sums hide the time of an addition, and every weight is read once.
+pub(super) const fn max_rows_alone(lanes: usize) -> usize {
+    if lanes == 16 { 16 } else { max_rows(lanes) }
+}
+
 /// Where the inputs of a tile are.
 ///
 /// Input `(block, tap, pixel)` is the vector at `start + block * plane + taps[tap] + pixel * ST * LANES`.
@@ -37,6 +42,10 @@ pub(super) struct Ends<'a, 'b> {
     /// The first block of the outputs, and the first pixel from `out.at` on.
     pub(super) block: usize,
     pub(super) pixel: usize,
+    /// Whether these are the first channels of the sums, which begin with the bias, or `out` holds those before; and
+    /// whether they are the last, so that the sums are done.
+    pub(super) first: bool,
+    pub(super) last: bool,
 }
 
 /// Each lane of a vector of four, everywhere.
@@ -50,11 +59,22 @@ fn spread<S: Simd>(v: S::f32s) -> [S::f32s; 4] {
 fn begin<S: Simd, const MR: usize, const NV: usize, const CB: usize>(
     simd: S,
     bias: &[f32],
+    ends: &Ends,
 ) -> [[S::f32s; NV]; MR] {
-    let (bias, _) = bias.as_chunks::<CB>();
-    let bias = &bias[..NV];
     let mut acc = [[S::f32s::splat(simd, 0.0); NV]; MR];
-    each!(j <2 NV => { let v = S::f32s::from_slice(simd, &bias[j]); each!(i < MR => acc[i][j] = v); });
+    if ends.first {
+        let (bias, _) = bias.as_chunks::<CB>();
+        let bias = &bias[..NV];
+        each!(j <2 NV => { let v = S::f32s::from_slice(simd, &bias[j]); each!(i < MR => acc[i][j] = v); });
+    } else {
+        let out = &ends.out;
+        each!(j <2 NV => {
+            let from = (ends.block + j) * out.stride + (out.at + ends.pixel) * CB;
+            let (o, _) = out.data[from..][..MR * CB].as_chunks::<CB>();
+            let o = &o[..MR];
+            each!(i < MR => acc[i][j] = S::f32s::from_slice(simd, &o[i]));
+        });
+    }
     acc
 }
 
@@ -102,8 +122,9 @@ fn sums<S: Simd, const MR: usize, const NV: usize, const CB: usize, const ST: us
     a: Inputs,
     w: &[f32],
     bias: &[f32],
+    ends: &Ends,
 ) -> [[S::f32s; NV]; MR] {
-    let mut acc = begin::<S, MR, NV, CB>(simd, bias);
+    let mut acc = begin::<S, MR, NV, CB>(simd, bias, ends);
     let (full, rest) = (a.channels / CB, a.channels % CB);
     let (w, _) = w.as_chunks::<CB>();
     let (w, _) = w.as_chunks::<NV>();
@@ -144,8 +165,9 @@ fn planar<S: Simd, const MR: usize, const NV: usize, const CB: usize, const ST: 
     a: Inputs,
     w: &[f32],
     bias: &[f32],
+    ends: &Ends,
 ) -> [[S::f32s; NV]; MR] {
-    let mut acc = begin::<S, MR, NV, CB>(simd, bias);
+    let mut acc = begin::<S, MR, NV, CB>(simd, bias, ends);
     let (w, _) = w.as_chunks::<CB>();
     let (w, _) = w.as_chunks::<NV>();
     for (w, tap) in w.iter().zip(a.taps) {
@@ -164,10 +186,13 @@ fn put<S: Simd, const MR: usize, const NV: usize, const CB: usize>(
     mut acc: [[S::f32s; NV]; MR],
     ends: Ends,
 ) {
-    let Ends { act, residual, out, block, pixel } = ends;
+    let Ends { act, residual, out, block, pixel, last, .. } = ends;
     each!(j <2 NV => {
         let (o, _) = out.data[(block + j) * out.stride + (out.at + pixel) * CB..][..MR * CB].as_chunks_mut::<CB>();
         let o = &mut o[..MR];
+        if !last {
+            each!(i < MR => acc[i][j].store_slice(&mut o[i]));
+        } else {
         if let Some(r) = residual {
             let (r, _) = r.data[(block + j) * r.stride + (r.at + pixel) * CB..][..MR * CB].as_chunks::<CB>();
             let r = &r[..MR];
@@ -175,6 +200,7 @@ fn put<S: Simd, const MR: usize, const NV: usize, const CB: usize>(
         }
         each!(i < MR => limit(simd, acc[i][j], act).store_slice(&mut o[i]));
         follow::<S, CB>(simd, o, act.curve);
+        }
     });
 }
 
@@ -182,12 +208,12 @@ macro_rules! out_of_line {
     ($($name:ident $rows:literal),*) => { $(
         fn $name<S: Simd, const NV: usize, const CB: usize, const ST: usize, const PLANAR: bool>(simd: S, a: Inputs, w: &[f32], bias: &[f32], ends: Ends) {
             simd.vectorize(#[inline(always)] || {
-                let acc = if PLANAR { planar::<S, $rows, NV, CB, ST>(simd, a, w, bias) } else { sums::<S, $rows, NV, CB, ST>(simd, a, w, bias) };
+                let acc = if PLANAR { planar::<S, $rows, NV, CB, ST>(simd, a, w, bias, &ends) } else { sums::<S, $rows, NV, CB, ST>(simd, a, w, bias, &ends) };
                 put::<S, $rows, NV, CB>(simd, acc, ends);
             })
         } )* };
 }
-out_of_line!(r1 1, r2 2, r3 3, r4 4, r5 5, r6 6, r7 7, r8 8, r9 9, r10 10, r11 11, r12 12);
+out_of_line!(r1 1, r2 2, r3 3, r4 4, r5 5, r6 6, r7 7, r8 8, r9 9, r10 10, r11 11, r12 12, r13 13, r14 14, r15 15, r16 16);
 
 #[inline(always)]
 fn rows<S: Simd, const NV: usize, const CB: usize, const ST: usize, const PLANAR: bool>(
@@ -199,7 +225,9 @@ fn rows<S: Simd, const NV: usize, const CB: usize, const ST: usize, const PLANAR
     ends: Ends,
 ) {
     macro_rules! go { ($($n:literal $f:ident),*) => { match count { $($n => $f::<S, NV, CB, ST, PLANAR>(simd, a, w, bias, ends),)* _ => {} } } }
-    if CB == 16 {
+    if CB == 16 && NV == 1 && ST == 1 && !PLANAR {
+        go!(1 r1, 2 r2, 3 r3, 4 r4, 5 r5, 6 r6, 7 r7, 8 r8, 9 r9, 10 r10, 11 r11, 12 r12, 13 r13, 14 r14, 15 r15, 16 r16)
+    } else if CB == 16 {
         go!(1 r1, 2 r2, 3 r3, 4 r4, 5 r5, 6 r6, 7 r7, 8 r8, 9 r9, 10 r10, 11 r11, 12 r12)
     } else if CB == 8 {
         go!(1 r1, 2 r2, 3 r3, 4 r4, 5 r5, 6 r6)
