@@ -1,5 +1,37 @@
 //! fieldtune teaches a camera on a small ARM board new visual classes from a handful of frames.
 //!
+//! ```
+//! use fieldtune::Fieldtune;
+//! use fieldtune::camera::{Camera, Sight, Synthetic};
+//! use fieldtune::image::frame::Timestamp;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("learned.ftune");
+//! let mut tuner = Fieldtune::open(path)?; // the built-in backbone; a file that keeps what is learned
+//! let mut camera = Synthetic::new(7); // any `Camera`, or image files: `teach_file`, `classify_file`
+//! for (class, sight) in [("good", Sight::Good), ("rust", Sight::Rust)] {
+//!     camera.show(sight);
+//!     for _ in 0..3 {
+//!         tuner.teach(class, &camera.capture(Timestamp(0))?)?;
+//!     }
+//! }
+//! let prediction = tuner.classify(&camera.capture(Timestamp(0))?)?;
+//! println!("{prediction}"); // rust 97 %
+//! # assert_eq!(prediction.best, "rust");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Fieldtune::builder`] takes another backbone, head or thresholds. What stands below is for those who build a device
+//! of their own from the parts.
+//!
+//! # Features
+//! | feature | what |
+//! | --- | --- |
+//! | `cli` (default) | the program, and the crates that only it needs |
+//! | `built-in` (default) | the network that is part of the library, 1.5 MB |
+//! | `fetch` | downloads of networks that model cards name |
+//! | `v4l`, `gpio`, `rpi`; `device` for all | cameras and pins |
+//!
 //! # The way a frame travels
 //! ```text
 //! camera -> frame -> pixels -> backbone -> feature -> head -> scores -> verdict
@@ -69,6 +101,12 @@ pub mod board;
 /// The running device: controller, ports, threads.
 pub mod device;
 
+/// The library in one type.
+mod fieldtune;
+
+pub use fieldtune::{Builder, Class, Error, Fieldtune, Merged, Prediction};
+
 /// The command line.
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

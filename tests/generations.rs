@@ -261,7 +261,8 @@ fn images_make_room_and_their_examples_stay() {
     let (_, mut store, _) = std::mem::replace(&mut device, Device::new()).keeper.into_parts();
     store.set_image_budget(65);
     let learner = fieldtune::store::persistent::empty(&learning::model()).expect("three values");
-    device.keeper = fieldtune::store::persistent::Keeper::new(learner, store, learning::model());
+    device.keeper = fieldtune::store::persistent::Keeper::new(learner, store, learning::model())
+        .expect("the same backbone");
     let teach = |device: &mut Device, class: &str, feature| {
         let shot = fieldtune::learn::command::Shot {
             image: Some(vec![7; 10]),

@@ -142,3 +142,11 @@ fn a_wrong_licence_a_banned_crate_and_another_source_are_told() {
     });
     assert_eq!(complaints(&metadata).len(), 3);
 }
+
+#[test]
+fn the_list_for_cargo_deny_has_the_same_licences() {
+    let list = include_str!("../deny.toml").split("\nallow = [").nth(1).expect("it has a list");
+    let list = list.split(']').next().expect("the list ends");
+    let names: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(names, ALLOWED);
+}

@@ -46,6 +46,7 @@ fn model() -> ModelId {
 
 fn keeper_of(learner: Learner, store: DiskStore) -> Keeper<Engine<Pixel>, DiskStore> {
     Keeper::new(Engine::new(Pixel, learner).expect("three values"), store, model())
+        .expect("the same backbone")
 }
 
 impl Line {

@@ -187,7 +187,7 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
             .learned
             .into_learner(Examples::DEFAULT_BUDGET)
             .map_err(|error| error.to_string())?;
-        let mut keeper = Keeper::new(learner, store, model());
+        let mut keeper = Keeper::new(learner, store, model()).expect("the same backbone");
         let shot = Shot::new(vec![0.5, 0.25, 0.75], "");
         let teach = Teach { class: "afterwards".to_owned(), shots: vec![shot] };
         let taught = keeper.apply(Command::Teach(teach), Timestamp(u64::MAX / 2));

@@ -97,7 +97,8 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
     let store = FileStore::open(&folder.join("store")).expect("there is room");
     let engine = Engine::new(source, persistent::empty(&model).expect("three values"));
-    let keeper = Keeper::new(engine.expect("three values"), store, model);
+    let keeper =
+        Keeper::new(engine.expect("three values"), store, model).expect("the same backbone");
     let timings = BTreeMap::new();
     let names = outputs.outputs().to_vec();
     let station = Station::new(keeper, "colours", &policy(), names, None, &timings);

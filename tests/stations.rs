@@ -111,6 +111,7 @@ impl Stage {
             let engine = Engine::new(Colour, learner).expect("three values");
             let card = Card { health: Arc::clone(&health), ..Card::default() };
             Keeper::new(engine, DiskStore::new(Arc::new(card), "card"), model.clone())
+                .expect("the same backbone")
         };
         let views = match scenario.regions.is_empty() {
             true => vec![View::whole(keeper())],

@@ -65,6 +65,14 @@ pub enum ModelError {
         /// The cards there are.
         known: String,
     },
+    /// The network that is part of other builds is not part of this one.
+    #[error(
+        "{name} is not in this build: build with the feature `built-in`, or name another model"
+    )]
+    NotBuiltIn {
+        /// Its name.
+        name: String,
+    },
     /// The file is not there.
     #[error("{path}: {error}{advice}")]
     File {

@@ -33,6 +33,12 @@ pub trait FeatureSource {
     fn views(&mut self, _frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
         Ok(Vec::new())
     }
+
+    /// Which backbone it is, so that it is never brought together with what was learned with another one; `None` from a
+    /// source that is no backbone.
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        None
+    }
 }
 
 /// Why a frame gave no feature.
@@ -111,6 +117,10 @@ impl FeatureSource for Extractor {
             features.push(self.backbone.extract(input.view())?);
         }
         Ok(features)
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        Some(self.fingerprint)
     }
 }
 

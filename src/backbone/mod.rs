@@ -12,6 +12,7 @@ pub mod preprocess;
 pub mod card;
 
 /// A model's file over HTTP: resumed, checked, then put in its place. The only file that names ureq.
+#[cfg(feature = "fetch")]
 pub mod fetch;
 
 mod channels;

@@ -11,6 +11,7 @@ use super::args::store::StoreArgs;
 use super::{Context, Exit, npz, output};
 use crate::backbone::{Exported, Extractor, Graph, OnnxFiles, Rounding};
 use crate::store::export::{Finished, Network};
+use crate::store::snapshot::ModelId;
 
 /// Write what was learned as a file that other programs can run: nobody is locked in
 ///
@@ -112,7 +113,7 @@ impl ExportCommand {
         let Chosen { onnx, name, spec, .. } = self.model.choose()?;
         let input = Graph::parse(&onnx, &name)?.input()?;
         let mut source = Extractor::load(&onnx, &name, &spec)?;
-        let session = self.store.look_for(&super::model_id(&source))?;
+        let session = self.store.look_for(&ModelId::of(&source))?;
         let network = Network {
             model: session.model(),
             input: &spec.input,

@@ -40,11 +40,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::backbone::{Extractor, FeatureSource, Vectors};
+use crate::backbone::Vectors;
 use crate::learn::command::Reply;
 use crate::store::StoreError;
 use crate::store::persistent::KeeperError;
-use crate::store::snapshot::ModelId;
 
 /// Exit status: what a script can tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,15 +215,6 @@ fn answer(reply: &Reply, json: bool, print: impl FnOnce(&Reply)) {
         println!("{}", learned::reply_json(reply));
     } else {
         print(reply);
-    }
-}
-
-/// What stands in the store for that backbone.
-fn model_id(source: &Extractor) -> ModelId {
-    ModelId {
-        name: source.name().to_owned(),
-        fingerprint: source.fingerprint().0,
-        dim: u32::try_from(source.dim()).expect("a feature has far fewer values"),
     }
 }
 

@@ -39,7 +39,7 @@ impl Pool {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let size = cores.min(images.max(1));
         let first = model.load(context)?;
-        let id = super::model_id(&first);
+        let id = ModelId::of(&first);
         let mut free = vec![first];
         while free.len() < size {
             free.push(model.load(context)?);

@@ -15,6 +15,7 @@ use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::ExampleId;
 use crate::learn::learner::{Change, Learner};
 use crate::store::Store as _;
+use crate::store::snapshot::ModelId;
 use crate::store::snapshot::Snapshot;
 
 /// Examples that are named at most.
@@ -36,7 +37,7 @@ impl ReteachCommand {
     pub(super) fn run(self, store: &StoreArgs, context: &Context) -> anyhow::Result<Exit> {
         store.refuse_untaught()?;
         let mut source = self.model.load(context)?;
-        let model = super::model_id(&source);
+        let model = ModelId::of(&source);
         let mut session = store.open_taught()?;
         let mut images = Images::new();
         let mut there = BTreeSet::new();

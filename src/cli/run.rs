@@ -10,7 +10,7 @@ use super::args::camera::{CameraArgs, failed};
 use super::args::model::ModelArgs;
 use super::args::store::StoreArgs;
 use super::output::counted;
-use super::{Context, Exit, Failed, model_id};
+use super::{Context, Exit, Failed};
 use crate::backbone::{Extractor, FeatureSource as _};
 use crate::board::address::Address;
 use crate::board::outputs::{self, Outputs as _};
@@ -21,11 +21,11 @@ use crate::device::controller::{Station, View};
 use crate::device::port::Port;
 use crate::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
 use crate::image::frame::{Frame, Region, Timestamp};
-use crate::learn::engine::Engine;
 use crate::protocol::access::{Guard, Tries};
 use crate::protocol::log::Level;
 use crate::store::FileStore;
 use crate::store::persistent::Keeper;
+use crate::store::snapshot::ModelId;
 
 /// Look through the camera, drive the outputs, learn from buttons and consoles, for months
 ///
@@ -195,7 +195,7 @@ impl RunCommand {
 
     /// A view a region, each with what it learned; one view where the board names none, or one was asked for.
     fn views(&self, source: Extractor, board: &Board, log: &Log) -> anyhow::Result<Vec<Eye>> {
-        let model = model_id(&source);
+        let model = ModelId::of(&source);
         let source = Arc::new(Mutex::new(source));
         let mut used = Vec::new();
         let mut view = |name: Option<&str>, region: Region, store: &StoreArgs| {
@@ -213,8 +213,8 @@ impl RunCommand {
                 log.write(Level::Warning, &what);
             }
             used.push(store.path().to_owned());
-            let engine = Engine::new(Arc::clone(&source), learner)?;
-            Ok(View::new(name, region, Keeper::new(engine, store, id)))
+            let session = Keeper::new(learner, store, id)?;
+            Ok(View::new(name, region, session.looking_with(Arc::clone(&source))?))
         };
         let regions: Vec<(&String, &Region)> = board.regions.iter().collect();
         let views = match &regions[..] {

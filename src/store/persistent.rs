@@ -1,16 +1,20 @@
 //! What was learned together with where it is kept: a change is acknowledged once it is stored, and one that could not
 //! be stored is taken back.
 
+mod error;
+
+pub use error::{KeeperError, OtherBackbone};
+
 use std::collections::BTreeSet;
 
-use crate::backbone::FeatureSource;
+use crate::backbone::{FeatureSource, Fingerprint};
 use crate::image::frame::Timestamp;
 use crate::learn::command::{Command, CommandError, Merge, Outcome, Reply};
 use crate::learn::engine::Engine;
 use crate::learn::examples::{Examples, ImageMark, Images};
 use crate::learn::learner::{ClassName, LearnError, Learner};
 use crate::store::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
-use crate::store::{Generation, Setting, Step, Store, StoreError};
+use crate::store::{Generation, Setting, Step, Store};
 
 /// What holds a learner and carries out commands on it.
 pub trait Learns {
@@ -22,6 +26,11 @@ pub trait Learns {
 
     /// Makes the latest change one that never was.
     fn revoke(&mut self);
+
+    /// The backbone that it looks at frames with, where it does and that is known.
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        None
+    }
 
     /// Whether what was learned with another backbone can take the place of what is learned: nothing is looked at.
     fn takes_any_model(&self) -> bool {
@@ -70,42 +79,12 @@ impl<S: FeatureSource> Learns for Engine<S> {
         Engine::revoke(self);
     }
 
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        self.source().fingerprint()
+    }
+
     fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
         self.apply(command, now)
-    }
-}
-
-/// Why a command was not acknowledged; what was learned is as it was before.
-#[derive(Debug, thiserror::Error)]
-pub enum KeeperError {
-    /// It was refused.
-    #[error(transparent)]
-    Command(#[from] CommandError),
-    /// It could not be stored.
-    // Not its source as well, or a chain of errors would say it twice.
-    #[error("not stored, and so not done: {0}")]
-    Store(StoreError),
-    /// Something about generations.
-    #[error(transparent)]
-    Generation(StoreError),
-    /// It was learned with another backbone.
-    #[error(
-        "it was learned with {got}, and this device looks with {wanted}: features of one mean nothing to the other"
-    )]
-    Model {
-        /// This device's.
-        wanted: String,
-        /// The other.
-        got: String,
-    },
-    /// What is stored cannot be used.
-    #[error("{0}")]
-    Snapshot(#[from] SnapshotError),
-}
-
-impl From<StoreError> for KeeperError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
     }
 }
 
@@ -117,11 +96,71 @@ pub struct Keeper<L, S> {
     model: ModelId,
 }
 
+impl<S: Store> Keeper<Learner, S> {
+    /// What the store holds, or nothing learned yet, to be judged and taught with that backbone.
+    ///
+    /// # Errors
+    /// [`KeeperError::Backbone`] if it was taught with another one; [`KeeperError::Load`], [`KeeperError::Snapshot`] if
+    /// it cannot be read. The store is left as it is.
+    pub fn open(mut store: S, model: &ModelId) -> Result<Self, KeeperError> {
+        let Some(snapshot) = store.load().map_err(KeeperError::Load)? else {
+            let learner = empty(model).map_err(SnapshotError::from)?;
+            return Self::new(learner, store, model.clone());
+        };
+        if snapshot.model.fingerprint != model.fingerprint {
+            let (learned, given) = (snapshot.model, model.clone());
+            return Err(KeeperError::Backbone(Box::new(OtherBackbone { learned, given })));
+        }
+        Self::of_snapshot(store, snapshot)
+    }
+
+    /// What the store holds, whatever backbone it was taught with: to be listed and changed, not to look at frames with.
+    /// `None` if nothing was ever taught.
+    ///
+    /// # Errors
+    /// As [`Keeper::open`].
+    pub fn open_any(mut store: S) -> Result<Option<Self>, KeeperError> {
+        let snapshot = store.load().map_err(KeeperError::Load)?;
+        snapshot.map(|snapshot| Self::of_snapshot(store, snapshot)).transpose()
+    }
+
+    fn of_snapshot(store: S, snapshot: Snapshot) -> Result<Self, KeeperError> {
+        let model = snapshot.model.clone();
+        Self::new(snapshot.into_learner(Examples::DEFAULT_BUDGET)?, store, model)
+    }
+
+    /// The same, looking at frames with a backbone.
+    ///
+    /// # Errors
+    /// [`KeeperError::Backbone`] if it was taught with another one, [`KeeperError::Head`] if the features have another
+    /// length.
+    pub fn looking_with<F: FeatureSource>(
+        self,
+        source: F,
+    ) -> Result<Keeper<Engine<F>, S>, KeeperError> {
+        let (learner, store, model) = self.into_parts();
+        Keeper::new(Engine::new(source, learner)?, store, model)
+    }
+}
+
 impl<L: Learns, S: Store> Keeper<L, S> {
+    /// See [`Keeper::open`], which reads the store.
+    ///
     /// * `learns`: what the store held, or nothing learned where it held nothing.
     /// * `model`: the backbone it was taught with.
-    pub fn new(learns: L, store: S, model: ModelId) -> Self {
-        Self { learns, store, model }
+    ///
+    /// # Errors
+    /// [`KeeperError::Backbone`] where it looks at frames with another one.
+    pub fn new(learns: L, store: S, model: ModelId) -> Result<Self, KeeperError> {
+        let looks_with = learns.fingerprint();
+        match looks_with.filter(|looks_with| looks_with.0 != model.fingerprint) {
+            None => Ok(Self { learns, store, model }),
+            Some(Fingerprint(fingerprint)) => {
+                let dim = u32::try_from(learns.learner().dim()).unwrap_or(u32::MAX);
+                let given = ModelId { name: String::new(), fingerprint, dim };
+                Err(KeeperError::Backbone(Box::new(OtherBackbone { learned: model, given })))
+            }
+        }
     }
 
     /// What holds the learner.
@@ -413,7 +452,11 @@ mod tests {
         let card = Arc::new(Card::default());
         let mut store = DiskStore::new(card.clone(), "card");
         assert_eq!(store.load().expect("it is empty"), None);
-        (Keeper::new(empty(&model).expect("two values"), store, model), card)
+        (
+            Keeper::new(empty(&model).expect("two values"), store, model)
+                .expect("the same backbone"),
+            card,
+        )
     }
 
     /// What is on the card is what is in memory.
@@ -484,5 +527,56 @@ mod tests {
         fill(false);
         keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(99)).expect("there is room again");
         assert_kept(&keeper, &card);
+    }
+
+    /// A backbone of that fingerprint; every frame is alike to it.
+    struct Sees([u8; 32], usize);
+
+    impl FeatureSource for Sees {
+        fn dim(&self) -> usize {
+            self.1
+        }
+
+        fn feature(
+            &mut self,
+            _: &crate::image::frame::Frame,
+        ) -> Result<Vec<f32>, crate::backbone::ExtractError> {
+            Ok(vec![1.0; self.1])
+        }
+
+        fn fingerprint(&self) -> Option<Fingerprint> {
+            Some(Fingerprint(self.0))
+        }
+    }
+
+    #[test]
+    fn what_another_backbone_taught_is_never_judged_with() {
+        let taught = || {
+            let (mut keeper, card) = keeper();
+            let shot = Shot::new(vec![1.0, 0.0], "");
+            let teach = Teach { class: "a".to_owned(), shots: vec![shot] };
+            keeper.apply(Command::Teach(teach), Timestamp(1)).expect("there is room");
+            drop(keeper);
+            DiskStore::new(card, "card")
+        };
+        let model = |fingerprint, dim| ModelId {
+            name: "given".to_owned(),
+            fingerprint: [fingerprint; 32],
+            dim,
+        };
+        for (given, wanted) in [
+            (model(8, 2), "given is another network"),
+            (model(8, 3), "given gives 3 values, the store was taught with 2 of tiny"),
+        ] {
+            let error = Keeper::open(taught(), &given).expect_err("another backbone").to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+        let open = || Keeper::open(taught(), &model(7, 2)).expect("the same backbone");
+        assert_eq!(open().learner().examples().len(), 1);
+        assert!(open().looking_with(Sees([7; 32], 2)).is_ok());
+        let error = open().looking_with(Sees([8; 32], 2)).map(drop).expect_err("another backbone");
+        assert!(error.to_string().contains("the backbone in use is another network"), "{error}");
+        let error = open().looking_with(Sees([7; 32], 3)).map(drop).expect_err("another length");
+        assert!(matches!(error, KeeperError::Head(_)), "{error}");
     }
 }

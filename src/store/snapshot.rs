@@ -17,6 +17,7 @@ pub(crate) mod v2;
 pub use pack::Difference;
 
 use crate::backbone::card::MAX_MODEL_NAME;
+use crate::backbone::{Extractor, FeatureSource};
 use crate::learn::decision::Thresholds;
 use crate::learn::examples::{Example, ImageMark, Images};
 use crate::learn::head::{ClassId, ExampleId};
@@ -40,6 +41,17 @@ pub struct ModelId {
     pub fingerprint: [u8; 32],
     /// Length of a feature.
     pub dim: u32,
+}
+
+impl ModelId {
+    /// Of a backbone that is loaded.
+    pub fn of(source: &Extractor) -> Self {
+        Self {
+            name: source.name().to_owned(),
+            fingerprint: source.fingerprint().0,
+            dim: u32::try_from(source.dim()).expect("a feature has far fewer values"),
+        }
+    }
 }
 
 /// Everything learned, ready to be written.

@@ -33,7 +33,8 @@ impl FakeDevice {
                 persistent::empty(&model()).expect("four values"),
                 DiskStore::new(Arc::new(MemoryDisk::default()), "card"),
                 model(),
-            ),
+            )
+            .expect("the same backbone"),
             region: Region::Whole,
             outputs: vec![("reject".to_owned(), false), ("red".to_owned(), true)],
             smoothing: "1".to_owned(),

@@ -38,7 +38,8 @@ impl Device {
         let mut store = DiskStore::new(disk, "disk");
         assert_eq!(store.load().expect("an empty disk"), None);
         let learner = persistent::empty(&model()).expect("three values");
-        Self { keeper: Keeper::new(learner, store, model()), disk: None, now: 1_000_000 }
+        let keeper = Keeper::new(learner, store, model()).expect("the same backbone");
+        Self { keeper, disk: None, now: 1_000_000 }
     }
 
     pub fn now(&mut self) -> Timestamp {

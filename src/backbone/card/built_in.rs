@@ -1,14 +1,18 @@
 //! The backbone that is part of the program, so that it does its job with nothing else at hand.
 
+#[cfg(feature = "built-in")]
 use sha2::{Digest, Sha256};
 
-use super::{ModelCard, ModelError, hex};
+#[cfg(feature = "built-in")]
+use super::hex;
+use super::{ModelCard, ModelError};
 
 /// What the command line calls it, besides its own name.
 pub const NAME: &str = "built-in";
 
 const FILE: &str = "fieldtune-128.toml";
 const CARD: &str = include_str!("../../../models/fieldtune-128.toml");
+#[cfg(feature = "built-in")]
 const ONNX: &[u8] = include_bytes!("../../../models/fieldtune-128.onnx");
 
 /// Its card.
@@ -19,7 +23,18 @@ pub fn card() -> ModelCard {
 /// The network itself.
 ///
 /// # Errors
-/// [`ModelError::Mismatch`] if the program's file is damaged.
+/// [`ModelError::NotBuiltIn`]: it is not in this build (feature `built-in`).
+#[cfg(not(feature = "built-in"))]
+pub fn onnx() -> Result<&'static [u8], ModelError> {
+    Err(ModelError::NotBuiltIn { name: card().name })
+}
+
+/// The network itself.
+///
+/// # Errors
+/// [`ModelError::Mismatch`] if the program's file is damaged; [`ModelError::NotBuiltIn`] where it is not in this build
+/// (feature `built-in`).
+#[cfg(feature = "built-in")]
 pub fn onnx() -> Result<&'static [u8], ModelError> {
     let card = card();
     let got: [u8; 32] = Sha256::digest(ONNX).into();
@@ -34,7 +49,7 @@ pub fn onnx() -> Result<&'static [u8], ModelError> {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "built-in"))]
 mod tests {
     use super::*;
 

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{MAX_MODEL_BYTES, ModelCard, ModelError, hash_from_hex, hex, quoted, read_limited};
+use super::{
+    MAX_MODEL_BYTES, ModelCard, ModelError, built_in, hash_from_hex, hex, quoted, read_limited,
+};
 use crate::backbone::{OnnxFiles, WeightsFile, plain_path, weights_files};
 use crate::util::bounded;
 
@@ -134,6 +136,21 @@ fn folder(path: &Path) -> PathBuf {
 }
 
 impl ModelCard {
+    /// The network's files: part of the program, beside the card, or in [`ModelCard::folder`].
+    ///
+    /// * `beside`: the card's folder.
+    ///
+    /// # Errors
+    /// [`ModelError`]: it is not there, or not the card's.
+    pub fn network(&self, beside: Option<&Path>) -> Result<OnnxFiles, ModelError> {
+        if self.is_built_in() {
+            return Ok(built_in::onnx()?.to_vec().into());
+        }
+        let kept = Self::folder().join(&self.file);
+        let beside = beside.map(|folder| folder.join(&self.file));
+        self.read(&beside.filter(|path| path.exists()).unwrap_or(kept))
+    }
+
     /// Reads the card's files and checks that they are the ones the card describes.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `--model` and how it is fed: a name, a card or a network, to an extractor.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
 
@@ -161,17 +161,8 @@ fn folder(path: &Path) -> String {
     format!("{shown}: this is a folder, wanted a network (.onnx) or a card (.toml){next}")
 }
 
-/// A card's file is part of the program, lies beside the card, or in the models' folder.
 fn from_card(card: ModelCard, beside: Option<&Path>) -> anyhow::Result<Chosen> {
-    if card.is_built_in() {
-        let (onnx, name) = (built_in::onnx()?.to_vec().into(), card.name.clone());
-        return Ok(Chosen { onnx, name, spec: card.spec.clone(), card: Some(card) });
-    }
-    let folder = ModelCard::folder();
-    let places: Vec<PathBuf> =
-        beside.into_iter().chain([folder.as_path()]).map(|place| place.join(&card.file)).collect();
-    let path = places.iter().find(|path| path.exists()).unwrap_or(&places[places.len() - 1]);
-    let onnx = card.read(path)?;
+    let onnx = card.network(beside)?;
     let (name, spec) = (card.name.clone(), card.spec.clone());
     Ok(Chosen { onnx, name, spec, card: Some(card) })
 }

@@ -8,11 +8,10 @@ use crate::board::Board;
 use crate::board::policy::Taught;
 use crate::device::clock::Clock;
 use crate::image::frame::Timestamp;
-use crate::learn::examples::Examples;
 use crate::learn::learner::Learner;
-use crate::store::persistent::{self, Keeper};
-use crate::store::snapshot::{ModelId, Snapshot};
-use crate::store::{self, FileStore, Store, StoreError};
+use crate::store::persistent::{Keeper, KeeperError};
+use crate::store::snapshot::ModelId;
+use crate::store::{self, FileStore, StoreError};
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -154,39 +153,31 @@ impl StoreArgs {
     }
 
     fn opened(&self, open: Opening) -> anyhow::Result<Option<Session>> {
-        let mut store = open(&self.path()?)?;
-        let Some(snapshot) = store.load()? else { return Ok(None) };
-        Ok(Some(session(store, snapshot)?))
+        let store = open(&self.path()?)?;
+        let path = store.path().to_owned();
+        Keeper::open_any(store).map_err(|error| of_store(error, &path))
     }
 
     fn with_model(&self, open: Opening, model: &ModelId) -> anyhow::Result<Session> {
-        let mut store = open(&self.path()?)?;
-        let Some(snapshot) = store.load()? else {
-            return Ok(Keeper::new(persistent::empty(model)?, store, model.clone()));
-        };
-        let taught = &snapshot.model;
-        if taught.fingerprint != model.fingerprint {
-            let way_out = format!(
-                "\n  next: run with --model {}, or start afresh with --store NEW.ftune",
-                taught.name
-            );
-            let path = store.path().display();
-            if taught.dim != model.dim {
-                bail!(
-                    "{} gives {} values, {path} was taught with {} of {}{way_out}",
-                    model.name,
-                    model.dim,
-                    taught.dim,
-                    taught.name
-                );
-            }
-            bail!(
-                "{path} was taught with {}, and {} is another network or is fed or tapped differently{way_out}",
-                taught.name,
-                model.name
-            );
+        let store = open(&self.path()?)?;
+        let path = store.path().to_owned();
+        Keeper::open(store, model).map_err(|error| of_store(error, &path))
+    }
+}
+
+/// Names the store where the error does not, and what to do next.
+fn of_store(error: KeeperError, path: &Path) -> anyhow::Error {
+    match error {
+        KeeperError::Backbone(other) => anyhow::anyhow!(
+            "{}\n  next: run with --model {}, or start afresh with --store NEW.ftune",
+            other.about(path.display()),
+            other.learned.name
+        ),
+        KeeperError::Load(error) => error.into(),
+        KeeperError::Snapshot(error) => {
+            anyhow::Error::from(error).context(path.display().to_string())
         }
-        session(store, snapshot)
+        error => error.into(),
     }
 }
 
@@ -195,14 +186,6 @@ type Opening = fn(&Path) -> Result<FileStore, StoreError>;
 
 /// An open store and what it holds.
 pub type Session = Keeper<Learner, FileStore>;
-
-fn session(store: FileStore, snapshot: Snapshot) -> anyhow::Result<Session> {
-    let model = snapshot.model.clone();
-    let learner = snapshot
-        .into_learner(Examples::DEFAULT_BUDGET)
-        .with_context(|| store.path().display().to_string())?;
-    Ok(Keeper::new(learner, store, model))
-}
 
 /// The time.
 pub fn now() -> Timestamp {

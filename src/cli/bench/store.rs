@@ -15,7 +15,7 @@ use crate::image::picture;
 use crate::learn::command::{Command, SetHead, Shot, Teach};
 use crate::learn::head::{HeadConfig, HeadKind};
 use crate::learn::learner::Learner;
-use crate::store::persistent::{self, Keeper};
+use crate::store::persistent::Keeper;
 use crate::store::snapshot::ModelId;
 use crate::store::{FileStore, Store as _};
 
@@ -113,7 +113,7 @@ fn session(
 ) -> anyhow::Result<(Session, PathBuf)> {
     let path = folder.join(name).with_extension("ftune");
     let model = ModelId { name: "bench".to_owned(), fingerprint: [0; 32], dim: dim as u32 };
-    let mut session = Keeper::new(persistent::empty(&model)?, FileStore::open(&path)?, model);
+    let mut session = Keeper::open(FileStore::open(&path)?, &model)?;
     let config = Some(HeadConfig::of(head));
     session.apply(Command::Head(SetHead { config }), Timestamp(1))?;
     Ok((session, path))

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::backbone::Extractor;
+use crate::cli::Context;
 use crate::cli::args::model::ModelArgs;
 use crate::cli::args::store::{StoreArgs, now};
-use crate::cli::{Context, model_id};
 use crate::image::frame::Frame;
 use crate::learn::command::{Command, Reply};
 use crate::learn::decision::Verdict;
@@ -25,8 +25,8 @@ impl Device {
     /// As after power on: loads the backbone, opens the store, learns again what is in it.
     pub(super) fn start(model: &ModelArgs, context: &Context, path: &Path) -> anyhow::Result<Self> {
         let source = model.load(context)?;
-        let (learner, store, id) = StoreArgs::at(path).open_for(&model_id(&source))?.into_parts();
-        Ok(Self(Keeper::new(Engine::new(source, learner)?, store, id)))
+        let session = StoreArgs::at(path).open_for(&ModelId::of(&source))?;
+        Ok(Self(session.looking_with(source)?))
     }
 
     /// Takes away what an earlier demo left, since this one begins with nothing learned.

@@ -7,7 +7,7 @@ use super::history::{History, Past};
 use super::predicted::{self, Picked, Predicted};
 use super::stillness::Stillness;
 use super::{Effects, Station};
-use crate::backbone::{ExtractError, FeatureSource};
+use crate::backbone::{ExtractError, FeatureSource, Fingerprint};
 use crate::image::frame::{Frame, Region, Timestamp};
 use crate::learn::command::{Command, Reply, Teach, Undo};
 use crate::learn::decision::Verdict;
@@ -32,6 +32,10 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
 
     fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
         lock(self).views(frame)
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        lock(self).fingerprint()
     }
 }
 

@@ -1,0 +1,43 @@
+//! Teaches from a camera, then classifies what it shows.
+//!
+//! `cargo run --example camera_loop [ADDRESS] [FRAMES]`: `v4l:/dev/video0` (with `--features v4l`), `rpicam:`, `replay:DIR`,
+//! ...; by default a drawn one.
+
+use std::error::Error;
+use std::io::Write as _;
+
+use fieldtune::Fieldtune;
+use fieldtune::camera::source::{self, Wanted};
+use fieldtune::camera::{Camera, Sight};
+use fieldtune::device::clock::Clock;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or_else(|| "synthetic:".to_owned());
+    let frames: u32 = arguments.next().map_or(Ok(10), |frames| frames.parse())?;
+    let mut camera = source::open(&address, &Wanted::default())?;
+    let clock = Clock::new();
+
+    let store = std::env::temp_dir().join(format!("fieldtune-loop-{}.ftune", std::process::id()));
+    let mut tuner = Fieldtune::open(&store)?;
+    for (class, sight) in [("good", Sight::Good), ("crack", Sight::Crack)] {
+        match camera.scene() {
+            Some(scene) => scene.choose(Some(sight)),
+            None => {
+                print!("put {class} before the camera, then press Enter ");
+                std::io::stdout().flush()?;
+                std::io::stdin().read_line(&mut String::new())?;
+            }
+        }
+        for _ in 0..3 {
+            tuner.teach(class, &camera.capture(clock.now())?)?;
+        }
+    }
+    for number in 1..=frames {
+        let frame = camera.capture(clock.now())?;
+        println!("frame {number}: {}", tuner.classify(&frame)?);
+        camera.notes().iter().for_each(|note| eprintln!("{note}"));
+    }
+    drop(tuner);
+    Ok(std::fs::remove_file(store)?)
+}

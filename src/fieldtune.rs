@@ -1,0 +1,409 @@
+//! The library in one type: a frozen backbone, a head that learns, and the file that keeps what it learned.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::backbone::card::{ModelCard, ModelError};
+use crate::backbone::{ExtractError, Extractor};
+use crate::device::clock::Clock;
+use crate::image::frame::{Frame, FrameError};
+use crate::image::picture::{self, IMAGE_SIDE, PictureError};
+use crate::learn::command::{
+    Command, CommandError, Forget, Reply, SetHead, SetThreshold, Shot, Teach, Undo,
+};
+use crate::learn::decision::Verdict;
+use crate::learn::engine::{Engine, EngineError};
+use crate::learn::head::{ClassId, HeadConfig, HeadError};
+use crate::learn::learner::Learner;
+use crate::store::persistent::{Keeper, KeeperError, OtherBackbone};
+use crate::store::signed::{self, SignedError};
+use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
+use crate::store::{FileStore, StoreError};
+
+/// Learns classes from a few frames each and says what other frames show.
+///
+/// Every change is in the store's file when its method returns, and lasts through a power cut; a method that failed
+/// changed nothing. One process at a time uses a file.
+///
+/// ```
+/// use fieldtune::Fieldtune;
+/// use fieldtune::camera::{Camera, Synthetic};
+/// use fieldtune::image::frame::Timestamp;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("learned.ftune");
+/// let mut tuner = Fieldtune::open(path)?;
+/// let mut camera = Synthetic::new(1);
+/// let frame = camera.capture(Timestamp(1))?;
+///
+/// tuner.teach("good", &frame)?;
+/// let prediction = tuner.classify(&frame)?;
+/// println!("{prediction}");
+/// assert_eq!(prediction.best, "good");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Fieldtune {
+    keeper: Keeper<Engine<Extractor>, FileStore>,
+    clock: Clock,
+    image_side: u32,
+}
+
+/// How a [`Fieldtune`] is opened.
+#[derive(Debug, Default)]
+#[must_use = "call `open`"]
+pub struct Builder {
+    backbone: Option<Backbone>,
+    head: Option<HeadConfig>,
+    thresholds: SetThreshold,
+    image_side: Option<u32>,
+}
+
+#[derive(Debug)]
+enum Backbone {
+    Named(String),
+    Loaded(Box<Extractor>),
+}
+
+/// What a frame shows, by the names of classes.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Prediction {
+    /// The class; `None` where it is unknown: not like anything that was taught, or not sure enough.
+    pub class: Option<String>,
+    /// The most likely of the taught classes, also where the class is unknown.
+    pub best: String,
+    /// Probability of `best` among the taught classes, 0 to 1, calibrated.
+    pub confidence: f32,
+    /// The second most likely class and its probability; `None` while there is but one class.
+    pub runner_up: Option<(String, f32)>,
+    /// How unlike everything taught, above 0; above 1 is unknown unless the thresholds say otherwise.
+    pub novelty: f32,
+}
+
+/// A class and how much was taught of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Its examples.
+    pub examples: usize,
+}
+
+/// What a merge brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Merged {
+    /// Classes that are new.
+    pub classes: Vec<String>,
+    /// Examples that are new.
+    pub added: usize,
+    /// Examples that were known already.
+    pub known: usize,
+}
+
+/// Why something was not done; then nothing changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A model's card or file cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The backbone cannot be loaded, or gave no feature.
+    #[error(transparent)]
+    Backbone(#[from] ExtractError),
+    /// The store was taught with another backbone.
+    #[error("{}", .0.about(.1))]
+    OtherBackbone(Box<OtherBackbone>, String),
+    /// The store's file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A command was refused: a name, a class that there is not, a value out of its range.
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+    /// The change could not be stored, or what is stored cannot be used.
+    #[error(transparent)]
+    Keeping(KeeperError),
+    /// The frame cannot be used.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The head refused the feature.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// An image's file cannot be used.
+    #[error(transparent)]
+    Image(#[from] PictureError),
+    /// Bytes are no pack.
+    #[error(transparent)]
+    Pack(#[from] SnapshotError),
+    /// A pack's signature does not hold.
+    #[error(transparent)]
+    Signature(#[from] SignedError),
+    /// Nothing has been taught yet, so nothing can be classified.
+    #[error("nothing has been taught yet: teach a class first")]
+    NothingTaught,
+}
+
+impl From<KeeperError> for Error {
+    fn from(error: KeeperError) -> Self {
+        match error {
+            KeeperError::Command(error) => Self::Refused(error),
+            KeeperError::Load(error) => Self::Store(error),
+            KeeperError::Head(error) => Self::Head(error),
+            KeeperError::Backbone(other) => Self::OtherBackbone(other, "the store".to_owned()),
+            error => Self::Keeping(error),
+        }
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Frame(error) => Self::Frame(error),
+            EngineError::Extract(error) => Self::Backbone(error),
+            EngineError::Head(error) => Self::Head(error),
+        }
+    }
+}
+
+impl Builder {
+    /// The backbone: a model's name (`built-in` is the default), or the path of its card (`.toml`).
+    ///
+    /// A card's network is looked for beside the card, then in [`ModelCard::folder`].
+    pub fn model(mut self, name: impl Into<String>) -> Self {
+        self.backbone = Some(Backbone::Named(name.into()));
+        self
+    }
+
+    /// A backbone that was loaded already.
+    pub fn backbone(mut self, backbone: Extractor) -> Self {
+        self.backbone = Some(Backbone::Loaded(Box::new(backbone)));
+        self
+    }
+
+    /// The head; a store with another one learns it anew from the examples. By default the store's own, LDA in a new one.
+    pub fn head(mut self, head: HeadConfig) -> Self {
+        self.head = Some(head);
+        self
+    }
+
+    /// Below this confidence a prediction is unknown, 0 to 1.
+    pub fn min_confidence(mut self, confidence: f32) -> Self {
+        self.thresholds.confidence = Some(confidence);
+        self
+    }
+
+    /// Above this novelty a prediction is unknown, above 0; infinity turns the check off.
+    pub fn max_novelty(mut self, novelty: f32) -> Self {
+        self.thresholds.novelty = Some(novelty);
+        self
+    }
+
+    /// The longer side of the image that is kept with an example, in pixels; 0 keeps none. [`IMAGE_SIDE`] by default.
+    pub fn image_side(mut self, pixels: u32) -> Self {
+        self.image_side = Some(pixels);
+        self
+    }
+
+    /// Opens a store's file, or makes it.
+    ///
+    /// # Errors
+    /// [`Error::OtherBackbone`] if the store was taught with another backbone; [`Error::Model`], [`Error::Backbone`] if the
+    /// backbone cannot be loaded; [`Error::Store`], [`Error::Keeping`] if the store cannot be used; [`Error::Refused`] for a
+    /// threshold out of its range.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Fieldtune, Error> {
+        let path = path.as_ref();
+        let source = match self.backbone {
+            Some(Backbone::Loaded(source)) => *source,
+            Some(Backbone::Named(name)) => load(&name)?,
+            None => load(crate::backbone::card::built_in::NAME)?,
+        };
+        let keeper = Keeper::open(FileStore::open(path)?, &ModelId::of(&source));
+        let keeper = keeper.map_err(|error| match error {
+            KeeperError::Backbone(other) => Error::OtherBackbone(other, path.display().to_string()),
+            error => error.into(),
+        })?;
+        let keeper = keeper.looking_with(source)?;
+        let image_side = self.image_side.unwrap_or(IMAGE_SIDE);
+        let mut tuner = Fieldtune { keeper, clock: Clock::new(), image_side };
+        if let Some(head) = self.head.filter(|head| head != tuner.learner().head_config()) {
+            tuner.apply(Command::Head(SetHead { config: Some(head) }))?;
+        }
+        if self.thresholds != SetThreshold::default() {
+            tuner.apply(Command::Threshold(self.thresholds))?;
+        }
+        Ok(tuner)
+    }
+}
+
+fn load(name: &str) -> Result<Extractor, Error> {
+    let path = Path::new(name);
+    let is_card = path.extension().is_some_and(|extension| extension == "toml");
+    let (card, beside) = match is_card {
+        true => (ModelCard::read_card(path)?, path.parent()),
+        false => (ModelCard::named(name)?, None),
+    };
+    Ok(Extractor::load(&card.network(beside)?, &card.name, &card.spec)?)
+}
+
+impl Fieldtune {
+    /// Opens a store's file with the built-in backbone, or makes it.
+    ///
+    /// # Errors
+    /// As [`Builder::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::builder().open(path)
+    }
+
+    /// To open with another backbone, head or thresholds.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Learns a frame as one example of a class; a name that was not used makes a new class.
+    ///
+    /// * returns the examples that the class has now.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a name that cannot be one; [`Error::Keeping`] if it could not be stored.
+    pub fn teach(&mut self, class: &str, frame: &Frame) -> Result<usize, Error> {
+        let image = picture::kept(frame, self.image_side);
+        let shot = self.keeper.get_mut().shot(frame, "library", image)?;
+        self.teach_shot(class, shot)
+    }
+
+    /// As [`Fieldtune::teach`], of an image's file.
+    ///
+    /// # Errors
+    /// [`Error::Image`]; as [`Fieldtune::teach`].
+    pub fn teach_file(&mut self, class: &str, file: impl AsRef<Path>) -> Result<usize, Error> {
+        let file = file.as_ref();
+        let frame = picture::load(file, self.clock.now())?;
+        let image = picture::kept(&frame, self.image_side);
+        let shot = self.keeper.get_mut().shot(&frame, &picture::shown(file), image)?;
+        self.teach_shot(class, shot)
+    }
+
+    fn teach_shot(&mut self, class: &str, shot: Shot) -> Result<usize, Error> {
+        let teach = Teach { class: class.to_owned(), shots: vec![shot] };
+        match self.apply(Command::Teach(teach))? {
+            Reply::Taught { count, .. } => Ok(count),
+            _ => unreachable!("teaching is answered so"),
+        }
+    }
+
+    /// What a frame shows.
+    ///
+    /// # Errors
+    /// [`Error::NothingTaught`]; [`Error::Backbone`] if the frame gives no feature.
+    pub fn classify(&mut self, frame: &Frame) -> Result<Prediction, Error> {
+        let now = self.clock.now();
+        let verdict = self.keeper.get_mut().step(frame, now)?.verdict;
+        Ok(self.named(&verdict.ok_or(Error::NothingTaught)?))
+    }
+
+    /// What an image's file shows.
+    ///
+    /// # Errors
+    /// [`Error::Image`]; as [`Fieldtune::classify`].
+    pub fn classify_file(&mut self, file: impl AsRef<Path>) -> Result<Prediction, Error> {
+        let frame = picture::load(file.as_ref(), self.clock.now())?;
+        self.classify(&frame)
+    }
+
+    fn named(&self, verdict: &Verdict) -> Prediction {
+        let classes = self.learner().classes();
+        let name =
+            |id: ClassId| classes.get(&id).map(|name| name.as_str().to_owned()).unwrap_or_default();
+        Prediction {
+            class: verdict.class.map(name),
+            best: name(verdict.best),
+            confidence: verdict.confidence,
+            runner_up: verdict.runner_up.map(|(id, confidence)| (name(id), confidence)),
+            novelty: verdict.novelty,
+        }
+    }
+
+    /// Forgets a class and its examples.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is no such class.
+    pub fn forget(&mut self, class: &str) -> Result<(), Error> {
+        self.apply(Command::Forget(Forget::Class(class.to_owned()))).map(drop)
+    }
+
+    /// Takes back the latest change.
+    ///
+    /// * returns whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::Keeping`].
+    pub fn undo(&mut self) -> Result<bool, Error> {
+        match self.apply(Command::Undo(Undo))? {
+            Reply::Undone { changes, .. } => Ok(!changes.is_empty()),
+            _ => unreachable!("undoing is answered so"),
+        }
+    }
+
+    /// The classes, in the order they were taught.
+    pub fn classes(&self) -> Vec<Class> {
+        let count = |id| self.learner().examples().count(id);
+        let classes = self.learner().classes().iter();
+        classes
+            .map(|(&id, name)| Class { name: name.as_str().to_owned(), examples: count(id) })
+            .collect()
+    }
+
+    /// Balanced accuracy by leave-one-out, 0 to 1: how well it would do on frames like the examples. `None` while too
+    /// little was taught.
+    pub fn estimated_accuracy(&self) -> Option<f32> {
+        self.learner().estimate().and_then(|estimate| estimate.balanced_accuracy)
+    }
+
+    /// Everything learned, with images, as a pack for another device with the same backbone.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the images cannot be read.
+    pub fn export(&mut self) -> Result<Vec<u8>, Error> {
+        Ok(self.keeper.learned_with_images()?.canonical(true).encode())
+    }
+
+    /// Learns what another device learned, beside what was learned here, all of it or nothing.
+    ///
+    /// * `pack`: of [`Fieldtune::export`] or `fieldtune store export`, signed or not: nobody's signature is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Pack`], [`Error::Signature`] for other bytes; [`Error::Keeping`] if it was learned with another backbone.
+    pub fn merge(&mut self, pack: &[u8]) -> Result<Merged, Error> {
+        let opened = signed::open(pack, &[])?;
+        let snapshot = Snapshot::decode(opened.pack)?;
+        let now = self.clock.now();
+        match self.keeper.merge(&[snapshot], None, now)? {
+            Reply::Merged { classes, added, known, .. } => Ok(Merged { classes, added, known }),
+            _ => unreachable!("merging is answered so"),
+        }
+    }
+
+    /// Everything learned, for what this type has no method for.
+    pub fn learner(&self) -> &Learner {
+        self.keeper.learner()
+    }
+
+    /// Carries out any command and stores what it changed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::Keeping`].
+    pub fn apply(&mut self, command: Command) -> Result<Reply, Error> {
+        Ok(self.keeper.apply(command, self.clock.now())?)
+    }
+}
+
+impl fmt::Display for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.class {
+            Some(class) => write!(f, "{class} {:.0} %", self.confidence * 100.0),
+            None => write!(f, "unknown (most like {})", self.best),
+        }
+    }
+}
