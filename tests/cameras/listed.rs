@@ -84,7 +84,7 @@ fn cameras_lists_what_is_there_or_says_that_there_is_none() {
 fn a_build_without_cameras_says_how_to_make_one_with_them() {
     for address in ["/dev/video0", "v4l:/dev/video0"] {
         let error =
-            capture::open(address, &Wanted::default()).map(drop).expect_err("not in this build");
+            source::open(address, &Wanted::default()).map(drop).expect_err("not in this build");
         let line = "sudo apt install libclang-dev && cargo build --release --features v4l";
         assert!(error.what.contains(line), "{error}");
         assert!(error.what.contains("-i /dev/video0 "), "ffmpeg does it without: {error}");
