@@ -140,7 +140,18 @@ fn among(frames: &BTreeMap<String, Vec<Frame>>) -> Vec<Confound> {
         for (place, (a, of_a)) in ranges.iter().enumerate() {
             for (b, of_b) in &ranges[place + 1..] {
                 let gap = (of_b.0 - of_a.1).max(of_a.0 - of_b.1);
-                let within = (of_a.1 - of_a.0).max(of_b.1 - of_b.0);
+                let (within_a, within_b) = (of_a.1 - of_a.0, of_b.1 - of_b.0);
+                let within = match trait_ {
+                    // However unlike coloured images are, none is grey.
+                    Trait::Colour => {
+                        if of_a.1 < of_b.0 {
+                            within_a
+                        } else {
+                            within_b
+                        }
+                    }
+                    _ => within_a.max(within_b),
+                };
                 if gap > trait_.least().max(within) {
                     let classes = [(*a).clone(), (*b).clone()];
                     found.push(Confound { classes, trait_, ranges: [*of_a, *of_b] });
