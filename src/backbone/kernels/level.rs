@@ -1,5 +1,7 @@
 //! Which vectors a machine has.
 
+#[cfg(not(target_arch = "x86_64"))]
+use fearless_simd::Level as Widest;
 use fearless_simd::{Simd, SimdBase as _};
 
 /// The vectors that kernels use.
@@ -17,7 +19,7 @@ pub enum Level {
 /// The vectors that kernels use.
 #[cfg(not(target_arch = "x86_64"))]
 #[derive(Debug, Clone, Copy)]
-pub struct Level(pub(super) fearless_simd::Level);
+pub struct Level(pub(super) Widest);
 
 #[cfg(target_arch = "x86_64")]
 impl Level {
@@ -43,7 +45,7 @@ impl Level {
 impl Level {
     /// All that this machine has, the widest first.
     pub fn all() -> Vec<Self> {
-        vec![Self(fearless_simd::Level::new())]
+        vec![Self(Widest::new())]
     }
 
     /// As people call it.
