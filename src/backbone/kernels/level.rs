@@ -1,7 +1,5 @@
 //! Which vectors a machine has.
 
-#[cfg(not(target_arch = "x86_64"))]
-use fearless_simd::Level as Widest;
 use fearless_simd::{Simd, SimdBase as _};
 
 /// The vectors that kernels use.
@@ -15,6 +13,9 @@ pub enum Level {
     /// 4 values.
     Sse4_2(fearless_simd::Sse4_2),
 }
+
+#[cfg(not(target_arch = "x86_64"))]
+type Widest = fearless_simd::Level;
 
 /// The vectors that kernels use.
 #[cfg(not(target_arch = "x86_64"))]
