@@ -6,6 +6,7 @@ use std::fmt::{Display, Formatter};
 use super::args::store::{Session, now};
 use crate::image::frame::Frame;
 use crate::image::picture;
+use crate::learn::examples::Example;
 use crate::learn::head::ExampleId;
 use crate::store::Store as _;
 
@@ -20,78 +21,79 @@ const CLASSES: usize = 12;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Confound {
     classes: [String; 2],
-    trait_: Trait,
+    property: Property,
     /// Of each class the least and the largest value.
     ranges: [(f32, f32); 2],
 }
 
-/// Something that an image has whatever it shows.
+/// What an image is, whatever it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trait {
+enum Property {
     Colour,
     Brightness,
     Shape,
     Size,
 }
 
-impl Trait {
-    const ALL: [Trait; 4] = [Trait::Colour, Trait::Shape, Trait::Size, Trait::Brightness];
+impl Property {
+    const ALL: [Property; 4] =
+        [Property::Colour, Property::Shape, Property::Size, Property::Brightness];
 
     /// Mean difference of the colour channels, mean grey, logarithm of width over height, and of the longer side.
     fn of(self, frame: &Frame) -> f32 {
         let pixels = frame.pixels().chunks_exact(3);
         let count = pixels.len() as f32;
         match self {
-            Trait::Colour => {
+            Property::Colour => {
                 let spread = |pixel: &[u8]| {
                     let (least, most) = (pixel.iter().min(), pixel.iter().max());
                     f32::from(most.copied().unwrap_or(0)) - f32::from(least.copied().unwrap_or(0))
                 };
                 pixels.map(spread).sum::<f32>() / count
             }
-            Trait::Brightness => {
+            Property::Brightness => {
                 pixels
                     .map(|pixel| pixel.iter().map(|&value| f32::from(value)).sum::<f32>())
                     .sum::<f32>()
                     / (3.0 * count)
             }
-            Trait::Shape => (frame.width() as f32 / frame.height() as f32).ln(),
-            Trait::Size => (frame.width().max(frame.height()) as f32).ln(),
+            Property::Shape => (frame.width() as f32 / frame.height() as f32).ln(),
+            Property::Size => (frame.width().max(frame.height()) as f32).ln(),
         }
     }
 
     /// By how much classes have to differ, in its unit.
     fn least(self) -> f32 {
         match self {
-            Trait::Colour => 8.0,
-            Trait::Brightness => 20.0,
-            Trait::Shape => 0.15,
-            Trait::Size => 0.3,
+            Property::Colour => 8.0,
+            Property::Brightness => 20.0,
+            Property::Shape => 0.15,
+            Property::Size => 0.3,
         }
     }
 
     fn shown(self, value: f32) -> String {
         match self {
-            Trait::Colour if value < 2.0 => "grey".to_owned(),
-            Trait::Colour => format!("colour {value:.0}"),
-            Trait::Brightness => format!("{value:.0}"),
-            Trait::Shape => format!("{:.2}", value.exp()),
-            Trait::Size => format!("{:.0} pixels", value.exp()),
+            Property::Colour if value < 2.0 => "grey".to_owned(),
+            Property::Colour => format!("colour {value:.0}"),
+            Property::Brightness => format!("{value:.0}"),
+            Property::Shape => format!("{:.2}", value.exp()),
+            Property::Size => format!("{:.0} pixels", value.exp()),
         }
     }
 }
 
 impl Display for Confound {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Self { classes: [a, b], trait_, ranges } = self;
-        let (what, mend) = match trait_ {
-            Trait::Colour => ("colour", "grey and coloured images of both"),
-            Trait::Brightness => ("brightness", "both in the same light"),
-            Trait::Shape => ("shape (width over height)", "both in images of one shape"),
-            Trait::Size => ("size", "both in images of one size"),
+        let Self { classes: [a, b], property, ranges } = self;
+        let (what, mend) = match property {
+            Property::Colour => ("colour", "grey and coloured images of both"),
+            Property::Brightness => ("brightness", "both in the same light"),
+            Property::Shape => ("shape (width over height)", "both in images of one shape"),
+            Property::Size => ("size", "both in images of one size"),
         };
         let [of_a, of_b] = ranges.map(|(least, most)| {
-            let (least, most) = (trait_.shown(least), trait_.shown(most));
+            let (least, most) = (property.shown(least), property.shown(most));
             if least == most { least } else { format!("{least} to {most}") }
         });
         write!(
@@ -103,13 +105,13 @@ impl Display for Confound {
 
 /// What the classes differ in by the images that are kept of them: every image of the one on one side of every image of the
 /// other, and farther from it than images of one class are from each other.
-pub(super) fn confounds(session: &mut Session) -> anyhow::Result<Vec<Confound>> {
+///
+/// Nothing where the images cannot be read: what was learned is in the store all the same.
+pub(super) fn confounds(session: &mut Session) -> Vec<Confound> {
     let learner = session.learner();
     let mut wanted: BTreeMap<ExampleId, String> = BTreeMap::new();
     for (class, name) in learner.classes().iter().take(CLASSES) {
-        let of = |example: &&crate::learn::examples::Example| {
-            example.class == *class && example.image.is_some()
-        };
+        let of = |example: &&Example| example.class == *class && example.image.is_some();
         let all: Vec<ExampleId> = learner.examples().iter().filter(of).map(|one| one.id).collect();
         // From the whole time of teaching.
         let step = all.len().div_ceil(MOST).max(1);
@@ -117,22 +119,25 @@ pub(super) fn confounds(session: &mut Session) -> anyhow::Result<Vec<Confound>> 
     }
     let ids: Vec<ExampleId> = wanted.keys().copied().collect();
     let mut frames: BTreeMap<String, Vec<Frame>> = BTreeMap::new();
-    session.store_mut().images(Some(&ids), &mut |id, file| {
+    let read = session.store_mut().images(Some(&ids), &mut |id, file| {
         if let (Ok(frame), Some(name)) = (picture::decode(file, "", now()), wanted.get(&id)) {
             frames.entry(name.clone()).or_default().push(frame);
         }
-    })?;
+    });
+    if read.is_err() {
+        return Vec::new();
+    }
     frames.retain(|_, frames| frames.len() >= LEAST);
-    Ok(among(&frames))
+    among(&frames)
 }
 
 fn among(frames: &BTreeMap<String, Vec<Frame>>) -> Vec<Confound> {
     let mut found = Vec::new();
-    for trait_ in Trait::ALL {
+    for property in Property::ALL {
         let ranges: Vec<(&String, (f32, f32))> = frames
             .iter()
             .map(|(name, frames)| {
-                let values = frames.iter().map(|frame| trait_.of(frame));
+                let values = frames.iter().map(|frame| property.of(frame));
                 let none = (f32::INFINITY, f32::NEG_INFINITY);
                 (name, values.fold(none, |(least, most), one| (least.min(one), most.max(one))))
             })
@@ -141,9 +146,9 @@ fn among(frames: &BTreeMap<String, Vec<Frame>>) -> Vec<Confound> {
             for (b, of_b) in &ranges[place + 1..] {
                 let gap = (of_b.0 - of_a.1).max(of_a.0 - of_b.1);
                 let (within_a, within_b) = (of_a.1 - of_a.0, of_b.1 - of_b.0);
-                let within = match trait_ {
+                let within = match property {
                     // However unlike coloured images are, none is grey.
-                    Trait::Colour => {
+                    Property::Colour => {
                         if of_a.1 < of_b.0 {
                             within_a
                         } else {
@@ -152,9 +157,9 @@ fn among(frames: &BTreeMap<String, Vec<Frame>>) -> Vec<Confound> {
                     }
                     _ => within_a.max(within_b),
                 };
-                if gap > trait_.least().max(within) {
+                if gap > property.least().max(within) {
                     let classes = [(*a).clone(), (*b).clone()];
-                    found.push(Confound { classes, trait_, ranges: [*of_a, *of_b] });
+                    found.push(Confound { classes, property, ranges: [*of_a, *of_b] });
                 }
             }
         }
@@ -176,9 +181,9 @@ mod tests {
             .collect()
     }
 
-    fn told(good: &[(u32, u32, [u8; 3])], bad: &[(u32, u32, [u8; 3])]) -> Vec<Trait> {
+    fn told(good: &[(u32, u32, [u8; 3])], bad: &[(u32, u32, [u8; 3])]) -> Vec<Property> {
         let classes = [("bad".to_owned(), frames(bad)), ("good".to_owned(), frames(good))];
-        among(&BTreeMap::from(classes)).into_iter().map(|one| one.trait_).collect()
+        among(&BTreeMap::from(classes)).into_iter().map(|one| one.property).collect()
     }
 
     #[test]
@@ -191,10 +196,10 @@ mod tests {
             [(30, 40, [90, 90, 90]), (30, 40, [121, 121, 120]), (30, 44, [100, 100, 100])];
         let large = usual.map(|(width, height, colour)| (2 * width, 2 * height, colour));
         assert_eq!(told(&usual, &usual), []);
-        assert_eq!(told(&usual, &coloured), [Trait::Colour]);
-        assert_eq!(told(&usual, &dark), [Trait::Brightness]);
-        assert_eq!(told(&usual, &portrait), [Trait::Shape]);
-        assert_eq!(told(&usual, &large), [Trait::Size]);
+        assert_eq!(told(&usual, &coloured), [Property::Colour]);
+        assert_eq!(told(&usual, &dark), [Property::Brightness]);
+        assert_eq!(told(&usual, &portrait), [Property::Shape]);
+        assert_eq!(told(&usual, &large), [Property::Size]);
         // One grey image among the coloured ones, and the head cannot go by colour.
         let mixed = [coloured[0], coloured[1], usual[0]];
         assert_eq!(told(&usual, &mixed), []);
@@ -204,7 +209,7 @@ mod tests {
     fn a_confound_is_told_in_a_sentence_with_what_to_do() {
         let confound = Confound {
             classes: ["three".to_owned(), "seven".to_owned()],
-            trait_: Trait::Colour,
+            property: Property::Colour,
             ranges: [(0.0, 0.4), (30.0, 52.0)],
         };
         assert_eq!(

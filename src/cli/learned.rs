@@ -245,7 +245,7 @@ impl StatusCommand {
         if let (Some(file), Reply::Status(status)) = (&self.sheet, &reply) {
             contact_sheet::of_suspects(file, &mut session, &status.suspects)?;
         }
-        let confounds = confounds(&mut session)?;
+        let confounds = confounds(&mut session);
         if self.json {
             let mut reply = reply_json(&reply);
             reply["confounds"] = confounds.iter().map(ToString::to_string).collect();

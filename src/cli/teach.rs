@@ -100,10 +100,11 @@ impl TeachCommand {
             _ => &[],
         };
         let repeats = Repeat::among(session.learner(), taught);
-        let confounds = confounds(&mut session)?;
+        let confounds = confounds(&mut session);
         if self.json {
             let mut reply = reply_json(&reply);
             reply["repeats"] = repeats.iter().map(repeat_json).collect();
+            reply["looks"] = looks.into();
             reply["confounds"] = confounds.iter().map(ToString::to_string).collect();
             println!("{reply}");
             return Ok(Exit::Done);
@@ -262,7 +263,7 @@ impl TeachCommand {
         let Reply::Merged { added, known, disputed, .. } = reply else {
             unreachable!("merge answers Merged")
         };
-        let confounds = confounds(&mut session)?;
+        let confounds = confounds(&mut session);
         let learner = session.learner();
         let estimate = learner.estimate().and_then(|estimate| estimate.balanced_accuracy);
         let now_has = |name: &str| {
@@ -321,23 +322,21 @@ fn join_known(
 ) -> anyhow::Result<()> {
     let learner = session.learner();
     let Some(class) = learner.class_named(class.trim_start_matches('+')) else { return Ok(()) };
-    let mut near: Vec<Vec<ExampleId>> = Vec::with_capacity(shots.len());
-    let examples: Vec<(ExampleId, Vec<f32>)> = learner
-        .examples()
+    let examples = learner.examples();
+    let near: Vec<Vec<ExampleId>> = shots
         .iter()
-        .filter(|example| example.class == class && example.image.is_some())
-        .map(|example| (example.id, unit(&example.widened())))
+        .map(|(shot, sketch)| match sketch {
+            Some(_) => {
+                let found = examples.nearest_of(class, &shot.feature, COMPARED);
+                found
+                    .into_iter()
+                    .filter(|near| near.cosine >= ALIKE)
+                    .map(|near| near.example)
+                    .collect()
+            }
+            None => Vec::new(),
+        })
         .collect();
-    for (shot, sketch) in &*shots {
-        let mut found: Vec<(f32, ExampleId)> = Vec::new();
-        if sketch.is_some() {
-            let feature = unit(&shot.feature);
-            let cosines = examples.iter().map(|(id, other)| (dot(&feature, other), *id));
-            found.extend(cosines.filter(|(cosine, _)| *cosine >= ALIKE));
-            found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        }
-        near.push(found.into_iter().take(COMPARED).map(|(_, id)| id).collect());
-    }
     let wanted: BTreeSet<ExampleId> = near.iter().flatten().copied().collect();
     let wanted: Vec<ExampleId> = wanted.into_iter().collect();
     let mut known: BTreeMap<ExampleId, Sketch> = BTreeMap::new();
@@ -357,15 +356,6 @@ fn join_known(
         shot.joins = same.and_then(|id| examples.get(*id)).map(|example| example.group);
     }
     Ok(())
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn unit(feature: &[f32]) -> Vec<f32> {
-    let length = dot(feature, feature).sqrt().max(f32::MIN_POSITIVE);
-    feature.iter().map(|value| value / length).collect()
 }
 
 /// How many looks there are among the shots, and how many of them were taught before.

@@ -256,6 +256,24 @@ impl Examples {
         best
     }
 
+    /// The examples of a class whose features are nearest by angle, the nearest first.
+    ///
+    /// * `feature`: `[dim]`; `most`: how many at most.
+    pub fn nearest_of(&self, class: ClassId, feature: &[f32], most: usize) -> Vec<Neighbour> {
+        let unit = unit(feature);
+        let ids = self.by_class.get(&class).into_iter().flatten();
+        let mut near: Vec<Neighbour> = ids
+            .map(|&example| Neighbour {
+                example,
+                class,
+                cosine: dot(&unit, &self.kept[&example].unit),
+            })
+            .collect();
+        near.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.example.cmp(&b.example)));
+        near.truncate(most);
+        near
+    }
+
     /// How many groups each class has.
     pub fn looks(&self) -> BTreeMap<ClassId, usize> {
         let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
