@@ -1,5 +1,6 @@
 //! What classes differ in that may have nothing to do with them: grey or coloured images, brightness, shape, size.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
 
@@ -7,14 +8,14 @@ use super::args::store::{Session, now};
 use crate::image::frame::Frame;
 use crate::image::picture;
 use crate::learn::examples::Example;
-use crate::learn::head::ExampleId;
+use crate::learn::head::{ClassId, ExampleId};
 use crate::store::Store as _;
 
 /// Images of a class that are looked at, and as many as there have to be.
 const MOST: usize = 8;
 const LEAST: usize = 4;
 
-/// Classes whose pairs are compared.
+/// Classes whose pairs are compared: those that were taught last.
 const CLASSES: usize = 12;
 
 /// In what two classes differ.
@@ -110,7 +111,14 @@ impl Display for Confound {
 pub(super) fn confounds(session: &mut Session) -> Vec<Confound> {
     let learner = session.learner();
     let mut wanted: BTreeMap<ExampleId, String> = BTreeMap::new();
-    for (class, name) in learner.classes().iter().take(CLASSES) {
+    let mut latest: BTreeMap<ClassId, ExampleId> = BTreeMap::new();
+    for example in learner.examples().iter() {
+        let id = latest.entry(example.class).or_insert(example.id);
+        *id = example.id.max(*id);
+    }
+    let mut classes: Vec<_> = learner.classes().iter().collect();
+    classes.sort_by_key(|(class, _)| Reverse(latest.get(class)));
+    for (class, name) in classes.into_iter().take(CLASSES) {
         let of = |example: &&Example| example.class == *class && example.image.is_some();
         let all: Vec<ExampleId> = learner.examples().iter().filter(of).map(|one| one.id).collect();
         // From the whole time of teaching.

@@ -86,13 +86,9 @@ impl TeachCommand {
         let files = images::expand(&self.images)?;
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
-        let mut shots: Vec<(Shot, Option<Sketch>)> = self
-            .shots(&files, &pool, context)?
-            .into_iter()
-            .map(|(_, shot, sketch)| (shot, sketch))
-            .collect();
-        join_known(&mut session, &self.class, &mut shots)?;
-        let shots: Vec<Shot> = shots.into_iter().map(|(shot, _)| shot).collect();
+        let mut shots = self.shots(&files, &pool, context)?;
+        join_known(&mut session, &|_| &self.class, &mut shots)?;
+        let shots: Vec<Shot> = shots.into_iter().map(|(_, shot, _)| shot).collect();
         let (looks, before) = independent(&shots);
         let reply = session.apply(Command::Teach(Teach { class: self.class, shots }), now())?;
         let taught = match &reply {
@@ -237,12 +233,28 @@ impl TeachCommand {
         let mut session = self.store.open_for(pool.model())?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut examples = Vec::with_capacity(files.len());
+        let mut brought = 0;
         let mut images = Images::new();
-        for (place, shot, _) in self.shots(&files, &pool, context)? {
+        let mut shots = self.shots(&files, &pool, context)?;
+        join_known(&mut session, &|place| classes[place].as_str(), &mut shots)?;
+        // An example that was taught before, in the group of the images that show the same, makes them one look with it.
+        let mut joined: BTreeMap<u32, Example> = BTreeMap::new();
+        for (_, shot, _) in &shots {
+            let of = |group| session.learner().examples().iter().find(|one| one.group == group);
+            if let Some(known) = shot.joins.and_then(of) {
+                joined.entry(shot.burst).or_insert_with(|| known.clone());
+            }
+        }
+        for (place, shot, _) in shots {
             *counts.entry(classes[place].as_str()).or_default() += 1;
             // Ids mean nothing here, groups something among these.
             let number = place as u64;
             let Shot { feature, views, origin, image, burst, .. } = shot;
+            if let Some(known) = joined.remove(&burst) {
+                let known = Example { group: GroupId(burst.into()), image: None, ..known };
+                brought += 1;
+                examples.push((classes[place].clone(), known));
+            }
             let mark = image.as_deref().map(ImageMark::of);
             images.extend(mark.zip(image));
             let example = Example {
@@ -263,6 +275,7 @@ impl TeachCommand {
         let Reply::Merged { added, known, disputed, .. } = reply else {
             unreachable!("merge answers Merged")
         };
+        let known = known - brought;
         let confounds = confounds(&mut session);
         let learner = session.learner();
         let estimate = learner.estimate().and_then(|estimate| estimate.balanced_accuracy);
@@ -314,27 +327,26 @@ const COMPARED: usize = 3;
 /// Cosine to an example from which on it is compared with.
 const ALIKE: f32 = 0.85;
 
-/// Finds the images that are one look with an example of the class that was taught before.
-fn join_known(
+/// Finds the images that are one look with an example of their class that was taught before.
+///
+/// * `class`: the name of the class of the image in that place.
+fn join_known<'a>(
     session: &mut Session,
-    class: &str,
-    shots: &mut [(Shot, Option<Sketch>)],
+    class: &dyn Fn(usize) -> &'a str,
+    shots: &mut [(usize, Shot, Option<Sketch>)],
 ) -> anyhow::Result<()> {
     let learner = session.learner();
-    let Some(class) = learner.class_named(class.trim_start_matches('+')) else { return Ok(()) };
-    let examples = learner.examples();
     let near: Vec<Vec<ExampleId>> = shots
         .iter()
-        .map(|(shot, sketch)| match sketch {
-            Some(_) => {
-                let found = examples.nearest_of(class, &shot.feature, COMPARED);
-                found
-                    .into_iter()
-                    .filter(|near| near.cosine >= ALIKE)
-                    .map(|near| near.example)
-                    .collect()
-            }
-            None => Vec::new(),
+        .map(|(place, shot, sketch)| {
+            let class = learner.class_named(class(*place).trim_start_matches('+'));
+            let Some((class, _)) = class.zip(sketch.as_ref()) else { return Vec::new() };
+            let found = learner.examples().nearest_of(class, &shot.feature, COMPARED);
+            found
+                .into_iter()
+                .filter(|near| near.cosine >= ALIKE)
+                .map(|near| near.example)
+                .collect()
         })
         .collect();
     let wanted: BTreeSet<ExampleId> = near.iter().flatten().copied().collect();
@@ -349,7 +361,7 @@ fn join_known(
         })?;
     }
     let examples = session.learner().examples();
-    for ((shot, sketch), near) in shots.iter_mut().zip(near) {
+    for ((_, shot, sketch), near) in shots.iter_mut().zip(near) {
         let Some(sketch) = sketch else { continue };
         let same =
             near.iter().find(|id| known.get(id).is_some_and(|one| sketch.is_of_same_look(one)));
