@@ -297,3 +297,89 @@ fn damage_is_noticed_never_believed_and_left_as_it_is() {
     let run = fieldtune(&["store", "check", text(&data("tiny.onnx"))]);
     assert!(run.code == 2 && run.stderr.contains("not a file of fieldtune"), "{run:?}");
 }
+
+/// The same network fed with other values: another backbone.
+fn otherwise(bench: &Bench) -> String {
+    let card = fs::read_to_string(data("tiny.toml")).expect("it is there");
+    let card = card.replace("\"tiny\"", "\"otherwise\"").replace("\"unit\"", "\"tf\"");
+    fs::copy(data("tiny.onnx"), bench.path().join("tiny.onnx")).expect("the folder is the test's");
+    let path = bench.path().join("otherwise.toml");
+    fs::write(&path, card).expect("the folder is the test's");
+    text(&path).to_owned()
+}
+
+#[test]
+fn another_backbone_learns_what_was_taught_from_its_images() {
+    let bench = Bench::taught();
+    let other = otherwise(&bench);
+    let probe = folder_of(&bench.path().join("fresh"), "stripes", 7, 3);
+    let judged = || -> Vec<String> {
+        let told = bench.ok(&["classify", text(&probe)]).stdout;
+        let without_time = |line: &str| line.rsplit_once(',').map(|(told, _)| told.to_owned());
+        told.lines().filter_map(without_time).collect()
+    };
+    let (before, examples) = (judged(), bench.json(&["examples"]));
+    let run = bench.run(&["classify", "--model", &other, text(&probe)]);
+    assert!(run.code == 2 && run.stderr.contains("was taught with tiny"), "{run:?}");
+
+    // All or nothing: one without an image stops it, and is named.
+    let late = folder_of(bench.path(), "red", 9, 1).join("red-9.png");
+    bench.ok(&["teach", "red", text(&late), "--image-side", "0"]);
+    let run = bench.run(&["store", "reteach", "--model", &other]);
+    let told = "1 example has no image, so nothing was changed: 26";
+    assert!(run.code == 2 && run.stderr.contains(told), "{run:?}");
+    assert_eq!(bench.json(&["status"])["examples"], 26);
+
+    let run = bench.ok(&["store", "reteach", "--model", &other, "--drop-missing"]);
+    for told in [
+        "learned 25 examples anew, with otherwise where it was tiny",
+        "forgot 1 without an image: 26",
+        "estimated balanced accuracy: ",
+        " % before, 100 % now",
+    ] {
+        assert!(run.stdout.contains(told), "{run:?}");
+    }
+    let anew = bench.ok(&["classify", "--model", &other, text(&probe)]).stdout;
+    assert!(anew.lines().count() > 0 && anew.contains("stripes"), "{anew}");
+    let run = bench.run(&["classify", text(&probe)]);
+    assert!(run.code == 2 && run.stderr.contains("was taught with otherwise"), "{run:?}");
+
+    // Ids, classes, times and origins are those of before; and before can be come back to.
+    assert_eq!(bench.json(&["examples"])["examples"], examples["examples"]);
+    let listed = bench.ok(&["generations"]).stdout;
+    assert!(listed.contains("before reteach"), "{listed}");
+    let number = listed.lines().find(|line| line.contains("before reteach")).expect("listed");
+    let number = number.split_whitespace().next().expect("it begins with its number");
+    bench.ok(&["rollback", number]);
+    bench.ok(&["forget", "--example", "26"]);
+    assert_eq!(judged(), before);
+}
+
+#[test]
+fn examples_are_learned_with_the_views_that_were_set() {
+    let bench = Bench::taught();
+    let names = |arguments: &[&str]| bench.json(&[&["views"], arguments].concat())["views"].clone();
+    assert_eq!(names(&[]), serde_json::json!(["darker", "noise", "blur", "turned"]));
+    let run = bench.run(&["views", "usual,mirrored"]);
+    assert!(run.code == 2 && run.stderr.contains("\"mirrored\" is no kind of view"), "{run:?}");
+    let run = bench.ok(&["views", "usual", "flipped"]);
+    let told = "25 examples that are there keep their views\n  next: fieldtune store reteach";
+    assert!(run.stdout.contains(told), "{run:?}");
+    // What the others differ by is told, and what is no better than chance is not proposed.
+    let tried = bench.json(&["views", "--try"]);
+    let rows = tried["tried"].as_array().expect("a list");
+    let of: Vec<_> = rows.iter().filter_map(|row| row["views"].as_str()).collect();
+    assert_eq!(of, ["usual,flipped", "usual,flipped,quarter-turns", "usual,flipped,scaled"]);
+    assert_eq!(tried["proposed"], serde_json::Value::Null, "all are right: {tried}");
+    let views = || {
+        let mut store = FileStore::look(&bench.store()).expect("it is sound");
+        let taught = store.load().expect("it is sound").expect("it was taught");
+        let learner = taught.into_learner(Examples::DEFAULT_BUDGET).expect("it is sound");
+        learner.examples().iter().map(|one| one.views.len()).collect::<Vec<_>>()
+    };
+    let late = folder_of(bench.path(), "red", 9, 1).join("red-9.png");
+    bench.ok(&["teach", "red", text(&late)]);
+    assert_eq!(views(), [vec![4; 25], vec![5]].concat());
+    bench.ok(&["store", "reteach"]);
+    assert_eq!(views(), [5; 26]);
+}

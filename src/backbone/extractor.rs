@@ -7,7 +7,7 @@ use crate::backbone::preprocess::{
     ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError,
 };
 use crate::image::frame::Frame;
-use crate::image::views::{View, view};
+use crate::image::views::ViewKinds;
 
 /// SHA-256 over the model's hash ([`Onnx::sha256`]), how it is fed and where it is tapped: features with equal fingerprints can be
 /// compared.
@@ -25,12 +25,12 @@ pub trait FeatureSource {
     /// [`ExtractError`].
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError>;
 
-    /// `[views][dim]`, finite: the features of the views of a frame that it is learned with ([`View::USUAL`]); none from
-    /// a source that has no images.
+    /// `[views][dim]`, finite: the features of these views of a frame, to be learned with it; none from a source that has
+    /// no images.
     ///
     /// # Errors
     /// [`ExtractError`].
-    fn views(&mut self, _frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
+    fn views(&mut self, _frame: &Frame, _kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {
         Ok(Vec::new())
     }
 
@@ -107,14 +107,15 @@ impl FeatureSource for Extractor {
         Ok(self.backbone.extract(input.view())?)
     }
 
-    fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
+    fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {
         let InputSpec { width, height, .. } = *self.preprocessor.spec();
         let pixels = self.preprocessor.resize(frame)?.to_vec();
-        let mut features = Vec::with_capacity(View::USUAL.len());
-        for which in View::USUAL {
-            let seen = view(which, &pixels, width as usize, height as usize);
-            let input = self.preprocessor.normalise_instead(&seen);
-            features.push(self.backbone.extract(input.view())?);
+        let mut features = Vec::new();
+        for kind in kinds.kinds() {
+            for seen in kind.views(&pixels, width as usize, height as usize) {
+                let input = self.preprocessor.normalise_instead(&seen);
+                features.push(self.backbone.extract(input.view())?);
+            }
         }
         Ok(features)
     }

@@ -32,6 +32,7 @@ mod snap;
 mod store;
 mod teach;
 mod test;
+mod views;
 
 mod classify;
 
@@ -110,6 +111,7 @@ enum Command {
     Status(learned::StatusCommand),
     Head(learned::HeadCommand),
     Threshold(learned::ThresholdCommand),
+    Views(views::ViewsCommand),
     Save(generations::SaveCommand),
     Generations(generations::GenerationsCommand),
     Rollback(generations::RollbackCommand),
@@ -184,6 +186,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Status(command) => command.run(),
         Command::Head(command) => command.run(),
         Command::Threshold(command) => command.run(),
+        Command::Views(command) => command.run(context),
         Command::Save(command) => command.run(),
         Command::Generations(command) => command.run(),
         Command::Rollback(command) => command.run(),

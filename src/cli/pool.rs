@@ -7,6 +7,7 @@ use super::Context;
 use super::args::model::ModelArgs;
 use crate::backbone::{Extractor, FeatureSource};
 use crate::image::frame::Frame;
+use crate::image::views::ViewKinds;
 use crate::store::snapshot::ModelId;
 use crate::util::mutex::lock;
 
@@ -73,8 +74,12 @@ impl Pool {
     }
 
     /// What a frame is learned with beside its own feature, see [`FeatureSource::views`].
-    pub(in crate::cli) fn views(&self, frame: &Frame) -> anyhow::Result<Vec<Vec<f32>>> {
-        Ok(self.with_free(|source| source.views(frame))?)
+    pub(in crate::cli) fn views(
+        &self,
+        frame: &Frame,
+        kinds: &ViewKinds,
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
+        Ok(self.with_free(|source| source.views(frame, kinds))?)
     }
 
     fn with_free<T>(&self, work: impl FnOnce(&mut Extractor) -> T) -> T {

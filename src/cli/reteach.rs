@@ -1,22 +1,19 @@
 //! `fieldtune store reteach`: what was taught, learned anew from its images with another backbone.
 
-use std::collections::BTreeSet;
-
 use anyhow::bail;
 use clap::Args;
 
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
 use super::output::counted;
+use super::pool::{Pool, on_threads};
+use super::views::{frame_of, images_of_all, learned_anew};
 use super::{Context, Exit};
-use crate::backbone::FeatureSource;
-use crate::image::picture;
-use crate::learn::examples::{Example, ImageMark, Images, narrowed};
+use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::ExampleId;
-use crate::learn::learner::{Change, Learner};
-use crate::store::Store as _;
-use crate::store::snapshot::ModelId;
+use crate::learn::learner::Learner;
 use crate::store::snapshot::Snapshot;
+use crate::store::{Store as _, persistent};
 
 /// Examples that are named at most.
 const NAMED: usize = 20;
@@ -36,18 +33,14 @@ pub(super) struct ReteachCommand {
 impl ReteachCommand {
     pub(super) fn run(self, store: &StoreArgs, context: &Context) -> anyhow::Result<Exit> {
         store.refuse_untaught()?;
-        let mut source = self.model.load(context)?;
-        let model = ModelId::of(&source);
+        let pool = Pool::load(&self.model, context)?;
+        let model = pool.model().clone();
         let mut session = store.open_taught()?;
-        let mut images = Images::new();
-        let mut there = BTreeSet::new();
-        session.store_mut().images(None, &mut |id, file| {
-            there.insert(id);
-            images.insert(ImageMark::of(file), file.to_vec());
-        })?;
+        let kinds = persistent::views(session.store_mut())?;
+        let images = images_of_all(&mut session)?;
         let old = session.learner();
         let missing: Vec<ExampleId> =
-            old.examples().iter().map(|one| one.id).filter(|id| !there.contains(id)).collect();
+            old.examples().iter().map(|one| one.id).filter(|id| !images.contains_key(id)).collect();
         if !missing.is_empty() && !self.drop_missing {
             bail!(
                 "{} no image, so nothing was changed: {}\n  next: teach them again, or leave them out with --drop-missing",
@@ -55,32 +48,25 @@ impl ReteachCommand {
                 listed(&missing)
             );
         }
-        let bar = context.bar(there.len() as u64, "learning anew");
-        let mut changes: Vec<Change> = old
-            .classes()
-            .iter()
-            .map(|(&class, name)| Change::AddClass(class, name.clone()))
-            .collect();
-        let kept = old.examples().iter().filter(|example| there.contains(&example.id));
-        for example in kept {
-            let file = example.image.as_ref().and_then(|mark| images.get(mark));
-            let Some(file) = file else { bail!("example {} has another's image", example.id.0) };
-            let name = format!("the image of example {}", example.id.0);
-            let frame = picture::decode(file, &name, now())?;
-            let (feature, views) = (source.feature(&frame)?, source.views(&frame)?);
-            changes.push(Change::AddExample(Example {
+        let kept: Vec<&Example> =
+            old.examples().iter().filter(|example| images.contains_key(&example.id)).collect();
+        let bar = context.bar(kept.len() as u64, "learning anew");
+        let examples = on_threads(kept.len(), pool.size(), |place| -> anyhow::Result<Example> {
+            let example = kept[place];
+            let frame = frame_of(example.id, &images[&example.id])?;
+            let (feature, views) = (pool.feature(&frame)?, pool.views(&frame, &kinds)?);
+            bar.inc(1);
+            Ok(Example {
                 feature: narrowed(&feature),
                 views: views.iter().map(|view| narrowed(view)).collect(),
                 ..example.clone()
-            }));
-            bar.inc(1);
-        }
+            })
+        });
         bar.finish_and_clear();
-        changes.push(Change::SetThresholds(*old.thresholds()));
+        let examples: Vec<Example> = examples.into_iter().collect::<anyhow::Result<_>>()?;
         // A centre is the mean of features of the backbone before.
         let config = old.head_config().clone().with_centre(None);
-        let mut new = Learner::new(source.dim(), config, old.examples().budget())?;
-        new.change(changes)?;
+        let mut new = learned_anew(old, examples.into_iter(), pool.dim(), config)?;
         let (count, before, ids) = (new.examples().len(), estimate(old), old.next_ids());
         new.restore_history(Vec::new(), ids.0, ids.1);
         let after = estimate(&new);

@@ -18,11 +18,12 @@ use super::output::counted;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
 use crate::image::picture::{self, Sketch, exif, exif::Taken};
+use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_class};
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::ClassName;
-use crate::store::Store as _;
+use crate::store::{Store as _, persistent};
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
 ///
@@ -86,7 +87,8 @@ impl TeachCommand {
         let files = images::expand(&self.images)?;
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
-        let mut shots = self.shots(&files, &pool, context)?;
+        let views = persistent::views(session.store_mut())?;
+        let mut shots = self.shots(&files, &pool, &views, context)?;
         join_known(&mut session, &|_| &self.class, &mut shots)?;
         let shots: Vec<Shot> = shots.into_iter().map(|(_, shot, _)| shot).collect();
         let (looks, before) = independent(&shots);
@@ -154,6 +156,7 @@ impl TeachCommand {
         &self,
         files: &[PathBuf],
         pool: &Pool,
+        views: &ViewKinds,
         context: &Context,
     ) -> anyhow::Result<Vec<(usize, Shot, Option<Sketch>)>> {
         let bar = context.bar(files.len() as u64, "learning");
@@ -163,7 +166,7 @@ impl TeachCommand {
             if place > failed.load(Ordering::Relaxed) {
                 return None;
             }
-            let shot = self.shot(&files[place], pool);
+            let shot = self.shot(&files[place], pool, views);
             if shot.is_err() && !self.skip_broken {
                 failed.fetch_min(place, Ordering::Relaxed);
             }
@@ -204,10 +207,11 @@ impl TeachCommand {
         &self,
         file: &Path,
         pool: &Pool,
+        views: &ViewKinds,
     ) -> anyhow::Result<(Shot, Option<Taken>, Option<Sketch>)> {
         let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
         let frame = picture::decode(&bytes, &picture::shown(file), now())?;
-        let (feature, views) = (pool.feature(&frame)?, pool.views(&frame)?);
+        let (feature, views) = (pool.feature(&frame)?, pool.views(&frame, views)?);
         let image = picture::kept_file(&bytes, &frame, self.image_side);
         let shot = Shot { image, views, ..Shot::new(feature, &file.display().to_string()) };
         Ok((shot, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
@@ -231,11 +235,12 @@ impl TeachCommand {
         }
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
+        let views = persistent::views(session.store_mut())?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut examples = Vec::with_capacity(files.len());
         let mut brought = 0;
         let mut images = Images::new();
-        let mut shots = self.shots(&files, &pool, context)?;
+        let mut shots = self.shots(&files, &pool, &views, context)?;
         join_known(&mut session, &|place| classes[place].as_str(), &mut shots)?;
         // An example that was taught before, in the group of the images that show the same, makes them one look with it.
         let mut joined: BTreeMap<u32, Example> = BTreeMap::new();
@@ -342,11 +347,7 @@ fn join_known<'a>(
             let class = learner.class_named(class(*place).trim_start_matches('+'));
             let Some((class, _)) = class.zip(sketch.as_ref()) else { return Vec::new() };
             let found = learner.examples().nearest_of(class, &shot.feature, COMPARED);
-            found
-                .into_iter()
-                .filter(|near| near.cosine >= ALIKE)
-                .map(|near| near.example)
-                .collect()
+            found.into_iter().filter(|near| near.cosine >= ALIKE).map(|near| near.example).collect()
         })
         .collect();
     let wanted: BTreeSet<ExampleId> = near.iter().flatten().copied().collect();

@@ -3,6 +3,7 @@
 
 use crate::backbone::{ExtractError, FeatureSource};
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
+use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, Outcome, Shot};
 use crate::learn::decision::{Smoother, Verdict};
 use crate::learn::head::{ClassId, HeadError};
@@ -15,6 +16,7 @@ pub struct Engine<S> {
     learner: Learner,
     region: Region,
     smoother: Smoother,
+    views: ViewKinds,
 }
 
 /// What one frame gave.
@@ -51,7 +53,13 @@ impl<S: FeatureSource> Engine<S> {
         if source.dim() != learner.dim() {
             return Err(HeadError::Dim { wanted: learner.dim(), got: source.dim() });
         }
-        Ok(Self { source, learner, region: Region::Whole, smoother: Smoother::new(1) })
+        let (region, smoother) = (Region::Whole, Smoother::new(1));
+        Ok(Self { source, learner, region, smoother, views: ViewKinds::default() })
+    }
+
+    /// Frames are learned with these views from now on.
+    pub fn set_views(&mut self, kinds: ViewKinds) {
+        self.views = kinds;
     }
 
     /// Looks at this part of every frame from now on.
@@ -126,7 +134,7 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// As [`Engine::feature`].
     pub fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
-        Ok(self.source.views(frame.region(&self.region)?.as_ref())?)
+        Ok(self.source.views(frame.region(&self.region)?.as_ref(), &self.views)?)
     }
 
     /// `[dim]`, what the backbone says of a frame whole, wherever the region is.
@@ -142,7 +150,7 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// [`EngineError::Extract`].
     pub fn views_of_whole(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
-        Ok(self.source.views(frame)?)
+        Ok(self.source.views(frame, &self.views)?)
     }
 
     /// A frame made ready to be taught.

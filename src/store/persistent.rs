@@ -9,12 +9,35 @@ use std::collections::BTreeSet;
 
 use crate::backbone::{FeatureSource, Fingerprint};
 use crate::image::frame::Timestamp;
+use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, CommandError, Merge, Outcome, Reply};
 use crate::learn::engine::Engine;
 use crate::learn::examples::{Examples, ImageMark, Images};
 use crate::learn::learner::{ClassName, LearnError, Learner};
 use crate::store::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
 use crate::store::{Generation, Setting, Step, Store};
+
+/// The setting of a store that says which views examples are learned with, as [`ViewKinds`] are written.
+const VIEWS: &str = "views";
+
+/// Which views examples are learned with.
+///
+/// # Errors
+/// [`KeeperError::Load`], [`KeeperError::Views`].
+pub fn views(store: &mut impl Store) -> Result<ViewKinds, KeeperError> {
+    match store.setting(VIEWS).map_err(KeeperError::Load)? {
+        None => Ok(ViewKinds::default()),
+        Some(text) => Ok(String::from_utf8_lossy(&text).parse()?),
+    }
+}
+
+/// Makes examples be learned with these views from now on; those that are there keep theirs.
+///
+/// # Errors
+/// [`KeeperError::Store`].
+pub fn set_views(store: &mut impl Store, kinds: &ViewKinds) -> Result<(), KeeperError> {
+    Ok(store.set(VIEWS, kinds.to_string().as_bytes())?)
+}
 
 /// What holds a learner and carries out commands on it.
 pub trait Learns {
@@ -138,8 +161,10 @@ impl<S: Store> Keeper<Learner, S> {
         self,
         source: F,
     ) -> Result<Keeper<Engine<F>, S>, KeeperError> {
-        let (learner, store, model) = self.into_parts();
-        Keeper::new(Engine::new(source, learner)?, store, model)
+        let (learner, mut store, model) = self.into_parts();
+        let mut engine = Engine::new(source, learner)?;
+        engine.set_views(views(&mut store)?);
+        Keeper::new(engine, store, model)
     }
 }
 

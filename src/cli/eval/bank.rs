@@ -8,6 +8,7 @@ use crate::cli::pool::Pool;
 use crate::eval::bench::{Look, Looks, Variant};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
+use crate::image::views::ViewKinds;
 use crate::util::mutex::lock;
 
 type Kept<T> = Mutex<HashMap<(usize, Variant), Arc<OnceLock<Result<Arc<T>, String>>>>>;
@@ -83,7 +84,7 @@ impl Looks for Bank {
         kept(&self.looks, (image, variant), || {
             let feature = self.feature(image, variant)?;
             let frame = self.frame(image, variant)?;
-            let views = self.pool.views(&frame);
+            let views = self.pool.views(&frame, &ViewKinds::default());
             let views = views.map_err(|error| format!("{}: {error:#}", self.files[image].0))?;
             Ok(Look { feature: feature.to_vec(), views })
         })

@@ -9,6 +9,7 @@ use super::stillness::Stillness;
 use super::{Effects, Station};
 use crate::backbone::{ExtractError, FeatureSource, Fingerprint};
 use crate::image::frame::{Frame, Region, Timestamp};
+use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, Reply, Teach, Undo};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError, Step};
@@ -30,8 +31,8 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
         lock(self).feature(frame)
     }
 
-    fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, ExtractError> {
-        lock(self).views(frame)
+    fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {
+        lock(self).views(frame, kinds)
     }
 
     fn fingerprint(&self) -> Option<Fingerprint> {

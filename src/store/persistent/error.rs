@@ -1,5 +1,6 @@
 //! Why what was asked of a learner with a store was not done.
 
+use crate::image::views::NoSuchView;
 use crate::learn::command::CommandError;
 use crate::learn::head::HeadError;
 use crate::store::StoreError;
@@ -37,6 +38,9 @@ pub enum KeeperError {
     /// The backbone gives features of another length than those that were learned.
     #[error(transparent)]
     Head(#[from] HeadError),
+    /// The store asks for views that are not known here.
+    #[error("the store's setting \"views\": {0}; a newer fieldtune may have written it")]
+    Views(#[from] NoSuchView),
     /// What is stored cannot be used.
     #[error("{0}")]
     Snapshot(#[from] SnapshotError),

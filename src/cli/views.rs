@@ -1,0 +1,276 @@
+//! `fieldtune views`: which views examples are learned with, and what the left-out looks say of more of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::json;
+
+use super::args::model::ModelArgs;
+use super::args::store::{Session, StoreArgs, now};
+use super::output::counted;
+use super::pool::{Pool, on_threads};
+use super::{Context, Exit};
+use crate::image::picture;
+use crate::image::views::{ViewKind, ViewKinds};
+use crate::learn::decision::Estimate;
+use crate::learn::examples::{Example, narrowed};
+use crate::learn::head::{ExampleId, GroupId, HeadConfig};
+use crate::learn::learner::{Change, Learner};
+use crate::store::{Store as _, persistent};
+
+/// Show, try or set the views that examples are learned with
+///
+/// An image is learned together with views of it: darker, noisy, blurred, turned a little. More of them help where the
+/// part may lie so, and harm where that makes it another part. What is there keeps its views until it is learned anew with
+/// store reteach.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fieldtune views                     which are used
+  fieldtune views --try               would more of them help? by leaving looks out
+  fieldtune views usual,flipped       the usual four and a mirrored one
+  fieldtune store reteach             learn what is there anew, with these
+
+Views: darker, noise, blur, turned (these four are \"usual\"), flipped, quarter-turns, scaled; none.")]
+pub(super) struct ViewsCommand {
+    /// Views of each example from now on
+    #[arg(value_name = "VIEWS", conflicts_with = "try")]
+    kinds: Vec<String>,
+    /// Estimate with the kept images what more views would change
+    #[arg(long)]
+    r#try: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+impl ViewsCommand {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        if self.r#try {
+            return self.compare(context);
+        }
+        if self.kinds.is_empty() {
+            let kinds = persistent::views(self.store.look()?.store_mut())?;
+            self.tell(&kinds, "learned with");
+            return Ok(Exit::Done);
+        }
+        let kinds: ViewKinds = self.kinds.join(",").parse()?;
+        let mut session = self.store.open_taught()?;
+        persistent::set_views(session.store_mut(), &kinds)?;
+        self.tell(&kinds, "learned from now on with");
+        let count = session.learner().examples().len();
+        if count > 0 && !self.json {
+            let keep = counted(
+                count,
+                "example that is there keeps its",
+                "examples that are there keep their",
+            );
+            println!("{keep} views\n  next: fieldtune store reteach learns them anew with these");
+        }
+        Ok(Exit::Done)
+    }
+
+    fn tell(&self, kinds: &ViewKinds, how: &str) {
+        if self.json {
+            let names: Vec<&str> = kinds.kinds().iter().map(|kind| kind.name()).collect();
+            println!("{}", json!({ "views": names }));
+        } else {
+            let names: Vec<&str> = kinds.kinds().iter().map(|kind| kind.name()).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            println!("views      {how} {names}");
+        }
+    }
+
+    fn compare(self, context: &Context) -> anyhow::Result<Exit> {
+        let mut session = self.store.look()?;
+        let kinds = persistent::views(session.store_mut())?;
+        let images = images_of_all(&mut session)?;
+        let pool = Pool::load_for(images.len(), &self.model, context)?;
+        if pool.model().fingerprint != session.model().fingerprint {
+            bail!(
+                "{} was taught, and this is {}\n  next: name its backbone with --model",
+                session.model().name,
+                pool.name()
+            );
+        }
+        let learner = session.learner();
+        let seen = seen(learner, &images, &pool, context)?;
+        let estimate_with = |kinds: &ViewKinds| -> anyhow::Result<Option<Estimate>> {
+            let examples = seen.iter().map(|(example, views)| {
+                let views = kinds.kinds().iter().flat_map(|kind| views[kind].iter());
+                let views = views.map(|view| narrowed(view)).collect();
+                Example { views, ..example.clone() }
+            });
+            let config = learner.head_config().clone();
+            Ok(learned_anew(learner, examples, pool.dim(), config)?.estimate().cloned())
+        };
+        let Some(before) = estimate_with(&kinds)?.filter(|one| one.balanced_accuracy.is_some())
+        else {
+            bail!(
+                "it cannot be told yet: teach at least two looks of every class, and two classes"
+            );
+        };
+        let groups: BTreeMap<ExampleId, GroupId> =
+            seen.iter().map(|(example, _)| (example.id, example.group)).collect();
+        let mut rows = vec![Row { kinds: kinds.clone(), change: (0.0, 0.0), estimate: before }];
+        let more = ViewKind::ALL.into_iter().filter(|kind| !kinds.kinds().contains(kind));
+        for kind in more {
+            rows.extend(row(&kinds.and(kind), &rows[0].estimate, &groups, &estimate_with)?);
+        }
+        let helping: Vec<&Row> = rows.iter().filter(|row| row.helps()).collect();
+        if helping.len() > 1 {
+            let all = helping.iter().fold(kinds.clone(), |all, row| {
+                row.kinds.kinds().iter().fold(all, |all, &kind| all.and(kind))
+            });
+            rows.extend(row(&all, &rows[0].estimate, &groups, &estimate_with)?);
+        }
+        let net = |row: &&Row| row.change.0 - row.change.1;
+        let proposed = rows.iter().filter(|row| row.helps());
+        let proposed = proposed.max_by(|a, b| net(a).total_cmp(&net(b)));
+        if self.json {
+            let table: Vec<_> = rows.iter().map(Row::json).collect();
+            let proposed = proposed.map(|row| row.kinds.to_string());
+            println!("{}", json!({ "tried": table, "proposed": proposed }));
+            return Ok(Exit::Done);
+        }
+        let width = rows.iter().map(|row| row.kinds.to_string().len()).max().unwrap_or(0).max(5);
+        println!("{:width$}  estimate  90 % interval  looks it changes", "views");
+        for row in &rows {
+            println!("{:width$}  {}", row.kinds.to_string(), row.words());
+        }
+        match proposed {
+            Some(row) => println!(
+                "proposed: {}\n  next: fieldtune views {0}, then fieldtune store reteach",
+                row.kinds
+            ),
+            None => println!("no other view helps by more than chance: keep {kinds}"),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// What was estimated with some views.
+struct Row {
+    kinds: ViewKinds,
+    /// Looks that are right now and were wrong, and the other way round; a frame of a look of *m* counts 1/*m*.
+    change: (f64, f64),
+    estimate: Estimate,
+}
+
+impl Row {
+    /// By more than chance: McNemar's test of the looks that changed, at about 10 %.
+    fn helps(&self) -> bool {
+        const LEVEL: f64 = 1.28;
+        let (better, worse) = self.change;
+        better - worse >= 1.0 && better - worse > LEVEL * (better + worse).sqrt()
+    }
+
+    fn words(&self) -> String {
+        let percent = |share: f32| format!("{:.0}", share * 100.0);
+        let (low, high) = self.estimate.interval;
+        let (better, worse) = self.change;
+        let told = self.estimate.balanced_accuracy.map_or("-".to_owned(), percent);
+        let interval = format!("{} to {} %", percent(low), percent(high));
+        format!("{:>6} %  {interval:13}  {better:.0} better, {worse:.0} worse", told)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "views": self.kinds.to_string(),
+            "estimate": self.estimate.balanced_accuracy,
+            "interval": self.estimate.interval,
+            "better": self.change.0,
+            "worse": self.change.1,
+        })
+    }
+}
+
+/// `None` where it cannot be estimated.
+fn row(
+    kinds: &ViewKinds,
+    before: &Estimate,
+    groups: &BTreeMap<ExampleId, GroupId>,
+    estimate_with: &dyn Fn(&ViewKinds) -> anyhow::Result<Option<Estimate>>,
+) -> anyhow::Result<Option<Row>> {
+    let Some(estimate) = estimate_with(kinds)? else { return Ok(None) };
+    let wrong = |estimate: &Estimate| -> BTreeSet<ExampleId> {
+        estimate.suspects.iter().map(|suspect| suspect.example).collect()
+    };
+    let (before, after) = (wrong(before), wrong(&estimate));
+    let weight = |id: &ExampleId| {
+        let group = groups.get(id);
+        1.0 / groups.values().filter(|other| Some(*other) == group).count().max(1) as f64
+    };
+    let weight_of = |ids: Vec<&ExampleId>| ids.into_iter().map(weight).sum();
+    let better = weight_of(before.difference(&after).collect());
+    let worse = weight_of(after.difference(&before).collect());
+    Ok(Some(Row { kinds: kinds.clone(), change: (better, worse), estimate }))
+}
+
+/// The kept images, JPEG files.
+pub(super) type KeptImages = BTreeMap<ExampleId, Vec<u8>>;
+
+/// Of all examples that have one.
+pub(super) fn images_of_all(session: &mut Session) -> anyhow::Result<KeptImages> {
+    let mut images = BTreeMap::new();
+    session.store_mut().images(None, &mut |id, file| drop(images.insert(id, file.to_vec())))?;
+    if images.is_empty() {
+        bail!(
+            "no example has an image, so nothing can be learned anew\n  next: teach images without --image-side 0"
+        );
+    }
+    Ok(images)
+}
+
+/// The examples that have an image, with the features of all views of it.
+fn seen(
+    learner: &Learner,
+    images: &KeptImages,
+    pool: &Pool,
+    context: &Context,
+) -> anyhow::Result<Vec<(Example, BTreeMap<ViewKind, Vec<Vec<f32>>>)>> {
+    let examples: Vec<&Example> =
+        learner.examples().iter().filter(|example| images.contains_key(&example.id)).collect();
+    let bar = context.bar(examples.len() as u64, "looking");
+    let results = on_threads(examples.len(), pool.size(), |place| -> anyhow::Result<_> {
+        let example = examples[place];
+        let frame = frame_of(example.id, &images[&example.id])?;
+        let of = |kind: ViewKind| Ok((kind, pool.views(&frame, &ViewKinds::of(&[kind]))?));
+        let views = ViewKind::ALL.into_iter().map(of).collect::<anyhow::Result<_>>()?;
+        bar.inc(1);
+        Ok((example.clone(), views))
+    });
+    bar.finish_and_clear();
+    results.into_iter().collect()
+}
+
+/// The kept image of an example as a frame.
+pub(super) fn frame_of(
+    example: ExampleId,
+    file: &[u8],
+) -> anyhow::Result<crate::image::frame::Frame> {
+    let name = format!("the image of example {}", example.0);
+    picture::decode(file, &name, now()).context("nothing was changed")
+}
+
+/// What a learner with the same classes and thresholds makes of these examples.
+pub(super) fn learned_anew(
+    old: &Learner,
+    examples: impl Iterator<Item = Example>,
+    dim: usize,
+    config: HeadConfig,
+) -> anyhow::Result<Learner> {
+    let classes = old.classes().iter();
+    let mut changes: Vec<Change> =
+        classes.map(|(&class, name)| Change::AddClass(class, name.clone())).collect();
+    changes.extend(examples.map(Change::AddExample));
+    changes.push(Change::SetThresholds(*old.thresholds()));
+    let mut new = Learner::new(dim, config, old.examples().budget())?;
+    new.change(changes)?;
+    new.bring_up_to_date();
+    Ok(new)
+}
