@@ -31,6 +31,10 @@ controls = { exposure = 120, autofocus = false }
 settle_ms = 0
 timeout_ms = 700
 lost = "keep"
+[images]
+side = 512
+budget_mib = 64
+
 [regions]
 left = { pixels = [0, 0, 160, 240] }
 right = { fractions = [0.5, 0.0, 0.5, 1.0] }
@@ -59,6 +63,7 @@ fn a_board_is_what_its_file_says() {
     assert_eq!(camera.format, Some(PixelFormat::Grey));
     assert_eq!((camera.settle_ms, camera.timeout_ms, camera.lost), (0, 700, Lost::Keep));
     assert_eq!((camera.controls["exposure"], camera.controls["autofocus"]), (120, 0));
+    assert_eq!((board.images.side, board.images.budget_mib), (512, 64));
     assert_eq!(board.regions["left"], Region::Pixels { x: 0, y: 0, width: 160, height: 240 });
     assert_eq!(board.serial.as_ref().map(|serial| serial.baud), Some(115_200));
     let [alive, gate] = &board.outputs[..] else { panic!("{:?}", board.outputs) };
@@ -74,7 +79,7 @@ fn a_board_is_what_its_file_says() {
 }
 
 /// What is replaced in [`BOARD`], by what, and what the error has to say besides the file.
-const MISTAKES: [(&str, &str, &[&str]); 39] = [
+const MISTAKES: [(&str, &str, &[&str]); 42] = [
     ("about = \"a bench\"", "about = 7", &["about"]),
     ("watchdog_ms", "watchdog", &["watchdog", "unknown field"]),
     ("= 500", "= 0", &["watchdog_ms: got 0, wanted 100 to 60000"]),
@@ -92,6 +97,9 @@ const MISTAKES: [(&str, &str, &[&str]); 39] = [
     ("relock_s = 60", "pin_hash = \"1234\"", &["pin_hash: got no hash of a PIN", "fieldtune pin"]),
     ("relock_s = 60", "trusted_keys = [\"1234\"]", &["trusted_keys: number 1: got no public key"]),
     ("relock_s = 60", "trusted_key = \"x\"", &["trusted_key", "unknown field"]),
+    ("side = 512", "side = 5000", &["images.side: got 5000, wanted 0 to 4096"]),
+    ("budget_mib = 64", "budget_mib = 0", &["images.budget_mib: got 0, wanted 1 to 1536"]),
+    ("budget_mib = 64", "budget = 64", &["budget", "unknown field"]),
     ("\"GREY\"", "\"GRAIN\"", &["camera.format: there is no pixel format \"GRAIN\""]),
     ("\"Bench 1\"", "\"\"", &["models: got an empty one"]),
     ("= \"alive\"", "= \"alife\"", &["heartbeat: \"alife\" is none of the outputs (alive, gate)"]),

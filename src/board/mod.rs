@@ -55,6 +55,8 @@ pub struct Board {
     pub throttled: Option<PathBuf>,
     /// The camera.
     pub camera: CameraSettings,
+    /// The images that are kept with examples.
+    pub images: ImageSettings,
     /// The parts of a frame that are looked at, by name, at most [`MAX_REGIONS`]; none: all of it.
     pub regions: BTreeMap<String, Region>,
     /// The serial console.
@@ -92,6 +94,16 @@ pub struct CameraSettings {
     pub timeout_ms: u32,
     /// What the outputs do while it is lost.
     pub lost: Lost,
+}
+
+/// The images that a device keeps with its examples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageSettings {
+    /// Pixels of the longer side of an image that is made from a frame, 0 to 4096; 0: none is kept. A webcam's own JPEG of at
+    /// most 64 KiB is kept as it is.
+    pub side: u32,
+    /// MiB of images in a store, 1 to 1536; the oldest of the class with most go first.
+    pub budget_mib: u32,
 }
 
 /// What the outputs do while the camera is lost.

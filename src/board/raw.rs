@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::access::{self, RawAccess, RawSettings};
 use super::{
-    Bias, Board, CameraSettings, Driver, Facts, InputPin, Line, Lost, MAX_REGIONS, OutputPin,
-    SerialSettings,
+    Bias, Board, CameraSettings, Driver, Facts, ImageSettings, InputPin, Line, Lost, MAX_REGIONS,
+    OutputPin, SerialSettings,
 };
 use crate::camera::PixelFormat;
 use crate::image::frame::{MAX_SIDE, Region};
@@ -34,6 +34,8 @@ struct RawBoard {
     #[serde(default)]
     trusted_keys: Vec<String>,
     camera: RawCamera,
+    #[serde(default)]
+    images: RawImages,
     #[serde(default)]
     regions: BTreeMap<String, RawRegion>,
     serial: Option<RawSerial>,
@@ -62,6 +64,19 @@ struct RawCamera {
     timeout_ms: u32,
     #[serde(default = "safe")]
     lost: RawLost,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawImages {
+    side: u32,
+    budget_mib: u32,
+}
+
+impl Default for RawImages {
+    fn default() -> Self {
+        Self { side: 256, budget_mib: 256 }
+    }
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -258,6 +273,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         temperature: raw.temperature,
         throttled: raw.throttled,
         camera: camera(raw.camera)?,
+        images: images(raw.images)?,
         regions: regions.collect::<Result<_, _>>()?,
         serial: raw.serial.map(serial).transpose()?,
         driver,
@@ -305,6 +321,12 @@ fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
             RawLost::Keep => Lost::Keep,
         },
     })
+}
+
+fn images(RawImages { side, budget_mib }: RawImages) -> Result<ImageSettings, String> {
+    within("images.side", side, 0..=4096)?;
+    within("images.budget_mib", budget_mib, 1..=1536)?;
+    Ok(ImageSettings { side, budget_mib })
 }
 
 fn region(name: String, raw: RawRegion) -> Result<(String, Region), String> {

@@ -249,7 +249,11 @@ impl Layout {
     pub fn frame(&self, bytes: &[u8], captured: Timestamp) -> Result<Frame, PixelsError> {
         self.check()?;
         if self.format == PixelFormat::Mjpg {
-            return Ok(picture::decode_frame(bytes, "JPEG", captured)?);
+            let frame = picture::decode_frame(bytes, "JPEG", captured)?;
+            return Ok(match picture::to_be_kept(bytes) {
+                Some(file) => frame.with_jpeg(file),
+                None => frame,
+            });
         }
         let wanted = self.bytes();
         if (bytes.len() as u64) < wanted {

@@ -164,6 +164,7 @@ impl RunCommand {
             &board.timings(),
         );
         station.set_smoothing(self.smoothing);
+        station.set_image_side(board.images.side);
         station.set_scene(camera.scene());
         station.set_trusted_keys(board.access.trusted_keys.clone());
         let ports = self.ports(board, log, tries)?;
@@ -199,7 +200,6 @@ impl RunCommand {
         let source = Arc::new(Mutex::new(source));
         let mut used = Vec::new();
         let mut view = |name: Option<&str>, region: Region, store: &StoreArgs| {
-            #[allow(unused_mut)]
             let (learner, mut store, id) = store.open_for(&model)?.into_parts();
             #[cfg(debug_assertions)]
             if self.acknowledge_early {
@@ -212,6 +212,7 @@ impl RunCommand {
                 );
                 log.write(Level::Warning, &what);
             }
+            store.set_image_budget(u64::from(board.images.budget_mib) << 20);
             used.push(store.path().to_owned());
             let session = Keeper::new(learner, store, id)?;
             Ok(View::new(name, region, session.looking_with(Arc::clone(&source))?))

@@ -274,3 +274,36 @@ pub(super) fn learned_anew(
     new.bring_up_to_date();
     Ok(new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_are_proposed_where_they_gain_more_than_chance() {
+        let row = |better, worse| {
+            let kinds = ViewKinds::default();
+            let estimate = Estimate {
+                balanced_accuracy: Some(0.5),
+                interval: (0.0, 1.0),
+                looks: 20,
+                unjudged: Vec::new(),
+                recalls: BTreeMap::new(),
+                confused: Vec::new(),
+                suspects: Vec::new(),
+            };
+            Row { kinds, change: (better, worse), estimate }
+        };
+        // 1.28 standard deviations of as many coins as there are looks that changed.
+        for (better, worse, helps) in [
+            (0.0, 0.0, false),
+            (1.0, 0.0, false),
+            (2.0, 0.0, true),
+            (6.0, 1.0, true),
+            (5.0, 2.0, false),
+        ] {
+            assert_eq!(row(better, worse).helps(), helps, "{better} {worse}");
+        }
+        assert!(!row(1.0, 6.0).helps());
+    }
+}

@@ -26,6 +26,7 @@ use crate::board::outputs::Output;
 use crate::board::policy::{Buttons, Deed, Policy, Timing, Untaught, Wish};
 use crate::camera::Scene;
 use crate::image::frame::{Frame, Timestamp};
+use crate::image::picture;
 use crate::learn::command::{Command, Forget, Undo};
 use crate::learn::engine::{Engine, Step};
 use crate::learn::learner::Learner;
@@ -87,6 +88,7 @@ pub struct Station<S, K> {
     /// Microseconds that the date is ahead of the time.
     ahead: i64,
     smoothing: u32,
+    image_side: u32,
     camera: String,
     /// Where it can be chosen what the camera shows.
     scene: Option<Scene>,
@@ -144,6 +146,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             number: 0,
             ahead: 0,
             smoothing: 1,
+            image_side: picture::IMAGE_SIDE,
             camera: camera.to_owned(),
             scene: None,
             record: Record::default(),
@@ -207,6 +210,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for view in &mut self.views {
             view.keeper.get_mut().set_smoothing(self.smoothing);
         }
+    }
+
+    /// * `pixels`: the longer side of the images that are kept with examples; 0 keeps none.
+    pub fn set_image_side(&mut self, pixels: u32) {
+        self.image_side = pixels;
     }
 
     /// * `scene`: what chooses what the camera shows, see [`crate::camera::Camera::scene`].

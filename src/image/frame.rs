@@ -1,6 +1,7 @@
 //! A frame is what a camera or a file gives: 8-bit RGB pixels and the time they were taken.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Microseconds on the caller's clock. It must not run backwards within one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -20,6 +21,7 @@ pub struct Frame {
     height: u32,
     pixels: Vec<u8>,
     captured: Timestamp,
+    jpeg: Option<Arc<[u8]>>,
 }
 
 /// Pixels of a side of the largest frame that a camera is asked for.
@@ -69,7 +71,7 @@ impl Frame {
         if wanted == 0 || wanted != pixels.len() as u64 {
             return Err(FrameError::Size { width, height, wanted, got: pixels.len() });
         }
-        Ok(Self { width, height, pixels, captured })
+        Ok(Self { width, height, pixels, captured, jpeg: None })
     }
 
     /// Pixels a row.
@@ -92,6 +94,16 @@ impl Frame {
         self.captured
     }
 
+    /// The JPEG file that the camera gave, where the pixels are what it shows and it may be kept as it is.
+    pub fn jpeg(&self) -> Option<&[u8]> {
+        self.jpeg.as_deref()
+    }
+
+    /// The same, with the JPEG file that it was decoded from.
+    pub fn with_jpeg(self, file: &[u8]) -> Self {
+        Self { jpeg: Some(file.into()), ..self }
+    }
+
     /// The same, taken at another time.
     pub fn taken_at(self, captured: Timestamp) -> Self {
         Self { captured, ..self }
@@ -112,7 +124,7 @@ impl Frame {
         for line in self.pixels.chunks_exact(row).skip(y as usize).take(height as usize) {
             pixels.extend_from_slice(&line[left..left + bytes]);
         }
-        Ok(Cow::Owned(Self { width, height, pixels, captured: self.captured }))
+        Ok(Cow::Owned(Self { width, height, pixels, captured: self.captured, jpeg: None }))
     }
 }
 

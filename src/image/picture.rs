@@ -26,7 +26,7 @@ use image::{
 use crate::image::frame::{Frame, Timestamp};
 
 pub use folder::{Found, in_folder};
-pub use kept::{IMAGE_SIDE, kept, kept_file};
+pub use kept::{IMAGE_SIDE, kept, kept_file, to_be_kept};
 pub use sketch::Sketch;
 
 /// Pixels a picture may have: 64 million.

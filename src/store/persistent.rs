@@ -569,9 +569,40 @@ mod tests {
             Ok(vec![1.0; self.1])
         }
 
+        fn views(
+            &mut self,
+            _: &crate::image::frame::Frame,
+            kinds: &ViewKinds,
+        ) -> Result<Vec<Vec<f32>>, crate::backbone::ExtractError> {
+            Ok(vec![vec![1.0; self.1]; kinds.kinds().len()])
+        }
+
         fn fingerprint(&self) -> Option<Fingerprint> {
             Some(Fingerprint(self.0))
         }
+    }
+
+    #[test]
+    fn a_device_learns_with_the_views_that_its_store_names() {
+        use crate::image::frame::Frame;
+        use crate::image::views::ViewKind;
+        let (mut keeper, card) = keeper();
+        let taught = Teach { class: "a".to_owned(), shots: vec![Shot::new(vec![1.0, 0.0], "")] };
+        keeper.apply(Command::Teach(taught), Timestamp(1)).expect("there is room");
+        let wanted = ViewKinds::default().and(ViewKind::Flipped);
+        set_views(keeper.store_mut(), &wanted).expect("there is room");
+        drop(keeper);
+        let open = || Keeper::open_any(DiskStore::new(card.clone(), "card"));
+        let keeper = open().expect("it is sound").expect("it was taught");
+        let mut device = keeper.looking_with(Sees([7; 32], 2)).expect("the same backbone");
+        let frame = Frame::new(1, 1, vec![0; 3], Timestamp(0)).expect("it is one pixel");
+        let shot = device.get_mut().shot(&frame, "", None).expect("all is alike to it");
+        assert_eq!(shot.views.len(), 5);
+        device.store_mut().set(VIEWS, b"usual,mirrored").expect("there is room");
+        let (_, store, _) = device.into_parts();
+        let keeper = Keeper::open_any(store).expect("it is sound").expect("it was taught");
+        let error = keeper.looking_with(Sees([7; 32], 2)).map(drop).expect_err("a newer word");
+        assert!(error.to_string().contains("\"mirrored\" is no kind of view"), "{error}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 command::check_class(keeper.learner(), &class).map_err(refused)?;
                 let (frame, feature) = looked_at(keeper, &image, now)?;
                 let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
-                let image = picture::kept(&frame, picture::IMAGE_SIDE);
+                let image = picture::kept(&frame, self.image_side);
                 let shot = Shot { image, views, ..Shot::new(feature, "an image that was sent") };
                 let teach = Teach { class, shots: vec![shot] };
                 let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;

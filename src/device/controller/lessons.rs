@@ -183,7 +183,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         // A frame that gave its feature gives its views.
         let views = self.views[job.view].keeper.get_mut().views(frame).unwrap_or_default();
-        let image = part.ok().and_then(|part| picture::kept(&part, picture::IMAGE_SIDE));
+        let image = part.ok().and_then(|part| picture::kept(&part, self.image_side));
         job.shots.push(Shot { image, views, ..Shot::new(feature, &self.camera) });
         (job.taken, job.hinted) = (now, false);
         self.panel.change(|panel| panel.wait(None));
@@ -246,7 +246,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
             let views = view.keeper.get_mut().views_of_whole(&past.pixels).map_err(refused)?;
-            let image = picture::kept(&past.pixels, picture::IMAGE_SIDE);
+            let image = picture::kept(&past.pixels, self.image_side);
             shots.push(Shot { image, views, ..Shot::new(past.feature(), &self.camera) });
         }
         let reply = view.teach(Teach { class, shots }, Picked::Recent, date).map_err(refused)?;

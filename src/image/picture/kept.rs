@@ -7,11 +7,42 @@ use crate::image::frame::Frame;
 /// The longer side of the image that is kept with an example, in pixels, where nothing else is said.
 pub const IMAGE_SIDE: u32 = 256;
 
-/// A JPEG to be kept with an example: to be looked at, and to be learned from again with another backbone.
+/// Bytes of a JPEG that is kept as it came. Metadata and needless quality make others longer.
+const MOST: usize = 64 << 10;
+
+/// A camera's JPEG that may be kept as it is: not long, and with the Huffman tables that many webcams leave out, so that
+/// other programs can read it too. Without what stands behind its end.
+pub fn to_be_kept(jpeg: &[u8]) -> Option<&[u8]> {
+    let end = jpeg.iter().rposition(|&byte| byte != 0)? + 1;
+    let file = &jpeg[..end];
+    let whole = file.starts_with(&[0xff, 0xd8]) && file.ends_with(&[0xff, 0xd9]);
+    (whole && file.len() <= MOST && has_huffman_tables(file)).then_some(file)
+}
+
+/// Before the first scan.
+fn has_huffman_tables(file: &[u8]) -> bool {
+    let mut rest = &file[2..];
+    while let [0xff, marker, high, low, ..] = *rest {
+        match marker {
+            0xc4 => return true,
+            0xda => return false,
+            _ => {}
+        }
+        let length = 2 + usize::from(u16::from_be_bytes([high, low]));
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    false
+}
+
+/// A JPEG to be kept with an example: to be looked at, and to be learned from again with another backbone. The camera's own
+/// where it gave one that may be kept.
 ///
-/// * `side`: the longer side in pixels; a smaller frame is not enlarged. 0: none is kept.
+/// * `side`: the longer side in pixels of one that is made here; a smaller frame is not enlarged. 0: none is kept.
 pub fn kept(frame: &Frame, side: u32) -> Option<Vec<u8>> {
     const QUALITY: u8 = 90;
+    if let Some(file) = frame.jpeg().filter(|_| side > 0) {
+        return Some(file.to_vec());
+    }
     let longer = frame.width().max(frame.height());
     let small = match longer {
         _ if side == 0 => return None,
@@ -33,8 +64,6 @@ pub fn kept(frame: &Frame, side: u32) -> Option<Vec<u8>> {
 /// * `file`: what the frame was decoded from.
 /// * `side`: as of [`kept`].
 pub fn kept_file(file: &[u8], frame: &Frame, side: u32) -> Option<Vec<u8>> {
-    /// Of a JPEG of the usual size and quality; metadata and needless quality make them longer.
-    const MOST: usize = 64 << 10;
     let small = frame.width().max(frame.height()) <= side && file.len() <= MOST;
     match small && image::guess_format(file).ok() == Some(image::ImageFormat::Jpeg) {
         true => Some(file.to_vec()),
@@ -73,4 +102,48 @@ fn averaged(frame: &Frame, side: u32) -> Frame {
     }
     Frame::new(wide as u32, high as u32, small, frame.captured())
         .expect("as many pixels as its sides say")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::frame::{Region, Timestamp};
+    use crate::image::picture::decode_frame;
+
+    /// A frame with the JPEG that it was decoded from, as a webcam's.
+    fn webcam(jpeg: &[u8]) -> Frame {
+        let frame = decode_frame(jpeg, "", Timestamp(0)).expect("an image");
+        match to_be_kept(jpeg) {
+            Some(file) => frame.with_jpeg(file),
+            None => frame,
+        }
+    }
+
+    #[test]
+    fn a_webcams_own_jpeg_is_kept_as_it_came() {
+        let pixels = (0..400u32 * 300 * 3).map(|at| (at / 700 % 251) as u8).collect();
+        let frame = Frame::new(400, 300, pixels, Timestamp(0)).expect("it fits");
+        let file = kept(&frame, 400).expect("it is small");
+        let padded = [&file[..], &[0; 100]].concat();
+        assert_eq!(kept(&webcam(&padded), 256).as_deref(), Some(&file[..]));
+        assert_eq!(kept(&webcam(&file), 0), None);
+        // A region of it is another image.
+        let region = Region::Pixels { x: 0, y: 0, width: 40, height: 30 };
+        let part = webcam(&file).region(&region).expect("it is inside").into_owned();
+        assert!(part.jpeg().is_none() && kept(&part, 256).is_some());
+        // Not without the tables that other programs need, nor torn, nor of any length.
+        let mut without = file.clone();
+        for at in 0..file.len() - 1 {
+            if file[at..].starts_with(&[0xff, 0xc4]) {
+                without[at + 1] = 0xe7;
+            }
+        }
+        assert_eq!(to_be_kept(&without), None);
+        assert_eq!(to_be_kept(&file[..file.len() - 2]), None);
+        let comment = [&[0xff, 0xd8, 0xff, 0xfe, 0xff, 0xff][..], &[1; 65_533], &file[2..]];
+        assert_eq!(to_be_kept(&comment.concat()), None);
+        for short in [&[][..], &[0; 4], &[0xff, 0xd8], &[0xff, 0xd8, 0xff, 0xd9]] {
+            assert_eq!(to_be_kept(short), None);
+        }
+    }
 }
