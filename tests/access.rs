@@ -4,12 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use fieldtune::image::frame::{Region, Timestamp};
-use fieldtune::learn::command::*;
-use fieldtune::learn::head::{ExampleId, HeadConfig};
-use fieldtune::protocol::access::{Access, Gate, Guard, Need, Tries, need};
+use fieldtune::learn::head::{ExampleId, HeadKind};
+use fieldtune::protocol::access::{Access, Gate, Guard, Need, Tries};
 use fieldtune::protocol::log::Level;
 use fieldtune::protocol::pin::{Pin, PinHash};
-use fieldtune::protocol::request::{Answer, Device, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Device, Refused, Request};
 use fieldtune::protocol::session::Session;
 use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Piece};
 
@@ -75,115 +74,88 @@ fn ask(gate: &mut Gate<FakeDevice>, request: Request) -> Result<Answer, String> 
 }
 
 fn unlock(pin: &str) -> Request {
-    Request::Unlock { pin: Pin::new(pin).expect("a PIN") }
+    Request::Unlock(request::Unlock { pin: Pin::new(pin).expect("a PIN") })
 }
 
 fn forget() -> Request {
-    Request::Command(Command::Forget(Forget::Everything))
+    Request::Forget(request::Forget::Everything)
 }
 
 /// Every request and what it needs.
 fn requests() -> Vec<(Request, Need)> {
     use Need::{Change, Look, Teach};
     let name = || "good".to_owned();
-    let shots = vec![Shot::new(vec![1.0; 4], &name())];
-    let commands = vec![
-        (Command::Teach(fieldtune::learn::command::Teach { class: name(), shots }), Teach),
-        (Command::Undo(Undo), Teach),
-        (Command::Forget(Forget::Class(name())), Change),
-        (Command::Forget(Forget::Examples(vec![ExampleId(1)])), Change),
-        (Command::Forget(Forget::Everything), Change),
-        (Command::Relabel(Relabel { examples: vec![ExampleId(1)], class: name() }), Change),
-        (Command::Rename(Rename { from: name(), to: "fine".to_owned() }), Change),
-        (Command::Classes(Classes), Look),
-        (Command::Examples(ListExamples { class: None }), Look),
-        (Command::Status(GetStatus), Look),
-        (Command::Head(SetHead { config: None }), Look),
-        (Command::Head(SetHead { config: Some(HeadConfig::default()) }), Change),
-        (Command::Threshold(SetThreshold::default()), Look),
-        (
-            Command::Threshold(SetThreshold { confidence: Some(0.5), ..SetThreshold::default() }),
-            Change,
-        ),
-        (
-            Command::Threshold(SetThreshold { novelty: Some(2.0), ..SetThreshold::default() }),
-            Change,
-        ),
-        (
-            Command::Merge(Merge {
-                classes: Default::default(),
-                packs: vec![],
-                images: Default::default(),
-            }),
-            Change,
-        ),
+    let commands: Vec<(Request, Need)> = vec![
+        (request::Undo.into(), Teach),
+        (request::Forget::Class(name()).into(), Change),
+        (request::Forget::Examples(vec![ExampleId(1)]).into(), Change),
+        (request::Forget::Everything.into(), Change),
+        (request::Relabel { examples: vec![ExampleId(1)], class: name() }.into(), Change),
+        (request::Rename { from: name(), to: "fine".to_owned() }.into(), Change),
+        (request::Classes.into(), Look),
+        (request::ListExamples { class: None }.into(), Look),
+        (request::GetStatus.into(), Look),
+        (request::SetHead { kind: None }.into(), Look),
+        (request::SetHead { kind: Some(HeadKind::Lda) }.into(), Change),
+        (request::SetThreshold::default().into(), Look),
+        (request::SetThreshold { confidence: Some(0.5), ..Default::default() }.into(), Change),
+        (request::SetThreshold { novelty: Some(2.0), ..Default::default() }.into(), Change),
+        (request::SetThreshold { false_reject: Some(0.1), ..Default::default() }.into(), Change),
     ];
     let rest = vec![
-        (Request::Teach { class: name(), count: 1, any: false }, Teach),
-        (Request::Burst { class: name(), millis: 100, any: false }, Teach),
-        (Request::TeachImage { class: name(), image: vec![1] }, Teach),
-        (Request::TeachFrames { class: name(), frames: vec![1] }, Teach),
-        (Request::Recent { unsure_first: true }, Look),
-        (Request::RecentPicture { frame: 1 }, Look),
-        (Request::Classify { image: vec![1] }, Look),
-        (Request::Snap, Look),
-        (Request::Watch(true), Look),
-        (Request::Watch(false), Look),
-        (Request::Region(None), Look),
-        (Request::Region(Some(Region::Whole)), Change),
-        (Request::Regions, Look),
-        (Request::UndoTaught, Teach),
-        (of_left(Request::Pull), Look),
-        (of_left(Request::Teach { class: name(), count: 1, any: false }), Teach),
-        (of_left(Request::Command(Command::Forget(Forget::Everything))), Change),
-        (of_left(of_left(Request::Pull)), Change),
-        (Request::Outputs, Look),
-        (Request::SetOutput { name: "red".to_owned(), on: true }, Change),
-        (Request::TestOutput { name: "red".to_owned() }, Change),
-        (Request::Save { name: None }, Change),
-        (Request::Generations, Look),
-        (Request::Difference { from: 1, to: None }, Look),
-        (Request::RollBack { generation: 1 }, Change),
-        (Request::DropGeneration { generation: 1 }, Change),
-        (Request::Log { lines: 1 }, Look),
-        (Request::Settings, Look),
-        (Request::Set { name: "smoothing".to_owned(), value: "3".to_owned() }, Change),
-        (Request::Version, Look),
-        (Request::Restart, Change),
-        (Request::Pull, Look),
-        (Request::Push { learned: vec![1], merge: false }, Change),
-        (Request::Lock, Look),
+        (Request::Teach(request::Teach { class: name(), count: 1, any: false }), Teach),
+        (Request::Burst(request::Burst { class: name(), millis: 100, any: false }), Teach),
+        (Request::TeachImage(request::TeachImage { class: name(), image: vec![1] }), Teach),
+        (Request::TeachFrames(request::TeachFrames { class: name(), frames: vec![1] }), Teach),
+        (Request::Recent(request::Recent { unsure_first: true }), Look),
+        (Request::RecentPicture(request::RecentPicture { frame: 1 }), Look),
+        (Request::Classify(request::Classify { image: vec![1] }), Look),
+        (Request::Snap(request::Snap), Look),
+        (Request::Watch(request::Watch(true)), Look),
+        (Request::Watch(request::Watch(false)), Look),
+        (Request::SetRegion(request::SetRegion(None)), Look),
+        (Request::SetRegion(request::SetRegion(Some(Region::Whole))), Change),
+        (Request::Regions(request::Regions), Look),
+        (Request::UndoTaught(request::UndoTaught), Teach),
+        (of_left(Request::Pull(request::Pull)), Look),
+        (of_left(Request::Teach(request::Teach { class: name(), count: 1, any: false })), Teach),
+        (of_left(Request::Forget(request::Forget::Everything)), Change),
+        (of_left(of_left(Request::Pull(request::Pull))), Change),
+        (Request::Outputs(request::Outputs), Look),
+        (Request::SetOutput(request::SetOutput { name: "red".to_owned(), on: true }), Change),
+        (Request::TestOutput(request::TestOutput { name: "red".to_owned() }), Change),
+        (Request::Save(request::Save { name: None }), Change),
+        (Request::Generations(request::Generations), Look),
+        (Request::Diff(request::Diff { from: 1, to: None }), Look),
+        (Request::RollBack(request::RollBack { generation: 1 }), Change),
+        (Request::DropGeneration(request::DropGeneration { generation: 1 }), Change),
+        (Request::Log(request::Log { lines: 1 }), Look),
+        (Request::Settings(request::Settings), Look),
+        (
+            Request::Set(request::Set { name: "smoothing".to_owned(), value: "3".to_owned() }),
+            Change,
+        ),
+        (Request::Version(request::Version), Look),
+        (Request::Restart(request::Restart), Change),
+        (Request::Pull(request::Pull), Look),
+        (Request::Push(request::Push { learned: vec![1], merge: false }), Change),
+        (Request::Lock(request::Lock), Look),
         (unlock(RIGHT), Look),
     ];
-    let commands = commands.into_iter().map(|(command, need)| (Request::Command(command), need));
-    commands.chain(rest).collect()
+    commands.into_iter().chain(rest).collect()
 }
 
 fn of_left(request: Request) -> Request {
-    Request::Of { region: "left".to_owned(), request: Box::new(request) }
-}
-
-/// The names of an enum's variants, as its source has them.
-fn variants(source: &str, name: &str) -> Vec<String> {
-    let start = source.find(&format!("pub enum {name} {{")).expect("it is there");
-    let body = &source[start..start + source[start..].find("\n}").expect("it ends")];
-    let variant = |line: &str| {
-        let word = line.strip_prefix("    ").filter(|rest| rest.starts_with(char::is_uppercase));
-        word.map(|word| word.chars().take_while(|c| c.is_alphanumeric()).collect())
-    };
-    body.lines().filter_map(variant).collect()
+    Request::Of(request::Of { region: "left".to_owned(), request: Box::new(request) })
 }
 
 #[test]
 fn the_table_of_this_test_has_every_request() {
     let shown: Vec<String> = requests().iter().map(|(request, _)| format!("{request:?}")).collect();
-    let requests = variants(include_str!("../src/protocol/request.rs"), "Request");
-    let commands = variants(include_str!("../src/learn/command.rs"), "Command");
-    assert!(requests.len() >= 21 && commands.len() >= 10, "{requests:?} {commands:?}");
-    let commands = commands.into_iter().map(|name| format!("Command({name}"));
-    for name in requests.into_iter().chain(commands) {
+    assert!(Request::NAMES.len() >= 38, "{:?}", Request::NAMES);
+    for name in Request::NAMES {
         let begins = |text: &String| {
-            let rest = text.strip_prefix(&name);
+            let rest = text.strip_prefix(name);
             rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
         };
         assert!(shown.iter().any(begins), "{name} is missing in this test");
@@ -195,8 +167,8 @@ fn every_request_at_every_level_passes_or_is_refused_with_what_to_do() {
     let house = House::new();
     let mut failures = Vec::new();
     for (request, wanted) in requests() {
-        if need(&request) != wanted {
-            failures.push(format!("{request:?} needs {:?}, not {wanted:?}", need(&request)));
+        if request.need() != wanted {
+            failures.push(format!("{request:?} needs {:?}, not {wanted:?}", request.need()));
         }
         for (access, unlocked) in [
             (Access::Full, false),
@@ -205,7 +177,7 @@ fn every_request_at_every_level_passes_or_is_refused_with_what_to_do() {
             (Access::ReadOnly, false),
         ] {
             // The gate answers these itself.
-            if matches!(request, Request::Unlock { .. } | Request::Lock) {
+            if matches!(request, Request::Unlock(_) | Request::Lock(_)) {
                 continue;
             }
             let mut gate = house.port("a", access);
@@ -242,7 +214,7 @@ fn a_pin_opens_one_port_until_it_is_locked_left_alone_or_opened_anew() {
     assert!(!is_open(&mut one));
     assert_eq!(ask(&mut one, unlock(RIGHT)), Ok(Answer::Done));
     assert!(is_open(&mut one) && !is_open(&mut other), "the other one stays locked");
-    assert_eq!(ask(&mut one, Request::Lock), Ok(Answer::Done));
+    assert_eq!(ask(&mut one, request::Lock.into()), Ok(Answer::Done));
     assert!(!is_open(&mut one));
     assert_eq!(
         house.log(),
@@ -253,7 +225,7 @@ fn a_pin_opens_one_port_until_it_is_locked_left_alone_or_opened_anew() {
     // Any request is one: whoever looks is there.
     for _ in 0..5 {
         house.pass(RELOCK - 1);
-        ask(&mut one, Request::Version).expect("to look is always allowed");
+        ask(&mut one, Request::Version(request::Version)).expect("to look is always allowed");
     }
     assert!(is_open(&mut one));
     house.pass(RELOCK);
@@ -273,14 +245,14 @@ fn a_pin_opens_one_port_until_it_is_locked_left_alone_or_opened_anew() {
 #[test]
 fn a_locked_port_asks_to_take_back_only_what_taught() {
     let house = House::new();
-    let undo = || Request::Command(Command::Undo(Undo));
+    let undo = || Request::Undo(request::Undo);
     let asked = |pin: Option<&str>, request| {
         let mut gate = house.port("a", Access::Locked);
         pin.into_iter().for_each(|pin| drop(ask(&mut gate, unlock(pin))));
         ask(&mut gate, request).expect("there is nothing to take back");
         gate.device().asked.concat()
     };
-    assert!(asked(Some(RIGHT), undo()).starts_with("Command(Undo"));
+    assert_eq!(asked(Some(RIGHT), undo()), "Undo");
     assert_eq!(asked(None, undo()), "UndoTaught");
     assert_eq!(asked(None, of_left(undo())), "UndoTaught");
 }
@@ -289,7 +261,7 @@ fn a_locked_port_asks_to_take_back_only_what_taught() {
 fn a_status_tells_how_the_port_is() {
     let house = House::new();
     let how = |gate: &mut Gate<FakeDevice>| {
-        let status = Request::Command(Command::Status(GetStatus));
+        let status = Request::GetStatus(request::GetStatus);
         match ask(gate, status) {
             Ok(Answer::Status { device, .. }) => device.last().cloned().map(|(_, how)| how),
             other => panic!("{other:?}"),
@@ -345,8 +317,11 @@ fn wrong_pins_make_every_port_wait_longer_and_longer_and_none_is_looked_at_meanw
         house.pass(1);
     }
     // The line goes on meanwhile.
-    ask(&mut one, Request::Teach { class: "good".to_owned(), count: 1, any: false })
-        .expect("always allowed");
+    ask(
+        &mut one,
+        Request::Teach(request::Teach { class: "good".to_owned(), count: 1, any: false }),
+    )
+    .expect("always allowed");
     assert_eq!(ask(&mut other, unlock(RIGHT)), Ok(Answer::Done));
     let why = ask(&mut one, unlock("wrong")).expect_err("it is wrong");
     assert!(why.ends_with("in 1 s"), "it begins anew: {why}");

@@ -8,10 +8,10 @@ use fieldtune::board::policy::Policy;
 use fieldtune::device::controller::{Effects, Station, Ticket, View};
 use fieldtune::image::frame::{Frame, Region, Timestamp};
 use fieldtune::image::picture;
-use fieldtune::learn::command::{Command, Forget, Reply, Undo};
+use fieldtune::learn::command::{Command, Reply};
 use fieldtune::learn::engine::Engine;
 use fieldtune::learn::learner::Learner;
-use fieldtune::protocol::request::{Answer, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Refused, Request};
 use fieldtune::store::persistent::{self, Keeper};
 use fieldtune::store::signed::{PrivateKey, Signature};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
@@ -70,7 +70,7 @@ impl Line {
 
     fn send(&mut self, pack: &[u8], merge: bool) -> Result<Answer, String> {
         let mut effects = Effects::default();
-        let request = Request::Push { learned: pack.to_vec(), merge };
+        let request = Request::Push(request::Push { learned: pack.to_vec(), merge });
         self.station.request(Ticket(1), request, Timestamp(5), &mut effects);
         let (_, answer) = effects.answers.pop().expect("it answers at once");
         answer.map_err(|Refused(why)| why)
@@ -243,8 +243,11 @@ fn a_device_of_several_regions_takes_a_signed_pack_for_one_of_them_once() {
     let mut station = Station::with_views(views, "test", &policy, Vec::new(), None, &timings);
     station.set_trusted_keys(vec![key(1).public()]);
     let mut push = |region: &str, learned: &[u8]| {
-        let push = Request::Push { learned: learned.to_vec(), merge: false };
-        asked(&mut station, Request::Of { region: region.to_owned(), request: Box::new(push) })
+        let push = Request::Push(request::Push { learned: learned.to_vec(), merge: false });
+        asked(
+            &mut station,
+            Request::Of(request::Of { region: region.to_owned(), request: Box::new(push) }),
+        )
     };
     let (first, second) =
         (key(1).sign(&pack("a"), Timestamp(100)), key(1).sign(&pack("b"), Timestamp(200)));
@@ -264,10 +267,12 @@ fn at_a_locked_port_only_what_taught_is_taken_back() {
     let image = |station: &mut Station<Pixel, DiskStore>| {
         let frame = Frame::new(4, 4, vec![9; 48], Timestamp(0)).expect("16 pixels");
         let image = picture::png(&frame);
-        asked(station, Request::TeachImage { class: "new".to_owned(), image })
+        asked(station, Request::TeachImage(request::TeachImage { class: "new".to_owned(), image }))
     };
-    let undo = |station: &mut Station<Pixel, DiskStore>| asked(station, Request::UndoTaught);
-    let forget = Request::Command(Command::Forget(Forget::Class("new".to_owned())));
+    let undo = |station: &mut Station<Pixel, DiskStore>| {
+        asked(station, Request::UndoTaught(request::UndoTaught))
+    };
+    let forget = Request::Forget(request::Forget::Class("new".to_owned()));
     let station = &mut line.station;
     undo(station).expect_err("a push is not taken back");
     (0..2).for_each(|_| drop(image(station).expect("it is a picture")));
@@ -278,6 +283,6 @@ fn at_a_locked_port_only_what_taught_is_taken_back() {
     asked(station, forget).expect("there is that class");
     let why = undo(station).expect_err("it took something away");
     assert!(why.contains("unlock PIN"), "{why}");
-    asked(station, Request::Command(Command::Undo(Undo))).expect("with the PIN");
+    asked(station, Request::Undo(request::Undo)).expect("with the PIN");
     assert!(line.classes().contains(&"new".to_owned()));
 }

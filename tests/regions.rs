@@ -7,7 +7,7 @@ use device::{FakeDevice, Kept};
 use fieldtune::board::{Board, MAX_REGIONS, policy_from_toml};
 use fieldtune::image::frame::Region;
 use fieldtune::protocol::console::{self, Entry};
-use fieldtune::protocol::request::Request;
+use fieldtune::protocol::request::{self, Request};
 use fieldtune::protocol::session::Session;
 use fieldtune::protocol::wire::{self, WireError};
 
@@ -95,12 +95,14 @@ fn typed(text: &str) -> Vec<String> {
 #[test]
 fn a_region_stands_before_the_command_and_its_name_is_completed() {
     let asked = |line: &str| match console::parse(line) {
-        Ok(Entry::Request(Request::Of { region, request })) => format!("{region}: {request:?}"),
+        Ok(Entry::Request(Request::Of(request::Of { region, request }))) => {
+            format!("{region}: {request:?}")
+        }
         Ok(other) => format!("{other:?}"),
         Err(why) => why,
     };
     assert_eq!(asked("@left pull"), "left: Pull");
-    assert_eq!(asked("  @left   region whole"), "left: Region(Some(Whole))");
+    assert_eq!(asked("  @left   region whole"), "left: SetRegion(Some(Whole))");
     for (line, wanted) in [
         ("@left", "wanted: @left COMMAND, got no command"),
         ("@left watch on", "that is not about a region: leave out @left"),
@@ -125,23 +127,21 @@ fn a_region_stands_before_the_command_and_its_name_is_completed() {
 
 #[test]
 fn a_region_inside_a_region_is_refused_however_deep() {
-    let of = |request| Request::Of { region: "left".to_owned(), request: Box::new(request) };
-    let plain = wire::encode_request(&of(Request::Pull)).expect("sendable");
-    assert_eq!(wire::decode_request(&plain), Ok(of(Request::Pull)));
-    assert_eq!(wire::encode_request(&of(of(Request::Pull))), Err(WireError::NotSent));
-    // By hand: the variant, the name, the length of what is asked, and that.
-    let wrap = |inner: &[u8]| {
-        let mut message = plain[..6].to_vec();
-        let mut len = inner.len();
-        while len > 127 {
-            message.push((len % 128) as u8 | 128);
-            len /= 128;
-        }
-        message.push(len as u8);
-        message.extend(inner);
-        message
+    let of = |request| {
+        Request::Of(request::Of { region: "left".to_owned(), request: Box::new(request) })
     };
-    assert_eq!(wrap(&wire::encode_request(&Request::Pull).expect("sendable")), plain);
+    let plain = wire::encode_request(&of(Request::Pull(request::Pull))).expect("sendable");
+    assert_eq!(wire::decode_request(&plain), Ok(of(Request::Pull(request::Pull))));
+    assert_eq!(
+        wire::encode_request(&of(of(Request::Pull(request::Pull)))),
+        Err(WireError::NotSent)
+    );
+    // By hand: the number, the name, and what is asked.
+    let wrap = |inner: &[u8]| [&plain[..6], inner].concat();
+    assert_eq!(
+        wrap(&wire::encode_request(&Request::Pull(request::Pull)).expect("sendable")),
+        plain
+    );
     let mut message = plain.clone();
     for depth in 0..5000 {
         message = wrap(&message);

@@ -18,11 +18,12 @@ use super::{Context, Exit, Failed};
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
 use crate::image::picture::{self, PictureError};
-use crate::learn::command::{Command, Reply};
-use crate::protocol::access::{Need, need};
+use crate::learn::command::Reply;
 use crate::protocol::console::{self, Entry, Row, Value};
 use crate::protocol::pin::{LONGEST, Pin};
-use crate::protocol::request::{Answer, Request};
+use crate::protocol::request::{
+    Answer, Classify, Lock, Of, Pull, Push, Request, Snap, TeachImage, Unlock,
+};
 use crate::protocol::wire::MAX_MESSAGE;
 use crate::store::signed;
 use crate::store::snapshot::{Difference, Snapshot};
@@ -128,13 +129,12 @@ impl CtlCommand {
                 if first.parse::<u32>().is_err() && !["any", "frame"].contains(&first) =>
             {
                 let class = class.to_owned();
-                self.images(&words[2..], ("learning", true), context, |image| Request::TeachImage {
-                    class: class.clone(),
-                    image,
+                self.images(&words[2..], ("learning", true), context, |image| {
+                    TeachImage { class: class.clone(), image }.into()
                 })
             }
             ["classify", _, ..] => self.images(&words[1..], ("judging", false), context, |image| {
-                Request::Classify { image }
+                Classify { image }.into()
             }),
             ["watch"] | ["watch", "on"] => self.watch(),
             ["recent", folder] if folder != "unsure" && folder.parse::<u64>().is_err() => {
@@ -238,7 +238,7 @@ impl CtlCommand {
 
     fn snap(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
         let wants_png = is_png(file)?;
-        let mut answer = self.ask(&mut self.link()?, &Request::Snap, context)?;
+        let mut answer = self.ask(&mut self.link()?, &Snap.into(), context)?;
         let Answer::Picture { file: bytes, .. } = &mut answer else {
             bail!("the device answered something else than a picture");
         };
@@ -253,7 +253,7 @@ impl CtlCommand {
     }
 
     fn pull(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
-        let answer = self.ask(&mut self.link()?, &Request::Pull, context)?;
+        let answer = self.ask(&mut self.link()?, &Pull.into(), context)?;
         let Answer::Learned(bytes) = &answer else {
             bail!("the device answered something else than what it learned");
         };
@@ -268,7 +268,7 @@ impl CtlCommand {
         let learned = bounded::read(file, MAX_MESSAGE as u64).with_context(place)?;
         let opened = signed::open(&learned, &[]).with_context(place)?;
         Snapshot::decode(opened.pack).with_context(place)?;
-        let answer = self.ask(&mut self.link()?, &Request::Push { learned, merge }, context)?;
+        let answer = self.ask(&mut self.link()?, &Push { learned, merge }.into(), context)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
     }
@@ -296,22 +296,18 @@ impl CtlCommand {
         let of_region;
         let request = match (&self.region, request) {
             (Some(region), plain) if plain.is_of_a_region() => {
-                let (region, request) = (region.clone(), Box::new(plain.clone()));
-                of_region = Request::Of { region, request };
+                of_region = Of::new(region.as_str(), plain.clone()).into();
                 &of_region
             }
             _ => request,
         };
-        // At a locked port undo without the PIN takes back only what taught.
-        let is_undo = matches!(request.plain(), Request::Command(Command::Undo(_)));
-        let wants_pin = need(request) == Need::Change || is_undo;
-        let pin = if wants_pin { self.pin()? } else { None };
+        let pin = if request.wants_pin() { self.pin()? } else { None };
         let Some(pin) = pin else { return self.ask_as_it_is(link, request, context) };
-        self.ask_as_it_is(link, &Request::Unlock { pin }, context)?;
+        self.ask_as_it_is(link, &Unlock { pin }.into(), context)?;
         let answer = self.ask_as_it_is(link, request, context);
         // A device that starts again locks its ports by that.
-        if !matches!(request, Request::Restart)
-            && let Err(error) = self.ask_as_it_is(link, &Request::Lock, context)
+        if !matches!(request, Request::Restart(_))
+            && let Err(error) = self.ask_as_it_is(link, &Lock.into(), context)
         {
             let why = console::harmless(&format!("{error:#}"));
             eprintln!("warning: the port was not locked again: {why}");

@@ -372,7 +372,7 @@ impl ThresholdCommand {
 
 /// A share, as 0.02 or 2%.
 fn share(text: &str) -> Result<f32, String> {
-    crate::protocol::console::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
+    crate::protocol::request::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
 }
 
 fn estimated(share: Option<f32>) -> String {

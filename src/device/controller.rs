@@ -31,7 +31,7 @@ use crate::learn::command::{Command, Forget, Undo};
 use crate::learn::engine::{Engine, Step};
 use crate::learn::learner::Learner;
 use crate::protocol::log::{Level, in_words};
-use crate::protocol::request::{Answer, Judgement, Progress, Refused, Request};
+use crate::protocol::request::{Answer, Burst, Judgement, Progress, Refused, Request, Teach};
 use crate::store::Store;
 use crate::store::persistent::Keeper;
 use crate::store::signed::PublicKey;
@@ -396,7 +396,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        if let (Request::Command(Command::Status(_)), 2..) = (&request, self.views.len()) {
+        if let (Request::GetStatus(_), 2..) = (&request, self.views.len()) {
             return effects.answers.push((ticket, Ok(self.status_of_all())));
         }
         let (place, request) = match self.addressed(request) {
@@ -404,7 +404,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Err(refused) => return effects.answers.push((ticket, Err(refused))),
         };
         let answer = match request {
-            Request::Teach { class, count, any } => {
+            Request::Teach(Teach { class, count, any }) => {
                 if !(1..=MAX_FRAMES).contains(&count) {
                     let why = format!("teach: {count} frames, wanted 1 to {MAX_FRAMES}");
                     return refuse(Some(ticket), why, effects);
@@ -412,7 +412,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let until = Until::Count(count);
                 return self.begin(Some(ticket), place, (&class, any), until, now, effects);
             }
-            Request::Burst { class, millis, any } => {
+            Request::Burst(Burst { class, millis, any }) => {
                 if !(1..=MAX_BURST_MS).contains(&millis) {
                     let why = format!("burst: {millis} ms, wanted 1 to {MAX_BURST_MS}");
                     return refuse(Some(ticket), why, effects);

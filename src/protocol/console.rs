@@ -15,16 +15,17 @@ mod keys;
 mod parse;
 
 pub use crate::util::text::{harmless, is_unsafe, one_line};
-pub use commands::{COMMANDS, Spec};
+pub use commands::commands;
 pub use editor::LINE_LIMIT;
 pub use format::{Row, Value, answer, progress, refused, verdict};
 pub use help::{WIDTH, help};
-pub use parse::{Entry, parse, share};
+pub use parse::{Entry, parse};
 
 use crate::image::frame::Timestamp;
 use crate::learn::head::HeadKind;
-use crate::protocol::request::{Answer, Judgement, Progress, Refused, Request};
-use commands::Place;
+use crate::protocol::request::{
+    Answer, Classes, Judgement, Of, Outputs, Place, Progress, Refused, Regions, Request,
+};
 use echoes::Echoes;
 use editor::{Editor, Typed};
 
@@ -178,9 +179,9 @@ impl Console {
             Err(_) if line.starts_with("> ") => {
                 self.refuse("leave out the prompt, > and a space", line, true, out);
             }
-            Ok(Entry::Help(spec)) => {
+            Ok(Entry::Help(word)) => {
                 self.echoes.answer();
-                self.say(&help(spec), out);
+                self.say(&help(word), out);
             }
             Ok(Entry::Echo(on)) => {
                 self.echoes.answer();
@@ -195,20 +196,18 @@ impl Console {
     }
 
     fn tab(&mut self, out: &mut Vec<u8>) -> Option<Event> {
-        use crate::learn::command::{Classes, Command};
         let before = self.editor.before_cursor();
         let names: Vec<&str> = match parse::expected(&before).1? {
             Place::Class => {
-                let classes = Request::Command(Command::Classes(Classes));
                 return Some(Event::Names(match parse::region_of(&before) {
-                    Some(region) => Request::Of { region, request: Box::new(classes) },
-                    None => classes,
+                    Some(region) => Of::new(region, Classes).into(),
+                    None => Classes.into(),
                 }));
             }
-            Place::Region => return Some(Event::Names(Request::Regions)),
-            Place::Output => return Some(Event::Names(Request::Outputs)),
+            Place::Region => return Some(Event::Names(Regions.into())),
+            Place::Output => return Some(Event::Names(Outputs.into())),
             Place::Head => HeadKind::ALL.into_iter().map(HeadKind::name).collect(),
-            Place::Command => COMMANDS.iter().map(|spec| spec.name).collect(),
+            Place::Command => commands().map(|word| word.name).collect(),
             Place::Words(words) => words.to_vec(),
         };
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();

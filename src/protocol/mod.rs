@@ -3,11 +3,11 @@
 /// The PIN that unlocks a port, and its hash. The only file that names argon2.
 pub mod pin;
 
-/// What may be asked of a running device, and what it answers.
-pub mod request;
-
 /// What the log is told: levels, and replies in words.
 pub mod log;
+
+/// What may be asked of a running device, and what it answers.
+pub mod request;
 
 /// The text console: bytes of a line to requests, answers to lines.
 pub mod console;

@@ -3,7 +3,7 @@
 use crate::image::frame::Timestamp;
 use crate::learn::command::Reply;
 use crate::protocol::console::{Console, Event};
-use crate::protocol::request::{Answer, Device, Judgement, Progress, Refused, Request};
+use crate::protocol::request::{Answer, Device, Judgement, Progress, Refused, Request, Watch};
 use crate::protocol::wire::{
     self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
 };
@@ -32,7 +32,7 @@ const WATCH_MICROS: u64 = 30_000_000;
 
 /// Verdicts are sent as frames.
 #[derive(Debug)]
-struct Watch {
+struct Watching {
     id: u32,
     /// Capture of the first verdict since it was asked for.
     since: Option<Timestamp>,
@@ -47,7 +47,7 @@ pub struct Session {
     /// The answer to the latest request in frames, in case that part of it is lost.
     answered: Option<Outgoing>,
     watching_text: bool,
-    watching_frames: Option<Watch>,
+    watching_frames: Option<Watching>,
     broken: u64,
 }
 
@@ -137,7 +137,7 @@ impl Session {
         let mut out = Vec::new();
         while let Some(event) = self.console.feed(&mut bytes, &mut out) {
             match event {
-                Event::Request(Request::Watch(on)) => {
+                Event::Request(Request::Watch(Watch(on))) => {
                     self.watching_text = on;
                     self.console.answer(&Ok(Answer::Done), &mut out);
                 }
@@ -226,8 +226,8 @@ impl Session {
         sink: &mut dyn Sink,
     ) -> Result<Answer, Refused> {
         match wire::decode_request(message).map_err(|error| Refused(error.to_string()))? {
-            Request::Watch(on) => {
-                self.watching_frames = on.then_some(Watch { id, since: None });
+            Request::Watch(Watch(on)) => {
+                self.watching_frames = on.then_some(Watching { id, since: None });
                 Ok(Answer::Done)
             }
             request => device.handle(request, &mut |progress: Progress| {

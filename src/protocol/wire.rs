@@ -1,12 +1,13 @@
 //! Binary frames, for programs, on the same port as the console's text.
 //!
 //! # A frame
-//! A message is [postcard](https://postcard.jamesmunns.com) of one of the enums in `wire/messages.rs`, cut into parts of
-//! 2048 bytes, each in a frame of its own (the last part may be shorter, also empty):
+//! A request is a byte with its number, as the list in `request.rs` has it, and [postcard](https://postcard.jamesmunns.com)
+//! of its fields; other messages are postcard of the types in `wire/`. A message is cut into parts of 2048 bytes, each in
+//! a frame of its own (the last part may be shorter, also empty):
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 1 | version, 1 |
+//! | 1 | version, 2 |
 //! | 1 | 0 |
 //! | 1 | kind: 1 request, 2 answer, 3 progress, 4 verdict, 5 more |
 //! | 4 | id, little-endian: the request's, chosen by who asks; an answer and its progress carry it too |
@@ -20,10 +21,10 @@
 //! 0, a frame always begins with `00 02` on the line: what follows a 0 and does not begin with 2 is text. Version, kind
 //! and id keep their places in every version.
 //!
-//! The request `Undo` (variant 8 of `WireRequest`, no fields) with id 7:
+//! The request `Undo` (number 5, no fields) with id 7:
 //! ```text
-//! frame    01 00 01 07 00 00 00 00 00 01 00 01 00 08 e8 0a 53 cc
-//! on line  00 02 01 03 01 07 01 01 01 01 02 01 02 01 06 08 e8 0a 53 cc 00
+//! frame    02 00 01 07 00 00 00 00 00 01 00 01 00 05 8e 53 83 ce
+//! on line  00 02 02 03 01 07 01 01 01 01 02 01 02 01 06 05 8e 53 83 ce 00
 //! ```
 //!
 //! # A dialogue
@@ -107,7 +108,7 @@ pub enum WireError {
     #[error("a message cannot be read: {0}")]
     Content(String),
     /// What has no form on the wire.
-    #[error("features are not sent, teach an image instead")]
+    #[error("what is asked of a region names no other region")]
     NotSent,
 }
 

@@ -6,44 +6,49 @@ use super::*;
 fn who_changed_what_stands_in_the_log() {
     let house = House::new();
     let mut gate = house.port("serial", Access::Full);
-    let command = |command| Request::Command(command);
-    let image = Request::TeachImage { class: "good".to_owned(), image: vec![1] };
-    let learned = match ask(&mut gate, Request::Pull) {
+    let image =
+        Request::TeachImage(request::TeachImage { class: "good".to_owned(), image: vec![1] });
+    let learned = match ask(&mut gate, Request::Pull(request::Pull)) {
         Ok(Answer::Learned(learned)) => learned,
         other => panic!("{other:?}"),
     };
     let changes: Vec<(Request, Option<&str>)> = vec![
-        (Request::Version, None),
-        (Request::Teach { class: "good".to_owned(), count: 1, any: false }, None),
+        (Request::Version(request::Version), None),
+        (Request::Teach(request::Teach { class: "good".to_owned(), count: 1, any: false }), None),
         (image, Some("Info serial: learned 1 of good, which has 2 now")),
-        (command(Command::Undo(Undo)), Some("Info serial: undone: ")),
+        (request::Undo.into(), Some("Info serial: undone: ")),
         (
-            command(Command::Rename(Rename { from: "good".into(), to: "fine".into() })),
+            request::Rename { from: "good".into(), to: "fine".into() }.into(),
             Some("Info serial: good is called fine now"),
         ),
-        (command(Command::Forget(Forget::Class("none".into()))), None),
+        (request::Forget::Class("none".into()).into(), None),
         (
-            command(Command::Forget(Forget::Class("fine".into()))),
+            request::Forget::Class("fine".into()).into(),
             Some("Info serial: forgot 1 example and 1 class"),
         ),
         (
-            Request::Set { name: "smoothing".into(), value: "3".into() },
+            Request::Set(request::Set { name: "smoothing".into(), value: "3".into() }),
             Some("Info serial: smoothing is 3 now"),
         ),
-        (Request::Set { name: "colour".into(), value: "3".into() }, None),
+        (Request::Set(request::Set { name: "colour".into(), value: "3".into() }), None),
         (
-            Request::Region(Some(Region::Pixels { x: 1, y: 2, width: 3, height: 4 })),
+            Request::SetRegion(request::SetRegion(Some(Region::Pixels {
+                x: 1,
+                y: 2,
+                width: 3,
+                height: 4,
+            }))),
             Some("Info serial: looks at 1,2,3,4 now"),
         ),
         (
-            Request::Push { learned, merge: false },
+            Request::Push(request::Push { learned, merge: false }),
             Some("Info serial: push: all that was learned is replaced"),
         ),
         (
-            Request::Push { learned: vec![], merge: true },
+            Request::Push(request::Push { learned: vec![], merge: true }),
             Some("Warning serial: push refused: not a file of fieldtune"),
         ),
-        (Request::Restart, Some("Info serial: restart")),
+        (Request::Restart(request::Restart), Some("Info serial: restart")),
     ];
     for (request, wanted) in changes {
         let shown = format!("{request:?}");

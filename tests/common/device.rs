@@ -9,7 +9,7 @@ use fieldtune::image::frame::{Region, Timestamp};
 use fieldtune::learn::command::{Command, Reply, Shot, Teach};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{
-    Answer, Device, Judgement, Progress, RecentFrame, Refused, Request,
+    self, Answer, Device, Judgement, Progress, RecentFrame, Refused, Request,
 };
 use fieldtune::protocol::session::Sink;
 use fieldtune::store::persistent::{self, Keeper};
@@ -110,14 +110,17 @@ impl Device for FakeDevice {
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {
         // Its regions all know the same.
-        if let Request::Of { request, .. } = request {
+        if let Request::Of(request::Of { request, .. }) = request {
             return self.handle(*request, progress);
         }
         let short = format!("{request:?}");
         self.asked.push(short.chars().take(200).collect());
+        let request = match request.into_command() {
+            Ok(command) => return self.command(command),
+            Err(request) => request,
+        };
         match request {
-            Request::Command(command) => self.command(command),
-            Request::Teach { class, count, .. } => {
+            Request::Teach(request::Teach { class, count, .. }) => {
                 for done in 1..=count {
                     progress(Progress { done, total: count, waiting: false });
                 }
@@ -130,12 +133,12 @@ impl Device for FakeDevice {
                 let seeds: Vec<u8> = (0..count as u8).collect();
                 self.teach(class, &seeds)
             }
-            Request::Burst { class, .. } => self.teach(class, &[1, 2, 3]),
-            Request::TeachFrames { class, frames } => {
+            Request::Burst(request::Burst { class, .. }) => self.teach(class, &[1, 2, 3]),
+            Request::TeachFrames(request::TeachFrames { class, frames }) => {
                 let seeds: Vec<u8> = frames.iter().map(|&frame| frame as u8).collect();
                 self.teach(class, &seeds)
             }
-            Request::Recent { unsure_first } => {
+            Request::Recent(request::Recent { unsure_first }) => {
                 let verdict = |number| Judgement { frame: Some(number), ..judgement("scratch") };
                 let frame = |number| RecentFrame {
                     number,
@@ -146,76 +149,91 @@ impl Device for FakeDevice {
                 Ok(Answer::Recent(numbers.map(frame).to_vec()))
             }
             // One has made room meanwhile.
-            Request::RecentPicture { frame: frame @ 8..=9 } => Ok(Answer::Picture {
-                frame: Some(frame),
-                width: 4,
-                height: 3,
-                file: vec![frame as u8; 40],
-            }),
-            Request::RecentPicture { frame } => Err(Refused(format!("frame {frame} is not there"))),
-            Request::TeachImage { class, image } => self.teach(class, &image[..1]),
-            Request::Classify { image } => match image.first() {
+            Request::RecentPicture(request::RecentPicture { frame: frame @ 8..=9 }) => {
+                Ok(Answer::Picture {
+                    frame: Some(frame),
+                    width: 4,
+                    height: 3,
+                    file: vec![frame as u8; 40],
+                })
+            }
+            Request::RecentPicture(request::RecentPicture { frame }) => {
+                Err(Refused(format!("frame {frame} is not there")))
+            }
+            Request::TeachImage(request::TeachImage { class, image }) => {
+                self.teach(class, &image[..1])
+            }
+            Request::Classify(request::Classify { image }) => match image.first() {
                 Some(b'n') => Ok(Answer::Judged(None)),
                 _ => Ok(Answer::Judged(Some(judgement("scratch")))),
             },
-            Request::Snap => Ok(Answer::Picture {
+            Request::Snap(request::Snap) => Ok(Answer::Picture {
                 frame: None,
                 width: 640,
                 height: 480,
                 file: (0..100_000u32).map(|i| (i.wrapping_mul(i) / 7) as u8).collect(),
             }),
             Request::Watch(_) => Err(Refused("the session does this".to_owned())),
-            Request::Region(region) => {
+            Request::SetRegion(request::SetRegion(region)) => {
                 self.region = region.unwrap_or(self.region);
                 Ok(Answer::Region(self.region))
             }
-            Request::Regions => {
+            Request::Regions(request::Regions) => {
                 let named = |name: &str| (Some(name.to_owned()), self.region);
                 Ok(Answer::Regions(vec![named("left"), named("lower"), named("right")]))
             }
-            Request::Of { .. } => unreachable!("see above"),
-            Request::UndoTaught => self.command(Command::Undo(fieldtune::learn::command::Undo)),
-            Request::Outputs => Ok(Answer::Outputs(self.outputs.clone())),
-            Request::SetOutput { name, on } => self.output(&name).map(|output| {
-                *output = on;
-                Answer::Done
-            }),
-            Request::TestOutput { name } => self.output(&name).map(|_| Answer::Done),
-            Request::Restart | Request::Unlock { .. } | Request::Lock => Ok(Answer::Done),
-            Request::Save { name } => {
+            Request::UndoTaught(request::UndoTaught) => {
+                self.command(Command::Undo(fieldtune::learn::command::Undo))
+            }
+            Request::Outputs(request::Outputs) => Ok(Answer::Outputs(self.outputs.clone())),
+            Request::SetOutput(request::SetOutput { name, on }) => {
+                self.output(&name).map(|output| {
+                    *output = on;
+                    Answer::Done
+                })
+            }
+            Request::TestOutput(request::TestOutput { name }) => {
+                self.output(&name).map(|_| Answer::Done)
+            }
+            Request::Restart(_) | Request::Unlock(_) | Request::Lock(request::Lock) => {
+                Ok(Answer::Done)
+            }
+            Request::Save(request::Save { name }) => {
                 let now = self.now();
                 let saved = self.keeper.save(name.as_deref(), now).map_err(refused)?;
                 Ok(Answer::Saved(saved))
             }
-            Request::Generations => {
+            Request::Generations(request::Generations) => {
                 self.keeper.generations().map(Answer::Generations).map_err(refused)
             }
-            Request::RollBack { generation } => {
+            Request::RollBack(request::RollBack { generation }) => {
                 let now = self.now();
                 self.keeper.roll_back(generation, now).map(|()| Answer::Done).map_err(refused)
             }
-            Request::Difference { from, to } => {
+            Request::Diff(request::Diff { from, to }) => {
                 self.keeper.difference(from, to).map(Answer::Difference).map_err(refused)
             }
-            Request::DropGeneration { generation } => {
+            Request::DropGeneration(request::DropGeneration { generation }) => {
                 self.keeper.drop_generation(generation).map(|()| Answer::Done).map_err(refused)
             }
-            Request::Log { lines } => {
+            Request::Log(request::Log { lines }) => {
                 Ok(Answer::Log((0..lines).map(|line| format!("line {line}\u{7}")).collect()))
             }
-            Request::Settings => {
+            Request::Settings(request::Settings) => {
                 Ok(Answer::Settings(vec![("smoothing".to_owned(), self.smoothing.clone())]))
             }
-            Request::Set { name, value } if name == "smoothing" => {
+            Request::Set(request::Set { name, value }) if name == "smoothing" => {
                 self.smoothing = value;
                 Ok(Answer::Done)
             }
-            Request::Set { name, .. } => Err(Refused(format!("there is no setting {name}"))),
-            Request::Version => {
+            Request::Set(request::Set { name, .. }) => {
+                Err(Refused(format!("there is no setting {name}")))
+            }
+            Request::Version(request::Version) => {
                 Ok(Answer::Version { program: "0.1.0".to_owned(), model: model().name })
             }
-            Request::Pull => Ok(Answer::Learned(self.keeper.learned().encode())),
-            Request::Push { learned, merge } => {
+            Request::Pull(request::Pull) => Ok(Answer::Learned(self.keeper.learned().encode())),
+            Request::Push(request::Push { learned, merge }) => {
                 let (learned, now) = (Snapshot::decode(&learned).map_err(refused)?, self.now());
                 if merge {
                     return self
@@ -229,6 +247,7 @@ impl Device for FakeDevice {
                     .map(|()| Answer::Done)
                     .map_err(refused)
             }
+            _ => unreachable!("see above"),
         }
     }
 }

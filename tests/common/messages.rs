@@ -5,7 +5,7 @@ use fieldtune::learn::command::*;
 use fieldtune::learn::decision::{Doubt, Suspect, Thresholds};
 use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind};
 use fieldtune::protocol::pin::Pin;
-use fieldtune::protocol::request::{Answer, Judgement, RecentFrame, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Judgement, RecentFrame, Refused, Request};
 use fieldtune::store::Generation;
 use fieldtune::store::signed::Signature;
 use fieldtune::store::snapshot::Difference;
@@ -15,66 +15,81 @@ use super::device::judgement;
 pub fn requests() -> Vec<Request> {
     let name = || "scratch".to_owned();
     let examples = || vec![ExampleId(3), ExampleId(u64::MAX)];
-    let commands = vec![
-        Command::Undo(Undo),
-        Command::Forget(Forget::Class(name())),
-        Command::Forget(Forget::Examples(examples())),
-        Command::Relabel(Relabel { examples: examples(), class: name() }),
-        Command::Rename(Rename { from: name(), to: "é".to_owned() }),
-        Command::Classes(Classes),
-        Command::Examples(ListExamples { class: None }),
-        Command::Examples(ListExamples { class: Some(name()) }),
-        Command::Status(GetStatus),
-        Command::Head(SetHead { config: None }),
-        Command::Head(SetHead { config: Some(HeadConfig::of(HeadKind::Mlp)) }),
-        Command::Threshold(SetThreshold {
+    let commands: Vec<Request> = vec![
+        request::Undo.into(),
+        request::UndoTaught.into(),
+        request::Forget::Class(name()).into(),
+        request::Forget::Examples(examples()).into(),
+        request::Forget::Everything.into(),
+        request::Relabel { examples: examples(), class: name() }.into(),
+        request::Rename { from: name(), to: "é".to_owned() }.into(),
+        request::Classes.into(),
+        request::ListExamples { class: None }.into(),
+        request::ListExamples { class: Some(name()) }.into(),
+        request::GetStatus.into(),
+        request::SetHead { kind: None }.into(),
+        request::SetHead { kind: Some(HeadKind::Mlp) }.into(),
+        request::SetThreshold {
             confidence: Some(0.5),
             novelty: Some(f32::INFINITY),
             false_reject: None,
-        }),
+        }
+        .into(),
     ];
     let fractions = Region::Fractions { x: 0.1, y: 0.2, width: 0.3, height: 0.4 };
     let rest = vec![
-        Request::Teach { class: name(), count: 5, any: false },
-        Request::Burst { class: name(), millis: 1500, any: false },
-        Request::Teach { class: name(), count: 5, any: true },
-        Request::Burst { class: name(), millis: 1500, any: true },
-        Request::TeachFrames { class: name(), frames: vec![1, u64::MAX] },
-        Request::Recent { unsure_first: true },
-        Request::RecentPicture { frame: 300 },
-        Request::TeachImage { class: name(), image: vec![0, 1, 255] },
-        Request::Classify { image: vec![] },
-        Request::Snap,
-        Request::Watch(true),
-        Request::Region(None),
-        Request::Region(Some(Region::Whole)),
-        Request::Region(Some(Region::Pixels { x: 1, y: 2, width: 3, height: 4 })),
-        Request::Region(Some(fractions)),
-        Request::Outputs,
-        Request::SetOutput { name: name(), on: true },
-        Request::TestOutput { name: name() },
-        Request::Save { name: Some(name()) },
-        Request::Generations,
-        Request::RollBack { generation: 7 },
-        Request::Difference { from: 1, to: Some(2) },
-        Request::DropGeneration { generation: u64::MAX },
-        Request::Log { lines: 20 },
-        Request::Settings,
-        Request::Set { name: name(), value: "3".to_owned() },
-        Request::Version,
-        Request::Restart,
-        Request::Pull,
-        Request::Push { learned: vec![9; 300], merge: true },
-        Request::Unlock { pin: Pin::new("1234").expect("four digits") },
-        Request::Lock,
-        Request::Regions,
-        Request::Of { region: "left".to_owned(), request: Box::new(Request::Snap) },
-        Request::Of {
+        Request::Teach(request::Teach { class: name(), count: 5, any: false }),
+        Request::Burst(request::Burst { class: name(), millis: 1500, any: false }),
+        Request::Teach(request::Teach { class: name(), count: 5, any: true }),
+        Request::Burst(request::Burst { class: name(), millis: 1500, any: true }),
+        Request::TeachFrames(request::TeachFrames { class: name(), frames: vec![1, u64::MAX] }),
+        Request::Recent(request::Recent { unsure_first: true }),
+        Request::RecentPicture(request::RecentPicture { frame: 300 }),
+        Request::TeachImage(request::TeachImage { class: name(), image: vec![0, 1, 255] }),
+        Request::Classify(request::Classify { image: vec![] }),
+        Request::Snap(request::Snap),
+        Request::Watch(request::Watch(true)),
+        Request::SetRegion(request::SetRegion(None)),
+        Request::SetRegion(request::SetRegion(Some(Region::Whole))),
+        Request::SetRegion(request::SetRegion(Some(Region::Pixels {
+            x: 1,
+            y: 2,
+            width: 3,
+            height: 4,
+        }))),
+        Request::SetRegion(request::SetRegion(Some(fractions))),
+        Request::Outputs(request::Outputs),
+        Request::SetOutput(request::SetOutput { name: name(), on: true }),
+        Request::TestOutput(request::TestOutput { name: name() }),
+        Request::Save(request::Save { name: Some(name()) }),
+        Request::Generations(request::Generations),
+        Request::RollBack(request::RollBack { generation: 7 }),
+        Request::Diff(request::Diff { from: 1, to: Some(2) }),
+        Request::DropGeneration(request::DropGeneration { generation: u64::MAX }),
+        Request::Log(request::Log { lines: 20 }),
+        Request::Settings(request::Settings),
+        Request::Set(request::Set { name: name(), value: "3".to_owned() }),
+        Request::Version(request::Version),
+        Request::Restart(request::Restart),
+        Request::Pull(request::Pull),
+        Request::Push(request::Push { learned: vec![9; 300], merge: true }),
+        Request::Unlock(request::Unlock { pin: Pin::new("1234").expect("four digits") }),
+        Request::Lock(request::Lock),
+        Request::Regions(request::Regions),
+        Request::Of(request::Of {
+            region: "left".to_owned(),
+            request: Box::new(Request::Snap(request::Snap)),
+        }),
+        Request::Of(request::Of {
             region: name(),
-            request: Box::new(Request::Teach { class: name(), count: 2, any: false }),
-        },
+            request: Box::new(Request::Teach(request::Teach {
+                class: name(),
+                count: 2,
+                any: false,
+            })),
+        }),
     ];
-    commands.into_iter().map(Request::Command).chain(rest).collect()
+    commands.into_iter().chain(rest).collect()
 }
 
 pub fn answers() -> Vec<Result<Answer, Refused>> {

@@ -154,7 +154,7 @@ fn verdicts_never_tear_a_reply_or_the_line_being_typed() {
 #[test]
 fn text_and_frames_share_a_line() {
     let mut talk = Talk::new(false);
-    let version = wire::encode_request(&Request::Version).expect("sendable");
+    let version = wire::encode_request(&Request::Version(request::Version)).expect("sendable");
     let mut broken = request_frame(5, version.clone());
     let middle = broken.len() - 6;
     broken[middle] ^= 1;
@@ -182,7 +182,7 @@ fn text_and_frames_share_a_line() {
 #[test]
 fn a_request_in_frames_is_done_once_however_often_it_comes() {
     let mut talk = Talk::new(false);
-    let teach = Request::Teach { class: "good".to_owned(), count: 2, any: false };
+    let teach = Request::Teach(request::Teach { class: "good".to_owned(), count: 2, any: false });
     let kinds = |frames: Vec<Frame>| frames.iter().map(|frame| frame.kind).collect::<Vec<_>>();
     let first = kinds(talk.frame(1, &teach));
     assert_eq!(first, [Kind::Progress, Kind::Progress, Kind::Answer]);
@@ -190,7 +190,7 @@ fn a_request_in_frames_is_done_once_however_often_it_comes() {
     assert_eq!(talk.device.learner().examples().len(), 2);
     talk.frame(2, &teach);
     assert_eq!(talk.device.learner().examples().len(), 4);
-    let snap = talk.frame(3, &Request::Snap);
+    let snap = talk.frame(3, &Request::Snap(request::Snap));
     assert_eq!(snap.len(), wire::WINDOW, "a window of {} parts", snap[0].parts);
     let more = talk.bytes(&wire::encode_more(3, &[7, 40, 60000]));
     assert_eq!(frames(&more).iter().map(|frame| frame.part).collect::<Vec<_>>(), [7, 40]);
@@ -208,7 +208,8 @@ fn a_request_that_cannot_be_understood_is_refused_to_who_asked() {
     };
     let got = frames(&talk.bytes(&request_frame(8, vec![200])));
     assert!(refusal(&got, 8).contains("cannot be read"));
-    let got = talk.frame(9, &Request::Set { name: "colour".to_owned(), value: String::new() });
+    let got = talk
+        .frame(9, &Request::Set(request::Set { name: "colour".to_owned(), value: String::new() }));
     assert_eq!(refusal(&got, 9), "there is no setting colour");
     assert_eq!(talk.session.broken_frames(), 0, "they came well");
 }
@@ -216,7 +217,7 @@ fn a_request_that_cannot_be_understood_is_refused_to_who_asked() {
 #[test]
 fn whoever_watches_by_frames_and_goes_away_is_forgotten() {
     let mut talk = Talk::new(false);
-    talk.frame(1, &Request::Watch(true));
+    talk.frame(1, &Request::Watch(request::Watch(true)));
     let verdict_at = |talk: &mut Talk, seconds: u64| {
         let mut verdict = judgement("good");
         verdict.captured.0 = seconds * 1_000_000;
@@ -224,10 +225,10 @@ fn whoever_watches_by_frames_and_goes_away_is_forgotten() {
         !std::mem::take(&mut talk.kept.bytes).is_empty()
     };
     assert!(verdict_at(&mut talk, 100) && verdict_at(&mut talk, 130));
-    talk.frame(1, &Request::Watch(true));
+    talk.frame(1, &Request::Watch(request::Watch(true)));
     assert!(verdict_at(&mut talk, 140) && verdict_at(&mut talk, 170), "asked for again");
     assert!(!verdict_at(&mut talk, 171) && !verdict_at(&mut talk, 172), "nobody asked again");
-    talk.frame(2, &Request::Watch(true));
+    talk.frame(2, &Request::Watch(request::Watch(true)));
     assert!(verdict_at(&mut talk, 200));
     talk.session.opened(&mut talk.kept);
     assert!(!verdict_at(&mut talk, 201), "somebody else is there");

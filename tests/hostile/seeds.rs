@@ -8,10 +8,10 @@ use fieldtune::board::{BOARDS, POLICIES};
 use fieldtune::camera::{Camera as _, Synthetic};
 use fieldtune::image::frame::{Frame, Region, Timestamp};
 use fieldtune::image::picture;
-use fieldtune::learn::command::{Command, Forget, GetStatus, Rename, Shot, Teach, Undo};
+use fieldtune::learn::command::{Command, Forget, GetStatus, Rename, Shot, Teach};
 use fieldtune::learn::head::{HeadConfig, HeadKind};
 use fieldtune::learn::learner::Learner;
-use fieldtune::protocol::request::{Answer, Judgement, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Judgement, Refused, Request};
 use fieldtune::protocol::wire::{self, Frame as WireFrame, Kind, Outgoing};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 
@@ -33,22 +33,38 @@ pub fn of(target: &str) -> Vec<Seed> {
 }
 
 fn requests() -> Vec<(&'static str, Request)> {
-    let command = Request::Command;
     let name = "scratch".to_owned();
     vec![
-        ("undo", command(Command::Undo(Undo))),
-        ("status", command(Command::Status(GetStatus))),
-        ("forget", command(Command::Forget(Forget::Everything))),
-        ("rename", command(Command::Rename(Rename { from: name.clone(), to: "b".to_owned() }))),
-        ("teach", Request::Teach { class: name.clone(), count: 3, any: false }),
-        ("image", Request::TeachImage { class: name.clone(), image: vec![0; 16] }),
-        ("push", Request::Push { learned: pack(HeadKind::Lda, 1), merge: false }),
-        ("region", Request::Region(Some(Region::Pixels { x: 1, y: 2, width: 3, height: 4 }))),
-        ("set", Request::Set { name: "smoothing".to_owned(), value: "3".to_owned() }),
-        ("watch", Request::Watch(true)),
-        ("log", Request::Log { lines: 9 }),
-        ("regions", Request::Regions),
-        ("of", Request::Of { region: "left".to_owned(), request: Box::new(Request::Pull) }),
+        ("undo", request::Undo.into()),
+        ("status", request::GetStatus.into()),
+        ("forget", request::Forget::Everything.into()),
+        ("rename", request::Rename { from: name.clone(), to: "b".to_owned() }.into()),
+        ("teach", Request::Teach(request::Teach { class: name.clone(), count: 3, any: false })),
+        (
+            "image",
+            Request::TeachImage(request::TeachImage { class: name.clone(), image: vec![0; 16] }),
+        ),
+        ("push", Request::Push(request::Push { learned: pack(HeadKind::Lda, 1), merge: false })),
+        (
+            "region",
+            Request::SetRegion(request::SetRegion(Some(Region::Pixels {
+                x: 1,
+                y: 2,
+                width: 3,
+                height: 4,
+            }))),
+        ),
+        ("set", Request::Set(request::Set { name: "smoothing".to_owned(), value: "3".to_owned() })),
+        ("watch", Request::Watch(request::Watch(true))),
+        ("log", Request::Log(request::Log { lines: 9 })),
+        ("regions", Request::Regions(request::Regions)),
+        (
+            "of",
+            Request::Of(request::Of {
+                region: "left".to_owned(),
+                request: Box::new(Request::Pull(request::Pull)),
+            }),
+        ),
     ]
 }
 
@@ -133,7 +149,7 @@ fn sessions() -> Vec<Seed> {
     for feature in [[1.0f32, 0.0, 0.0, 0.5], [0.0, 1.0, 0.5, 0.0], [0.5, 0.5, 0.0, 0.0]] {
         let image = feature.iter().flat_map(|value| value.to_le_bytes()).collect();
         let class = if feature[0] > 0.9 { "good" } else { "scratch" }.to_owned();
-        let request = message(&Request::TeachImage { class, image });
+        let request = message(&Request::TeachImage(request::TeachImage { class, image }));
         asked.extend([vec![2, feature[1].to_bits() as u8 ^ 1], piece(&request)].concat());
     }
     let parts = [&[3u8, 0, 1, 2, 0, 0, 0][..], &piece(b"ab"), &[1, 3, 0, 1, 2, 0, 1, 0, 0, 0]];

@@ -12,7 +12,7 @@ use crate::image::frame::Timestamp;
 use crate::image::picture;
 use crate::learn::learner::UNKNOWN;
 use crate::protocol::console;
-use crate::protocol::request::{Answer, Request};
+use crate::protocol::request::{Answer, Recent, RecentPicture};
 
 impl CtlCommand {
     /// Fetches the pictures of the frames that were judged last, into a folder, onto a sheet, or both.
@@ -24,7 +24,7 @@ impl CtlCommand {
     ) -> anyhow::Result<Exit> {
         let mut link = self.link()?;
         let quiet = Context { progress: false };
-        let answer = self.ask(&mut link, &Request::Recent { unsure_first }, &quiet)?;
+        let answer = self.ask(&mut link, &Recent { unsure_first }.into(), &quiet)?;
         let Answer::Recent(frames) = &answer else {
             bail!("the device answered something else than its frames");
         };
@@ -36,7 +36,7 @@ impl CtlCommand {
         let bar = context.bar(frames.len() as u64, "fetching");
         for (frame, row) in frames.iter().zip(&rows) {
             bar.inc(1);
-            let request = Request::RecentPicture { frame: frame.number };
+            let request = RecentPicture { frame: frame.number }.into();
             let bytes = match self.ask(&mut link, &request, &quiet) {
                 Ok(Answer::Picture { file, .. }) => file,
                 Ok(_) => bail!("the device answered something else than a picture"),

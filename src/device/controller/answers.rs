@@ -6,10 +6,10 @@ use crate::backbone::FeatureSource;
 use crate::camera::Sight;
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{self, Command, Repeat, Reply, Shot, Teach};
+use crate::learn::command::{self, Repeat, Reply, Shot, Teach};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
-use crate::protocol::request::{Answer, Refused, Request};
+use crate::protocol::request::{self, Answer, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::Keeper;
 
@@ -25,22 +25,27 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     ) -> Result<Answer, Refused> {
         let date = self.dated(now);
         let view = &mut self.views[place];
+        let request = match request.into_command() {
+            Ok(command) => {
+                return match view.apply(command, date).map_err(refused)? {
+                    Reply::Status(learned) => {
+                        let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
+                        let mut device = view.predicted.figures(name);
+                        device.extend(self.figures());
+                        Ok(Answer::Status { learned: Some(learned), device })
+                    }
+                    reply => Ok(Answer::Reply(reply)),
+                };
+            }
+            Err(request) => request,
+        };
         let keeper = &mut view.keeper;
         match request {
-            Request::Command(Command::Teach(_)) | Request::Teach { .. } | Request::Burst { .. } => {
+            Request::Teach(_) | Request::Burst(_) => {
                 Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
             }
-            Request::Command(command) => match view.apply(command, date).map_err(refused)? {
-                Reply::Status(learned) => {
-                    let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
-                    let mut device = view.predicted.figures(name);
-                    device.extend(self.figures());
-                    Ok(Answer::Status { learned: Some(learned), device })
-                }
-                reply => Ok(Answer::Reply(reply)),
-            },
-            Request::UndoTaught => view.undo_taught(date).map(Answer::Reply),
-            Request::TeachImage { class, image } => {
+            Request::UndoTaught(_) => view.undo_taught(date).map(Answer::Reply),
+            Request::TeachImage(request::TeachImage { class, image }) => {
                 command::check_class(keeper.learner(), &class).map_err(refused)?;
                 let (frame, feature) = looked_at(keeper, &image, now)?;
                 let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
@@ -57,7 +62,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let notes = repeats.iter().map(Repeat::to_string).collect();
                 Ok(Answer::Reply(reply).with_notes(notes))
             }
-            Request::Classify { image } => {
+            Request::Classify(request::Classify { image }) => {
                 let (_, feature) = looked_at(keeper, &image, now)?;
                 let verdict = keeper.learner().judge(&feature).map_err(refused)?;
                 let (view, region) = (&self.views[place], self.told_name(place));
@@ -67,20 +72,22 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 };
                 Ok(Answer::Judged(verdict.map(judgement)))
             }
-            Request::Snap => {
+            Request::Snap(_) => {
                 let frame = self.latest.as_ref();
                 let frame = frame.ok_or_else(|| Refused("no frame has come yet".to_owned()))?;
                 Ok(picture_of(frame, self.number))
             }
-            Request::Recent { unsure_first } => {
+            Request::Recent(request::Recent { unsure_first }) => {
                 Ok(Answer::Recent(view.history.list(unsure_first, now)))
             }
-            Request::RecentPicture { frame } => {
+            Request::RecentPicture(request::RecentPicture { frame }) => {
                 let past = view.history.get(frame).map_err(Refused)?;
                 Ok(picture_of(&past.pixels, past.number))
             }
-            Request::TeachFrames { class, frames } => self.teach_frames(place, class, &frames, now),
-            Request::Region(wanted) => {
+            Request::TeachFrames(request::TeachFrames { class, frames }) => {
+                self.teach_frames(place, class, &frames, now)
+            }
+            Request::SetRegion(request::SetRegion(wanted)) => {
                 if let Some(region) = wanted {
                     // Without a frame it is only seen whether it could be in any.
                     let size = self.latest.as_ref().map(|frame| (frame.width(), frame.height()));
@@ -90,55 +97,53 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 }
                 Ok(Answer::Region(self.views[place].region()))
             }
-            Request::Regions => {
+            Request::Regions(_) => {
                 let region = |view: &View<S, K>| (view.name().map(str::to_owned), view.region());
                 Ok(Answer::Regions(self.views.iter().map(region).collect()))
             }
-            Request::Outputs => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
-            Request::SetOutput { name, on } => {
+            Request::Outputs(_) => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
+            Request::SetOutput(request::SetOutput { name, on }) => {
                 self.panel.change(|panel| panel.set(&name, on)).map_err(refused)?;
                 Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0))
             }
-            Request::TestOutput { name } => {
+            Request::TestOutput(request::TestOutput { name }) => {
                 self.panel.change(|panel| panel.test(&name, now)).map_err(refused)?;
                 Ok(Answer::Done)
             }
-            Request::Save { name } => {
+            Request::Save(request::Save { name }) => {
                 let saved = keeper.save(name.as_deref(), date).map_err(refused)?;
                 Ok(Answer::Saved(saved))
             }
-            Request::Generations => keeper.generations().map(Answer::Generations).map_err(refused),
-            Request::RollBack { generation } => {
+            Request::Generations(_) => {
+                keeper.generations().map(Answer::Generations).map_err(refused)
+            }
+            Request::RollBack(request::RollBack { generation }) => {
                 keeper.roll_back(generation, date).map_err(refused)?;
                 view.changed(false);
                 Ok(Answer::Done)
             }
-            Request::Difference { from, to } => {
+            Request::Diff(request::Diff { from, to }) => {
                 keeper.difference(from, to).map(Answer::Difference).map_err(refused)
             }
-            Request::DropGeneration { generation } => {
+            Request::DropGeneration(request::DropGeneration { generation }) => {
                 keeper.drop_generation(generation).map_err(refused)?;
                 Ok(Answer::Done)
             }
-            Request::Settings => Ok(Answer::Settings(self.settings())),
-            Request::Set { name, value } => {
+            Request::Settings(_) => Ok(Answer::Settings(self.settings())),
+            Request::Set(request::Set { name, value }) => {
                 self.set(&name, &value)?;
                 Ok(Answer::Settings(self.settings()))
             }
-            Request::Version => Ok(Answer::Version {
+            Request::Version(_) => Ok(Answer::Version {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
                 model: keeper.model().name.clone(),
             }),
-            Request::Pull => Ok(Answer::Learned(keeper.learned().encode())),
-            Request::Push { learned, merge } => self.push(place, &learned, merge, date),
-            Request::Of { .. }
-            | Request::Watch(_)
-            | Request::Log { .. }
-            | Request::Restart
-            | Request::Unlock { .. }
-            | Request::Lock => {
-                Err(Refused("the program that runs the station answers that".to_owned()))
+            Request::Pull(_) => Ok(Answer::Learned(keeper.learned().encode())),
+            Request::Push(request::Push { learned, merge }) => {
+                self.push(place, &learned, merge, date)
             }
+            // Commands were carried out above.
+            _ => Err(Refused("the program that runs the station answers that".to_owned())),
         }
     }
 

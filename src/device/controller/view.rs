@@ -16,7 +16,7 @@ use crate::learn::engine::{Engine, EngineError, Step};
 use crate::learn::head::ClassId;
 use crate::learn::learner::{Learner, UNDO_DEPTH};
 use crate::protocol::log::Level;
-use crate::protocol::request::{Judgement, Refused, Request};
+use crate::protocol::request::{Judgement, Of, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::{Keeper, KeeperError};
 use crate::util::mutex::lock;
@@ -313,7 +313,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// The view that a request is about, and the request without that.
     pub(super) fn addressed(&self, request: Request) -> Result<(usize, Request), Refused> {
         match request {
-            Request::Of { region, request } => match request.is_of_a_region() {
+            Request::Of(Of { region, request }) => match request.is_of_a_region() {
                 true => Ok((self.place(Some(&region))?, *request)),
                 false => Err(Refused("that is not asked of a region".to_owned())),
             },

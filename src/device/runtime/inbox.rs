@@ -136,6 +136,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::request::Version;
 
     fn frame(at: u64) -> Frame {
         Frame::new(1, 1, vec![0; 3], Timestamp(at)).expect("one pixel")
@@ -146,10 +147,10 @@ mod tests {
         let inbox = Inbox::default();
         (1..=3).for_each(|at| inbox.frame(frame(at)));
         let (sender, _receiver) = std::sync::mpsc::sync_channel(1);
-        assert!(inbox.request(Request::Version, sender));
+        assert!(inbox.request(Version.into(), sender));
         inbox.edge(Edge { name: "b".to_owned(), pressed: true }, Timestamp(9));
         assert!(matches!(inbox.next(Duration::ZERO), Item::Edge(_, at) if at == Timestamp(9)));
-        assert!(matches!(inbox.next(Duration::ZERO), Item::Request(Request::Version, _)));
+        assert!(matches!(inbox.next(Duration::ZERO), Item::Request(Request::Version(_), _)));
         assert!(
             matches!(inbox.next(Duration::ZERO), Item::Frame(got) if got.captured() == Timestamp(3))
         );
@@ -161,7 +162,7 @@ mod tests {
     fn nothing_grows_without_bound_and_nobody_waits_for_what_is_over() {
         let inbox = Inbox::default();
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let taken = (0..100).filter(|_| inbox.request(Request::Version, sender.clone())).count();
+        let taken = (0..100).filter(|_| inbox.request(Version.into(), sender.clone())).count();
         assert_eq!(taken, REQUESTS);
         (0..100).for_each(|at| {
             inbox.edge(Edge { name: String::new(), pressed: true }, Timestamp(at));

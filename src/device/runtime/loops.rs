@@ -17,9 +17,7 @@ use crate::board::outputs::{Edge, Inputs, Outputs as _, SafeOutputs};
 use crate::camera::{Camera, Trouble};
 use crate::device::controller::{Effects, Record, SharedPanel, Station, Ticket};
 use crate::image::frame::Timestamp;
-use crate::learn::command::Command;
 use crate::protocol::log::Level;
-use crate::protocol::request::Request;
 use crate::store::Store;
 use crate::util::mutex::lock;
 
@@ -110,7 +108,7 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
                 station.edge(&name, pressed, at, &mut effects);
             }
             Item::Request(request, sender) => {
-                heard_within(if is_long(&request) { COMMAND_PATIENCE } else { frame_patience });
+                heard_within(if request.takes_long() { COMMAND_PATIENCE } else { frame_patience });
                 tickets += 1;
                 waiting.push((Ticket(tickets), sender));
                 station.request(Ticket(tickets), request, clock.now(), &mut effects);
@@ -171,23 +169,6 @@ fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)
     effects.judgements.iter().for_each(|judgement| shared.tell(judgement));
     waiting.retain(|(ticket, _)| !gone.contains(ticket));
     gone
-}
-
-fn is_long(request: &Request) -> bool {
-    !matches!(
-        request.plain(),
-        Request::Snap
-            | Request::Recent { .. }
-            | Request::RecentPicture { .. }
-            | Request::Regions
-            | Request::Region(_)
-            | Request::Outputs
-            | Request::SetOutput { .. }
-            | Request::TestOutput { .. }
-            | Request::Settings
-            | Request::Version
-            | Request::Command(Command::Classes(_) | Command::Examples(_))
-    )
 }
 
 pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &SharedPanel) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::inbox::Message;
-use crate::protocol::request::{Answer, Device, Progress, Refused, Request};
+use crate::protocol::request::{Answer, Device, Log, Progress, Refused, Request};
 
 /// How long a request may take without getting on: longer than the longest burst and the slowest head.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -28,8 +28,8 @@ impl Device for Remote {
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {
         match request {
-            Request::Log { lines } => return Ok(Answer::Log(self.0.log.latest(lines))),
-            Request::Restart => {
+            Request::Log(Log { lines }) => return Ok(Answer::Log(self.0.log.latest(lines))),
+            Request::Restart(_) => {
                 self.0.stop(super::Stop::Restart);
                 return Ok(Answer::Done);
             }

@@ -2,13 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Access, Need, PortLock, Tries, need};
+use super::{Access, Need, PortLock, Tries};
 use crate::image::frame::Timestamp;
-use crate::learn::command::Command;
 use crate::protocol::log::{Level, in_words};
 use crate::protocol::pin::{Pin, PinHash};
-use crate::protocol::request::{Answer, Device, Progress, Refused, Request};
-use crate::store::signed::Signature;
+use crate::protocol::request::{Answer, Audit, Device, Of, Progress, Refused, Request, Unlock};
 use crate::util::mutex::lock;
 
 /// Bytes of a request where nothing may be changed: a picture to be judged or taught.
@@ -97,36 +95,23 @@ impl<'a, D: Device> Gate<'a, D> {
         Err(Refused(format!("wrong PIN; the next one is looked at in {left}")))
     }
 
-    /// Writes down who changed what, and which push was refused.
-    fn write_down(&mut self, told: Told, region: Option<&str>, result: Result<&Answer, &Refused>) {
+    /// Writes down who changed what, and what was refused where that matters.
+    fn write_down(
+        &mut self,
+        audit: Audit,
+        region: Option<&str>,
+        result: Result<&Answer, &Refused>,
+    ) {
+        let told = match (audit, result) {
+            (Audit::Nothing, _) | (Audit::Reply | Audit::Text(_), Err(_)) => None,
+            (Audit::Told(told), result) => Some(told(result)),
+            (Audit::Reply, Ok(Answer::Reply(reply))) => Some((Level::Info, in_words(reply))),
+            (Audit::Reply, Ok(_)) => None,
+            (Audit::Text(text), Ok(_)) => Some((Level::Info, text)),
+        };
         let of = region.map(|name| format!("{}: ", name.escape_debug())).unwrap_or_default();
-        match (told, result) {
-            (Told::Nothing, _) => {}
-            (Told::Push, Err(refused)) => {
-                self.note(Level::Warning, &format!("{of}push refused: {refused}"));
-            }
-            (_, Err(_)) => {}
-            (Told::Push, Ok(Answer::Reply(reply))) => {
-                self.note(Level::Info, &format!("{of}push: {}", in_words(reply)));
-            }
-            (Told::Push, Ok(answer)) => {
-                let what = match answer {
-                    Answer::Pushed { signature: Signature::Trusted } => ", signed by a trusted key",
-                    Answer::Pushed { signature: Signature::Unchecked } => {
-                        "; who signed it was not asked, since the board trusts no keys"
-                    }
-                    _ => ", not signed",
-                };
-                self.note(
-                    Level::Info,
-                    &format!("{of}push: all that was learned is replaced{what}"),
-                );
-            }
-            (Told::Reply, Ok(Answer::Reply(reply))) => {
-                self.note(Level::Info, &format!("{of}{}", in_words(reply)));
-            }
-            (Told::Reply, Ok(_)) => {}
-            (Told::Text(text), Ok(_)) => self.note(Level::Info, &format!("{of}{text}")),
+        if let Some((level, what)) = told {
+            self.note(level, &format!("{of}{what}"));
         }
     }
 }
@@ -143,8 +128,8 @@ impl<D: Device> Device for Gate<'_, D> {
             self.note(Level::Info, &format!("locked again, after {idle} without a request"));
         }
         match request {
-            Request::Unlock { pin } => return self.unlock(&pin),
-            Request::Lock => {
+            Request::Unlock(Unlock { pin }) => return self.unlock(&pin),
+            Request::Lock(_) => {
                 if self.lock.lock() {
                     self.note(Level::Info, "locked");
                 }
@@ -156,9 +141,9 @@ impl<D: Device> Device for Gate<'_, D> {
             Access::Locked if !self.lock.is_unlocked() => request.without_pin(),
             _ => request,
         };
-        let (told, need) = (Told::of(request.plain()), need(&request));
+        let (audit, need) = (request.audit(), request.need());
         let region = match &request {
-            Request::Of { region, .. } => Some(region.clone()),
+            Request::Of(Of { region, .. }) => Some(region.clone()),
             _ => None,
         };
         let result = match self.guard.access.allows(self.lock.is_unlocked(), need) {
@@ -166,7 +151,7 @@ impl<D: Device> Device for Gate<'_, D> {
             Err(refused) => Err(refused),
         };
         self.lock.used((self.now)());
-        self.write_down(told, region.as_deref(), result.as_ref().map(Answer::plain));
+        self.write_down(audit, region.as_deref(), result.as_ref().map(Answer::plain));
         let unlocked = self.lock.is_unlocked();
         result.map(|answer| with_access(answer, self.guard.access, unlocked))
     }
@@ -191,37 +176,6 @@ impl<D: Device> Device for Gate<'_, D> {
 
     fn note(&mut self, what: &str) {
         self.note(Level::Warning, what);
-    }
-}
-
-/// What a request leaves in the log once it is done.
-enum Told {
-    Nothing,
-    /// Its reply in words.
-    Reply,
-    Text(String),
-    Push,
-}
-
-impl Told {
-    fn of(request: &Request) -> Self {
-        match request {
-            Request::Push { .. } => Told::Push,
-            Request::TeachImage { .. } | Request::TeachFrames { .. } => Told::Reply,
-            Request::Command(Command::Undo(_)) | Request::UndoTaught => Told::Reply,
-            Request::Command(_) if need(request) == Need::Change => Told::Reply,
-            Request::Restart => Told::Text("restart".to_owned()),
-            Request::RollBack { generation } => {
-                Told::Text(format!("rolled back to generation {generation}"))
-            }
-            Request::DropGeneration { generation } => {
-                Told::Text(format!("generation {generation} is let go of"))
-            }
-            Request::Set { name, value } => Told::Text(format!("{name} is {value} now")),
-            Request::Region(Some(region)) => Told::Text(format!("looks at {region} now")),
-            // Frames that are taught leave a line of their own; outputs may be switched by the second.
-            _ => Told::Nothing,
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What `help` shows, in rows that fit a terminal.
 
-use super::commands::{COMMANDS, Spec};
+use super::commands::commands;
+use crate::protocol::request::Word;
 
 /// Columns that a row of help has at most.
 pub const WIDTH: usize = 79;
@@ -10,23 +11,23 @@ const COLUMN: usize = 30;
 
 /// What can be typed, or what that command does; its last line is `ok`. None of its lines is a command: it may come back
 /// as if it was typed.
-pub fn help(spec: Option<&Spec>) -> String {
-    let usage = |spec: &Spec| format!("{} {}", spec.name, spec.arguments).trim().to_owned();
+pub fn help(word: Option<&Word>) -> String {
+    let usage = |word: &Word| format!("{} {}", word.name, word.arguments).trim().to_owned();
     let mut lines = Vec::new();
-    match spec {
-        Some(spec) => {
+    match word {
+        Some(word) => {
             // In quotes: the end of it is no command either.
-            lines.push(format!("usage: `{}`", usage(spec)));
-            lines.extend(wrapped(spec.about, WIDTH));
-            lines.extend(wrapped(spec.more, WIDTH));
+            lines.push(format!("usage: `{}`", usage(word)));
+            lines.extend(wrapped(word.about, WIDTH));
+            lines.extend(wrapped(word.more, WIDTH));
         }
         None => {
-            for spec in &COMMANDS {
-                let mut start = usage(spec);
+            for word in commands() {
+                let mut start = usage(word);
                 if start.len() >= COLUMN {
                     lines.push(std::mem::take(&mut start));
                 }
-                for about in wrapped(spec.about, WIDTH - COLUMN) {
+                for about in wrapped(word.about, WIDTH - COLUMN) {
                     lines.push(format!("{:<COLUMN$}{about}", std::mem::take(&mut start)));
                 }
             }

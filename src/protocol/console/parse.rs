@@ -1,15 +1,7 @@
 //! A typed line to a request.
 
-use std::str::FromStr;
-
-use super::commands::{COMMANDS, Place, Spec, UNLOCK};
-use crate::image::frame::Region;
-use crate::learn::command::{
-    Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, SetHead, SetThreshold, Undo,
-};
-use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
-use crate::protocol::pin::Pin;
-use crate::protocol::request::Request;
+use super::commands::commands;
+use crate::protocol::request::{Of, Place, Request, Word, Wrong, on_off};
 
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +9,7 @@ pub enum Entry {
     /// An empty line.
     Nothing,
     /// What can be typed, or what that command does.
-    Help(Option<&'static Spec>),
+    Help(Option<&'static Word>),
     /// Show what is typed, or do not.
     Echo(bool),
     /// End the dialogue.
@@ -39,9 +31,11 @@ pub(super) fn secret_from(line: &[char]) -> Option<usize> {
         let space = line[start..].iter().position(|c| c.is_whitespace())?;
         start = word(start + space)?;
     }
-    let end = start + UNLOCK.len();
-    let named = line.len() > end && line[start..end].iter().copied().eq(UNLOCK.chars());
-    (named && line[end].is_whitespace()).then_some(end)
+    let rest = &line[start..];
+    let end = rest.iter().position(|c| c.is_whitespace())?;
+    let is_secret =
+        |word: &Word| word.is_secret && rest[..end].iter().copied().eq(word.name.chars());
+    commands().any(is_secret).then_some(start + end)
 }
 
 /// Understands a line.
@@ -54,141 +48,37 @@ pub fn parse(line: &str) -> Result<Entry, String> {
     if let Some(region) = name.strip_prefix(OF_REGION) {
         return parse_of(region, line.trim_start()[name.len()..].trim_start());
     }
-    let spec = spec_named(name)?;
-    let usage = || {
-        let wanted = format!("{name} {}", spec.arguments);
-        if name == UNLOCK {
-            return format!("wanted: {wanted}, and nothing behind it");
-        }
-        format!("wanted: {}, got: {}; help {name} tells more", wanted.trim(), words.join(" "))
-    };
-    let command = |command| Ok(Entry::Request(Request::Command(command)));
-    let request = match (name, arguments) {
+    let word = word_named(name)?;
+    match (name, arguments) {
         ("help" | "?", []) => return Ok(Entry::Help(None)),
+        ("help" | "?", [name]) => return Ok(Entry::Help(Some(word_named(name)?))),
         ("quit" | "exit", []) => return Ok(Entry::Leave),
-        ("help" | "?", [name]) => return Ok(Entry::Help(Some(spec_named(name)?))),
-        ("teach", [class, "frame", list @ ..]) if !list.is_empty() => {
-            let frames: Vec<u64> = list.iter().map(|text| frame(text)).collect::<Result<_, _>>()?;
-            Request::TeachFrames { class: (*class).to_owned(), frames }
-        }
-        ("teach", [class, rest @ ..]) if rest.len() < 3 => {
-            let (rest, any) = every_frame(rest);
-            let ([] | [_]) = rest else { return Err(usage()) };
-            let count = rest.first().map_or(Ok(1), |text| number(text, "COUNT", 1..=1000))?;
-            Request::Teach { class: (*class).to_owned(), count, any }
-        }
-        ("burst", [class, rest @ ..]) if rest.len() < 3 => {
-            let (rest, any) = every_frame(rest);
-            let ([] | [_]) = rest else { return Err(usage()) };
-            let seconds =
-                rest.first().map_or(Ok(2.0), |text| number(text, "SECONDS", 0.1..=60.0))?;
-            let millis = (seconds * 1000.0f32) as u32;
-            Request::Burst { class: (*class).to_owned(), millis, any }
-        }
-        ("undo", []) => return command(Command::Undo(Undo)),
-        ("forget", ["example", list @ ..]) if !list.is_empty() => {
-            return command(Command::Forget(Forget::Examples(ids(list)?)));
-        }
-        ("forget", [class]) => {
-            return command(Command::Forget(Forget::Class((*class).to_owned())));
-        }
-        ("relabel", [class, list @ ..]) if !list.is_empty() => {
-            let (class, examples) = ((*class).to_owned(), ids(list)?);
-            return command(Command::Relabel(Relabel { examples, class }));
-        }
-        ("rename", [from, to]) => {
-            let (from, to) = ((*from).to_owned(), (*to).to_owned());
-            return command(Command::Rename(Rename { from, to }));
-        }
-        ("classes", []) => return command(Command::Classes(Classes)),
-        ("examples", [] | [_]) => {
-            let class = arguments.first().map(|&class| class.to_owned());
-            return command(Command::Examples(ListExamples { class }));
-        }
-        ("status", []) => return command(Command::Status(GetStatus)),
-        ("head", []) => return command(Command::Head(SetHead { config: None })),
-        ("head", [name]) => {
-            let kind = HeadKind::ALL.into_iter().find(|kind| kind.name() == *name);
-            let kind = kind.ok_or_else(|| {
-                let names: Vec<&str> = HeadKind::ALL.into_iter().map(HeadKind::name).collect();
-                format!("there is no head {name}; there are {}", names.join(", "))
-            })?;
-            return command(Command::Head(SetHead { config: Some(HeadConfig::of(kind)) }));
-        }
-        ("threshold", arguments) => {
-            let mut threshold = SetThreshold::default();
-            for argument in arguments {
-                match argument.split_once('=') {
-                    Some(("confidence", text)) => {
-                        threshold.confidence = Some(number(text, "confidence", 0.0..=1.0)?);
-                    }
-                    Some(("novelty", text)) => {
-                        threshold.novelty = Some(number(text, "novelty", 0.0..=f32::INFINITY)?);
-                    }
-                    Some(("false-reject", text)) => {
-                        threshold.false_reject =
-                            Some(share(text).ok_or("false-reject has to be a share like 2%")?);
-                    }
-                    _ => return Err(usage()),
-                }
+        ("set", ["echo", switch]) => {
+            if let Ok(on) = on_off(switch) {
+                return Ok(Entry::Echo(on));
             }
-            return command(Command::Threshold(threshold));
         }
-        ("watch", [switch]) => Request::Watch(on_off(switch).ok_or_else(usage)?),
-        ("snap", []) => Request::Snap,
-        ("recent", []) => Request::Recent { unsure_first: false },
-        ("recent", ["unsure"]) => Request::Recent { unsure_first: true },
-        ("recent", [text]) => Request::RecentPicture { frame: frame(text)? },
-        ("region", []) => Request::Region(None),
-        ("regions", []) => Request::Regions,
-        ("region", [text]) => Request::Region(Some(region(text).ok_or_else(usage)?)),
-        ("outputs", []) => Request::Outputs,
-        ("outputs", [name, "test"]) => Request::TestOutput { name: (*name).to_owned() },
-        ("outputs", [name, switch]) => {
-            Request::SetOutput { name: (*name).to_owned(), on: on_off(switch).ok_or_else(usage)? }
-        }
-        ("save", [] | [_]) => {
-            Request::Save { name: arguments.first().map(|&name| name.to_owned()) }
-        }
-        ("generations", []) => Request::Generations,
-        ("generations", ["drop", text]) => {
-            Request::DropGeneration { generation: generation(text)? }
-        }
-        ("rollback", [text]) => Request::RollBack { generation: generation(text)? },
-        ("diff", [from]) => Request::Difference { from: generation(from)?, to: None },
-        ("diff", [from, to]) => {
-            Request::Difference { from: generation(from)?, to: Some(generation(to)?) }
-        }
-        ("log", [] | [_]) => {
-            let lines =
-                arguments.first().map_or(Ok(20), |text| number(text, "LINES", 1..=10_000))?;
-            Request::Log { lines }
-        }
-        ("set" | "scene", []) => Request::Settings,
-        ("scene", [value]) => Request::Set { name: "scene".to_owned(), value: (*value).to_owned() },
-        ("set", ["echo", switch]) => return on_off(switch).map(Entry::Echo).ok_or_else(usage),
-        ("set", [name, value]) => {
-            Request::Set { name: (*name).to_owned(), value: (*value).to_owned() }
-        }
-        ("version", []) => Request::Version,
-        ("restart", []) => Request::Restart,
-        ("pull", []) => Request::Pull,
-        (UNLOCK, [pin]) => Request::Unlock { pin: Pin::new(pin).map_err(|e| e.to_string())? },
-        ("lock", []) => Request::Lock,
-        _ => return Err(usage()),
-    };
-    Ok(Entry::Request(request))
+        _ => return understood(word, arguments, &words),
+    }
+    Err(usage(word, &words))
 }
 
-/// What stands behind the arguments where every frame is wanted, also one like the last.
-const EVERY_FRAME: &str = "any";
-
-/// The arguments without that, and whether it was there.
-fn every_frame<'a>(arguments: &'a [&'a str]) -> (&'a [&'a str], bool) {
-    match arguments {
-        [rest @ .., EVERY_FRAME] => (rest, true),
-        all => (all, false),
+fn understood(word: &Word, arguments: &[&str], words: &[&str]) -> Result<Entry, String> {
+    match (word.parse)(arguments) {
+        Ok(request) => Ok(Entry::Request(request)),
+        Err(Wrong::Why(why)) => Err(why),
+        Err(Wrong::Usage) => Err(usage(word, words)),
     }
+}
+
+/// * `words`: what was typed.
+fn usage(word: &Word, words: &[&str]) -> String {
+    let name = words.first().copied().unwrap_or(word.name);
+    let wanted = format!("{name} {}", word.arguments);
+    if word.is_secret {
+        return format!("wanted: {wanted}, and nothing behind it");
+    }
+    format!("wanted: {}, got: {}; help {name} tells more", wanted.trim(), words.join(" "))
 }
 
 /// What stands before the name of a region.
@@ -204,8 +94,7 @@ fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
     }
     match parse(rest)? {
         Entry::Request(request) if request.is_of_a_region() => {
-            let (region, request) = (region.to_owned(), Box::new(request));
-            Ok(Entry::Request(Request::Of { region, request }))
+            Ok(Entry::Request(Of::new(region, request).into()))
         }
         Entry::Nothing => Err(format!("wanted: @{region} COMMAND, got no command")),
         _ => Err(format!("that is not about a region: leave out @{region}")),
@@ -216,76 +105,17 @@ fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
 pub(super) fn is_unknown(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let first = words.find(|word| !word.starts_with(OF_REGION));
-    first.is_some_and(|name| spec_named(name).is_err())
+    first.is_some_and(|name| word_named(name).is_err())
 }
 
-fn spec_named(name: &str) -> Result<&'static Spec, String> {
+fn word_named(name: &str) -> Result<&'static Word, String> {
     let name = match name {
         "?" => "help",
         "exit" => "quit",
         name => name,
     };
-    let found = COMMANDS.iter().find(|spec| spec.name == name);
+    let found = commands().find(|word| word.name == name);
     found.ok_or_else(|| format!("there is no command {name}; help lists them"))
-}
-
-fn on_off(text: &str) -> Option<bool> {
-    match text {
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => None,
-    }
-}
-
-fn number<T: FromStr + PartialOrd + std::fmt::Debug>(
-    text: &str,
-    what: &str,
-    range: std::ops::RangeInclusive<T>,
-) -> Result<T, String> {
-    let refuse = || {
-        let (low, high) = (range.start(), range.end());
-        format!("{what} has to be a number from {low:?} to {high:?}, got {text}")
-    };
-    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(refuse)
-}
-
-/// A share of a whole, as 0.02 or 2%.
-pub fn share(text: &str) -> Option<f32> {
-    match text.strip_suffix('%') {
-        Some(percent) => percent.trim().parse().ok().map(|percent: f32| percent / 100.0),
-        None => text.parse().ok(),
-    }
-}
-
-fn frame(text: &str) -> Result<u64, String> {
-    let number = number(text, "a frame's number", 1..=u64::MAX);
-    number.map_err(|why| format!("{why}; `recent` lists them"))
-}
-
-fn generation(text: &str) -> Result<u64, String> {
-    let number = number(text, "a generation's number", 1..=u64::MAX);
-    number.map_err(|why| format!("{why}; `generations` lists them"))
-}
-
-fn ids(words: &[&str]) -> Result<Vec<ExampleId>, String> {
-    words.iter().map(|text| number(text, "ID", 0..=u64::MAX).map(ExampleId)).collect()
-}
-
-/// Fractions where any of the numbers has a point.
-fn region(text: &str) -> Option<Region> {
-    if text == "whole" {
-        return Some(Region::Whole);
-    }
-    let parts: Vec<&str> = text.split(',').collect();
-    if text.contains('.') {
-        let numbers: Vec<f32> =
-            parts.iter().map(|part| part.parse().ok()).collect::<Option<_>>()?;
-        let [x, y, width, height] = numbers[..] else { return None };
-        return Some(Region::Fractions { x, y, width, height });
-    }
-    let numbers: Vec<u32> = parts.iter().map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let [x, y, width, height] = numbers[..] else { return None };
-    Some(Region::Pixels { x, y, width, height })
 }
 
 /// The region that the line asks, if it names one.
@@ -308,6 +138,6 @@ pub(super) fn expected(line: &str) -> (&str, Option<Place>) {
     }
     let Some(name) = words.next() else { return (word, Some(Place::Command)) };
     let place = words.count();
-    let spec = COMMANDS.iter().find(|spec| spec.name == name);
+    let spec = commands().find(|word| word.name == name);
     (word, spec.and_then(|spec| spec.places.get(place)).copied())
 }

@@ -4,7 +4,7 @@ use super::WireError;
 use crate::util::checksum::crc32;
 
 /// The version of frames and messages that this program speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bytes of a message that one frame carries: lost, it costs a fifth of a second at 115200 baud.
 pub const CHUNK: usize = 2048;

@@ -4,7 +4,7 @@ use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{Command, Merge, Shot, Teach};
 use fieldtune::learn::head::HeadConfig;
 use fieldtune::learn::learner::Learner;
-use fieldtune::protocol::request::{Answer, Device, Progress, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Device, Progress, Refused, Request};
 use fieldtune::protocol::session::{Session, Sink};
 use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Outgoing, Piece};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
@@ -158,11 +158,14 @@ impl Device for AnyDevice<'_> {
         request: Request,
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {
+        let request = match request.into_command() {
+            Ok(command) => return self.command(command),
+            Err(request) => request,
+        };
         match request {
-            Request::Command(command) => self.command(command),
-            Request::TeachImage { class, image } => self.teach(class, &image),
-            Request::Pull => Ok(Answer::Learned(pulled(&self.learner))),
-            Request::Push { learned, merge: true } => {
+            Request::TeachImage(request::TeachImage { class, image }) => self.teach(class, &image),
+            Request::Pull(request::Pull) => Ok(Answer::Learned(pulled(&self.learner))),
+            Request::Push(request::Push { learned, merge: true }) => {
                 let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
                 let snapshot = Snapshot::decode(&learned).map_err(|error| refused(&error))?;
                 let (classes, pack) = snapshot.by_name().map_err(|error| refused(&error))?;
@@ -172,13 +175,13 @@ impl Device for AnyDevice<'_> {
                     images: snapshot.images().clone(),
                 }))
             }
-            Request::Push { learned, merge: false } => {
+            Request::Push(request::Push { learned, merge: false }) => {
                 let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
                 let snapshot = Snapshot::decode(&learned).map_err(|error| refused(&error))?;
                 self.learner = snapshot.into_learner(1 << 16).map_err(|error| refused(&error))?;
                 Ok(Answer::Done)
             }
-            Request::Teach { count, .. } => {
+            Request::Teach(request::Teach { count, .. }) => {
                 progress(Progress { done: 1, total: count, waiting: false });
                 self.scripted()
             }

@@ -1,0 +1,147 @@
+//! What a device answers.
+
+use crate::image::frame::{Region, Timestamp};
+use crate::learn::command::{Reply, Status};
+use crate::store::Generation;
+use crate::store::signed::Signature;
+use crate::store::snapshot::Difference;
+
+/// What a device answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// It is done and there is nothing to tell.
+    Done,
+    /// To a command, and to everything that teaches.
+    Reply(Reply),
+    /// To [`GetStatus`](super::GetStatus).
+    Status {
+        /// What was learned; `None` where several regions are looked at and none of them was asked.
+        learned: Option<Box<Status>>,
+        /// How the device is: names and values in the order to show.
+        device: Vec<(String, String)>,
+    },
+    /// The latest frame, or one that was asked for.
+    Picture {
+        /// Its number, where it is known.
+        frame: Option<u64>,
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// A PNG or JPEG file.
+        file: Vec<u8>,
+    },
+    /// Frames that were judged.
+    Recent(Vec<RecentFrame>),
+    /// What a picture was taken for; `None` while nothing has been taught.
+    Judged(Option<Judgement>),
+    /// The part of a frame that is looked at.
+    Region(Region),
+    /// The parts that are looked at, and their names where they have any.
+    Regions(Vec<(Option<String>, Region)>),
+    /// The outputs and whether each is active.
+    Outputs(Vec<(String, bool)>),
+    /// Lines of the log, the latest last.
+    Log(Vec<String>),
+    /// Names and values.
+    Settings(Vec<(String, String)>),
+    /// Which program and which backbone.
+    Version {
+        /// The program's version.
+        program: String,
+        /// The backbone's name.
+        model: String,
+    },
+    /// A [`crate::store::snapshot::Snapshot`], encoded.
+    Learned(Vec<u8>),
+    /// The generation that was made.
+    Saved(Generation),
+    /// Generations, the oldest first.
+    Generations(Vec<Generation>),
+    /// What changed.
+    Difference(Difference),
+    /// To [`Push`](super::Push): it is in place.
+    Pushed {
+        /// What is known of who made it.
+        signature: Signature,
+    },
+    /// Another answer, and what somebody should know besides.
+    Noted {
+        /// It; never another of these.
+        answer: Box<Answer>,
+        /// It, in a line for people.
+        note: String,
+    },
+}
+
+impl Answer {
+    /// With what somebody should know besides.
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        let note = notes.join("; ");
+        match (notes.is_empty(), self) {
+            (true, answer) => answer,
+            (false, Answer::Noted { answer, note: before }) => {
+                Answer::Noted { answer, note: format!("{before}; {note}") }
+            }
+            (false, answer) => Answer::Noted { answer: Box::new(answer), note },
+        }
+    }
+
+    /// The answer itself, without notes.
+    pub fn plain(&self) -> &Answer {
+        match self {
+            Answer::Noted { answer, .. } => answer,
+            answer => answer,
+        }
+    }
+}
+
+/// A verdict in words, as it is told to people and programs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// When the frame was taken.
+    pub captured: Timestamp,
+    /// Microseconds between capture and verdict.
+    pub age_micros: u64,
+    /// The frame's number, where it is one of the camera.
+    pub frame: Option<u64>,
+    /// The region it is of, where there are several.
+    pub region: Option<String>,
+    /// The class, or unknown.
+    pub class: Option<String>,
+    /// The class with the highest score, also where the verdict is unknown.
+    pub best: String,
+    /// Probability of `best`, 0 to 1.
+    pub confidence: f32,
+    /// The class in second place and its probability.
+    pub runner_up: Option<(String, f32)>,
+    /// Above 1 the frame lies farther from every example than examples of one class do.
+    pub novelty: f32,
+}
+
+/// A frame that was judged and can be learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecentFrame {
+    /// Counts the frames since the program began; [`Judgement::frame`].
+    pub number: u64,
+    /// Microseconds since it was judged.
+    pub age_micros: u64,
+    /// What it was taken for; `None` where nothing had been taught.
+    pub judgement: Option<Judgement>,
+}
+
+/// How far a long request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps done.
+    pub done: u32,
+    /// Steps in all; 0 where it is not known.
+    pub total: u32,
+    /// It goes on once the part has moved: every frame is like those that were taken already.
+    pub waiting: bool,
+}
+
+/// Why a request was refused, in one line for people; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);

@@ -1,0 +1,30 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Word, alone};
+use super::{Ask, Need, Request};
+use crate::learn::command::{self, Command};
+
+/// List the classes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Classes;
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "classes",
+    "",
+    "the classes, their examples, how well each is told from the others",
+    |words| alone(words, Classes),
+)];
+
+impl Ask for Classes {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+
+    fn into_command(self) -> Result<Command, Request> {
+        Ok(Command::Classes(command::Classes))
+    }
+}

@@ -1,0 +1,20 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::Word;
+use super::{Ask, Need};
+
+/// Judge a picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Classify {
+    /// A PNG, JPEG or other picture file.
+    pub image: Vec<u8>,
+}
+
+/// Nobody types a picture.
+pub(super) const WORDS: &[Word] = &[];
+
+impl Ask for Classify {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+}

@@ -1,0 +1,39 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Parsed, Place, Word, Wrong};
+use super::{Ask, Need, Request};
+use crate::learn::command::{self, Command};
+
+/// List the examples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListExamples {
+    /// Only of the class of that name.
+    pub class: Option<String>,
+}
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "examples",
+    "[CLASS]",
+    "the examples, and which of them the others contradict",
+    parse,
+)
+.places(&[Place::Class])];
+
+fn parse(words: &[&str]) -> Parsed {
+    let ([] | [_]) = words else { return Err(Wrong::Usage) };
+    Ok(ListExamples { class: words.first().map(|&class| class.to_owned()) }.into())
+}
+
+impl Ask for ListExamples {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+
+    fn into_command(self) -> Result<Command, Request> {
+        Ok(Command::Examples(command::ListExamples { class: self.class }))
+    }
+}

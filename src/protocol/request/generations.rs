@@ -1,0 +1,52 @@
+//! The generations: which there are, and letting go of one.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{Parsed, Place, Word, Wrong, generation};
+use super::{Ask, Audit, Need};
+
+/// List the generations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Generations;
+
+/// Let go of a generation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DropGeneration {
+    /// Its number.
+    pub generation: u64,
+}
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "generations",
+    "[drop N]",
+    "the generations: saved, made before something was taken away, daily",
+    parse,
+)
+.places(&[Place::Words(&["drop"])])
+.more(
+    "The oldest that made itself goes when there are 32; what was saved stays until it is dropped.",
+)];
+
+fn parse(words: &[&str]) -> Parsed {
+    match words {
+        [] => Ok(Generations.into()),
+        ["drop", text] => Ok(DropGeneration { generation: generation(text)? }.into()),
+        _ => Err(Wrong::Usage),
+    }
+}
+
+impl Ask for Generations {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+}
+
+impl Ask for DropGeneration {
+    fn need(&self) -> Need {
+        Need::Change
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Text(format!("generation {} is let go of", self.generation))
+    }
+}

@@ -1,0 +1,111 @@
+//! The list of requests, made one type.
+
+/// The type of all requests, with what each says of itself, and how they are written.
+macro_rules! requests {
+    ($($file:ident: $($number:literal $name:ident),*;)+) => {
+        $($(pub use $file::$name;)*)+
+
+        /// What a device is asked for.
+        #[derive(Clone, PartialEq)]
+        pub enum Request {
+            $($(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $name($name),
+            )*)+
+        }
+
+        $($(
+            impl From<$name> for Request {
+                fn from(request: $name) -> Self {
+                    Self::$name(request)
+                }
+            }
+        )*)+
+
+        /// Its name and its fields.
+        impl std::fmt::Debug for Request {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $($(Self::$name(request) => std::fmt::Debug::fmt(request, f),)*)+
+                }
+            }
+        }
+
+        /// The words that are typed, in the order of help.
+        pub(super) const WORDS: &[&[Word]] = &[$($file::WORDS),+];
+
+        impl Request {
+            /// The names of all.
+            pub const NAMES: &[&str] = &[$($(stringify!($name),)*)+];
+
+            /// What whoever asks has to be allowed.
+            pub fn need(&self) -> Need {
+                match self {
+                    $($(Self::$name(request) => request.need(),)*)+
+                }
+            }
+
+            /// Whether it is about what one region shows or has learned. Where several are looked at, it has to be asked
+            /// of one of them.
+            pub fn is_of_a_region(&self) -> bool {
+                match self {
+                    $($(Self::$name(request) => request.is_of_a_region(),)*)+
+                }
+            }
+
+            /// Whether a device may be at it for longer than a frame takes.
+            pub fn takes_long(&self) -> bool {
+                match self {
+                    $($(Self::$name(request) => request.takes_long(),)*)+
+                }
+            }
+
+            /// What it leaves in the log once it is done.
+            pub(super) fn audit(&self) -> Audit {
+                match self {
+                    $($(Self::$name(request) => request.audit(),)*)+
+                }
+            }
+
+            /// The same where a PIN is wanted for what does more than teach.
+            pub(crate) fn without_pin(self) -> Self {
+                match self {
+                    $($(Self::$name(request) => request.without_pin(),)*)+
+                }
+            }
+
+            /// The command that a learner carries out.
+            ///
+            /// # Errors
+            /// The request itself, where it is none for a learner.
+            pub fn into_command(self) -> Result<Command, Request> {
+                match self {
+                    $($(Self::$name(request) => request.into_command(),)*)+
+                }
+            }
+
+            /// As a message: its number, its fields.
+            pub(super) fn write(&self, message: &mut Vec<u8>) {
+                match self {
+                    $($(Self::$name(request) => {
+                        message.push($number);
+                        request.write(message);
+                    })*)+
+                }
+            }
+
+            /// A message's request.
+            ///
+            /// * `of_region`: it stands behind the name of a region, and must not name another.
+            pub(super) fn read(message: &[u8], of_region: bool) -> Result<Self, String> {
+                let (number, fields) = message.split_first().ok_or("it is empty")?;
+                match number {
+                    // However deep somebody packs them, it is looked into no further.
+                    0 if of_region => Err("a region inside a region".to_owned()),
+                    $($($number => $name::read(fields).map(Self::$name),)*)+
+                    unknown => Err(format!("there is no request {unknown}")),
+                }
+            }
+        }
+    };
+}

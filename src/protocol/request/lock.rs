@@ -1,0 +1,23 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Word, alone};
+use super::{Ask, Need};
+
+/// Allow no more than before the PIN was given; what guards the port does this, not the device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lock;
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("lock", "", "allow no changes any more without the PIN", |words| {
+        alone(words, Lock)
+    })];
+
+impl Ask for Lock {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+}

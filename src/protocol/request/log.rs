@@ -1,0 +1,30 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Parsed, Word, Wrong, number};
+use super::{Ask, Need};
+
+/// The latest lines of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    /// Lines at most.
+    pub lines: u32,
+}
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("log", "[LINES]", "the latest lines of the log", parse).more("20 if left out.")];
+
+fn parse(words: &[&str]) -> Parsed {
+    let ([] | [_]) = words else { return Err(Wrong::Usage) };
+    let lines = words.first().map_or(Ok(20), |text| number(text, "LINES", 1..=10_000))?;
+    Ok(Log { lines }.into())
+}
+
+impl Ask for Log {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+}

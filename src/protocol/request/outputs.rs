@@ -1,0 +1,87 @@
+//! The outputs: which there are, switched by hand, tested.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{Parsed, Place, Word, Wrong, on_off};
+use super::{Ask, Need};
+
+/// List the outputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outputs;
+
+/// Switch an output by hand until the next verdict decides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetOutput {
+    /// Its name in the board file.
+    pub name: String,
+    /// Active or not.
+    pub on: bool,
+}
+
+/// Switch an output for a moment, so that somebody can see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestOutput {
+    /// Its name in the board file.
+    pub name: String,
+}
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "outputs",
+    "[NAME on | off | test]",
+    "list the outputs, or switch one by hand",
+    parse,
+)
+.places(&[Place::Output, Place::Words(&["on", "off", "test"])])
+.more("The next verdict decides again.")];
+
+fn parse(words: &[&str]) -> Parsed {
+    match words {
+        [] => Ok(Outputs.into()),
+        [name, "test"] => Ok(TestOutput { name: (*name).to_owned() }.into()),
+        [name, switch] => Ok(SetOutput { name: (*name).to_owned(), on: on_off(switch)? }.into()),
+        _ => Err(Wrong::Usage),
+    }
+}
+
+impl Ask for Outputs {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+}
+
+/// It may be switched by the second, so nothing of it is written down.
+impl Ask for SetOutput {
+    fn need(&self) -> Need {
+        Need::Change
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+}
+
+impl Ask for TestOutput {
+    fn need(&self) -> Need {
+        Need::Change
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+}

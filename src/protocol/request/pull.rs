@@ -1,0 +1,18 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Word, alone};
+use super::{Ask, Need};
+
+/// Give everything that was learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pull;
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("pull", "", "fetch everything that was learned", |words| alone(words, Pull))
+        .more("For programs: `fieldtune ctl pull FILE` and `fieldtune ctl push FILE`.")];
+
+impl Ask for Pull {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+}

@@ -1,0 +1,42 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::Word;
+use super::{Answer, Ask, Audit, Need, Refused};
+use crate::protocol::log::{Level, in_words};
+use crate::store::signed::Signature;
+
+/// Replace everything that was learned, or learn more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Push {
+    /// A [`crate::store::snapshot::Snapshot`], encoded, in a container of [`crate::store::signed`] or not.
+    pub learned: Vec<u8>,
+    /// Learn it beside what was learned.
+    pub merge: bool,
+}
+
+/// Nobody types a file.
+pub(super) const WORDS: &[Word] = &[];
+
+impl Ask for Push {
+    fn need(&self) -> Need {
+        Need::Change
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Told(told)
+    }
+}
+
+/// Also what was refused is written down.
+fn told(result: Result<&Answer, &Refused>) -> (Level, String) {
+    let how = match result {
+        Err(refused) => return (Level::Warning, format!("push refused: {refused}")),
+        Ok(Answer::Reply(reply)) => return (Level::Info, format!("push: {}", in_words(reply))),
+        Ok(Answer::Pushed { signature: Signature::Trusted }) => ", signed by a trusted key",
+        Ok(Answer::Pushed { signature: Signature::Unchecked }) => {
+            "; who signed it was not asked, since the board trusts no keys"
+        }
+        Ok(_) => ", not signed",
+    };
+    (Level::Info, format!("push: all that was learned is replaced{how}"))
+}

@@ -1,0 +1,37 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Parsed, Place, Word, Wrong};
+use super::{Ask, Audit, Need, Request};
+use crate::learn::command::{self, Command};
+
+/// Call a class differently.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rename {
+    /// Its name.
+    pub from: String,
+    /// Its new name.
+    pub to: String,
+}
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("rename", "CLASS NAME", "call a class differently", parse).places(&[Place::Class])];
+
+fn parse(words: &[&str]) -> Parsed {
+    let [from, to] = words else { return Err(Wrong::Usage) };
+    Ok(Rename { from: (*from).to_owned(), to: (*to).to_owned() }.into())
+}
+
+impl Ask for Rename {
+    fn need(&self) -> Need {
+        Need::Change
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Reply
+    }
+
+    fn into_command(self) -> Result<Command, Request> {
+        let Self { from, to } = self;
+        Ok(Command::Rename(command::Rename { from, to }))
+    }
+}

@@ -1,0 +1,25 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Word, alone};
+use super::{Ask, Audit, Need};
+
+/// End in good order and start again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Restart;
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("restart", "", "end in good order and start again", |words| alone(words, Restart))];
+
+impl Ask for Restart {
+    fn need(&self) -> Need {
+        Need::Change
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Text("restart".to_owned())
+    }
+}

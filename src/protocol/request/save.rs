@@ -1,0 +1,32 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Parsed, Word, Wrong};
+use super::{Ask, Need};
+
+/// Make what is learned now a generation that stays until it is dropped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Save {
+    /// What it is called; `saved` if left out.
+    pub name: Option<String>,
+}
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "save",
+    "[NAME]",
+    "keep what is learned now as a generation, to come back to",
+    parse,
+)
+.more(
+    "Everything is stored anyway before it is answered with ok; a generation is a point to return to.",
+)];
+
+fn parse(words: &[&str]) -> Parsed {
+    let ([] | [_]) = words else { return Err(Wrong::Usage) };
+    Ok(Save { name: words.first().map(|&name| name.to_owned()) }.into())
+}
+
+impl Ask for Save {
+    fn need(&self) -> Need {
+        Need::Change
+    }
+}

@@ -1,0 +1,25 @@
+//! A shorter word for one of the [settings](super::settings).
+
+use super::words::{Parsed, Place, Word, Wrong};
+use super::{Set, Settings};
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "scene",
+    "[KIND | auto]",
+    "what a synthetic camera shows: parts of one kind, or of all by turns",
+    parse,
+)
+.places(&[Place::Words(&[
+    "auto", "good", "scratch", "dent", "crack", "rust", "pits", "weld", "bench",
+])])
+.more(
+    "For run --camera synthetic: alone; `status` tells what lies there. `set scene KIND` is the same.",
+)];
+
+fn parse(words: &[&str]) -> Parsed {
+    match words {
+        [] => Ok(Settings.into()),
+        [value] => Ok(Set { name: "scene".to_owned(), value: (*value).to_owned() }.into()),
+        _ => Err(Wrong::Usage),
+    }
+}

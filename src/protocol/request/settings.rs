@@ -1,0 +1,64 @@
+//! The settings: which there are, and changing one.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{ON_OFF, Parsed, Place, Word, Wrong};
+use super::{Ask, Audit, Need};
+
+/// List the settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings;
+
+/// Change a setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Set {
+    /// Its name.
+    pub name: String,
+    /// Its value, as it was typed.
+    pub value: String,
+}
+
+/// `set echo` never comes here: it is the console's own.
+pub(super) const WORDS: &[Word] =
+    &[Word::new("set", "[NAME VALUE]", "list the settings, or change one", parse)
+        .places(&[Place::Words(&["echo", "smoothing", "scene"]), ON_OFF])
+        .more(
+            "`set echo off` is for programs: no prompt, no echo, no completion on this port. `set smoothing N` holds \
+             until the next start; run --smoothing keeps it.",
+        )];
+
+fn parse(words: &[&str]) -> Parsed {
+    match words {
+        [] => Ok(Settings.into()),
+        [name, value] => Ok(Set { name: (*name).to_owned(), value: (*value).to_owned() }.into()),
+        _ => Err(Wrong::Usage),
+    }
+}
+
+impl Ask for Settings {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+}
+
+impl Ask for Set {
+    fn need(&self) -> Need {
+        Need::Change
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Text(format!("{} is {} now", self.name, self.value))
+    }
+}

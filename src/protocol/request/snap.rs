@@ -1,0 +1,26 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Word, alone};
+use super::{Ask, Need};
+
+/// Give the latest frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snap;
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("snap", "", "take a picture", |words| alone(words, Snap))
+        .more("Here only its size is told; `fieldtune ctl snap FILE` fetches it.")];
+
+impl Ask for Snap {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,91 @@
+//! Teaching: frames that come, frames that were judged, images.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{Parsed, Place, Word, Wrong, every_frame, frame, number};
+use super::{Ask, Audit, Need};
+
+/// Learn the next frames of the camera.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Teach {
+    /// The class; a new name makes a new class.
+    pub class: String,
+    /// Frames, at least 1.
+    pub count: u32,
+    /// Every frame that comes, also where it differs from the one before by no more than noise.
+    pub any: bool,
+}
+
+/// Learn a picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TeachImage {
+    /// The class; a new name makes a new class.
+    pub class: String,
+    /// A PNG, JPEG or other picture file.
+    pub image: Vec<u8>,
+}
+
+/// Learn frames that were judged, whether or not their part is still there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TeachFrames {
+    /// The class; a new name makes a new class.
+    pub class: String,
+    /// Their numbers, at least one, none twice.
+    pub frames: Vec<u64>,
+}
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "teach",
+    "CLASS [COUNT] [any] | CLASS frame NUMBER...",
+    "learn what the camera sees now, or frames that were judged",
+    parse,
+)
+.places(&[Place::Class, Place::Words(&["any", "frame"])])
+.more(
+    "A new name makes a new class. COUNT frames are learned, 1 if left out; each has to differ from the others, so \
+     move the part. With `any` every frame is taken. 10 s without a different frame end it. \
+     With `frame` those are learned that `recent` lists.",
+)];
+
+fn parse(words: &[&str]) -> Parsed {
+    match words {
+        [class, "frame", list @ ..] if !list.is_empty() => {
+            let frames: Vec<u64> = list.iter().map(|text| frame(text)).collect::<Result<_, _>>()?;
+            Ok(TeachFrames { class: (*class).to_owned(), frames }.into())
+        }
+        [class, rest @ ..] if rest.len() < 3 => {
+            let (rest, any) = every_frame(rest);
+            let ([] | [_]) = rest else { return Err(Wrong::Usage) };
+            let count = rest.first().map_or(Ok(1), |text| number(text, "COUNT", 1..=1000))?;
+            Ok(Teach { class: (*class).to_owned(), count, any }.into())
+        }
+        _ => Err(Wrong::Usage),
+    }
+}
+
+/// Frames that are taught leave a line of their own in the log.
+impl Ask for Teach {
+    fn need(&self) -> Need {
+        Need::Teach
+    }
+}
+
+impl Ask for TeachImage {
+    fn need(&self) -> Need {
+        Need::Teach
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Reply
+    }
+}
+
+impl Ask for TeachFrames {
+    fn need(&self) -> Need {
+        Need::Teach
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Reply
+    }
+}

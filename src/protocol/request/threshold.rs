@@ -1,0 +1,66 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Parsed, Place, Word, Wrong, number, share};
+use super::{Ask, Audit, Need, Request};
+use crate::learn::command::{self, Command};
+
+/// Set when a verdict is unknown; without values, tell them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SetThreshold {
+    /// Least confidence, 0 to 1.
+    pub confidence: Option<f32>,
+    /// Largest novelty, above 0; infinity turns the check off.
+    pub novelty: Option<f32>,
+    /// Share of frames of taught classes that may be called unknown, above 0 and below 0.5; not beside a novelty.
+    pub false_reject: Option<f32>,
+}
+
+const VALUES: Place = Place::Words(&["confidence=", "novelty=", "false-reject="]);
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "threshold",
+    "[confidence=C] [novelty=N | false-reject=SHARE]",
+    "when a verdict is unknown",
+    parse,
+)
+.places(&[VALUES, VALUES])
+.more(
+    "Less sure than C (0 to 1), or less like all examples than N (1 is usual, inf is never). A novelty of 1 is what \
+     SHARE of the frames of taught classes reach: 2% unless told otherwise.",
+)];
+
+fn parse(words: &[&str]) -> Parsed {
+    let mut threshold = SetThreshold::default();
+    for word in words {
+        match word.split_once('=') {
+            Some(("confidence", text)) => {
+                threshold.confidence = Some(number(text, "confidence", 0.0..=1.0)?);
+            }
+            Some(("novelty", text)) => {
+                threshold.novelty = Some(number(text, "novelty", 0.0..=f32::INFINITY)?);
+            }
+            Some(("false-reject", text)) => {
+                let share = share(text);
+                threshold.false_reject =
+                    Some(share.ok_or("false-reject has to be a share like 2%".to_owned())?);
+            }
+            _ => return Err(Wrong::Usage),
+        }
+    }
+    Ok(threshold.into())
+}
+
+impl Ask for SetThreshold {
+    fn need(&self) -> Need {
+        if *self == Self::default() { Need::Look } else { Need::Change }
+    }
+
+    fn audit(&self) -> Audit {
+        if *self == Self::default() { Audit::Nothing } else { Audit::Reply }
+    }
+
+    fn into_command(self) -> Result<Command, Request> {
+        let Self { confidence, novelty, false_reject } = self;
+        Ok(Command::Threshold(command::SetThreshold { confidence, novelty, false_reject }))
+    }
+}

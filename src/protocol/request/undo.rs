@@ -1,0 +1,45 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Word, alone};
+use super::{Ask, Audit, Need, Request};
+use crate::learn::command::{self, Command};
+
+/// Take back the latest change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undo;
+
+/// Take the latest change back if it taught; what guards a locked port makes it of [`Undo`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UndoTaught;
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("undo", "", "take back the latest change", |words| alone(words, Undo))];
+
+impl Ask for Undo {
+    fn need(&self) -> Need {
+        Need::Teach
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Reply
+    }
+
+    /// What a PIN has done is not undone without it.
+    fn without_pin(self) -> Request {
+        UndoTaught.into()
+    }
+
+    fn into_command(self) -> Result<Command, Request> {
+        Ok(Command::Undo(command::Undo))
+    }
+}
+
+impl Ask for UndoTaught {
+    fn need(&self) -> Need {
+        Need::Teach
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Reply
+    }
+}

@@ -1,0 +1,40 @@
+use serde::{Deserialize, Serialize};
+
+use super::forms;
+use super::words::{Parsed, Word, Wrong};
+use super::{Ask, Need};
+use crate::protocol::pin::Pin;
+
+/// Allow everything at this port for a while; what guards the port does this, not the device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unlock {
+    /// The device's.
+    #[serde(with = "forms::pin")]
+    pub pin: Pin,
+}
+
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "unlock",
+    "PIN",
+    "allow every change at this port for a while",
+    parse,
+)
+.secret()
+.more(
+    "Where the board file locks the port. It locks again with `lock`, and by itself. The PIN is not shown.",
+)];
+
+fn parse(words: &[&str]) -> Parsed {
+    let [pin] = words else { return Err(Wrong::Usage) };
+    Ok(Unlock { pin: Pin::new(pin).map_err(|error| error.to_string())? }.into())
+}
+
+impl Ask for Unlock {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,25 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{Word, alone};
+use super::{Ask, Need};
+
+/// Which program and which backbone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Version;
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("version", "", "which program and which backbone", |words| alone(words, Version))];
+
+impl Ask for Version {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+}

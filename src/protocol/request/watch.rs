@@ -1,0 +1,28 @@
+use serde::{Deserialize, Serialize};
+
+use super::words::{ON_OFF, Parsed, Word, Wrong, on_off};
+use super::{Ask, Need};
+
+/// Tell every verdict from now on, or stop; a port's session does this, not the device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watch(pub bool);
+
+pub(super) const WORDS: &[Word] =
+    &[Word::new("watch", "on | off", "tell every verdict as it comes", parse)
+        .places(&[ON_OFF])
+        .more("Verdicts that the line has no room for are left out.")];
+
+fn parse(words: &[&str]) -> Parsed {
+    let [switch] = words else { return Err(Wrong::Usage) };
+    Ok(Watch(on_off(switch)?).into())
+}
+
+impl Ask for Watch {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn is_of_a_region(&self) -> bool {
+        false
+    }
+}
