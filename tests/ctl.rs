@@ -141,8 +141,11 @@ fn frames_that_were_judged_are_fetched_and_taught() {
     }
     let run = served.ctl(&["status", "--any"]);
     assert!(run.code == 2 && run.stderr.contains("--any goes with teach and burst"), "{run:?}");
-    let run = served.ctl(&["status", "--sheet", "x.png"]);
-    assert!(run.code == 2 && run.stderr.contains("--sheet goes with recent"), "{run:?}");
+    let run = served.ctl(&["classes", "--sheet", "x.png"]);
+    assert!(
+        run.code == 2 && run.stderr.contains("--sheet goes with recent, examples and status"),
+        "{run:?}"
+    );
     let device = served.ends();
     let asked = |what: &str| device.asked.iter().filter(|asked| asked.contains(what)).count();
     assert_eq!((asked("TeachFrames"), asked("Recent { unsure_first: true }")), (2, 1));

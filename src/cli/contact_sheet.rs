@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::args::store::Session;
 use super::output::{refuse_store, write_whole};
 use super::sheet::{self, MOST, Section, Tile};
 use super::{Exit, Failed};
@@ -14,7 +13,12 @@ use crate::learn::command::ExampleSummary;
 use crate::learn::decision::Suspect;
 use crate::learn::examples::Example;
 use crate::learn::head::ExampleId;
-use crate::store::Store as _;
+use crate::learn::learner::Learner;
+use crate::store::{FileStore, Store as _};
+
+/// Gives the kept images, JPEG files, of these examples, as many as have one.
+pub(super) type ImagesOf<'a> =
+    dyn FnMut(&[ExampleId]) -> anyhow::Result<BTreeMap<ExampleId, Vec<u8>>> + 'a;
 
 /// Neighbours of a suspect that stand beside it.
 const NEIGHBOURS: usize = 3;
@@ -22,7 +26,8 @@ const NEIGHBOURS: usize = 3;
 /// All of them by class, those that are doubted marked.
 pub(super) fn of_examples(
     file: &Path,
-    session: &mut Session,
+    learner: &Learner,
+    images: &mut ImagesOf<'_>,
     examples: &[ExampleSummary],
 ) -> anyhow::Result<()> {
     let shown = &examples[..examples.len().min(MOST)];
@@ -30,10 +35,10 @@ pub(super) fn of_examples(
         eprintln!("the sheet shows the first {MOST} of {} examples", examples.len());
     }
     let ids: Vec<ExampleId> = shown.iter().map(|example| example.id).collect();
-    let mut images = images(session, &ids)?;
+    let mut images = images(&ids)?;
     let mut classes: BTreeMap<&str, Vec<Tile>> = BTreeMap::new();
     for example in shown {
-        let group = session.learner().examples().get(example.id).map_or(0, |one| one.group.0);
+        let group = learner.examples().get(example.id).map_or(0, |one| one.group.0);
         let doubt = example.doubt.as_ref().map(|(class, _)| format!("{class}?"));
         let words = [Some(format!("{} group {group}", example.id.0)), doubt];
         classes.entry(&example.class).or_default().push(Tile {
@@ -52,10 +57,10 @@ pub(super) fn of_examples(
 /// Each with those that are nearest to it.
 pub(super) fn of_suspects(
     file: &Path,
-    session: &mut Session,
+    learner: &Learner,
+    images: &mut ImagesOf<'_>,
     suspects: &[Suspect],
 ) -> anyhow::Result<()> {
-    let learner = session.learner();
     let near = |id: ExampleId| -> Vec<ExampleId> {
         let examples = learner.examples();
         let Some(own) = examples.get(id) else { return Vec::new() };
@@ -89,7 +94,7 @@ pub(super) fn of_suspects(
             (heading, ids.map(|id| (id, class(id))).collect())
         })
         .collect();
-    let images = images(session, &ids)?;
+    let images = images(&ids)?;
     let sections: Vec<Section> = named
         .into_iter()
         .map(|(heading, ids)| {
@@ -110,13 +115,14 @@ fn cosine(a: &Example, b: &Example) -> f32 {
     dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt().max(f32::MIN_POSITIVE)
 }
 
-fn images(
-    session: &mut Session,
+/// Those of a store.
+pub(super) fn images_of(
+    store: &mut FileStore,
     ids: &[ExampleId],
 ) -> anyhow::Result<BTreeMap<ExampleId, Vec<u8>>> {
     let mut images = BTreeMap::new();
     let mut add = |id, file: &[u8]| drop(images.insert(id, file.to_vec()));
-    session.store_mut().images(Some(ids), &mut add)?;
+    store.images(Some(ids), &mut add)?;
     Ok(images)
 }
 

@@ -3,6 +3,7 @@
 mod link;
 mod recent;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,13 +13,16 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json, json};
 
+use super::contact_sheet;
 use super::output::write_whole;
 use super::snap::is_png;
 use super::{Context, Exit, Failed};
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
 use crate::image::picture::{self, PictureError};
-use crate::learn::command::Reply;
+use crate::learn::command::{Command, ListExamples, Reply};
+use crate::learn::examples::ImageMark;
+use crate::learn::head::ExampleId;
 use crate::protocol::console::{self, Entry, Row, Value};
 use crate::protocol::pin::{LONGEST, Pin};
 use crate::protocol::request::{
@@ -75,7 +79,7 @@ pub struct CtlCommand {
     /// teach: learn this frame of those that recent lists (repeatable)
     #[arg(long, value_name = "NUMBER")]
     frame: Vec<u64>,
-    /// recent: draw the frames as a contact sheet, a PNG file
+    /// recent, examples, status: draw the frames, the examples or the suspects as a contact sheet, a PNG file
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// What to ask for
@@ -100,8 +104,8 @@ impl CtlCommand {
             self.region = Some(name);
             words.remove(0);
         }
-        if self.sheet.is_some() && words[0] != "recent" {
-            bail!("--sheet goes with recent, not with {}", words[0]);
+        if self.sheet.is_some() && !["recent", "examples", "status"].contains(&words[0]) {
+            bail!("--sheet goes with recent, examples and status, not with {}", words[0]);
         }
         if self.any {
             match words[0] {
@@ -143,6 +147,9 @@ impl CtlCommand {
             ["recent", "unsure", folder] => self.recent(Some(Path::new(folder)), true, context),
             ["recent"] if self.sheet.is_some() => self.recent(None, false, context),
             ["recent", "unsure"] if self.sheet.is_some() => self.recent(None, true, context),
+            ["examples" | "status", ..] if let Some(file) = &self.sheet => {
+                self.sheet_of_learned(file, words, context)
+            }
             ["snap", file] => self.snap(Path::new(file), context),
             ["pull", file] => self.pull(Path::new(file), context),
             ["push", file] => self.push(Path::new(file), false, context),
@@ -261,6 +268,45 @@ impl CtlCommand {
         write_whole(file, bytes)?;
         console::answer(&answer).iter().for_each(|row| self.print(row));
         Ok(Exit::Done)
+    }
+
+    /// Answers as without `--sheet`, and draws the images that come with what was learned.
+    fn sheet_of_learned(
+        &self,
+        file: &Path,
+        words: &[&str],
+        context: &Context,
+    ) -> anyhow::Result<Exit> {
+        let answer = self.ask(&mut self.link()?, &Pull.into(), context)?;
+        let Answer::Learned(bytes) = &answer else {
+            bail!("the device answered something else than what it learned");
+        };
+        let snapshot = Snapshot::decode(bytes).context("what came from the device")?;
+        let kept = snapshot.images().clone();
+        let mut learner = snapshot.into_learner(0)?;
+        let marks: BTreeMap<ExampleId, ImageMark> =
+            learner.examples().iter().filter_map(|one| Some((one.id, one.image?))).collect();
+        let mut images = |ids: &[ExampleId]| {
+            let of = |id: &ExampleId| Some((*id, kept.get(marks.get(id)?)?.clone()));
+            Ok(ids.iter().filter_map(of).collect())
+        };
+        match *words {
+            ["examples", ref class @ ..] => {
+                let class = class.first().map(|&class| class.to_owned());
+                let list = Command::Examples(ListExamples { class });
+                let (Reply::Examples(examples), _) = list.apply(&mut learner, Timestamp(0))? else {
+                    bail!("examples answers something else");
+                };
+                contact_sheet::of_examples(file, &learner, &mut images, &examples)?;
+            }
+            _ => {
+                learner.bring_up_to_date();
+                let suspects = learner.estimate().map(|one| one.suspects.clone());
+                let suspects = suspects.unwrap_or_default();
+                contact_sheet::of_suspects(file, &learner, &mut images, &suspects)?;
+            }
+        }
+        self.console_command(&words.join(" "), context)
     }
 
     fn push(&self, file: &Path, merge: bool, context: &Context) -> anyhow::Result<Exit> {

@@ -65,7 +65,9 @@ impl ExamplesCommand {
         let mut session = self.store.look()?;
         let reply = session.apply(command, now())?;
         if let (Some(file), Reply::Examples(examples)) = (&self.sheet, &reply) {
-            contact_sheet::of_examples(file, &mut session, examples)?;
+            let (learner, mut store, _) = session.into_parts();
+            let images = &mut |ids: &[ExampleId]| contact_sheet::images_of(&mut store, ids);
+            contact_sheet::of_examples(file, &learner, images, examples)?;
         }
         answer(&reply, self.json, |reply| {
             let Reply::Examples(examples) = reply else { unreachable!("answers Examples") };
@@ -243,7 +245,9 @@ impl StatusCommand {
         let taught = [Taught::of(None, session.learner())];
         let untaught = untaught_in_words(&policy.untaught(&taught), &taught);
         if let (Some(file), Reply::Status(status)) = (&self.sheet, &reply) {
-            contact_sheet::of_suspects(file, &mut session, &status.suspects)?;
+            let mut store = self.store.look()?.into_parts().1;
+            let images = &mut |ids: &[ExampleId]| contact_sheet::images_of(&mut store, ids);
+            contact_sheet::of_suspects(file, session.learner(), images, &status.suspects)?;
         }
         let confounds = confounds(&mut session);
         if self.json {

@@ -57,6 +57,11 @@ impl<S: FeatureSource> Engine<S> {
         Ok(Self { source, learner, region, smoother, views: ViewKinds::default() })
     }
 
+    /// Which views frames are learned with.
+    pub fn kinds_of_views(&self) -> &ViewKinds {
+        &self.views
+    }
+
     /// Frames are learned with these views from now on.
     pub fn set_views(&mut self, kinds: ViewKinds) {
         self.views = kinds;

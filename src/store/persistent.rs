@@ -168,6 +168,18 @@ impl<S: Store> Keeper<Learner, S> {
     }
 }
 
+impl<F: FeatureSource, S: Store> Keeper<Engine<F>, S> {
+    /// Frames are learned with these views from now on, also after the next start; examples that are there keep theirs.
+    ///
+    /// # Errors
+    /// [`KeeperError::Store`]; then all stays as it was.
+    pub fn set_views(&mut self, kinds: &ViewKinds) -> Result<(), KeeperError> {
+        set_views(&mut self.store, kinds)?;
+        self.learns.set_views(kinds.clone());
+        Ok(())
+    }
+}
+
 impl<L: Learns, S: Store> Keeper<L, S> {
     /// See [`Keeper::open`], which reads the store.
     ///

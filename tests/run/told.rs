@@ -138,3 +138,33 @@ fn an_image_that_was_taught_before_is_told() {
     let wanted = serde_json::json!([{ "example": 3, "same_as": 1, "class": "good" }]);
     assert_eq!(json["repeats"], wanted);
 }
+
+#[test]
+fn what_a_device_learned_is_drawn_as_a_sheet() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let device = Device::start(folder, &DRAWN);
+    for kind in ["red", "stripes"] {
+        let images = folder_of(folder, kind, 0, 2);
+        for name in [format!("{kind}-0.png"), format!("{kind}-1.png")] {
+            device.ok(&["teach", kind, &images.join(name).display().to_string()]);
+        }
+    }
+    let sheet = |name: &str, words: &[&str]| {
+        let file = folder.join(name).display().to_string();
+        let told = device.ok(&[words, &["--sheet", &file]].concat());
+        assert_eq!(told, device.ok(words), "the answer is the same");
+        let file = fieldtune::image::picture::load(
+            Path::new(&file),
+            fieldtune::image::frame::Timestamp(0),
+        );
+        file.expect("a PNG file").height()
+    };
+    let (all, one) = (sheet("all.png", &["examples"]), sheet("one.png", &["examples", "red"]));
+    assert!(all > one, "two classes are two sections: {all} and {one}");
+    let file = folder.join("status.png").display().to_string();
+    device.ok(&["status", "--sheet", &file]);
+    assert!(Path::new(&file).exists());
+    // Views are of the store: they outlast the device.
+    assert!(device.ok(&["set", "views", "usual,flipped"]).contains("views=\"usual,flipped\""));
+}

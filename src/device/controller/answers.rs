@@ -173,6 +173,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let mut settings = vec![("smoothing".to_owned(), self.smoothing.to_string())];
         let scene = self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, Sight::name));
         settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
+        let views = self.views.first().map(|view| view.keeper.get().kinds_of_views().to_string());
+        settings.extend(views.map(|kinds| ("views".to_owned(), kinds)));
         settings
     }
 
@@ -180,9 +182,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         match name {
             "smoothing" => self.set_smoothing_to(value),
             "scene" => self.choose_scene(value),
+            "views" => {
+                let kinds = value.parse().map_err(refused)?;
+                let set = |view: &mut View<S, K>| view.keeper.set_views(&kinds).map_err(refused);
+                self.views.iter_mut().try_for_each(set)
+            }
             other => {
                 let name = other.escape_debug();
-                Err(Refused(format!("there is no setting {name}; there are smoothing and scene")))
+                Err(Refused(format!(
+                    "there is no setting {name}; there are smoothing, scene and views"
+                )))
             }
         }
     }

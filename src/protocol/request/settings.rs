@@ -21,10 +21,11 @@ pub struct Set {
 /// `set echo` never comes here: it is the console's own.
 pub(super) const WORDS: &[Word] =
     &[Word::new("set", "[NAME VALUE]", "list the settings, or change one", parse)
-        .places(&[Place::Words(&["echo", "smoothing", "scene"]), ON_OFF])
+        .places(&[Place::Words(&["echo", "smoothing", "scene", "views"]), ON_OFF])
         .more(
             "`set echo off` is for programs: no prompt, no echo, no completion on this port. `set smoothing N` holds \
-             until the next start; run --smoothing keeps it.",
+             until the next start; run --smoothing keeps it. `set views usual,flipped`: what examples are learned with \
+             from now on, of darker, noise, blur, turned (these are usual), flipped, quarter-turns, scaled.",
         )];
 
 fn parse(words: &[&str]) -> Parsed {
