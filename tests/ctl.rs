@@ -74,7 +74,7 @@ fn everything_the_console_does_goes_over_a_terminal_line() {
     wanted(
         &served.ctl(&["classes", "--json"]),
         0,
-        "{\"examples\":2,\"name\":\"good\",\"recall\":null,\"row\":\"class\"}\n{\"classes\":1,\"row\":\"ok\"}\n",
+        "[{\"class\":\"good\",\"examples\":2,\"id\":0,\"recall\":null}]\n",
     );
     wanted(&served.ctl(&["region", "1,2,3,4"]), 0, "ok region=\"1,2,3,4\"\n");
     let run = served.ctl(&["forget", "scratch"]);
@@ -186,7 +186,7 @@ fn an_image_that_cannot_be_read_keeps_no_other_from_being_judged_but_all_from_be
     assert!(names.iter().all(|name| run.stderr.contains(name)), "{run:?}");
     let run = served.ctl(&[&["--json"], &all[..]].concat());
     let rows: Vec<&str> = run.stdout.lines().map(|line| &line[..line.len().min(30)]).collect();
-    let errors = run.stdout.lines().filter(|line| line.contains("\"row\":\"error\"")).count();
+    let errors = run.stdout.lines().filter(|line| line.contains("\"error\":")).count();
     assert_eq!((run.code, rows.len(), errors), (1, 4, 2), "{run:?}");
 
     let run = served.ctl(&["snap", &path("snap.txt")]);
@@ -217,7 +217,7 @@ fn verdicts_stream_while_somebody_watches() {
     let mut lines = BufReader::new(output).lines();
     for _ in 0..3 {
         let line = lines.next().expect("a line").expect("UTF-8");
-        assert!(line.contains("\"row\":\"verdict\"") && line.contains("\"class\":\"scratch\""));
+        assert!(line.contains("\"captured_us\":1000000") && line.contains("\"class\":\"scratch\""));
     }
     seen.store(true, Ordering::Relaxed);
     teller.join().expect("it ends");

@@ -16,6 +16,8 @@ use fieldtune::device::port::CLIENTS;
 use fieldtune::protocol::pin::{Pin, PinHash};
 use process::{DRAWN, Device};
 
+#[path = "run/json.rs"]
+mod json;
 #[path = "run/told.rs"]
 mod told;
 

@@ -13,6 +13,7 @@ use super::{Context, Exit};
 use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::learner::{Learner, UNKNOWN};
+use crate::protocol::json;
 
 /// Tell what images are taken for
 ///
@@ -145,16 +146,16 @@ impl Line<'_> {
             "file": file,
             "class": class.map(|class| self.name(class)),
             "best": self.name(*best),
-            "confidence": confidence,
+            "confidence": json::real(*confidence),
             "runner_up": runner_up.map(|(class, _)| self.name(class)),
-            "runner_up_confidence": runner_up.map(|(_, confidence)| confidence),
+            "runner_up_confidence": runner_up.map(|(_, confidence)| json::real(confidence)),
             "nearest": {
                 "example": nearest.example.0,
                 "class": self.name(nearest.class),
-                "cosine": nearest.cosine,
+                "cosine": json::real(nearest.cosine),
                 "origin": origin,
             },
-            "novelty": novelty,
+            "novelty": json::real(*novelty),
             "milliseconds": self.milliseconds,
         })
     }

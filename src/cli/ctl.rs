@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::ProgressBar;
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 
 use super::contact_sheet;
 use super::output::write_whole;
@@ -23,7 +23,8 @@ use crate::image::picture::{self, PictureError};
 use crate::learn::command::{Command, ListExamples, Reply};
 use crate::learn::examples::ImageMark;
 use crate::learn::head::ExampleId;
-use crate::protocol::console::{self, Entry, Row, Value};
+use crate::protocol::console::{self, Entry};
+use crate::protocol::json;
 use crate::protocol::pin::{LONGEST, Pin};
 use crate::protocol::request::{
     Answer, Classify, Lock, Of, Pull, Push, Request, Snap, TeachImage, Unlock,
@@ -70,7 +71,7 @@ pub struct CtlCommand {
     /// A file whose first line is the PIN of the device [default: the variable FIELDTUNE_PIN]
     #[arg(long, value_name = "FILE")]
     pin_file: Option<PathBuf>,
-    /// Answer in JSON, an object a line
+    /// Answer in JSON: a line an answer, an image or a verdict
     #[arg(long)]
     json: bool,
     /// teach and burst: learn every frame, also one that differs from the last by no more than noise
@@ -178,7 +179,7 @@ impl CtlCommand {
             Entry::Echo(_) => bail!("echo is a setting of a console, for whoever types there"),
             Entry::Request(request) => {
                 let answer = self.ask(&mut self.link()?, &request, context)?;
-                console::answer(&answer).iter().for_each(|row| self.print(row));
+                self.tell(&answer);
                 return Ok(exit_of(&answer));
             }
         }
@@ -214,9 +215,9 @@ impl CtlCommand {
                 let answer = self.ask(&mut link, &request(image), &one);
                 answer.with_context(|| console::harmless(file))
             });
-            let rows = match answer {
+            match answer {
                 Ok(Answer::Judged(None)) => bail!("every class is empty: teach an example first"),
-                Ok(answer) => console::answer(&answer),
+                Ok(answer) => bar.suspend(|| self.tell_of_file(&answer, file)),
                 // Where nobody answers, nobody answers for the others either.
                 Err(error) if all_or_none || error.downcast_ref::<Failed>().is_some() => {
                     return Err(error);
@@ -225,12 +226,10 @@ impl CtlCommand {
                     exit = Exit::Negative;
                     let why = format!("{error:#}");
                     bar.suspend(|| eprintln!("error: {why}"));
-                    let row = Row::new("error").with("error", why.as_str());
-                    if self.json { vec![row] } else { Vec::new() }
+                    if self.json {
+                        bar.suspend(|| println!("{}", json!({ "file": file, "error": why })));
+                    }
                 }
-            };
-            for row in rows {
-                bar.suspend(|| self.print(&row.with("image", file)));
             }
             bar.inc(1);
         }
@@ -238,8 +237,23 @@ impl CtlCommand {
         Ok(exit)
     }
 
+    fn tell_of_file(&self, answer: &Answer, file: &str) {
+        if self.json {
+            println!("{}", json::with(json::answer(answer), "file", json!(file)));
+        } else {
+            let rows = console::answer(answer).into_iter();
+            rows.for_each(|row| println!("{}", row.with("image", file)));
+        }
+    }
+
     fn watch(&self) -> anyhow::Result<Exit> {
-        self.link()?.watch(&mut |judgement| self.print(&console::verdict(judgement)))?;
+        self.link()?.watch(&mut |judgement| {
+            if self.json {
+                println!("{}", json::verdict(judgement));
+            } else {
+                println!("{}", console::verdict(judgement));
+            }
+        })?;
         Ok(Exit::Done)
     }
 
@@ -255,7 +269,7 @@ impl CtlCommand {
             *bytes = picture::png(&frame);
         }
         write_whole(file, bytes)?;
-        console::answer(&answer).iter().for_each(|row| self.print(row));
+        self.tell(&answer);
         Ok(Exit::Done)
     }
 
@@ -266,7 +280,7 @@ impl CtlCommand {
         };
         Snapshot::decode(bytes).context("what came from the device")?;
         write_whole(file, bytes)?;
-        console::answer(&answer).iter().for_each(|row| self.print(row));
+        self.tell(&answer);
         Ok(Exit::Done)
     }
 
@@ -315,7 +329,7 @@ impl CtlCommand {
         let opened = signed::open(&learned, &[]).with_context(place)?;
         Snapshot::decode(opened.pack).with_context(place)?;
         let answer = self.ask(&mut self.link()?, &Push { learned, merge }.into(), context)?;
-        console::answer(&answer).iter().for_each(|row| self.print(row));
+        self.tell(&answer);
         Ok(Exit::Done)
     }
 
@@ -399,11 +413,12 @@ impl CtlCommand {
         result
     }
 
-    fn print(&self, row: &Row) {
+    /// Prints an answer, for people or for programs.
+    fn tell(&self, answer: &Answer) {
         if self.json {
-            println!("{}", row_json(row));
+            println!("{}", json::answer(answer));
         } else {
-            println!("{row}");
+            console::answer(answer).iter().for_each(|row| println!("{row}"));
         }
     }
 }
@@ -415,24 +430,4 @@ fn exit_of(answer: &Answer) -> Exit {
         Answer::Difference(difference) if *difference == Difference::default() => Exit::Negative,
         _ => Exit::Done,
     }
-}
-
-fn row_json(row: &Row) -> Json {
-    let value = |value: &Value| match value {
-        Value::Text(text) => json!(text),
-        Value::Figure(text) => match text.parse::<serde_json::Number>() {
-            Ok(number) => Json::Number(number),
-            Err(_) => json!(text),
-        },
-        Value::Number(number) => json!(number),
-        // JSON has no infinity; null is no limit.
-        Value::Real(real) => json!(real),
-        Value::Flag(flag) => json!(flag),
-        Value::Numbers(numbers) => json!(numbers),
-        Value::Texts(texts) => json!(texts),
-        Value::None => Json::Null,
-    };
-    let word = ("row".to_owned(), json!(row.word));
-    let fields = row.fields.iter().map(|(key, field)| (key.clone(), value(field)));
-    Json::Object(std::iter::once(word).chain(fields).collect::<Map<_, _>>())
 }

@@ -1,11 +1,12 @@
 //! `fieldtune save`, `generations`, `rollback`, `diff`: states that can be come back to.
 
 use clap::Args;
-use serde_json::json;
 
 use super::Exit;
 use super::args::store::{StoreArgs, date, now};
 use super::output::counted;
+use crate::protocol::json;
+use crate::protocol::request::Answer;
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
 
@@ -32,7 +33,7 @@ impl SaveCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let saved = self.store.open_taught()?.save(self.name.as_deref(), now())?;
         if self.json {
-            println!("{}", generation_json(&saved));
+            println!("{}", json::answer(&Answer::Saved(saved)));
         } else {
             println!("generation {}: {}", saved.number, held(&saved));
         }
@@ -64,11 +65,14 @@ impl GenerationsCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         if let Some(number) = self.drop {
             self.store.open_taught()?.drop_generation(number)?;
+            if self.json {
+                println!("{}", json::answer(&Answer::Done));
+            }
             return Ok(Exit::Done);
         }
         let generations = self.store.look()?.generations()?;
         if self.json {
-            println!("{}", generations.iter().map(generation_json).collect::<serde_json::Value>());
+            println!("{}", json::answer(&Answer::Generations(generations)));
             return Ok(Exit::Done);
         }
         println!("{:>6}  {:<16}  {:<32} holds", "number", "made (UTC)", "name");
@@ -89,14 +93,6 @@ fn in_words(classes: usize, examples: usize) -> String {
     format!("{}, {examples}", counted(classes, "class", "classes"))
 }
 
-fn generation_json(generation: &Generation) -> serde_json::Value {
-    let Generation { number, name, automatic, at, classes, examples } = generation;
-    json!({
-        "number": number, "name": name, "automatic": automatic, "made": date(*at),
-        "classes": classes, "examples": examples,
-    })
-}
-
 /// Make what was learned in a generation what is learned now
 ///
 /// What is learned now becomes a generation first. Nothing can be undone then, but rolled back.
@@ -108,6 +104,9 @@ pub struct RollbackCommand {
     /// Its number
     #[arg(value_name = "N")]
     generation: u64,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -116,6 +115,10 @@ impl RollbackCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let mut session = self.store.open_taught()?;
         session.roll_back(self.generation, now())?;
+        if self.json {
+            println!("{}", json::answer(&Answer::Done));
+            return Ok(Exit::Done);
+        }
         let learner = session.learner();
         let (classes, examples) = (learner.classes().len(), learner.examples().len());
         println!("back at generation {}: {}", self.generation, in_words(classes, examples));
@@ -147,12 +150,12 @@ pub struct DiffCommand {
 impl DiffCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let difference = self.store.look()?.difference(self.from, self.to)?;
+        let nothing = difference == Difference::default();
         if self.json {
-            println!("{}", difference_json(&difference));
+            println!("{}", json::answer(&Answer::Difference(difference)));
         } else {
             print(&difference);
         }
-        let nothing = difference == Difference::default();
         Ok(if nothing { Exit::Negative } else { Exit::Done })
     }
 }
@@ -180,19 +183,4 @@ fn print(difference: &Difference) {
     if *difference == Difference::default() {
         println!("nothing changed");
     }
-}
-
-fn difference_json(difference: &Difference) -> serde_json::Value {
-    let Difference { classes_added, classes_gone, renamed, added, gone, relabelled } = difference;
-    let examples = |list: &[(u64, String)]| -> serde_json::Value {
-        list.iter().map(|(id, class)| json!({ "example": id, "class": class })).collect()
-    };
-    let renamed = renamed.iter().map(|(from, to)| json!({ "from": from, "to": to }));
-    let moved =
-        relabelled.iter().map(|(id, from, to)| json!({ "example": id, "from": from, "to": to }));
-    json!({
-        "classes_added": classes_added, "classes_gone": classes_gone,
-        "renamed": renamed.collect::<Vec<_>>(), "added": examples(added), "gone": examples(gone),
-        "relabelled": moved.collect::<Vec<_>>(),
-    })
 }

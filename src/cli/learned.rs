@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use super::args::store::{StoreArgs, date, now};
 use super::confounds::confounds;
@@ -19,6 +18,8 @@ use crate::learn::command::{
 };
 use crate::learn::decision::Doubt;
 use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
+use crate::protocol::json;
+use crate::protocol::request::{self, Answer};
 
 /// List the classes with their examples and how well each would be told from the others
 #[derive(Debug, Args)]
@@ -251,7 +252,7 @@ impl StatusCommand {
         }
         let confounds = confounds(&mut session);
         if self.json {
-            let mut reply = reply_json(&reply);
+            let mut reply = json::answer(&Answer::Reply(reply));
             reply["confounds"] = confounds.iter().map(ToString::to_string).collect();
             println!("{reply}");
             return Ok(Exit::Done);
@@ -376,7 +377,7 @@ impl ThresholdCommand {
 
 /// A share, as 0.02 or 2%.
 fn share(text: &str) -> Result<f32, String> {
-    crate::protocol::request::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
+    request::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
 }
 
 fn estimated(share: Option<f32>) -> String {
@@ -388,66 +389,4 @@ fn estimated(share: Option<f32>) -> String {
 
 fn percent(share: Option<f32>) -> String {
     share.map_or_else(|| "not known yet".to_owned(), |share| format!("{:.0} %", share * 100.0))
-}
-
-/// A reply for programs.
-pub(super) fn reply_json(reply: &Reply) -> serde_json::Value {
-    let ids = |ids: &[ExampleId]| ids.iter().map(|id| id.0).collect::<Vec<_>>();
-    match reply {
-        Reply::Taught { class, examples, count, new_class, evicted, estimate } => json!({
-            "class": class, "examples": ids(examples), "count": count, "new_class": new_class,
-            "evicted": ids(evicted), "estimate": estimate,
-        }),
-        Reply::Undone { changes, left } => json!({ "changes": changes, "left": left }),
-        Reply::Forgotten { classes, examples } => {
-            json!({ "classes": classes, "examples": ids(examples) })
-        }
-        Reply::Relabelled { examples, class, new_class } => {
-            json!({ "examples": ids(examples), "class": class, "new_class": new_class })
-        }
-        Reply::Renamed { from, to } => json!({ "from": from, "to": to }),
-        Reply::Classes(classes) => classes
-            .iter()
-            .map(|class| {
-                json!({
-                    "id": class.id.0, "class": class.name, "examples": class.count,
-                    "recall": class.recall,
-                })
-            })
-            .collect(),
-        Reply::Examples(examples) => examples
-            .iter()
-            .map(|example| {
-                json!({
-                    "id": example.id.0, "class": example.class, "origin": example.origin,
-                    "taught": date(example.taught),
-                    "doubt": example.doubt.as_ref().map(|(class, confidence)| {
-                        json!({ "class": class, "confidence": confidence })
-                    }),
-                })
-            })
-            .collect(),
-        Reply::Status(status) => json!({
-            "dim": status.dim, "head": status.head.kind().to_string(),
-            "classes": status.classes, "examples": status.examples,
-            "bytes": status.bytes.0, "budget_bytes": status.bytes.1,
-            "undo_steps": status.undo_steps, "estimate": status.estimate,
-            "estimate_90": status.interval.map(|(low, high)| [low, high]),
-            "looks": status.looks, "next": status.advice,
-            "suspects": status.suspects.iter().map(|suspect| suspect.example.0).collect::<Vec<_>>(),
-        }),
-        Reply::Head { config, estimate } => {
-            json!({ "head": config.kind().to_string(), "estimate": estimate })
-        }
-        Reply::Threshold(thresholds) => {
-            // JSON has no infinity; null is no limit.
-            json!({
-                "confidence": thresholds.confidence, "novelty": thresholds.novelty,
-                "false_reject": thresholds.false_reject,
-            })
-        }
-        Reply::Merged { classes, added, known, disputed, repeated } => json!({
-            "new_classes": classes, "added": added, "known": known, "disputed": disputed, "repeated": repeated,
-        }),
-    }
 }

@@ -43,6 +43,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::backbone::Vectors;
 use crate::learn::command::Reply;
+use crate::protocol::json;
+use crate::protocol::request::Answer;
 use crate::store::StoreError;
 use crate::store::persistent::KeeperError;
 
@@ -215,7 +217,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
 /// Prints a reply, for programs or for people.
 fn answer(reply: &Reply, json: bool, print: impl FnOnce(&Reply)) {
     if json {
-        println!("{}", learned::reply_json(reply));
+        println!("{}", json::answer(&Answer::Reply(reply.clone())));
     } else {
         print(reply);
     }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail};
-use serde_json::json;
 
 use super::args::images;
 use super::args::model::ModelArgs;
@@ -13,7 +12,6 @@ use super::args::store::{Session, StoreArgs, now};
 use super::bursts::{Shown, bursts};
 use super::confounds::confounds;
 use super::eval::images::find_at_least;
-use super::learned::reply_json;
 use super::output::counted;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
@@ -23,6 +21,8 @@ use crate::learn::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_cl
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::ClassName;
+use crate::protocol::json;
+use crate::protocol::request::Answer;
 use crate::store::{Store as _, persistent};
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
@@ -64,7 +64,7 @@ const REPEATS: usize = 10;
 
 fn repeat_json(repeat: &Repeat) -> serde_json::Value {
     let Repeat { example, known, known_class, .. } = repeat;
-    json!({ "example": example.0, "same_as": known.0, "class": known_class })
+    serde_json::json!({ "example": example.0, "same_as": known.0, "class": known_class })
 }
 
 impl TeachCommand {
@@ -100,7 +100,7 @@ impl TeachCommand {
         let repeats = Repeat::among(session.learner(), taught);
         let confounds = confounds(&mut session);
         if self.json {
-            let mut reply = reply_json(&reply);
+            let mut reply = json::answer(&Answer::Reply(reply));
             reply["repeats"] = repeats.iter().map(repeat_json).collect();
             reply["looks"] = looks.into();
             reply["confounds"] = confounds.iter().map(ToString::to_string).collect();
@@ -290,9 +290,11 @@ impl TeachCommand {
         if self.json {
             let classes: BTreeMap<&str, _> = counts
                 .iter()
-                .map(|(name, images)| (*name, json!({ "images": images, "count": now_has(name) })))
+                .map(|(name, images)| {
+                    (*name, serde_json::json!({ "images": images, "count": now_has(name) }))
+                })
                 .collect();
-            let answer = json!({
+            let answer = serde_json::json!({
                 "classes": classes,
                 "added": added,
                 "known": known,

@@ -9,6 +9,9 @@ pub mod log;
 /// What may be asked of a running device, and what it answers.
 pub mod request;
 
+/// Answers for programs, as JSON.
+pub mod json;
+
 /// The text console: bytes of a line to requests, answers to lines.
 pub mod console;
 

@@ -17,3 +17,6 @@ pub(crate) mod checksum;
 
 /// Locks that a panic elsewhere does not close.
 pub(crate) mod mutex;
+
+/// Dates of the calendar.
+pub(crate) mod calendar;

@@ -12,6 +12,7 @@ use crate::learn::learner::Learner;
 use crate::store::persistent::{Keeper, KeeperError};
 use crate::store::snapshot::ModelId;
 use crate::store::{self, FileStore, StoreError};
+use crate::util::calendar::Date;
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -192,22 +193,10 @@ pub fn now() -> Timestamp {
     Clock::new().now()
 }
 
-/// `YYYY-MM-DD hh:mm` in UTC of microseconds since 1970 (days to civil date after Howard Hinnant's
-/// `civil_from_days`).
+/// `YYYY-MM-DD hh:mm` in UTC of microseconds since 1970.
 pub fn date(at: Timestamp) -> String {
-    let minutes = at.0 / 60_000_000;
-    let (days, minute) = ((minutes / 1440) as i64, minutes % 1440);
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+    let Date { year, month, day, hour, minute, .. } = Date::of(at.0);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use crate::cli::{Context, Exit, Failed};
 use crate::image::frame::Timestamp;
 use crate::image::picture;
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::console;
 use crate::protocol::request::{Answer, Recent, RecentPicture};
+use crate::protocol::{console, json};
 
 impl CtlCommand {
     /// Fetches the pictures of the frames that were judged last, into a folder, onto a sheet, or both.
@@ -31,10 +31,11 @@ impl CtlCommand {
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
-        let rows = console::answer(&answer);
-        let mut tiles = Vec::new();
+        let mut rows = console::answer(&answer);
+        let last = rows.pop();
+        let (mut tiles, mut told) = (Vec::new(), Vec::new());
         let bar = context.bar(frames.len() as u64, "fetching");
-        for (frame, row) in frames.iter().zip(&rows) {
+        for (frame, row) in frames.iter().zip(rows) {
             bar.inc(1);
             let request = RecentPicture { frame: frame.number }.into();
             let bytes = match self.ask(&mut link, &request, &quiet) {
@@ -51,14 +52,18 @@ impl CtlCommand {
                 Some(judgement) => judgement.class.as_deref().unwrap_or(UNKNOWN),
                 None => "untaught",
             };
-            let mut row = row.clone();
+            let mut row = row;
+            let one = Answer::Recent(vec![frame.clone()]);
+            let mut object = json::answer(&one)[0].take();
             if let Some(folder) = folder {
                 // A device may call a class anything.
                 let plain = |c: char| c.is_alphanumeric() || "-_+".contains(c);
                 let class: String = class.chars().map(|c| if plain(c) { c } else { '_' }).collect();
                 let file = folder.join(format!("frame-{:06}-{class}.jpg", frame.number));
                 write_whole(&file, &bytes)?;
-                row = row.with("picture", file.display().to_string().as_str());
+                let place = file.display().to_string();
+                object = json::with(object, "picture", place.as_str().into());
+                row = row.with("picture", place.as_str());
             }
             if self.sheet.is_some() && tiles.len() < sheet::MOST {
                 let small = picture::decode(&bytes, "what came from the device", Timestamp(0))?;
@@ -66,7 +71,10 @@ impl CtlCommand {
                 let sure = sure.map_or_else(String::new, |percent| format!("{percent:.0} %"));
                 tiles.push(([format!("{} {class}", frame.number), sure], small));
             }
-            bar.suspend(|| self.print(&row));
+            match self.json {
+                true => told.push(object),
+                false => bar.suspend(|| println!("{row}")),
+            }
         }
         bar.finish_and_clear();
         if let Some(file) = &self.sheet {
@@ -74,7 +82,10 @@ impl CtlCommand {
             let title = format!("{} frames that were judged, {order}", tiles.len());
             write_whole(file, &picture::png(&sheet::draw(&title, &tiles)))?;
         }
-        rows.last().into_iter().for_each(|row| self.print(row));
+        match (self.json, last) {
+            (true, _) => println!("{}", serde_json::Value::Array(told)),
+            (false, last) => last.into_iter().for_each(|row| println!("{row}")),
+        }
         Ok(Exit::Done)
     }
 }

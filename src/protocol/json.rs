@@ -1,0 +1,218 @@
+//! Answers for programs, as JSON; `docs/json.md` has the schema. The command line and `fieldtune ctl` write the same
+//! bytes for the same answer.
+
+use serde_json::{Map, Number, Value, json};
+
+use crate::image::frame::{Region, Timestamp};
+use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
+use crate::learn::head::ExampleId;
+use crate::protocol::request::{Answer, Judgement, RecentFrame};
+use crate::store::Generation;
+use crate::store::snapshot::Difference;
+use crate::util::calendar::Date;
+
+/// An answer.
+pub fn answer(answer: &Answer) -> Value {
+    match answer {
+        Answer::Done => json!({}),
+        Answer::Reply(reply) => self::reply(reply),
+        Answer::Status { learned, device } => {
+            let learned = learned.as_ref().map(|learned| status(learned));
+            with(learned.unwrap_or_else(|| json!({})), "device", pairs(device))
+        }
+        Answer::Picture { frame, width, height, file } => {
+            json!({ "frame": frame, "width": width, "height": height, "bytes": file.len() })
+        }
+        Answer::Recent(frames) => frames.iter().map(recent).collect(),
+        Answer::Judged(None) => json!({ "class": null }),
+        Answer::Judged(Some(judgement)) => judged(judgement),
+        Answer::Region(region) => json!({ "region": region.to_string() }),
+        Answer::Regions(regions) => {
+            let region = |(name, region): &(Option<String>, Region)| json!({ "name": name, "region": region.to_string() });
+            regions.iter().map(region).collect()
+        }
+        Answer::Outputs(outputs) => {
+            outputs.iter().map(|(name, on)| json!({ "name": name, "on": on })).collect()
+        }
+        Answer::Log(lines) => json!(lines),
+        Answer::Settings(settings) => pairs(settings),
+        Answer::Version { program, model } => json!({ "version": program, "model": model }),
+        Answer::Learned(learned) => json!({ "bytes": learned.len() }),
+        Answer::Saved(generation) => self::generation(generation),
+        Answer::Generations(generations) => generations.iter().map(generation).collect(),
+        Answer::Difference(difference) => self::difference(difference),
+        Answer::Pushed { signature } => json!({ "signature": signature.name() }),
+        Answer::Noted { answer, note } => match self::answer(answer) {
+            object @ Value::Object(_) => with(object, "note", json!(note)),
+            list => json!({ "answer": list, "note": note }),
+        },
+    }
+}
+
+/// A verdict of a frame of the camera, where somebody watches.
+pub fn verdict(judgement: &Judgement) -> Value {
+    let Judgement { captured, age_micros, frame, .. } = judgement;
+    let object = with(judged(judgement), "age_us", json!(age_micros));
+    with(with(object, "captured_us", json!(captured.0)), "frame", json!(frame))
+}
+
+/// With one more field.
+///
+/// * `object`: anything else stays as it is.
+pub fn with(mut object: Value, key: &str, value: Value) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.insert(key.to_owned(), value);
+    }
+    object
+}
+
+/// A number as short as an f32 can be told apart: 0.8. JSON has no infinity; null is no limit.
+pub fn real(real: f32) -> Value {
+    match real.to_string().parse() {
+        Ok(short) => Number::from_f64(short).map_or(Value::Null, Value::Number),
+        Err(_) => Value::Null,
+    }
+}
+
+fn real_if_any(real: Option<f32>) -> Value {
+    real.map_or(Value::Null, self::real)
+}
+
+/// As RFC 3339 has it.
+fn date(at: Timestamp) -> String {
+    Date::of(at.0).to_string()
+}
+
+fn ids(ids: &[ExampleId]) -> Vec<u64> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+/// Names with values, which are numbers where they look like it.
+fn pairs(pairs: &[(String, String)]) -> Value {
+    let value = |text: &String| text.parse().map_or_else(|_| json!(text), Value::Number);
+    Value::Object(
+        pairs.iter().map(|(name, text)| (name.clone(), value(text))).collect::<Map<_, _>>(),
+    )
+}
+
+fn reply(reply: &Reply) -> Value {
+    match reply {
+        Reply::Taught { class, examples, count, new_class, evicted, estimate } => json!({
+            "class": class, "examples": ids(examples), "count": count, "new_class": new_class,
+            "evicted": ids(evicted), "estimate": real_if_any(*estimate),
+        }),
+        Reply::Undone { changes, left } => json!({ "changes": changes, "left": left }),
+        Reply::Forgotten { classes, examples } => {
+            json!({ "classes": classes, "examples": ids(examples) })
+        }
+        Reply::Relabelled { examples, class, new_class } => {
+            json!({ "examples": ids(examples), "class": class, "new_class": new_class })
+        }
+        Reply::Renamed { from, to } => json!({ "from": from, "to": to }),
+        Reply::Classes(classes) => classes.iter().map(class).collect(),
+        Reply::Examples(examples) => examples.iter().map(example).collect(),
+        Reply::Status(learned) => status(learned),
+        Reply::Head { config, estimate } => {
+            json!({ "head": config.kind().name(), "estimate": real_if_any(*estimate) })
+        }
+        Reply::Threshold(thresholds) => json!({
+            "confidence": real(thresholds.confidence), "novelty": real(thresholds.novelty),
+            "false_reject": real(thresholds.false_reject),
+        }),
+        Reply::Merged { classes, added, known, disputed, repeated } => json!({
+            "new_classes": classes, "added": added, "known": known, "disputed": disputed,
+            "repeated": repeated,
+        }),
+    }
+}
+
+fn class(class: &ClassSummary) -> Value {
+    let ClassSummary { id, name, count, recall } = class;
+    json!({ "id": id.0, "class": name, "examples": count, "recall": real_if_any(*recall) })
+}
+
+fn example(example: &ExampleSummary) -> Value {
+    let ExampleSummary { id, class, taught, origin, doubt } = example;
+    let doubt = doubt
+        .as_ref()
+        .map(|(class, confidence)| json!({ "class": class, "confidence": real(*confidence) }));
+    json!({
+        "id": id.0, "class": class, "taught": date(*taught), "origin": origin, "doubt": doubt,
+    })
+}
+
+fn status(status: &Status) -> Value {
+    let suspects: Vec<u64> = status.suspects.iter().map(|suspect| suspect.example.0).collect();
+    json!({
+        "dim": status.dim, "head": status.head.kind().name(), "classes": status.classes,
+        "examples": status.examples, "bytes": status.bytes.0, "budget_bytes": status.bytes.1,
+        "undo_steps": status.undo_steps, "estimate": real_if_any(status.estimate),
+        "estimate_90": status.interval.map(|(low, high)| [real(low), real(high)]),
+        "looks": status.looks, "next": status.advice, "suspects": suspects,
+        "confidence": real(status.thresholds.confidence),
+        "novelty": real(status.thresholds.novelty),
+        "false_reject": real(status.thresholds.false_reject),
+    })
+}
+
+fn judged(judgement: &Judgement) -> Value {
+    let Judgement { region, class, best, confidence, runner_up, novelty, .. } = judgement;
+    let object = json!({
+        "class": class, "best": best, "confidence": real(*confidence),
+        "runner_up": runner_up.as_ref().map(|(class, _)| class),
+        "runner_up_confidence": real_if_any(runner_up.as_ref().map(|(_, confidence)| *confidence)),
+        "novelty": real(*novelty),
+    });
+    match region {
+        Some(region) => with(object, "region", json!(region)),
+        None => object,
+    }
+}
+
+fn recent(frame: &RecentFrame) -> Value {
+    let RecentFrame { number, age_micros, judgement } = frame;
+    let verdict = judgement.as_ref().map(judged);
+    json!({ "frame": number, "age_us": age_micros, "verdict": verdict })
+}
+
+fn generation(generation: &Generation) -> Value {
+    let Generation { number, name, automatic, at, classes, examples } = generation;
+    json!({
+        "number": number, "name": name, "automatic": automatic, "made": date(*at),
+        "classes": classes, "examples": examples,
+    })
+}
+
+fn difference(difference: &Difference) -> Value {
+    let Difference { classes_added, classes_gone, renamed, added, gone, relabelled } = difference;
+    let examples = |list: &[(u64, String)]| -> Value {
+        list.iter().map(|(id, class)| json!({ "example": id, "class": class })).collect()
+    };
+    let renamed = renamed.iter().map(|(from, to)| json!({ "from": from, "to": to }));
+    let moved =
+        relabelled.iter().map(|(id, from, to)| json!({ "example": id, "from": from, "to": to }));
+    json!({
+        "classes_added": classes_added, "classes_gone": classes_gone,
+        "renamed": renamed.collect::<Value>(), "added": examples(added), "gone": examples(gone),
+        "relabelled": moved.collect::<Value>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_as_short_as_they_can_be() {
+        for (number, wanted) in [
+            (0.8, "0.8"),
+            (1.0, "1.0"),
+            (0.1 + 0.2, "0.3"),
+            (1e-9, "1e-9"),
+            (f32::INFINITY, "null"),
+            (f32::NAN, "null"),
+        ] {
+            assert_eq!(real(number).to_string(), wanted);
+        }
+    }
+}
