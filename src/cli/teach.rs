@@ -300,7 +300,7 @@ impl TeachCommand {
                 "known": known,
                 "disputed": disputed,
                 "confounds": confounds.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "estimate": estimate,
+                "estimate": estimate.map(json::real),
             });
             println!("{answer}");
             return Ok(Exit::Done);
