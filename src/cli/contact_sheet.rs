@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::args::store::Session;
 use super::output::{refuse_store, write_whole};
 use super::sheet::{self, MOST, Section, Tile};
 use super::{Exit, Failed};
@@ -14,7 +15,7 @@ use crate::learn::decision::Suspect;
 use crate::learn::examples::Example;
 use crate::learn::head::ExampleId;
 use crate::learn::learner::Learner;
-use crate::store::{FileStore, Store as _};
+use crate::store::Store as _;
 
 /// Gives the kept images, JPEG files, of these examples, as many as have one.
 pub(super) type ImagesOf<'a> =
@@ -116,14 +117,15 @@ fn cosine(a: &Example, b: &Example) -> f32 {
 }
 
 /// Those of a store.
-pub(super) fn images_of(
-    store: &mut FileStore,
-    ids: &[ExampleId],
-) -> anyhow::Result<BTreeMap<ExampleId, Vec<u8>>> {
-    let mut images = BTreeMap::new();
-    let mut add = |id, file: &[u8]| drop(images.insert(id, file.to_vec()));
-    store.images(Some(ids), &mut add)?;
-    Ok(images)
+pub(super) fn images_in(
+    mut session: Session,
+) -> impl FnMut(&[ExampleId]) -> anyhow::Result<BTreeMap<ExampleId, Vec<u8>>> {
+    move |ids| {
+        let mut images = BTreeMap::new();
+        let mut add = |id, file: &[u8]| drop(images.insert(id, file.to_vec()));
+        session.store_mut().images(Some(ids), &mut add)?;
+        Ok(images)
+    }
 }
 
 fn save(file: &Path, sections: &[Section]) -> anyhow::Result<()> {

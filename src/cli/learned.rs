@@ -66,9 +66,8 @@ impl ExamplesCommand {
         let mut session = self.store.look()?;
         let reply = session.apply(command, now())?;
         if let (Some(file), Reply::Examples(examples)) = (&self.sheet, &reply) {
-            let (learner, mut store, _) = session.into_parts();
-            let images = &mut |ids: &[ExampleId]| contact_sheet::images_of(&mut store, ids);
-            contact_sheet::of_examples(file, &learner, images, examples)?;
+            let images = &mut contact_sheet::images_in(self.store.look()?);
+            contact_sheet::of_examples(file, session.learner(), images, examples)?;
         }
         answer(&reply, self.json, |reply| {
             let Reply::Examples(examples) = reply else { unreachable!("answers Examples") };
@@ -246,8 +245,7 @@ impl StatusCommand {
         let taught = [Taught::of(None, session.learner())];
         let untaught = untaught_in_words(&policy.untaught(&taught), &taught);
         if let (Some(file), Reply::Status(status)) = (&self.sheet, &reply) {
-            let mut store = self.store.look()?.into_parts().1;
-            let images = &mut |ids: &[ExampleId]| contact_sheet::images_of(&mut store, ids);
+            let images = &mut contact_sheet::images_in(self.store.look()?);
             contact_sheet::of_suspects(file, session.learner(), images, &status.suspects)?;
         }
         let confounds = confounds(&mut session);
