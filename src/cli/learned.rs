@@ -1,4 +1,4 @@
-//! The subcommands that work on what was learned and need no backbone: classes, examples, forget, relabel, rename,
+//! The subcommands that work on what was learned and need no backbone: examples, forget, relabel, rename,
 //! undo, status, head, threshold.
 
 use std::path::PathBuf;
@@ -13,37 +13,12 @@ use super::{Exit, answer};
 use crate::board::policy::{Taught, untaught_in_words};
 use crate::board::read_policy;
 use crate::learn::command::{
-    Classes, Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead,
-    SetThreshold, Undo,
+    Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead, SetThreshold, Undo,
 };
 use crate::learn::decision::Doubt;
 use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
 use crate::protocol::json;
 use crate::protocol::request::{self, Answer};
-
-/// List the classes with their examples and how well each would be told from the others
-#[derive(Debug, Args)]
-pub struct ClassesCommand {
-    /// Answer in JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    store: StoreArgs,
-}
-
-impl ClassesCommand {
-    pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let reply = self.store.look()?.apply(Command::Classes(Classes), now())?;
-        answer(&reply, self.json, |reply| {
-            let Reply::Classes(classes) = reply else { unreachable!("classes answers Classes") };
-            println!("{:<24} {:>8}  recall (leave-one-out)", "class", "examples");
-            for class in classes {
-                println!("{:<24} {:>8}  {}", class.name, class.count, percent(class.recall));
-            }
-        });
-        Ok(Exit::Done)
-    }
-}
 
 /// List the taught examples, and which of them the others contradict
 #[derive(Debug, Args)]
@@ -385,6 +360,6 @@ fn estimated(share: Option<f32>) -> String {
     }
 }
 
-fn percent(share: Option<f32>) -> String {
+pub(super) fn percent(share: Option<f32>) -> String {
     share.map_or_else(|| "not known yet".to_owned(), |share| format!("{:.0} %", share * 100.0))
 }

@@ -10,6 +10,7 @@ mod boards;
 mod bursts;
 mod cameras;
 mod check;
+mod classes;
 mod confounds;
 mod contact_sheet;
 mod ctl;
@@ -104,7 +105,7 @@ struct Arguments {
 enum Command {
     Teach(teach::TeachCommand),
     Classify(classify::ClassifyCommand),
-    Classes(learned::ClassesCommand),
+    Classes(classes::ClassesCommand),
     Examples(learned::ExamplesCommand),
     Forget(learned::ForgetCommand),
     Relabel(learned::RelabelCommand),
