@@ -77,27 +77,33 @@ fn averaged(frame: &Frame, side: u32) -> Frame {
     let longer = width.max(height);
     let scaled = |length: usize| (length * side as usize / longer).max(1);
     let (wide, high) = (scaled(width), scaled(height));
-    let pixels = frame.pixels();
+    // Which columns a column of the smaller frame covers, in bytes of a row.
+    let covered =
+        |place: usize, of: usize, all: usize| place * all / of..((place + 1) * all).div_ceil(of);
+    let columns: Vec<_> = (0..wide)
+        .map(|column| covered(column, wide, width))
+        .map(|columns| columns.start * 3..columns.end * 3)
+        .collect();
     let mut small = Vec::with_capacity(wide * high * 3);
-    let mut sums = vec![0u32; wide * 3];
+    let mut sums = vec![0u32; width * 3];
     for row in 0..high {
-        let rows = row * height / high..((row + 1) * height).div_ceil(high);
+        let rows = covered(row, high, height);
+        let high = rows.len();
         sums.fill(0);
-        for line in rows.clone() {
-            let line = &pixels[line * width * 3..(line + 1) * width * 3];
-            for (column, sum) in sums.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-                let columns = column * width / wide..((column + 1) * width).div_ceil(wide);
-                for pixel in line[columns.start * 3..columns.end * 3].as_chunks::<3>().0 {
-                    for (sum, value) in sum.iter_mut().zip(pixel) {
-                        *sum += u32::from(*value);
-                    }
-                }
+        for line in frame.pixels()[rows.start * width * 3..rows.end * width * 3].chunks(width * 3) {
+            for (sum, &value) in sums.iter_mut().zip(line) {
+                *sum += u32::from(value);
             }
         }
-        for (column, sum) in sums.as_chunks::<3>().0.iter().enumerate() {
-            let columns = column * width / wide..((column + 1) * width).div_ceil(wide);
-            let count = (columns.len() * rows.len()) as u32;
-            small.extend(sum.map(|sum| ((sum + count / 2) / count) as u8));
+        for columns in &columns {
+            let count = (columns.len() / 3 * high) as u32;
+            let mut sum = [count / 2; 3];
+            for pixel in sums[columns.clone()].as_chunks::<3>().0 {
+                for (sum, value) in sum.iter_mut().zip(pixel) {
+                    *sum += value;
+                }
+            }
+            small.extend(sum.map(|sum| (sum / count) as u8));
         }
     }
     Frame::new(wide as u32, high as u32, small, frame.captured())
