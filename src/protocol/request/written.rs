@@ -160,7 +160,7 @@ pub(super) struct DifferenceForm {
 
 /// Lists, boxes and the like of one of these: each as its form has it.
 macro_rules! written {
-    ($module:ident, $of:ty, $form:literal, $all:ty, $each:expr, $together:expr) => {
+    ($module:ident, $of:ty, $form:literal, $shown:ty, $all:ty, $each:expr, $together:expr) => {
         pub(super) mod $module {
             use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -173,7 +173,7 @@ macro_rules! written {
             pub(super) struct Own(#[serde(with = $form)] pub(super) $of);
 
             pub(in super::super) fn serialize<S: Serializer>(
-                all: &$all,
+                all: &$shown,
                 to: S,
             ) -> Result<S::Ok, S::Error> {
                 $each(all).serialize(to)
@@ -190,7 +190,7 @@ macro_rules! written {
 
 macro_rules! list {
     ($module:ident, $of:ty, $form:literal) => {
-        written!($module, $of, $form, Vec<$of>, |all| list(all, One), |all: Vec<Own>| all
+        written!($module, $of, $form, [$of], Vec<$of>, |all| list(all, One), |all: Vec<Own>| all
             .into_iter()
             .map(|Own(one)| one)
             .collect());
@@ -205,7 +205,7 @@ list!(classes, ClassSummary, "ClassForm");
 list!(examples, ExampleSummary, "ExampleForm");
 list!(suspects, Suspect, "SuspectForm");
 list!(generations, Generation, "GenerationForm");
-written!(status, Status, "StatusForm", Box<Status>, |one| One(one), |Own(one)| Box::new(one));
+written!(status, Status, "StatusForm", Status, Box<Status>, One, |Own(one)| Box::new(one));
 
 /// A [`Status`], or none.
 pub(super) mod status_if_any {
