@@ -20,7 +20,7 @@ use super::args::model::{Chosen, ModelArgs};
 use super::{Context, Exit};
 use crate::backbone::{Extractor, FeatureSource as _, Vectors};
 
-/// Measure time and memory on this machine: each stage of a frame, teaching, forgetting, loading
+/// Measure time and memory of inference, teaching and loading
 ///
 /// Frames are 640x480 JPEGs of patterns made from a seed, so two machines do the same work.
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ pub struct BenchCommand {
     #[arg(long, value_delimiter = ',', default_value = "2,10,50", value_name = "C")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     classes: Vec<u32>,
-    /// Judge this many frames more and tell the resident memory before and after
+    /// Classify this many more frames and report resident memory before and after
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     growth: Option<u32>,

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use super::Exit;
 use crate::board::{BOARDS, Board, POLICIES, device_model};
 
-/// List the boards and policies that can be named, or print one to start your own from
+/// List built-in boards and policies, or print one as a template
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune boards

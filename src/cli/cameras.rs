@@ -6,7 +6,7 @@ use super::Exit;
 use crate::camera::PixelFormat;
 use crate::camera::source::{self, Found, Mode, Size};
 
-/// List the cameras, with the formats, sizes and frames a second that they give
+/// List cameras with formats, sizes and frame rates
 ///
 /// Exit status 1 if there is none.
 #[derive(Debug, clap::Args)]

@@ -17,10 +17,10 @@ use crate::protocol::access::Access;
 /// How long an output is switched by `--blink`.
 const BLINK: Duration = Duration::from_millis(300);
 
-/// See whether the camera, the pins and the serial port of a board are there
+/// Check camera, pins and serial port of a board
 ///
-/// Takes no line and changes nothing, but for a blink if asked. Exit status 3 if something is missing; a temperature
-/// that cannot be read is only told.
+/// Changes nothing, except with --blink. Exit status 3 if something is missing; an unreadable temperature
+/// is only reported.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune check
@@ -35,7 +35,7 @@ pub struct CheckCommand {
     policy: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
-    /// Switch every output for 0.3 seconds, one after another: what hangs on it will move
+    /// Switch every output for 0.3 seconds, one after another: whatever is connected will move
     #[arg(long)]
     blink: bool,
 }

@@ -7,7 +7,7 @@ use super::learned::percent;
 use super::{Exit, answer};
 use crate::learn::command::{Classes, Command, Reply};
 
-/// List the classes with their examples and how well each would be told from the others
+/// List classes with example counts and leave-one-out recall
 #[derive(Debug, Args)]
 pub struct ClassesCommand {
     /// Answer in JSON

@@ -15,9 +15,9 @@ use crate::learn::decision::Verdict;
 use crate::learn::learner::{Learner, UNKNOWN};
 use crate::protocol::json;
 
-/// Tell what images are taken for
+/// Classify images
 ///
-/// Exit status 1 if an image could not be judged; the others are judged all the same.
+/// Exit status 1 if an image cannot be read; the others are classified.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune classify part.jpg

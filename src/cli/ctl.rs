@@ -35,30 +35,32 @@ use crate::store::snapshot::{Difference, Snapshot};
 use crate::util::bounded;
 use link::{Link, Stage};
 
-/// Ask a running device for whatever its console does, and send it images
+/// Send a console command or images to a running device
 ///
-/// `fieldtune ctl help` lists the console's commands; they are the same here. Beside them:
-///   teach CLASS IMAGE...   learn image files instead of what the camera sees, one after another: what was answered
-///                          with ok stays, also where a later one cannot be learned
-///   classify IMAGE...      judge image files; exit status 1 if one cannot be, and the others are
+/// `fieldtune ctl help` lists the console's commands. Besides them:
+///   teach CLASS IMAGE...   learn image files, one after another; those that
+///                          were answered with ok stay if a later one fails
+///   classify IMAGE...      classify image files; exit status 1 if one fails
 ///   snap FILE              fetch the latest frame
-///   recent DIR             fetch the pictures of the frames that were judged last; recent unsure DIR: the least sure
-///                          first
-///   watch                  print every verdict, until interrupted
-///   pull FILE, push FILE   fetch, or replace, everything that was learned; signed or not
-///   push merge FILE        learn what another device learned, beside what was learned here
-/// Where the device looks at several regions, the name of one stands first: @left teach good 5
+///   recent DIR             fetch the latest classified frames
+///   recent unsure DIR      the same, the least confident first
+///   watch                  print every prediction until interrupted
+///   pull FILE, push FILE   fetch or replace everything learned; signed or not
+///   push merge FILE        add what another device learned
+/// With several regions, the region comes first: @left teach good 5
 ///
-/// Where a locked port wants the PIN, give it in a file (--pin-file) or in the variable
-/// FIELDTUNE_PIN: ctl unlocks the port, asks, and locks it again. There is no `ctl unlock`,
-/// since every program on this machine can read a command line.
+/// A locked port needs the PIN, from a file (--pin-file) or from the variable
+/// FIELDTUNE_PIN: ctl unlocks the port, sends the request, and locks it again.
+/// There is no `ctl unlock`, since every program on this machine can read a
+/// command line.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Examples:
   fieldtune ctl --port /dev/ttyUSB0 status
   fieldtune ctl --port /dev/ttyUSB0@115200 teach scratch 5
   fieldtune ctl --port unix:/run/fieldtune.sock watch --json
-  fieldtune ctl --port unix:/run/fieldtune.sock recent unsure look; fieldtune ctl teach scratch --frame 123
+  fieldtune ctl --port unix:/run/fieldtune.sock recent unsure look
+  fieldtune ctl teach scratch --frame 123
   export FIELDTUNE_PORT=/dev/ttyUSB0; fieldtune ctl pull backup.ftune
   fieldtune ctl --pin-file ~/line.pin forget scratch")]
 pub struct CtlCommand {

@@ -18,12 +18,12 @@ use super::output::write_whole;
 use super::{Context, Exit};
 use crate::image::picture;
 
-/// See the whole job without any hardware: teach, watch, add, forget, restart
+/// Run the demo without hardware: teach, classify, add, forget, restart
 ///
 /// A camera that is drawn looks at a strip of brushed steel with five kinds of defect. Everything else is real: the
 /// backbone, the head, the commands, the store.
 ///
-/// Exit status 0 if all that is promised held, 1 if not; which promise did not is told.
+/// Exit status 0 if every check held, 1 if not.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune demo

@@ -25,7 +25,7 @@ use crate::eval::bench::Part;
 use crate::eval::{self, Cell, Centre, LabelledFeatures, NamedSplit, Split};
 use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
 
-/// Measure how well heads do on a folder of class folders
+/// Compare heads on a data set, a folder of class folders
 ///
 /// A few images of each class are taught, all others are judged, several times over with other images; the answer is
 /// the balanced accuracy (the mean of the classes' recalls) with its standard deviation.
@@ -71,7 +71,7 @@ pub struct EvalCommand {
     /// The only class that the part good teaches [default: each in turn]
     #[arg(long, value_name = "CLASS")]
     good: Option<String>,
-    /// Heads to try, by commas or again and again [default: lda; bench: what a new store has]
+    /// Heads to try, comma-separated, repeatable [default: lda; bench: what a new store has]
     #[arg(long, value_enum, value_delimiter = ',')]
     head: Vec<HeadChoice>,
     /// Images a class to be taught, one row of the table each [default: 1,5,10,20; bench: 1,2,5,10,20,50]
@@ -95,7 +95,7 @@ pub struct EvalCommand {
     /// [default: auto]
     #[arg(long, value_name = "S|auto|loo")]
     shrinkage: Option<ShrinkageChoice>,
-    /// Write everything that was found as JSON; - is standard output, without the table
+    /// Write everything that was found as JSON; - for stdout, without the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write what each judged image was taken for as CSV

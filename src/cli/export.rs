@@ -13,7 +13,7 @@ use crate::backbone::{Exported, Extractor, Graph, OnnxFiles, Rounding};
 use crate::store::export::{Finished, Network};
 use crate::store::snapshot::ModelId;
 
-/// Write what was learned as a file that other programs can run: nobody is locked in
+/// Export the classifier to ONNX, NumPy or JSON
 ///
 /// classifier.onnx is the whole of it, from the image to the probabilities, for any ONNX runtime. Its input is the
 /// network's, an image already resized and normalised; its outputs are probabilities [1, classes], scores [1, classes]
@@ -54,7 +54,7 @@ A network quantised in QDQ form is computed by fieldtune without the rounding be
 So it is written, in f32, and other programs give fieldtune's answers. --rounding keeps the rounding of the network's
 file, for the sake of int8 runtimes: a quarter of the size, and answers that differ.")]
 pub struct ExportCommand {
-    /// The file; its ending says what it is: .onnx, .npz or .json. With - and --format, standard output
+    /// The file; its ending says what it is: .onnx, .npz or .json. With - and --format, stdout
     #[arg(value_name = "OUT")]
     out: PathBuf,
     /// What it is, whatever its ending

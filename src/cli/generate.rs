@@ -7,7 +7,7 @@ use clap::CommandFactory;
 
 use super::{Arguments, Exit, output};
 
-/// Print a shell's completions
+/// Print shell completions
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune completions bash > /etc/bash_completion.d/fieldtune
@@ -29,7 +29,7 @@ impl CompletionsCommand {
     }
 }
 
-/// Print the manual page, or write it with a page a subcommand into a folder
+/// Print the manual page, or write all pages into a folder
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune man | man -l -

@@ -10,7 +10,7 @@ use crate::protocol::request::Answer;
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
 
-/// Keep what is learned now as a generation, to come back to
+/// Save a checkpoint
 #[derive(Debug, Args)]
 #[command(
     after_help = "Everything is stored anyway, at once; a generation is a point to return to.
@@ -41,7 +41,7 @@ impl SaveCommand {
     }
 }
 
-/// List the generations: saved, made before something was taken away, daily
+/// List checkpoints (generations)
 #[derive(Debug, Args)]
 #[command(
     after_help = "The oldest that made itself goes when there are 32; what was saved stays until it is dropped.
@@ -93,7 +93,7 @@ fn in_words(classes: usize, examples: usize) -> String {
     format!("{}, {examples}", counted(classes, "class", "classes"))
 }
 
-/// Make what was learned in a generation what is learned now
+/// Restore a checkpoint
 ///
 /// What is learned now becomes a generation first. Nothing can be undone then, but rolled back.
 #[derive(Debug, Args)]
@@ -126,7 +126,7 @@ impl RollbackCommand {
     }
 }
 
-/// Tell what changed from one generation to another, or until now
+/// Compare two checkpoints, or a checkpoint and the current state
 ///
 /// Exit status 1 if nothing did.
 #[derive(Debug, Args)]

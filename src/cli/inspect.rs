@@ -14,7 +14,7 @@ use crate::backbone::card::{DataFile, ModelCard, hex, quoted};
 use crate::backbone::preprocess::{ChannelOrder, Layout, Norm};
 use crate::backbone::{Backbone, BackboneSpec, Candidate, Graph, Onnx, OnnxFiles, Place, Survey};
 
-/// Tell what a network is: its input, its feature, where to tap it, what it costs
+/// Describe a network: input, embedding, taps, cost
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune inspect network.onnx
@@ -31,7 +31,7 @@ pub struct InspectCommand {
     /// Axis order, for a network without a card [default: as the file says]
     #[arg(long, value_enum)]
     layout: Option<Layout>,
-    /// Normalisation to be put into the card: the file does not tell
+    /// Normalisation to put into the card; the file does not say
     #[arg(long, value_enum)]
     norm: Option<Norm>,
     /// Where to listen: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]

@@ -17,7 +17,7 @@ use crate::store::snapshot::Snapshot;
 /// 2024-01-01: a clock before it was never set.
 const CLOCK_IS_SET: Timestamp = Timestamp(1_704_067_200_000_000);
 
-/// Make keys, and sign what devices are to learn
+/// Create keys; sign and verify packs
 ///
 /// A device whose board file names trusted_keys takes a pack (what ctl pull fetches) only if one of them signed it, and
 /// signed it after the last pack that the device took: a pack cannot be sent again later by somebody else.

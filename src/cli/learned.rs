@@ -20,7 +20,7 @@ use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
 use crate::protocol::json;
 use crate::protocol::request::{self, Answer};
 
-/// List the taught examples, and which of them the others contradict
+/// List examples and suspect labels
 #[derive(Debug, Args)]
 pub struct ExamplesCommand {
     /// Only of this class
@@ -60,7 +60,7 @@ impl ExamplesCommand {
     }
 }
 
-/// Forget a class, or single examples, exactly
+/// Forget a class or single examples
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune forget scratch               the class with all its examples
@@ -134,7 +134,7 @@ impl RelabelCommand {
     }
 }
 
-/// Call a class differently
+/// Rename a class
 #[derive(Debug, Args)]
 pub struct RenameCommand {
     /// Its name
@@ -160,7 +160,7 @@ impl RenameCommand {
     }
 }
 
-/// Take back the latest change; again for the one before
+/// Undo the latest change (repeatable)
 ///
 /// Exit status 1 if there is nothing to undo.
 #[derive(Debug, Args)]
@@ -195,7 +195,7 @@ impl UndoCommand {
     }
 }
 
-/// Tell what is stored, how well it would do, and which examples hurt
+/// Show classes, example counts, leave-one-out accuracy and suspect labels
 #[derive(Debug, Args)]
 pub struct StatusCommand {
     /// A policy that may name classes which were not taught
@@ -282,7 +282,7 @@ impl StatusCommand {
 /// Confounds that are told.
 const CONFOUNDS: usize = 3;
 
-/// Use another head, taught with all that is stored; without one, tell which is in use
+/// Show or change the head; a new head learns all stored examples
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune head
@@ -311,7 +311,7 @@ impl HeadCommand {
     }
 }
 
-/// Set when a verdict is unknown; without values, tell
+/// Show or set the thresholds for unknown predictions
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune threshold --confidence 0.6   less sure than 60 % is unknown

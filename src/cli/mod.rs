@@ -85,16 +85,17 @@ impl Context {
 
 /// Teach a camera new visual classes from a handful of frames, on the device, without a GPU.
 #[derive(Debug, Parser)]
-#[command(name = "fieldtune", version, about, max_term_width = 100)]
+#[command(name = "fieldtune", version, about, max_term_width = 80)]
 #[command(after_help = "Examples:
   fieldtune teach good good-parts/          learn from image files
   fieldtune teach scratch scratch-*.jpg
   fieldtune classify part.jpg               scratch 97 %, then good 3 %, ...
-  fieldtune status                          what it knows and how well it would do
+  fieldtune status                          classes, estimate, suspect labels
 
-Exit status: 0 done, 1 a negative result, 2 wrong usage or input, 3 a device or the network failed.")]
+Exit status: 0 done, 1 negative result, 2 wrong usage or input,
+3 a device or the network failed.")]
 struct Arguments {
-    /// No progress bars
+    /// Hide progress bars
     #[arg(long, short, global = true)]
     quiet: bool,
     #[command(subcommand)]

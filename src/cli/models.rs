@@ -10,7 +10,7 @@ use super::{Context, Exit, Failed};
 use crate::backbone::card::{DataFile, ModelCard, built_in, hex};
 use crate::backbone::fetch::{FetchError, Patience, Wanted, fetch};
 
-/// List, fetch and check the backbones that there are cards for
+/// List, download and verify backbones
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune models list
@@ -31,7 +31,7 @@ enum Subcommand {
     Verify(VerifyCommand),
 }
 
-/// List the models that can be named
+/// List the models
 #[derive(Debug, clap::Args)]
 struct ListCommand {
     /// Where the files are [default: the models' folder]
@@ -42,7 +42,7 @@ struct ListCommand {
     json: bool,
 }
 
-/// Download a model's file, go on where an earlier attempt was cut off, check it, put it in place
+/// Download and verify a model; resumes an interrupted download
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit status 3 if the network or the disk failed; run the same command again to go on."
@@ -61,9 +61,9 @@ struct FetchCommand {
     retries: u32,
 }
 
-/// Check the files that are there against their cards
+/// Verify downloaded files against their cards
 ///
-/// Exit status 1 if one is not what its card says, or if the one that was named is missing.
+/// Exit status 1 if a file does not match its card or the named one is missing.
 #[derive(Debug, clap::Args)]
 struct VerifyCommand {
     /// A model's name, or a card (.toml) [default: every file that is there]

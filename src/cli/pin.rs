@@ -8,11 +8,11 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use super::Exit;
 use crate::protocol::pin::{LONGEST, Pin, PinHash};
 
-/// Make the line of a board file that holds a PIN's hash
+/// Hash a PIN for a board file
 ///
 /// Asks twice, and shows nothing of what is typed; without a terminal, one line of standard input is the PIN. It has 4
 /// to 64 letters (without accents), digits and punctuation marks. Only its hash goes into the board file; from that,
-/// whoever can read it may find a short PIN by trying.
+/// anyone who reads it can find a short PIN by trying.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune pin                        asks for the PIN, prints pin_hash = \"...\"

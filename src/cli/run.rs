@@ -27,7 +27,7 @@ use crate::store::FileStore;
 use crate::store::persistent::Keeper;
 use crate::store::snapshot::ModelId;
 
-/// Look through the camera, drive the outputs, learn from buttons and consoles, for months
+/// Run the device: classify frames, drive outputs, learn from buttons and ports
 ///
 /// Frames come from the board's camera; verdicts drive its outputs as the policy says; its buttons and every port
 /// teach. What was acknowledged, on a port or by the output called "learned", is stored. Every output goes to its safe
@@ -50,13 +50,13 @@ pub struct RunCommand {
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
     /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH (4 clients at a
-    /// time); again and again [default: the board's serial port]
+    /// time) (repeatable) [default: the board's serial port]
     #[arg(long, value_name = "ADDRESS")]
     port: Vec<Address>,
     /// Frames that a verdict leans on
     #[arg(long, default_value_t = 1, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
     smoothing: u32,
-    /// How messages on standard error look
+    /// Format of diagnostics on stderr
     #[arg(long, value_enum, default_value = "text")]
     log_format: LogFormat,
     /// End after so long and print rates and ages

@@ -13,7 +13,7 @@ use crate::camera::source::Wanted;
 use crate::image::frame::{Frame, Region};
 use crate::image::picture;
 
-/// Take one picture, with the regions drawn in
+/// Save one frame with the regions drawn in
 ///
 /// A device's exposure, gain and white balance settle first, as they do before `run`.
 #[derive(Debug, clap::Args)]

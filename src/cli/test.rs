@@ -23,7 +23,7 @@ use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::learner::{Learner, UNKNOWN};
 
-/// Test what was taught on a folder of class folders
+/// Measure accuracy on a folder of class folders
 ///
 /// Nothing is learned. Exit status 1 if the balanced accuracy is below --at-least.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub struct TestCommand {
     /// Draw what was wrong
     #[arg(long, value_name = "FILE.png")]
     sheet: Option<PathBuf>,
-    /// Write everything that was found as JSON; - is standard output, without the table
+    /// Write everything that was found as JSON; - for stdout, without the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]

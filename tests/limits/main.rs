@@ -1,4 +1,4 @@
-//! Every limit of `SECURITY.md`: one step beyond it is refused with the limit's name or number, and changes nothing.
+//! Every limit of `docs/limits.md`: one step beyond it is refused with the limit's name or number, and changes nothing.
 //! Where a limit is tested elsewhere, the table there names that test.
 
 mod forged;

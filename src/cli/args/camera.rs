@@ -27,7 +27,7 @@ pub struct CameraArgs {
     /// The part that is looked at, in pixels or in fractions of the frame: 0.25,0.25,0.5,0.5
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_region)]
     pub region: Option<Region>,
-    /// A control of the device, as v4l2-ctl calls it, or its number: exposure_time_absolute=200; again and again
+    /// A control of the device, as v4l2-ctl calls it, or its number: exposure_time_absolute=200 (repeatable)
     #[arg(long = "control", value_name = "NAME=VALUE", value_parser = parse_control)]
     pub controls: Vec<(String, i64)>,
     /// Begin again when a recording is over

@@ -42,14 +42,12 @@ impl ValueEnum for HeadKind {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.name()).help(match self {
-            HeadKind::Lda => {
-                "Shrinkage linear discriminant analysis on centred, L2-normalised features. The default"
-            }
+            HeadKind::Lda => "Shrinkage linear discriminant analysis, the default",
             HeadKind::Ridge => "Regularised least squares onto targets of +1 and -1",
             HeadKind::Slda => {
                 "Streaming linear discriminant analysis: constant memory however many examples"
             }
-            HeadKind::Prototype => "Nearest class mean of centred, L2-normalised features",
+            HeadKind::Prototype => "Nearest class mean of L2-normalised embeddings",
             HeadKind::Knn => "Nearest examples by cosine",
             HeadKind::Softmax => "Multinomial logistic regression by mini-batch SGD",
             HeadKind::Mlp => "One hidden layer, trained with replay of the stored examples",

@@ -24,7 +24,7 @@ fn looked_at(graph: &Graph) {
         Ok(cut) => assert!(cut.input().is_err() || cut.parameters() < u64::MAX),
         Err(error) => return refused(&error.to_string()),
     }
-    // The runtime is not made for strangers' files: one layer's axis makes it count to 2^64, see SECURITY.md.
+    // The runtime is not made for strangers' files: one layer's axis makes it count to 2^64, see docs/access-and-security.md.
     if std::env::var_os("FIELDTUNE_FUZZ_RUNTIME").is_some() {
         made_ready(graph);
     }
