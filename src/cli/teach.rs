@@ -20,7 +20,7 @@ use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_class};
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
-use crate::learn::learner::ClassName;
+use crate::learn::learner::{ClassName, Learner};
 use crate::protocol::json;
 use crate::protocol::request::Answer;
 use crate::store::{Store as _, persistent};
@@ -236,6 +236,7 @@ impl TeachCommand {
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
+        refuse_too_many(session.learner(), files.len(), &views)?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut examples = Vec::with_capacity(files.len());
         let mut brought = 0;
@@ -328,6 +329,20 @@ impl TeachCommand {
     }
 }
 
+/// An error where so many images will not fit, before they are looked at, which takes long.
+fn refuse_too_many(learner: &Learner, images: usize, views: &ViewKinds) -> anyhow::Result<()> {
+    let examples = learner.examples();
+    let each = (1 + views.count()) * learner.dim() * 2;
+    let most = examples.budget().saturating_sub(examples.bytes()) / each;
+    if images > most {
+        bail!(
+            "{images} images do not fit: there is room for {most} more examples (of {} MiB in all)\n  next: teach fewer, or one class after another: then the most redundant examples make room",
+            examples.budget() >> 20
+        );
+    }
+    Ok(())
+}
+
 /// Examples that a new image is compared with: the nearest by feature.
 const COMPARED: usize = 3;
 
@@ -380,4 +395,20 @@ fn independent(shots: &[Shot]) -> (usize, usize) {
         shots.iter().filter_map(|shot| Some((shot.burst, shot.joins?))).collect();
     let before: BTreeSet<GroupId> = joining.values().copied().collect();
     (bursts.len() - joining.len() + before.len(), before.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::head::HeadConfig;
+
+    #[test]
+    fn more_images_than_fit_are_refused_before_they_are_looked_at() {
+        let learner = Learner::new(100, HeadConfig::default(), 1 << 20).expect("it is sound");
+        let views = ViewKinds::default();
+        // 1 MiB of examples of five features of 200 bytes.
+        assert!(refuse_too_many(&learner, 1048, &views).is_ok());
+        let error = refuse_too_many(&learner, 1049, &views).expect_err("too many").to_string();
+        assert!(error.contains("room for 1048 more examples (of 1 MiB"), "{error}");
+    }
 }

@@ -128,6 +128,16 @@ impl ViewKinds {
         Self::of(&[&self.0[..], &[kind]].concat())
     }
 
+    /// How many views that is of an image.
+    pub fn count(&self) -> usize {
+        let of = |kind: &ViewKind| match kind {
+            ViewKind::QuarterTurns => 3,
+            ViewKind::Scaled => 2,
+            _ => 1,
+        };
+        self.0.iter().map(of).sum()
+    }
+
     /// Which.
     pub fn kinds(&self) -> &[ViewKind] {
         &self.0
@@ -347,6 +357,7 @@ mod tests {
             assert_eq!(kind.views(&image(), 21, 15), kind.views(&image(), 21, 15));
             // One pixel has neighbours in no direction.
             assert!(kind.views(&[7; 3], 1, 1).iter().all(|view| view.len() == 3));
+            assert_eq!(kind.views(&image(), 21, 15).len(), ViewKinds::of(&[kind]).count());
         }
     }
 
