@@ -8,7 +8,7 @@ use std::io::Write as _;
 
 use fieldtune::Fieldtune;
 use fieldtune::camera::source::{self, Wanted};
-use fieldtune::camera::{Camera, Sight};
+use fieldtune::camera::{Camera, SyntheticScene};
 use fieldtune::device::clock::Clock;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let store = std::env::temp_dir().join(format!("fieldtune-loop-{}.ftune", std::process::id()));
     let mut tuner = Fieldtune::open(&store)?;
-    for (class, sight) in [("good", Sight::Good), ("crack", Sight::Crack)] {
+    for (class, sight) in [("good", SyntheticScene::Good), ("crack", SyntheticScene::Crack)] {
         match camera.scene() {
             Some(scene) => scene.choose(Some(sight)),
             None => {

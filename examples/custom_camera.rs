@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use fieldtune::Fieldtune;
-use fieldtune::camera::{Camera, CameraError, Trouble};
+use fieldtune::camera::{Camera, CameraError, CameraErrorKind};
 use fieldtune::image::frame::{Frame, Timestamp};
 
 /// Gives a card of one colour with a bar that moves on with every frame.
@@ -28,8 +28,9 @@ impl Camera for Card {
             _ => self.colour,
         });
         // A real camera says here what went wrong, and the caller tries again with the next frame.
-        Frame::new(SIDE, SIDE, pixels.collect(), now)
-            .map_err(|error| CameraError::new(self.name(), Trouble::Malformed, error.to_string()))
+        Frame::new(SIDE, SIDE, pixels.collect(), now).map_err(|error| {
+            CameraError::new(self.name(), CameraErrorKind::Malformed, error.to_string())
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::Path;
 
 use fieldtune::Fieldtune;
-use fieldtune::camera::{Camera, Sight, Synthetic};
+use fieldtune::camera::{Camera, Synthetic, SyntheticScene};
 use fieldtune::image::frame::{Frame, Timestamp};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -18,14 +18,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn merge(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let rusty = taught(&folder.join("a.ftune"), 1, "rust", Sight::Rust)?;
-    let dented = taught(&folder.join("b.ftune"), 2, "dent", Sight::Dent)?;
+    let rusty = taught(&folder.join("a.ftune"), 1, "rust", SyntheticScene::Rust)?;
+    let dented = taught(&folder.join("b.ftune"), 2, "dent", SyntheticScene::Dent)?;
     let mut third = Fieldtune::open(folder.join("c.ftune"))?;
     for pack in [&rusty, &dented] {
         let merged = third.merge(pack)?;
         println!("{} new examples, new classes: {}", merged.added, merged.classes.join(", "));
     }
-    for (sight, wanted) in [(Sight::Good, "good"), (Sight::Rust, "rust"), (Sight::Dent, "dent")] {
+    for (sight, wanted) in [
+        (SyntheticScene::Good, "good"),
+        (SyntheticScene::Rust, "rust"),
+        (SyntheticScene::Dent, "dent"),
+    ] {
         let prediction = third.classify(&frame(&mut Synthetic::new(3), sight)?)?;
         println!("{wanted}: {prediction}");
     }
@@ -36,10 +40,15 @@ fn merge(folder: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 /// What a device learned, as a pack.
-fn taught(store: &Path, seed: u64, class: &str, sight: Sight) -> Result<Vec<u8>, Box<dyn Error>> {
+fn taught(
+    store: &Path,
+    seed: u64,
+    class: &str,
+    sight: SyntheticScene,
+) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut tuner = Fieldtune::open(store)?;
     let mut camera = Synthetic::new(seed);
-    for (class, sight) in [("good", Sight::Good), (class, sight)] {
+    for (class, sight) in [("good", SyntheticScene::Good), (class, sight)] {
         for _ in 0..3 {
             tuner.teach(class, &frame(&mut camera, sight)?)?;
         }
@@ -47,7 +56,7 @@ fn taught(store: &Path, seed: u64, class: &str, sight: Sight) -> Result<Vec<u8>,
     Ok(tuner.export()?)
 }
 
-fn frame(camera: &mut Synthetic, sight: Sight) -> Result<Frame, Box<dyn Error>> {
+fn frame(camera: &mut Synthetic, sight: SyntheticScene) -> Result<Frame, Box<dyn Error>> {
     camera.show(sight);
     Ok(camera.capture(Timestamp(0))?)
 }

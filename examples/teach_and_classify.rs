@@ -7,7 +7,7 @@ use std::error::Error;
 use std::path::Path;
 
 use fieldtune::Fieldtune;
-use fieldtune::camera::{Camera, Sight, Synthetic};
+use fieldtune::camera::{Camera, Synthetic, SyntheticScene};
 use fieldtune::image::frame::Timestamp;
 use fieldtune::image::picture;
 
@@ -39,7 +39,7 @@ fn drawn(folder: &Path) -> Result<(), Box<dyn Error>> {
         Ok(file)
     };
     let mut tuner = Fieldtune::open(folder.join("learned.ftune"))?;
-    for (class, sight) in [("good", Sight::Good), ("rust", Sight::Rust)] {
+    for (class, sight) in [("good", SyntheticScene::Good), ("rust", SyntheticScene::Rust)] {
         for number in 1..=4 {
             tuner.teach_file(class, draw(&format!("{class}-{number}"), sight)?)?;
         }
@@ -47,7 +47,7 @@ fn drawn(folder: &Path) -> Result<(), Box<dyn Error>> {
     for class in tuner.classes() {
         println!("{}: {} examples", class.name, class.examples);
     }
-    let prediction = tuner.classify_file(draw("part", Sight::Rust)?)?;
+    let prediction = tuner.classify_file(draw("part", SyntheticScene::Rust)?)?;
     println!("part.png: {prediction}");
     match prediction.best.as_str() {
         "rust" => Ok(()),

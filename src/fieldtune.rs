@@ -9,13 +9,13 @@ use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
 use crate::learn::command::{
-    Command, CommandError, Forget, Reply, SetHead, SetThreshold, Shot, Teach, Undo,
+    Command, CommandError, Forget, NewExample, Reply, SetHead, SetThreshold, Teach, Undo,
 };
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError};
 use crate::learn::head::{ClassId, HeadConfig, HeadError};
 use crate::learn::learner::Learner;
-use crate::store::persistent::{Keeper, KeeperError, OtherBackbone};
+use crate::store::persistent::{OtherBackbone, PersistError, PersistentLearner};
 use crate::store::signed::{self, SignedError};
 use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
 use crate::store::{FileStore, StoreError};
@@ -44,7 +44,7 @@ use crate::store::{FileStore, StoreError};
 /// ```
 #[derive(Debug)]
 pub struct Fieldtune {
-    keeper: Keeper<Engine<Extractor>, FileStore>,
+    keeper: PersistentLearner<Engine<Extractor>, FileStore>,
     clock: Clock,
     image_side: u32,
 }
@@ -124,7 +124,7 @@ pub enum Error {
     Refused(#[from] CommandError),
     /// The change could not be stored, or what is stored cannot be used.
     #[error(transparent)]
-    Keeping(KeeperError),
+    Keeping(PersistError),
     /// The frame cannot be used.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -145,13 +145,13 @@ pub enum Error {
     NothingTaught,
 }
 
-impl From<KeeperError> for Error {
-    fn from(error: KeeperError) -> Self {
+impl From<PersistError> for Error {
+    fn from(error: PersistError) -> Self {
         match error {
-            KeeperError::Command(error) => Self::Refused(error),
-            KeeperError::Load(error) => Self::Store(error),
-            KeeperError::Head(error) => Self::Head(error),
-            KeeperError::Backbone(other) => Self::OtherBackbone(other, "the store".to_owned()),
+            PersistError::Command(error) => Self::Refused(error),
+            PersistError::Load(error) => Self::Store(error),
+            PersistError::Head(error) => Self::Head(error),
+            PersistError::Backbone(other) => Self::OtherBackbone(other, "the store".to_owned()),
             error => Self::Keeping(error),
         }
     }
@@ -219,9 +219,11 @@ impl Builder {
             Some(Backbone::Named(name)) => load(&name)?,
             None => load(crate::backbone::card::built_in::NAME)?,
         };
-        let keeper = Keeper::open(FileStore::open(path)?, &ModelId::of(&source));
+        let keeper = PersistentLearner::open(FileStore::open(path)?, &ModelId::of(&source));
         let keeper = keeper.map_err(|error| match error {
-            KeeperError::Backbone(other) => Error::OtherBackbone(other, path.display().to_string()),
+            PersistError::Backbone(other) => {
+                Error::OtherBackbone(other, path.display().to_string())
+            }
             error => error.into(),
         })?;
         let keeper = keeper.looking_with(source)?;
@@ -285,7 +287,7 @@ impl Fieldtune {
         self.teach_shot(class, shot)
     }
 
-    fn teach_shot(&mut self, class: &str, shot: Shot) -> Result<usize, Error> {
+    fn teach_shot(&mut self, class: &str, shot: NewExample) -> Result<usize, Error> {
         let teach = Teach { class: class.to_owned(), shots: vec![shot] };
         match self.apply(Command::Teach(teach))? {
             Reply::Taught { count, .. } => Ok(count),

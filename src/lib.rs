@@ -2,14 +2,14 @@
 //!
 //! ```
 //! use fieldtune::Fieldtune;
-//! use fieldtune::camera::{Camera, Sight, Synthetic};
+//! use fieldtune::camera::{Camera, SyntheticScene, Synthetic};
 //! use fieldtune::image::frame::Timestamp;
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("learned.ftune");
 //! let mut tuner = Fieldtune::open(path)?; // the built-in backbone; a file that keeps what is learned
 //! let mut camera = Synthetic::new(7); // any `Camera`, or image files: `teach_file`, `classify_file`
-//! for (class, sight) in [("good", Sight::Good), ("rust", Sight::Rust)] {
+//! for (class, sight) in [("good", SyntheticScene::Good), ("rust", SyntheticScene::Rust)] {
 //!     camera.show(sight);
 //!     for _ in 0..3 {
 //!         tuner.teach(class, &camera.capture(Timestamp(0))?)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use fieldtune::image::frame::{Region, Timestamp};
 use fieldtune::learn::head::{ExampleId, HeadKind};
-use fieldtune::protocol::access::{Access, Gate, Guard, Need, Tries};
+use fieldtune::protocol::access::{Access, Gate, Guard, Need, PinLockout};
 use fieldtune::protocol::log::Level;
 use fieldtune::protocol::pin::{Pin, PinHash};
 use fieldtune::protocol::request::{self, Answer, Device, Refused, Request};
@@ -30,7 +30,7 @@ struct House {
     now: Arc<AtomicU64>,
     log: Arc<Mutex<Vec<String>>>,
     pin: Arc<PinHash>,
-    tries: Arc<Mutex<Tries>>,
+    tries: Arc<Mutex<PinLockout>>,
 }
 
 impl House {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fieldtune::board::policy::{Actions, Buttons, Deed, Timing, Wish};
+use fieldtune::board::policy::{Actions, ButtonAction, ButtonEvent, Buttons, Timing};
 use fieldtune::board::policy_from_toml;
 use fieldtune::image::frame::Timestamp;
 
@@ -286,15 +286,15 @@ impl Play {
         }
     }
 
-    fn wished(&mut self, wishes: Vec<Wish>, now: Timestamp) {
+    fn wished(&mut self, wishes: Vec<ButtonEvent>, now: Timestamp) {
         for wish in wishes {
             let wish = match wish {
-                Wish::Teach { class, .. } => format!("teach {class}"),
-                Wish::TeachMore { class, .. } => format!("more {class}"),
-                Wish::TeachEnd { .. } => "teach end".to_owned(),
-                Wish::Do { deed: Deed::Undo, .. } => "undo".to_owned(),
-                Wish::Do { deed: Deed::Reset, .. } => "reset".to_owned(),
-                Wish::Trigger { at } => format!("trigger at {}", at.0 / 1000),
+                ButtonEvent::Teach { class, .. } => format!("teach {class}"),
+                ButtonEvent::TeachMore { class, .. } => format!("more {class}"),
+                ButtonEvent::TeachEnd { .. } => "teach end".to_owned(),
+                ButtonEvent::Do { deed: ButtonAction::Undo, .. } => "undo".to_owned(),
+                ButtonEvent::Do { deed: ButtonAction::Reset, .. } => "reset".to_owned(),
+                ButtonEvent::Trigger { at } => format!("trigger at {}", at.0 / 1000),
             };
             self.told.push(format!("{} {wish}", now.0 / 1000));
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fieldtune::camera::{Camera, Sight, Synthetic};
+use fieldtune::camera::{Camera, Synthetic, SyntheticScene};
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::learn::head::{HeadConfig, HeadKind};
 use fieldtune::{Builder, Error, Fieldtune};
@@ -121,7 +121,7 @@ fn files_are_taught_and_a_camera_and_a_name_can_be_wrong() {
     assert!(matches!(tuner.teach_file("a", "nowhere.png"), Err(Error::Image(_))));
     assert!(matches!(tuner.forget("nobody"), Err(Error::Refused(_))));
     let mut camera = Synthetic::new(1);
-    camera.show(Sight::Rust);
+    camera.show(SyntheticScene::Rust);
     let frame = camera.capture(Timestamp(1)).expect("it is drawn");
     assert!(matches!(tuner.teach("two words", &frame), Err(Error::Refused(_))));
     assert_eq!(tuner.classes().len(), 1);

@@ -6,7 +6,7 @@ mod common;
 use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{Command, Forget, Relabel, Rename, Reply, Undo};
 use fieldtune::learn::head::ExampleId;
-use fieldtune::store::persistent::KeeperError;
+use fieldtune::store::persistent::PersistError;
 use fieldtune::store::snapshot::Snapshot;
 use fieldtune::store::{MAX_GENERATIONS, MAX_NAMED, Store, StoreError};
 
@@ -92,7 +92,7 @@ fn generations_are_bounded_and_those_saved_by_hand_stay() {
     }
     let now = device.now();
     let refused = device.keeper.save(None, now).expect_err("there is no room");
-    assert!(matches!(refused, KeeperError::Generation(StoreError::TooManyNamed)), "{refused}");
+    assert!(matches!(refused, PersistError::Generation(StoreError::TooManyNamed)), "{refused}");
     for round in 0..2 * MAX_GENERATIONS {
         device.teach("bad", &[[0.0, 1.0, round as f32]]);
         device.apply(forget("bad")).expect("there is one");
@@ -134,7 +134,7 @@ fn a_day_of_changes_makes_a_generation() {
 fn nothing_taught_is_nothing_to_save_and_a_setting_is_kept() {
     let mut device = Device::new();
     let refused = device.keeper.save(None, Timestamp(1)).expect_err("nothing was taught");
-    assert!(matches!(refused, KeeperError::Generation(StoreError::NothingKept)), "{refused}");
+    assert!(matches!(refused, PersistError::Generation(StoreError::NothingKept)), "{refused}");
     device.teach("good", &[[1.0, 0.0, 0.0]]);
     let mut store = device.on_disk();
     assert_eq!(store.setting("latest").expect("it is sound"), None);
@@ -261,12 +261,13 @@ fn images_make_room_and_their_examples_stay() {
     let (_, mut store, _) = std::mem::replace(&mut device, Device::new()).keeper.into_parts();
     store.set_image_budget(65);
     let learner = fieldtune::store::persistent::empty(&learning::model()).expect("three values");
-    device.keeper = fieldtune::store::persistent::Keeper::new(learner, store, learning::model())
-        .expect("the same backbone");
+    device.keeper =
+        fieldtune::store::persistent::PersistentLearner::new(learner, store, learning::model())
+            .expect("the same backbone");
     let teach = |device: &mut Device, class: &str, feature| {
-        let shot = fieldtune::learn::command::Shot {
+        let shot = fieldtune::learn::command::NewExample {
             image: Some(vec![7; 10]),
-            ..fieldtune::learn::command::Shot::new(feature, "test")
+            ..fieldtune::learn::command::NewExample::new(feature, "test")
         };
         let class = class.to_owned();
         let teach = fieldtune::learn::command::Teach { class, shots: vec![shot] };

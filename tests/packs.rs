@@ -12,7 +12,7 @@ use fieldtune::learn::command::{Command, Reply};
 use fieldtune::learn::engine::Engine;
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{self, Answer, Refused, Request};
-use fieldtune::store::persistent::{self, Keeper};
+use fieldtune::store::persistent::{self, PersistentLearner};
 use fieldtune::store::signed::{PrivateKey, Signature};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{DiskStore, Store as _};
@@ -44,8 +44,8 @@ fn model() -> ModelId {
     ModelId { name: "pixel".to_owned(), fingerprint: [3; 32], dim: 3 }
 }
 
-fn keeper_of(learner: Learner, store: DiskStore) -> Keeper<Engine<Pixel>, DiskStore> {
-    Keeper::new(Engine::new(Pixel, learner).expect("three values"), store, model())
+fn keeper_of(learner: Learner, store: DiskStore) -> PersistentLearner<Engine<Pixel>, DiskStore> {
+    PersistentLearner::new(Engine::new(Pixel, learner).expect("three values"), store, model())
         .expect("the same backbone")
 }
 
@@ -83,9 +83,9 @@ impl Line {
 
 /// A pack that knows that class.
 fn pack(class: &str) -> Vec<u8> {
-    use fieldtune::learn::command::{Shot, Teach};
+    use fieldtune::learn::command::{NewExample, Teach};
     let mut learner = persistent::empty(&model()).expect("three values");
-    let shot = Shot::new(vec![1.0, 2.0, 3.0], "test");
+    let shot = NewExample::new(vec![1.0, 2.0, 3.0], "test");
     let teach = Teach { class: class.to_owned(), shots: vec![shot] };
     Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("it is a class");
     Snapshot::of(&learner, model()).encode()

@@ -11,9 +11,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, Shot, Teach};
+use fieldtune::learn::command::{Command, NewExample, Teach};
 use fieldtune::learn::examples::Examples;
-use fieldtune::store::persistent::Keeper;
+use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::Snapshot;
 use fieldtune::store::{Disk, DiskStore, Generation, MemoryDisk, Store};
 
@@ -187,8 +187,9 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
             .learned
             .into_learner(Examples::DEFAULT_BUDGET)
             .map_err(|error| error.to_string())?;
-        let mut keeper = Keeper::new(learner, store, model()).expect("the same backbone");
-        let shot = Shot::new(vec![0.5, 0.25, 0.75], "");
+        let mut keeper =
+            PersistentLearner::new(learner, store, model()).expect("the same backbone");
+        let shot = NewExample::new(vec![0.5, 0.25, 0.75], "");
         let teach = Teach { class: "afterwards".to_owned(), shots: vec![shot] };
         let taught = keeper.apply(Command::Teach(teach), Timestamp(u64::MAX / 2));
         taught.map_err(|error| error.to_string())?;

@@ -10,20 +10,20 @@ use fieldtune::backbone::{ExtractError, FeatureSource};
 use fieldtune::board::outputs::{Outputs as _, PinError, Presses, Recorder, SafeOutputs};
 use fieldtune::board::policy::Policy;
 use fieldtune::board::policy_from_toml;
-use fieldtune::camera::{Camera, CameraError, Trouble};
+use fieldtune::camera::{Camera, CameraError, CameraErrorKind};
 use fieldtune::device::clock::Clock;
 use fieldtune::device::controller::Station;
 use fieldtune::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::learn::engine::Engine;
 use fieldtune::store::FileStore;
-use fieldtune::store::persistent::{self, Keeper};
+use fieldtune::store::persistent::{self, PersistentLearner};
 use fieldtune::store::snapshot::ModelId;
 
 /// Frames by turns of two colours, one every 5 ms, and then what is said.
 struct Colours {
     left: u32,
-    then: Trouble,
+    then: CameraErrorKind,
 }
 
 impl Camera for Colours {
@@ -97,8 +97,8 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
     let store = FileStore::open(&folder.join("store")).expect("there is room");
     let engine = Engine::new(source, persistent::empty(&model).expect("three values"));
-    let keeper =
-        Keeper::new(engine.expect("three values"), store, model).expect("the same backbone");
+    let keeper = PersistentLearner::new(engine.expect("three values"), store, model)
+        .expect("the same backbone");
     let timings = BTreeMap::new();
     let names = outputs.outputs().to_vec();
     let station = Station::new(keeper, "colours", &policy(), names, None, &timings);
@@ -149,7 +149,7 @@ fn source() -> Source {
 #[test]
 fn a_recording_is_judged_to_its_end_and_everything_is_safe_then() {
     let folder = tempfile::tempdir().expect("a folder");
-    let camera = Colours { left: 100, then: Trouble::Ended };
+    let camera = Colours { left: 100, then: CameraErrorKind::Ended };
     let ended = run(folder.path(), camera, source(), true);
     assert_eq!(ended.stop, Stop::Asked("colours has ended".to_owned()));
     let (came, dropped) = ended.frames;
@@ -184,7 +184,7 @@ fn the_child_goes_wrong() {
         "panic" => Source { panics_at: Some(30), ..source() },
         other => panic!("{other} is nothing that can go wrong"),
     };
-    let camera = Colours { left: u32::MAX, then: Trouble::Ended };
+    let camera = Colours { left: u32::MAX, then: CameraErrorKind::Ended };
     let ended = run(Path::new(folder), camera, source, true);
     panic!("ended: {:?}", ended.stop);
 }

@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{
-    Command, Forget, ListExamples, Relabel, Rename, Reply, SetHead, SetThreshold, Shot, Teach, Undo,
+    Command, Forget, ListExamples, NewExample, Relabel, Rename, Reply, SetHead, SetThreshold,
+    Teach, Undo,
 };
 use fieldtune::learn::head::{ExampleId, HeadConfig, HeadKind};
 use fieldtune::learn::learner::{Learner, UNDO_DEPTH};
@@ -50,8 +51,8 @@ fn any_command(random: &mut ChaCha8Rng, next_example: u64) -> Command {
         0..=9 => {
             let shots = (0..random.random_range(0..4))
                 .map(|_| {
-                    let shot = Shot::new(feature(random, class), "scenario");
-                    Shot { image: random.random_bool(0.1).then(|| vec![1; 100]), ..shot }
+                    let shot = NewExample::new(feature(random, class), "scenario");
+                    NewExample { image: random.random_bool(0.1).then(|| vec![1; 100]), ..shot }
                 })
                 .collect();
             Command::Teach(Teach { class: name, shots })
@@ -178,13 +179,13 @@ fn undoing_goes_back_through_every_state() {
 fn overlapping(config: HeadConfig, count: usize) -> Learner {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let mut learner = Learner::new(DIM, config, 64 << 20).expect("a valid head");
-    let mut shots: [Vec<Shot>; 3] = Default::default();
+    let mut shots: [Vec<NewExample>; 3] = Default::default();
     for at in 0..count {
         let mut feature: Vec<f32> = (0..DIM).map(|_| random.random_range(-1.0..1.0)).collect();
         feature[at % 3] += 0.6;
         // Each is a look of its own.
         let burst = u32::try_from(at).expect("few examples");
-        shots[at % 3].push(Shot { burst, ..Shot::new(feature, "") });
+        shots[at % 3].push(NewExample { burst, ..NewExample::new(feature, "") });
     }
     for (name, shots) in NAMES.iter().zip(shots) {
         let teach = Teach { class: (*name).to_owned(), shots };

@@ -28,7 +28,7 @@ use fieldtune::learn::engine::Engine;
 use fieldtune::protocol::console::{self, Entry};
 use fieldtune::protocol::request::Refused;
 use fieldtune::store::DiskStore;
-use fieldtune::store::persistent::{self, Keeper};
+use fieldtune::store::persistent::{self, PersistentLearner};
 use fieldtune::store::snapshot::ModelId;
 use serde::Deserialize;
 
@@ -110,7 +110,7 @@ impl Stage {
             let learner = persistent::empty(&model).expect("three values");
             let engine = Engine::new(Colour, learner).expect("three values");
             let card = Card { health: Arc::clone(&health), ..Card::default() };
-            Keeper::new(engine, DiskStore::new(Arc::new(card), "card"), model.clone())
+            PersistentLearner::new(engine, DiskStore::new(Arc::new(card), "card"), model.clone())
                 .expect("the same backbone")
         };
         let views = match scenario.regions.is_empty() {

@@ -11,7 +11,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, CommandError, Forget, Reply, SetHead, Shot, Teach, Undo};
+use fieldtune::learn::command::{
+    Command, CommandError, Forget, NewExample, Reply, SetHead, Teach, Undo,
+};
 use fieldtune::learn::examples::Examples;
 use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind, Method, Shrinkage};
 use fieldtune::learn::learner::{Change, LearnError, Learner};
@@ -33,8 +35,8 @@ fn learner(budget: usize) -> Learner {
     Learner::new(DIM, config, budget).expect("the usual settings are valid")
 }
 
-fn shot(feature: [f32; DIM]) -> Shot {
-    Shot::new(feature.to_vec(), "test")
+fn shot(feature: [f32; DIM]) -> NewExample {
+    NewExample::new(feature.to_vec(), "test")
 }
 
 fn teach(
@@ -373,7 +375,7 @@ fn an_example_that_fits_no_budget_is_refused_and_nothing_changes() {
     let mut learner = learner(200);
     teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0]]).expect("valid");
     let before = Snapshot::of(&learner, model());
-    let large = Shot { origin: "x".repeat(500), ..shot([0.0, 1.0, 0.0, 0.0]) };
+    let large = NewExample { origin: "x".repeat(500), ..shot([0.0, 1.0, 0.0, 0.0]) };
     let command = Command::Teach(Teach { class: "b".to_owned(), shots: vec![large] });
     let error = command.apply(&mut learner, Timestamp(1)).expect_err("it cannot fit");
     assert!(matches!(error, CommandError::Learn(LearnError::Budget { .. })), "{error}");

@@ -9,7 +9,7 @@ use super::graph::MAX_NODES;
 use super::rewrite::{attribute, rename};
 
 /// Bytes of functions that are put in place, each as often as it is used.
-const MOST_COPIED: usize = 1 << 28;
+const MAX_COPIED: usize = 1 << 28;
 
 /// Functions that stand in functions.
 const MAX_DEPTH: usize = 32;
@@ -27,7 +27,7 @@ pub(super) fn put_functions_in(model: &mut ModelProto) {
     let size = |function: &FunctionProto| {
         function.node.iter().map(|node| node.encoded_len()).sum::<usize>()
     };
-    let (mut turn, mut room) = (0, MOST_COPIED);
+    let (mut turn, mut room) = (0, MAX_COPIED);
     for _ in 0..MAX_DEPTH {
         let of = |node: &NodeProto| functions.get(&(node.domain.clone(), node.op_type.clone()));
         if !graph.node.iter().any(|node| of(node).is_some()) || graph.node.len() > MAX_NODES {

@@ -13,7 +13,7 @@ mod recorder;
 mod rppal;
 
 pub use faulty::Faulty;
-pub use recorder::{Hand, Presses, Recorder, Trace};
+pub use recorder::{ButtonPresser, Presses, Recorder, Trace};
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -8,8 +8,8 @@ mod buttons;
 mod definition;
 mod untaught;
 
-pub use buttons::{Buttons, Timing, Wish};
-pub use definition::{Action, Deed, Effect, MAX_MS, Policy, PolicyError, Role, When};
+pub use buttons::{ButtonEvent, Buttons, Timing};
+pub use definition::{Action, ButtonAction, Effect, MAX_MS, Policy, PolicyError, Role, When};
 
 pub use untaught::{Taught, Untaught, untaught_in_words};
 

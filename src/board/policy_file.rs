@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{BoardError, POLICIES, is_file, read, unknown};
-use crate::board::policy::{Action, Deed, Effect, Policy, Role, When};
+use crate::board::policy::{Action, ButtonAction, Effect, Policy, Role, When};
 use crate::learn::learner::{ClassName, UNKNOWN};
 use crate::util::settings;
 
@@ -155,9 +155,9 @@ fn role(raw: RawButton) -> Result<Role, String> {
     }
 }
 
-fn deed(raw: RawDeed) -> Deed {
+fn deed(raw: RawDeed) -> ButtonAction {
     match raw {
-        RawDeed::Undo => Deed::Undo,
-        RawDeed::Reset => Deed::Reset,
+        RawDeed::Undo => ButtonAction::Undo,
+        RawDeed::Reset => ButtonAction::Reset,
     }
 }

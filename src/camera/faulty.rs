@@ -3,7 +3,7 @@
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Camera, CameraError, Trouble};
+use super::{Camera, CameraError, CameraErrorKind};
 use crate::image::frame::{Frame, Region, Timestamp};
 
 /// Chance of each fault with every frame, 0 to 1.
@@ -11,7 +11,7 @@ use crate::image::frame::{Frame, Region, Timestamp};
 pub struct Faults {
     /// A frame is lost; the one behind it comes in its place.
     pub dropped: f64,
-    /// No frame comes: [`Trouble::Stalled`].
+    /// No frame comes: [`CameraErrorKind::Stalled`].
     pub stalled: f64,
     /// From some row on the frame is the one before.
     pub torn: f64,
@@ -48,7 +48,7 @@ impl<C: Camera> Camera for Faulty<C> {
         let cut = self.random.random::<f64>();
         if stalled {
             let what = "no frame came, by the fault wrapper's will";
-            return Err(CameraError::new(self.name(), Trouble::Stalled, what));
+            return Err(CameraError::new(self.name(), CameraErrorKind::Stalled, what));
         }
         if dropped {
             self.camera.capture(now)?;
@@ -129,7 +129,7 @@ mod tests {
             assert!((15..=45).contains(&found), "{found} of 100 with {faults:?}");
         };
         count(Faults { stalled: 0.3, ..none }, |result| {
-            result.as_ref().is_err_and(|error| error.trouble == Trouble::Stalled)
+            result.as_ref().is_err_and(|error| error.trouble == CameraErrorKind::Stalled)
         });
         count(Faults { wrong_size: 0.3, ..none }, |result| {
             result.as_ref().is_ok_and(|frame| (frame.width(), frame.height()) == (2, 3))

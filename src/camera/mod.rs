@@ -13,7 +13,7 @@ mod synthetic;
 
 pub use faulty::{Faults, Faulty};
 pub use pixels::{Layout, PixelFormat, PixelsError};
-pub use synthetic::{Line, Scene, Sight, Synthetic};
+pub use synthetic::{Line, Scene, Synthetic, SyntheticScene};
 
 use crate::image::frame::{Frame, Timestamp};
 
@@ -71,21 +71,21 @@ pub struct CameraError {
     /// The camera.
     pub camera: String,
     /// What kind of trouble.
-    pub trouble: Trouble,
+    pub trouble: CameraErrorKind,
     /// What is wrong, what was wanted, what was there.
     pub what: String,
 }
 
 impl CameraError {
     /// That trouble with that camera.
-    pub fn new(camera: &str, trouble: Trouble, what: impl Into<String>) -> Self {
+    pub fn new(camera: &str, trouble: CameraErrorKind, what: impl Into<String>) -> Self {
         Self { camera: camera.to_owned(), trouble, what: what.into() }
     }
 }
 
 /// Kinds of [`CameraError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Trouble {
+pub enum CameraErrorKind {
     /// Nothing can be found under such an address.
     Address,
     /// There is no such device or file.
@@ -110,52 +110,52 @@ pub enum Trouble {
     System,
 }
 
-impl Trouble {
+impl CameraErrorKind {
     /// One word, for counts and logs.
     pub fn name(self) -> &'static str {
         match self {
-            Trouble::Address => "address",
-            Trouble::Missing => "missing",
-            Trouble::Permission => "permission",
-            Trouble::Busy => "busy",
-            Trouble::NotACamera => "not-a-camera",
-            Trouble::Unsupported => "unsupported",
-            Trouble::Stalled => "stalled",
-            Trouble::Gone => "gone",
-            Trouble::Ended => "ended",
-            Trouble::Malformed => "malformed",
-            Trouble::System => "system",
+            CameraErrorKind::Address => "address",
+            CameraErrorKind::Missing => "missing",
+            CameraErrorKind::Permission => "permission",
+            CameraErrorKind::Busy => "busy",
+            CameraErrorKind::NotACamera => "not-a-camera",
+            CameraErrorKind::Unsupported => "unsupported",
+            CameraErrorKind::Stalled => "stalled",
+            CameraErrorKind::Gone => "gone",
+            CameraErrorKind::Ended => "ended",
+            CameraErrorKind::Malformed => "malformed",
+            CameraErrorKind::System => "system",
         }
     }
 
     /// What a person can do about it.
     pub fn next_step(self) -> &'static str {
         match self {
-            Trouble::Address => {
+            CameraErrorKind::Address => {
                 "v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE or synthetic:; fieldtune cameras lists what is there"
             }
-            Trouble::Missing => {
+            CameraErrorKind::Missing => {
                 "check the name and the cable; fieldtune cameras lists what is there"
             }
-            Trouble::Permission => {
+            CameraErrorKind::Permission => {
                 "let this user read it; a camera: sudo usermod -aG video USER, then log in again"
             }
-            Trouble::Busy => "end the program that uses it; fuser -v DEVICE tells which",
-            Trouble::NotACamera => "fieldtune cameras lists what gives frames",
-            Trouble::Unsupported => {
+            CameraErrorKind::Busy => "end the program that uses it; fuser -v DEVICE tells which",
+            CameraErrorKind::NotACamera => "fieldtune cameras lists what gives frames",
+            CameraErrorKind::Unsupported => {
                 "another --format or --resolution, or a build with what is missing; see fieldtune cameras"
             }
-            Trouble::Stalled => {
+            CameraErrorKind::Stalled => {
                 "check cable and power; it is opened anew with the next frame that is asked for"
             }
-            Trouble::Gone => {
+            CameraErrorKind::Gone => {
                 "plug it in or mend its command; it is opened anew with the next frame that is asked for"
             }
-            Trouble::Ended => "--loop begins it again",
-            Trouble::Malformed => {
+            CameraErrorKind::Ended => "--loop begins it again",
+            CameraErrorKind::Malformed => {
                 "single ones can be ignored; if it goes on, check --format, --resolution and the cable"
             }
-            Trouble::System => "the system's log (dmesg, journalctl) may say more",
+            CameraErrorKind::System => "the system's log (dmesg, journalctl) may say more",
         }
     }
 }

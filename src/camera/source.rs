@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::camera::{Camera, CameraError, Line, PixelFormat, Synthetic, Trouble};
+use crate::camera::{Camera, CameraError, CameraErrorKind, Line, PixelFormat, Synthetic};
 use crate::image::frame::Timestamp;
 
 /// What a camera should give. What it gives instead is told in [`Camera::notes`].
@@ -92,11 +92,11 @@ pub type AnyCamera = Box<dyn Camera + Send>;
 /// [`CameraError`] with what to do next.
 pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
     let shown = address.escape_debug().to_string();
-    let refused = |what: &str| Err(CameraError::new(&shown, Trouble::Address, what));
+    let refused = |what: &str| Err(CameraError::new(&shown, CameraErrorKind::Address, what));
     if wanted.fps.is_some_and(|fps| !(fps.is_finite() && fps > 0.0)) {
         let what =
             format!("{} frames a second: wanted more than 0", wanted.fps.unwrap_or_default());
-        return Err(CameraError::new(&shown, Trouble::Unsupported, what));
+        return Err(CameraError::new(&shown, CameraErrorKind::Unsupported, what));
     }
     // A device's path needs no more words.
     let device = address.starts_with("/dev/").then(|| format!("v4l:{address}"));
@@ -109,7 +109,7 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
         #[cfg(feature = "v4l")]
         "v4l" => Ok(Box::new(v4l::Device::open(address, rest, wanted)?)),
         #[cfg(not(feature = "v4l"))]
-        "v4l" => Err(CameraError::new(&shown, Trouble::Unsupported, without_v4l(rest))),
+        "v4l" => Err(CameraError::new(&shown, CameraErrorKind::Unsupported, without_v4l(rest))),
         "rpicam" if rest.is_empty() => Ok(Box::new(pipe::Pipe::rpicam(wanted)?)),
         "pipe" if rest.trim().is_empty() => refused("which program? wanted pipe:COMMAND"),
         "pipe" => Ok(Box::new(pipe::Pipe::new(address, rest, wanted)?)),
@@ -145,20 +145,20 @@ fn time_of(arrived: Instant, now: Timestamp, asked: Instant) -> Timestamp {
 }
 
 /// What the system's refusal means for a camera or a recording.
-fn trouble_of(error: &io::Error) -> Trouble {
+fn trouble_of(error: &io::Error) -> CameraErrorKind {
     const ENXIO: i32 = 6;
     const ENODEV: i32 = 19;
     const ENOTTY: i32 = 25;
     const EINVAL: i32 = 22;
     match (error.kind(), error.raw_os_error()) {
-        (io::ErrorKind::PermissionDenied, _) => Trouble::Permission,
-        (io::ErrorKind::ResourceBusy, _) => Trouble::Busy,
-        (io::ErrorKind::TimedOut, _) => Trouble::Stalled,
-        (io::ErrorKind::NotFound, _) => Trouble::Missing,
-        (_, Some(ENODEV | ENXIO)) => Trouble::Gone,
-        (_, Some(ENOTTY)) => Trouble::NotACamera,
-        (_, Some(EINVAL)) => Trouble::Unsupported,
-        _ => Trouble::System,
+        (io::ErrorKind::PermissionDenied, _) => CameraErrorKind::Permission,
+        (io::ErrorKind::ResourceBusy, _) => CameraErrorKind::Busy,
+        (io::ErrorKind::TimedOut, _) => CameraErrorKind::Stalled,
+        (io::ErrorKind::NotFound, _) => CameraErrorKind::Missing,
+        (_, Some(ENODEV | ENXIO)) => CameraErrorKind::Gone,
+        (_, Some(ENOTTY)) => CameraErrorKind::NotACamera,
+        (_, Some(EINVAL)) => CameraErrorKind::Unsupported,
+        _ => CameraErrorKind::System,
     }
 }
 
@@ -187,13 +187,13 @@ mod tests {
         for (address, wanted) in cases {
             let error = open(address, &Wanted::default()).err().expect("refused");
             let text = error.to_string();
-            assert_eq!(error.trouble, Trouble::Address, "{address}: {text}");
+            assert_eq!(error.trouble, CameraErrorKind::Address, "{address}: {text}");
             assert!(text.contains(wanted) && text.contains("next: "), "{address}: {text}");
         }
         #[cfg(not(feature = "v4l"))]
         {
             let error = open("/dev/video0", &Wanted::default()).err().expect("refused");
-            assert_eq!(error.trouble, Trouble::Unsupported);
+            assert_eq!(error.trouble, CameraErrorKind::Unsupported);
             assert!(error.to_string().contains("--features v4l"), "{error}");
         }
         let never = Wanted { fps: Some(0.0), ..Wanted::default() };
@@ -214,15 +214,15 @@ mod tests {
     #[test]
     fn the_system_s_refusals_are_told_apart() {
         let cases = [
-            (2, Trouble::Missing),
-            (6, Trouble::Gone),
-            (13, Trouble::Permission),
-            (16, Trouble::Busy),
-            (19, Trouble::Gone),
-            (22, Trouble::Unsupported),
-            (25, Trouble::NotACamera),
-            (5, Trouble::System),
-            (110, Trouble::Stalled),
+            (2, CameraErrorKind::Missing),
+            (6, CameraErrorKind::Gone),
+            (13, CameraErrorKind::Permission),
+            (16, CameraErrorKind::Busy),
+            (19, CameraErrorKind::Gone),
+            (22, CameraErrorKind::Unsupported),
+            (25, CameraErrorKind::NotACamera),
+            (5, CameraErrorKind::System),
+            (110, CameraErrorKind::Stalled),
         ];
         for (code, wanted) in cases {
             let error = io::Error::from_raw_os_error(code);

@@ -19,12 +19,12 @@ use rand_chacha::ChaCha8Rng;
 
 use self::canvas::Canvas;
 pub use self::line::{Line, Scene};
-use super::{Camera, CameraError, Trouble};
+use super::{Camera, CameraError, CameraErrorKind};
 use crate::image::frame::{Frame, Timestamp};
 
 /// What a frame shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sight {
+pub enum SyntheticScene {
     /// Steel without a defect.
     Good,
     /// A few straight bright lines across the brushing.
@@ -43,30 +43,30 @@ pub enum Sight {
     Bench,
 }
 
-impl Sight {
+impl SyntheticScene {
     /// Everything that can be shown.
-    pub const ALL: [Sight; 8] = [
-        Sight::Good,
-        Sight::Scratch,
-        Sight::Dent,
-        Sight::Crack,
-        Sight::Rust,
-        Sight::Pits,
-        Sight::Weld,
-        Sight::Bench,
+    pub const ALL: [SyntheticScene; 8] = [
+        SyntheticScene::Good,
+        SyntheticScene::Scratch,
+        SyntheticScene::Dent,
+        SyntheticScene::Crack,
+        SyntheticScene::Rust,
+        SyntheticScene::Pits,
+        SyntheticScene::Weld,
+        SyntheticScene::Bench,
     ];
 
     /// Its name, one word that may be a class's.
     pub fn name(self) -> &'static str {
         match self {
-            Sight::Good => "good",
-            Sight::Scratch => "scratch",
-            Sight::Dent => "dent",
-            Sight::Crack => "crack",
-            Sight::Rust => "rust",
-            Sight::Pits => "pits",
-            Sight::Weld => "weld",
-            Sight::Bench => "bench",
+            SyntheticScene::Good => "good",
+            SyntheticScene::Scratch => "scratch",
+            SyntheticScene::Dent => "dent",
+            SyntheticScene::Crack => "crack",
+            SyntheticScene::Rust => "rust",
+            SyntheticScene::Pits => "pits",
+            SyntheticScene::Weld => "weld",
+            SyntheticScene::Bench => "bench",
         }
     }
 }
@@ -78,7 +78,7 @@ pub struct Synthetic {
     number: u64,
     /// The piece of the strip that lies there; the next frame's number where the strip moves.
     piece: Option<u64>,
-    sight: Sight,
+    sight: SyntheticScene,
 }
 
 impl Synthetic {
@@ -89,11 +89,11 @@ impl Synthetic {
 
     /// A strip of that seed, from its beginning, without a defect for now.
     pub fn new(seed: u64) -> Self {
-        Self { seed, number: 0, piece: None, sight: Sight::Good }
+        Self { seed, number: 0, piece: None, sight: SyntheticScene::Good }
     }
 
     /// Lets this come past from the next frame on.
-    pub fn show(&mut self, sight: Sight) {
+    pub fn show(&mut self, sight: SyntheticScene) {
         self.sight = sight;
     }
 
@@ -103,7 +103,7 @@ impl Synthetic {
     }
 
     /// What the next frame will show.
-    pub fn sight(&self) -> Sight {
+    pub fn sight(&self) -> SyntheticScene {
         self.sight
     }
 
@@ -121,20 +121,20 @@ impl Synthetic {
         random.set_stream(piece + 1);
         random.set_word_pos(0);
         let mut canvas = Canvas::new(Self::WIDTH as usize, Self::HEIGHT as usize);
-        if self.sight == Sight::Bench {
+        if self.sight == SyntheticScene::Bench {
             surface::wood(&mut canvas, self.seed, &mut random);
         } else {
             surface::steel(&mut canvas, self.seed, piece, &mut random);
         }
         let (canvas_, random_, towards) = (&mut canvas, &mut random, light.towards);
         match self.sight {
-            Sight::Good | Sight::Bench => {}
-            Sight::Scratch => defects::scratch(canvas_, random_),
-            Sight::Dent => defects::dent(canvas_, towards, random_),
-            Sight::Crack => defects::crack(canvas_, random_),
-            Sight::Rust => defects::rust(canvas_, random_),
-            Sight::Pits => defects::pits(canvas_, towards, random_),
-            Sight::Weld => defects::weld(canvas_, random_),
+            SyntheticScene::Good | SyntheticScene::Bench => {}
+            SyntheticScene::Scratch => defects::scratch(canvas_, random_),
+            SyntheticScene::Dent => defects::dent(canvas_, towards, random_),
+            SyntheticScene::Crack => defects::crack(canvas_, random_),
+            SyntheticScene::Rust => defects::rust(canvas_, random_),
+            SyntheticScene::Pits => defects::pits(canvas_, towards, random_),
+            SyntheticScene::Weld => defects::weld(canvas_, random_),
         }
         light.fall_on(&mut canvas);
         canvas.blur(random.random_range(0.06..0.20));
@@ -153,8 +153,9 @@ impl Camera for Synthetic {
         noise.set_stream(u64::MAX - self.number);
         let pixels = canvas.expose(NOISE, &mut noise);
         self.number += 1;
-        Frame::new(Self::WIDTH, Self::HEIGHT, pixels, now)
-            .map_err(|error| CameraError::new(self.name(), Trouble::Malformed, error.to_string()))
+        Frame::new(Self::WIDTH, Self::HEIGHT, pixels, now).map_err(|error| {
+            CameraError::new(self.name(), CameraErrorKind::Malformed, error.to_string())
+        })
     }
 }
 
@@ -212,7 +213,7 @@ impl Light {
 mod tests {
     use super::*;
 
-    fn frame(seed: u64, number: u64, sight: Sight) -> Frame {
+    fn frame(seed: u64, number: u64, sight: SyntheticScene) -> Frame {
         let mut camera = Synthetic { seed, number, piece: None, sight };
         camera.capture(Timestamp(5)).expect("drawn frames are whole")
     }
@@ -233,13 +234,13 @@ mod tests {
     fn seed_number_and_sight_make_the_frame_and_nothing_else_does() {
         let mut camera = Synthetic::new(3);
         let mut shown = Vec::new();
-        for sight in Sight::ALL {
+        for sight in SyntheticScene::ALL {
             camera.show(sight);
             assert_eq!(camera.sight(), sight);
             shown.push(camera.capture(Timestamp(5)).expect("drawn frames are whole"));
         }
         assert_eq!(camera.number(), 8);
-        for (number, (sight, shown)) in (0..).zip(Sight::ALL.into_iter().zip(shown)) {
+        for (number, (sight, shown)) in (0..).zip(SyntheticScene::ALL.into_iter().zip(shown)) {
             assert!(frame(3, number, sight) == shown, "{sight:?}, whatever was shown before");
             assert!(frame(4, number, sight) != shown, "{sight:?}, another seed");
             assert!(frame(3, number + 1, sight) != shown, "{sight:?}, another number");
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn frames_have_their_size_their_time_and_are_well_exposed() {
-        for (number, sight) in (0..48).map(|n| (n * 37, Sight::ALL[n as usize % 8])) {
+        for (number, sight) in (0..48).map(|n| (n * 37, SyntheticScene::ALL[n as usize % 8])) {
             let frame = frame(11, number, sight);
             assert_eq!((frame.width(), frame.height()), (Synthetic::WIDTH, Synthetic::HEIGHT));
             assert_eq!(frame.captured(), Timestamp(5));
@@ -261,9 +262,16 @@ mod tests {
 
     #[test]
     fn a_defect_changes_its_part_of_the_frame_and_leaves_the_rest() {
-        for sight in [Sight::Scratch, Sight::Dent, Sight::Crack, Sight::Rust, Sight::Pits] {
+        for sight in [
+            SyntheticScene::Scratch,
+            SyntheticScene::Dent,
+            SyntheticScene::Crack,
+            SyntheticScene::Rust,
+            SyntheticScene::Pits,
+        ] {
             for number in 0..12 {
-                let (with, without) = (frame(7, number, sight), frame(7, number, Sight::Good));
+                let (with, without) =
+                    (frame(7, number, sight), frame(7, number, SyntheticScene::Good));
                 // Blur draws after the defect, so that pixels elsewhere differ by a little.
                 let changed = with.pixels().iter().zip(without.pixels());
                 let changed = changed.filter(|(a, b)| a.abs_diff(**b) > 14).count();
@@ -290,7 +298,8 @@ mod tests {
     #[test]
     fn two_frames_show_two_pieces_of_the_strip() {
         // They lie apart by more than noise alone would put them.
-        let apart = distance(&frame(2, 100, Sight::Good), &frame(2, 101, Sight::Good));
+        let apart =
+            distance(&frame(2, 100, SyntheticScene::Good), &frame(2, 101, SyntheticScene::Good));
         let noise = 2.0 * f64::from(NOISE * 255.0).powi(2);
         assert!(apart > 3.0 * noise, "{apart}, noise {noise}");
     }
@@ -304,8 +313,14 @@ mod tests {
             let low = levels.iter().copied().fold(f64::MAX, f64::min);
             (low, levels.iter().copied().fold(f64::MIN, f64::max))
         };
-        let good = range(&levels(Sight::Good));
-        for sight in [Sight::Scratch, Sight::Dent, Sight::Crack, Sight::Rust, Sight::Pits] {
+        let good = range(&levels(SyntheticScene::Good));
+        for sight in [
+            SyntheticScene::Scratch,
+            SyntheticScene::Dent,
+            SyntheticScene::Crack,
+            SyntheticScene::Rust,
+            SyntheticScene::Pits,
+        ] {
             let inside = levels(sight).iter().filter(|&&v| good.0 <= v && v <= good.1).count();
             assert!(inside >= 16, "{sight:?}: {inside} of 24 are as bright as good ones");
         }
@@ -316,7 +331,7 @@ mod tests {
         let mut camera = Synthetic::new(2);
         let capture =
             |camera: &mut Synthetic| camera.capture(Timestamp(5)).expect("drawn frames are whole");
-        camera.show(Sight::Scratch);
+        camera.show(SyntheticScene::Scratch);
         let first = capture(&mut camera);
         camera.hold(true);
         let second = capture(&mut camera);
@@ -329,8 +344,9 @@ mod tests {
 
     #[test]
     fn every_name_is_a_class_s_and_its_own() {
-        let names: std::collections::BTreeSet<_> = Sight::ALL.map(Sight::name).into();
-        assert_eq!(names.len(), Sight::ALL.len());
+        let names: std::collections::BTreeSet<_> =
+            SyntheticScene::ALL.map(SyntheticScene::name).into();
+        assert_eq!(names.len(), SyntheticScene::ALL.len());
         assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase())));
     }
 }

@@ -94,7 +94,7 @@ fn in_json(camera: &Found) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::{CameraError, Trouble};
+    use crate::camera::{CameraError, CameraErrorKind};
 
     fn camera() -> Found {
         let range = Size::Range { min: (2, 2), max: (64, 48), step: (2, 1) };
@@ -125,7 +125,7 @@ mod tests {
   GREY 2x2 to 64x48 in steps of 2x1
   not readable: H264";
         assert_eq!(in_words(&camera()), wanted);
-        let error = Some(CameraError::new("v4l:/dev/video0", Trouble::Busy, "in use"));
+        let error = Some(CameraError::new("v4l:/dev/video0", CameraErrorKind::Busy, "in use"));
         let text = in_words(&Found { error, modes: Vec::new(), ..camera() });
         assert!(text.contains("error: v4l:/dev/video0: in use\n  next: end the program"), "{text}");
     }

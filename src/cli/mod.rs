@@ -47,7 +47,7 @@ use crate::learn::command::Reply;
 use crate::protocol::json;
 use crate::protocol::request::Answer;
 use crate::store::StoreError;
-use crate::store::persistent::KeeperError;
+use crate::store::persistent::PersistError;
 
 /// Exit status: what a script can tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,7 +227,7 @@ fn answer(reply: &Reply, json: bool, print: impl FnOnce(&Reply)) {
 
 /// Input and configuration are the caller's to mend (2) unless a command said otherwise.
 fn exit_of(error: &anyhow::Error) -> Exit {
-    if let Some(KeeperError::Store(_) | KeeperError::Generation(StoreError::Io { .. })) =
+    if let Some(PersistError::Store(_) | PersistError::Generation(StoreError::Io { .. })) =
         error.downcast_ref()
     {
         return Exit::Device;
@@ -258,7 +258,7 @@ mod tests {
     fn a_store_that_cannot_be_written_is_a_failed_device_and_is_told_once() {
         let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let error = StoreError::Io { path: "card".to_owned(), doing: "write", error };
-        let error = anyhow::Error::from(KeeperError::from(error));
+        let error = anyhow::Error::from(PersistError::from(error));
         assert_eq!(exit_of(&error), Exit::Device);
         assert_eq!(
             format!("{error:#}"),

@@ -21,10 +21,10 @@ use crate::device::controller::{Station, View};
 use crate::device::port::Port;
 use crate::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
 use crate::image::frame::{Frame, Region, Timestamp};
-use crate::protocol::access::{Guard, Tries};
+use crate::protocol::access::{Guard, PinLockout};
 use crate::protocol::log::Level;
 use crate::store::FileStore;
-use crate::store::persistent::Keeper;
+use crate::store::persistent::PersistentLearner;
 use crate::store::snapshot::ModelId;
 
 /// Run the device: classify frames, drive outputs, learn from buttons and ports
@@ -89,7 +89,7 @@ impl RunCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let mut wiring = self.wiring()?;
         // A new start is no way to try more PINs.
-        let tries = Arc::new(Mutex::new(Tries::default()));
+        let tries = Arc::new(Mutex::new(PinLockout::default()));
         loop {
             let clock = Clock::new();
             let log = Arc::new(Log::new(self.log_format, clock));
@@ -142,7 +142,7 @@ impl RunCommand {
         clock: Clock,
         log: &Arc<Log>,
         wiring: &Wiring,
-        tries: &Arc<Mutex<Tries>>,
+        tries: &Arc<Mutex<PinLockout>>,
     ) -> anyhow::Result<Ended> {
         let Wiring { board, how, policy } = wiring;
         // First of all: from here on every way out leaves them safe.
@@ -214,7 +214,7 @@ impl RunCommand {
             }
             store.set_image_budget(u64::from(board.images.budget_mib) << 20);
             used.push(store.path().to_owned());
-            let session = Keeper::new(learner, store, id)?;
+            let session = PersistentLearner::new(learner, store, id)?;
             Ok(View::new(name, region, session.looking_with(Arc::clone(&source))?))
         };
         let regions: Vec<(&String, &Region)> = board.regions.iter().collect();
@@ -240,7 +240,7 @@ impl RunCommand {
         &self,
         board: &Board,
         log: &Log,
-        tries: &Arc<Mutex<Tries>>,
+        tries: &Arc<Mutex<PinLockout>>,
     ) -> anyhow::Result<Vec<(Port, Guard)>> {
         let pin = board.access.pin.clone().map(Arc::new);
         let guard = |address: &Address| Guard {

@@ -12,7 +12,7 @@ use super::reteach::ReteachCommand;
 use super::{Context, Exit, Failed};
 use crate::learn::command::Reply;
 use crate::learn::head::ExampleId;
-use crate::store::persistent::Keeper;
+use crate::store::persistent::PersistentLearner;
 use crate::store::signed;
 use crate::store::snapshot::Snapshot;
 use crate::store::{self, FileStore, Store as _};
@@ -187,7 +187,7 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
         Some(session) => session,
         None => {
             let model = &packs[0].1.model;
-            Keeper::open(FileStore::open(&store.path()?)?, model)?
+            PersistentLearner::open(FileStore::open(&store.path()?)?, model)?
         }
     };
     if replace {

@@ -17,7 +17,7 @@ use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
 use crate::image::picture::{self, Sketch, exif, exif::Taken};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, Merge, Repeat, Reply, Shot, Teach, check_class};
+use crate::learn::command::{Command, Merge, NewExample, Repeat, Reply, Teach, check_class};
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{ClassName, Learner};
@@ -90,7 +90,7 @@ impl TeachCommand {
         let views = persistent::views(session.store_mut())?;
         let mut shots = self.shots(&files, &pool, &views, context)?;
         join_known(&mut session, &|_| &self.class, &mut shots)?;
-        let shots: Vec<Shot> = shots.into_iter().map(|(_, shot, _)| shot).collect();
+        let shots: Vec<NewExample> = shots.into_iter().map(|(_, shot, _)| shot).collect();
         let (looks, before) = independent(&shots);
         let reply = session.apply(Command::Teach(Teach { class: self.class, shots }), now())?;
         let taught = match &reply {
@@ -158,7 +158,7 @@ impl TeachCommand {
         pool: &Pool,
         views: &ViewKinds,
         context: &Context,
-    ) -> anyhow::Result<Vec<(usize, Shot, Option<Sketch>)>> {
+    ) -> anyhow::Result<Vec<(usize, NewExample, Option<Sketch>)>> {
         let bar = context.bar(files.len() as u64, "learning");
         // Behind one that cannot be used there is no need to look; before it there is, so that always the first is named.
         let failed = AtomicUsize::new(usize::MAX);
@@ -198,7 +198,9 @@ impl TeachCommand {
         let bursts = bursts(&shown);
         let shots = shots.into_iter().zip(shown).zip(bursts);
         Ok(shots
-            .map(|(((place, shot), shown), burst)| (place, Shot { burst, ..shot }, shown.sketch))
+            .map(|(((place, shot), shown), burst)| {
+                (place, NewExample { burst, ..shot }, shown.sketch)
+            })
             .collect())
     }
 
@@ -208,12 +210,13 @@ impl TeachCommand {
         file: &Path,
         pool: &Pool,
         views: &ViewKinds,
-    ) -> anyhow::Result<(Shot, Option<Taken>, Option<Sketch>)> {
+    ) -> anyhow::Result<(NewExample, Option<Taken>, Option<Sketch>)> {
         let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
         let frame = picture::decode(&bytes, &picture::shown(file), now())?;
         let (feature, views) = (pool.feature(&frame)?, pool.views(&frame, views)?);
         let image = picture::kept_file(&bytes, &frame, self.image_side);
-        let shot = Shot { image, views, ..Shot::new(feature, &file.display().to_string()) };
+        let shot =
+            NewExample { image, views, ..NewExample::new(feature, &file.display().to_string()) };
         Ok((shot, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
     }
 
@@ -255,7 +258,7 @@ impl TeachCommand {
             *counts.entry(classes[place].as_str()).or_default() += 1;
             // Ids mean nothing here, groups something among these.
             let number = place as u64;
-            let Shot { feature, views, origin, image, burst, .. } = shot;
+            let NewExample { feature, views, origin, image, burst, .. } = shot;
             if let Some(known) = joined.remove(&burst) {
                 let known = Example { group: GroupId(burst.into()), image: None, ..known };
                 brought += 1;
@@ -355,7 +358,7 @@ const ALIKE: f32 = 0.85;
 fn join_known<'a>(
     session: &mut Session,
     class: &dyn Fn(usize) -> &'a str,
-    shots: &mut [(usize, Shot, Option<Sketch>)],
+    shots: &mut [(usize, NewExample, Option<Sketch>)],
 ) -> anyhow::Result<()> {
     let learner = session.learner();
     let near: Vec<Vec<ExampleId>> = shots
@@ -389,7 +392,7 @@ fn join_known<'a>(
 }
 
 /// How many looks there are among the shots, and how many of them were taught before.
-fn independent(shots: &[Shot]) -> (usize, usize) {
+fn independent(shots: &[NewExample]) -> (usize, usize) {
     let bursts: BTreeSet<u32> = shots.iter().map(|shot| shot.burst).collect();
     let joining: BTreeMap<u32, GroupId> =
         shots.iter().filter_map(|shot| Some((shot.burst, shot.joins?))).collect();

@@ -244,7 +244,7 @@ impl Report<'_> {
 
     fn text(&self) -> String {
         /// What was wrong, a line each, at most.
-        const MOST_WRONG: usize = 20;
+        const MAX_WRONG: usize = 20;
         /// Classes side by side at most.
         const WIDEST: usize = 12;
         let holdout = &self.holdout;
@@ -281,7 +281,7 @@ impl Report<'_> {
         if !wrong.is_empty() {
             let _ = writeln!(out, "\nwrong:");
         }
-        for image in wrong.iter().take(MOST_WRONG) {
+        for image in wrong.iter().take(MAX_WRONG) {
             let Verdict { confidence, novelty, .. } = &image.verdict;
             let said = self.said(&image.verdict).unwrap_or(UNKNOWN);
             let best = self.learner.classes()[&image.verdict.best].as_str();
@@ -293,11 +293,11 @@ impl Report<'_> {
                 100.0 * confidence
             );
         }
-        if wrong.len() > MOST_WRONG {
+        if wrong.len() > MAX_WRONG {
             let _ = writeln!(
                 out,
                 "  and {} more: --json FILE, --sheet FILE.png",
-                wrong.len() - MOST_WRONG
+                wrong.len() - MAX_WRONG
             );
         }
         out

@@ -226,13 +226,16 @@ pub(super) fn images_of_all(session: &mut Session) -> anyhow::Result<KeptImages>
     Ok(images)
 }
 
+/// An example, and the features of all views of its image.
+type Seen = (Example, BTreeMap<ViewKind, Vec<Vec<f32>>>);
+
 /// The examples that have an image, with the features of all views of it.
 fn seen(
     learner: &Learner,
     images: &KeptImages,
     pool: &Pool,
     context: &Context,
-) -> anyhow::Result<Vec<(Example, BTreeMap<ViewKind, Vec<Vec<f32>>>)>> {
+) -> anyhow::Result<Vec<Seen>> {
     let examples: Vec<&Example> =
         learner.examples().iter().filter(|example| images.contains_key(&example.id)).collect();
     let bar = context.bar(examples.len() as u64, "looking");

@@ -18,12 +18,12 @@ use std::sync::Arc;
 use history::History;
 use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
-pub use record::{Recent, Record};
+pub use record::{LatestTimes, Stats};
 pub use view::View;
 
 use crate::backbone::FeatureSource;
 use crate::board::outputs::Output;
-use crate::board::policy::{Buttons, Deed, Policy, Timing, Untaught, Wish};
+use crate::board::policy::{ButtonAction, ButtonEvent, Buttons, Policy, Timing, Untaught};
 use crate::camera::Scene;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
@@ -33,7 +33,7 @@ use crate::learn::learner::Learner;
 use crate::protocol::log::{Level, in_words};
 use crate::protocol::request::{Answer, Burst, Judgement, Progress, Refused, Request, Teach};
 use crate::store::Store;
-use crate::store::persistent::Keeper;
+use crate::store::persistent::PersistentLearner;
 use crate::store::signed::PublicKey;
 
 /// Who asked, so that the answer finds its way back.
@@ -92,7 +92,7 @@ pub struct Station<S, K> {
     camera: String,
     /// Where it can be chosen what the camera shows.
     scene: Option<Scene>,
-    record: Record,
+    record: Stats,
     /// Where there are any, only what one of them signed is learned from elsewhere.
     trusted: Vec<PublicKey>,
 }
@@ -105,7 +105,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// * `heartbeat`: the output that shows that frames are being judged.
     /// * `timings`: how the buttons behave, by name.
     pub fn new(
-        keeper: Keeper<Engine<S>, K>,
+        keeper: PersistentLearner<Engine<S>, K>,
         camera: &str,
         policy: &Policy,
         outputs: Vec<Output>,
@@ -149,7 +149,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             image_side: picture::IMAGE_SIDE,
             camera: camera.to_owned(),
             scene: None,
-            record: Record::default(),
+            record: Stats::default(),
             trusted: Vec::new(),
         };
         // Told by who starts it.
@@ -188,7 +188,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// What was seen and done.
-    pub fn record(&self) -> &Record {
+    pub fn record(&self) -> &Stats {
         &self.record
     }
 
@@ -337,26 +337,27 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         [self.buttons.next_tick(), job].into_iter().flatten().min()
     }
 
-    fn grant(&mut self, wishes: Vec<Wish>, now: Timestamp, effects: &mut Effects) {
+    fn grant(&mut self, wishes: Vec<ButtonEvent>, now: Timestamp, effects: &mut Effects) {
         for wish in wishes {
-            let up = matches!(wish, Wish::TeachEnd { .. });
+            let up = matches!(wish, ButtonEvent::TeachEnd { .. });
             match wish {
-                Wish::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
-                Wish::Teach { class, region } => {
+                ButtonEvent::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
+                ButtonEvent::Teach { class, region } => {
                     let place = self.place(region.as_deref());
                     if let (Ok(place), None) = (place, &self.job) {
                         self.pressed(place, class.as_str(), now, effects);
                     }
                 }
-                Wish::TeachMore { class, region } | Wish::TeachEnd { class, region } => {
+                ButtonEvent::TeachMore { class, region }
+                | ButtonEvent::TeachEnd { class, region } => {
                     if let Ok(place) = self.place(region.as_deref()) {
                         self.held(place, class.as_str(), up, now, effects);
                     }
                 }
-                Wish::Do { deed, region } => {
+                ButtonEvent::Do { deed, region } => {
                     let command = match deed {
-                        Deed::Undo => Command::Undo(Undo),
-                        Deed::Reset => Command::Forget(Forget::Everything),
+                        ButtonAction::Undo => Command::Undo(Undo),
+                        ButtonAction::Reset => Command::Forget(Forget::Everything),
                     };
                     self.press(command, region.as_deref(), now, effects);
                 }

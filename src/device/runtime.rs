@@ -34,7 +34,7 @@ use crate::backbone::FeatureSource;
 use crate::board::outputs::{Inputs, SafeOutputs};
 use crate::camera::Camera;
 use crate::device::clock::Clock;
-use crate::device::controller::{Recent, Record, Station};
+use crate::device::controller::{LatestTimes, Station, Stats};
 use crate::device::port::{Port, PortHandle};
 use crate::protocol::access::{Gate, Guard};
 use crate::protocol::log::Level;
@@ -97,7 +97,7 @@ pub struct Ended {
     /// Seconds it ran.
     pub seconds: f64,
     /// What the station has seen and done.
-    pub record: Record,
+    pub record: Stats,
     /// How long its verdicts took to the pins.
     pub to_pin: ToPin,
 }
@@ -106,9 +106,9 @@ pub struct Ended {
 #[derive(Debug, Clone, Default)]
 pub struct ToPin {
     /// All of it.
-    pub whole: Recent,
+    pub whole: LatestTimes,
     /// Without what its feature took.
-    pub rest: Recent,
+    pub rest: LatestTimes,
 }
 
 /// What all threads know.

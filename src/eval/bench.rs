@@ -287,17 +287,17 @@ pub fn run(
 }
 
 /// Images that are judged of a class at most; more would only take longer.
-const MOST_JUDGED: usize = 100;
+const MAX_JUDGED: usize = 100;
 
 /// Classes that are gone through in turn at most, where that is done.
-const MOST_IN_TURN: usize = 12;
+const MAX_IN_TURN: usize = 12;
 
 /// Images drawn for one task.
 #[derive(Debug, Clone, PartialEq)]
 struct Deal {
     /// To be taught: (class, image), class by class.
     train: Vec<(usize, usize)>,
-    /// To be judged: (class, image), at most [`MOST_JUDGED`] a class.
+    /// To be judged: (class, image), at most [`MAX_JUDGED`] a class.
     test: Vec<(usize, usize)>,
 }
 
@@ -325,7 +325,7 @@ impl Bench<'_> {
             if self.images[class].len() >= shots + spare {
                 let images = self.shuffled(class, seed);
                 deal.train.extend(images[..shots].iter().map(|&image| (class, image)));
-                let rest = images[shots..].iter().take(MOST_JUDGED);
+                let rest = images[shots..].iter().take(MAX_JUDGED);
                 deal.test.extend(rest.map(|&image| (class, image)));
             }
         }
@@ -352,11 +352,11 @@ impl Bench<'_> {
         (deal.classes() > 1).then_some(deal)
     }
 
-    /// Classes with at least so many images, at most [`MOST_IN_TURN`], evenly spread over all.
+    /// Classes with at least so many images, at most [`MAX_IN_TURN`], evenly spread over all.
     fn in_turn(&self, least: usize) -> Vec<usize> {
         let classes: Vec<usize> =
             (0..self.classes.len()).filter(|&class| self.images[class].len() >= least).collect();
-        let count = classes.len().min(MOST_IN_TURN);
+        let count = classes.len().min(MAX_IN_TURN);
         (0..count).map(|place| classes[place * classes.len() / count]).collect()
     }
 

@@ -21,7 +21,7 @@ pub use relabel::Relabel;
 pub use rename::Rename;
 pub use repeats::Repeat;
 pub use status::GetStatus;
-pub use teach::{Shot, Teach};
+pub use teach::{NewExample, Teach};
 pub use threshold::SetThreshold;
 pub use undo::Undo;
 
@@ -188,14 +188,14 @@ pub struct Status {
     pub looks: usize,
     /// What would help most now, in a sentence.
     pub advice: String,
-    /// Examples that the others contradict, wrong labels first: [`MOST_SUSPECTS`] at most.
+    /// Examples that the others contradict, wrong labels first: [`MAX_SUSPECTS`] at most.
     pub suspects: Vec<Suspect>,
     /// The thresholds in use.
     pub thresholds: Thresholds,
 }
 
 /// Suspects that are told.
-pub const MOST_SUSPECTS: usize = 10;
+pub const MAX_SUSPECTS: usize = 10;
 
 /// Why a command was refused; nothing changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -4,7 +4,7 @@
 use crate::backbone::{ExtractError, FeatureSource};
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, Outcome, Shot};
+use crate::learn::command::{Command, NewExample, Outcome};
 use crate::learn::decision::{Smoother, Verdict};
 use crate::learn::head::{ClassId, HeadError};
 use crate::learn::learner::Learner;
@@ -167,9 +167,9 @@ impl<S: FeatureSource> Engine<S> {
         frame: &Frame,
         origin: &str,
         image: Option<Vec<u8>>,
-    ) -> Result<Shot, EngineError> {
+    ) -> Result<NewExample, EngineError> {
         let (feature, views) = (self.feature(frame)?, self.views(frame)?);
-        Ok(Shot { image, views, ..Shot::new(feature, origin) })
+        Ok(NewExample { image, views, ..NewExample::new(feature, origin) })
     }
 
     /// Carries out a command. The reply may be given once the changes beside it are stored.

@@ -22,8 +22,8 @@ mod transform;
 mod units;
 
 pub use config::{
-    FeatureScaling, HeadConfig, MOST_PENALTY, MOST_STEP_SIZE, MOST_WEIGHTS, Method, Metric,
-    MlpConfig, Shrinkage, SldaUpdate, SoftmaxConfig,
+    FeatureScaling, HeadConfig, MAX_PENALTY, MAX_STEP_SIZE, MAX_WEIGHTS, Method, Metric, MlpConfig,
+    Shrinkage, SldaUpdate, SoftmaxConfig,
 };
 
 pub use layers::{Affine, Layers};

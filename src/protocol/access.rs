@@ -14,7 +14,7 @@ mod gate;
 mod lock;
 
 pub use gate::{Gate, Guard, MAX_PICTURE_BYTES};
-pub use lock::{PortLock, Tries, Wait};
+pub use lock::{PinLockout, PortLock, Wait};
 
 pub use crate::protocol::request::Need;
 

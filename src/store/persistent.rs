@@ -3,7 +3,7 @@
 
 mod error;
 
-pub use error::{KeeperError, OtherBackbone};
+pub use error::{OtherBackbone, PersistError};
 
 use std::collections::BTreeSet;
 
@@ -23,9 +23,9 @@ const VIEWS: &str = "views";
 /// Which views examples are learned with.
 ///
 /// # Errors
-/// [`KeeperError::Load`], [`KeeperError::Views`].
-pub fn views(store: &mut impl Store) -> Result<ViewKinds, KeeperError> {
-    match store.setting(VIEWS).map_err(KeeperError::Load)? {
+/// [`PersistError::Load`], [`PersistError::Views`].
+pub fn views(store: &mut impl Store) -> Result<ViewKinds, PersistError> {
+    match store.setting(VIEWS).map_err(PersistError::Load)? {
         None => Ok(ViewKinds::default()),
         Some(text) => Ok(String::from_utf8_lossy(&text).parse()?),
     }
@@ -34,8 +34,8 @@ pub fn views(store: &mut impl Store) -> Result<ViewKinds, KeeperError> {
 /// Makes examples be learned with these views from now on; those that are there keep theirs.
 ///
 /// # Errors
-/// [`KeeperError::Store`].
-pub fn set_views(store: &mut impl Store, kinds: &ViewKinds) -> Result<(), KeeperError> {
+/// [`PersistError::Store`].
+pub fn set_views(store: &mut impl Store, kinds: &ViewKinds) -> Result<(), PersistError> {
     Ok(store.set(VIEWS, kinds.to_string().as_bytes())?)
 }
 
@@ -113,26 +113,26 @@ impl<S: FeatureSource> Learns for Engine<S> {
 
 /// A learner, or an engine with one, and its store.
 #[derive(Debug)]
-pub struct Keeper<L, S> {
+pub struct PersistentLearner<L, S> {
     learns: L,
     store: S,
     model: ModelId,
 }
 
-impl<S: Store> Keeper<Learner, S> {
+impl<S: Store> PersistentLearner<Learner, S> {
     /// What the store holds, or nothing learned yet, to be judged and taught with that backbone.
     ///
     /// # Errors
-    /// [`KeeperError::Backbone`] if it was taught with another one; [`KeeperError::Load`], [`KeeperError::Snapshot`] if
+    /// [`PersistError::Backbone`] if it was taught with another one; [`PersistError::Load`], [`PersistError::Snapshot`] if
     /// it cannot be read. The store is left as it is.
-    pub fn open(mut store: S, model: &ModelId) -> Result<Self, KeeperError> {
-        let Some(snapshot) = store.load().map_err(KeeperError::Load)? else {
+    pub fn open(mut store: S, model: &ModelId) -> Result<Self, PersistError> {
+        let Some(snapshot) = store.load().map_err(PersistError::Load)? else {
             let learner = empty(model).map_err(SnapshotError::from)?;
             return Self::new(learner, store, model.clone());
         };
         if snapshot.model.fingerprint != model.fingerprint {
             let (learned, given) = (snapshot.model, model.clone());
-            return Err(KeeperError::Backbone(Box::new(OtherBackbone { learned, given })));
+            return Err(PersistError::Backbone(Box::new(OtherBackbone { learned, given })));
         }
         Self::of_snapshot(store, snapshot)
     }
@@ -141,13 +141,13 @@ impl<S: Store> Keeper<Learner, S> {
     /// `None` if nothing was ever taught.
     ///
     /// # Errors
-    /// As [`Keeper::open`].
-    pub fn open_any(mut store: S) -> Result<Option<Self>, KeeperError> {
-        let snapshot = store.load().map_err(KeeperError::Load)?;
+    /// As [`PersistentLearner::open`].
+    pub fn open_any(mut store: S) -> Result<Option<Self>, PersistError> {
+        let snapshot = store.load().map_err(PersistError::Load)?;
         snapshot.map(|snapshot| Self::of_snapshot(store, snapshot)).transpose()
     }
 
-    fn of_snapshot(store: S, snapshot: Snapshot) -> Result<Self, KeeperError> {
+    fn of_snapshot(store: S, snapshot: Snapshot) -> Result<Self, PersistError> {
         let model = snapshot.model.clone();
         Self::new(snapshot.into_learner(Examples::DEFAULT_BUDGET)?, store, model)
     }
@@ -155,47 +155,47 @@ impl<S: Store> Keeper<Learner, S> {
     /// The same, looking at frames with a backbone.
     ///
     /// # Errors
-    /// [`KeeperError::Backbone`] if it was taught with another one, [`KeeperError::Head`] if the features have another
+    /// [`PersistError::Backbone`] if it was taught with another one, [`PersistError::Head`] if the features have another
     /// length.
     pub fn looking_with<F: FeatureSource>(
         self,
         source: F,
-    ) -> Result<Keeper<Engine<F>, S>, KeeperError> {
+    ) -> Result<PersistentLearner<Engine<F>, S>, PersistError> {
         let (learner, mut store, model) = self.into_parts();
         let mut engine = Engine::new(source, learner)?;
         engine.set_views(views(&mut store)?);
-        Keeper::new(engine, store, model)
+        PersistentLearner::new(engine, store, model)
     }
 }
 
-impl<F: FeatureSource, S: Store> Keeper<Engine<F>, S> {
+impl<F: FeatureSource, S: Store> PersistentLearner<Engine<F>, S> {
     /// Frames are learned with these views from now on, also after the next start; examples that are there keep theirs.
     ///
     /// # Errors
-    /// [`KeeperError::Store`]; then all stays as it was.
-    pub fn set_views(&mut self, kinds: &ViewKinds) -> Result<(), KeeperError> {
+    /// [`PersistError::Store`]; then all stays as it was.
+    pub fn set_views(&mut self, kinds: &ViewKinds) -> Result<(), PersistError> {
         set_views(&mut self.store, kinds)?;
         self.learns.set_views(kinds.clone());
         Ok(())
     }
 }
 
-impl<L: Learns, S: Store> Keeper<L, S> {
-    /// See [`Keeper::open`], which reads the store.
+impl<L: Learns, S: Store> PersistentLearner<L, S> {
+    /// See [`PersistentLearner::open`], which reads the store.
     ///
     /// * `learns`: what the store held, or nothing learned where it held nothing.
     /// * `model`: the backbone it was taught with.
     ///
     /// # Errors
-    /// [`KeeperError::Backbone`] where it looks at frames with another one.
-    pub fn new(learns: L, store: S, model: ModelId) -> Result<Self, KeeperError> {
+    /// [`PersistError::Backbone`] where it looks at frames with another one.
+    pub fn new(learns: L, store: S, model: ModelId) -> Result<Self, PersistError> {
         let looks_with = learns.fingerprint();
         match looks_with.filter(|looks_with| looks_with.0 != model.fingerprint) {
             None => Ok(Self { learns, store, model }),
             Some(Fingerprint(fingerprint)) => {
                 let dim = u32::try_from(learns.learner().dim()).unwrap_or(u32::MAX);
                 let given = ModelId { name: String::new(), fingerprint, dim };
-                Err(KeeperError::Backbone(Box::new(OtherBackbone { learned: model, given })))
+                Err(PersistError::Backbone(Box::new(OtherBackbone { learned: model, given })))
             }
         }
     }
@@ -238,23 +238,23 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// Carries out a command and stores what it changed; the reply comes once that is durable.
     ///
     /// # Errors
-    /// [`KeeperError`]; then nothing changed.
-    pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
+    /// [`PersistError`]; then nothing changed.
+    pub fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, PersistError> {
         self.apply_with(command, None, now)
     }
 
-    /// As [`Keeper::apply`].
+    /// As [`PersistentLearner::apply`].
     ///
     /// * `setting`: kept with what it changes, see [`Store::set`]: both or neither.
     ///
     /// # Errors
-    /// As [`Keeper::apply`].
+    /// As [`PersistentLearner::apply`].
     pub fn apply_with(
         &mut self,
         command: Command,
         setting: Option<Setting<'_>>,
         now: Timestamp,
-    ) -> Result<Reply, KeeperError> {
+    ) -> Result<Reply, PersistError> {
         let savepoint = command.takes_away();
         let images = command.images();
         let (reply, changes) = self.learns.carry_out(command, now)?;
@@ -288,14 +288,14 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// * `setting`: kept with it, see [`Store::set`].
     ///
     /// # Errors
-    /// [`KeeperError::Model`] if it was learned with another backbone; as [`Keeper::apply`].
+    /// [`PersistError::Model`] if it was learned with another backbone; as [`PersistentLearner::apply`].
     pub fn replace(
         &mut self,
         learned: Snapshot,
         doing: &str,
         setting: Option<Setting<'_>>,
         now: Timestamp,
-    ) -> Result<(), KeeperError> {
+    ) -> Result<(), PersistError> {
         self.check_model(&learned)?;
         let mut learner = learned.clone().into_learner(Examples::DEFAULT_BUDGET)?;
         // Generations have the ids of what was learned here before.
@@ -310,13 +310,13 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// * `setting`: kept with it, see [`Store::set`].
     ///
     /// # Errors
-    /// As [`Keeper::replace`].
+    /// As [`PersistentLearner::replace`].
     pub fn merge(
         &mut self,
         learned: &[Snapshot],
         setting: Option<Setting<'_>>,
         now: Timestamp,
-    ) -> Result<Reply, KeeperError> {
+    ) -> Result<Reply, PersistError> {
         let (mut classes, mut packs) = (BTreeSet::new(), Vec::with_capacity(learned.len()));
         let mut images = Images::new();
         for learned in learned {
@@ -329,20 +329,20 @@ impl<L: Learns, S: Store> Keeper<L, S> {
         self.apply_with(Command::Merge(Merge { classes, packs, images }), setting, now)
     }
 
-    fn check_model(&self, learned: &Snapshot) -> Result<(), KeeperError> {
+    fn check_model(&self, learned: &Snapshot) -> Result<(), PersistError> {
         if learned.model.fingerprint == self.model.fingerprint {
             return Ok(());
         }
         let (wanted, got) = (self.model.name.clone(), learned.model.name.clone());
-        Err(KeeperError::Model { wanted, got })
+        Err(PersistError::Model { wanted, got })
     }
 
     /// The generations, the oldest first.
     ///
     /// # Errors
-    /// [`KeeperError::Generation`].
-    pub fn generations(&mut self) -> Result<Vec<Generation>, KeeperError> {
-        self.store.generations().map_err(KeeperError::Generation)
+    /// [`PersistError::Generation`].
+    pub fn generations(&mut self) -> Result<Vec<Generation>, PersistError> {
+        self.store.generations().map_err(PersistError::Generation)
     }
 
     /// Makes what is learned now a generation that stays until it is dropped.
@@ -350,24 +350,24 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// * `name`: as of a class, see [`ClassName`]; by default `saved`.
     ///
     /// # Errors
-    /// [`KeeperError::Command`], [`KeeperError::Generation`].
-    pub fn save(&mut self, name: Option<&str>, now: Timestamp) -> Result<Generation, KeeperError> {
+    /// [`PersistError::Command`], [`PersistError::Generation`].
+    pub fn save(&mut self, name: Option<&str>, now: Timestamp) -> Result<Generation, PersistError> {
         let name = ClassName::new(name.unwrap_or("saved")).map_err(CommandError::from)?;
-        self.store.save(name.as_str(), now).map_err(KeeperError::Generation)
+        self.store.save(name.as_str(), now).map_err(PersistError::Generation)
     }
 
     /// Makes what was learned in a generation what is learned now; what was learned before becomes a generation.
     ///
     /// # Errors
-    /// [`KeeperError`]; [`KeeperError::Model`] where it was learned with another backbone than the engine's.
-    pub fn roll_back(&mut self, number: u64, now: Timestamp) -> Result<(), KeeperError> {
+    /// [`PersistError`]; [`PersistError::Model`] where it was learned with another backbone than the engine's.
+    pub fn roll_back(&mut self, number: u64, now: Timestamp) -> Result<(), PersistError> {
         // Before anything is written: whether it can be used.
         let state = self.generation(number)?;
         if !self.learns.takes_any_model() {
             self.check_model(&state)?;
         }
         state.into_learner(Examples::DEFAULT_BUDGET)?;
-        let snapshot = self.store.roll_back(number, now).map_err(KeeperError::Generation)?;
+        let snapshot = self.store.roll_back(number, now).map_err(PersistError::Generation)?;
         self.model = snapshot.model.clone();
         let learner = snapshot.into_learner(Examples::DEFAULT_BUDGET)?;
         self.learns.replace(learner);
@@ -377,9 +377,9 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// Lets go of a generation.
     ///
     /// # Errors
-    /// [`KeeperError::Generation`].
-    pub fn drop_generation(&mut self, number: u64) -> Result<(), KeeperError> {
-        self.store.drop_generation(number).map_err(KeeperError::Generation)
+    /// [`PersistError::Generation`].
+    pub fn drop_generation(&mut self, number: u64) -> Result<(), PersistError> {
+        self.store.drop_generation(number).map_err(PersistError::Generation)
     }
 
     /// What changed between two generations.
@@ -387,8 +387,8 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// * `to`: `None` is what is learned now.
     ///
     /// # Errors
-    /// [`KeeperError::Generation`].
-    pub fn difference(&mut self, from: u64, to: Option<u64>) -> Result<Difference, KeeperError> {
+    /// [`PersistError::Generation`].
+    pub fn difference(&mut self, from: u64, to: Option<u64>) -> Result<Difference, PersistError> {
         let from = self.generation(from)?;
         let to = match to {
             Some(number) => self.generation(number)?,
@@ -400,13 +400,13 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// Gives back room that is no longer used, see [`Store::compact`].
     ///
     /// # Errors
-    /// [`KeeperError::Store`].
-    pub fn compact(&mut self) -> Result<(), KeeperError> {
+    /// [`PersistError::Store`].
+    pub fn compact(&mut self) -> Result<(), PersistError> {
         Ok(self.store.compact()?)
     }
 
-    fn generation(&mut self, number: u64) -> Result<Snapshot, KeeperError> {
-        self.store.generation(number).map_err(KeeperError::Generation)
+    fn generation(&mut self, number: u64) -> Result<Snapshot, PersistError> {
+        self.store.generation(number).map_err(PersistError::Generation)
     }
 
     /// Everything learned, to be taken elsewhere, but the images.
@@ -417,8 +417,8 @@ impl<L: Learns, S: Store> Keeper<L, S> {
     /// Everything learned, with the images that are kept.
     ///
     /// # Errors
-    /// [`KeeperError::Store`].
-    pub fn learned_with_images(&mut self) -> Result<Snapshot, KeeperError> {
+    /// [`PersistError::Store`].
+    pub fn learned_with_images(&mut self) -> Result<Snapshot, PersistError> {
         let mut images = Images::new();
         let mut add = |_, file: &[u8]| drop(images.insert(ImageMark::of(file), file.to_vec()));
         self.store.images(None, &mut add)?;
@@ -440,7 +440,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::learn::command::{Forget, Shot, Teach, Undo};
+    use crate::learn::command::{Forget, NewExample, Teach, Undo};
     use crate::learn::learner::UNDO_DEPTH;
     use crate::store::{Disk, DiskStore, MemoryDisk};
 
@@ -484,34 +484,35 @@ mod tests {
         }
     }
 
-    fn keeper() -> (Keeper<Learner, DiskStore>, Arc<Card>) {
+    fn keeper() -> (PersistentLearner<Learner, DiskStore>, Arc<Card>) {
         let model = ModelId { name: "tiny".to_owned(), fingerprint: [7; 32], dim: 2 };
         let card = Arc::new(Card::default());
         let mut store = DiskStore::new(card.clone(), "card");
         assert_eq!(store.load().expect("it is empty"), None);
         (
-            Keeper::new(empty(&model).expect("two values"), store, model)
+            PersistentLearner::new(empty(&model).expect("two values"), store, model)
                 .expect("the same backbone"),
             card,
         )
     }
 
     /// What is on the card is what is in memory.
-    fn assert_kept(keeper: &Keeper<Learner, DiskStore>, card: &Arc<Card>) {
+    fn assert_kept(keeper: &PersistentLearner<Learner, DiskStore>, card: &Arc<Card>) {
         let copy = Arc::new(MemoryDisk::new(card.memory.content()));
         let kept = DiskStore::new(copy, "a copy").load().expect("it is sound").expect("not empty");
         assert_eq!(kept, keeper.learned());
     }
 
     fn teach(class: &str, feature: [f32; 2]) -> Command {
-        let shot = Shot::new(feature.to_vec(), "");
+        let shot = NewExample::new(feature.to_vec(), "");
         Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] })
     }
 
     #[test]
     fn what_could_not_be_stored_was_not_learned() {
         let (mut keeper, card) = keeper();
-        let taught = |keeper: &Keeper<Learner, DiskStore>| keeper.learner().examples().len();
+        let taught =
+            |keeper: &PersistentLearner<Learner, DiskStore>| keeper.learner().examples().len();
         let fill = |full| card.full.store(full, Ordering::Relaxed);
         fill(true);
         let error = keeper.apply(teach("good", [1.0, 0.0]), Timestamp(1)).expect_err("it is full");
@@ -541,7 +542,7 @@ mod tests {
         let mut other = learned.clone();
         other.model.fingerprint = [8; 32];
         let refused = keeper.replace(other, "push", None, Timestamp(9));
-        assert!(matches!(refused, Err(KeeperError::Model { .. })));
+        assert!(matches!(refused, Err(PersistError::Model { .. })));
         keeper.replace(learned, "push", None, Timestamp(9)).expect("it is of the same backbone");
         assert_eq!(taught(&keeper), 2);
         assert_kept(&keeper, &card);
@@ -599,12 +600,13 @@ mod tests {
         use crate::image::frame::Frame;
         use crate::image::views::ViewKind;
         let (mut keeper, card) = keeper();
-        let taught = Teach { class: "a".to_owned(), shots: vec![Shot::new(vec![1.0, 0.0], "")] };
+        let taught =
+            Teach { class: "a".to_owned(), shots: vec![NewExample::new(vec![1.0, 0.0], "")] };
         keeper.apply(Command::Teach(taught), Timestamp(1)).expect("there is room");
         let wanted = ViewKinds::default().and(ViewKind::Flipped);
         set_views(keeper.store_mut(), &wanted).expect("there is room");
         drop(keeper);
-        let open = || Keeper::open_any(DiskStore::new(card.clone(), "card"));
+        let open = || PersistentLearner::open_any(DiskStore::new(card.clone(), "card"));
         let keeper = open().expect("it is sound").expect("it was taught");
         let mut device = keeper.looking_with(Sees([7; 32], 2)).expect("the same backbone");
         let frame = Frame::new(1, 1, vec![0; 3], Timestamp(0)).expect("it is one pixel");
@@ -612,7 +614,8 @@ mod tests {
         assert_eq!(shot.views.len(), 5);
         device.store_mut().set(VIEWS, b"usual,mirrored").expect("there is room");
         let (_, store, _) = device.into_parts();
-        let keeper = Keeper::open_any(store).expect("it is sound").expect("it was taught");
+        let keeper =
+            PersistentLearner::open_any(store).expect("it is sound").expect("it was taught");
         let error = keeper.looking_with(Sees([7; 32], 2)).map(drop).expect_err("a newer word");
         assert!(error.to_string().contains("\"mirrored\" is no kind of view"), "{error}");
     }
@@ -621,7 +624,7 @@ mod tests {
     fn what_another_backbone_taught_is_never_judged_with() {
         let taught = || {
             let (mut keeper, card) = keeper();
-            let shot = Shot::new(vec![1.0, 0.0], "");
+            let shot = NewExample::new(vec![1.0, 0.0], "");
             let teach = Teach { class: "a".to_owned(), shots: vec![shot] };
             keeper.apply(Command::Teach(teach), Timestamp(1)).expect("there is room");
             drop(keeper);
@@ -636,15 +639,17 @@ mod tests {
             (model(8, 2), "given is another network"),
             (model(8, 3), "given gives 3 values, the store was taught with 2 of tiny"),
         ] {
-            let error = Keeper::open(taught(), &given).expect_err("another backbone").to_string();
+            let error = PersistentLearner::open(taught(), &given)
+                .expect_err("another backbone")
+                .to_string();
             assert!(error.contains(wanted), "{error}");
         }
-        let open = || Keeper::open(taught(), &model(7, 2)).expect("the same backbone");
+        let open = || PersistentLearner::open(taught(), &model(7, 2)).expect("the same backbone");
         assert_eq!(open().learner().examples().len(), 1);
         assert!(open().looking_with(Sees([7; 32], 2)).is_ok());
         let error = open().looking_with(Sees([8; 32], 2)).map(drop).expect_err("another backbone");
         assert!(error.to_string().contains("the backbone in use is another network"), "{error}");
         let error = open().looking_with(Sees([7; 32], 3)).map(drop).expect_err("another length");
-        assert!(matches!(error, KeeperError::Head(_)), "{error}");
+        assert!(matches!(error, PersistError::Head(_)), "{error}");
     }
 }

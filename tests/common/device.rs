@@ -6,18 +6,18 @@
 use std::sync::Arc;
 
 use fieldtune::image::frame::{Region, Timestamp};
-use fieldtune::learn::command::{Command, Reply, Shot, Teach};
+use fieldtune::learn::command::{Command, NewExample, Reply, Teach};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{
     self, Answer, Device, Judgement, Progress, RecentFrame, Refused, Request,
 };
 use fieldtune::protocol::session::Sink;
-use fieldtune::store::persistent::{self, Keeper};
+use fieldtune::store::persistent::{self, PersistentLearner};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{DiskStore, MemoryDisk};
 
 pub struct FakeDevice {
-    keeper: Keeper<Learner, DiskStore>,
+    keeper: PersistentLearner<Learner, DiskStore>,
     pub region: Region,
     pub outputs: Vec<(String, bool)>,
     pub smoothing: String,
@@ -29,7 +29,7 @@ pub struct FakeDevice {
 impl FakeDevice {
     pub fn new() -> Self {
         Self {
-            keeper: Keeper::new(
+            keeper: PersistentLearner::new(
                 persistent::empty(&model()).expect("four values"),
                 DiskStore::new(Arc::new(MemoryDisk::default()), "card"),
                 model(),
@@ -53,9 +53,9 @@ impl FakeDevice {
     }
 
     fn teach(&mut self, class: String, seeds: &[u8]) -> Result<Answer, Refused> {
-        let shots = seeds
-            .iter()
-            .map(|&seed| Shot::new(feature(&class, seed), &format!("camera\u{1b}[2J {seed}")));
+        let shots = seeds.iter().map(|&seed| {
+            NewExample::new(feature(&class, seed), &format!("camera\u{1b}[2J {seed}"))
+        });
         let shots = shots.collect();
         self.command(Command::Teach(Teach { class, shots }))
     }

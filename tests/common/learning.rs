@@ -9,10 +9,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, Forget, Relabel, Reply, Shot, Teach, Undo};
+use fieldtune::learn::command::{Command, Forget, NewExample, Relabel, Reply, Teach, Undo};
 use fieldtune::learn::head::ExampleId;
 use fieldtune::learn::learner::Learner;
-use fieldtune::store::persistent::{self, Keeper, KeeperError};
+use fieldtune::store::persistent::{self, PersistError, PersistentLearner};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{Disk, DiskStore, Generation, MemoryDisk, Store};
 
@@ -21,7 +21,7 @@ pub fn model() -> ModelId {
 }
 
 pub struct Device {
-    pub keeper: Keeper<Learner, DiskStore>,
+    pub keeper: PersistentLearner<Learner, DiskStore>,
     /// Looked at after every step, where it is there.
     disk: Option<Arc<MemoryDisk>>,
     pub now: u64,
@@ -38,7 +38,7 @@ impl Device {
         let mut store = DiskStore::new(disk, "disk");
         assert_eq!(store.load().expect("an empty disk"), None);
         let learner = persistent::empty(&model()).expect("three values");
-        let keeper = Keeper::new(learner, store, model()).expect("the same backbone");
+        let keeper = PersistentLearner::new(learner, store, model()).expect("the same backbone");
         Self { keeper, disk: None, now: 1_000_000 }
     }
 
@@ -47,7 +47,7 @@ impl Device {
         Timestamp(self.now)
     }
 
-    pub fn apply(&mut self, command: Command) -> Result<Reply, KeeperError> {
+    pub fn apply(&mut self, command: Command) -> Result<Reply, PersistError> {
         let now = self.now();
         let result = self.keeper.apply(command, now);
         self.assert_kept();
@@ -55,11 +55,11 @@ impl Device {
     }
 
     pub fn teach(&mut self, class: &str, features: &[[f32; 3]]) {
-        let shots = features.iter().map(|feature| Shot {
+        let shots = features.iter().map(|feature| NewExample {
             image: Some(vec![features.len() as u8; 10]),
             views: vec![feature.to_vec(); features.len() - 1],
             burst: u32::from(feature[0] > 1.0),
-            ..Shot::new(feature.to_vec(), "test")
+            ..NewExample::new(feature.to_vec(), "test")
         });
         let teach = Teach { class: class.to_owned(), shots: shots.collect() };
         self.apply(Command::Teach(teach)).expect("it can be learned");

@@ -2,9 +2,9 @@
 
 use fieldtune::backbone::Graph;
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, CommandError, Shot, Teach, Undo};
+use fieldtune::learn::command::{Command, CommandError, NewExample, Teach, Undo};
 use fieldtune::learn::head::{
-    FeatureScaling, HeadConfig, HeadKind, MOST_PENALTY, MOST_STEP_SIZE, Method, SldaUpdate,
+    FeatureScaling, HeadConfig, HeadKind, MAX_PENALTY, MAX_STEP_SIZE, Method, SldaUpdate,
 };
 use fieldtune::learn::learner::{LearnError, Learner};
 use fieldtune::protocol::console::{Console, Event};
@@ -16,7 +16,7 @@ fn bytes(learner: &Learner) -> Vec<u8> {
 }
 
 fn teach(learner: &mut Learner, class: &str, features: &[[f32; 2]]) -> Result<(), CommandError> {
-    let shot = |feature: &[f32; 2]| Shot::new(feature.to_vec(), &"x".repeat(100));
+    let shot = |feature: &[f32; 2]| NewExample::new(feature.to_vec(), &"x".repeat(100));
     let teach = Teach { class: class.to_owned(), shots: features.iter().map(shot).collect() };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }
@@ -75,12 +75,12 @@ fn the_largest_settings_of_a_training_end_with_finite_weights() {
         config.scaling.unit_length = false;
         match &mut config.method {
             Method::Mlp(settings) => {
-                settings.learning_rate = MOST_STEP_SIZE;
-                settings.weight_decay = MOST_PENALTY;
+                settings.learning_rate = MAX_STEP_SIZE;
+                settings.weight_decay = MAX_PENALTY;
             }
             Method::Softmax(settings) => {
-                settings.learning_rate = MOST_STEP_SIZE;
-                settings.l2 = MOST_PENALTY;
+                settings.learning_rate = MAX_STEP_SIZE;
+                settings.l2 = MAX_PENALTY;
                 settings.momentum = 1.0 - f32::EPSILON;
             }
             _ => unreachable!("both are trained"),

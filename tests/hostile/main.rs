@@ -14,7 +14,7 @@ use checks::Check;
 
 /// Files and bytes that are kept for one target.
 const MOST_FILES: usize = 50;
-const MOST_BYTES: u64 = 300 << 10;
+const MAX_BYTES: u64 = 300 << 10;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
@@ -75,7 +75,7 @@ fn what_is_kept_is_small_and_every_target_has_its_check() {
     for name in &names {
         let inputs = files(&corpus().join(name));
         let bytes: u64 = inputs.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-        assert!(inputs.len() <= MOST_FILES && bytes <= MOST_BYTES, "{name}: {bytes} bytes");
+        assert!(inputs.len() <= MOST_FILES && bytes <= MAX_BYTES, "{name}: {bytes} bytes");
         assert!(text.contains(&format!("name = \"{name}\"\n")), "no target is called {name}");
     }
     assert_eq!(text.matches("[[bin]]").count(), names.len());

@@ -8,7 +8,7 @@ use fieldtune::board::{BOARDS, POLICIES};
 use fieldtune::camera::{Camera as _, Synthetic};
 use fieldtune::image::frame::{Frame, Region, Timestamp};
 use fieldtune::image::picture;
-use fieldtune::learn::command::{Command, Forget, GetStatus, Rename, Shot, Teach};
+use fieldtune::learn::command::{Command, Forget, GetStatus, NewExample, Rename, Teach};
 use fieldtune::learn::head::{HeadConfig, HeadKind};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{self, Answer, Judgement, Refused, Request};
@@ -188,7 +188,7 @@ fn taught(kind: HeadKind, count: u16) -> Learner {
         let value = f32::from(at) / 8.0;
         let feature = if at % 2 == 0 { [1.0, value, 0.0, 0.25] } else { [0.0, value, 1.0, 0.5] };
         let image = (at == 0).then(|| vec![0xFF, 0xD8, 0xFF, 0xD9]);
-        let shot = Shot { image, ..Shot::new(feature.to_vec(), &format!("{at}.png")) };
+        let shot = NewExample { image, ..NewExample::new(feature.to_vec(), &format!("{at}.png")) };
         let teach = Command::Teach(Teach { class, shots: vec![shot] });
         teach.apply(&mut learner, Timestamp(u64::from(at))).expect("a finite feature");
     }

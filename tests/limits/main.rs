@@ -13,11 +13,11 @@ use fieldtune::board::{Board, read_policy};
 use fieldtune::camera::source::{self, Wanted};
 use fieldtune::image::frame::{MAX_SIDE, Timestamp};
 use fieldtune::image::picture::{self, MAX_FILE_BYTES};
-use fieldtune::learn::command::{Command, CommandError, Shot, Teach};
+use fieldtune::learn::command::{Command, CommandError, NewExample, Teach};
 use fieldtune::learn::examples::MAX_EXAMPLES;
 use fieldtune::learn::head::{
-    ClassId, FeatureScaling, HeadConfig, HeadKind, MOST_PENALTY, MOST_STEP_SIZE, MOST_WEIGHTS,
-    Method, MlpConfig, SldaUpdate,
+    ClassId, FeatureScaling, HeadConfig, HeadKind, MAX_PENALTY, MAX_STEP_SIZE, MAX_WEIGHTS, Method,
+    MlpConfig, SldaUpdate,
 };
 use fieldtune::learn::learner::{
     Change, ClassName, LAST_CLASS, LAST_EXAMPLE, LearnError, Learner, MAX_CLASSES, UNDO_DEPTH,
@@ -42,7 +42,7 @@ fn learner() -> Learner {
 }
 
 fn teach(learner: &mut Learner, class: &str) -> Result<(), CommandError> {
-    let shot = Shot::new(vec![1.0], "");
+    let shot = NewExample::new(vec![1.0], "");
     let teach = Teach { class: class.to_owned(), shots: vec![shot] };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }
@@ -262,20 +262,20 @@ fn heads_have_limits_to_their_memory() {
     assert!(refused(slda, 8192).contains("8191"));
     assert_eq!(refused(mlp(4096), 1), "");
     assert!(refused(mlp(4097), 1).contains("1 to 4096"));
-    let most = MOST_WEIGHTS / 4096;
+    let most = MAX_WEIGHTS / 4096;
     assert_eq!(refused(mlp(4096), most), "");
-    assert!(refused(mlp(4096), most + 1).contains(&MOST_WEIGHTS.to_string()));
+    assert!(refused(mlp(4096), most + 1).contains(&MAX_WEIGHTS.to_string()));
     // Nor may a training take for ever.
     for (name, usual) in [
-        ("learning_rate", MlpConfig { learning_rate: 1.01 * MOST_STEP_SIZE, ..usual }),
-        ("weight_decay", MlpConfig { weight_decay: 1.01 * MOST_PENALTY, ..usual }),
+        ("learning_rate", MlpConfig { learning_rate: 1.01 * MAX_STEP_SIZE, ..usual }),
+        ("weight_decay", MlpConfig { weight_decay: 1.01 * MAX_PENALTY, ..usual }),
     ] {
         assert!(refused(Method::Mlp(usual), 1).contains(name));
     }
     // In a pack, too, where nothing is allocated for it first.
     let head = (Forging::Mlp(4096, 0.0, 0.1, 0.0, 1, 1, 0), None, true);
     let forged = Forged { dim: MAX_DIM, head, ..Forged::new() };
-    assert!(forged.refusal().contains(&MOST_WEIGHTS.to_string()));
+    assert!(forged.refusal().contains(&MAX_WEIGHTS.to_string()));
 }
 
 #[test]

@@ -58,23 +58,23 @@ impl Outputs for Recorder {
     }
 }
 
-/// Inputs that a [`Hand`] presses.
+/// Inputs that a [`ButtonPresser`] presses.
 #[derive(Debug)]
 pub struct Presses(Receiver<Edge>);
 
 /// Presses inputs.
 #[derive(Debug, Clone)]
-pub struct Hand(Sender<Edge>);
+pub struct ButtonPresser(Sender<Edge>);
 
 impl Presses {
     /// Any name may be pressed.
-    pub fn new() -> (Self, Hand) {
+    pub fn new() -> (Self, ButtonPresser) {
         let (sender, receiver) = channel();
-        (Self(receiver), Hand(sender))
+        (Self(receiver), ButtonPresser(sender))
     }
 }
 
-impl Hand {
+impl ButtonPresser {
     /// Presses an input, or lets it go. Nothing happens where the inputs are gone.
     pub fn set(&self, name: &str, pressed: bool) {
         // An error means that nobody reads any more.

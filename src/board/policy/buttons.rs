@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Deed, Policy, Role, micros};
+use super::{ButtonAction, Policy, Role, micros};
 use crate::image::frame::Timestamp;
 use crate::learn::learner::ClassName;
 
 /// What somebody at the buttons wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
+pub enum ButtonEvent {
     /// The button is down: an example of a class, at once.
     Teach {
         /// The class.
@@ -33,7 +33,7 @@ pub enum Wish {
     /// Something to do.
     Do {
         /// What.
-        deed: Deed,
+        deed: ButtonAction,
         /// The region it is about; the only one if `None`.
         region: Option<String>,
     },
@@ -93,7 +93,7 @@ impl Buttons {
     }
 
     /// An edge came; so did the time `now`, as with [`Buttons::tick`]. An input without a role means nothing.
-    pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp) -> Vec<Wish> {
+    pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp) -> Vec<ButtonEvent> {
         let mut wishes = self.tick(now);
         if let Some(button) = self.buttons.get_mut(name) {
             button.other_since =
@@ -104,7 +104,7 @@ impl Buttons {
     }
 
     /// The time is `now`. A late call loses no press, but a burst does not catch up on the examples it missed.
-    pub fn tick(&mut self, now: Timestamp) -> Vec<Wish> {
+    pub fn tick(&mut self, now: Timestamp) -> Vec<ButtonEvent> {
         let mut wishes = Vec::new();
         for button in self.buttons.values_mut() {
             button.tick(now, &mut wishes);
@@ -127,7 +127,7 @@ impl Button {
         self.other_since.map(|since| Timestamp(lasted(since)))
     }
 
-    fn tick(&mut self, now: Timestamp, wishes: &mut Vec<Wish>) {
+    fn tick(&mut self, now: Timestamp, wishes: &mut Vec<ButtonEvent>) {
         // A long press that is due while the button may be up already has to wait until that is settled.
         let held_until = self.other_since.unwrap_or(now);
         if self.pressed && self.due.is_some_and(|due| due <= held_until) {
@@ -147,24 +147,25 @@ impl Button {
         }
     }
 
-    fn down(&mut self, since: Timestamp, wishes: &mut Vec<Wish>) {
+    fn down(&mut self, since: Timestamp, wishes: &mut Vec<ButtonEvent>) {
         let long = Some(Timestamp(since.0.saturating_add(self.timing.long_micros)));
         match &self.role {
             Role::Teach { class, region, .. } => {
-                wishes.push(Wish::Teach { class: class.clone(), region: region.clone() });
+                wishes.push(ButtonEvent::Teach { class: class.clone(), region: region.clone() });
                 self.due = long;
             }
             Role::Press { short, long: None, region } => wishes.extend(wish(*short, region)),
             Role::Press { long: Some(_), .. } => self.due = long,
-            Role::Trigger => wishes.push(Wish::Trigger { at: since }),
+            Role::Trigger => wishes.push(ButtonEvent::Trigger { at: since }),
         }
     }
 
-    fn held(&mut self, now: Timestamp, wishes: &mut Vec<Wish>) {
+    fn held(&mut self, now: Timestamp, wishes: &mut Vec<ButtonEvent>) {
         self.due = None;
         match &self.role {
             Role::Teach { class, region, burst_ms } => {
-                wishes.push(Wish::TeachMore { class: class.clone(), region: region.clone() });
+                wishes
+                    .push(ButtonEvent::TeachMore { class: class.clone(), region: region.clone() });
                 self.due = Some(Timestamp(now.0.saturating_add(micros(*burst_ms))));
             }
             Role::Press { long, region, .. } => wishes.extend(wish(*long, region)),
@@ -172,11 +173,11 @@ impl Button {
         }
     }
 
-    fn up(&mut self, wishes: &mut Vec<Wish>) {
+    fn up(&mut self, wishes: &mut Vec<ButtonEvent>) {
         let was_short = self.due.take().is_some();
         match &self.role {
             Role::Teach { class, region, .. } => {
-                wishes.push(Wish::TeachEnd { class: class.clone(), region: region.clone() });
+                wishes.push(ButtonEvent::TeachEnd { class: class.clone(), region: region.clone() });
             }
             Role::Press { short, region, .. } if was_short => wishes.extend(wish(*short, region)),
             Role::Press { .. } | Role::Trigger => {}
@@ -184,6 +185,6 @@ impl Button {
     }
 }
 
-fn wish(deed: Option<Deed>, region: &Option<String>) -> Option<Wish> {
-    deed.map(|deed| Wish::Do { deed, region: region.clone() })
+fn wish(deed: Option<ButtonAction>, region: &Option<String>) -> Option<ButtonEvent> {
+    deed.map(|deed| ButtonEvent::Do { deed, region: region.clone() })
 }

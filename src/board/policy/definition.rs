@@ -69,7 +69,7 @@ impl Action {
 
 /// What a button asks for besides teaching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum ButtonAction {
     /// Take the latest change back.
     Undo,
     /// Forget everything.
@@ -91,9 +91,9 @@ pub enum Role {
     /// One deed when pressed, another one when held; at least one of the two.
     Press {
         /// When pressed, or released before the long press where that means something else.
-        short: Option<Deed>,
+        short: Option<ButtonAction>,
         /// When held for the board's long press.
-        long: Option<Deed>,
+        long: Option<ButtonAction>,
         /// The region it is about; may be left out where there is only one.
         region: Option<String>,
     },

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::camera::CameraError;
 #[cfg(not(feature = "v4l"))]
-use crate::camera::Trouble;
+use crate::camera::CameraErrorKind;
 
 /// A camera that was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,7 +125,7 @@ fn ask(node: &Node) -> Option<Found> {
     #[cfg(not(feature = "v4l"))]
     {
         let what = super::without_v4l(&node.path.display().to_string());
-        let error = Some(CameraError::new(&found.address, Trouble::Unsupported, what));
+        let error = Some(CameraError::new(&found.address, CameraErrorKind::Unsupported, what));
         Some(Found { error, ..found })
     }
 }

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::split::Splitter;
 use super::y4m::{self, Y4m};
 use super::{Wanted, note, time_of, trouble_of};
-use crate::camera::{Camera, CameraError, Layout, PixelFormat, Trouble};
+use crate::camera::{Camera, CameraError, CameraErrorKind, Layout, PixelFormat};
 use crate::image::frame::{Frame, Timestamp};
 use crate::util::mutex::lock;
 
@@ -51,14 +51,14 @@ impl Pipe {
     /// * `command`: for `sh -c`; it writes pictures without gaps to its standard output.
     ///
     /// # Errors
-    /// [`Trouble::Unsupported`] for sizes that cannot be.
+    /// [`CameraErrorKind::Unsupported`] for sizes that cannot be.
     pub fn new(name: &str, command: &str, wanted: &Wanted) -> Result<Self, CameraError> {
         let (width, height) = wanted.size.unwrap_or(Wanted::SIZE);
         let format = wanted.format.unwrap_or(PixelFormat::Yu12);
         let layout = Layout { format, width, height, stride: 0 };
-        layout
-            .check()
-            .map_err(|error| CameraError::new(name, Trouble::Unsupported, error.to_string()))?;
+        layout.check().map_err(|error| {
+            CameraError::new(name, CameraErrorKind::Unsupported, error.to_string())
+        })?;
         Ok(Self {
             name: name.to_owned(),
             command: command.to_owned(),
@@ -110,13 +110,19 @@ impl Pipe {
     }
 
     /// Ends the program, and lets the next one wait longer.
-    fn failed(&mut self, mut running: Running, trouble: Trouble, what: String) -> CameraError {
+    fn failed(
+        &mut self,
+        mut running: Running,
+        trouble: CameraErrorKind,
+        what: String,
+    ) -> CameraError {
         let delay = delay(self.failures);
         self.failures = self.failures.saturating_add(1);
         self.rest_until = Some(Instant::now() + delay);
         let status = running.end();
         let last_words = running.last_words();
-        let ended = if trouble == Trouble::Gone { format!(", {status}") } else { String::new() };
+        let ended =
+            if trouble == CameraErrorKind::Gone { format!(", {status}") } else { String::new() };
         let said =
             if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") };
         CameraError::new(&self.name, trouble, format!("{what}{ended}{said}"))
@@ -139,7 +145,7 @@ impl Camera for Pipe {
                 self.running = Some(running);
                 let frame = layout.frame(&bytes, time_of(arrived, now, asked));
                 let frame = frame.map_err(|error| {
-                    CameraError::new(&self.name, Trouble::Malformed, error.to_string())
+                    CameraError::new(&self.name, CameraErrorKind::Malformed, error.to_string())
                 })?;
                 if self.running.as_ref().is_some_and(|running| running.begun.elapsed() > STEADY) {
                     self.failures = 0;
@@ -148,11 +154,11 @@ impl Camera for Pipe {
             }
             Event::End(why) => {
                 let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-                Err(self.failed(running, Trouble::Gone, format!("the program ended{why}")))
+                Err(self.failed(running, CameraErrorKind::Gone, format!("the program ended{why}")))
             }
             Event::Nothing => {
                 let what = format!("no frame within {:?}; wanted {}", self.timeout, self.layout);
-                Err(self.failed(running, Trouble::Stalled, what))
+                Err(self.failed(running, CameraErrorKind::Stalled, what))
             }
         }
     }

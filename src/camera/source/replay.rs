@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::split::Splitter;
 use super::y4m::{self, Y4m};
 use super::{Wanted, note, trouble_of};
-use crate::camera::{Camera, CameraError, Layout, PixelFormat, Trouble};
+use crate::camera::{Camera, CameraError, CameraErrorKind, Layout, PixelFormat};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 
@@ -55,7 +55,7 @@ impl Replay {
             if !(self.again && self.brought) {
                 let what =
                     if self.brought { "the recording is over" } else { "there is no more in it" };
-                return Err(Refusal(Trouble::Ended, what.to_owned()));
+                return Err(Refusal(CameraErrorKind::Ended, what.to_owned()));
             }
             self.brought = false;
             self.source = Source::open(&self.path)?;
@@ -85,7 +85,7 @@ impl Camera for Replay {
 
 /// An error that does not know yet whose it is.
 #[derive(Debug)]
-struct Refusal(Trouble, String);
+struct Refusal(CameraErrorKind, String);
 
 impl Refusal {
     fn of(self, camera: &str) -> CameraError {
@@ -96,8 +96,8 @@ impl Refusal {
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         let trouble = match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Trouble::Malformed,
-            io::ErrorKind::Unsupported => Trouble::Unsupported,
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => CameraErrorKind::Malformed,
+            io::ErrorKind::Unsupported => CameraErrorKind::Unsupported,
             _ => trouble_of(&error),
         };
         Refusal(trouble, error.to_string())
@@ -105,16 +105,16 @@ impl From<io::Error> for Refusal {
 }
 
 fn malformed(error: impl std::fmt::Display) -> Refusal {
-    Refusal(Trouble::Malformed, error.to_string())
+    Refusal(CameraErrorKind::Malformed, error.to_string())
 }
 
 impl Source {
     fn open(path: &Path) -> Result<Self, Refusal> {
         if path.is_dir() {
             let found = picture::in_folder(path)
-                .map_err(|error| Refusal(Trouble::Missing, error.to_string()))?;
+                .map_err(|error| Refusal(CameraErrorKind::Missing, error.to_string()))?;
             if found.images.is_empty() {
-                return Err(Refusal(Trouble::Missing, found.nothing()));
+                return Err(Refusal(CameraErrorKind::Missing, found.nothing()));
             }
             return Ok(Source::Pictures(found.images.into_iter()));
         }
@@ -137,7 +137,7 @@ impl Source {
         let what = format!(
             "no recording that can be read: wanted a folder of images, an image, MJPEG or Y4M; {is}"
         );
-        Err(Refusal(Trouble::NotACamera, what))
+        Err(Refusal(CameraErrorKind::NotACamera, what))
     }
 
     fn next(&mut self, now: Timestamp) -> Option<Result<Frame, Refusal>> {

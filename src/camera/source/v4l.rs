@@ -23,7 +23,7 @@ use v4l::{Format, FourCC, Fraction};
 
 use super::choice::{self, Automatic, Choice};
 use super::{Found, Mode, Size, Wanted, note, time_of, trouble_of};
-use crate::camera::{Camera, CameraError, Layout, PixelFormat, Trouble};
+use crate::camera::{Camera, CameraError, CameraErrorKind, Layout, PixelFormat};
 use crate::image::frame::{Frame, Timestamp};
 
 /// Buffers that the driver fills in turn.
@@ -71,7 +71,7 @@ impl Device {
         Ok(camera)
     }
 
-    fn error(&self, trouble: Trouble, what: impl Into<String>) -> CameraError {
+    fn error(&self, trouble: CameraErrorKind, what: impl Into<String>) -> CameraError {
         CameraError::new(&self.name, trouble, what)
     }
 
@@ -81,16 +81,16 @@ impl Device {
 
     fn connect(&mut self) -> Result<Open, CameraError> {
         let set = choice::controls(&self.wanted)
-            .map_err(|what| self.error(Trouble::Unsupported, what))?;
+            .map_err(|what| self.error(CameraErrorKind::Unsupported, what))?;
         let device = device(&self.path).map_err(|(trouble, what)| self.error(trouble, what))?;
         let modes = modes(&device, &|format| format.parse::<PixelFormat>().is_ok())
             .map_err(|error| self.refused("formats", &error))?;
         let choice = choice::choose(&modes, &self.wanted)
-            .map_err(|what| self.error(Trouble::Unsupported, what))?;
+            .map_err(|what| self.error(CameraErrorKind::Unsupported, what))?;
         let layout = set_format(&device, choice).map_err(|error| self.refused("format", &error))?;
         if layout.format != choice.format {
             let what = format!("wanted {}, it gives {}", choice.format, layout.format);
-            return Err(self.error(Trouble::Unsupported, what));
+            return Err(self.error(CameraErrorKind::Unsupported, what));
         }
         // Some drivers have no rate to set, and give frames all the same.
         let fps = set_rate(&device, choice.fps).ok().flatten();
@@ -185,10 +185,10 @@ impl Device {
         match frame {
             Ok(frame) => {
                 self.open = Some(open);
-                frame.map_err(|what| self.error(Trouble::Malformed, what))
+                frame.map_err(|what| self.error(CameraErrorKind::Malformed, what))
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                Err(self.error(Trouble::Stalled, format!("no frame within {timeout:?}")))
+                Err(self.error(CameraErrorKind::Stalled, format!("no frame within {timeout:?}")))
             }
             Err(error) => Err(self.refused("frame", &error)),
         }
@@ -235,15 +235,18 @@ fn newest<T>(stream: &mut Stream<'static>, take: impl Fn(&[u8], bool) -> T) -> i
 }
 
 /// Opens what is a camera.
-fn device(path: &Path) -> Result<v4l::Device, (Trouble, String)> {
+fn device(path: &Path) -> Result<v4l::Device, (CameraErrorKind, String)> {
     let system = |error: io::Error| (trouble_of(&error), error.to_string());
     if !fs::metadata(path).map_err(system)?.file_type().is_char_device() {
-        return Err((Trouble::NotACamera, "this is no device, wanted one like /dev/video0".into()));
+        return Err((
+            CameraErrorKind::NotACamera,
+            "this is no device, wanted one like /dev/video0".into(),
+        ));
     }
     let device = v4l::Device::with_path(path).map_err(system)?;
     let has = device.query_caps().map_err(|error| match trouble_of(&error) {
-        Trouble::Unsupported | Trouble::NotACamera => {
-            (Trouble::NotACamera, "this device does not speak Video4Linux".to_owned())
+        CameraErrorKind::Unsupported | CameraErrorKind::NotACamera => {
+            (CameraErrorKind::NotACamera, "this device does not speak Video4Linux".to_owned())
         }
         trouble => (trouble, error.to_string()),
     })?;
@@ -255,9 +258,9 @@ fn device(path: &Path) -> Result<v4l::Device, (Trouble, String)> {
     if flags.contains(Capability::VIDEO_CAPTURE_MPLANE) {
         let what =
             format!("{card} gives its planes in separate buffers, which only pipe: can take");
-        return Err((Trouble::Unsupported, what));
+        return Err((CameraErrorKind::Unsupported, what));
     }
-    Err((Trouble::NotACamera, format!("{card} gives no frames through this device")))
+    Err((CameraErrorKind::NotACamera, format!("{card} gives no frames through this device")))
 }
 
 /// What a device gives, for `source::list`; `None` if that is no frames.
@@ -272,7 +275,7 @@ pub fn describe(path: &Path, mut found: Found) -> Option<Found> {
         Ok((format!("{} ({}, {})", has.card, has.driver, has.bus), modes))
     });
     match described {
-        Err(error) if error.trouble == Trouble::NotACamera => return None,
+        Err(error) if error.trouble == CameraErrorKind::NotACamera => return None,
         Err(error) => found.error = Some(error),
         Ok((name, modes)) => (found.name, found.modes) = (name, modes),
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Sight, Synthetic};
+use super::{Synthetic, SyntheticScene};
 use crate::camera::{Camera, CameraError};
 use crate::image::frame::{Frame, Timestamp};
 
@@ -19,7 +19,7 @@ const MOVING_MICROS: u64 = 300_000;
 #[derive(Debug, Clone, Default)]
 pub struct Scene(Arc<Chosen>);
 
-/// Places in [`Sight::ALL`].
+/// Places in [`SyntheticScene::ALL`].
 #[derive(Debug)]
 struct Chosen {
     /// `AUTO` for every kind by turns.
@@ -37,23 +37,27 @@ impl Default for Chosen {
 
 impl Scene {
     /// Lets parts of that kind come past from the next frame on; of every kind by turns if `None`.
-    pub fn choose(&self, sight: Option<Sight>) {
-        let place = sight.and_then(|sight| Sight::ALL.iter().position(|&one| one == sight));
+    pub fn choose(&self, sight: Option<SyntheticScene>) {
+        let place =
+            sight.and_then(|sight| SyntheticScene::ALL.iter().position(|&one| one == sight));
         self.0.wanted.store(place.unwrap_or(AUTO), Ordering::SeqCst);
     }
 
     /// What was chosen; `None` for every kind by turns.
-    pub fn chosen(&self) -> Option<Sight> {
-        Sight::ALL.get(self.0.wanted.load(Ordering::SeqCst)).copied()
+    pub fn chosen(&self) -> Option<SyntheticScene> {
+        SyntheticScene::ALL.get(self.0.wanted.load(Ordering::SeqCst)).copied()
     }
 
     /// What the latest frame shows.
-    pub fn shown(&self) -> Sight {
-        Sight::ALL.get(self.0.shown.load(Ordering::SeqCst)).copied().unwrap_or(Sight::Good)
+    pub fn shown(&self) -> SyntheticScene {
+        SyntheticScene::ALL
+            .get(self.0.shown.load(Ordering::SeqCst))
+            .copied()
+            .unwrap_or(SyntheticScene::Good)
     }
 
-    fn show(&self, sight: Sight) {
-        let place = Sight::ALL.iter().position(|&one| one == sight).unwrap_or(0);
+    fn show(&self, sight: SyntheticScene) {
+        let place = SyntheticScene::ALL.iter().position(|&one| one == sight).unwrap_or(0);
         self.0.shown.store(place, Ordering::SeqCst);
     }
 }
@@ -69,7 +73,7 @@ pub struct Line {
     scene: Scene,
     begun: Option<Timestamp>,
     /// The kind that was chosen when the latest frame was taken, and the number of its part.
-    latest: Option<(Option<Sight>, u64)>,
+    latest: Option<(Option<SyntheticScene>, u64)>,
     /// Since when the strip moves.
     moving: Timestamp,
 }
@@ -82,13 +86,13 @@ impl Line {
     }
 
     /// What comes as that part where every kind does.
-    fn kind(&self, part: u64) -> Sight {
+    fn kind(&self, part: u64) -> SyntheticScene {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x6c69_6e65);
         random.set_stream(part);
         if random.random_bool(0.5) {
-            return Sight::Good;
+            return SyntheticScene::Good;
         }
-        Sight::ALL[random.random_range(1..Sight::ALL.len())]
+        SyntheticScene::ALL[random.random_range(1..SyntheticScene::ALL.len())]
     }
 }
 
@@ -145,8 +149,12 @@ mod tests {
             pieces.insert(piece);
         }
         assert_eq!(pieces.len(), 60);
-        assert_eq!(kinds.iter().collect::<BTreeSet<_>>().len(), Sight::ALL.len(), "{kinds:?}");
-        let good = kinds.iter().filter(|&&kind| kind == Sight::Good).count();
+        assert_eq!(
+            kinds.iter().collect::<BTreeSet<_>>().len(),
+            SyntheticScene::ALL.len(),
+            "{kinds:?}"
+        );
+        let good = kinds.iter().filter(|&&kind| kind == SyntheticScene::Good).count();
         assert!((20..=40).contains(&good), "{good} of 60 are good");
     }
 
@@ -156,18 +164,19 @@ mod tests {
         let scene = line.scene().expect("it can be chosen");
         capture(&mut line, 0);
         capture(&mut line, 700);
-        scene.choose(Some(Sight::Rust));
-        assert_eq!(scene.chosen(), Some(Sight::Rust));
+        scene.choose(Some(SyntheticScene::Rust));
+        assert_eq!(scene.chosen(), Some(SyntheticScene::Rust));
         for part in 0..20 {
             capture(&mut line, 710 + part * 700);
-            assert_eq!(scene.shown(), Sight::Rust);
+            assert_eq!(scene.shown(), SyntheticScene::Rust);
         }
         scene.choose(None);
         let shown = |at| {
             capture(&mut line, at);
             scene.shown()
         };
-        let kinds: BTreeSet<Sight> = (0..20).map(|part| 20_000 + part * 1500).map(shown).collect();
+        let kinds: BTreeSet<SyntheticScene> =
+            (0..20).map(|part| 20_000 + part * 1500).map(shown).collect();
         assert!(scene.chosen().is_none() && kinds.len() > 3, "{kinds:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::board::CameraSettings;
 use crate::camera::source::{self, AnyCamera, Wanted};
-use crate::camera::{CameraError, PixelFormat, PixelsError, Trouble};
+use crate::camera::{CameraError, CameraErrorKind, PixelFormat, PixelsError};
 use crate::image::frame::Region;
 
 /// Which camera, and what it should give.
@@ -73,7 +73,7 @@ impl CameraArgs {
 /// The error with its exit status: a wrong address is the caller's to mend, anything else the device's.
 pub fn failed(error: CameraError) -> anyhow::Error {
     match error.trouble {
-        Trouble::Address => error.into(),
+        CameraErrorKind::Address => error.into(),
         _ => anyhow::Error::new(error).context(Failed(Exit::Device)),
     }
 }

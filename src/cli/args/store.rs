@@ -9,7 +9,7 @@ use crate::board::policy::Taught;
 use crate::device::clock::Clock;
 use crate::image::frame::Timestamp;
 use crate::learn::learner::Learner;
-use crate::store::persistent::{Keeper, KeeperError};
+use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
 use crate::store::{self, FileStore, StoreError};
 use crate::util::calendar::Date;
@@ -156,26 +156,26 @@ impl StoreArgs {
     fn opened(&self, open: Opening) -> anyhow::Result<Option<Session>> {
         let store = open(&self.path()?)?;
         let path = store.path().to_owned();
-        Keeper::open_any(store).map_err(|error| of_store(error, &path))
+        PersistentLearner::open_any(store).map_err(|error| of_store(error, &path))
     }
 
     fn with_model(&self, open: Opening, model: &ModelId) -> anyhow::Result<Session> {
         let store = open(&self.path()?)?;
         let path = store.path().to_owned();
-        Keeper::open(store, model).map_err(|error| of_store(error, &path))
+        PersistentLearner::open(store, model).map_err(|error| of_store(error, &path))
     }
 }
 
 /// Names the store where the error does not, and what to do next.
-fn of_store(error: KeeperError, path: &Path) -> anyhow::Error {
+fn of_store(error: PersistError, path: &Path) -> anyhow::Error {
     match error {
-        KeeperError::Backbone(other) => anyhow::anyhow!(
+        PersistError::Backbone(other) => anyhow::anyhow!(
             "{}\n  next: run with --model {}, or start afresh with --store NEW.ftune",
             other.about(path.display()),
             other.learned.name
         ),
-        KeeperError::Load(error) => error.into(),
-        KeeperError::Snapshot(error) => {
+        PersistError::Load(error) => error.into(),
+        PersistError::Snapshot(error) => {
             anyhow::Error::from(error).context(path.display().to_string())
         }
         error => error.into(),
@@ -186,7 +186,7 @@ fn of_store(error: KeeperError, path: &Path) -> anyhow::Error {
 type Opening = fn(&Path) -> Result<FileStore, StoreError>;
 
 /// An open store and what it holds.
-pub type Session = Keeper<Learner, FileStore>;
+pub type Session = PersistentLearner<Learner, FileStore>;
 
 /// The time.
 pub fn now() -> Timestamp {

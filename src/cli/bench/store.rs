@@ -12,10 +12,10 @@ use super::{Quantiles, milliseconds};
 use crate::cli::Context;
 use crate::image::frame::Timestamp;
 use crate::image::picture;
-use crate::learn::command::{Command, SetHead, Shot, Teach};
+use crate::learn::command::{Command, NewExample, SetHead, Teach};
 use crate::learn::head::{HeadConfig, HeadKind};
 use crate::learn::learner::Learner;
-use crate::store::persistent::Keeper;
+use crate::store::persistent::PersistentLearner;
 use crate::store::snapshot::ModelId;
 use crate::store::{FileStore, Store as _};
 
@@ -26,7 +26,7 @@ const CLASSES: usize = 10;
 /// Examples of one command while the large store is filled.
 const BATCH: usize = 500;
 
-type Session = Keeper<Learner, FileStore>;
+type Session = PersistentLearner<Learner, FileStore>;
 
 /// What was measured.
 pub(super) struct Storing {
@@ -54,9 +54,9 @@ pub(super) fn measure(
     let place = Scratch::new(folder)?;
     let picture = picture::kept(&synthetic::frame(1), picture::IMAGE_SIDE);
     let mut features = Features::new(dim, CLASSES, 1);
-    let mut shot = |number: usize| Shot {
+    let mut shot = |number: usize| NewExample {
         image: picture.clone(),
-        ..Shot::new(features.next(number % CLASSES), "v4l:/dev/video0")
+        ..NewExample::new(features.next(number % CLASSES), "v4l:/dev/video0")
     };
     let bar = context.bar((TEACHES + examples) as u64, "storing");
     let (mut session, path) = session(&place.0, "teaching", dim, HeadKind::Lda)?;
@@ -113,13 +113,13 @@ fn session(
 ) -> anyhow::Result<(Session, PathBuf)> {
     let path = folder.join(name).with_extension("ftune");
     let model = ModelId { name: "bench".to_owned(), fingerprint: [0; 32], dim: dim as u32 };
-    let mut session = Keeper::open(FileStore::open(&path)?, &model)?;
+    let mut session = PersistentLearner::open(FileStore::open(&path)?, &model)?;
     let config = Some(HeadConfig::of(head));
     session.apply(Command::Head(SetHead { config }), Timestamp(1))?;
     Ok((session, path))
 }
 
-fn teach(session: &mut Session, number: usize, shots: Vec<Shot>) -> anyhow::Result<()> {
+fn teach(session: &mut Session, number: usize, shots: Vec<NewExample>) -> anyhow::Result<()> {
     let class = format!("class{}", number % CLASSES);
     session.apply(Command::Teach(Teach { class, shots }), Timestamp(1))?;
     Ok(())

@@ -12,7 +12,7 @@ use super::{Quantiles, milliseconds};
 use crate::backbone::{ExtractError, FeatureSource};
 use crate::cli::Context;
 use crate::image::frame::{Frame, Timestamp};
-use crate::learn::command::{Command, Forget, Shot, Teach};
+use crate::learn::command::{Command, Forget, NewExample, Teach};
 use crate::learn::engine::Engine;
 use crate::learn::examples::Example;
 use crate::learn::head::{self, ClassId, ExampleId, HeadConfig, HeadKind};
@@ -145,7 +145,7 @@ fn commands(
     let begun = Instant::now();
     while more(teach.len(), begun) {
         let class = features.pick(classes);
-        let shot = Shot::new(features.next(class), "bench");
+        let shot = NewExample::new(features.next(class), "bench");
         let command = Command::Teach(Teach { class: name(class as u32), shots: vec![shot] });
         let (_, ExampleId(id)) = engine.learner().next_ids();
         let start = Instant::now();

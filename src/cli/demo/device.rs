@@ -15,11 +15,11 @@ use crate::learn::engine::Engine;
 use crate::learn::head::ClassId;
 use crate::learn::learner::UNKNOWN;
 use crate::store::FileStore;
-use crate::store::persistent::Keeper;
+use crate::store::persistent::PersistentLearner;
 use crate::store::snapshot::ModelId;
 
 #[derive(Debug)]
-pub(super) struct Device(Keeper<Engine<Extractor>, FileStore>);
+pub(super) struct Device(PersistentLearner<Engine<Extractor>, FileStore>);
 
 impl Device {
     /// As after power on: loads the backbone, opens the store, learns again what is in it.

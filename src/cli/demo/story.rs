@@ -12,7 +12,7 @@ use super::Tell;
 use super::device::Device;
 use super::report::{Added, Compared, Fresh, Report, Seen, Strangers, percent, share};
 use super::sheet::Row;
-use crate::camera::{Camera as _, Sight, Synthetic};
+use crate::camera::{Camera as _, Synthetic, SyntheticScene};
 use crate::cli::Context;
 use crate::cli::args::store::now;
 use crate::eval::Confusion;
@@ -22,12 +22,18 @@ use crate::learn::command::{Command, Forget, Reply, Teach, Undo};
 use crate::learn::decision::Verdict;
 
 /// What is taught at first.
-const TAUGHT: [Sight; 6] =
-    [Sight::Good, Sight::Scratch, Sight::Dent, Sight::Crack, Sight::Rust, Sight::Pits];
+const TAUGHT: [SyntheticScene; 6] = [
+    SyntheticScene::Good,
+    SyntheticScene::Scratch,
+    SyntheticScene::Dent,
+    SyntheticScene::Crack,
+    SyntheticScene::Rust,
+    SyntheticScene::Pits,
+];
 /// What comes later.
-const ADDED: Sight = Sight::Weld;
+const ADDED: SyntheticScene = SyntheticScene::Weld;
 /// What never is.
-const STRANGE: Sight = Sight::Bench;
+const STRANGE: SyntheticScene = SyntheticScene::Bench;
 
 /// Examples of each class.
 const SHOTS: usize = 5;
@@ -53,7 +59,7 @@ pub(super) struct Story<'a> {
     pictures: Vec<Row>,
     confusion: Confusion,
     /// Fresh frames: what they show, their features.
-    kept: Vec<(Sight, Vec<f32>)>,
+    kept: Vec<(SyntheticScene, Vec<f32>)>,
     probes: Vec<Frame>,
     /// On the probes: before the class was added, with it, and after it was forgotten.
     without_added: Vec<Verdict>,
@@ -80,7 +86,7 @@ impl<'a> Story<'a> {
             model: model.name.clone(),
             dim: model.dim,
             shots: SHOTS,
-            classes: TAUGHT.map(Sight::name).to_vec(),
+            classes: TAUGHT.map(SyntheticScene::name).to_vec(),
             ..Report::default()
         };
         Self {
@@ -111,8 +117,8 @@ impl<'a> Story<'a> {
     }
 
     /// So many of these, each as often as the others, in an order that nobody can foresee.
-    fn mixed(&mut self, sights: &[Sight], count: usize) -> Vec<Sight> {
-        let mut mixed: Vec<Sight> = sights.iter().copied().cycle().take(count).collect();
+    fn mixed(&mut self, sights: &[SyntheticScene], count: usize) -> Vec<SyntheticScene> {
+        let mut mixed: Vec<SyntheticScene> = sights.iter().copied().cycle().take(count).collect();
         mixed.shuffle(&mut self.random);
         mixed
     }
@@ -121,9 +127,9 @@ impl<'a> Story<'a> {
     /// cameras do.
     fn watch_each(
         &mut self,
-        sights: &[Sight],
+        sights: &[SyntheticScene],
         doing: &'static str,
-        mut seen: impl FnMut(&Device, Sight, &Verdict, Vec<f32>),
+        mut seen: impl FnMut(&Device, SyntheticScene, &Verdict, Vec<f32>),
     ) -> anyhow::Result<()> {
         let bar = self.context.bar(sights.len() as u64, doing);
         let camera = &mut self.camera;
@@ -149,13 +155,13 @@ impl<'a> Story<'a> {
         })
     }
 
-    fn capture(&mut self, sight: Sight) -> anyhow::Result<Frame> {
+    fn capture(&mut self, sight: SyntheticScene) -> anyhow::Result<Frame> {
         self.camera.show(sight);
         Ok(self.camera.capture(now())?)
     }
 
     /// Teaches one frame and keeps its picture; the estimate and how many examples the class has.
-    fn teach_one(&mut self, sight: Sight) -> anyhow::Result<(Option<f32>, usize)> {
+    fn teach_one(&mut self, sight: SyntheticScene) -> anyhow::Result<(Option<f32>, usize)> {
         let frame = self.capture(sight)?;
         let origin = format!("{} camera, frame {}", self.camera.name(), self.camera.number());
         let image = picture::kept(&frame, picture::IMAGE_SIDE);
@@ -174,7 +180,7 @@ impl<'a> Story<'a> {
 
     /// Five examples of each class, as they come past.
     pub(super) fn teach(&mut self) -> anyhow::Result<()> {
-        let names = TAUGHT.map(Sight::name).join(", ");
+        let names = TAUGHT.map(SyntheticScene::name).join(", ");
         self.chapter(&format!(
             "Teaching {names}: one frame, one command, stored before it is answered."
         ));
@@ -199,7 +205,7 @@ impl<'a> Story<'a> {
         self.show_live(&sights)
     }
 
-    fn show_live(&mut self, sights: &[Sight]) -> anyhow::Result<()> {
+    fn show_live(&mut self, sights: &[SyntheticScene]) -> anyhow::Result<()> {
         let mut live = Vec::new();
         let tell = self.tell;
         self.watch_each(sights, "watching", |device, sight, verdict, _| {
@@ -368,7 +374,7 @@ impl<'a> Story<'a> {
             ADDED.name(),
             self.report.undone.told()
         ));
-        let sights = self.mixed(&[ADDED, Sight::Good, Sight::Crack], 3);
+        let sights = self.mixed(&[ADDED, SyntheticScene::Good, SyntheticScene::Crack], 3);
         self.show_live(&sights)
     }
 

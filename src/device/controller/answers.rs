@@ -3,15 +3,15 @@
 use super::predicted::Picked;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
-use crate::camera::Sight;
+use crate::camera::SyntheticScene;
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{self, Repeat, Reply, Shot, Teach};
+use crate::learn::command::{self, NewExample, Repeat, Reply, Teach};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::protocol::request::{self, Answer, Refused, Request};
 use crate::store::Store;
-use crate::store::persistent::Keeper;
+use crate::store::persistent::PersistentLearner;
 
 /// Parts of every kind by turns.
 const AUTO: &str = "auto";
@@ -50,7 +50,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let (frame, feature) = looked_at(keeper, &image, now)?;
                 let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
                 let image = picture::kept(&frame, self.image_side);
-                let shot = Shot { image, views, ..Shot::new(feature, "an image that was sent") };
+                let shot = NewExample {
+                    image,
+                    views,
+                    ..NewExample::new(feature, "an image that was sent")
+                };
                 let teach = Teach { class, shots: vec![shot] };
                 let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
@@ -171,7 +175,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     fn settings(&self) -> Vec<(String, String)> {
         let mut settings = vec![("smoothing".to_owned(), self.smoothing.to_string())];
-        let scene = self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, Sight::name));
+        let scene =
+            self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, SyntheticScene::name));
         settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
         let views = self.views.first().map(|view| view.keeper.get().kinds_of_views().to_string());
         settings.extend(views.map(|kinds| ("views".to_owned(), kinds)));
@@ -205,9 +210,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             );
             return Err(Refused(what));
         };
-        let sight = Sight::ALL.into_iter().find(|sight| sight.name() == value);
+        let sight = SyntheticScene::ALL.into_iter().find(|sight| sight.name() == value);
         if sight.is_none() && value != AUTO {
-            let names = Sight::ALL.map(Sight::name).join(", ");
+            let names = SyntheticScene::ALL.map(SyntheticScene::name).join(", ");
             let value = value.escape_debug();
             return Err(Refused(format!(
                 "there is no scene {value}; there are {names} and {AUTO}"
@@ -238,7 +243,7 @@ fn picture_of(frame: &Frame, number: u64) -> Answer {
 
 /// An image file's frame and feature.
 fn looked_at<S: FeatureSource, K: Store>(
-    keeper: &mut Keeper<Engine<S>, K>,
+    keeper: &mut PersistentLearner<Engine<S>, K>,
     image: &[u8],
     now: Timestamp,
 ) -> Result<(Frame, Vec<f32>), Refused> {

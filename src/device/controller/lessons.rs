@@ -11,7 +11,7 @@ use super::{Effects, MAX_BURST_MS, MAX_FRAMES, PATIENCE_MICROS, Station, Ticket}
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{self, Shot, Teach};
+use crate::learn::command::{self, NewExample, Teach};
 use crate::protocol::log::{Level, in_words};
 use crate::protocol::request::{Answer, Progress, Refused};
 use crate::store::Store;
@@ -30,7 +30,7 @@ pub(super) struct Job {
     /// Who learns them.
     pub(super) view: usize,
     pub(super) class: String,
-    pub(super) shots: Vec<Shot>,
+    pub(super) shots: Vec<NewExample>,
     pub(super) until: Until,
     /// Frames are taken however like one another they are.
     pub(super) any: bool,
@@ -184,7 +184,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         // A frame that gave its feature gives its views.
         let views = self.views[job.view].keeper.get_mut().views(frame).unwrap_or_default();
         let image = part.ok().and_then(|part| picture::kept(&part, self.image_side));
-        job.shots.push(Shot { image, views, ..Shot::new(feature, &self.camera) });
+        job.shots.push(NewExample { image, views, ..NewExample::new(feature, &self.camera) });
         (job.taken, job.hinted) = (now, false);
         self.panel.change(|panel| panel.wait(None));
         let done = job.shots.len() as u32;
@@ -247,7 +247,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             let past = view.history.get(number).map_err(Refused)?;
             let views = view.keeper.get_mut().views_of_whole(&past.pixels).map_err(refused)?;
             let image = picture::kept(&past.pixels, self.image_side);
-            shots.push(Shot { image, views, ..Shot::new(past.feature(), &self.camera) });
+            shots.push(NewExample {
+                image,
+                views,
+                ..NewExample::new(past.feature(), &self.camera)
+            });
         }
         let reply = view.teach(Teach { class, shots }, Picked::Recent, date).map_err(refused)?;
         self.record.taught += frames.len() as u64;

@@ -7,9 +7,9 @@ const AGES: usize = 512;
 
 /// The latest of many times, for their quantiles.
 #[derive(Debug, Clone, Default)]
-pub struct Recent(VecDeque<u64>);
+pub struct LatestTimes(VecDeque<u64>);
 
-impl Recent {
+impl LatestTimes {
     /// * `micros`: the newest; with 512 others the oldest goes.
     pub fn push(&mut self, micros: u64) {
         if self.0.len() == AGES {
@@ -31,18 +31,18 @@ impl Recent {
 
 /// What a station has seen and done.
 #[derive(Debug, Clone, Default)]
-pub struct Record {
+pub struct Stats {
     /// Frames that were judged.
     pub judged: u64,
     /// Frames that were not, since no part was in place.
     pub passed: u64,
     /// Frames that were learned.
     pub taught: u64,
-    ages: Recent,
+    ages: LatestTimes,
     errors: BTreeMap<&'static str, u64>,
 }
 
-impl Record {
+impl Stats {
     pub(super) fn judged(&mut self, age_micros: u64) {
         self.judged += 1;
         self.ages.push(age_micros);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_those_of_the_latest_frames() {
-        let mut record = Record::default();
+        let mut record = Stats::default();
         assert_eq!(record.age_micros(0.5), None);
         (0..AGES as u64).for_each(|_| record.judged(9999));
         (1..=AGES as u64).for_each(|age| record.judged(age));

@@ -18,7 +18,7 @@ use crate::learn::learner::{Learner, UNDO_DEPTH};
 use crate::protocol::log::Level;
 use crate::protocol::request::{Judgement, Of, Refused, Request};
 use crate::store::Store;
-use crate::store::persistent::{Keeper, KeeperError};
+use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::util::mutex::lock;
 
 /// Several views take turns with one backbone.
@@ -45,7 +45,7 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
 pub struct View<S, K> {
     name: Option<String>,
     region: Region,
-    pub(super) keeper: Keeper<Engine<S>, K>,
+    pub(super) keeper: PersistentLearner<Engine<S>, K>,
     /// How much frames differ where nothing moves.
     pub(super) stillness: Stillness,
     /// The frames that were judged last.
@@ -64,7 +64,7 @@ pub struct View<S, K> {
 
 impl<S: FeatureSource, K: Store> View<S, K> {
     /// All of a frame.
-    pub fn whole(mut keeper: Keeper<Engine<S>, K>) -> Self {
+    pub fn whole(mut keeper: PersistentLearner<Engine<S>, K>) -> Self {
         // Where it cannot be read, it is counted anew.
         let kept = keeper.store_mut().setting(predicted::SETTING).ok().flatten();
         let predicted = kept.and_then(|bytes| Predicted::decode(&bytes)).unwrap_or_default();
@@ -85,7 +85,11 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// A part of it.
     ///
     /// * `name`: the region's in the board file.
-    pub fn new(name: Option<&str>, region: Region, keeper: Keeper<Engine<S>, K>) -> Self {
+    pub fn new(
+        name: Option<&str>,
+        region: Region,
+        keeper: PersistentLearner<Engine<S>, K>,
+    ) -> Self {
         let mut view = Self { name: name.map(str::to_owned), ..Self::whole(keeper) };
         view.set_region(region);
         view
@@ -101,8 +105,12 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         self.keeper.learner()
     }
 
-    /// Carries out a command, see [`Keeper::apply`].
-    pub(super) fn apply(&mut self, command: Command, now: Timestamp) -> Result<Reply, KeeperError> {
+    /// Carries out a command, see [`PersistentLearner::apply`].
+    pub(super) fn apply(
+        &mut self,
+        command: Command,
+        now: Timestamp,
+    ) -> Result<Reply, PersistError> {
         let undone = match &command {
             Command::Undo(_) => self.taught.last().cloned(),
             _ => None,
@@ -126,7 +134,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         teach: Teach,
         picked: Picked,
         now: Timestamp,
-    ) -> Result<Reply, KeeperError> {
+    ) -> Result<Reply, PersistError> {
         let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
         if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {
             for shot in &teach.shots {
@@ -150,7 +158,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         command: Command,
         predicted: Predicted,
         now: Timestamp,
-    ) -> Result<Reply, KeeperError> {
+    ) -> Result<Reply, PersistError> {
         let only_looks = command.only_looks();
         let bytes = predicted.encode();
         let setting = (predicted != self.predicted).then_some((predicted::SETTING, &bytes[..]));
@@ -162,7 +170,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
                 self.predicted = predicted;
                 self.unstored = None;
             }
-            Err(error @ KeeperError::Store(_)) => self.unstored = Some(error.to_string()),
+            Err(error @ PersistError::Store(_)) => self.unstored = Some(error.to_string()),
             Err(_) => {}
         }
         done

@@ -14,8 +14,8 @@ use super::inbox::{Item, Message, Sender};
 use super::{Shared, Stop};
 use crate::backbone::FeatureSource;
 use crate::board::outputs::{Edge, Inputs, Outputs as _, SafeOutputs};
-use crate::camera::{Camera, Trouble};
-use crate::device::controller::{Effects, Record, SharedPanel, Station, Ticket};
+use crate::camera::{Camera, CameraErrorKind};
+use crate::device::controller::{Effects, SharedPanel, Station, Stats, Ticket};
 use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
 use crate::store::Store;
@@ -55,7 +55,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
                 wait = FIRST_WAIT;
                 shared.inbox.frame(frame);
             }
-            Err(error) if error.trouble == Trouble::Ended => {
+            Err(error) if error.trouble == CameraErrorKind::Ended => {
                 // The last frame is still to be judged.
                 while !shared.is_stopping() && !shared.inbox.is_looked_at() {
                     shared.pause(Duration::from_millis(5));
@@ -83,7 +83,7 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
     frame_patience: Duration,
     camera_patience: Duration,
     safe_when_lost: bool,
-) -> Record {
+) -> Stats {
     let clock = shared.clock;
     let heard_within = |time: Duration| {
         let by = clock.now().0.saturating_add(time.as_micros() as u64);

@@ -41,7 +41,7 @@ fn task(
     let own: Vec<_> = bench.shuffled(good, seed).into_iter().map(|image| (good, image)).collect();
     let (train, test) = own.split_at(shots);
     let pupil = Pupil::of_images(bench, bench.head(), train)?;
-    let known = pupil.judge_all(&test[..test.len().min(super::MOST_JUDGED)], Variant::AsIs)?;
+    let known = pupil.judge_all(&test[..test.len().min(super::MAX_JUDGED)], Variant::AsIs)?;
     let mut others = Vec::new();
     for class in (0..bench.classes.len()).filter(|&class| class != good) {
         let images = bench.shuffled(class, seed).into_iter().take(JUDGED);

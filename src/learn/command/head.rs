@@ -46,13 +46,13 @@ fn mean(learner: &Learner) -> Option<Vec<f32>> {
 mod tests {
     use super::*;
     use crate::image::frame::Timestamp;
-    use crate::learn::command::{Command, Shot, Teach};
+    use crate::learn::command::{Command, NewExample, Teach};
     use crate::learn::head::HeadKind;
 
     #[test]
     fn heads_that_live_by_angles_are_centred_on_what_is_stored() {
         let mut learner = Learner::new(2, HeadConfig::default(), usize::MAX).expect("valid");
-        let shot = |feature: [f32; 2]| Shot::new(feature.to_vec(), "");
+        let shot = |feature: [f32; 2]| NewExample::new(feature.to_vec(), "");
         for (class, feature) in [("a", [3.0, 1.0]), ("b", [1.0, 3.0]), ("b", [2.0, 5.0])] {
             let teach = Teach { class: class.to_owned(), shots: vec![shot(feature)] };
             Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("a new example");

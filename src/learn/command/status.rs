@@ -1,4 +1,4 @@
-use super::{MOST_SUSPECTS, Outcome, Reply, Status, accuracy};
+use super::{MAX_SUSPECTS, Outcome, Reply, Status, accuracy};
 use crate::learn::learner::Learner;
 
 /// Tells how it stands: what is stored, how well it would do, which examples hurt.
@@ -22,7 +22,7 @@ impl GetStatus {
             looks: learner.examples().looks().values().sum(),
             advice: learner.advice().to_string(),
             suspects: estimate
-                .map(|estimate| estimate.suspects.iter().take(MOST_SUSPECTS).cloned().collect())
+                .map(|estimate| estimate.suspects.iter().take(MAX_SUSPECTS).cloned().collect())
                 .unwrap_or_default(),
             thresholds: *learner.thresholds(),
         };

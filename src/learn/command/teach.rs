@@ -12,12 +12,12 @@ pub struct Teach {
     /// The class's name.
     pub class: String,
     /// At least one.
-    pub shots: Vec<Shot>,
+    pub shots: Vec<NewExample>,
 }
 
 /// What is to be learned from one frame.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shot {
+pub struct NewExample {
     /// `[dim]`, finite.
     pub feature: Vec<f32>,
     /// `[views][dim]`, finite: features of the same image darker, noisy, blurred, turned; at most [`MAX_VIEWS`].
@@ -32,7 +32,7 @@ pub struct Shot {
     pub joins: Option<GroupId>,
 }
 
-impl Shot {
+impl NewExample {
     /// Without views and image; all such of one command are one group.
     ///
     /// * `feature`: `[dim]`, finite.

@@ -100,7 +100,7 @@ pub enum Metric {
 /// Settings of multinomial logistic regression.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SoftmaxConfig {
-    /// Step size for features of a mean square length of one, above 0 and at most [`MOST_STEP_SIZE`]; features are
+    /// Step size for features of a mean square length of one, above 0 and at most [`MAX_STEP_SIZE`]; features are
     /// scaled to that for training.
     pub learning_rate: f32,
     /// Momentum, in [0, 1).
@@ -117,13 +117,13 @@ pub struct SoftmaxConfig {
 }
 
 /// The largest step size of a training.
-pub const MOST_STEP_SIZE: f32 = 1e9;
+pub const MAX_STEP_SIZE: f32 = 1e9;
 
 /// The largest weight of a penalty on squared weights.
-pub const MOST_PENALTY: f32 = 1e9;
+pub const MAX_PENALTY: f32 = 1e9;
 
 /// Weights of a hidden layer at most: 64 MiB of f32, some three times that while it is trained.
-pub const MOST_WEIGHTS: usize = 1 << 24;
+pub const MAX_WEIGHTS: usize = 1 << 24;
 
 /// Settings of the network with one hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -132,7 +132,7 @@ pub struct MlpConfig {
     pub hidden: u32,
     /// Share of hidden units left out in a step, in [0, 1).
     pub dropout: f32,
-    /// Step size for features of a mean square length of one, above 0 and at most [`MOST_STEP_SIZE`]; features are
+    /// Step size for features of a mean square length of one, above 0 and at most [`MAX_STEP_SIZE`]; features are
     /// scaled to that for training.
     pub learning_rate: f32,
     /// Weight of the penalty on half the squared weights against the mean loss, at least 0.
@@ -240,9 +240,9 @@ impl HeadConfig {
                 penalty("weight_decay", weight_decay)?;
                 require((1..=4096).contains(&hidden), "hidden", hidden, "1 to 4096")?;
                 let weights = dim.saturating_mul(hidden as usize);
-                let most = format!("at most {MOST_WEIGHTS}");
+                let most = format!("at most {MAX_WEIGHTS}");
                 require(
-                    weights <= MOST_WEIGHTS,
+                    weights <= MAX_WEIGHTS,
                     "hidden times the features' length",
                     weights,
                     &most,
@@ -275,14 +275,14 @@ fn require(
 
 /// Steps that are too large are tried again at a tenth, which must not take for ever.
 fn step_size(value: f32) -> Result<(), HeadError> {
-    let wanted = format!("above 0 and at most {MOST_STEP_SIZE}");
-    require(value > 0.0 && value <= MOST_STEP_SIZE, "learning_rate", value, &wanted)
+    let wanted = format!("above 0 and at most {MAX_STEP_SIZE}");
+    require(value > 0.0 && value <= MAX_STEP_SIZE, "learning_rate", value, &wanted)
 }
 
 /// The gradient of a penalty has to stay finite whatever the step size, or no training would ever end well.
 fn penalty(what: &str, value: f32) -> Result<(), HeadError> {
-    let wanted = format!("0 to {MOST_PENALTY}");
-    require((0.0..=MOST_PENALTY).contains(&value), what, value, &wanted)
+    let wanted = format!("0 to {MAX_PENALTY}");
+    require((0.0..=MAX_PENALTY).contains(&value), what, value, &wanted)
 }
 
 fn positive(what: &str, value: f32) -> Result<(), HeadError> {

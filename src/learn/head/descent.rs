@@ -155,7 +155,7 @@ pub(super) fn cross_entropy(
 
 /// Steps that a training from nothing takes at most: with half a cosine wave they bring logistic regression on 50 to
 /// 1000 examples of real features within 0.2 points of the accuracy at its minimum.
-const MOST_STEPS: usize = 1500;
+const MAX_STEPS: usize = 1500;
 
 /// One part in so many of them are taken to learn what was added.
 const WARM_SHARE: usize = 4;
@@ -173,7 +173,7 @@ impl Passes {
     pub(super) fn of(epochs: u32, batch: u32, examples: usize, warm: bool) -> Self {
         let batch = usize::try_from(batch).unwrap_or(usize::MAX);
         let steps = examples.div_ceil(batch).max(1);
-        let most = usize::try_from(epochs).unwrap_or(usize::MAX).min(MOST_STEPS.div_ceil(steps));
+        let most = usize::try_from(epochs).unwrap_or(usize::MAX).min(MAX_STEPS.div_ceil(steps));
         Self { epochs: if warm { most.div_ceil(WARM_SHARE) } else { most }, batch }
     }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::learn::linalg::dot;
 
 /// Pairs of features that are compared at most to leave groups out.
-const MOST_COMPARED: usize = 4_000_000;
+const MAX_COMPARED: usize = 4_000_000;
 
 #[derive(Debug)]
 pub(super) struct Knn {
@@ -105,7 +105,7 @@ impl Rule for Knn {
     fn leave_out(&self, stored: &Stored, most: usize) -> Option<Vec<LeftOut>> {
         let kept: Vec<_> =
             stored.iter().map(|(id, kept)| (id, kept, place(stored, kept.class))).collect();
-        let units = stored.units(most.min(MOST_COMPARED / kept.len().max(1)));
+        let units = stored.units(most.min(MAX_COMPARED / kept.len().max(1)));
         let images = units.into_iter().flatten().filter(|((_, view), _)| *view == 0);
         let left_out = |((example, _), one): (RowId, &Kept)| {
             let others = kept.iter().filter(|(_, other, _)| other.group != one.group);

@@ -5,7 +5,7 @@ use super::stored::{check_finite, check_len};
 use crate::learn::linalg::{PackedCholesky, add_scaled, packed_len, packed_row};
 
 /// The sum for vectors of that length takes 256 MiB.
-pub(super) const MOST_DIM: usize = 8191;
+pub(super) const MAX_DIM: usize = 8191;
 
 /// A square to be added.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Scatter {
 }
 
 impl Scatter {
-    /// * `dim`: at most [`MOST_DIM`].
+    /// * `dim`: at most [`MAX_DIM`].
     pub(super) fn zero(dim: usize) -> Self {
         Self { dim, values: Vec::new() }
     }

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::scatter::{MOST_DIM, Scatter, Square};
+use super::scatter::{MAX_DIM, Scatter, Square};
 use super::stored::{Classes, check_finite, check_len};
 use super::{
     Affine, ClassId, ExampleId, Head, HeadConfig, HeadError, HeadKind, Layers, LeftOut, Lesson,
@@ -92,9 +92,9 @@ impl Slda {
             let kind = config.kind();
             return Err(HeadError::Config(format!("they are those of another head, {kind}")));
         };
-        if dim > MOST_DIM {
+        if dim > MAX_DIM {
             return Err(HeadError::Config(format!(
-                "slda keeps a matrix of the feature's length squared; it is {dim}, wanted at most {MOST_DIM}"
+                "slda keeps a matrix of the feature's length squared; it is {dim}, wanted at most {MAX_DIM}"
             )));
         }
         Ok(Self {
@@ -434,7 +434,7 @@ mod tests {
     #[test]
     fn features_whose_square_fills_the_memory_are_refused() {
         let config = HeadConfig::of(HeadKind::Slda);
-        let refused = Slda::new(&config, MOST_DIM + 1).expect_err("too long").to_string();
+        let refused = Slda::new(&config, MAX_DIM + 1).expect_err("too long").to_string();
         assert!(refused.contains("8192") && refused.contains("8191"), "{refused}");
     }
 }

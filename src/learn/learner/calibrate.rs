@@ -8,19 +8,18 @@ use crate::learn::examples::Example;
 use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
 
 /// Groups that are left out at most, and as many as there may be whatever it takes.
-const MOST_LEFT_OUT: usize = 400;
+const MAX_LEFT_OUT: usize = 400;
 const LEAST_LEFT_OUT: usize = 100;
 
 /// Left-out groups times examples: how many angles are measured between them.
-const MOST_COMPARED: usize = 1_000_000;
+const MAX_COMPARED: usize = 1_000_000;
 
 impl Learner {
     /// Fits the calibration and the leave-one-out estimate to what is stored now. It happens by itself after
     /// every change while little is stored, and after every 4 % of changes later on.
     pub fn recalibrate(&mut self) {
         self.changes_since_fit = 0;
-        let most =
-            (MOST_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MOST_LEFT_OUT);
+        let most = (MAX_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MAX_LEFT_OUT);
         let left_out = self.head.leave_out(most).or_else(|| {
             let twin = self.head.twin().and_then(|config| self.built(&config).ok());
             twin.map_or_else(|| self.folds().ok(), |twin| twin.leave_out(most))

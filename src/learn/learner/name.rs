@@ -9,7 +9,7 @@ use crate::util::letters;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassName(String);
 
-const MOST_BYTES: usize = 64;
+const MAX_BYTES: usize = 64;
 const BETWEEN: &str = "-_.+";
 
 impl ClassName {
@@ -18,11 +18,11 @@ impl ClassName {
     pub fn new(name: &str) -> Result<Self, LearnError> {
         let refuse = |why| Err(LearnError::Name { name: name.escape_debug().to_string(), why });
         // Far too much is not looked at, and what is too long apart may fit together.
-        if name.is_empty() || name.len() > 4 * MOST_BYTES {
+        if name.is_empty() || name.len() > 4 * MAX_BYTES {
             return refuse("it has to be 1 to 64 bytes long");
         }
         let normal = letters::normal(name);
-        if normal.len() > MOST_BYTES {
+        if normal.len() > MAX_BYTES {
             return refuse("it has to be 1 to 64 bytes long");
         }
         if let Err(why) = letters::check_word(&normal, BETWEEN) {
@@ -40,7 +40,7 @@ impl ClassName {
     /// [`LearnError::Name`].
     pub fn kept(name: &str) -> Result<Self, LearnError> {
         let as_before = !name.is_empty()
-            && name.len() <= MOST_BYTES
+            && name.len() <= MAX_BYTES
             && name.starts_with(char::is_alphanumeric)
             && name.chars().all(|c| c.is_alphanumeric() || BETWEEN.contains(c))
             && name != UNKNOWN;

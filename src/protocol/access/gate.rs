@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Access, Need, PortLock, Tries};
+use super::{Access, Need, PinLockout, PortLock};
 use crate::image::frame::Timestamp;
 use crate::protocol::log::{Level, in_words};
 use crate::protocol::pin::{Pin, PinHash};
@@ -24,7 +24,7 @@ pub struct Guard {
     /// Microseconds without a request after which it locks by itself.
     pub relock_micros: u64,
     /// Wrong PINs, at this port and all others of the device.
-    pub tries: Arc<Mutex<Tries>>,
+    pub tries: Arc<Mutex<PinLockout>>,
 }
 
 /// Takes a line for the log.

@@ -10,7 +10,7 @@ const LONGEST_DELAY_MICROS: u64 = 300_000_000;
 
 /// Wrong PINs in a row, for all ports of a device: each doubles the time until the next PIN is looked at.
 #[derive(Debug, Default)]
-pub struct Tries {
+pub struct PinLockout {
     wrong: u32,
     free_at: Timestamp,
     refused: bool,
@@ -25,8 +25,8 @@ pub struct Wait {
     pub is_first: bool,
 }
 
-impl Tries {
-    /// Somebody wants to try a PIN. The try counts as wrong until [`Tries::right`] says otherwise, so that two ports
+impl PinLockout {
+    /// Somebody wants to try a PIN. The try counts as wrong until [`PinLockout::right`] says otherwise, so that two ports
     /// cannot try at once.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_wrong_pin_doubles_the_wait_up_to_5_minutes_and_a_right_one_ends_it() {
-        let mut tries = Tries::default();
+        let mut tries = PinLockout::default();
         let mut now = Timestamp(7 * SECOND);
         for (number, seconds) in (1..).zip([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]) {
             assert_eq!(tries.begin(now), Ok(()), "try {number}");
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn while_a_pin_is_being_looked_at_no_other_is() {
-        let mut tries = Tries::default();
+        let mut tries = PinLockout::default();
         assert_eq!(tries.begin(Timestamp(5)), Ok(()));
         let wait = tries.begin(Timestamp(6)).expect_err("the first is not known to be right");
         assert_eq!(wait.micros, SECOND - 1);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_locks_nobody_out_for_longer_than_5_minutes() {
-        let mut tries = Tries::default();
+        let mut tries = PinLockout::default();
         tries.begin(Timestamp(1_000_000 * SECOND)).expect("the first");
         let wait = tries.begin(Timestamp(0)).expect_err("it was wrong");
         assert_eq!(wait.micros, 300 * SECOND);

@@ -8,7 +8,7 @@ use crate::store::snapshot::{ModelId, SnapshotError};
 
 /// Why a command was not acknowledged; what was learned is as it was before.
 #[derive(Debug, thiserror::Error)]
-pub enum KeeperError {
+pub enum PersistError {
     /// It was refused.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -46,7 +46,7 @@ pub enum KeeperError {
     Snapshot(#[from] SnapshotError),
 }
 
-impl From<StoreError> for KeeperError {
+impl From<StoreError> for PersistError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }

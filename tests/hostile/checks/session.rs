@@ -1,7 +1,7 @@
 //! Whole dialogues: text and frames, right and broken, with a device that answers anything.
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, Merge, Shot, Teach};
+use fieldtune::learn::command::{Command, Merge, NewExample, Teach};
 use fieldtune::learn::head::HeadConfig;
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{self, Answer, Device, Progress, Refused, Request};
@@ -132,7 +132,7 @@ impl<'a> AnyDevice<'a> {
     fn teach(&mut self, class: String, image: &[u8]) -> Result<Answer, Refused> {
         let feature = image.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).take(4);
         let origin = String::from_utf8_lossy(image).into_owned();
-        let shot = Shot::new(feature.collect(), &origin);
+        let shot = NewExample::new(feature.collect(), &origin);
         self.command(Command::Teach(Teach { class, shots: vec![shot] }))
     }
 

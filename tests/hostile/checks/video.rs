@@ -2,7 +2,7 @@
 
 use std::io::{Seek as _, Write as _};
 
-use fieldtune::camera::Trouble;
+use fieldtune::camera::CameraErrorKind;
 use fieldtune::camera::source::{self, Wanted};
 use fieldtune::image::frame::Timestamp;
 use fieldtune::image::picture::MAX_PIXELS;
@@ -32,7 +32,7 @@ pub fn check(data: &[u8]) {
             }
             Err(error) => {
                 assert_harmless(&harmless(&error.to_string()));
-                if error.trouble == Trouble::Ended {
+                if error.trouble == CameraErrorKind::Ended {
                     return;
                 }
             }
