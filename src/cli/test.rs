@@ -22,6 +22,7 @@ use crate::eval::{Folder, Holdout};
 use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::learner::{Learner, UNKNOWN};
+use crate::protocol::json::real;
 
 /// Measure accuracy on a folder of class folders
 ///
@@ -224,7 +225,8 @@ impl Report<'_> {
                     "file": image.name, "truth": holdout.folders()[image.folder].name,
                     "class": self.said(&image.verdict),
                     "best": self.learner.classes()[&image.verdict.best].as_str(),
-                    "confidence": image.verdict.confidence, "novelty": image.verdict.novelty,
+                    "confidence": real(image.verdict.confidence),
+                    "novelty": real(image.verdict.novelty),
                     "right": image.right,
                 })
             })

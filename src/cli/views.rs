@@ -17,6 +17,7 @@ use crate::learn::decision::Estimate;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ExampleId, GroupId, HeadConfig};
 use crate::learn::learner::{Change, Learner};
+use crate::protocol::json::real;
 use crate::store::{Store as _, persistent};
 
 /// Show, try or set the views that examples are learned with
@@ -181,8 +182,8 @@ impl Row {
     fn json(&self) -> serde_json::Value {
         json!({
             "views": self.kinds.to_string(),
-            "estimate": self.estimate.balanced_accuracy,
-            "interval": self.estimate.interval,
+            "estimate": self.estimate.balanced_accuracy.map(real),
+            "interval": [real(self.estimate.interval.0), real(self.estimate.interval.1)],
             "better": self.change.0,
             "worse": self.change.1,
         })
