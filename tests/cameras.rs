@@ -76,7 +76,7 @@ fn pictures_of_a_folder_come_in_the_order_of_their_names_and_end_or_begin_again(
     assert!(pixels(&frames) == pixels(&wanted));
     let times: Vec<u64> = frames.iter().map(|frame| frame.captured().0).collect();
     assert_eq!(times, [0, 1, 2], "without a rate the caller's time is the frame's");
-    assert_eq!(end.trouble, CameraErrorKind::Ended, "{end}");
+    assert_eq!(end.kind, CameraErrorKind::Ended, "{end}");
     assert!(end.to_string().contains("next: --loop"), "{end}");
 
     let mut camera = replay(&pictures, &Wanted { again: true, ..Wanted::default() });
@@ -93,10 +93,10 @@ fn a_damaged_picture_is_told_and_the_next_one_follows() {
     std::fs::write(pictures.join("red-0.png"), "no picture").expect("the folder is ours");
     let mut camera = replay(&pictures, &Wanted::default());
     let error = camera.capture(Timestamp(0)).expect_err("it is damaged");
-    assert_eq!(error.trouble, CameraErrorKind::Malformed);
+    assert_eq!(error.kind, CameraErrorKind::Malformed);
     assert!(error.what.contains("red-0.png"), "{error}");
     assert!(camera.capture(Timestamp(0)).is_ok_and(|f| f.pixels() == picture("red", 1).pixels()));
-    assert_eq!(camera.capture(Timestamp(0)).expect_err("over").trouble, CameraErrorKind::Ended);
+    assert_eq!(camera.capture(Timestamp(0)).expect_err("over").kind, CameraErrorKind::Ended);
 }
 
 #[test]
@@ -112,9 +112,9 @@ fn mjpeg_is_replayed_and_a_torn_frame_costs_only_itself() {
     };
     near(camera.capture(Timestamp(0)).expect("whole"), 0);
     let torn = camera.capture(Timestamp(0)).expect_err("torn");
-    assert!(torn.trouble == CameraErrorKind::Malformed && torn.what.contains("cut off"), "{torn}");
+    assert!(torn.kind == CameraErrorKind::Malformed && torn.what.contains("cut off"), "{torn}");
     near(camera.capture(Timestamp(0)).expect("whole"), 2);
-    assert_eq!(camera.capture(Timestamp(0)).expect_err("over").trouble, CameraErrorKind::Ended);
+    assert_eq!(camera.capture(Timestamp(0)).expect_err("over").kind, CameraErrorKind::Ended);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn recordings_that_cannot_be_read_say_why() {
             Ok(mut camera) => until_error(&mut camera).1,
             Err(error) => error,
         };
-        assert_eq!(error.trouble, trouble, "{name}: {error}");
+        assert_eq!(error.kind, trouble, "{name}: {error}");
         assert!(error.what.contains(what) && error.camera == address, "{name}: {error}");
     }
 }
@@ -255,7 +255,7 @@ fn a_program_that_dies_says_why_and_is_started_again() {
     );
     let mut camera = pipe(&command, PixelFormat::Rgb3);
     let error = camera.capture(Timestamp(0)).expect_err("it dies");
-    assert_eq!(error.trouble, CameraErrorKind::Gone, "{error}");
+    assert_eq!(error.kind, CameraErrorKind::Gone, "{error}");
     for part in ["the program ended", "exit status: 7", "it said: first | no sensor"] {
         assert!(error.what.contains(part), "{error}");
     }
@@ -287,7 +287,7 @@ fn a_program_that_is_not_there_or_ends_within_a_frame_is_told() {
     ];
     for (command, what, status) in cases {
         let error = pipe(command, PixelFormat::Rgb3).capture(Timestamp(0)).expect_err("no frame");
-        assert_eq!(error.trouble, CameraErrorKind::Gone, "{error}");
+        assert_eq!(error.kind, CameraErrorKind::Gone, "{error}");
         assert!(error.what.contains(what) && error.what.contains(status), "{error}");
     }
 }
@@ -304,7 +304,7 @@ fn a_program_that_stalls_is_ended_with_all_it_started() {
     );
     let mut camera = open(&format!("pipe:{command}"), &wanted);
     let error = camera.capture(Timestamp(0)).expect_err("it stalls");
-    assert_eq!(error.trouble, CameraErrorKind::Stalled, "{error}");
+    assert_eq!(error.kind, CameraErrorKind::Stalled, "{error}");
     assert!(error.what.contains("no frame within 300ms"), "{error}");
     if let Ok(pid) = std::fs::read_to_string(pid) {
         assert_gone(pid.trim());

@@ -12,6 +12,8 @@ use std::path::Path;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture::save_png;
 use fieldtune::learn::examples::Examples;
 use fieldtune::store::snapshot::Snapshot;
 use fieldtune::store::{FileStore, Store as _};
@@ -382,4 +384,39 @@ fn examples_are_learned_with_the_views_that_were_set() {
     assert_eq!(views(), [vec![4; 25], vec![5]].concat());
     bench.ok(&["store", "reteach"]);
     assert_eq!(views(), [5; 26]);
+}
+
+/// A bright square in the upper or lower half, usually on the left or right, every third time on the other side.
+fn squares(bench: &Bench) {
+    for (class, (row, usual)) in [("upper", (10, 8)), ("lower", (29, 39))] {
+        for number in 0..9 {
+            let column = if number % 3 == 0 { 47 - usual } else { usual };
+            let light = [150, 200, 170, 220, 160, 210, 180, 190][number % 8];
+            let lit = |x: i32, y: i32| (x - column).abs() < 6 && (y - row).abs() < 6;
+            let pixels =
+                (0..40).flat_map(|y| (0..48).map(move |x| if lit(x, y) { light } else { 20 }));
+            let pixels = pixels.flat_map(|value| [value; 3]).collect();
+            let frame = Frame::new(48, 40, pixels, Timestamp(0)).expect("it fits");
+            let folder = bench.path().join("squares").join(class);
+            fs::create_dir_all(&folder).expect("the folder is the test's");
+            save_png(&folder.join(format!("{number}.png")), &frame).expect("there is room");
+        }
+    }
+}
+
+#[test]
+fn mirrored_parts_are_learned_with_mirrored_views() {
+    let bench = Bench::new();
+    squares(&bench);
+    bench.ok(&["teach", "squares", "--distinct"]);
+    let tried = bench.json(&["views", "--try"]);
+    assert_eq!(tried["proposed"], "usual,flipped", "{tried}");
+    let row = &tried["tried"][1];
+    assert!(row["better"].as_f64() > Some(2.0) && row["worse"] == 0.0, "{row}");
+    let table = bench.ok(&["views", "--try"]).stdout;
+    assert!(table.contains("proposed: usual,flipped") && !table.contains(" -0"), "{table}");
+    bench.ok(&["views", "usual,flipped"]);
+    bench.ok(&["store", "reteach"]);
+    let now = bench.json(&["status"])["estimate"].as_f64();
+    assert_eq!(now, row["estimate"].as_f64(), "as it was said");
 }

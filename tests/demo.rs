@@ -1,5 +1,5 @@
 //! `fieldtune demo`, the binary, with the tests' tiny network. That network tells almost nothing apart here, so what is
-//! checked is that the demo is deterministic, whole and honest: a promise that did not hold is told, and by the exit status.
+//! checked is that the demo is deterministic, whole and honest: a check that failed is told, and by the exit status.
 
 mod common;
 
@@ -52,18 +52,18 @@ fn a_seed_tells_one_story_and_another_seed_another() {
 }
 
 #[test]
-fn every_chapter_is_in_the_answer_and_the_exit_status_says_whether_the_promises_held() {
+fn every_chapter_is_in_the_answer_and_the_exit_status_says_whether_the_checks_passed() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let run = demo(folder.path(), &["--json"]);
     let answer = answer(&run);
-    let promises = list(&answer["promises"]);
-    let names: Vec<&Value> = promises.iter().map(|promise| &promise["name"]).collect();
-    assert_eq!(names, ["learns", "foretells", "doubts", "adds", "forgets", "keeps", "goes on"]);
-    let held = promises.iter().all(|promise| promise["held"] == true);
+    let checks = list(&answer["checks"]);
+    let names: Vec<&Value> = checks.iter().map(|check| &check["name"]).collect();
+    assert_eq!(names, ["accuracy", "estimate", "unknown", "add", "forget", "restart", "undo"]);
+    let held = checks.iter().all(|check| check["held"] == true);
     assert_eq!((&answer["held"], run.code), (&held.into(), i32::from(!held)), "{run:?}");
     // Whatever the network is worth.
-    for promise in promises.iter().filter(|p| p["name"] == "forgets" || p["name"] == "keeps") {
-        assert_eq!(promise["held"], true, "{promise}");
+    for check in checks.iter().filter(|p| p["name"] == "forget" || p["name"] == "restart") {
+        assert_eq!(check["held"], true, "{check}");
     }
     let restarted = &answer["restarted"];
     assert_eq!((number(&restarted["frames"]), number(&restarted["identical"])), (42, 42));
@@ -91,17 +91,13 @@ fn every_chapter_is_in_the_answer_and_the_exit_status_says_whether_the_promises_
 fn it_leaves_pictures_and_a_store_to_go_on_with() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let run = demo(folder.path(), &[]);
-    for wanted in [
-        "Teaching good, scratch",
-        "5 of each",
-        "Forgetting weld",
-        "bit for bit",
-        "What was promised",
-    ] {
+    for wanted in
+        ["Teaching good, scratch", "5 of each", "Forgetting weld", "bit for bit", "What was checkd"]
+    {
         assert!(run.stdout.contains(wanted), "{wanted} in {}", run.stdout);
     }
-    let broken = run.stdout.lines().filter(|line| line.starts_with("  BROKEN")).count();
-    let held = run.stdout.lines().filter(|line| line.starts_with("  held")).count();
+    let broken = run.stdout.lines().filter(|line| line.starts_with("  FAILED")).count();
+    let held = run.stdout.lines().filter(|line| line.starts_with("  passed")).count();
     assert_eq!((broken + held, run.code), (7, i32::from(broken > 0)), "{}", run.stdout);
 
     let png =

@@ -129,7 +129,7 @@ mod tests {
             assert!((15..=45).contains(&found), "{found} of 100 with {faults:?}");
         };
         count(Faults { stalled: 0.3, ..none }, |result| {
-            result.as_ref().is_err_and(|error| error.trouble == CameraErrorKind::Stalled)
+            result.as_ref().is_err_and(|error| error.kind == CameraErrorKind::Stalled)
         });
         count(Faults { wrong_size: 0.3, ..none }, |result| {
             result.as_ref().is_ok_and(|frame| (frame.width(), frame.height()) == (2, 3))

@@ -66,20 +66,20 @@ impl<C: Camera + ?Sized> Camera for Box<C> {
 
 /// Why there is no frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{camera}: {what}\n  next: {}", trouble.next_step())]
+#[error("{camera}: {what}\n  next: {}", kind.next_step())]
 pub struct CameraError {
     /// The camera.
     pub camera: String,
-    /// What kind of trouble.
-    pub trouble: CameraErrorKind,
+    /// What kind of failure.
+    pub kind: CameraErrorKind,
     /// What is wrong, what was wanted, what was there.
     pub what: String,
 }
 
 impl CameraError {
-    /// That trouble with that camera.
-    pub fn new(camera: &str, trouble: CameraErrorKind, what: impl Into<String>) -> Self {
-        Self { camera: camera.to_owned(), trouble, what: what.into() }
+    /// A failure of that kind.
+    pub fn new(camera: &str, kind: CameraErrorKind, what: impl Into<String>) -> Self {
+        Self { camera: camera.to_owned(), kind, what: what.into() }
     }
 }
 

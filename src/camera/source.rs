@@ -187,13 +187,13 @@ mod tests {
         for (address, wanted) in cases {
             let error = open(address, &Wanted::default()).err().expect("refused");
             let text = error.to_string();
-            assert_eq!(error.trouble, CameraErrorKind::Address, "{address}: {text}");
+            assert_eq!(error.kind, CameraErrorKind::Address, "{address}: {text}");
             assert!(text.contains(wanted) && text.contains("next: "), "{address}: {text}");
         }
         #[cfg(not(feature = "v4l"))]
         {
             let error = open("/dev/video0", &Wanted::default()).err().expect("refused");
-            assert_eq!(error.trouble, CameraErrorKind::Unsupported);
+            assert_eq!(error.kind, CameraErrorKind::Unsupported);
             assert!(error.to_string().contains("--features v4l"), "{error}");
         }
         let never = Wanted { fps: Some(0.0), ..Wanted::default() };

@@ -28,7 +28,7 @@ use crate::image::picture;
 #[command(after_help = "Examples:
   fieldtune demo
   fieldtune demo --seed 7 --frames 200
-  fieldtune demo --json | jq .promises
+  fieldtune demo --json | jq .checks
   fieldtune status --store fieldtune-demo/demo.ftune    afterwards
 
 In DIR it leaves taught.png (the frames it was taught), confusion.png (what fresh frames were taken for) and

@@ -76,11 +76,10 @@ impl ViewsCommand {
     }
 
     fn tell(&self, kinds: &ViewKinds, how: &str) {
+        let names: Vec<&str> = kinds.kinds().iter().map(|kind| kind.name()).collect();
         if self.json {
-            let names: Vec<&str> = kinds.kinds().iter().map(|kind| kind.name()).collect();
             println!("{}", json!({ "views": names }));
         } else {
-            let names: Vec<&str> = kinds.kinds().iter().map(|kind| kind.name()).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             println!("views      {how} {names}");
         }
@@ -115,19 +114,23 @@ impl ViewsCommand {
                 "it cannot be told yet: teach at least two looks of every class, and two classes"
             );
         };
-        let groups: BTreeMap<ExampleId, GroupId> =
-            seen.iter().map(|(example, _)| (example.id, example.group)).collect();
+        let mut sizes: BTreeMap<GroupId, f64> = BTreeMap::new();
+        for (example, _) in &seen {
+            *sizes.entry(example.group).or_default() += 1.0;
+        }
+        let weights: BTreeMap<ExampleId, f64> =
+            seen.iter().map(|(one, _)| (one.id, 1.0 / sizes[&one.group])).collect();
         let mut rows = vec![Row { kinds: kinds.clone(), change: (0.0, 0.0), estimate: before }];
         let more = ViewKind::ALL.into_iter().filter(|kind| !kinds.kinds().contains(kind));
         for kind in more {
-            rows.extend(row(&kinds.and(kind), &rows[0].estimate, &groups, &estimate_with)?);
+            rows.extend(row(&kinds.and(kind), &rows[0].estimate, &weights, &estimate_with)?);
         }
         let helping: Vec<&Row> = rows.iter().filter(|row| row.helps()).collect();
         if helping.len() > 1 {
             let all = helping.iter().fold(kinds.clone(), |all, row| {
                 row.kinds.kinds().iter().fold(all, |all, &kind| all.and(kind))
             });
-            rows.extend(row(&all, &rows[0].estimate, &groups, &estimate_with)?);
+            rows.extend(row(&all, &rows[0].estimate, &weights, &estimate_with)?);
         }
         let net = |row: &&Row| row.change.0 - row.change.1;
         let proposed = rows.iter().filter(|row| row.helps());
@@ -190,11 +193,13 @@ impl Row {
     }
 }
 
-/// `None` where it cannot be estimated.
+/// What these views would change; `None` where it cannot be estimated.
+///
+/// * `weights`: of every example 1 over the examples of its look.
 fn row(
     kinds: &ViewKinds,
     before: &Estimate,
-    groups: &BTreeMap<ExampleId, GroupId>,
+    weights: &BTreeMap<ExampleId, f64>,
     estimate_with: &dyn Fn(&ViewKinds) -> anyhow::Result<Option<Estimate>>,
 ) -> anyhow::Result<Option<Row>> {
     let Some(estimate) = estimate_with(kinds)? else { return Ok(None) };
@@ -202,13 +207,11 @@ fn row(
         estimate.suspects.iter().map(|suspect| suspect.example).collect()
     };
     let (before, after) = (wrong(before), wrong(&estimate));
-    let weight = |id: &ExampleId| {
-        let group = groups.get(id);
-        1.0 / groups.values().filter(|other| Some(*other) == group).count().max(1) as f64
-    };
-    let weight_of = |ids: Vec<&ExampleId>| ids.into_iter().map(weight).sum();
-    let better = weight_of(before.difference(&after).collect());
-    let worse = weight_of(after.difference(&before).collect());
+    // The sum of nothing is -0 otherwise.
+    let weight =
+        |ids: &mut dyn Iterator<Item = &ExampleId>| ids.fold(0.0, |sum, id| sum + weights[id]);
+    let better = weight(&mut before.difference(&after));
+    let worse = weight(&mut after.difference(&before));
     Ok(Some(Row { kinds: kinds.clone(), change: (better, worse), estimate }))
 }
 

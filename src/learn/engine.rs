@@ -58,7 +58,7 @@ impl<S: FeatureSource> Engine<S> {
     }
 
     /// Which views frames are learned with.
-    pub fn kinds_of_views(&self) -> &ViewKinds {
+    pub fn view_kinds(&self) -> &ViewKinds {
         &self.views
     }
 

@@ -165,6 +165,10 @@ fn what_a_device_learned_is_drawn_as_a_sheet() {
     let file = folder.join("status.png").display().to_string();
     device.ok(&["status", "--sheet", &file]);
     assert!(Path::new(&file).exists());
-    // Views are of the store: they outlast the device.
     assert!(device.ok(&["set", "views", "usual,flipped"]).contains("views=\"usual,flipped\""));
+    drop(device);
+    // Views are of the store: they outlast the device.
+    let store = folder.join("store").display().to_string();
+    let kept = fieldtune(&["views", "--store", &store]);
+    assert!(kept.stdout.contains("darker, noise, blur, turned, flipped"), "{kept:?}");
 }

@@ -110,22 +110,17 @@ impl Pipe {
     }
 
     /// Ends the program, and lets the next one wait longer.
-    fn failed(
-        &mut self,
-        mut running: Running,
-        trouble: CameraErrorKind,
-        what: String,
-    ) -> CameraError {
+    fn failed(&mut self, mut running: Running, kind: CameraErrorKind, what: String) -> CameraError {
         let delay = delay(self.failures);
         self.failures = self.failures.saturating_add(1);
         self.rest_until = Some(Instant::now() + delay);
         let status = running.end();
         let last_words = running.last_words();
         let ended =
-            if trouble == CameraErrorKind::Gone { format!(", {status}") } else { String::new() };
+            if kind == CameraErrorKind::Gone { format!(", {status}") } else { String::new() };
         let said =
             if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") };
-        CameraError::new(&self.name, trouble, format!("{what}{ended}{said}"))
+        CameraError::new(&self.name, kind, format!("{what}{ended}{said}"))
     }
 }
 

@@ -95,12 +95,12 @@ impl Refusal {
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
-        let trouble = match error.kind() {
+        let kind = match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => CameraErrorKind::Malformed,
             io::ErrorKind::Unsupported => CameraErrorKind::Unsupported,
             _ => trouble_of(&error),
         };
-        Refusal(trouble, error.to_string())
+        Refusal(kind, error.to_string())
     }
 }
 

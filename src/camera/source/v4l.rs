@@ -71,8 +71,8 @@ impl Device {
         Ok(camera)
     }
 
-    fn error(&self, trouble: CameraErrorKind, what: impl Into<String>) -> CameraError {
-        CameraError::new(&self.name, trouble, what)
+    fn error(&self, kind: CameraErrorKind, what: impl Into<String>) -> CameraError {
+        CameraError::new(&self.name, kind, what)
     }
 
     fn refused(&self, doing: &str, error: &io::Error) -> CameraError {
@@ -82,7 +82,7 @@ impl Device {
     fn connect(&mut self) -> Result<Open, CameraError> {
         let set = choice::controls(&self.wanted)
             .map_err(|what| self.error(CameraErrorKind::Unsupported, what))?;
-        let device = device(&self.path).map_err(|(trouble, what)| self.error(trouble, what))?;
+        let device = device(&self.path).map_err(|(kind, what)| self.error(kind, what))?;
         let modes = modes(&device, &|format| format.parse::<PixelFormat>().is_ok())
             .map_err(|error| self.refused("formats", &error))?;
         let choice = choice::choose(&modes, &self.wanted)
@@ -248,7 +248,7 @@ fn device(path: &Path) -> Result<v4l::Device, (CameraErrorKind, String)> {
         CameraErrorKind::Unsupported | CameraErrorKind::NotACamera => {
             (CameraErrorKind::NotACamera, "this device does not speak Video4Linux".to_owned())
         }
-        trouble => (trouble, error.to_string()),
+        kind => (kind, error.to_string()),
     })?;
     let flags = has.capabilities;
     if flags.contains(Capability::VIDEO_CAPTURE | Capability::STREAMING) {
@@ -267,7 +267,7 @@ fn device(path: &Path) -> Result<v4l::Device, (CameraErrorKind, String)> {
 ///
 /// * `found`: its addresses.
 pub fn describe(path: &Path, mut found: Found) -> Option<Found> {
-    let refused = |(trouble, what)| CameraError::new(&found.address, trouble, what);
+    let refused = |(kind, what)| CameraError::new(&found.address, kind, what);
     let described = device(path).map_err(refused).and_then(|device| {
         let system = |error: io::Error| refused((trouble_of(&error), error.to_string()));
         let has = device.query_caps().map_err(system)?;
@@ -275,7 +275,7 @@ pub fn describe(path: &Path, mut found: Found) -> Option<Found> {
         Ok((format!("{} ({}, {})", has.card, has.driver, has.bus), modes))
     });
     match described {
-        Err(error) if error.trouble == CameraErrorKind::NotACamera => return None,
+        Err(error) if error.kind == CameraErrorKind::NotACamera => return None,
         Err(error) => found.error = Some(error),
         Ok((name, modes)) => (found.name, found.modes) = (name, modes),
     }

@@ -72,7 +72,7 @@ impl CameraArgs {
 
 /// The error with its exit status: a wrong address is the caller's to mend, anything else the device's.
 pub fn failed(error: CameraError) -> anyhow::Error {
-    match error.trouble {
+    match error.kind {
         CameraErrorKind::Address => error.into(),
         _ => anyhow::Error::new(error).context(Failed(Exit::Device)),
     }

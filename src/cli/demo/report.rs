@@ -1,4 +1,4 @@
-//! What the demo found, and what it promises of it.
+//! What the demo measured, and the checks on it.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(super) struct Report {
     pub(super) undone: Compared,
     /// Examples of the added class after it was taught one more.
     pub(super) examples_afterwards: usize,
-    pub(super) promises: Vec<Promise>,
+    pub(super) checks: Vec<Check>,
     pub(super) held: bool,
     pub(super) files: Vec<String>,
     /// Milliseconds from a frame to its verdict.
@@ -162,9 +162,9 @@ fn bits(verdict: &Verdict) -> impl PartialEq + use<> {
     (class, best, confidence.to_bits(), runner_up, nearest, novelty.to_bits())
 }
 
-/// Something the demo promises.
+/// A requirement on what was measured.
 #[derive(Debug, Serialize)]
-pub(super) struct Promise {
+pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) got: String,
     pub(super) wanted: String,
@@ -208,33 +208,33 @@ impl Report {
         self.classes.iter().map(|&name| name.to_owned()).collect()
     }
 
-    /// Judges the promises, once everything else is known.
+    /// Checks the requirements, once everything else is known.
     pub(super) fn judge(&mut self) {
         let Self { fresh, added, forgotten, restarted, undone, .. } = &*self;
-        let promise = |name, got: String, wanted: String, held| Promise { name, wanted, got, held };
+        let check = |name, got: String, wanted: String, held| Check { name, wanted, got, held };
         let estimate = self.estimate().map(f64::from);
         let off = estimate.map(|estimate| (estimate - fresh.balanced_accuracy).abs());
         let bench = self.never_taught.iter().find(|strangers| strangers.sight != added.class);
         let (frames, unknown) = bench.map_or((0, 0), |bench| (bench.frames, bench.unknown));
         let doubted = share(fresh.unknown, fresh.frames);
         let lost = added.others_before - added.others;
-        self.promises = vec![
-            promise(
-                "learns",
+        self.checks = vec![
+            check(
+                "accuracy",
                 format!("{} of fresh frames right", percent(fresh.accuracy)),
                 format!("at least {}", percent(ACCURACY)),
                 fresh.accuracy >= ACCURACY,
             ),
-            promise(
-                "foretells",
+            check(
+                "estimate",
                 off.map_or("no estimate".to_owned(), |off| {
-                    format!("its own estimate {:.1} points off", off * 100.0)
+                    format!("{:.1} points off the accuracy", off * 100.0)
                 }),
                 format!("at most {:.0}", ESTIMATE * 100.0),
                 off.is_some_and(|off| off <= ESTIMATE),
             ),
-            promise(
-                "doubts",
+            check(
+                "unknown",
                 format!(
                     "{} of another surface unknown, {} of what was taught",
                     percent(share(unknown, frames)),
@@ -243,8 +243,8 @@ impl Report {
                 format!("at least {}, at most {}", percent(STRANGERS), percent(DOUBTED)),
                 share(unknown, frames) >= STRANGERS && doubted <= DOUBTED,
             ),
-            promise(
-                "adds",
+            check(
+                "add",
                 format!(
                     "{} of {} right, the others {:+.1} points",
                     percent(added.recall),
@@ -254,20 +254,20 @@ impl Report {
                 format!("at least {}, not below {:+.0}", percent(ADDED), -LOST * 100.0),
                 added.recall >= ADDED && lost <= LOST,
             ),
-            promise(
-                "forgets",
+            check(
+                "forget",
                 forgotten.told(),
                 format!("as before {} was taught", added.class),
                 forgotten.same_but_for_rounding(),
             ),
-            promise(
-                "keeps",
+            check(
+                "restart",
                 restarted.told(),
                 "after a restart, every bit".to_owned(),
                 restarted.bit_for_bit(),
             ),
-            promise(
-                "goes on",
+            check(
+                "undo",
                 format!(
                     "{}; {} examples of {}",
                     undone.told(),
@@ -278,15 +278,15 @@ impl Report {
                 undone.same_but_for_rounding() && self.examples_afterwards == self.shots + 1,
             ),
         ];
-        self.held = self.promises.iter().all(|promise| promise.held);
+        self.held = self.checks.iter().all(|check| check.held);
     }
 
     /// The last lines.
     pub(super) fn closing(&self) -> String {
-        let mut out = "\nWhat was promised\n".to_owned();
-        for Promise { name, wanted, got, held } in &self.promises {
-            let mark = if *held { "held  " } else { "BROKEN" };
-            out += &format!("  {mark}  {name:<9}  {got} (promised: {wanted})\n");
+        let mut out = "\nChecks\n".to_owned();
+        for Check { name, wanted, got, held } in &self.checks {
+            let mark = if *held { "passed" } else { "FAILED" };
+            out += &format!("  {mark}  {name:<9}  {got} (required: {wanted})\n");
         }
         out += "\nWhat is left\n";
         for file in &self.files {
@@ -351,29 +351,29 @@ mod tests {
     fn broken(mut report: Report) -> Vec<&'static str> {
         report.judge();
         let broken: Vec<_> =
-            report.promises.iter().filter(|promise| !promise.held).map(|p| p.name).collect();
+            report.checks.iter().filter(|check| !check.held).map(|p| p.name).collect();
         assert_eq!(report.held, broken.is_empty());
-        assert_eq!(report.closing().matches("BROKEN").count(), broken.len());
+        assert_eq!(report.closing().matches("FAILED").count(), broken.len());
         broken
     }
 
     #[test]
-    fn every_promise_is_broken_by_what_it_is_about_and_by_nothing_else() {
+    fn every_check_is_broken_by_what_it_is_about_and_by_nothing_else() {
         assert_eq!(broken(good()), [""; 0]);
         type Spoil = fn(&mut Report);
         let cases: [(&str, Spoil); 12] = [
-            ("learns", |r| r.fresh.accuracy = 0.84),
-            ("foretells", |r| r.estimates.push(Some(0.7))),
-            ("foretells", |r| r.estimates.push(None)),
-            ("doubts", |r| r.never_taught[0].unknown = 17),
-            ("doubts", |r| r.never_taught.clear()),
-            ("doubts", |r| r.fresh.unknown = 151),
-            ("adds", |r| r.added.recall = 0.79),
-            ("adds", |r| r.added.others = 0.89),
-            ("forgets", |r| r.forgotten.changed = 1),
-            ("forgets", |r| r.forgotten.largest_difference = 0.01),
-            ("keeps", |r| r.restarted.identical = 41),
-            ("goes on", |r| r.examples_afterwards = 5),
+            ("accuracy", |r| r.fresh.accuracy = 0.84),
+            ("estimate", |r| r.estimates.push(Some(0.7))),
+            ("estimate", |r| r.estimates.push(None)),
+            ("unknown", |r| r.never_taught[0].unknown = 17),
+            ("unknown", |r| r.never_taught.clear()),
+            ("unknown", |r| r.fresh.unknown = 151),
+            ("add", |r| r.added.recall = 0.79),
+            ("add", |r| r.added.others = 0.89),
+            ("forget", |r| r.forgotten.changed = 1),
+            ("forget", |r| r.forgotten.largest_difference = 0.01),
+            ("restart", |r| r.restarted.identical = 41),
+            ("undo", |r| r.examples_afterwards = 5),
         ];
         for (at, (name, spoil)) in cases.into_iter().enumerate() {
             let mut report = good();

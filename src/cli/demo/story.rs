@@ -191,7 +191,7 @@ impl<'a> Story<'a> {
             }
             self.report.estimates.push(estimate);
             self.tell.line(format_args!(
-                "  {round} of each   its own estimate: {}",
+                "  {round} of each   estimate: {}",
                 estimate.map_or("too early to tell".to_owned(), |share| percent(share.into()))
             ));
         }
@@ -200,7 +200,7 @@ impl<'a> Story<'a> {
 
     /// Verdicts as they come.
     pub(super) fn watch(&mut self) -> anyhow::Result<()> {
-        self.chapter("Watching what comes past.");
+        self.chapter("Classifying the stream.");
         let sights = self.mixed(&TAUGHT, LIVE);
         self.show_live(&sights)
     }
@@ -224,7 +224,7 @@ impl<'a> Story<'a> {
 
     /// How good it is, beside how good it thought it would be.
     pub(super) fn judge(&mut self) -> anyhow::Result<()> {
-        self.chapter(&format!("Judging {} fresh frames.", self.frames));
+        self.chapter(&format!("Classifying {} fresh frames.", self.frames));
         let sights = self.mixed(&TAUGHT, self.frames);
         let mut confusion = Confusion::new(TAUGHT.len());
         let (mut unknown, mut sure) = (0, 0.0);
@@ -257,7 +257,7 @@ impl<'a> Story<'a> {
             self.tell.line(line);
         }
         self.tell.line(format_args!(
-            "  In all {} right. From its {} examples it had foretold {}.",
+            "  Accuracy {}. The estimate from the {} examples was {}.",
             percent(accuracy),
             SHOTS * TAUGHT.len(),
             self.report.estimate().map_or("nothing".to_owned(), |share| percent(share.into()))

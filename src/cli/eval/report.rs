@@ -132,8 +132,8 @@ impl Report<'_> {
             out.push('\n');
         }
         out.push_str(
-            "\nMeans over the seeds in %, ± their standard deviation. Own estimate: the balanced accuracy that the head\n\
-             foretells by leave-one-out. Calibration: expected error of the confidence, 0 is honest. Unknown: images\n\
+            "\nMeans over the seeds in %, ± their standard deviation. Own estimate: the head's balanced accuracy by\n\
+             leave-one-out. Calibration: expected error of the confidence, 0 is honest. Unknown: images\n\
              of taught classes that a device would call unknown; the other columns count their nearest class.\n",
         );
         out

@@ -6,6 +6,7 @@ use crate::backbone::FeatureSource;
 use crate::camera::SyntheticScene;
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
+use crate::image::views::ViewKinds;
 use crate::learn::command::{self, NewExample, Repeat, Reply, Teach};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
@@ -146,8 +147,24 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::Push(request::Push { learned, merge }) => {
                 self.push(place, &learned, merge, date)
             }
+            Request::Of(_)
+            | Request::Watch(_)
+            | Request::Log(_)
+            | Request::Restart(_)
+            | Request::Unlock(_)
+            | Request::Lock(_)
             // Commands were carried out above.
-            _ => Err(Refused("the program that runs the station answers that".to_owned())),
+            | Request::Undo(_)
+            | Request::Forget(_)
+            | Request::Relabel(_)
+            | Request::Rename(_)
+            | Request::Classes(_)
+            | Request::ListExamples(_)
+            | Request::GetStatus(_)
+            | Request::SetHead(_)
+            | Request::SetThreshold(_) => {
+                Err(Refused("the program that runs the station answers that".to_owned()))
+            }
         }
     }
 
@@ -178,7 +195,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let scene =
             self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, SyntheticScene::name));
         settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
-        let views = self.views.first().map(|view| view.keeper.get().kinds_of_views().to_string());
+        let views = self.views.first().map(|view| view.keeper.get().view_kinds().to_string());
         settings.extend(views.map(|kinds| ("views".to_owned(), kinds)));
         settings
     }
@@ -187,11 +204,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         match name {
             "smoothing" => self.set_smoothing_to(value),
             "scene" => self.choose_scene(value),
-            "views" => {
-                let kinds = value.parse().map_err(refused)?;
-                let set = |view: &mut View<S, K>| view.keeper.set_views(&kinds).map_err(refused);
-                self.views.iter_mut().try_for_each(set)
-            }
+            "views" => self.set_views(&value.parse().map_err(refused)?),
             other => {
                 let name = other.escape_debug();
                 Err(Refused(format!(
@@ -199,6 +212,21 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 )))
             }
         }
+    }
+
+    /// In every region, or in none.
+    fn set_views(&mut self, kinds: &ViewKinds) -> Result<(), Refused> {
+        let before: Vec<ViewKinds> =
+            self.views.iter().map(|view| view.keeper.get().view_kinds().clone()).collect();
+        for place in 0..self.views.len() {
+            let Err(error) = self.views[place].keeper.set_views(kinds) else { continue };
+            for (view, kinds) in self.views.iter_mut().zip(&before).take(place) {
+                // What can be written no more is told with the first error.
+                let _ = view.keeper.set_views(kinds);
+            }
+            return Err(refused(error));
+        }
+        Ok(())
     }
 
     /// Asks a camera that draws for parts of one kind.

@@ -55,7 +55,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
                 wait = FIRST_WAIT;
                 shared.inbox.frame(frame);
             }
-            Err(error) if error.trouble == CameraErrorKind::Ended => {
+            Err(error) if error.kind == CameraErrorKind::Ended => {
                 // The last frame is still to be judged.
                 while !shared.is_stopping() && !shared.inbox.is_looked_at() {
                     shared.pause(Duration::from_millis(5));
@@ -63,7 +63,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
                 return shared.stop(Stop::Asked(format!("{} has ended", camera.name())));
             }
             Err(error) => {
-                *lock(&shared.camera_errors).entry(error.trouble.name()).or_default() += 1;
+                *lock(&shared.camera_errors).entry(error.kind.name()).or_default() += 1;
                 let text = error.to_string();
                 *lock(&shared.camera_trouble) = text.lines().next().map(str::to_owned);
                 if trouble.as_ref() != Some(&text) {

@@ -32,7 +32,7 @@ pub fn check(data: &[u8]) {
             }
             Err(error) => {
                 assert_harmless(&harmless(&error.to_string()));
-                if error.trouble == CameraErrorKind::Ended {
+                if error.kind == CameraErrorKind::Ended {
                     return;
                 }
             }
