@@ -286,3 +286,32 @@ fn at_a_locked_port_only_what_taught_is_taken_back() {
     asked(station, Request::Undo(request::Undo)).expect("with the PIN");
     assert!(line.classes().contains(&"new".to_owned()));
 }
+
+#[test]
+fn views_are_set_in_every_region_or_in_none() {
+    let cards = [Arc::new(Card::default()), Arc::new(Card::default())];
+    let view = |(name, card): (&str, &Arc<Card>)| {
+        let store = DiskStore::new(card.clone(), name);
+        let keeper = keeper_of(persistent::empty(&model()).expect("three values"), store);
+        View::new(Some(name), Region::Whole, keeper)
+    };
+    let views = ["left", "right"].into_iter().zip(&cards).map(view).collect();
+    let (policy, timings) = (Policy::default(), BTreeMap::new());
+    let mut station = Station::with_views(views, "test", &policy, Vec::new(), None, &timings);
+    let mut set = |value: &str| {
+        let (name, value) = ("views".to_owned(), value.to_owned());
+        asked(&mut station, Request::Set(request::Set { name, value }))
+    };
+    let kept = || {
+        cards.each_ref().map(|card| {
+            let mut store = DiskStore::new(card.clone(), "card");
+            persistent::views(&mut store).expect("it can be read").to_string()
+        })
+    };
+    set("usual,flipped").expect("there is room");
+    *cards[1].health.lock().expect("no test panics with it") = Health::Full;
+    let why = set("none").expect_err("the second card is full");
+    assert!(why.contains("not stored"), "{why}");
+    *cards[1].health.lock().expect("no test panics with it") = Health::Fine;
+    assert_eq!(kept(), ["usual,flipped", "usual,flipped"]);
+}
