@@ -6,5 +6,4 @@ pub mod frame;
 /// Image files, decoded to frames.
 pub mod picture;
 
-/// An image as other conditions would show it.
 pub mod views;

@@ -6,7 +6,6 @@ pub mod pin;
 /// What the log is told: levels, and replies in words.
 pub mod log;
 
-/// What may be asked of a running device, and what it answers.
 pub mod request;
 
 /// Answers for programs, as JSON.
