@@ -17,11 +17,12 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the room or module that may name them.
-const WRAPPERS: [(&str, &str); 21] = [
+const WRAPPERS: [(&str, &str); 22] = [
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("prost", "backbone"),
-    ("fearless_simd", "backbone/kernels"),
+    ("fieldtune_kernels", "backbone/fast"),
+    ("fearless_simd", "kernels/src"),
     ("image", "image/picture"),
     ("jpeg_encoder", "image/picture"),
     ("fast_image_resize", "backbone/preprocess"),
@@ -230,7 +231,16 @@ fn unwanted(sources: &[Source]) -> Vec<String> {
 
 /// All files below a folder of the repository that end in `.rs`.
 fn sources(folder: &str) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    sources_of(Path::new(env!("CARGO_MANIFEST_DIR")), folder)
+}
+
+/// The sources of both crates, as the repository names them.
+fn all_sources() -> Vec<Source> {
+    [sources("src"), sources("kernels/src")].into_iter().flatten().collect()
+}
+
+/// The same below the root of a crate, named from there.
+fn sources_of(root: &Path, folder: &str) -> Vec<Source> {
     let (mut found, mut folders) = (Vec::new(), vec![root.join(folder)]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("the sources are there") {
@@ -254,6 +264,7 @@ fn none(broken: Vec<String>) {
 }
 
 const LIB: &str = include_str!("../src/lib.rs");
+const KERNELS: &str = include_str!("../kernels/src/lib.rs");
 
 #[test]
 fn rooms_import_only_rooms_above_them() {
@@ -272,6 +283,16 @@ fn modules_of_a_map_import_only_modules_above_them() {
         assert!(modules.len() > 2, "{room}: {modules:?}");
         none(upward_in_room(&sources, room, &modules));
     }
+}
+
+#[test]
+fn kernels_import_only_modules_above_them_and_touch_nothing() {
+    let modules = declared(KERNELS);
+    assert!(modules.first() == Some(&"level") && modules.len() == 8, "{modules:?}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    let sources = sources_of(&root, "src");
+    none(upward_imports(&sources, &modules));
+    none(outside_in_data_plane(&sources, &[&modules[..], &["lib"]].concat()));
 }
 
 #[test]
@@ -298,12 +319,12 @@ fn the_data_plane_touches_no_file_clock_thread_or_chance() {
 
 #[test]
 fn every_crate_that_wraps_a_format_has_one_place() {
-    none(crates_out_of_place(&sources("src")));
+    none(crates_out_of_place(&all_sources()));
 }
 
 #[test]
 fn types_of_wrapped_crates_are_not_shown() {
-    none(wrapped_types_in_public(&sources("src")));
+    none(wrapped_types_in_public(&all_sources()));
 }
 
 #[test]
@@ -315,15 +336,16 @@ fn what_is_stored_has_structs_of_its_own() {
 
 #[test]
 fn files_are_short_safe_and_finished() {
-    none(unwanted(&sources("src")));
-    none(unwanted(&sources("tests")));
+    for folder in ["src", "tests", "examples", "kernels"] {
+        none(unwanted(&sources(folder)));
+    }
 }
 
 #[test]
 fn every_wrapper_that_is_checked_for_is_used_where_it_belongs() {
     // A misspelt name in the table above would pass for ever.
     for (name, module) in WRAPPERS {
-        let used = sources("src").iter().any(|source| {
+        let used = all_sources().iter().any(|source| {
             source.is_in(module) && names_crate(&without_comments_and_strings(&source.text), name)
         });
         assert!(used, "{name} is not named in {module}");

@@ -1,4 +1,4 @@
-//! The parts of a network that are computed by [`super::kernels`] instead of by the runtime.
+//! The parts of a network that are computed by [`fieldtune_kernels`] instead of by the runtime.
 //!
 //! The runtime reads the network and finds its shapes. Then its operators that are known here become a list of operators
 //! on maps in blocks of channels ([`lift`], [`net`]), what can be done in one go is put together, and each connected part
@@ -20,26 +20,28 @@ use std::sync::{Arc, OnceLock};
 
 use tract_core::prelude::{TractResult, TypedModel};
 
-use super::kernels::conv::{Conv, Window, point};
-use super::kernels::{Act, Level, Part, PartMut};
+use fieldtune_kernels::conv::{Conv, Window, point};
+use fieldtune_kernels::{Act, Level, Part, PartMut};
 use net::Net;
 use program::Program;
 
 /// The vectors that networks are computed with.
 #[derive(Debug, Clone, Copy)]
-pub struct Vectors(Option<Level>);
+pub struct Vectors {
+    level: Option<Level>,
+}
 
 static CHOSEN: OnceLock<Vectors> = OnceLock::new();
 
 impl Vectors {
     /// The widest that this machine has.
     pub fn widest() -> Self {
-        Self(Level::all().first().copied())
+        Self { level: Level::all().first().copied() }
     }
 
     /// None: the runtime computes everything.
     pub fn off() -> Self {
-        Self(None)
+        Self { level: None }
     }
 
     /// Those of that name, or `off`.
@@ -52,7 +54,7 @@ impl Vectors {
         }
         let all = Level::all();
         match all.iter().find(|level| level.name() == name) {
-            Some(level) => Ok(Self(Some(*level))),
+            Some(level) => Ok(Self { level: Some(*level) }),
             None => {
                 let names: Vec<_> = all.iter().map(|level| level.name()).collect();
                 Err(format!(
@@ -77,7 +79,7 @@ impl Vectors {
 
     /// As people call them.
     pub fn name(self) -> &'static str {
-        self.0.map_or("off", Level::name)
+        self.level.map_or("off", Level::name)
     }
 }
 
@@ -96,7 +98,7 @@ impl Exercise {
 
     /// `None` where the runtime computes everything.
     pub fn new(vectors: Vectors) -> Option<Self> {
-        let level = vectors.0?;
+        let level = vectors.level?;
         let [pixels, channels] = Self::SIZES;
         let weight = |out: usize, channel: usize, _: usize| ((out + channel) % 7) as f32 * 0.01;
         let bias = vec![0.0; channels];
@@ -139,7 +141,7 @@ pub(super) fn prepare(
     pool: &[bool],
     vectors: Vectors,
 ) -> TractResult<Option<Prepared>> {
-    let Some(level) = vectors.0 else { return Ok(None) };
+    let Some(level) = vectors.level else { return Ok(None) };
     let rewritten = regions::rewrite(model, pool)?;
     Ok(rewritten.map(|regions::Rewritten { model, pooled, programs }| Prepared {
         model,

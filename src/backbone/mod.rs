@@ -25,7 +25,6 @@ mod files;
 mod foreign;
 mod functions;
 mod graph;
-mod kernels;
 mod nodes;
 mod ops;
 mod outline;

@@ -10,9 +10,9 @@ use tract_core::ops::math;
 use tract_core::ops::nn::{DataFormat, HardSwish, Reduce, Reducer, Sigmoid};
 
 use super::net::{Map, Op, Weights};
-use crate::backbone::kernels::conv::Window;
-use crate::backbone::kernels::pool::Pool;
-use crate::backbone::kernels::{Act, Curve};
+use fieldtune_kernels::conv::Window;
+use fieldtune_kernels::pool::Pool;
+use fieldtune_kernels::{Act, Curve};
 
 /// An operator, and what it reads that is not stored.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tract_core::prelude::Tensor;
 
-use crate::backbone::kernels::conv::Window;
-use crate::backbone::kernels::pool::Pool;
-use crate::backbone::kernels::{Act, Curve};
+use fieldtune_kernels::conv::Window;
+use fieldtune_kernels::pool::Pool;
+use fieldtune_kernels::{Act, Curve};
 
 /// The size of a map; a vector is a map of one pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::{Kind, Outcome, Program, Source, Step};
-use crate::backbone::kernels::conv::{Conv, Window};
-use crate::backbone::kernels::depthwise::Depthwise;
-use crate::backbone::kernels::{Act, Level};
+use fieldtune_kernels::conv::{Conv, Window};
+use fieldtune_kernels::depthwise::Depthwise;
+use fieldtune_kernels::{Act, Level};
 
 impl Program {
     /// Packs the weights, and lets go of those of the file one after the other.

@@ -2,11 +2,11 @@
 
 use super::engine::After;
 use super::net::{Leaves, Map};
-use crate::backbone::kernels::conv::{Conv, Window, convolve, point};
-use crate::backbone::kernels::depthwise::{Depthwise, Rows, depthwise};
-use crate::backbone::kernels::elementwise::{With, elementwise};
-use crate::backbone::kernels::pool::{Pool, global, pool};
-use crate::backbone::kernels::{Act, Level, Part, PartMut, layout};
+use fieldtune_kernels::conv::{Conv, Window, convolve, point};
+use fieldtune_kernels::depthwise::{Depthwise, Rows, depthwise};
+use fieldtune_kernels::elementwise::{With, elementwise};
+use fieldtune_kernels::pool::{Pool, global, pool};
+use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
 
 /// What a step does.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::lift::{Lifted, lift, map_of};
 use super::net::{Leaves, Net, Node, Op};
 use super::operator::Part;
 use super::program::Program;
-use crate::backbone::kernels::Act;
+use fieldtune_kernels::Act;
 
 /// A network with parts that are computed here.
 pub(super) struct Rewritten {

@@ -1,8 +1,25 @@
-//! f32 kernels in safe Rust, for maps whose channels lie in blocks.
+//! f32 kernels of neural networks in safe Rust, for maps whose channels lie in blocks; the inside of fieldtune's backbone.
 //!
 //! A map is `[blocks][height][width][LANES]`: channels in blocks of one vector's lanes, so that neighbouring pixels of a
 //! block lie together. Channels beyond the last are finite and mean nothing. Kernels take slices and sizes, allocate
 //! nothing and give the same bits however often they run; another level of vectors gives other last digits.
+//!
+//! ```
+//! use fieldtune_kernels::conv::{Conv, Window, point};
+//! use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
+//!
+//! // A 1x1 convolution from 3 to 2 channels, then ReLU, over 5 pixels: each output is the sum of all channels, less 1.
+//! let (level, pixels) = (Level::all()[0], 5);
+//! let conv = Conv::new(level, Window::ONE, [3, 2], false, pixels, |_, _, _| 1.0, &[-1.0; 2], Act::RELU);
+//! let stride = pixels * level.lanes();
+//! let (mut map, mut out) = (vec![0.0; stride], vec![0.0; stride]);
+//! layout::to_blocks(level.lanes(), &[0.5; 3 * 5], 3, pixels, &mut map);
+//! let input = Part { data: &map, at: 0, stride };
+//! point(level, input, pixels, &conv, None, &mut PartMut { data: &mut out, at: 0, stride });
+//! let mut sums = [0.0; 2 * 5];
+//! layout::from_blocks(level.lanes(), &out, pixels, &mut sums);
+//! assert_eq!(sums, [0.5; 2 * 5]);
+//! ```
 
 #![allow(
     clippy::too_many_arguments,
@@ -23,10 +40,10 @@ macro_rules! each {
 #[cfg(target_arch = "x86_64")]
 macro_rules! with_level {
     ($level:expr, $simd:ident => $body:expr) => {
-        match $level {
-            Level::Avx512($simd) => $body,
-            Level::Avx2($simd) => $body,
-            Level::Sse4_2($simd) => $body,
+        match $level.0 {
+            $crate::level::Widths::Avx512($simd) => $body,
+            $crate::level::Widths::Avx2($simd) => $body,
+            $crate::level::Widths::Sse4_2($simd) => $body,
         }
     };
 }
@@ -37,16 +54,21 @@ macro_rules! with_level {
     };
 }
 
-pub mod activation;
-pub mod conv;
-pub mod depthwise;
-pub mod elementwise;
-pub mod layout;
 pub mod level;
-pub mod pool;
-#[cfg(test)]
-mod tests;
+
+pub mod activation;
+
 mod tile;
+
+pub mod layout;
+
+pub mod conv;
+
+pub mod depthwise;
+
+pub mod pool;
+
+pub mod elementwise;
 
 pub use activation::{Act, Curve};
 pub use level::Level;

@@ -3,9 +3,12 @@
 use fearless_simd::{Simd, SimdBase as _};
 
 /// The vectors that kernels use.
+#[derive(Debug, Clone, Copy)]
+pub struct Level(pub(super) Widths);
+
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
-pub enum Level {
+pub(super) enum Widths {
     /// 16 values.
     Avx512(fearless_simd::Avx512),
     /// 8 values, products added without rounding.
@@ -15,29 +18,25 @@ pub enum Level {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-type Widest = fearless_simd::Level;
-
-/// The vectors that kernels use.
-#[cfg(not(target_arch = "x86_64"))]
-#[derive(Debug, Clone, Copy)]
-pub struct Level(pub(super) Widest);
+pub(super) type Widths = fearless_simd::Level;
 
 #[cfg(target_arch = "x86_64")]
 impl Level {
     /// All that this machine has, the widest first.
     pub fn all() -> Vec<Self> {
         let best = fearless_simd::Level::new();
-        let wide = best.as_avx512().map(Self::Avx512);
-        let middle = best.as_avx2().map(Self::Avx2);
-        wide.into_iter().chain(middle).chain(best.as_sse4_2().map(Self::Sse4_2)).collect()
+        let wide = best.as_avx512().map(Widths::Avx512);
+        let middle = best.as_avx2().map(Widths::Avx2);
+        let narrow = best.as_sse4_2().map(Widths::Sse4_2);
+        wide.into_iter().chain(middle).chain(narrow).map(Self).collect()
     }
 
     /// As people call it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Avx512(_) => "avx512",
-            Self::Avx2(_) => "avx2",
-            Self::Sse4_2(_) => "sse4.2",
+        match self.0 {
+            Widths::Avx512(_) => "avx512",
+            Widths::Avx2(_) => "avx2",
+            Widths::Sse4_2(_) => "sse4.2",
         }
     }
 }
@@ -46,7 +45,7 @@ impl Level {
 impl Level {
     /// All that this machine has, the widest first.
     pub fn all() -> Vec<Self> {
-        vec![Self(Widest::new())]
+        vec![Self(Widths::new())]
     }
 
     /// As people call it.

@@ -30,26 +30,9 @@ impl Act {
     /// Leaves values alone.
     pub const NONE: Self = Self { lo: f32::NEG_INFINITY, hi: f32::INFINITY, curve: Curve::None };
     /// Negative ones become 0.
-    #[cfg(test)]
     pub const RELU: Self = Self { lo: 0.0, ..Self::NONE };
     /// Limited to 0 to 6.
-    #[cfg(test)]
     pub const RELU6: Self = Self { hi: 6.0, ..Self::RELU };
-
-    /// The same of one value, without vectors.
-    #[cfg(test)]
-    pub fn of(self, x: f32) -> f32 {
-        let x = if x < self.lo { self.lo } else { x };
-        let x = if x > self.hi { self.hi } else { x };
-        let unit = |x: f32| if x.is_nan() { x } else { x.clamp(0.0, 1.0) };
-        match self.curve {
-            Curve::None => x,
-            Curve::HardSwish => x * unit(x / 6.0 + 0.5),
-            // Far out it is nearly 0, not 0, so that infinity times it is infinite.
-            Curve::Sigmoid => 1.0 / (1.0 + (-x).clamp(-87.0, 88.0).exp()),
-            Curve::Silu => x * (1.0 / (1.0 + (-x).clamp(-87.0, 88.0).exp())),
-        }
-    }
 }
 
 /// The larger of both; NaN in `v` stays, which is why the limit stands first.
