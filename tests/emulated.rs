@@ -4,9 +4,11 @@
 //! `FIELDTUNE_EMULATION` names the folder that `tests/emulated/prepare` made; without it the tests say that they were
 //! skipped.
 
-#[path = "common/figures.rs"]
+#[allow(dead_code, reason = "the rest is for others")]
+#[path = "it/common/figures.rs"]
 mod figures;
-#[path = "common/jpeg.rs"]
+#[allow(dead_code, reason = "the rest is for others")]
+#[path = "it/common/jpeg.rs"]
 mod jpeg;
 #[path = "emulated/machine.rs"]
 mod machine;

@@ -3,9 +3,11 @@
 use fieldtune::protocol::pin::{Pin, PinHash};
 use fieldtune::protocol::session::Session;
 
-#[path = "common/device.rs"]
+#[allow(dead_code, reason = "the rest is for others")]
+#[path = "it/common/device.rs"]
 mod device;
-#[path = "common/figures.rs"]
+#[allow(dead_code, reason = "the rest is for others")]
+#[path = "it/common/figures.rs"]
 mod figures;
 
 use device::{FakeDevice, Kept, judgement};

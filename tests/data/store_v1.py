@@ -2,7 +2,7 @@
 
     python tests/data/store_v1.py
 
-What stands in it is told by tests/store.rs. The format: src/store/snapshot.rs around src/store/snapshot/v1.rs, written by postcard
+What stands in it is told by tests/it/store.rs. The format: src/store/snapshot.rs around src/store/snapshot/v1.rs, written by postcard
 (https://postcard.jamesmunns.com/wire-format): integers as LEB128, f32 little-endian, a length before what has one, the
 number of the variant before an enum.
 """

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes store-v2.ftune, a store of format 2, from store-v1.ftune: tests/data/store_v2.sh PROGRAM. It was made once and
-# is read for ever; what stands in it is told by tests/cli_store.rs.
+# is read for ever; what stands in it is told by tests/it/cli_store.rs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export FIELDTUNE_STORE=$PWD/store-v2.ftune

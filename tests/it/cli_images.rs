@@ -1,0 +1,172 @@
+//! Images as the program is given them: folders in folders, a Mac's notes, files that are none, a folder of class folders.
+
+use crate::common;
+use crate::common::desk;
+
+use std::path::{Path, PathBuf};
+
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture::save_png;
+
+use common::{KINDS, data, folder_of, picture};
+use desk::{Bench, text};
+
+fn copy(case: &str, to: &Path) {
+    let folder = to.parent().expect("it lies in a folder");
+    std::fs::create_dir_all(folder).expect("the folder is the test's");
+    std::fs::copy(data("cases").join(case), to).expect("it is in the repository");
+}
+
+#[test]
+fn a_folder_from_a_mac_is_taught_without_its_notes() {
+    let bench = Bench::new();
+    let folder = bench.path().join("f");
+    copy("usual.jpg", &folder.join("IMG_1.JPG"));
+    copy("apple-double.jpg", &folder.join("._IMG_1.JPG"));
+    copy("whole.jpg", &folder.join("more/IMG_2.JPG"));
+    copy("heic.jpg", &folder.join("IMG_3.HEIC"));
+    let run = bench.ok(&["teach", "good", text(&folder)]);
+    assert!(run.stdout.starts_with("learned 2 examples of the new class good"), "{run:?}");
+    assert!(run.stderr.contains("left out:") && run.stderr.contains("this is a HEIC"), "{run:?}");
+    let run = bench.ok(&["classify", text(&folder), "--json"]);
+    assert_eq!(run.stdout.lines().count(), 2, "{run:?}");
+}
+
+#[test]
+fn files_that_are_no_images_are_named_with_what_converts_them() {
+    let bench = Bench::new();
+    for (case, what, next) in [
+        ("heic.jpg", "this is a HEIC", "heif-convert"),
+        ("apple-double.jpg", "AppleDouble", "names begin with ._"),
+        ("half.jpg", "the image is damaged: data is missing", "--skip-broken"),
+    ] {
+        let file = bench.path().join(case);
+        copy(case, &file);
+        let run = bench.run(&["teach", "x", text(&file)]);
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains(what) && run.stderr.contains(next), "{run:?}");
+    }
+    assert!(!bench.store().exists() || bench.classes().is_empty());
+}
+
+#[test]
+fn a_folder_of_class_folders_is_taught_in_one_step() {
+    let bench = Bench::new();
+    let parts = bench.path().join("parts");
+    for (kind, count) in KINDS.iter().zip(2..) {
+        folder_of(&parts, kind, 0, count);
+    }
+    let run = bench.ok(&["teach", text(&parts)]);
+    for (kind, count) in KINDS.iter().zip(2..) {
+        assert!(
+            run.stdout.contains(&format!("{kind}: {count} images; it has {count} now")),
+            "{run:?}"
+        );
+    }
+    let wanted: Vec<(String, u64)> =
+        KINDS.iter().zip(2..).map(|(kind, count)| ((*kind).to_owned(), count)).collect();
+    let sorted = |mut list: Vec<(String, u64)>| {
+        list.sort();
+        list
+    };
+    assert_eq!(sorted(bench.classes()), sorted(wanted));
+    // Twice is once.
+    let run = bench.ok(&["teach", text(&parts)]);
+    assert!(run.stdout.contains("learned 0 examples"), "{run:?}");
+    assert!(run.stdout.contains("known already"), "{run:?}");
+    bench.ok(&["undo"]);
+
+    std::fs::write(parts.join(KINDS[0]).join("zz.png"), b"no picture").expect("it is the test's");
+    folder_of(&parts, "late", 0, 1);
+    let run = bench.run(&["teach", text(&parts)]);
+    assert!(run.code == 2 && run.stderr.contains("nothing was learned"), "{run:?}");
+    assert!(!bench.classes().iter().any(|(name, _)| name == "late"));
+}
+
+#[test]
+fn verdicts_come_in_the_order_of_the_files() {
+    let bench = Bench::taught();
+    let new = bench.path().join("new");
+    for kind in KINDS {
+        folder_of(&new, kind, 100, 5);
+    }
+    let files = |run: common::Run| -> Vec<String> {
+        run.stdout
+            .lines()
+            .map(|line| line.split(": ").next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let found = files(bench.ok(&["classify", text(&new)]));
+    let mut sorted = found.clone();
+    sorted.sort();
+    assert_eq!((found.len(), &found), (5 * KINDS.len(), &sorted));
+    let one_by_one: Vec<String> =
+        found.iter().take(3).flat_map(|file| files(bench.ok(&["classify", file]))).collect();
+    assert_eq!(one_by_one, found[..3]);
+}
+
+fn saved(folder: &Path, name: &str, frame: &Frame) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("the folder is the test's");
+    let path = folder.join(name);
+    save_png(&path, frame).expect("the folder is the test's");
+    path
+}
+
+/// A picture with other noise, a little lighter.
+fn again(frame: &Frame, round: u8) -> Frame {
+    let noise = (0..).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 17) as u8 % 3 + round);
+    let pixels =
+        frame.pixels().iter().zip(noise).map(|(&value, noise)| value.saturating_add(noise));
+    let (width, height) = (frame.width(), frame.height());
+    Frame::new(width, height, pixels.collect(), Timestamp(0)).expect("it fits")
+}
+
+#[test]
+fn images_that_are_nearly_the_same_count_as_one_look() {
+    let bench = Bench::new();
+    let folder = bench.path().join("burst");
+    let part = picture("checks", 3);
+    for round in 0..3 {
+        saved(&folder, &format!("{round}.png"), &again(&part, round));
+    }
+    let run = bench.ok(&["teach", "good", text(&folder)]);
+    assert!(run.stdout.contains("3 examples, 1 independent look:"), "{run:?}");
+    // Taught later, it is the same look still.
+    let late = saved(bench.path(), "late.png", &again(&part, 4));
+    let run = bench.ok(&["teach", "good", text(&late)]);
+    assert!(run.stdout.contains("1 independent look, 1 of them taught before"), "{run:?}");
+    assert!(bench.ok(&["status"]).stdout.contains("looks      1 independent look\n"));
+    // So it is where a folder of class folders is taught.
+    let parts = bench.path().join("parts");
+    saved(&parts.join("good"), "later.png", &again(&part, 5));
+    let answer = bench.json(&["teach", text(&parts)]);
+    assert_eq!((&answer["added"], &answer["known"]), (&1.into(), &0.into()), "{answer}");
+    assert!(bench.ok(&["status"]).stdout.contains("looks      1 independent look\n"));
+    let run = bench.ok(&["teach", "other", text(&folder), "--distinct"]);
+    assert!(!run.stdout.contains("independent look"), "{run:?}");
+    assert!(bench.ok(&["status"]).stdout.contains("looks      4 independent looks\n"));
+}
+
+#[test]
+fn classes_that_differ_in_the_shape_of_their_images_are_told() {
+    let bench = Bench::new();
+    let (upright, wide) = (bench.path().join("upright"), bench.path().join("wide"));
+    for seed in 0..4 {
+        let frame = picture("checks", seed);
+        saved(&wide, &format!("{seed}.png"), &frame);
+        let frame = picture("checks", seed + 10);
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        let pixel = |x: usize, y: usize| &frame.pixels()[(y * width + x) * 3..][..3];
+        let pixels = (0..width).flat_map(|x| (0..height).flat_map(move |y| pixel(x, y))).copied();
+        let turned = Frame::new(frame.height(), frame.width(), pixels.collect(), Timestamp(0));
+        saved(&upright, &format!("{seed}.png"), &turned.expect("it fits"));
+    }
+    let run = bench.ok(&["teach", "three", text(&wide), "--distinct"]);
+    assert!(!run.stdout.contains("beware"), "{run:?}");
+    let run = bench.ok(&["teach", "seven", text(&upright), "--distinct"]);
+    let told =
+        "beware: the images of seven and three differ in shape (width over height), 0.83 and 1.20";
+    assert!(run.stdout.contains(told), "{run:?}");
+    let told = bench.json(&["status"])["confounds"].as_array().map(Vec::len);
+    assert_eq!(told, Some(1));
+}

@@ -1,0 +1,276 @@
+//! A device without a camera: a real learner behind [`Device`], fed with made-up features.
+
+use std::sync::Arc;
+
+use fieldtune::image::frame::{Region, Timestamp};
+use fieldtune::learn::command::{Command, NewExample, Reply, Teach};
+use fieldtune::learn::learner::Learner;
+use fieldtune::protocol::request::{
+    self, Answer, Device, Judgement, Progress, RecentFrame, Refused, Request,
+};
+use fieldtune::protocol::session::Sink;
+use fieldtune::store::persistent::{self, PersistentLearner};
+use fieldtune::store::snapshot::{ModelId, Snapshot};
+use fieldtune::store::{DiskStore, MemoryDisk};
+
+pub struct FakeDevice {
+    keeper: PersistentLearner<Learner, DiskStore>,
+    pub region: Region,
+    pub outputs: Vec<(String, bool)>,
+    pub smoothing: String,
+    /// Every request that came, in short.
+    pub asked: Vec<String>,
+    time: u64,
+}
+
+impl FakeDevice {
+    pub fn new() -> Self {
+        Self {
+            keeper: PersistentLearner::new(
+                persistent::empty(&model()).expect("four values"),
+                DiskStore::new(Arc::new(MemoryDisk::default()), "card"),
+                model(),
+            )
+            .expect("the same backbone"),
+            region: Region::Whole,
+            outputs: vec![("reject".to_owned(), false), ("red".to_owned(), true)],
+            smoothing: "1".to_owned(),
+            asked: Vec::new(),
+            time: 0,
+        }
+    }
+
+    pub fn learner(&self) -> &Learner {
+        self.keeper.learner()
+    }
+
+    fn now(&mut self) -> Timestamp {
+        self.time += 1_000_000;
+        Timestamp(self.time)
+    }
+
+    fn teach(&mut self, class: String, seeds: &[u8]) -> Result<Answer, Refused> {
+        let shots = seeds.iter().map(|&seed| {
+            NewExample::new(feature(&class, seed), &format!("camera\u{1b}[2J {seed}"))
+        });
+        let shots = shots.collect();
+        self.command(Command::Teach(Teach { class, shots }))
+    }
+
+    fn command(&mut self, command: Command) -> Result<Answer, Refused> {
+        let now = self.now();
+        match self.keeper.apply(command, now).map_err(refused)? {
+            Reply::Status(learned) => {
+                Ok(Answer::Status { learned: Some(learned), device: Vec::new() })
+            }
+            reply => Ok(Answer::Reply(reply)),
+        }
+    }
+
+    fn output(&mut self, name: &str) -> Result<&mut bool, Refused> {
+        let found = self.outputs.iter_mut().find(|(known, _)| known == name);
+        found.map(|(_, on)| on).ok_or_else(|| Refused(format!("there is no output {name}")))
+    }
+}
+
+fn refused(error: impl std::fmt::Display) -> Refused {
+    Refused(error.to_string())
+}
+
+fn feature(class: &str, seed: u8) -> Vec<f32> {
+    let kind = class.bytes().map(u32::from).sum::<u32>() % 3;
+    (0..4).map(|i| if i == kind { 1.0 } else { f32::from(seed % 7 + i as u8) / 100.0 }).collect()
+}
+
+pub fn judgement(class: &str) -> Judgement {
+    Judgement {
+        captured: Timestamp(1_000_000),
+        frame: None,
+        age_micros: 1500,
+        region: None,
+        class: Some(class.to_owned()),
+        best: class.to_owned(),
+        confidence: 0.97,
+        runner_up: Some(("good".to_owned(), 0.03)),
+        novelty: 0.5,
+    }
+}
+
+pub fn model() -> ModelId {
+    ModelId { name: "fake".to_owned(), fingerprint: [7; 32], dim: 4 }
+}
+
+impl Device for FakeDevice {
+    fn handle(
+        &mut self,
+        request: Request,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Answer, Refused> {
+        // Its regions all know the same.
+        if let Request::Of(request::Of { request, .. }) = request {
+            return self.handle(*request, progress);
+        }
+        let short = format!("{request:?}");
+        self.asked.push(short.chars().take(200).collect());
+        let request = match request.into_command() {
+            Ok(command) => return self.command(command),
+            Err(request) => request,
+        };
+        match request {
+            Request::Teach(request::Teach { class, count, .. }) => {
+                for done in 1..=count {
+                    progress(Progress { done, total: count, waiting: false });
+                }
+                // A part that nobody moves.
+                if class == "still" {
+                    progress(Progress { done: 1, total: count, waiting: true });
+                    let note = format!("1 of {count}: the part did not move");
+                    return self.teach(class, &[1]).map(|answer| answer.with_notes(vec![note]));
+                }
+                let seeds: Vec<u8> = (0..count as u8).collect();
+                self.teach(class, &seeds)
+            }
+            Request::Burst(request::Burst { class, .. }) => self.teach(class, &[1, 2, 3]),
+            Request::TeachFrames(request::TeachFrames { class, frames }) => {
+                let seeds: Vec<u8> = frames.iter().map(|&frame| frame as u8).collect();
+                self.teach(class, &seeds)
+            }
+            Request::Recent(request::Recent { unsure_first }) => {
+                let verdict = |number| Judgement { frame: Some(number), ..judgement("scratch") };
+                let frame = |number| RecentFrame {
+                    number,
+                    age_micros: 1_500_000,
+                    judgement: (number > 7).then(|| verdict(number)),
+                };
+                let numbers = if unsure_first { [7, 9, 8] } else { [9, 8, 7] };
+                Ok(Answer::Recent(numbers.map(frame).to_vec()))
+            }
+            // One has made room meanwhile.
+            Request::RecentPicture(request::RecentPicture { frame: frame @ 8..=9 }) => {
+                Ok(Answer::Picture {
+                    frame: Some(frame),
+                    width: 4,
+                    height: 3,
+                    file: vec![frame as u8; 40],
+                })
+            }
+            Request::RecentPicture(request::RecentPicture { frame }) => {
+                Err(Refused(format!("frame {frame} is not there")))
+            }
+            Request::TeachImage(request::TeachImage { class, image }) => {
+                self.teach(class, &image[..1])
+            }
+            Request::Classify(request::Classify { image }) => match image.first() {
+                Some(b'n') => Ok(Answer::Judged(None)),
+                _ => Ok(Answer::Judged(Some(judgement("scratch")))),
+            },
+            Request::Snap(request::Snap) => Ok(Answer::Picture {
+                frame: None,
+                width: 640,
+                height: 480,
+                file: (0..100_000u32).map(|i| (i.wrapping_mul(i) / 7) as u8).collect(),
+            }),
+            Request::Watch(_) => Err(Refused("the session does this".to_owned())),
+            Request::SetRegion(request::SetRegion(region)) => {
+                self.region = region.unwrap_or(self.region);
+                Ok(Answer::Region(self.region))
+            }
+            Request::Regions(request::Regions) => {
+                let named = |name: &str| (Some(name.to_owned()), self.region);
+                Ok(Answer::Regions(vec![named("left"), named("lower"), named("right")]))
+            }
+            Request::UndoTaught(request::UndoTaught) => {
+                self.command(Command::Undo(fieldtune::learn::command::Undo))
+            }
+            Request::Outputs(request::Outputs) => Ok(Answer::Outputs(self.outputs.clone())),
+            Request::SetOutput(request::SetOutput { name, on }) => {
+                self.output(&name).map(|output| {
+                    *output = on;
+                    Answer::Done
+                })
+            }
+            Request::TestOutput(request::TestOutput { name }) => {
+                self.output(&name).map(|_| Answer::Done)
+            }
+            Request::Restart(_) | Request::Unlock(_) | Request::Lock(request::Lock) => {
+                Ok(Answer::Done)
+            }
+            Request::Save(request::Save { name }) => {
+                let now = self.now();
+                let saved = self.keeper.save(name.as_deref(), now).map_err(refused)?;
+                Ok(Answer::Saved(saved))
+            }
+            Request::Generations(request::Generations) => {
+                self.keeper.generations().map(Answer::Generations).map_err(refused)
+            }
+            Request::RollBack(request::RollBack { generation }) => {
+                let now = self.now();
+                self.keeper.roll_back(generation, now).map(|()| Answer::Done).map_err(refused)
+            }
+            Request::Diff(request::Diff { from, to }) => {
+                self.keeper.difference(from, to).map(Answer::Difference).map_err(refused)
+            }
+            Request::DropGeneration(request::DropGeneration { generation }) => {
+                self.keeper.drop_generation(generation).map(|()| Answer::Done).map_err(refused)
+            }
+            Request::Log(request::Log { lines }) => {
+                Ok(Answer::Log((0..lines).map(|line| format!("line {line}\u{7}")).collect()))
+            }
+            Request::Settings(request::Settings) => {
+                Ok(Answer::Settings(vec![("smoothing".to_owned(), self.smoothing.clone())]))
+            }
+            Request::Set(request::Set { name, value }) if name == "smoothing" => {
+                self.smoothing = value;
+                Ok(Answer::Done)
+            }
+            Request::Set(request::Set { name, .. }) => {
+                Err(Refused(format!("there is no setting {name}")))
+            }
+            Request::Version(request::Version) => {
+                Ok(Answer::Version { program: "0.1.0".to_owned(), model: model().name })
+            }
+            Request::Pull(request::Pull) => Ok(Answer::Learned(self.keeper.learned().encode())),
+            Request::Push(request::Push { learned, merge }) => {
+                let (learned, now) = (Snapshot::decode(&learned).map_err(refused)?, self.now());
+                if merge {
+                    return self
+                        .keeper
+                        .merge(&[learned], None, now)
+                        .map(Answer::Reply)
+                        .map_err(refused);
+                }
+                self.keeper
+                    .replace(learned, "push", None, now)
+                    .map(|()| Answer::Done)
+                    .map_err(refused)
+            }
+            _ => unreachable!("see above"),
+        }
+    }
+}
+
+/// Keeps what was sent; offers are taken or not.
+#[derive(Default)]
+pub struct Kept {
+    pub bytes: Vec<u8>,
+    pub busy: bool,
+    pub can_be_left: bool,
+    pub left: bool,
+}
+
+impl Sink for Kept {
+    fn send(&mut self, bytes: Vec<u8>) {
+        self.bytes.extend(bytes);
+    }
+
+    fn offer(&mut self, bytes: Vec<u8>) {
+        if !self.busy {
+            self.bytes.extend(bytes);
+        }
+    }
+
+    fn leave(&mut self) -> bool {
+        self.left = self.can_be_left;
+        self.left
+    }
+}

@@ -1,0 +1,46 @@
+//! What the parts do together, and the program from the outside: a module a subject. One file's tests:
+//! `cargo test --test it store::`.
+//!
+//! What cannot share a process with others, or is run by itself, is a test of its own beside this folder.
+
+mod common;
+
+mod access;
+mod actions;
+mod backbones;
+mod bench;
+mod boards;
+mod cameras;
+mod cli;
+mod cli_images;
+mod cli_store;
+mod cli_usage;
+mod console;
+mod ctl;
+mod demo;
+mod docs;
+mod echoes;
+mod eval;
+mod export;
+mod exports;
+mod facade;
+mod fetch;
+mod generations;
+mod harmless;
+mod heads;
+mod heads_reference;
+mod jpegs;
+mod keys;
+mod kills;
+mod packs;
+mod pictures;
+mod power_cuts;
+mod regions;
+mod run;
+mod scenarios;
+mod soak;
+mod stations;
+mod store;
+mod terminal;
+mod vectors;
+mod wire;

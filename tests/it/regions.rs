@@ -1,0 +1,152 @@
+//! Several regions of one camera: what policies say of them, and how they are asked for at a console.
+
+use crate::common::device;
+
+use device::{FakeDevice, Kept};
+use fieldtune::board::{Board, MAX_REGIONS, policy_from_toml};
+use fieldtune::image::frame::Region;
+use fieldtune::protocol::console::{self, Entry};
+use fieldtune::protocol::request::{self, Request};
+use fieldtune::protocol::session::Session;
+use fieldtune::protocol::wire::{self, WireError};
+
+const BOARD: &str = r#"
+about = "A bench"
+
+[camera]
+address = "synthetic:"
+width = 32
+height = 32
+fps = 10
+
+[pins]
+by = "none"
+
+[outputs]
+gate = { line = "gate" }
+
+[inputs]
+button = { line = "button" }
+
+[facts]
+assumed = ["nothing"]
+"#;
+
+#[test]
+fn a_policy_says_which_of_several_regions_it_means() {
+    let board = |names: &[&str]| {
+        let regions = names.iter().map(|name| ((*name).to_owned(), Region::Whole)).collect();
+        Board { regions, ..Board::parse(BOARD, "bench.toml").expect("it is valid") }
+    };
+    let (none, one, two) = (board(&[]), board(&["left"]), board(&["left", "right"]));
+    let hold = "[[action]]\noutput = \"gate\"\nwhen = [\"a\"]\ndo = \"hold\"\n";
+    let of = |region: &str| format!("region = \"{region}\"\n");
+    let teach = "[buttons.button]\nteach = \"a\"\n";
+    let cases = [
+        (&none, hold.to_owned(), ""),
+        (&none, hold.to_owned() + &of("left"), "which the board bench has not: it has none"),
+        (&one, hold.to_owned() + &of("left") + teach, ""),
+        (&two, hold.to_owned() + &of("right"), ""),
+        (&two, hold.to_owned(), ""),
+        (
+            &two,
+            hold.to_owned() + &of("middle"),
+            "action 1 (gate) is for the region middle, which the board bench has not: it has left, right",
+        ),
+        (&two, teach.to_owned() + &of("up"), "button button is for the region up"),
+        (&two, teach.to_owned() + &of("left"), ""),
+        (&two, teach.to_owned(), "button button does not say which region"),
+        (&two, "[buttons.button]\nshort = \"undo\"".to_owned(), "does not say which region"),
+        (&two, "trigger = \"button\"".to_owned(), ""),
+    ];
+    for (board, text, wanted) in cases {
+        let policy = policy_from_toml(&text, "line.toml").expect("it is valid");
+        match board.check_policy(&policy) {
+            Ok(()) => assert_eq!(wanted, "", "{text}"),
+            Err(error) => {
+                assert!(!wanted.is_empty() && error.to_string().contains(wanted), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_board_has_so_many_regions_and_no_more() {
+    let with = |count: usize| {
+        let more: String =
+            (0..count).map(|at| format!("r{at} = {{ pixels = [0, 0, 8, 8] }}\n")).collect();
+        Board::parse(&format!("{BOARD}[regions]\n{more}"), "bench.toml")
+    };
+    assert_eq!(with(MAX_REGIONS).expect("as many as there may be").regions.len(), MAX_REGIONS);
+    let error = with(MAX_REGIONS + 1).expect_err("one too many").to_string();
+    assert!(error.contains("regions: got 17, wanted at most 16"), "{error}");
+}
+
+fn typed(text: &str) -> Vec<String> {
+    let (mut session, mut device, mut kept) =
+        (Session::new(true), FakeDevice::new(), Kept::default());
+    session.opened(&mut kept);
+    session.feed(text.as_bytes(), &mut device, &mut kept);
+    let shown = String::from_utf8(kept.bytes).expect("text");
+    shown.split("\r\n").map(str::to_owned).collect()
+}
+
+#[test]
+fn a_region_stands_before_the_command_and_its_name_is_completed() {
+    let asked = |line: &str| match console::parse(line) {
+        Ok(Entry::Request(Request::Of(request::Of { region, request }))) => {
+            format!("{region}: {request:?}")
+        }
+        Ok(other) => format!("{other:?}"),
+        Err(why) => why,
+    };
+    assert_eq!(asked("@left pull"), "left: Pull");
+    assert_eq!(asked("  @left   region whole"), "left: SetRegion(Some(Whole))");
+    for (line, wanted) in [
+        ("@left", "wanted: @left COMMAND, got no command"),
+        ("@left watch on", "that is not about a region: leave out @left"),
+        ("@left unlock 1234", "that is not about a region: leave out @left"),
+        ("@left help", "that is not about a region: leave out @left"),
+        ("@left @left pull", "wanted one region and a command"),
+        ("@left teach", "wanted: teach CLASS [COUNT]"),
+        ("@ left", "wanted a region's name behind the @"),
+        ("@left flash", "there is no command flash"),
+    ] {
+        let got = asked(line);
+        assert!(got.contains(wanted), "{line}: {got}");
+    }
+    let listed = typed("regions\r");
+    assert!(listed.contains(&"region name=lower region=whole".to_owned()), "{listed:?}");
+    let completed = typed("@lo\tun\t\r");
+    assert!(completed.iter().any(|line| line.contains("@lower un")), "{completed:?}");
+    // A PIN that was typed behind a region's name is not shown either.
+    let secret = typed("@left unlock 987654\r");
+    assert!(!secret.concat().contains("987654"), "{secret:?}");
+}
+
+#[test]
+fn a_region_inside_a_region_is_refused_however_deep() {
+    let of = |request| {
+        Request::Of(request::Of { region: "left".to_owned(), request: Box::new(request) })
+    };
+    let plain = wire::encode_request(&of(Request::Pull(request::Pull))).expect("sendable");
+    assert_eq!(wire::decode_request(&plain), Ok(of(Request::Pull(request::Pull))));
+    assert_eq!(
+        wire::encode_request(&of(of(Request::Pull(request::Pull)))),
+        Err(WireError::NotSent)
+    );
+    // By hand: the number, the name, and what is asked.
+    let wrap = |inner: &[u8]| [&plain[..6], inner].concat();
+    assert_eq!(
+        wrap(&wire::encode_request(&Request::Pull(request::Pull)).expect("sendable")),
+        plain
+    );
+    let mut message = plain.clone();
+    for depth in 0..5000 {
+        message = wrap(&message);
+        if depth < 3 || depth == 4999 {
+            let refused = WireError::Content("a region inside a region".to_owned());
+            assert_eq!(wire::decode_request(&message), Err(refused), "{depth}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Networks computed by our kernels, against the runtime alone, at every width of vectors that this machine has.
+#![allow(clippy::unwrap_used, reason = "what a test prepares may fail the test")]
+
+use crate::common;
+
+use std::fs;
+
+use fieldtune::backbone::card::{ModelCard, read_network};
+use fieldtune::backbone::preprocess::{Fit, InputSpec, Norm};
+use fieldtune::backbone::{Backbone, BackboneSpec, Graph, OnnxFiles, Vectors};
+use ndarray::Array4;
+
+use common::{command, data, finish};
+
+/// All that this machine may have; what it has not is left out.
+const NAMES: [&str; 5] = ["avx512", "avx2", "sse4.2", "neon", "scalar"];
+
+fn all() -> Vec<Vectors> {
+    let all: Vec<Vectors> = NAMES.iter().filter_map(|name| Vectors::named(name).ok()).collect();
+    assert!(!all.is_empty());
+    all
+}
+
+fn pattern(shape: [usize; 4]) -> Array4<f32> {
+    let values = (0..shape.iter().product()).map(|i: usize| (i * 7919 % 256) as f32 / 127.5 - 1.0);
+    Array4::from_shape_vec(shape, values.collect()).unwrap()
+}
+
+fn feature(files: &OnnxFiles, spec: &BackboneSpec, vectors: Vectors) -> Vec<f32> {
+    let mut backbone = Backbone::load_with(files, "network", spec, vectors).unwrap();
+    assert_eq!(backbone.vectors().name(), vectors.name());
+    let first = backbone.extract(pattern(spec.input.shape()).view()).unwrap();
+    // The buffers hold what the frame before left in them.
+    let other = backbone.extract(Array4::zeros(spec.input.shape()).view()).unwrap();
+    let second = backbone.extract(pattern(spec.input.shape()).view()).unwrap();
+    assert_eq!(first, second);
+    assert_ne!(first, other);
+    first
+}
+
+/// The largest difference, as a part of the largest value.
+fn difference(got: &[f32], wanted: &[f32]) -> f32 {
+    assert_eq!(got.len(), wanted.len());
+    let largest = wanted.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let apart = got.iter().zip(wanted).map(|(got, wanted)| (got - wanted).abs());
+    apart.fold(0.0, f32::max) / largest
+}
+
+fn as_declared(files: &OnnxFiles) -> BackboneSpec {
+    let graph = Graph::parse(files, "network").unwrap();
+    let declared = graph.input().unwrap();
+    let (width, height) = declared.size().unwrap_or((32, 32));
+    let (layout, order, fit) = (declared.layout, declared.order(), Fit::Whole);
+    let (mean, scale) = order.of_rgb(Norm::Unit.mean_scale());
+    let input = InputSpec { width, height, layout, order, mean, scale, fit };
+    BackboneSpec { input, taps: Vec::new() }
+}
+
+fn built_in() -> (OnnxFiles, BackboneSpec) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let onnx = fs::read(root.join("models/fieldtune-128.onnx")).unwrap();
+    (OnnxFiles::from(onnx), ModelCard::named("fieldtune-128").unwrap().spec)
+}
+
+#[test]
+fn the_built_in_network_gives_the_same_feature_with_all_vectors() {
+    let (files, spec) = built_in();
+    let wanted = feature(&files, &spec, Vectors::off());
+    for vectors in all() {
+        let apart = difference(&feature(&files, &spec, vectors), &wanted);
+        assert!(apart < 1e-5, "{}: {apart}", vectors.name());
+    }
+}
+
+/// What was taught before these kernels was taught with the runtime's features, kept as f16: `built_in_f16.json` is the
+/// feature of the pattern by that program.
+#[test]
+fn features_that_were_stored_before_are_those_of_today() {
+    let stored = fs::read_to_string(data("vectors/built_in_f16.json")).unwrap();
+    let stored: Vec<f32> = serde_json::from_str(&stored).unwrap();
+    let (files, spec) = built_in();
+    for vectors in all() {
+        for (now, then) in feature(&files, &spec, vectors).iter().zip(&stored) {
+            // Half a step of f16, and what the last digits of a sum may differ.
+            let tolerance = then.abs() / 2048.0 + 1e-5;
+            assert!((now - then).abs() <= tolerance, "{}: {now}, stored {then}", vectors.name());
+        }
+    }
+}
+
+#[test]
+fn networks_of_every_form_give_the_same_feature_with_all_vectors() {
+    let mut compared = 0;
+    for folder in ["exports", "backbones"] {
+        for entry in fs::read_dir(data(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+            if path.extension().is_none_or(|kind| kind != "onnx") || stem.starts_with("fault") {
+                continue;
+            }
+            let Ok(files) = read_network(&path, "") else { continue };
+            let spec = as_declared(&files);
+            let Ok(mut backbone) = Backbone::load_with(&files, &stem, &spec, Vectors::off()) else {
+                continue;
+            };
+            let Ok(wanted) = backbone.extract(pattern(spec.input.shape()).view()) else { continue };
+            for vectors in all() {
+                let apart = difference(&feature(&files, &spec, vectors), &wanted);
+                assert!(apart < 1e-4, "{stem} {}: {apart}", vectors.name());
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "only {compared} networks were compared");
+}
+
+#[test]
+fn the_vectors_are_chosen_by_a_variable() {
+    let shown = |simd: &str| {
+        let mut inspect = command(&["inspect", "fieldtune-128", "--json", "--frames", "1"]);
+        inspect.env("FIELDTUNE_SIMD", simd);
+        finish(inspect)
+    };
+    let off = shown("off");
+    assert!(off.stdout.contains("\"simd\":\"off\""), "{}{}", off.stdout, off.stderr);
+    let wrong = shown("mmx");
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("FIELDTUNE_SIMD: wanted "), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("or off"), "{}", wrong.stderr);
+}
+
+#[test]
+fn layers_are_timed_and_compared_with_the_runtime() {
+    let bench = |arguments: &[&str]| {
+        let tiny = data("tiny.toml").display().to_string();
+        let arguments = [&["bench", "--model", &tiny, "--frames", "3"], arguments].concat();
+        let run = finish(command(&arguments));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout
+    };
+    let layers = bench(&["--layers"]);
+    assert!(layers.contains("other") && layers.contains("of peak"), "{layers}");
+    let compared = bench(&["--compare", "tract"]);
+    assert!(compared.contains("ratio of p50"), "{compared}");
+}
