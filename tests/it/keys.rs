@@ -134,7 +134,8 @@ fn a_pin_on_standard_input_becomes_a_line_of_a_board_file() {
 /// Types at `fieldtune pin` on a terminal; returns its exit status, what it printed, and what the terminal showed.
 fn typed(keys: &[&str]) -> (i32, String, String) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    let ours =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
     grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
     let name = ptsname(&ours, Vec::new()).expect("it has a name");
     let open = || {

@@ -39,7 +39,6 @@ mod regions;
 mod run;
 mod scenarios;
 mod soak;
-mod stations;
 mod store;
 mod terminal;
 mod vectors;

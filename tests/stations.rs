@@ -32,8 +32,11 @@ use fieldtune::store::persistent::{self, PersistentLearner};
 use fieldtune::store::snapshot::ModelId;
 use serde::Deserialize;
 
-use crate::common::disk;
-use crate::common::figures;
+#[path = "it/common/disk.rs"]
+mod disk;
+#[allow(dead_code, reason = "the rest is for others")]
+#[path = "it/common/figures.rs"]
+mod figures;
 
 use disk::{Card, Health};
 
