@@ -137,6 +137,10 @@ pub trait Head: Send + std::fmt::Debug {
     /// [`HeadError::NoExample`], [`HeadError::NoClass`], [`HeadError::Dim`], [`HeadError::NotForgettable`].
     fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError>;
 
+    /// Measures anew, by left-out looks of what is taught now, the settings that are measured; nothing for a head without
+    /// such. It takes as long as [`Head::leave_out`] a few times, so teaching does not do it by itself.
+    fn tune(&mut self) {}
+
     /// Learns one example without views, in a group of its own.
     ///
     /// * `feature`: `[dim]`, finite.
@@ -341,7 +345,7 @@ pub fn new(config: &HeadConfig, dim: usize) -> Result<Box<dyn Head>, HeadError> 
     let scaling = config.scaling.clone();
     Ok(match config.method {
         Method::Lda { shrinkage } => {
-            Box::new(ClosedForm::new(dim, scaling, lda::Lda { shrinkage }))
+            Box::new(ClosedForm::new(dim, scaling, lda::Lda::new(shrinkage)))
         }
         Method::Ridge { lambda, balanced } => {
             Box::new(ClosedForm::new(dim, scaling, ridge::Ridge { lambda, balanced }))
@@ -378,7 +382,7 @@ pub fn load(bytes: &[u8]) -> Result<Box<dyn Head>, HeadError> {
     })
 }
 
-const SAVED_VERSION: u16 = 2;
+const SAVED_VERSION: u16 = 3;
 
 /// The outer form of every saved head; the body is postcard of the kind's own struct.
 #[derive(Serialize, Deserialize)]

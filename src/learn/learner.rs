@@ -392,6 +392,7 @@ impl Learner {
             })
             .collect();
         head.teach(&lessons)?;
+        head.tune();
         Ok(head)
     }
 

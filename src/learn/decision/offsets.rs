@@ -7,10 +7,16 @@ use crate::learn::head::{ClassId, GroupId, LeftOut};
 
 /// What is added to the score of each class: `T / 2n` for `n` looks, but no more than its mean can have strayed, seeing how
 /// near it lies to those of other classes.
+///
+/// `T` is the mean squared distance of an unseen look from its class. For what a class has fewer looks than the class that
+/// has most it is that of the class itself, since it is its mean that strayed; for the rest that of all classes, so that
+/// classes of equally many looks are all moved alike.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Offsets {
-    /// `T`: the mean squared distance of an unseen look from its class; 0 where the head has no distance.
+    /// `T` of all classes; 0 where the head has no distance.
     distance: f64,
+    /// `T` of each class that was judged.
+    distances: BTreeMap<ClassId, f64>,
     /// How many looks each class has.
     looks: BTreeMap<ClassId, usize>,
     /// The most that may be added to the score of a class, see [`caps`].
@@ -19,8 +25,12 @@ pub(super) struct Offsets {
 
 impl Offsets {
     /// None at all.
-    pub(super) const NONE: Offsets =
-        Offsets { distance: 0.0, looks: BTreeMap::new(), caps: BTreeMap::new() };
+    pub(super) const NONE: Offsets = Offsets {
+        distance: 0.0,
+        distances: BTreeMap::new(),
+        looks: BTreeMap::new(),
+        caps: BTreeMap::new(),
+    };
 
     /// As [`super::Calibration::fit`].
     pub(super) fn fit(
@@ -28,8 +38,9 @@ impl Offsets {
         left_out: &[LeftOut],
         looks: BTreeMap<ClassId, usize>,
     ) -> Self {
-        let distance = own_distance(classes, left_out);
-        Self { distance, caps: caps(classes, left_out, distance, &looks), looks }
+        let (distance, distances) = own_distances(classes, left_out);
+        let caps = caps(classes, left_out, distance, &looks);
+        Self { distance, distances, caps, looks }
     }
 
     /// The groups of each class have changed.
@@ -45,7 +56,10 @@ impl Offsets {
         if looks == 0 {
             return 0.0;
         }
-        let of = |looks: usize| self.distance / 2.0 / looks as f64;
+        let most = 1.0 / self.looks.values().copied().max().unwrap_or(looks) as f64;
+        let own = self.distances.get(&class).copied().unwrap_or(self.distance);
+        let of =
+            |looks: usize| self.distance / 2.0 * most + own / 2.0 * (1.0 / looks as f64 - most);
         // A mean of fewer looks strays farther, and is seen to lie farther.
         let farther = of(looks) - of(looks + left_out);
         let cap = self.caps.get(&class).map_or(f64::INFINITY, |cap| cap + STRAYED * farther);
@@ -53,9 +67,12 @@ impl Offsets {
     }
 }
 
-/// `T`, the mean over the classes with at least two looks. The mean of the `n - 1` looks that are left strays as well, so that
-/// a left-out look lies `1 + 1 / (n - 1)` times as far from it.
-fn own_distance(classes: &[ClassId], left_out: &[LeftOut]) -> f64 {
+/// As many looks as the mean of all classes is worth for the `T` of one.
+const PRIOR_LOOKS: f64 = 2.0;
+
+/// `T`, the mean over the classes with at least two looks, and that of each of them. The mean of the `n - 1` looks that are
+/// left strays as well, so that a left-out look lies `1 + 1 / (n - 1)` times as far from it.
+fn own_distances(classes: &[ClassId], left_out: &[LeftOut]) -> (f64, BTreeMap<ClassId, f64>) {
     let mut sums: BTreeMap<ClassId, (f64, f64, BTreeSet<GroupId>)> = BTreeMap::new();
     for one in left_out {
         let Some(own) = own(classes, one).filter(|&own| one.scores[own].is_finite()) else {
@@ -67,12 +84,16 @@ fn own_distance(classes: &[ClassId], left_out: &[LeftOut]) -> f64 {
         (*sum, *count) = (*sum + distance, *count + 1.0);
         groups.insert(one.group);
     }
-    let classes = sums.len().max(1) as f64;
-    let mean = |(sum, count, groups): &(f64, f64, BTreeSet<GroupId>)| {
+    let of = |(class, (sum, count, groups)): (&ClassId, &(f64, f64, BTreeSet<GroupId>))| {
         let looks = groups.len().max(2) as f64;
-        sum / count * (looks - 1.0) / looks
+        (*class, looks, sum / count * (looks - 1.0) / looks)
     };
-    sums.values().map(mean).sum::<f64>() / classes
+    let own: Vec<(ClassId, f64, f64)> = sums.iter().map(of).collect();
+    let mean = own.iter().map(|(.., own)| own).sum::<f64>() / own.len().max(1) as f64;
+    let shrunk = |(class, looks, own): (ClassId, f64, f64)| {
+        (class, (looks * own + PRIOR_LOOKS * mean) / (looks + PRIOR_LOOKS))
+    };
+    (mean, own.into_iter().map(shrunk).collect())
 }
 
 /// How much of the squared distance between a class's mean and another's may be straying.
@@ -150,10 +171,14 @@ mod tests {
             .collect();
         let looks = BTreeMap::from([(CLASSES[0], 10), (CLASSES[1], 2)]);
         let offsets = Offsets::fit(&CLASSES, &taught, looks);
-        // 8 (n - 1) / n is 7.2 and 4, in the mean 5.6; half of it over 10 and 2 looks.
+        // 8 (n - 1) / n is 7.2 and 4, in the mean 5.6; half of it over 10 looks for both. The class of 2 strays by itself for
+        // what it has fewer: by (2 * 4 + 2 * 5.6) / 4 = 4.8.
         let of = CLASSES.map(|class| offsets.of(class, 0));
-        assert!((of[0] - 0.28).abs() < 1e-6 && (of[1] - 1.4).abs() < 1e-6, "{of:?}");
-        assert!((offsets.of(CLASSES[1], 1) - 2.8).abs() < 1e-6);
+        let few = |looks: f32| 0.28 + 2.4 * (1.0 / looks - 0.1);
+        assert!((of[0] - 0.28).abs() < 1e-6 && (of[1] - few(2.0)).abs() < 1e-6, "{of:?}");
+        assert!((offsets.of(CLASSES[1], 1) - few(1.0)).abs() < 1e-6);
+        let even = Offsets { looks: BTreeMap::from(CLASSES.map(|class| (class, 4))), ..offsets };
+        assert_eq!(even.of(CLASSES[0], 0), even.of(CLASSES[1], 0));
     }
 
     #[test]

@@ -23,6 +23,13 @@ pub(super) trait Formula: std::fmt::Debug + Send + Serialize + DeserializeOwned 
     /// The ridge that the system is kept at; a function of what is taught, not of the order it came in.
     fn lambda(&self, system: &System) -> f64;
 
+    /// As [`Head::tune`].
+    ///
+    /// * returns whether anything changed.
+    fn tune(&mut self, _system: &System) -> bool {
+        false
+    }
+
     /// The scores of every class.
     fn linear(&self, system: &System) -> Linear;
 
@@ -79,6 +86,8 @@ pub(super) struct ClosedForm<F> {
     /// Made at the first score after a change, so that teaching many costs once.
     linear: OnceCell<Linear>,
     metric: OnceCell<Option<Metric>>,
+    /// Whether it was tuned since the latest change.
+    tuned: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,7 +102,7 @@ struct Stored<F: Formula> {
 impl<F: Formula> ClosedForm<F> {
     pub(super) fn new(dim: usize, scaling: FeatureScaling, formula: F) -> Self {
         let (linear, metric) = (OnceCell::new(), OnceCell::new());
-        Self { formula, scaling, system: System::new(dim, 1.0), linear, metric }
+        Self { formula, scaling, system: System::new(dim, 1.0), linear, metric, tuned: false }
     }
 
     pub(super) fn load(bytes: &[u8]) -> Result<Self, HeadError> {
@@ -109,11 +118,11 @@ impl<F: Formula> ClosedForm<F> {
             return Err(HeadError::Damaged("the weights do not fit the classes".to_owned()));
         }
         let (linear, metric) = (OnceCell::from(linear), OnceCell::new());
-        Ok(Self { formula, scaling, system, linear, metric })
+        Ok(Self { formula, scaling, system, linear, metric, tuned: true })
     }
 
     fn changed(&mut self) {
-        (self.linear, self.metric) = (OnceCell::new(), OnceCell::new());
+        (self.linear, self.metric, self.tuned) = (OnceCell::new(), OnceCell::new(), false);
         self.system.set_lambda(self.formula.lambda(&self.system));
     }
 
@@ -178,7 +187,7 @@ impl<F: Formula> Head for ClosedForm<F> {
             }
             _ => {
                 self.system.extend(&rows, &features, |system| self.formula.lambda(system));
-                (self.linear, self.metric) = (OnceCell::new(), OnceCell::new());
+                (self.linear, self.metric, self.tuned) = (OnceCell::new(), OnceCell::new(), false);
             }
         }
         Ok(())
@@ -191,6 +200,13 @@ impl<F: Formula> Head for ClosedForm<F> {
         self.system.remove(lesson.example, lesson.class)?;
         self.changed();
         Ok(())
+    }
+
+    fn tune(&mut self) {
+        if !self.tuned && self.formula.tune(&self.system) {
+            self.changed();
+        }
+        self.tuned = true;
     }
 
     fn score(&self, feature: &[f32]) -> Result<Vec<f32>, HeadError> {

@@ -74,7 +74,8 @@ pub enum Shrinkage {
     Fixed(f32),
     /// `5 / (5 + h)`, where `h` is the harmonic mean of the looks (groups) of the classes: strong where little was seen.
     ByLooks,
-    /// The one of a small grid with the best leave-one-out balanced accuracy, the strongest of equals.
+    /// By what left-out looks say (least cross-entropy) when the head is tuned, starting from [`Shrinkage::ByLooks`]; that
+    /// alone where the classes have fewer than eight looks, as their harmonic mean. The default.
     LeaveOneOut,
 }
 
@@ -149,7 +150,7 @@ impl HeadConfig {
     /// A head of that kind with its usual settings.
     pub fn of(kind: HeadKind) -> Self {
         let method = match kind {
-            HeadKind::Lda => Method::Lda { shrinkage: Shrinkage::ByLooks },
+            HeadKind::Lda => Method::Lda { shrinkage: Shrinkage::LeaveOneOut },
             HeadKind::Ridge => Method::Ridge { lambda: 0.1, balanced: true },
             HeadKind::Slda => Method::Slda { shrinkage: 0.5, update: SldaUpdate::Exact },
             HeadKind::Prototype => Method::Prototype { metric: Metric::Euclidean },

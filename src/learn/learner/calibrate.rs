@@ -19,6 +19,7 @@ impl Learner {
     /// every change while little is stored, and after every 4 % of changes later on.
     pub fn recalibrate(&mut self) {
         self.changes_since_fit = 0;
+        self.head.tune();
         let most = (MAX_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MAX_LEFT_OUT);
         let left_out = self.head.leave_out(most).or_else(|| {
             let twin = self.head.twin().and_then(|config| self.built(&config).ok());
