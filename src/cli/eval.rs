@@ -91,9 +91,9 @@ pub struct EvalCommand {
     /// What is taken off every feature first
     #[arg(long, value_enum, default_value = "auto")]
     centre: CentreChoice,
-    /// Shrinkage of the lda head: more than 0 to 1, auto (by the number of examples), or loo (by leave-one-out)
+    /// Shrinkage of the lda head: more than 0 to 1, looks (by the number of looks), or auto (by looks, and by left-out looks where there are enough)
     /// [default: auto]
-    #[arg(long, value_name = "S|auto|loo")]
+    #[arg(long, value_name = "S|looks|auto")]
     shrinkage: Option<ShrinkageChoice>,
     /// Write everything that was found as JSON; - for stdout, without the table
     #[arg(long, value_name = "FILE")]
@@ -177,15 +177,15 @@ impl FromStr for ShrinkageChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "loo" {
+        if text == "auto" {
             return Ok(Self(Shrinkage::LeaveOneOut));
         }
-        if text == "auto" {
+        if text == "looks" {
             return Ok(Self(Shrinkage::ByLooks));
         }
         match text.parse() {
             Ok(s) if s > 0.0 && s <= 1.0 => Ok(Self(Shrinkage::Fixed(s))),
-            _ => Err("wanted auto, loo or a number that is more than 0 and at most 1".to_owned()),
+            _ => Err("wanted auto, looks or a number that is more than 0 and at most 1".to_owned()),
         }
     }
 }
@@ -194,8 +194,8 @@ impl std::fmt::Display for ShrinkageChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Shrinkage::Fixed(s) => write!(f, "{s}"),
-            Shrinkage::LeaveOneOut => f.write_str("loo"),
-            Shrinkage::ByLooks => f.write_str("auto"),
+            Shrinkage::LeaveOneOut => f.write_str("auto"),
+            Shrinkage::ByLooks => f.write_str("looks"),
         }
     }
 }
@@ -272,7 +272,7 @@ impl EvalCommand {
     }
 
     fn shrinkage(&self) -> ShrinkageChoice {
-        self.shrinkage.unwrap_or(ShrinkageChoice(Shrinkage::ByLooks))
+        self.shrinkage.unwrap_or(ShrinkageChoice(Shrinkage::LeaveOneOut))
     }
 
     /// Images a class, rising.

@@ -265,7 +265,7 @@ fn wrong_questions_are_refused_with_the_next_step() {
         (&["parts", "--shots", "0"], "0 is not in 1.."),
         (&["parts", "--shots", "100"], "--shots 1, or more images"),
         (&["parts", "--head", "svm"], "possible values: lda, ridge"),
-        (&["parts", "--shrinkage", "2"], "wanted auto, loo or a number"),
+        (&["parts", "--shrinkage", "2"], "wanted auto, looks or a number"),
         (&["parts", "--plot", "m.jpg"], "ends in .png or .svg"),
         (&["parts", "--json", "no/such/r.json"], "no such folder"),
         (&["parts", "--splits", "both.json"], "red/0.png is named twice"),
