@@ -305,7 +305,6 @@ fn left_out_looks_choose_a_shrinkage_near_the_best() {
         }
         let best = best.into_iter().fold(0.0, f64::max);
         let what = format!("{shared}, {looks} looks: {chosen}, by the rule {rule}, best {best}");
-        println!("{what}");
         assert!(chosen >= rule + 0.6 * (best - rule) - 0.01, "{what}");
     }
 }
