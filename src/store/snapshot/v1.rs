@@ -298,7 +298,7 @@ mod tests {
         let of = |method| HeadConfig { method, scaling: FeatureScaling::default() };
         let mut configs: Vec<HeadConfig> = HeadKind::ALL.map(HeadConfig::of).to_vec();
         configs.push(centred);
-        configs.push(of(Method::Lda { shrinkage: Shrinkage::LeaveOneOut }));
+        configs.push(of(Method::Lda { shrinkage: Shrinkage::ByLooks }));
         configs.push(of(Method::Slda { shrinkage: 0.25, update: SldaUpdate::Published }));
         configs.push(of(Method::Prototype { metric: Metric::Cosine }));
         let mut raw = HeadConfig::of(HeadKind::Ridge);
@@ -315,12 +315,15 @@ mod tests {
             postcard::to_allocvec(&StoredHead::from(config)).expect("known length")
         };
         let bytes = |kind| of(&HeadConfig::of(kind));
-        let method = Method::Lda { shrinkage: Shrinkage::Fixed(0.5) };
-        let fixed = HeadConfig { method, scaling: FeatureScaling::default() };
-        assert_eq!(of(&fixed), [0, 1, 0, 0, 0, 0x3f, 0, 1]);
+        let lda = |shrinkage| {
+            let method = Method::Lda { shrinkage };
+            of(&HeadConfig { method, scaling: FeatureScaling::default() })
+        };
+        assert_eq!(lda(Shrinkage::Fixed(0.5)), [0, 1, 0, 0, 0, 0x3f, 0, 1]);
+        assert_eq!(lda(Shrinkage::ByLooks), [7, 0, 1]);
         // Variant, then the fields: f32 little-endian, bool a byte, integers varint; then no centre, unit length.
         let cases: [(HeadKind, &[u8]); 5] = [
-            (HeadKind::Lda, &[7, 0, 1]),
+            (HeadKind::Lda, &[0, 0, 0, 1]),
             (HeadKind::Ridge, &[1, 0xcd, 0xcc, 0xcc, 0x3d, 1, 0, 1]),
             (HeadKind::Slda, &[2, 0, 0, 0, 0x3f, 0, 0, 1]),
             (HeadKind::Prototype, &[3, 0, 0, 1]),
