@@ -92,7 +92,7 @@ fn it_leaves_pictures_and_a_store_to_go_on_with() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let run = demo(folder.path(), &[]);
     for wanted in
-        ["Teaching good, scratch", "5 of each", "Forgetting weld", "bit for bit", "What was checkd"]
+        ["Teaching good, scratch", "5 of each", "Forgetting weld", "bit for bit", "\nChecks\n"]
     {
         assert!(run.stdout.contains(wanted), "{wanted} in {}", run.stdout);
     }
