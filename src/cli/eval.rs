@@ -91,7 +91,8 @@ pub struct EvalCommand {
     /// What is taken off every feature first
     #[arg(long, value_enum, default_value = "auto")]
     centre: CentreChoice,
-    /// Shrinkage of the lda head: more than 0 to 1, looks (by the number of looks), or auto (by looks, and by left-out looks where there are enough)
+    /// Shrinkage of the lda head: above 0 to 1, looks (by the number of looks), or auto (measured by leaving looks out, from
+    /// eight looks a class on)
     /// [default: auto]
     #[arg(long, value_name = "S|looks|auto")]
     shrinkage: Option<ShrinkageChoice>,

@@ -81,13 +81,13 @@ pub const MAX_FEATURES: usize = 17;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HeadKind {
-    /// Shrinkage linear discriminant analysis on centred, L2-normalised features. The default.
+    /// Shrinkage linear discriminant analysis on L2-normalised features. The default.
     Lda,
     /// Regularised least squares onto targets of +1 and -1.
     Ridge,
     /// Streaming linear discriminant analysis: constant memory however many examples.
     Slda,
-    /// Nearest class mean of centred, L2-normalised features.
+    /// Nearest class mean of L2-normalised features.
     Prototype,
     /// Nearest examples by cosine.
     Knn,

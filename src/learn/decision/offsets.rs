@@ -56,10 +56,13 @@ impl Offsets {
         if looks == 0 {
             return 0.0;
         }
-        let most = 1.0 / self.looks.values().copied().max().unwrap_or(looks) as f64;
+        // What a mean strays by, in squared distance, as a share of `T`: of the class of most looks, and of this one beyond it.
+        let share_of_most = 1.0 / self.looks.values().copied().max().unwrap_or(looks) as f64;
         let own = self.distances.get(&class).copied().unwrap_or(self.distance);
-        let of =
-            |looks: usize| self.distance / 2.0 * most + own / 2.0 * (1.0 / looks as f64 - most);
+        let of = |looks: usize| {
+            let beyond = 1.0 / looks as f64 - share_of_most;
+            (self.distance * share_of_most + own * beyond) / 2.0
+        };
         // A mean of fewer looks strays farther, and is seen to lie farther.
         let farther = of(looks) - of(looks + left_out);
         let cap = self.caps.get(&class).map_or(f64::INFINITY, |cap| cap + STRAYED * farther);

@@ -20,7 +20,8 @@ use super::{
 pub(super) trait Formula: std::fmt::Debug + Send + Serialize + DeserializeOwned {
     const KIND: HeadKind;
 
-    /// The ridge that the system is kept at; a function of what is taught, not of the order it came in.
+    /// The ridge that the system is kept at; a function of what is taught, not of the order it came in, and of what
+    /// [`Formula::tune`] chose last.
     fn lambda(&self, system: &System) -> f64;
 
     /// As [`Head::tune`].

@@ -14,6 +14,8 @@
 //! exact: learning, forgetting, and leaving a group out, each at the ridge that the remaining examples make. `n` is the
 //! sum of the rows' weights, the number of looks.
 //!
+//! By default `s` is measured, see [`shrinkage`], when the head is tuned; from then on it stays until it is tuned again.
+//!
 //! Where no class has two examples that differ, there is no `S`: `G` is the identity, and the nearest mean wins.
 
 mod shrinkage;
