@@ -2,11 +2,12 @@
 
 pub(super) mod sheet;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use half::f16;
 use serde_json::{Value, json};
 
 use super::args::model::ModelArgs;
@@ -21,6 +22,7 @@ use super::{Context, Exit};
 use crate::eval::{Folder, Holdout};
 use crate::image::picture;
 use crate::learn::decision::Verdict;
+use crate::learn::examples::narrowed;
 use crate::learn::learner::{Learner, UNKNOWN};
 use crate::protocol::json::real;
 
@@ -39,7 +41,8 @@ Balanced accuracy: the mean of the taught classes' recalls; a known part that is
 90 % interval is Jeffreys'.
 
 --json: model, balanced_accuracy, interval, false_rejections, caught, folders (name, taught, judged, right, recall,
-interval, taken_for), images (file, truth, class or null for unknown, best, confidence, novelty, right), left_out.")]
+interval, taken_for), known (images that were taught, not judged), images (file, truth, class or null for unknown,
+best, confidence, novelty, right), left_out.")]
 pub struct TestCommand {
     /// Folder with a folder of images a class
     #[arg(value_name = "DIR")]
@@ -82,6 +85,8 @@ struct Report<'a> {
     model: &'a str,
     holdout: Holdout,
     images: Vec<Judged>,
+    /// Images that were taught: they say nothing about new parts.
+    known: usize,
     /// Name and reason.
     left_out: Vec<(String, String)>,
 }
@@ -152,8 +157,15 @@ fn judged<'a>(
     folders.sort();
     folders.dedup();
     let mut holdout = Holdout::new(&taught, &folders);
-    let (mut images, mut left_out) = (Vec::new(), Vec::new());
+    let (mut images, mut left_out, mut known) = (Vec::new(), Vec::new(), 0);
+    let bits = |feature: &[f16]| feature.iter().map(|value| value.to_bits()).collect::<Vec<u16>>();
+    let of_taught: HashSet<Vec<u16>> =
+        learner.examples().iter().map(|example| bits(&example.feature)).collect();
     for ((name, path), feature) in files.into_iter().zip(features) {
+        if feature.as_ref().is_ok_and(|feature| of_taught.contains(&bits(&narrowed(feature)))) {
+            known += 1;
+            continue;
+        }
         match feature.and_then(|feature| Ok(learner.judge(&feature)?)) {
             Ok(Some(verdict)) => {
                 let folder = folders.iter().position(|folder| *folder == folder_of(&name));
@@ -171,10 +183,21 @@ fn judged<'a>(
             }
         }
     }
+    if images.is_empty() && known > 0 {
+        bail!(
+            "{} taught, so there is nothing to measure: it would come out right\n  next: use images of other parts",
+            counted_were(known)
+        );
+    }
     if images.is_empty() {
         bail!("none of {} could be used", counted(left_out.len(), "image", "images"));
     }
-    Ok(Report { learner, model: pool.name(), holdout, images, left_out })
+    Ok(Report { learner, model: pool.name(), holdout, images, known, left_out })
+}
+
+fn counted_were(images: usize) -> String {
+    let were = if images == 1 { "was" } else { "were" };
+    format!("{} {were}", counted(images, "image", "images"))
 }
 
 fn percent(share: Option<f64>) -> String {
@@ -240,7 +263,7 @@ impl Report<'_> {
             "model": self.model, "taught": holdout.taught(),
             "balanced_accuracy": holdout.balanced_accuracy(), "interval": holdout.interval(),
             "false_rejections": holdout.false_rejections(), "caught": holdout.caught(),
-            "folders": folders, "images": images, "left_out": left_out,
+            "folders": folders, "images": images, "known": self.known, "left_out": left_out,
         })
     }
 
@@ -279,6 +302,10 @@ impl Report<'_> {
             percent(holdout.false_rejections()),
             percent(holdout.caught())
         );
+        if self.known > 0 {
+            let were = counted_were(self.known);
+            let _ = writeln!(out, "{were} taught and not judged: they would come out right");
+        }
         let wrong = self.wrong();
         if !wrong.is_empty() {
             let _ = writeln!(out, "\nwrong:");

@@ -1,13 +1,14 @@
 //! Requests that are answered at once.
 
 use super::predicted::Picked;
+use super::stillness::Stillness;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
 use crate::camera::SyntheticScene;
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
 use crate::image::views::ViewKinds;
-use crate::learn::command::{self, NewExample, Repeat, Reply, Teach};
+use crate::learn::command::{self, NewExample, Reply, Teach};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::protocol::request::{self, Answer, Refused, Request};
@@ -51,20 +52,17 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let (frame, feature) = looked_at(keeper, &image, now)?;
                 let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
                 let image = picture::kept(&frame, self.image_side);
+                let known = view.seen_before(&class, &feature, &frame, &Stillness::default());
                 let shot = NewExample {
                     image,
                     views,
+                    joins: known.map(|(_, look)| look),
                     ..NewExample::new(feature, "an image that was sent")
                 };
                 let teach = Teach { class, shots: vec![shot] };
                 let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
-                let taught = match &reply {
-                    Reply::Taught { examples, .. } => &examples[..],
-                    _ => &[],
-                };
-                let repeats = Repeat::among(self.views[place].learner(), taught);
-                let notes = repeats.iter().map(Repeat::to_string).collect();
+                let notes = self.notes_of(place, &reply, known.map(|(known, _)| known));
                 Ok(Answer::Reply(reply).with_notes(notes))
             }
             Request::Classify(request::Classify { image }) => {

@@ -11,7 +11,8 @@ use super::{Effects, MAX_BURST_MS, MAX_FRAMES, PATIENCE_MICROS, Station, Ticket}
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{self, NewExample, Teach};
+use crate::learn::command::{self, NewExample, Repeat, Reply, Teach};
+use crate::learn::head::ExampleId;
 use crate::protocol::log::{Level, in_words};
 use crate::protocol::request::{Answer, Progress, Refused};
 use crate::store::Store;
@@ -44,6 +45,8 @@ pub(super) struct Job {
     senses: Option<Senses>,
     /// Somebody was told to move the part.
     hinted: bool,
+    /// An example that was taught before and shows the part as it lies now.
+    seen_before: Option<ExampleId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,10 +77,10 @@ impl Job {
         }
     }
 
-    /// What there is to know about how many frames were taken.
-    fn note(&self) -> Option<String> {
+    /// What there is to know about how many frames were taken, and how many looks they are.
+    fn notes(&self) -> Vec<String> {
         let taken = self.shots.len() as u32;
-        match self.until {
+        let count = match self.until {
             Until::Count(total) if taken < total => {
                 Some(format!("{taken} of {total}: the part did not move"))
             }
@@ -86,8 +89,14 @@ impl Job {
                 Some(format!("{taken} of {seen} frames differ: move the part"))
             }
             _ => None,
-        }
+        };
+        count.into_iter().chain(self.seen_before.map(no_new_look)).collect()
     }
+}
+
+/// That a part was taught before, as it lies now.
+fn no_new_look(known: ExampleId) -> String {
+    format!("the part lies as in example {}, so this is no new look: move it", known.0)
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
@@ -119,6 +128,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             taken: now,
             senses: None,
             hinted: false,
+            seen_before: None,
         });
     }
 
@@ -181,10 +191,23 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 return self.alike(now, effects);
             }
         }
+        let mut joins = None;
+        if let (false, Ok(part)) = (job.any, &part) {
+            let view = &mut self.views[job.view];
+            let stillness = view.stillness.clone();
+            let seen_before = view.seen_before(&job.class, &feature, part, &stillness);
+            job.seen_before = job.seen_before.or(seen_before.map(|(known, _)| known));
+            joins = seen_before.map(|(_, look)| look);
+        }
         // A frame that gave its feature gives its views.
         let views = self.views[job.view].keeper.get_mut().views(frame).unwrap_or_default();
         let image = part.ok().and_then(|part| picture::kept(&part, self.image_side));
-        job.shots.push(NewExample { image, views, ..NewExample::new(feature, &self.camera) });
+        job.shots.push(NewExample {
+            image,
+            views,
+            joins,
+            ..NewExample::new(feature, &self.camera)
+        });
         (job.taken, job.hinted) = (now, false);
         self.panel.change(|panel| panel.wait(None));
         let done = job.shots.len() as u32;
@@ -242,28 +265,48 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         command::check_class(view.learner(), &class).map_err(refused)?;
         let date = Timestamp(now.0.saturating_add_signed(self.ahead));
-        let mut shots = Vec::with_capacity(frames.len());
+        let (mut shots, mut seen_before) = (Vec::with_capacity(frames.len()), None);
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
-            let views = view.keeper.get_mut().views_of_whole(&past.pixels).map_err(refused)?;
-            let image = picture::kept(&past.pixels, self.image_side);
+            let (pixels, feature) = (past.pixels.clone(), past.feature());
+            let stillness = view.stillness.clone();
+            let known = view.seen_before(&class, &feature, &pixels, &stillness);
+            seen_before = seen_before.or(known.map(|(known, _)| known));
+            let views = view.keeper.get_mut().views_of_whole(&pixels).map_err(refused)?;
+            let image = picture::kept(&pixels, self.image_side);
             shots.push(NewExample {
                 image,
                 views,
-                ..NewExample::new(past.feature(), &self.camera)
+                joins: known.map(|(_, look)| look),
+                ..NewExample::new(feature, &self.camera)
             });
         }
         let reply = view.teach(Teach { class, shots }, Picked::Recent, date).map_err(refused)?;
+        let notes = self.notes_of(place, &reply, seen_before);
         self.record.taught += frames.len() as u64;
         self.panel.change(|panel| panel.acknowledge(now));
-        Ok(Answer::Reply(reply))
+        Ok(Answer::Reply(reply).with_notes(notes))
+    }
+
+    /// What there is to know about what was taught: which images were taught before, bit for bit, and otherwise that it is
+    /// no new look.
+    pub(super) fn notes_of(
+        &self,
+        place: usize,
+        reply: &Reply,
+        seen_before: Option<ExampleId>,
+    ) -> Vec<String> {
+        let Reply::Taught { examples, .. } = reply else { return Vec::new() };
+        let repeats = Repeat::among(self.views[place].learner(), examples);
+        let look = seen_before.filter(|known| repeats.iter().all(|one| one.known != *known));
+        repeats.iter().map(Repeat::to_string).chain(look.map(no_new_look)).collect()
     }
 
     /// Learns the frames that were gathered, all or none, in one transaction.
     pub(super) fn finish(&mut self, now: Timestamp, effects: &mut Effects) {
         let Some(job) = self.job.take() else { return };
         self.panel.change(|panel| panel.wait(None));
-        let note = job.note();
+        let notes = job.notes();
         let Job { ticket, view, class, shots, .. } = job;
         if shots.is_empty() {
             return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
@@ -279,11 +322,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 }
                 self.panel.change(|panel| panel.acknowledge(now));
                 self.views[view].tell_unstored(effects);
-                let told = note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+                let told: String = notes.iter().map(|note| format!("; {note}")).collect();
                 let learned = self.of_region(view, in_words(&reply));
                 effects.note(Level::Info, format!("{learned}{told}"));
                 if let Some(ticket) = ticket {
-                    let answer = Answer::Reply(reply).with_notes(note.into_iter().collect());
+                    let answer = Answer::Reply(reply).with_notes(notes);
                     effects.answers.push((ticket, Ok(answer)));
                 }
             }

@@ -39,6 +39,9 @@ const NOISE_LEVELS: f32 = 1.0;
 /// How far a part is turned, in degrees.
 const TURN_DEGREES: f32 = 5.0;
 
+/// Beyond it no two frames are one look, whatever the camera does: the backbone need not be asked.
+pub(super) const NEAR: f32 = 0.1;
+
 /// No two features that are equal but for rounding differ by more.
 const ROUNDING: f32 = 1e-6;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::answers::refused;
 use super::history::{History, Past};
 use super::predicted::{self, Picked, Predicted};
-use super::stillness::Stillness;
+use super::stillness::{NEAR, Senses, Stillness, distance};
 use super::{Effects, Station};
 use crate::backbone::{ExtractError, FeatureSource, Fingerprint};
 use crate::image::frame::{Frame, Region, Timestamp};
@@ -13,7 +13,7 @@ use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, Reply, Teach, Undo};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError, Step};
-use crate::learn::head::ClassId;
+use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Learner, UNDO_DEPTH};
 use crate::protocol::log::Level;
 use crate::protocol::request::{Judgement, Of, Refused, Request};
@@ -103,6 +103,29 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// What was learned of it.
     pub fn learner(&self) -> &Learner {
         self.keeper.learner()
+    }
+
+    /// The example of that class which shows the part as it lies now, and its look: the two differ by no more than frames do
+    /// in which nothing moves. Each press of a button at a part that lies still is one look at it, not a look each.
+    ///
+    /// * `part`: what is looked at, to ask the backbone what a small change of it does.
+    /// * `stillness`: of where the frame comes from.
+    pub(super) fn seen_before(
+        &mut self,
+        class: &str,
+        feature: &[f32],
+        part: &Frame,
+        stillness: &Stillness,
+    ) -> Option<(ExampleId, GroupId)> {
+        let learner = self.learner();
+        let class = learner.class_named(class.trim_start_matches('+'))?;
+        let of_class = learner.examples().iter().filter(|example| example.class == class);
+        let (near, id, group) = of_class
+            .map(|example| (distance(&example.widened(), feature), example.id, example.group))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|(near, ..)| *near <= NEAR)?;
+        let senses = Senses::of(part, |part| self.keeper.get_mut().feature_of_whole(part));
+        (near <= stillness.enough(senses)).then_some((id, group))
     }
 
     /// Carries out a command, see [`PersistentLearner::apply`].
