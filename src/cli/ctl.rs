@@ -3,7 +3,7 @@
 mod link;
 mod recent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,13 +21,12 @@ use crate::board::address::Address;
 use crate::image::frame::Timestamp;
 use crate::image::picture::{self, PictureError};
 use crate::learn::command::{Command, ListExamples, Reply};
-use crate::learn::examples::ImageMark;
 use crate::learn::head::ExampleId;
 use crate::protocol::console::{self, Entry};
 use crate::protocol::json;
 use crate::protocol::pin::{LONGEST, Pin};
 use crate::protocol::request::{
-    Answer, Classify, Lock, Of, Pull, Push, Request, Snap, TeachImage, Unlock,
+    Answer, Classify, ExamplePicture, Lock, Of, Pull, Push, Request, Snap, TeachImage, Unlock,
 };
 use crate::protocol::wire::MAX_MESSAGE;
 use crate::store::signed;
@@ -298,13 +297,21 @@ impl CtlCommand {
             bail!("the device answered something else than what it learned");
         };
         let snapshot = Snapshot::decode(bytes).context("what came from the device")?;
-        let kept = snapshot.images().clone();
         let mut learner = snapshot.into_learner(0)?;
-        let marks: BTreeMap<ExampleId, ImageMark> =
-            learner.examples().iter().filter_map(|one| Some((one.id, one.image?))).collect();
+        let with_image: BTreeSet<ExampleId> =
+            learner.examples().iter().filter(|one| one.image.is_some()).map(|one| one.id).collect();
         let mut images = |ids: &[ExampleId]| {
-            let of = |id: &ExampleId| Some((*id, kept.get(marks.get(id)?)?.clone()));
-            Ok(ids.iter().filter_map(of).collect())
+            let mut link = self.link()?;
+            let mut files = BTreeMap::new();
+            for &id in ids.iter().filter(|id| with_image.contains(id)) {
+                let ask = ExamplePicture { example: id.0 };
+                // One that had to make room for others is drawn without.
+                if let Ok(Answer::Picture { file, .. }) = self.ask(&mut link, &ask.into(), context)
+                {
+                    files.insert(id, file);
+                }
+            }
+            Ok(files)
         };
         match *words {
             ["examples", ref class @ ..] => {

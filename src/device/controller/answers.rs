@@ -11,6 +11,7 @@ use crate::image::views::ViewKinds;
 use crate::learn::command::{self, NewExample, Reply, Teach};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
+use crate::learn::head::ExampleId;
 use crate::protocol::request::{self, Answer, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
@@ -86,6 +87,20 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::RecentPicture(request::RecentPicture { frame }) => {
                 let past = view.history.get(frame).map_err(Refused)?;
                 Ok(picture_of(&past.pixels, past.number))
+            }
+            Request::ExamplePicture(request::ExamplePicture { example }) => {
+                let id = ExampleId(example);
+                if keeper.learner().examples().get(id).is_none() {
+                    return Err(Refused(format!("there is no example {example}")));
+                }
+                let mut kept = None;
+                let mut take = |_, file: &[u8]| kept = Some(file.to_vec());
+                keeper.store_mut().images(Some(&[id]), &mut take).map_err(refused)?;
+                let none = || Refused(format!("no image of example {example} is kept"));
+                let file = kept.ok_or_else(none)?;
+                let frame = picture::decode(&file, "the image", now).map_err(refused)?;
+                let (width, height) = (frame.width(), frame.height());
+                Ok(Answer::Picture { frame: None, width, height, file })
             }
             Request::TeachFrames(request::TeachFrames { class, frames }) => {
                 self.teach_frames(place, class, &frames, now)

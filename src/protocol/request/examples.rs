@@ -11,17 +11,43 @@ pub struct ListExamples {
     pub class: Option<String>,
 }
 
-pub(super) const WORDS: &[Word] = &[Word::new(
-    "examples",
-    "[CLASS]",
-    "the examples, and which of them the others contradict",
-    parse,
-)
-.places(&[Place::Class])];
+/// Give the image of one of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExamplePicture {
+    /// Its id.
+    pub example: u64,
+}
+
+pub(super) const WORDS: &[Word] = &[
+    Word::new(
+        "examples",
+        "[CLASS]",
+        "the examples, and which of them the others contradict",
+        parse,
+    )
+    .places(&[Place::Class]),
+    Word::new("example", "NUMBER", "the image of an example", parse_picture)
+        .more("Here only its size is told; `fieldtune ctl examples --sheet FILE` draws them all."),
+];
+
+fn parse_picture(words: &[&str]) -> Parsed {
+    let [number] = words else { return Err(Wrong::Usage) };
+    number.parse().map(|example| ExamplePicture { example }.into()).map_err(|_| Wrong::Usage)
+}
 
 fn parse(words: &[&str]) -> Parsed {
     let ([] | [_]) = words else { return Err(Wrong::Usage) };
     Ok(ListExamples { class: words.first().map(|&class| class.to_owned()) }.into())
+}
+
+impl Ask for ExamplePicture {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
 }
 
 impl Ask for ListExamples {

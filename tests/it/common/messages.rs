@@ -88,6 +88,7 @@ pub fn requests() -> Vec<Request> {
                 any: false,
             })),
         }),
+        Request::ExamplePicture(request::ExamplePicture { example: 12 }),
     ];
     commands.into_iter().chain(rest).collect()
 }
