@@ -66,7 +66,7 @@ requests! {
     relabel: 8 Relabel;
     rename: 9 Rename;
     classes: 10 Classes;
-    examples: 11 ListExamples;
+    examples: 11 ListExamples, 39 ExamplePicture;
     status: 12 GetStatus;
     watch: 13 Watch;
     recent: 14 Recent, 15 RecentPicture;

@@ -107,6 +107,7 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::TeachFrames(request::TeachFrames { class: name(), frames: vec![1] }), Teach),
         (Request::Recent(request::Recent { unsure_first: true }), Look),
         (Request::RecentPicture(request::RecentPicture { frame: 1 }), Look),
+        (Request::ExamplePicture(request::ExamplePicture { example: 1 }), Look),
         (Request::Classify(request::Classify { image: vec![1] }), Look),
         (Request::Snap(request::Snap), Look),
         (Request::Watch(request::Watch(true)), Look),

@@ -393,4 +393,21 @@ fn a_store_is_tested_on_a_labelled_folder() {
     assert!(code == Some(1) && talk.contains("wanted at least 95.0 %"), "{talk}");
     assert!(table.contains("wrong:\n  blue/4.png: "), "{table}");
     assert!(image::open(place.at("wrong.png")).unwrap().height() > 128);
+    // What was taught is left out, under whatever name it lies there.
+    assert!(place.run("teach", &["red", "parts/red/4.png"]).status.success());
+    let (_, table, talk) = report(&["parts", "--json", "t.json"]);
+    assert!(table.contains("\n2 images were taught and not judged"), "{table}{talk}");
+    let judged = place.json("t.json");
+    let names: Vec<&str> = judged["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["file"].as_str())
+        .collect();
+    assert_eq!(judged["known"], 2);
+    assert!(!names.contains(&"red/4.png") && !names.contains(&"blue/4.png"), "{names:?}");
+    std::fs::create_dir_all(place.at("known/red")).unwrap();
+    std::fs::copy(place.at("parts/red/4.png"), place.at("known/red/4.png")).unwrap();
+    let (code, _, talk) = report(&["known"]);
+    assert!(code == Some(2) && talk.contains("1 image was taught"), "{talk}");
 }

@@ -1,7 +1,6 @@
 //! Requests that are answered at once.
 
 use super::predicted::Picked;
-use super::stillness::Stillness;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
 use crate::camera::SyntheticScene;
@@ -53,7 +52,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let (frame, feature) = looked_at(keeper, &image, now)?;
                 let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
                 let image = picture::kept(&frame, self.image_side);
-                let known = view.seen_before(&class, &feature, &frame, &Stillness::default());
+                let known = view.seen_before(&class, &feature, &frame, false);
                 let shot = NewExample {
                     image,
                     views,

@@ -194,8 +194,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let mut joins = None;
         if let (false, Ok(part)) = (job.any, &part) {
             let view = &mut self.views[job.view];
-            let stillness = view.stillness.clone();
-            let seen_before = view.seen_before(&job.class, &feature, part, &stillness);
+            let seen_before = view.seen_before(&job.class, &feature, part, true);
             job.seen_before = job.seen_before.or(seen_before.map(|(known, _)| known));
             joins = seen_before.map(|(_, look)| look);
         }
@@ -269,8 +268,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
             let (pixels, feature) = (past.pixels.clone(), past.feature());
-            let stillness = view.stillness.clone();
-            let known = view.seen_before(&class, &feature, &pixels, &stillness);
+            let known = view.seen_before(&class, &feature, &pixels, true);
             seen_before = seen_before.or(known.map(|(known, _)| known));
             let views = view.keeper.get_mut().views_of_whole(&pixels).map_err(refused)?;
             let image = picture::kept(&pixels, self.image_side);
@@ -296,17 +294,23 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         reply: &Reply,
         seen_before: Option<ExampleId>,
     ) -> Vec<String> {
-        let Reply::Taught { examples, .. } = reply else { return Vec::new() };
-        let repeats = Repeat::among(self.views[place].learner(), examples);
+        let repeats = self.repeats(place, reply);
         let look = seen_before.filter(|known| repeats.iter().all(|one| one.known != *known));
         repeats.iter().map(Repeat::to_string).chain(look.map(no_new_look)).collect()
+    }
+
+    fn repeats(&self, place: usize, reply: &Reply) -> Vec<Repeat> {
+        match reply {
+            Reply::Taught { examples, .. } => Repeat::among(self.views[place].learner(), examples),
+            _ => Vec::new(),
+        }
     }
 
     /// Learns the frames that were gathered, all or none, in one transaction.
     pub(super) fn finish(&mut self, now: Timestamp, effects: &mut Effects) {
         let Some(job) = self.job.take() else { return };
         self.panel.change(|panel| panel.wait(None));
-        let notes = job.notes();
+        let mut notes = job.notes();
         let Job { ticket, view, class, shots, .. } = job;
         if shots.is_empty() {
             return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
@@ -322,6 +326,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 }
                 self.panel.change(|panel| panel.acknowledge(now));
                 self.views[view].tell_unstored(effects);
+                // Frames of a camera that stands still repeat themselves; in two classes they contradict themselves.
+                let repeats = self.repeats(view, &reply);
+                let disputed = repeats.iter().filter(|one| one.class != one.known_class);
+                notes.extend(disputed.map(Repeat::to_string));
                 let told: String = notes.iter().map(|note| format!("; {note}")).collect();
                 let learned = self.of_region(view, in_words(&reply));
                 effects.note(Level::Info, format!("{learned}{told}"));

@@ -109,13 +109,13 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// in which nothing moves. Each press of a button at a part that lies still is one look at it, not a look each.
     ///
     /// * `part`: what is looked at, to ask the backbone what a small change of it does.
-    /// * `stillness`: of where the frame comes from.
+    /// * `is_live`: it comes from the camera, whose jitter does not count.
     pub(super) fn seen_before(
         &mut self,
         class: &str,
         feature: &[f32],
         part: &Frame,
-        stillness: &Stillness,
+        is_live: bool,
     ) -> Option<(ExampleId, GroupId)> {
         let learner = self.learner();
         let class = learner.class_named(class.trim_start_matches('+'))?;
@@ -125,7 +125,11 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             .min_by(|a, b| a.0.total_cmp(&b.0))
             .filter(|(near, ..)| *near <= NEAR)?;
         let senses = Senses::of(part, |part| self.keeper.get_mut().feature_of_whole(part));
-        (near <= stillness.enough(senses)).then_some((id, group))
+        let enough = match is_live {
+            true => self.stillness.enough(senses),
+            false => Stillness::default().enough(senses),
+        };
+        (near <= enough).then_some((id, group))
     }
 
     /// Carries out a command, see [`PersistentLearner::apply`].
@@ -160,7 +164,8 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     ) -> Result<Reply, PersistError> {
         let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
         if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {
-            for shot in &teach.shots {
+            // The same again is known, and says nothing about how it would do on something new.
+            for shot in teach.shots.iter().filter(|shot| shot.joins.is_none()) {
                 // What cannot be judged is refused below.
                 if let Ok(Some(verdict)) = self.learner().judge(&shot.feature) {
                     predicted.count(class, verdict.class == Some(class), picked, now);

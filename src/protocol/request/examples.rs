@@ -11,29 +11,20 @@ pub struct ListExamples {
     pub class: Option<String>,
 }
 
-/// Give the image of one of them.
+/// Give the image of one of them, as it is kept. For programs: `fieldtune ctl examples --sheet FILE` draws them all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExamplePicture {
     /// Its id.
     pub example: u64,
 }
 
-pub(super) const WORDS: &[Word] = &[
-    Word::new(
-        "examples",
-        "[CLASS]",
-        "the examples, and which of them the others contradict",
-        parse,
-    )
-    .places(&[Place::Class]),
-    Word::new("example", "NUMBER", "the image of an example", parse_picture)
-        .more("Here only its size is told; `fieldtune ctl examples --sheet FILE` draws them all."),
-];
-
-fn parse_picture(words: &[&str]) -> Parsed {
-    let [number] = words else { return Err(Wrong::Usage) };
-    number.parse().map(|example| ExamplePicture { example }.into()).map_err(|_| Wrong::Usage)
-}
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "examples",
+    "[CLASS]",
+    "the examples, and which of them the others contradict",
+    parse,
+)
+.places(&[Place::Class])];
 
 fn parse(words: &[&str]) -> Parsed {
     let ([] | [_]) = words else { return Err(Wrong::Usage) };

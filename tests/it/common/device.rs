@@ -157,6 +157,9 @@ impl Device for FakeDevice {
             Request::RecentPicture(request::RecentPicture { frame }) => {
                 Err(Refused(format!("frame {frame} is not there")))
             }
+            Request::ExamplePicture(request::ExamplePicture { example }) => {
+                Err(Refused(format!("no image of example {example} is kept")))
+            }
             Request::TeachImage(request::TeachImage { class, image }) => {
                 self.teach(class, &image[..1])
             }

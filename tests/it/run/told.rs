@@ -158,10 +158,14 @@ fn what_a_device_learned_is_drawn_as_a_sheet() {
             Path::new(&file),
             fieldtune::image::frame::Timestamp(0),
         );
-        file.expect("a PNG file").height()
+        file.expect("a PNG file")
     };
     let (all, one) = (sheet("all.png", &["examples"]), sheet("one.png", &["examples", "red"]));
-    assert!(all > one, "two classes are two sections: {all} and {one}");
+    let (height, of_one) = (all.height(), one.height());
+    assert!(height > of_one, "two classes are two sections: {height} and {of_one}");
+    // The pictures themselves are there.
+    let red = one.pixels().chunks(3).filter(|p| p[0] > 120 && p[1] < 90 && p[2] < 90).count();
+    assert!(red > 2000, "{red} red pixels");
     let file = folder.join("status.png").display().to_string();
     device.ok(&["status", "--sheet", &file]);
     assert!(Path::new(&file).exists());
