@@ -146,7 +146,7 @@ impl CameraErrorKind {
                 "another --format or --resolution, or a build with what is missing; see fieldtune cameras"
             }
             CameraErrorKind::Stalled => {
-                "check cable and power; it is opened anew with the next frame that is asked for"
+                "check cable and power, or the program that gives frames; it is opened anew with the next frame that is asked for"
             }
             CameraErrorKind::Gone => {
                 "plug it in or mend its command; it is opened anew with the next frame that is asked for"

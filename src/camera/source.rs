@@ -42,6 +42,8 @@ pub struct Wanted {
     pub format: Option<PixelFormat>,
     /// How long a frame may take.
     pub timeout: Duration,
+    /// How long a program may take from its start to its first frame; no less than a frame.
+    pub start: Duration,
     /// How long a device's exposure, gain and white balance may settle before they are locked; `None` leaves them
     /// automatic. A camera that drifts spoils what was learned from few frames.
     pub settle: Option<Duration>,
@@ -66,6 +68,7 @@ impl Default for Wanted {
             fps: None,
             format: None,
             timeout: Duration::from_secs(3),
+            start: Duration::from_secs(15),
             settle: Some(Duration::from_secs(2)),
             controls: BTreeMap::new(),
             again: false,

@@ -59,6 +59,15 @@ pub struct TeachCommand {
     store: StoreArgs,
 }
 
+/// How many folders of a folder these files are in, at any depth below.
+fn subfolders(dir: &Path, files: &[PathBuf]) -> usize {
+    let first = |file: &PathBuf| {
+        let mut below = file.strip_prefix(dir).ok()?.components();
+        below.next().filter(|_| below.next().is_some()).map(|name| name.as_os_str().to_owned())
+    };
+    files.iter().filter_map(first).collect::<BTreeSet<_>>().len()
+}
+
 /// Images taught before that are told one by one.
 const REPEATS: usize = 10;
 
@@ -85,6 +94,17 @@ impl TeachCommand {
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
         let files = images::expand(&self.images)?;
+        if let [dir] = &self.images[..]
+            && let folders = subfolders(dir, &files)
+            && folders > 1
+        {
+            eprintln!(
+                "note: {} has {folders} folders of images, and all are learned as {}; to learn a class of each: fieldtune \
+                 teach {0}",
+                picture::shown(dir),
+                self.class
+            );
+        }
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
@@ -319,9 +339,10 @@ impl TeachCommand {
             println!("{} known already", counted(known, "image was", "images were"));
         }
         if disputed > 0 {
-            let images = counted(disputed, "image lies", "images lie");
+            let images = counted(disputed, "image is", "images are");
             println!(
-                "{images} in folders of different classes: the name that comes first was kept"
+                "{images} of another class, too, in another folder or as taught before: of the two names the first in \
+                 the alphabet was kept (undo takes it back)"
             );
         }
         confounds.first().inspect(|one| println!("beware: {one}"));

@@ -295,7 +295,8 @@ fn a_program_that_is_not_there_or_ends_within_a_frame_is_told() {
 fn a_program_that_stalls_is_ended_with_all_it_started() {
     let folder = tempfile::tempdir().expect("a folder");
     let pid = folder.path().join("pid");
-    let wanted = Wanted { timeout: Duration::from_millis(300), ..Wanted::default() };
+    let short = Duration::from_millis(300);
+    let wanted = Wanted { timeout: short, start: short, ..Wanted::default() };
     // A grandchild that does not listen to a polite request.
     let command = format!(
         "sh -c 'trap \"\" TERM; echo $$ >\"{0}.new\"; mv \"{0}.new\" \"{0}\"; while :; do sleep 1; done' & wait",
@@ -308,6 +309,18 @@ fn a_program_that_stalls_is_ended_with_all_it_started() {
     if let Ok(pid) = std::fs::read_to_string(pid) {
         assert_gone(pid.trim());
     }
+}
+
+#[test]
+fn a_program_may_take_longer_to_its_first_frame_than_to_the_next() {
+    let bytes = SIZE.0 * SIZE.1;
+    let command = format!("pipe:sleep 0.5; head -c {bytes} /dev/zero; sleep 60");
+    let (size, format) = (Some(SIZE), Some(PixelFormat::Grey));
+    let timeout = Duration::from_millis(200);
+    let mut camera = open(&command, &Wanted { size, format, timeout, ..Wanted::default() });
+    camera.capture(Timestamp(0)).expect("it has until its first frame");
+    let error = camera.capture(Timestamp(0)).expect_err("it gives one");
+    assert!(error.what.contains("no frame within 200ms"), "{error}");
 }
 
 /// Killed processes leave `/proc` when their new parent has seen to them, or stay as zombies where it does not.

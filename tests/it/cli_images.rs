@@ -70,6 +70,11 @@ fn a_folder_of_class_folders_is_taught_in_one_step() {
         list
     };
     assert_eq!(sorted(bench.classes()), sorted(wanted));
+    // A class too many is a slip that is told.
+    let slip = bench.ok(&["teach", "all", text(&parts)]);
+    let told = format!("has {} folders of images, and all are learned as all", KINDS.len());
+    assert!(slip.stderr.contains(&told), "{slip:?}");
+    bench.ok(&["undo"]);
     // Twice is once.
     let run = bench.ok(&["teach", text(&parts)]);
     assert!(run.stdout.contains("learned 0 examples"), "{run:?}");

@@ -40,6 +40,8 @@ pub struct Pipe {
     command: String,
     layout: Layout,
     timeout: Duration,
+    /// The same for the first frame after a start.
+    start: Duration,
     running: Option<Running>,
     failures: u32,
     /// Not to be started before.
@@ -64,6 +66,7 @@ impl Pipe {
             command: command.to_owned(),
             layout,
             timeout: wanted.timeout,
+            start: wanted.start.max(wanted.timeout),
             running: None,
             failures: 0,
             rest_until: None,
@@ -131,12 +134,14 @@ impl Camera for Pipe {
 
     fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
         let asked = Instant::now();
-        let running = match self.running.take() {
+        let mut running = match self.running.take() {
             Some(running) => running,
             None => self.start()?,
         };
-        match running.newest.wait(self.timeout) {
+        let patience = if running.has_begun { self.timeout } else { self.start };
+        match running.newest.wait(patience) {
             Event::Frame(bytes, layout, arrived) => {
+                running.has_begun = true;
                 self.running = Some(running);
                 let frame = layout.frame(&bytes, time_of(arrived, now, asked));
                 let frame = frame.map_err(|error| {
@@ -152,7 +157,7 @@ impl Camera for Pipe {
                 Err(self.failed(running, CameraErrorKind::Gone, format!("the program ended{why}")))
             }
             Event::Nothing => {
-                let what = format!("no frame within {:?}; wanted {}", self.timeout, self.layout);
+                let what = format!("no frame within {patience:?}; wanted {}", self.layout);
                 Err(self.failed(running, CameraErrorKind::Stalled, what))
             }
         }
@@ -187,6 +192,8 @@ fn rpicam_command((width, height): (u32, u32), fps: f32) -> String {
 struct Running {
     child: Child,
     begun: Instant,
+    /// It has given a frame.
+    has_begun: bool,
     newest: Arc<Newest>,
     last_words: Arc<Mutex<Vec<u8>>>,
     /// Told when standard error has ended.
@@ -224,7 +231,7 @@ impl Running {
                 let _ = tell.send(());
             });
         }
-        Ok(Self { child, begun: Instant::now(), newest, last_words, silent })
+        Ok(Self { child, begun: Instant::now(), has_begun: false, newest, last_words, silent })
     }
 
     /// Ends it and everything it started, says how it ended.

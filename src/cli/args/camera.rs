@@ -58,6 +58,7 @@ impl CameraArgs {
             settle: (camera.settle_ms > 0).then(|| Duration::from_millis(camera.settle_ms.into())),
             controls: camera.controls.clone(),
             again: false,
+            ..Wanted::default()
         }
     }
 
