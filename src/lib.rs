@@ -9,8 +9,8 @@
 //! # let path = folder.path().join("learned.ftune");
 //! let mut tuner = Fieldtune::open(path)?; // the built-in backbone; a file that keeps what is learned
 //! let mut camera = Synthetic::new(7); // any `Camera`, or image files: `teach_file`, `classify_file`
-//! for (class, sight) in [("good", SyntheticScene::Good), ("rust", SyntheticScene::Rust)] {
-//!     camera.show(sight);
+//! for (class, scene) in [("good", SyntheticScene::Good), ("rust", SyntheticScene::Rust)] {
+//!     camera.show(scene);
 //!     for _ in 0..3 {
 //!         tuner.teach(class, &camera.capture(Timestamp(0))?)?;
 //!     }
@@ -43,21 +43,7 @@
 //! ```
 //! The rooms stand in that order; a room imports only rooms above it, and so do the modules inside a room.
 //!
-//! # Words
-//! | word | meaning |
-//! | --- | --- |
-//! | frame | RGB8 pixels `[height, width, 3]` and the time of capture |
-//! | region | a part of a frame that is looked at; where there are several, each has a head and a store |
-//! | tap | a place in the backbone whose map is pooled into the feature (average, max) |
-//! | feature | `[dim]` f32, finite; what the backbone says of one frame |
-//! | example | a stored feature with its class, an id, its origin; kept as f16 |
-//! | head | turns a feature into a score per class; learns and forgets single examples |
-//! | verdict | class, or unknown, with a calibrated confidence |
-//! | generation | a state of everything learned that can be come back to |
-//! | pack | what was learned, as a file that devices exchange |
-//! | board | one file that says how a device is wired: camera, pins, serial port, threads |
-//! | policy | one file that says what outputs do on which verdicts, and what buttons are for |
-//! | model card | one file that says how a backbone is fed and where it is tapped |
+//! The words are defined in `docs/glossary.md`.
 //!
 //! # Invariants
 //! * A failed command changes nothing that was learned.

@@ -28,7 +28,7 @@ impl Address {
 /// Not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{got}\" is no port: wanted serial:DEVICE[@BAUD] (serial:/dev/ttyUSB0@115200), stdio:, pty: or unix:PATH"
+    "\"{got}\" is not a port: wanted serial:DEVICE[@BAUD] (serial:/dev/ttyUSB0@115200), stdio:, pty: or unix:PATH"
 )]
 pub struct AddressError {
     /// What was given, escaped.

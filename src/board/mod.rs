@@ -244,7 +244,7 @@ pub enum BoardError {
         known: String,
     },
     /// The policy names what the board does not have.
-    #[error("the policy has the {kind} {name}, which the board {board} has not: it has {known}")]
+    #[error("the policy has the {kind} {name}, which the board {board} lacks: it has {known}")]
     Missing {
         /// "output" or "button".
         kind: &'static str,
@@ -267,7 +267,7 @@ pub enum BoardError {
     },
     /// The policy names a region that is not looked at.
     #[error(
-        "the policy's {key} is for the region {region}, which the board {board} has not: it has {known}"
+        "the policy's {key} is for the region {region}, which the board {board} lacks: it has {known}"
     )]
     NoRegion {
         /// What names it, such as `button green`.

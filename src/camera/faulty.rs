@@ -47,7 +47,7 @@ impl<C: Camera> Camera for Faulty<C> {
             [dropped, stalled, torn, wrong_size].map(|chance| self.random.random::<f64>() < chance);
         let cut = self.random.random::<f64>();
         if stalled {
-            let what = "no frame came, by the fault wrapper's will";
+            let what = "no frame (injected fault)";
             return Err(CameraError::new(self.name(), CameraErrorKind::Stalled, what));
         }
         if dropped {

@@ -146,16 +146,16 @@ impl CameraErrorKind {
                 "another --format or --resolution, or a build with what is missing; see fieldtune cameras"
             }
             CameraErrorKind::Stalled => {
-                "check cable and power, or the program that gives frames; it is opened anew with the next frame that is asked for"
+                "check cable and power, or the program that gives frames; it is reopened for the next frame"
             }
             CameraErrorKind::Gone => {
-                "plug it in or mend its command; it is opened anew with the next frame that is asked for"
+                "plug it in or mend its command; it is reopened for the next frame"
             }
-            CameraErrorKind::Ended => "--loop begins it again",
+            CameraErrorKind::Ended => "--loop restarts it",
             CameraErrorKind::Malformed => {
-                "single ones can be ignored; if it goes on, check --format, --resolution and the cable"
+                "single failures are harmless; if it continues, check --format, --resolution and the cable"
             }
-            CameraErrorKind::System => "the system's log (dmesg, journalctl) may say more",
+            CameraErrorKind::System => "see the system log (dmesg, journalctl)",
         }
     }
 }

@@ -28,46 +28,45 @@ use crate::backbone::{Extractor, FeatureSource as _, Vectors};
   fieldtune bench --model mobilenetv2-12
   fieldtune bench --model mobilenetv2-12 --head all --json > this-board.json
   fieldtune bench --model mobilenetv2-12 --growth 10000    does memory grow?
-  fieldtune bench --layers                                 where the backbone's time goes
-  fieldtune bench --compare tract                          what the kernels gain over the runtime alone
-  fieldtune bench --store /data                            the disk under /data instead: flash wear, time to teach
+  fieldtune bench --layers  where the backbone's time goes
+  fieldtune bench --compare tract  what the kernels gain over the runtime alone
+  fieldtune bench --store /data
+      the disk under /data instead: flash wear, time to teach
 
-Times are milliseconds: p50 is what half of the samples keep to, p95 what 95 % do. \"else\" is all that a frame needs
-beside its decoding, its feature and its scores: the nearest example, calibration, smoothing. \"teach\" and \"forget\" are
-whole commands without the backbone: f16 storage, neighbours, undo, and now and then (after every 4 % of changes) the
-calibration by leave-one-out, which is what max shows. \"judge then\" is the first verdict afterwards: softmax and mlp
-train when they are asked, not when they are taught. \"learn\" and \"unlearn\" are the head alone. The example that is
-forgotten is a random one.")]
+Times are milliseconds. \"else\" is what a frame needs besides decoding, embedding and scores: nearest example, \
+calibration, smoothing. \"teach\" and \"forget\" are whole commands without the backbone: f16 storage, neighbours, \
+undo and, after every 4 % of changes, calibration by leave-one-out, which max shows. \"classify then\" is the first \
+prediction afterwards: softmax and mlp train when they are asked. \"learn\" and \"unlearn\" are the head alone.")]
 pub struct BenchCommand {
     /// Frames to be timed
     #[arg(long, default_value_t = 100, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     frames: u32,
-    /// Heads to teach; the first one also judges the frames
+    /// Heads to time; the first also classifies the frames
     #[arg(long, value_enum, value_delimiter = ',', default_value = "lda")]
     head: Vec<HeadChoice>,
-    /// Examples that are there when one more is taught
+    /// Number of examples in the store when one more is taught
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000", value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     examples: Vec<u32>,
-    /// Classes they belong to; left out where there are fewer examples than classes
+    /// Number of classes; sizes with fewer examples than classes are left out
     #[arg(long, value_delimiter = ',', default_value = "2,10,50", value_name = "C")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     classes: Vec<u32>,
-    /// Classify this many more frames and report resident memory before and after
+    /// Report resident memory before and after this many more frames
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     growth: Option<u32>,
     /// Time every layer of the backbone instead
     #[arg(long, conflicts_with_all = ["growth", "store"])]
     layers: bool,
-    /// Time the backbone beside the runtime alone, in turns, instead
+    /// Compare the backbone with the runtime alone instead
     #[arg(long, value_enum, value_name = "PEER", conflicts_with_all = ["growth", "store", "layers"])]
     compare: Option<Peer>,
-    /// Measure how what is learned is kept, on the disk of this folder, instead
+    /// Measure the store on the disk of this folder instead
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     store: Option<PathBuf>,
-    /// Examples of the large store that is opened
+    /// Number of examples of the large store
     #[arg(long, default_value_t = 10_000, value_name = "N", requires = "store")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=20_000))]
     stored: u32,
@@ -223,10 +222,10 @@ impl Report {
             memory.map_or_else(|| "not known here".to_owned(), |memory| memory.to_string())
         };
         out.push_str(&format!("memory, loaded          {}\n", memory(self.loaded)));
-        out.push_str(&format!("memory, judging frames  {}\n", memory(self.running)));
+        out.push_str(&format!("memory, classifying     {}\n", memory(self.running)));
         if let Some((frames, before, after)) = self.growth {
-            out.push_str(&format!("before {frames} frames more  {}\n", memory(before)));
-            out.push_str(&format!("and after them          {}\n", memory(after)));
+            out.push_str(&format!("before {frames} more frames  {}\n", memory(before)));
+            out.push_str(&format!("after                   {}\n", memory(after)));
         }
         out
     }

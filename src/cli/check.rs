@@ -30,12 +30,12 @@ const BLINK: Duration = Duration::from_millis(300);
 pub struct CheckCommand {
     #[command(flatten)]
     board: BoardArgs,
-    /// A policy: does the board have what it names, and was it taught
+    /// Check also the names in this policy: outputs, inputs, classes
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
-    /// Switch every output for 0.3 seconds, one after another: whatever is connected will move
+    /// Switch every output for 0.3 seconds, one after another: connected actuators move
     #[arg(long)]
     blink: bool,
 }
@@ -102,18 +102,18 @@ impl CheckCommand {
 /// Whether the board has what the policy names.
 fn fits(board: &Board, policy: &Policy, asked: &str) -> Finding {
     let fits =
-        board.check_policy(policy).map(|()| format!("{asked}, and the board has what it names"));
+        board.check_policy(policy).map(|()| format!("{asked}: the board has everything it names"));
     fits.map_err(|error| error.to_string())
 }
 
-/// What somebody who reaches a port may do there.
+/// What a client of a port may do.
 fn access(board: &Board) {
     let settings = &board.access;
     let serial = board.serial.as_ref().map(|_| ("serial lines", settings.serial));
     for (which, access) in serial.into_iter().chain([("ports of --port", settings.ports)]) {
         let what = match access {
-            Access::Full => "open to anyone who reaches them: they may change everything",
-            Access::Locked => "locked: a PIN unlocks changes; anyone may look and teach",
+            Access::Full => "anyone who can connect may change everything",
+            Access::Locked => "changes need the PIN; reading and teaching do not",
             Access::ReadOnly => "read-only",
         };
         let word = if access == Access::Full { "open    " } else { "guarded " };
@@ -135,7 +135,10 @@ fn camera(address: &str) -> Finding {
     let device = address.starts_with("/dev/").then(|| format!("v4l:{address}"));
     let address = device.as_deref().unwrap_or(address);
     let (kind, rest) = address.split_once(':').ok_or_else(|| {
-        format!("\"{}\" is no address; one begins with {known}", address.escape_debug())
+        format!(
+            "\"{}\" is not an address: wanted one that begins with {known}",
+            address.escape_debug()
+        )
     })?;
     match kind {
         "v4l" => {

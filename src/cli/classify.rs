@@ -23,8 +23,8 @@ use crate::protocol::json;
   fieldtune classify part.jpg
   fieldtune classify parts/ --json | jq -r 'select(.class == \"scratch\") | .file'
 
-With --json one object a line: file, class (or null for unknown), best, confidence, runner_up, runner_up_confidence,
-nearest (example, class, cosine, origin), novelty, milliseconds.")]
+With --json one object a line: file, class (or null for unknown), best, confidence, runner_up, \
+runner_up_confidence, nearest (example, class, cosine, origin), novelty, milliseconds.")]
 pub struct ClassifyCommand {
     /// Image files, or folders of them
     #[arg(required = true, value_name = "IMAGE|DIR")]

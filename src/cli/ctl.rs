@@ -66,7 +66,7 @@ pub struct CtlCommand {
     /// Where the device is: /dev/ttyUSB0, /dev/ttyUSB0@BAUD, unix:PATH
     #[arg(long, short, env = "FIELDTUNE_PORT")]
     port: Address,
-    /// How long the device may say nothing
+    /// Time to wait for the device's answer
     #[arg(long, value_name = "SECONDS", default_value_t = 6.0, value_parser = seconds)]
     timeout: f32,
     /// A file whose first line is the PIN of the device [default: the variable FIELDTUNE_PIN]
@@ -84,7 +84,7 @@ pub struct CtlCommand {
     /// recent, examples, status: draw the frames, the examples or the suspects as a contact sheet, a PNG file
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
-    /// What to ask for
+    /// The command and its arguments
     #[arg(required = true, value_name = "COMMAND")]
     words: Vec<String>,
     /// The region that is asked.
@@ -128,7 +128,7 @@ impl CtlCommand {
 
     fn carry_out(&self, words: &[&str], context: &Context) -> anyhow::Result<Exit> {
         if let (Some(region), ["snap" | "watch", ..]) = (&self.region, words) {
-            bail!("{} is not about a region: leave out @{region}", words[0]);
+            bail!("{} takes no region: leave out @{region}", words[0]);
         }
         match *words {
             ["teach", class, first, ..]
@@ -176,8 +176,8 @@ impl CtlCommand {
                 let text = console::help(spec);
                 println!("{}", text.strip_suffix("\nok").unwrap_or(&text));
             }
-            Entry::Leave => bail!("ctl ends by itself: quit is for whoever types at a console"),
-            Entry::Echo(_) => bail!("echo is a setting of a console, for whoever types there"),
+            Entry::Leave => bail!("quit is a command of the console; ctl ends by itself"),
+            Entry::Echo(_) => bail!("echo is a setting of the console"),
             Entry::Request(request) => {
                 let answer = self.ask(&mut self.link()?, &request, context)?;
                 self.tell(&answer);
@@ -262,11 +262,11 @@ impl CtlCommand {
         let wants_png = is_png(file)?;
         let mut answer = self.ask(&mut self.link()?, &Snap.into(), context)?;
         let Answer::Picture { file: bytes, .. } = &mut answer else {
-            bail!("the device answered something else than a picture");
+            bail!("unexpected answer of the device, wanted an image");
         };
         // It comes as a JPEG.
         if wants_png {
-            let frame = picture::decode(bytes, "what came from the device", Timestamp(0))?;
+            let frame = picture::decode(bytes, "the answer of the device", Timestamp(0))?;
             *bytes = picture::png(&frame);
         }
         write_whole(file, bytes)?;
@@ -277,9 +277,9 @@ impl CtlCommand {
     fn pull(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
         let answer = self.ask(&mut self.link()?, &Pull.into(), context)?;
         let Answer::Learned(bytes) = &answer else {
-            bail!("the device answered something else than what it learned");
+            bail!("unexpected answer of the device, wanted a pack");
         };
-        Snapshot::decode(bytes).context("what came from the device")?;
+        Snapshot::decode(bytes).context("the answer of the device")?;
         write_whole(file, bytes)?;
         self.tell(&answer);
         Ok(Exit::Done)
@@ -294,9 +294,9 @@ impl CtlCommand {
     ) -> anyhow::Result<Exit> {
         let answer = self.ask(&mut self.link()?, &Pull.into(), context)?;
         let Answer::Learned(bytes) = &answer else {
-            bail!("the device answered something else than what it learned");
+            bail!("unexpected answer of the device, wanted a pack");
         };
-        let snapshot = Snapshot::decode(bytes).context("what came from the device")?;
+        let snapshot = Snapshot::decode(bytes).context("the answer of the device")?;
         let mut learner = snapshot.into_learner(0)?;
         let with_image: BTreeSet<ExampleId> =
             learner.examples().iter().filter(|one| one.image.is_some()).map(|one| one.id).collect();
@@ -318,7 +318,7 @@ impl CtlCommand {
                 let class = class.first().map(|&class| class.to_owned());
                 let list = Command::Examples(ListExamples { class });
                 let (Reply::Examples(examples), _) = list.apply(&mut learner, Timestamp(0))? else {
-                    bail!("examples answers something else");
+                    bail!("unexpected answer to examples");
                 };
                 contact_sheet::of_examples(file, &learner, &mut images, &examples)?;
             }

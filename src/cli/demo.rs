@@ -20,7 +20,7 @@ use crate::image::picture;
 
 /// Run the demo without hardware: teach, classify, add, forget, restart
 ///
-/// A camera that is drawn looks at a strip of brushed steel with five kinds of defect. Everything else is real: the
+/// A synthetic camera draws a strip of brushed steel with five kinds of defect. Everything else is real: the
 /// backbone, the head, the commands, the store.
 ///
 /// Exit status 0 if every check held, 1 if not.
@@ -31,16 +31,16 @@ use crate::image::picture;
   fieldtune demo --json | jq .checks
   fieldtune status --store fieldtune-demo/demo.ftune    afterwards
 
-In DIR it leaves taught.png (the frames it was taught), confusion.png (what fresh frames were taken for) and
+In DIR it leaves taught.png (the frames it was taught), confusion.png (what fresh frames were taken for) and \
 demo.ftune (what it learned); files of an earlier demo are replaced.")]
 pub struct DemoCommand {
-    /// What the strip looks like; the same seed shows the same frames
+    /// Seed of the drawn strip; the same seed draws the same frames
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Fresh frames to judge
+    /// New frames to classify
     #[arg(long, default_value_t = 1000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(6..=100_000))]
     frames: u32,
-    /// Folder for the pictures and the store; made where it is missing
+    /// Folder for the pictures and the store; created if missing
     #[arg(long, value_name = "DIR", default_value = "fieldtune-demo")]
     out: PathBuf,
     /// Answer in JSON: one object, at the end

@@ -27,42 +27,22 @@ use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
 
 /// Compare heads on a data set, a folder of class folders
 ///
-/// A few images of each class are taught, all others are judged, several times over with other images; the answer is
+/// A few images of each class are taught, all others are classified, over several random splits; the result is
 /// the balanced accuracy (the mean of the classes' recalls) with its standard deviation.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune eval parts/ --model mobilenetv2-12
-  fieldtune eval parts/ --head all --shots 1,5 --json result.json --plot confusion.png
-  fieldtune eval parts/ --features parts.npz          one pass of the backbone, kept ...
+  fieldtune eval parts/ --head all --shots 1,5 --plot confusion.png
+  fieldtune eval parts/ --features parts.npz  one pass of the backbone, kept ...
   fieldtune eval --from-features parts.npz --head knn  ... for the next question
   fieldtune eval parts/ --protocol bench --json bench.json
 
-Folder: every folder in DIR is a class, every image in it or below is one of its images (class/file). Order does not
-depend on the file system. Images that cannot be read are named and left out.
-
-Splits: with seed S and k shots, each class's images, sorted by the bytes of class/file, are shuffled (Fisher-Yates from
-the end, the next u64 modulo the places left, ChaCha8 with SHA-256 of \"S/CLASS\" as key); the first k are taught, the
-others judged. A class with fewer than k+1 images takes no part with k shots, and that is said; its balanced accuracy
-is then over fewer classes and not to be compared with others. --splits takes a JSON list of
-{\"shots\": 5, \"seed\": 0, \"train\": [\"class/file\", ...], \"test\": [...]} instead.
-
-Centre: before learning, \"mean\" takes the mean of the taught features off every feature, \"none\" nothing. \"auto\" is mean
-for prototype and knn, whose angles are nearly all alike while every feature shares a large common part, and none for
-the others, which learn a direction to ignore. On a device, \"fieldtune head knn\" takes the mean of what is stored then.
-
---predictions writes shots,seed,file,truth,predicted,confidence,novelty,unknown and, where several heads run, head as
-the last column; predicted is the class with the highest score, also where unknown is yes.
---protocol bench plays what happens at a line: few images, bursts of one part, rare classes, wrong labels, classes never
-taught, good parts only, other light; what is true stands beside what the device says. --parts chooses. Heads are
-compared with --head all in the part shots; the other parts use the first, or what a new store has.
-
-The confusion matrix, printed and drawn, is that of the first head with the most shots, counted over all seeds.
-Standard deviations are those of the seeds' values themselves (divided by their number).")]
+Splits, centring, files and the bench protocol: docs/evaluation.md")]
 pub struct EvalCommand {
     /// Folder with a folder of images a class
     #[arg(value_name = "DIR", required_unless_present = "from_features")]
     dir: Option<PathBuf>,
-    /// What is measured
+    /// What to measure
     #[arg(long, value_enum, default_value = "shots")]
     protocol: Protocol,
     /// Parts of the bench protocol [default: all]
@@ -78,17 +58,17 @@ pub struct EvalCommand {
     #[arg(long, value_delimiter = ',', value_name = "K")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     shots: Vec<u32>,
-    /// How many times, each with other images
+    /// Number of random splits
     #[arg(long, default_value_t = 5, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000))]
     seeds: u64,
-    /// Teach and judge the images that this JSON file lists
+    /// Use the splits of this JSON file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["shots", "seeds", "write_splits"])]
     splits: Option<PathBuf>,
     /// Write the splits that were made as JSON
     #[arg(long, value_name = "FILE")]
     write_splits: Option<PathBuf>,
-    /// What is taken off every feature first
+    /// Mean to subtract from every embedding before learning
     #[arg(long, value_enum, default_value = "auto")]
     centre: CentreChoice,
     /// Shrinkage of the lda head: above 0 to 1, looks (by the number of looks), or auto (measured by leaving looks out, from
@@ -96,10 +76,10 @@ pub struct EvalCommand {
     /// [default: auto]
     #[arg(long, value_name = "S|looks|auto")]
     shrinkage: Option<ShrinkageChoice>,
-    /// Write everything that was found as JSON; - for stdout, without the table
+    /// Write all results as JSON; - for stdout, without the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write what each judged image was taken for as CSV
+    /// Write the prediction of each test image as CSV
     #[arg(long, value_name = "FILE.csv")]
     predictions: Option<PathBuf>,
     /// Write the features as .npz: features [n, dim] f32 and files [n]
@@ -117,9 +97,9 @@ pub struct EvalCommand {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Protocol {
-    /// Teach a few images of each class, judge all others
+    /// Teach a few images of each class, classify all others
     Shots,
-    /// Everything that happens at a line, part by part
+    /// Simulate a production line, part by part
     Bench,
 }
 

@@ -17,7 +17,7 @@ use crate::store::snapshot::ModelId;
 ///
 /// classifier.onnx is the whole of it, from the image to the probabilities, for any ONNX runtime. Its input is the
 /// network's, an image already resized and normalised; its outputs are probabilities [1, classes], scores [1, classes]
-/// (before the temperature, less their mean) and feature [1, dim]. The file's metadata tells the rest, keys fieldtune.*: classes in the
+/// (before the temperature, less their mean) and feature [1, dim]. The file's metadata has the rest, keys fieldtune.*: classes in the
 /// order of the scores, input (size, layout, channel order, mean, scale, resize), thresholds, temperature, head,
 /// backbone, version.
 ///
@@ -50,9 +50,10 @@ The probabilities of a feature x from head.npz (head.json has the same names; it
   p /= p.sum()
   print(dict(zip(h[\"classes\"], p)))
 
-A network quantised in QDQ form is computed by fieldtune without the rounding between its layers, and was taught so.
-So it is written, in f32, and other programs give fieldtune's answers. --rounding keeps the rounding of the network's
-file, for the sake of int8 runtimes: a quarter of the size, and answers that differ.")]
+A network quantised in QDQ form is computed by fieldtune without the rounding between its layers, and was \
+taught so. So it is written, in f32, and other programs give fieldtune's answers. --rounding keeps the \
+rounding of the network's file, for the sake of int8 runtimes: a quarter of the size, and answers that \
+differ.")]
 pub struct ExportCommand {
     /// The file; its ending says what it is: .onnx, .npz or .json. With - and --format, stdout
     #[arg(value_name = "OUT")]
@@ -60,10 +61,10 @@ pub struct ExportCommand {
     /// What it is, whatever its ending
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Replace a file that is there
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
-    /// Keep the rounding of a network quantised in QDQ form, which fieldtune does not compute
+    /// Keep the rounding of a network quantised in QDQ form
     #[arg(long)]
     rounding: bool,
     #[command(flatten)]
@@ -151,7 +152,7 @@ impl ExportCommand {
             bail!("{out} is a folder, wanted a file");
         }
         if !self.force && self.out.symlink_metadata().is_ok() {
-            bail!("{out} is there already\n  next: another name, or --force to replace it");
+            bail!("{out} exists already\n  next: another name, or --force to replace it");
         }
         let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {

@@ -20,7 +20,7 @@ Examples:
   fieldtune rollback 7"
 )]
 pub struct SaveCommand {
-    /// What it is called
+    /// Its name
     name: Option<String>,
     /// Answer in JSON
     #[arg(long)]
@@ -44,14 +44,14 @@ impl SaveCommand {
 /// List checkpoints (generations)
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The oldest that made itself goes when there are 32; what was saved stays until it is dropped.
+    after_help = "At most 32 automatic checkpoints are kept, the oldest is dropped; saved ones stay until dropped.
 
 Examples:
   fieldtune generations
   fieldtune generations --drop 3"
 )]
 pub struct GenerationsCommand {
-    /// Let go of this one
+    /// Drop this generation
     #[arg(long, value_name = "N")]
     drop: Option<u64>,
     /// Answer in JSON
@@ -95,7 +95,7 @@ fn in_words(classes: usize, examples: usize) -> String {
 
 /// Restore a checkpoint
 ///
-/// What is learned now becomes a generation first. Nothing can be undone then, but rolled back.
+/// The current state is saved as a generation first. It clears the undo steps; another rollback reverts it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune generations
@@ -121,23 +121,23 @@ impl RollbackCommand {
         }
         let learner = session.learner();
         let (classes, examples) = (learner.classes().len(), learner.examples().len());
-        println!("back at generation {}: {}", self.generation, in_words(classes, examples));
+        println!("restored generation {}: {}", self.generation, in_words(classes, examples));
         Ok(Exit::Done)
     }
 }
 
 /// Compare two checkpoints, or a checkpoint and the current state
 ///
-/// Exit status 1 if nothing did.
+/// Exit status 1 if there is no difference.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune diff 7
   fieldtune diff 7 9 --json")]
 pub struct DiffCommand {
-    /// The number of the one
+    /// The first generation
     #[arg(value_name = "N")]
     from: u64,
-    /// The number of the other; what is learned now if left out
+    /// The second generation [default: the current state]
     #[arg(value_name = "M")]
     to: Option<u64>,
     /// Answer in JSON

@@ -34,7 +34,7 @@ pub struct InspectCommand {
     /// Normalisation to put into the card; the file does not say
     #[arg(long, value_enum)]
     norm: Option<Norm>,
-    /// Where to listen: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
+    /// Tap tensors and pooling: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
     #[arg(long, value_name = "TAPS", value_parser = parse_taps)]
     taps: Option<Taps>,
     /// Frames to time, after two to warm up
@@ -136,7 +136,7 @@ impl InspectCommand {
             );
         }
         if card.spec.taps.is_empty() {
-            text += "\n# The feature is the input of the classifier. To listen in more places:\n";
+            text += "\n# The feature is the input of the classifier. More taps:\n";
             for Candidate { tensor, place, .. } in &survey.candidates {
                 let pool =
                     if *place == Place::Penultimate { "[\"avg\"]" } else { "[\"avg\", \"max\"]" };
@@ -297,7 +297,7 @@ impl Report {
             survey.parameters, survey.parameters_to_feature, survey.multiply_accumulates
         );
         text += &format!(
-            "time        {load_ms:.0} ms to load, {:.1} ms a frame (half of {} frames took less)\n",
+            "time        {load_ms:.0} ms to load, {:.1} ms a frame (p50 of {} frames)\n",
             self.p50(),
             times.sorted_ms.len()
         );

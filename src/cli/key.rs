@@ -20,14 +20,16 @@ const CLOCK_IS_SET: Timestamp = Timestamp(1_704_067_200_000_000);
 /// Create keys; sign and verify packs
 ///
 /// A device whose board file names trusted_keys takes a pack (what ctl pull fetches) only if one of them signed it, and
-/// signed it after the last pack that the device took: a pack cannot be sent again later by somebody else.
+/// signed it after the last pack that the device took: a pack cannot be replayed later.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  fieldtune key new line.key           prints the public key, for trusted_keys in the board file
+  fieldtune key new line.key
+      prints the public key, for trusted_keys in the board file
   fieldtune ctl --port /dev/ttyUSB0 pull line.ftune
-  fieldtune key sign line.ftune --key line.key           writes line.ftune.signed
+  fieldtune key sign line.ftune --key line.key  writes line.ftune.signed
   fieldtune ctl --port /dev/ttyUSB1 push line.ftune.signed
-  fieldtune key verify line.ftune.signed --key \"$(fieldtune key public line.key)\"")]
+  fieldtune key public line.key
+  fieldtune key verify line.ftune.signed --key PUBLIC")]
 pub struct KeyCommand {
     #[command(subcommand)]
     what: What,
@@ -37,7 +39,7 @@ pub struct KeyCommand {
 enum What {
     /// Make a private key, in a file that only you can read, and print its public key
     New {
-        /// The file; it must not be there yet
+        /// The new file; it must not exist
         file: PathBuf,
     },
     /// Print the public key of a private one
@@ -45,7 +47,7 @@ enum What {
         /// The file with the private key
         file: PathBuf,
     },
-    /// Sign a pack; one that is signed already is signed anew
+    /// Sign a pack, or replace its signature
     Sign {
         /// The pack
         pack: PathBuf,
@@ -56,7 +58,7 @@ enum What {
         #[arg(long, short, value_name = "OUT")]
         out: Option<PathBuf>,
     },
-    /// Say whether a pack was signed with a key, and when; exit status 1 if it was not
+    /// Verify the signature of a pack and print its time; exit status 1 if it does not verify
     Verify {
         /// The signed pack
         pack: PathBuf,
@@ -85,7 +87,7 @@ fn new(file: &Path) -> anyhow::Result<Exit> {
     let mut seed = [0; 32];
     rand::rngs::SysRng
         .try_fill_bytes(&mut seed)
-        .context("the system gives no random bytes")
+        .context("the system provides no random bytes")
         .context(Failed(Exit::Device))?;
     let key = PrivateKey::new(seed);
     // What is there may be the only copy of a key that devices trust.
@@ -141,7 +143,7 @@ fn verify(pack: &Path, key: PublicKey) -> anyhow::Result<Exit> {
         bail!("{place}: not signed");
     };
     if let Err(error) = Snapshot::decode(opened.pack) {
-        println!("{place}: signed by that key, and no device can take it: {error}");
+        println!("{place}: signed by that key, but no device accepts it: {error}");
         return Ok(Exit::Negative);
     }
     println!("{place}: signed by {key} at {} UTC", date(at));

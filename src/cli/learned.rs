@@ -25,7 +25,7 @@ use crate::protocol::request::{self, Answer};
 pub struct ExamplesCommand {
     /// Only of this class
     class: Option<String>,
-    /// Draw their images on one sheet, by class, as a PNG file
+    /// Draw their images by class on a contact sheet, a PNG file
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// Answer in JSON
@@ -65,7 +65,7 @@ impl ExamplesCommand {
 #[command(after_help = "Examples:
   fieldtune forget scratch               the class with all its examples
   fieldtune forget --example 12 13       two examples; their class stays
-  fieldtune undo                         and they are back")]
+  fieldtune undo                         restore them")]
 pub struct ForgetCommand {
     /// The class
     #[arg(required_unless_present = "example")]
@@ -101,7 +101,7 @@ impl ForgetCommand {
 /// Move examples to another class; a new name makes a new class
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  fieldtune relabel dent 12 13           examples 12 and 13 are dents")]
+  fieldtune relabel dent 12 13           move examples 12 and 13 to dent")]
 pub struct RelabelCommand {
     /// The class they belong to
     class: String,
@@ -126,8 +126,8 @@ impl RelabelCommand {
             };
             let new = if *new_class { "the new class " } else { "" };
             match examples.len() {
-                1 => println!("1 example is of {new}{class} now"),
-                count => println!("{count} examples are of {new}{class} now"),
+                1 => println!("moved 1 example to {new}{class}"),
+                count => println!("moved {count} examples to {new}{class}"),
             }
         });
         Ok(Exit::Done)
@@ -154,7 +154,7 @@ impl RenameCommand {
         let reply = self.store.open_taught()?.apply(command, now())?;
         answer(&reply, self.json, |reply| {
             let Reply::Renamed { from, to } = reply else { unreachable!("answers Renamed") };
-            println!("{from} is called {to} now");
+            println!("renamed {from} to {to}");
         });
         Ok(Exit::Done)
     }
@@ -201,7 +201,7 @@ pub struct StatusCommand {
     /// A policy that may name classes which were not taught
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
-    /// Draw what may be labelled wrongly and what is hard, each beside its nearest neighbours, as a PNG file
+    /// Draw suspect labels and hard examples beside their nearest neighbours, as a PNG file
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// Answer in JSON
@@ -251,10 +251,10 @@ impl StatusCommand {
                     low * 100.0,
                     high * 100.0
                 ),
-                None => println!("estimate   cannot be told yet"),
+                None => println!("estimate   not available yet"),
             }
             println!("next       {}", status.advice);
-            confounds.iter().take(CONFOUNDS).for_each(|one| println!("beware     {one}"));
+            confounds.iter().take(CONFOUNDS).for_each(|one| println!("warning    {one}"));
             for suspect in &status.suspects {
                 let name = |class| session.learner().classes()[&class].to_string();
                 let (kind, hint) = match suspect.doubt {
@@ -315,8 +315,10 @@ impl HeadCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune threshold --confidence 0.6   less sure than 60 % is unknown
-  fieldtune threshold --false-reject 2%  of frames of taught classes 2 % may be called unknown
-  fieldtune threshold --novelty inf      nothing is unknown for being unlike all examples")]
+  fieldtune threshold --false-reject 2%
+      of frames of taught classes 2 % may be called unknown
+  fieldtune threshold --novelty inf
+      nothing is unknown for being unlike all examples")]
 pub struct ThresholdCommand {
     /// Least confidence, 0 to 1
     #[arg(long)]
@@ -342,7 +344,7 @@ impl ThresholdCommand {
         answer(&reply, self.json, |reply| {
             let Reply::Threshold(t) = reply else { unreachable!("answers Threshold") };
             println!("unknown below confidence {} or above novelty {}", t.confidence, t.novelty);
-            println!("novelty 1 is reached by {} % of known frames", t.false_reject * 100.0);
+            println!("novelty 1: exceeded by {} % of known frames", t.false_reject * 100.0);
         });
         Ok(Exit::Done)
     }
@@ -356,7 +358,7 @@ fn share(text: &str) -> Result<f32, String> {
 fn estimated(share: Option<f32>) -> String {
     match share {
         Some(_) => format!("{} balanced accuracy (leave-one-out)", percent(share)),
-        None => "cannot be told yet".to_owned(),
+        None => "not available yet".to_owned(),
     }
 }
 

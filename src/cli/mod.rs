@@ -65,7 +65,7 @@ pub enum Exit {
 /// What every subcommand is told.
 #[derive(Debug, Clone, Copy)]
 pub struct Context {
-    /// Draw progress bars: standard error is a terminal and nobody asked for quiet.
+    /// Draw progress bars: stderr is a terminal, without --quiet.
     pub progress: bool,
 }
 
@@ -92,8 +92,7 @@ impl Context {
   fieldtune classify part.jpg               scratch 97 %, then good 3 %, ...
   fieldtune status                          classes, estimate, suspect labels
 
-Exit status: 0 done, 1 negative result, 2 wrong usage or input,
-3 a device or the network failed.")]
+Exit status: 0 done, 1 negative result, 2 wrong usage or input, 3 a device or the network failed.")]
 struct Arguments {
     /// Hide progress bars
     #[arg(long, short, global = true)]
@@ -157,7 +156,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Wrong arguments hold what somebody typed, or what a file in this folder is called.
+/// Wrong arguments hold what was typed, or the name of a file in this folder.
 fn misused(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
@@ -252,6 +251,8 @@ impl std::error::Error for Failed {}
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]
@@ -262,8 +263,45 @@ mod tests {
         assert_eq!(exit_of(&error), Exit::Device);
         assert_eq!(
             format!("{error:#}"),
-            "not stored, and so not done: card: cannot write: no storage space"
+            "change rolled back: cannot write the store: card: cannot write: no storage space"
         );
         assert_eq!(exit_of(&anyhow::anyhow!("a wrong word")), Exit::Usage);
+    }
+
+    /// Every command below `command`, with itself.
+    fn all_of(command: clap::Command, found: &mut Vec<clap::Command>) {
+        let below: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+        found.push(command);
+        below.into_iter().for_each(|command| all_of(command, found));
+    }
+
+    #[test]
+    fn help_fits_80_columns_without_ragged_lines() {
+        let mut commands = Vec::new();
+        all_of(Arguments::command(), &mut commands);
+        assert!(commands.len() > 30, "{} commands were found", commands.len());
+        let mut broken = Vec::new();
+        for command in commands {
+            let name = command.get_name().to_owned();
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let (mut before, mut command) = (String::new(), command.term_width(80));
+            for line in after.lines() {
+                let (indented, length) = (line.starts_with(' '), line.chars().count());
+                if indented && length > 80 {
+                    broken.push(format!("{name}: {length} columns: {line}"));
+                }
+                // A paragraph is one line of the source: clap wraps it.
+                if !indented && !line.is_empty() && !before.is_empty() && !before.starts_with(' ') {
+                    broken.push(format!("{name}: wrapped by hand: {line}"));
+                }
+                before = line.to_owned();
+            }
+            for line in command.render_long_help().to_string().lines() {
+                if line.chars().count() > 80 {
+                    broken.push(format!("{name}: longer than 80 columns: {line}"));
+                }
+            }
+        }
+        assert!(broken.is_empty(), "\n  {}\n", broken.join("\n  "));
     }
 }

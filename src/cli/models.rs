@@ -15,7 +15,7 @@ use crate::backbone::fetch::{FetchError, Patience, Wanted, fetch};
 #[command(after_help = "Examples:
   fieldtune models list
   fieldtune models fetch mobilenetv2-12
-  fieldtune models fetch mobilenetv2-12 --from http://server.local/mobilenetv2-12.onnx
+  fieldtune models fetch mobilenetv2-12 --from http://nas/mobilenetv2-12.onnx
   fieldtune models verify
 
 Files are kept in $FIELDTUNE_MODELS, else in fieldtune/models in the user's data folder.")]
@@ -45,7 +45,7 @@ struct ListCommand {
 /// Download and verify a model; resumes an interrupted download
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status 3 if the network or the disk failed; run the same command again to go on."
+    after_help = "Exit status 3 if the network or the disk failed; run the same command again to resume."
 )]
 struct FetchCommand {
     /// A model's name, or a card (.toml)
@@ -56,7 +56,7 @@ struct FetchCommand {
     /// Where it goes [default: the models' folder]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// How often in a row a transfer that brings little is tried again
+    /// Retries in a row of a transfer without progress
     #[arg(long, value_name = "N", default_value_t = Patience::default().retries)]
     retries: u32,
 }
@@ -136,10 +136,10 @@ impl FetchCommand {
         if target.exists() {
             match card.read(&target) {
                 Ok(_) => {
-                    eprintln!("{} is there already", target.display());
+                    eprintln!("{} exists already", target.display());
                     return Ok(Exit::Done);
                 }
-                Err(error) => eprintln!("{error}; it is fetched anew"),
+                Err(error) => eprintln!("{error}; downloading it again"),
             }
         }
         let patience = Patience { retries: self.retries, ..Patience::default() };
@@ -192,7 +192,7 @@ fn next(error: &FetchError, folder: &Path) -> String {
             "check the address and the connection, then run the same command again; another place: --from URL".to_owned()
         }
         FetchError::Cut { .. } => {
-            "run the same command again: it goes on where it stopped".to_owned()
+            "run the same command again: it resumes where it stopped".to_owned()
         }
         FetchError::Status { status, .. } if status.is_server_error() => {
             "try again later, or from another place: --from URL".to_owned()
@@ -204,10 +204,10 @@ fn next(error: &FetchError, folder: &Path) -> String {
             "this address has another file than the card describes; try another with --from URL".to_owned()
         }
         FetchError::Disk { have, wanted, .. } => format!(
-            "free {} bytes in {folder}, or choose another folder with --to DIR; run the same command again to go on",
+            "free {} bytes in {folder}, or choose another folder with --to DIR; run the same command again to resume",
             wanted.saturating_sub(*have)
         ),
-        FetchError::Busy { .. } => "wait until the other one is done".to_owned(),
+        FetchError::Busy { .. } => "wait until the other download is done".to_owned(),
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 pub(super) fn refuse_store(file: &Path) -> anyhow::Result<()> {
     if store::is_store(file)? {
         let place = file.display();
-        bail!("{place} is a store, which is not written over\n  next: give another name");
+        bail!("{place} is a store and is not overwritten\n  next: give another name");
     }
     Ok(())
 }
@@ -97,9 +97,7 @@ pub(super) fn write_store(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 pub(super) fn refuse_store_in_use(file: &Path) -> anyhow::Result<()> {
     if store::is_in_use(file)? {
         let place = file.display();
-        bail!(
-            "{place} is a store that is in use, which is not written over\n  next: give another name"
-        );
+        bail!("{place} is a store in use and is not overwritten\n  next: give another name");
     }
     Ok(())
 }

@@ -34,15 +34,15 @@ fn one_line() -> anyhow::Result<Pin> {
     let mut line = String::new();
     // No longer than any PIN with its line end.
     let read = stdin().lock().take(LONGEST as u64 + 3).read_line(&mut line);
-    read.context("standard input is no text")?;
+    read.context("standard input is not text")?;
     Ok(Pin::new(line.trim_end_matches(['\r', '\n']))?)
 }
 
 fn asked_twice() -> anyhow::Result<Pin> {
-    let _quiet = Quiet::begin().context("the terminal cannot be told to show nothing")?;
+    let _quiet = Quiet::begin().context("cannot turn off the terminal's echo")?;
     let pin = Pin::new(&ask("PIN: ")?)?;
-    if ask("the same again: ")? != pin.reveal() {
-        bail!("the two are not the same, so nothing was made");
+    if ask("repeat the PIN: ")? != pin.reveal() {
+        bail!("the two PINs differ, nothing was created");
     }
     Ok(pin)
 }
@@ -84,13 +84,13 @@ fn ask(prompt: &str) -> anyhow::Result<String> {
             0x15 if read == 1 => typed.clear(),
             0x03 | 0x04 => {
                 let _ = writeln!(screen);
-                bail!("given up, so nothing was made");
+                bail!("cancelled, nothing was created");
             }
             key if read == 1 && typed.len() <= LONGEST => typed.push(key),
             _ if read == 1 => {}
-            _ => bail!("the terminal is gone"),
+            _ => bail!("the terminal was closed"),
         }
     }
     let _ = writeln!(screen);
-    String::from_utf8(typed).context("what was typed is no text")
+    String::from_utf8(typed).context("the input is not text")
 }

@@ -88,7 +88,7 @@ impl ReteachCommand {
 
 fn estimate(learner: &Learner) -> String {
     let known = learner.estimate().and_then(|estimate| estimate.balanced_accuracy);
-    known.map_or_else(|| "cannot be told yet".to_owned(), |known| format!("{:.0} %", known * 100.0))
+    known.map_or_else(|| "not available yet".to_owned(), |known| format!("{:.0} %", known * 100.0))
 }
 
 fn listed(ids: &[ExampleId]) -> String {

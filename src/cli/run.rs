@@ -29,37 +29,39 @@ use crate::store::snapshot::ModelId;
 
 /// Run the device: classify frames, drive outputs, learn from buttons and ports
 ///
-/// Frames come from the board's camera; verdicts drive its outputs as the policy says; its buttons and every port
+/// Frames come from the board's camera; predictions drive its outputs as the policy says; its buttons and every port
 /// teach. What was acknowledged, on a port or by the output called "learned", is stored. Every output goes to its safe
 /// level when the program ends, however it ends. SIGHUP and the command restart read board and policy
-/// again; one that is wrong is told and changes nothing.
+/// again; an invalid file is reported and changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  fieldtune run                                  the board that this machine is, a console on its serial port
-  fieldtune run --camera synthetic: --port stdio:          without any hardware, talking to you
+  fieldtune run  this machine's board, console on its serial port
+  fieldtune run --camera synthetic: --port stdio:
+      without hardware, console on this terminal
   fieldtune run --board my-line.toml --policy my-policy.toml
-  fieldtune run --port serial:/dev/ttyAMA0@115200 --port unix:/run/fieldtune.sock
-  fieldtune run --camera synthetic: --bench-seconds 20     rates and ages, then it ends
+  fieldtune run --port serial:/dev/ttyAMA0@115200 --port unix:/run/ft.sock
+  fieldtune run --camera synthetic: --bench-seconds 20
+      print rates and latencies, then stop
 
-Exit status: 0 asked to end, 2 wrong configuration, 3 a device or a part of the program failed: let the supervisor
-start it again.")]
+Exit status: 0 stopped by request, 2 wrong configuration, 3 a device or a part of the program failed: let \
+the supervisor start it again.")]
 pub struct RunCommand {
     #[command(flatten)]
     board: BoardArgs,
-    /// What outputs and buttons are for: a policy's name or a file [default: nothing]
+    /// Policy for outputs and buttons: a name or a file [default: nothing]
     #[arg(long, value_name = "NAME|FILE", env = "FIELDTUNE_POLICY")]
     policy: Option<String>,
-    /// Where people and programs talk to it: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH (4 clients at a
+    /// Port for people and programs: serial:DEVICE[@BAUD], stdio:, pty: or unix:PATH (4 clients at a
     /// time) (repeatable) [default: the board's serial port]
     #[arg(long, value_name = "ADDRESS")]
     port: Vec<Address>,
-    /// Frames that a verdict leans on
+    /// Number of frames that predictions are smoothed over
     #[arg(long, default_value_t = 1, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
     smoothing: u32,
     /// Format of diagnostics on stderr
     #[arg(long, value_enum, default_value = "text")]
     log_format: LogFormat,
-    /// End after so long and print rates and ages
+    /// Stop after this time and print rates and latencies
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     bench_seconds: Option<u32>,
     /// Break the promise of the store, so that its tests can be seen to fail
@@ -101,11 +103,11 @@ impl RunCommand {
                 Stop::Restart => match self.wiring() {
                     Ok(new) => {
                         wiring = new;
-                        log.write(Level::Info, "starting again");
+                        log.write(Level::Info, "restarting");
                     }
                     // A slip of the pen must not end what works.
                     Err(error) => {
-                        let what = format!("starting again as before, since {error:#}");
+                        let what = format!("restarting with the previous configuration: {error:#}");
                         log.write(Level::Error, &what);
                     }
                 },
@@ -206,10 +208,8 @@ impl RunCommand {
                 store.acknowledge_early();
             }
             if let Some(why) = store.read_only() {
-                let what = format!(
-                    "nothing can be learned: {} cannot be written: {why}",
-                    store.path().display()
-                );
+                let what =
+                    format!("learning is off: cannot write {}: {why}", store.path().display());
                 log.write(Level::Warning, &what);
             }
             store.set_image_budget(u64::from(board.images.budget_mib) << 20);
@@ -230,7 +230,7 @@ impl RunCommand {
         };
         for other in self.store.unused(&used)? {
             let other = other.display();
-            let what = format!("{other} is not used: it is of no region that is looked at");
+            let what = format!("{other} is not used: no region of the board has its name");
             log.write(Level::Warning, &what);
         }
         Ok(views)
@@ -294,25 +294,28 @@ fn time_of_a_frame(source: &mut Extractor, board: &Board) -> anyhow::Result<Dura
     Ok(begun.elapsed())
 }
 
+/// What a measured run reports of its latencies.
+const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("max", 1.0)];
+
 fn report(ended: &Ended) {
     let Ended { frames: (came, dropped), seconds, record, to_pin, .. } = ended;
     let ms = |micros: u64| micros as f64 / 1000.0;
     let rate = |count: u64| count as f64 / seconds;
-    println!("seconds               {seconds:.1}");
-    println!("frames came           {came}, {:.1} a second", rate(*came));
-    println!("frames judged         {}, {:.1} a second", record.judged, rate(record.judged));
-    println!("frames not looked at  {dropped}, since a newer one had come");
-    for (name, quantile) in [("half", 0.5), ("95 %", 0.95), ("all", 1.0)] {
+    println!("seconds            {seconds:.1}");
+    println!("frames captured    {came} ({:.1}/s)", rate(*came));
+    println!("frames classified  {} ({:.1}/s)", record.judged, rate(record.judged));
+    println!("frames dropped     {dropped} (replaced by newer ones)");
+    for (name, quantile) in QUANTILES {
         if let Some(age) = record.age_micros(quantile) {
-            println!("age at the verdict    {:.1} ms or less for {name} of the latest", ms(age));
+            println!("latency {name}        {:.1} ms (capture to prediction)", ms(age));
         }
     }
-    for (name, quantile) in [("half", 0.5), ("95 %", 0.95), ("all", 1.0)] {
+    for (name, quantile) in QUANTILES {
         let (whole, rest) = (to_pin.whole.quantile(quantile), to_pin.rest.quantile(quantile));
         if let (Some(whole), Some(rest)) = (whole, rest) {
             let (whole, rest) = (ms(whole), ms(rest));
             println!(
-                "frame to pin          {whole:.1} ms or less for {name} of them, {rest:.1} without the backbone"
+                "output {name}         {whole:.1} ms (capture to output), {rest:.1} ms without the backbone"
             );
         }
     }

@@ -22,8 +22,8 @@ use crate::image::picture;
   fieldtune snap first.png --camera v4l:/dev/video0 --resolution 1280x720
   fieldtune snap region.png --camera v4l:/dev/video0 --region 0.25,0.25,0.5,0.5
   fieldtune snap pi.png --camera rpicam:
-  fieldtune snap jetson.png --resolution 1280x720 --format yuv420 --camera 'pipe:gst-launch-1.0 -q nvarguscamerasrc !
-    nvvidconv ! video/x-raw,format=I420,width=1280,height=720 ! fdsink'
+  fieldtune snap jetson.png --format yuv420 --camera 'pipe:gst-launch-1.0 -q
+    nvarguscamerasrc ! nvvidconv ! video/x-raw,format=I420 ! fdsink'
 
 Exit status 3 if the camera gave no picture.")]
 pub struct SnapCommand {

@@ -22,12 +22,14 @@ use crate::util::bounded;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune store check
-  fieldtune store backup monday.ftune              also while fieldtune run uses the store
+  fieldtune store backup monday.ftune  also while fieldtune run uses the store
   fieldtune store export line-3.pack --no-images
-  fieldtune store images pictures/                 a folder a class, to look at or to train with
+  fieldtune store images pictures/
+      a folder a class, to look at or to train with
   fieldtune store reteach --model mobilenetv2-12   after a change of backbone
-  fieldtune store import line-1.pack line-2.pack   learn what other devices learned, in any order
-  fieldtune store import --replace line-3.pack     be like another device")]
+  fieldtune store import line-1.pack line-2.pack
+      learn what other devices learned, in any order
+  fieldtune store import --replace line-3.pack     copy another device")]
 pub struct StoreCommand {
     #[command(subcommand)]
     what: What,
@@ -37,38 +39,38 @@ pub struct StoreCommand {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Check every page, and that everything refers to something that is there
+    /// Check every page and every reference
     Check {
-        /// This file instead of the one in use
+        /// The file to check [default: the store]
         file: Option<PathBuf>,
     },
-    /// Give back what is no longer used
+    /// Compact the store: free unused pages
     Compact,
     /// Write everything learned, for another device with the same backbone
     Export {
         /// The file to write
         file: PathBuf,
-        /// Leave the pictures out: the file is smaller, and shows nothing of what was seen
+        /// Leave out the images: a smaller file without pictures
         #[arg(long, alias = "no-thumbnails")]
         no_images: bool,
     },
     /// Write the kept images, each into the folder of its class: DIR/CLASS/ID.jpg
     Images {
-        /// The folder to write to; it is made where it is missing
+        /// The folder to write to; created if missing
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
     Reteach(ReteachCommand),
-    /// Learn what was exported, beside what was learned: all of it or nothing
+    /// Merge exported packs into the store, all or nothing
     Import {
         /// Exported or pulled files, signed or not
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// In place of what was learned; head and thresholds, too
+        /// Replace what was learned, including head and thresholds
         #[arg(long)]
         replace: bool,
     },
-    /// Copy the store as it was last committed, with its generations; also while it is in use. To go back to it, put it in
+    /// Copy the store as last committed, with its generations; also while it is in use. To go back to it, put it in
     /// the store's place while no device uses that, or name it with --store
     Backup {
         /// The file to write
@@ -104,7 +106,7 @@ fn check(path: &Path) -> anyhow::Result<Exit> {
     let (classes, examples) = snapshot.counts();
     let model = snapshot.model.clone();
     snapshot.into_learner(0).with_context(|| path.display().to_string())?;
-    println!("{}: sound", path.display());
+    println!("{}: no errors found", path.display());
     let classes = counted(classes, "class", "classes");
     let examples = counted(examples, "example", "examples");
     println!("learned      {classes}, {examples}, with {}", model.name);
@@ -193,7 +195,7 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
     if replace {
         let (file, pack) = packs.remove(0);
         session.replace(pack, "import", None, now()).with_context(|| file.display().to_string())?;
-        println!("{}: in place of what was learned", file.display());
+        println!("{}: replaces what was learned", file.display());
         return Ok(Exit::Done);
     }
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();

@@ -27,13 +27,14 @@ use crate::store::{Store as _, persistent};
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
 ///
-/// Either every image is learned or, if one cannot be read, none.
+/// All or nothing: if one image cannot be read, none is learned.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune teach scratch scratch-1.jpg scratch-2.jpg
   fieldtune teach good good-parts/
   fieldtune teach dent dents/ --skip-broken
-  fieldtune teach parts/                    parts/good/*.png and parts/dent/*.png make the classes good and dent")]
+  fieldtune teach parts/
+      parts/good/*.png and parts/dent/*.png make the classes good and dent")]
 pub struct TeachCommand {
     /// The class, a new name makes a new class; or, alone, a folder of class folders
     #[arg(value_name = "CLASS|DIR")]
@@ -41,10 +42,10 @@ pub struct TeachCommand {
     /// Image files, or folders of them
     #[arg(value_name = "IMAGE|DIR")]
     images: Vec<PathBuf>,
-    /// Leave out images that cannot be read instead of learning nothing
+    /// Skip images that cannot be read instead of failing
     #[arg(long)]
     skip_broken: bool,
-    /// Every image shows another part, however alike they are: none are counted as one look
+    /// Count every image as a look of its own, even if images are nearly the same
     #[arg(long)]
     distinct: bool,
     /// Longer side of the images that are kept with the examples, in pixels; 0 keeps none
@@ -133,7 +134,7 @@ impl TeachCommand {
                 unreachable!("teach answers Taught")
             };
             println!(
-                "learned {} of {}{class}; it has {count} now",
+                "learned {} of {}{class} ({count} in total)",
                 counted(examples.len(), "example", "examples"),
                 if *new_class { "the new class " } else { "" },
             );
@@ -160,7 +161,7 @@ impl TeachCommand {
             if let more @ 1.. = repeats.len().saturating_sub(REPEATS) {
                 println!("{} were taught before, too", counted(more, "more image", "more images"));
             }
-            confounds.first().inspect(|one| println!("beware: {one}"));
+            confounds.first().inspect(|one| println!("warning: {one}"));
             if let Some(estimate) = estimate {
                 println!("estimated balanced accuracy {:.0} %", estimate * 100.0);
             }
@@ -331,7 +332,7 @@ impl TeachCommand {
         }
         for (name, images) in &counts {
             let images = counted(*images, "image", "images");
-            println!("{name}: {images}; it has {} now", now_has(name));
+            println!("{name}: {images} ({} in total)", now_has(name));
         }
         let new = counted(added, "example", "examples");
         println!("learned {new} of {}", counted(counts.len(), "class", "classes"));
@@ -345,7 +346,7 @@ impl TeachCommand {
                  the alphabet was kept (undo takes it back)"
             );
         }
-        confounds.first().inspect(|one| println!("beware: {one}"));
+        confounds.first().inspect(|one| println!("warning: {one}"));
         if let Some(estimate) = estimate {
             println!("estimated balanced accuracy {:.0} %", estimate * 100.0);
         }

@@ -34,26 +34,27 @@ use crate::protocol::json::real;
   fieldtune test parts/
   fieldtune test parts/ --at-least 0.95 --sheet wrong.png --json result.json
 
-Folder: every folder in DIR is a class, every image in it or below is one of its images. A folder whose name was never
-taught is of things that should be unknown. Use images that were not taught: those of taught parts come out too well.
+Folder: every folder in DIR is a class, every image in it or below is one of its images. A folder whose name \
+was never taught is of things that should be unknown. Images that were taught are left out; use images of \
+other parts, since another image of a taught part comes out too well.
 
-Balanced accuracy: the mean of the taught classes' recalls; a known part that is called unknown counts as a mistake. The
-90 % interval is Jeffreys'.
+Balanced accuracy: the mean of the taught classes' recalls; a known part that is called unknown counts as a \
+mistake. The 90 % interval is Jeffreys'.
 
---json: model, balanced_accuracy, interval, false_rejections, caught, folders (name, taught, judged, right, recall,
-interval, taken_for), known (images that were taught, not judged), images (file, truth, class or null for unknown,
-best, confidence, novelty, right), left_out.")]
+--json: model, balanced_accuracy, interval, false_rejections, caught, folders (name, taught, judged, right, \
+recall, interval, taken_for), known (images that were taught, not judged), images (file, truth, class or null \
+for unknown, best, confidence, novelty, right), left_out.")]
 pub struct TestCommand {
     /// Folder with a folder of images a class
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Fail where the balanced accuracy is lower, 0 to 1
+    /// Exit with status 1 if the balanced accuracy is lower, 0 to 1
     #[arg(long, value_name = "SHARE", value_parser = share)]
     at_least: Option<f64>,
-    /// Draw what was wrong
+    /// Draw the wrong predictions
     #[arg(long, value_name = "FILE.png")]
     sheet: Option<PathBuf>,
-    /// Write everything that was found as JSON; - for stdout, without the table
+    /// Write all results as JSON; - for stdout, without the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]

@@ -27,8 +27,8 @@ use crate::store::{Store as _, persistent};
 /// store reteach.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  fieldtune views                     which are used
-  fieldtune views --try               would more of them help? by leaving looks out
+  fieldtune views                     show the views in use
+  fieldtune views --try               estimate whether more views help
   fieldtune views usual,flipped       the usual four and a mirrored one
   fieldtune store reteach             learn what is there anew, with these
 
@@ -110,9 +110,7 @@ impl ViewsCommand {
         };
         let Some(before) = estimate_with(&kinds)?.filter(|one| one.balanced_accuracy.is_some())
         else {
-            bail!(
-                "it cannot be told yet: teach at least two looks of every class, and two classes"
-            );
+            bail!("not available yet: teach at least two looks of every class, and two classes");
         };
         let mut sizes: BTreeMap<GroupId, f64> = BTreeMap::new();
         for (example, _) in &seen {

@@ -323,9 +323,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             let seconds = PATIENCE_MICROS / 1_000_000;
             let why = match &self.views[job.view].trouble {
                 Some(trouble) => format!("{trouble}; nothing was learned"),
-                None => format!(
-                    "no frame came for {seconds} s, so nothing was learned; status tells more"
-                ),
+                None => format!("no frame for {seconds} s, nothing was learned; see status"),
             };
             refuse(job.ticket, why, effects);
         }

@@ -255,7 +255,8 @@ impl Port {
                 Post::Left => {
                     if self.shared.stuck.swap(false, Ordering::Relaxed) {
                         let seconds = READ_WITHIN.as_secs();
-                        device.note(&format!("who read nothing for {seconds} s was let go"));
+                        device
+                            .note(&format!("client disconnected: it read nothing for {seconds} s"));
                     }
                     self.shared.lock().left = Some(Instant::now());
                     self.shared.changed.notify_all();

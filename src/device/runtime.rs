@@ -247,7 +247,7 @@ where
                 (|| shared.clock.now(), |level, text: &str| shared.log.write(level, text));
             let mut gate = Gate::new(Remote(Arc::clone(shared)), guard, now, log);
             if port.serve(&mut gate, &shared.stopping) {
-                shared.stop(Stop::Asked("asked to end at its terminal".to_owned()));
+                shared.stop(Stop::Asked("stopped at its terminal".to_owned()));
             }
         };
         start("port", Box::new(work));
@@ -257,14 +257,14 @@ where
     loops::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(told)]);
     if let Some(time) = settings.end_after {
         shared.pause(time);
-        shared.stop(Stop::Asked("the time it was given is over".to_owned()));
+        shared.stop(Stop::Asked("time limit reached".to_owned()));
     }
     drop(finished);
     wait(&shared.clock, &threads);
     if let Some(signals) = signals {
         signals.close();
     }
-    let stop = lock(&shared.stop).clone().unwrap_or(Stop::Failed("a thread ended".to_owned()));
+    let stop = lock(&shared.stop).clone().unwrap_or(Stop::Failed("a thread stopped".to_owned()));
     let record = record.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
     let seconds = shared.clock.uptime().as_secs_f64();
     let to_pin = lock(&shared.to_pin).clone();

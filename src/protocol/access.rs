@@ -53,11 +53,11 @@ impl Access {
         match (self, need) {
             (Access::Full, _) | (_, Need::Look) | (Access::Locked, Need::Teach) => Ok(()),
             (Access::Locked, Need::Change) if unlocked => Ok(()),
-            (Access::Locked, Need::Change) => refuse(
-                "this port is locked for that: unlock PIN first (fieldtune ctl: --pin-file FILE)",
-            ),
+            (Access::Locked, Need::Change) => {
+                refuse("this port is locked: unlock PIN first (fieldtune ctl: --pin-file FILE)")
+            }
             (Access::ReadOnly, Need::Teach | Need::Change) => {
-                refuse("this port is read-only: ask for that at another port of the device")
+                refuse("this port is read-only: use another port of the device")
             }
         }
     }

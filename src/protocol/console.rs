@@ -78,7 +78,7 @@ impl Console {
 
     /// Says that this is no port that can be left.
     pub fn stay(&mut self, out: &mut Vec<u8>) {
-        let why = "this line cannot be hung up from here: end your terminal program instead (picocom: Ctrl-A Ctrl-X)";
+        let why = "a serial line cannot be closed from here: exit your terminal program instead (picocom: Ctrl-A Ctrl-X)";
         self.refuse(why, "", true, out);
     }
 
@@ -118,7 +118,8 @@ impl Console {
         self.echoes.answer();
         match result {
             Ok(Answer::Learned(_)) => {
-                let why = "this goes to programs only: fieldtune ctl pull FILE, at the other end of the line";
+                let why =
+                    "for programs only: run fieldtune ctl pull FILE at the other end of the line";
                 self.say(&refused(&Refused(why.to_owned())), out);
             }
             Ok(answer) => {

@@ -18,7 +18,7 @@ pub enum Level {
 pub(crate) fn in_words(reply: &Reply) -> String {
     match reply {
         Reply::Taught { class, examples, count, .. } => {
-            format!("learned {} of {class}, which has {count} now", examples.len())
+            format!("learned {} of {class} ({count} in total)", examples.len())
         }
         Reply::Undone { changes, .. } if changes.is_empty() => "nothing to undo".to_owned(),
         Reply::Undone { changes, .. } => format!("undone: {}", changes.join(", ")),
@@ -29,20 +29,19 @@ pub(crate) fn in_words(reply: &Reply) -> String {
             format!("forgot {examples} example{e} and {classes} class{c}")
         }
         Reply::Relabelled { examples, class, .. } => {
-            let are = if examples.len() == 1 { "example is" } else { "examples are" };
-            format!("{} {are} of {class} now", examples.len())
+            let s = if examples.len() == 1 { "" } else { "s" };
+            format!("moved {} example{s} to {class}", examples.len())
         }
-        Reply::Renamed { from, to } => format!("{from} is called {to} now"),
-        Reply::Head { config, .. } => format!("the head is {} now", config.kind().name()),
+        Reply::Renamed { from, to } => format!("renamed {from} to {to}"),
+        Reply::Head { config, .. } => format!("head changed to {}", config.kind().name()),
         Reply::Threshold(Thresholds { confidence, novelty, false_reject }) => {
             format!(
-                "unknown below a confidence of {confidence} and above a novelty of {novelty}, \
-                 which {:.1} % of known frames reach",
+                "thresholds changed: confidence {confidence}, novelty {novelty} (false-reject {:.1} %)",
                 false_reject * 100.0
             )
         }
         Reply::Merged { added, known, .. } => {
-            format!("learned {added} examples of another device, {known} were known")
+            format!("merged {added} examples of another device, {known} already known")
         }
         Reply::Classes(_) | Reply::Examples(_) | Reply::Status(_) => "done".to_owned(),
     }

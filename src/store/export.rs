@@ -41,7 +41,7 @@ pub enum ExportError {
     Nothing,
     /// The head is its examples.
     #[error(
-        "a {0} head has no weights that could be exported, it asks its examples\n  next: fieldtune head lda, then export again (fieldtune undo brings {0} back)"
+        "a {0} head has no weights to export: it compares with its examples\n  next: fieldtune head lda, then export again (fieldtune undo brings {0} back)"
     )]
     NoWeights(HeadKind),
     /// The network cannot be written.

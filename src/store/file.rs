@@ -81,7 +81,7 @@ impl FileStore {
     pub fn look(path: &Path) -> Result<Self, StoreError> {
         let place = match path.exists() && is_database(path)? {
             true => {
-                Place::ReadOnly(DiskStore::in_memory(path)?, "it was opened to look".to_owned())
+                Place::ReadOnly(DiskStore::in_memory(path)?, "it was opened read-only".to_owned())
             }
             false => Place::Other,
         };

@@ -210,9 +210,7 @@ pub enum StoreError {
         owner: String,
     },
     /// It can be read and not written.
-    #[error(
-        "{path} can be read and not written: {why}; what it holds is used, and nothing is learned"
-    )]
+    #[error("{path} is read-only: {why}; classification works, learning does not")]
     ReadOnly {
         /// The file.
         path: String,
@@ -268,7 +266,7 @@ pub enum StoreError {
         there: String,
     },
     /// As many as there may be.
-    #[error("{MAX_NAMED} saved generations are kept, which is all there may be; drop one first")]
+    #[error("there are {MAX_NAMED} saved generations, the maximum; drop one first")]
     TooManyNamed,
     /// Nothing was ever committed.
     #[error("nothing has been taught yet, so there is nothing to save")]
@@ -283,7 +281,7 @@ pub enum StoreError {
     },
     /// The last change failed in a way that left open whether it is kept.
     #[error(
-        "{path}: the last change failed and it is not known whether it is kept; teach or undo something, then ask again"
+        "{path}: the last change failed, and whether it was stored is unknown; teach or undo something, then ask again"
     )]
     InDoubt {
         /// The file.

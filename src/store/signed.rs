@@ -31,7 +31,7 @@ const KEY_CHARS: usize = 44;
 
 /// First line of a file with a private key.
 const PRIVATE_FILE: &str =
-    "# a private key of fieldtune (ed25519): whoever reads it signs in your name";
+    "# a private key of fieldtune (ed25519): keep it secret, it signs in your name";
 
 /// Whoever has the private key that belongs to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub enum SignedError {
     #[error("the signed pack was changed after it was signed: its signature does not fit")]
     Altered,
     /// Signed by somebody else.
-    #[error("the pack is signed by {key}, which is none of the board's trusted_keys")]
+    #[error("the pack is signed by {key}, which is not in the board's trusted_keys")]
     Stranger {
         /// Whose key stands in it.
         key: PublicKey,

@@ -107,7 +107,7 @@ pub enum SnapshotError {
 fn what_it_is(got: &str) -> &'static str {
     match got {
         _ if got.starts_with("redb") => {
-            ": it is a store, which fieldtune store export makes a pack of"
+            ": it is a store; fieldtune store export makes a pack of it"
         }
         _ if got.starts_with("FTSIGNED") => ": it is a signed pack, for ctl push and store import",
         _ => "",

@@ -238,7 +238,7 @@ fn a_pin_opens_one_port_until_it_is_locked_left_alone_or_opened_anew() {
     ask(&mut one, unlock(RIGHT)).expect("it is the PIN");
     one.opened();
     assert!(!is_open(&mut one), "somebody else may be there now");
-    assert!(house.log().concat().contains("locked again, as the port was opened anew"));
+    assert!(house.log().concat().contains("locked again: the port was reopened"));
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn wrong_pins_make_every_port_wait_longer_and_longer_and_none_is_looked_at_meanw
         for gate in [&mut one, &mut other] {
             // The right one is refused, too: it is not looked at.
             let why = ask(gate, unlock(RIGHT)).expect_err("it is too soon");
-            assert!(why.contains("no PIN is looked at for another 1 s"), "{why}");
+            assert!(why.contains("no PIN is accepted for another 1 s"), "{why}");
         }
         let log = house.log();
         assert_eq!(log.len(), 2, "it is told once: {log:?}");

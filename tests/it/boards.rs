@@ -277,12 +277,12 @@ fn a_policy_for_what_the_board_has_not_is_refused_with_what_it_has() {
     let cases = [
         (hold("gate"), ""),
         ("[buttons.button]\nteach = \"a\"".to_owned(), ""),
-        (hold("gait"), "the output gait, which the board bench has not: it has alive, gate"),
+        (hold("gait"), "the output gait, which the board bench lacks: it has alive, gate"),
         (hold("alive"), "uses as its heartbeat"),
         ("[buttons.knob]\nteach = \"a\"".to_owned(), "the button knob, which"),
         (
             "trigger = \"part\"".to_owned(),
-            "the button part, which the board bench has not: it has button",
+            "the button part, which the board bench lacks: it has button",
         ),
     ];
     for (text, wanted) in cases {
@@ -357,15 +357,15 @@ fn check_tells_what_is_there_and_what_to_do_about_the_rest() {
                 "found    serial: /dev/null",
                 "absent   temperature: ",
                 "guarded  serial lines: read-only",
-                "open     ports of --port: open to anyone",
+                "open     ports of --port: anyone who can connect",
                 "open     push: packs are taken from anyone",
             ],
         ),
         (
-            "open to anyone",
+            "anyone who can connect",
             good.replace("access = \"read-only\"", ""),
             0,
-            &["open     serial lines: open to anyone who reaches them", "fieldtune pin prints"],
+            &["open     serial lines: anyone", "fieldtune pin prints"],
         ),
         (
             "only what is signed",

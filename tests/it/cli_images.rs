@@ -170,7 +170,7 @@ fn classes_that_differ_in_the_shape_of_their_images_are_told() {
     assert!(!run.stdout.contains("beware"), "{run:?}");
     let run = bench.ok(&["teach", "seven", text(&upright), "--distinct"]);
     let told =
-        "beware: the images of seven and three differ in shape (width over height), 0.83 and 1.20";
+        "warning: the images of seven and three differ in shape (width over height), 0.83 and 1.20";
     assert!(run.stdout.contains(told), "{run:?}");
     let told = bench.json(&["status"])["confounds"].as_array().map(Vec::len);
     assert_eq!(told, Some(1));

@@ -38,7 +38,7 @@ fn what_was_forgotten_is_come_back_to() {
     assert_eq!(bench.json(&["diff", "1"])["gone"].as_array().map(Vec::len), Some(5));
     assert_eq!(bench.run(&["diff", "1", "1"]).code, 1);
     let back = bench.ok(&["rollback", "1"]).stdout;
-    assert!(back.contains("back at generation 1: 5 classes, 25 examples"), "{back}");
+    assert!(back.contains("restored generation 1: 5 classes, 25 examples"), "{back}");
     assert_eq!(bench.classes(), before);
     bench.ok(&["generations", "--drop", "1"]);
     let run = bench.run(&["rollback", "1"]);

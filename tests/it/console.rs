@@ -169,8 +169,8 @@ fn every_line_gets_its_reply() {
             "help rollback",
             &[
                 "usage: `rollback N`",
-                "learned is again what was learned in generation N",
-                "What is learned now becomes a generation first.",
+                "restore a checkpoint (generation N)",
+                "The current state is saved as a generation first.",
                 "ok",
             ],
         ),
@@ -311,7 +311,7 @@ fn who_leaves_is_let_go_where_that_can_be() {
         assert!(talk.kept.left, "{typed:?}");
         let mut talk = Talk::new(true);
         let got = talk.says(typed);
-        assert!(!talk.kept.left && got.contains("error: this line cannot be hung up"), "{got}");
+        assert!(!talk.kept.left && got.contains("error: a serial line cannot be closed"), "{got}");
         assert!(talk.says("version\r").contains("ok version="));
     }
     let mut talk = Talk::new(true);

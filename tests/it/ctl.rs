@@ -332,9 +332,9 @@ fn silence(says: &[u8]) -> Run {
 #[test]
 fn a_silent_or_a_strange_other_side_is_told_apart() {
     for (says, wanted) in [
-        (&b""[..], "nobody answered for 0.5 s"),
+        (&b""[..], "no answer for 0.5 s"),
         (b"\xf8\x80\x1c\xe0\xf8\x80", "another baud rate"),
-        (b"\0\x02\x01\x09damaged\0", "what comes is damaged"),
+        (b"\0\x02\x01\x09damaged\0", "received damaged data"),
         (b"debian login: ", "a login perhaps"),
     ] {
         let run = silence(says);

@@ -350,7 +350,7 @@ fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
     refused(&["red", "--format", "npz"], &["red is a folder"]);
     refused(&["a.npz", "--rounding"], &["only in .onnx"]);
     fs::write(bench.path("there.onnx"), "mine").unwrap();
-    refused(&["there.onnx"], &["there.onnx is there already", "--force"]);
+    refused(&["there.onnx"], &["there.onnx exists already", "--force"]);
     bench.ok(&["head", "knn"]);
     refused(&["there.onnx", "--force"], &["knn", "next: fieldtune head lda"]);
     assert_eq!(fs::read(bench.path("there.onnx")).unwrap(), b"mine");

@@ -140,7 +140,7 @@ fn where_keys_are_trusted_each_kind_of_wrong_pack_is_refused_in_its_own_words() 
         (
             "of a stranger",
             &stranger.sign(&plain, Timestamp(9_000_000)),
-            "none of the board's trusted_keys",
+            "not in the board's trusted_keys",
         ),
         ("altered", &altered, "changed after it was signed"),
         ("its time changed", &later, "changed after it was signed"),
@@ -155,7 +155,7 @@ fn where_keys_are_trusted_each_kind_of_wrong_pack_is_refused_in_its_own_words() 
         assert_eq!(line.classes(), ["first"], "{name}");
     }
     let why = line.push(&other_model).expect_err("of another backbone");
-    assert!(why.contains("looks with pixel"), "{why}");
+    assert!(why.contains("uses pixel"), "{why}");
     // None of those used the time up.
     let next = second.sign(&pack("next"), Timestamp(3_000_001));
     assert_eq!(line.push(&next), pushed(Signature::Trusted));
@@ -187,7 +187,7 @@ fn a_full_card_lets_no_pack_in_twice_and_uses_none_up() {
     let first = mine.sign(&pack("first"), Timestamp(10));
     health(Health::Full);
     let why = line.push(&first).expect_err("it cannot be put in place");
-    assert!(why.contains("not stored") && line.classes().is_empty(), "{why}");
+    assert!(why.contains("change rolled back") && line.classes().is_empty(), "{why}");
     health(Health::Fine);
     assert_eq!(line.push(&first), pushed(Signature::Trusted), "it was not used up");
     line.push(&first).expect_err("now it was");
@@ -310,7 +310,7 @@ fn views_are_set_in_every_region_or_in_none() {
     set("usual,flipped").expect("there is room");
     *cards[1].health.lock().expect("no test panics with it") = Health::Full;
     let why = set("none").expect_err("the second card is full");
-    assert!(why.contains("not stored"), "{why}");
+    assert!(why.contains("change rolled back"), "{why}");
     *cards[1].health.lock().expect("no test panics with it") = Health::Fine;
     assert_eq!(kept(), ["usual,flipped", "usual,flipped"]);
 }

@@ -44,14 +44,14 @@ fn a_policy_says_which_of_several_regions_it_means() {
     let teach = "[buttons.button]\nteach = \"a\"\n";
     let cases = [
         (&none, hold.to_owned(), ""),
-        (&none, hold.to_owned() + &of("left"), "which the board bench has not: it has none"),
+        (&none, hold.to_owned() + &of("left"), "which the board bench lacks: it has none"),
         (&one, hold.to_owned() + &of("left") + teach, ""),
         (&two, hold.to_owned() + &of("right"), ""),
         (&two, hold.to_owned(), ""),
         (
             &two,
             hold.to_owned() + &of("middle"),
-            "action 1 (gate) is for the region middle, which the board bench has not: it has left, right",
+            "action 1 (gate) is for the region middle, which the board bench lacks: it has left, right",
         ),
         (&two, teach.to_owned() + &of("up"), "button button is for the region up"),
         (&two, teach.to_owned() + &of("left"), ""),
@@ -104,9 +104,9 @@ fn a_region_stands_before_the_command_and_its_name_is_completed() {
     assert_eq!(asked("  @left   region whole"), "left: SetRegion(Some(Whole))");
     for (line, wanted) in [
         ("@left", "wanted: @left COMMAND, got no command"),
-        ("@left watch on", "that is not about a region: leave out @left"),
-        ("@left unlock 1234", "that is not about a region: leave out @left"),
-        ("@left help", "that is not about a region: leave out @left"),
+        ("@left watch on", "this command takes no region: leave out @left"),
+        ("@left unlock 1234", "this command takes no region: leave out @left"),
+        ("@left help", "this command takes no region: leave out @left"),
         ("@left @left pull", "wanted one region and a command"),
         ("@left teach", "wanted: teach CLASS [COUNT]"),
         ("@ left", "wanted a region's name behind the @"),

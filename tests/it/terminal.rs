@@ -169,5 +169,8 @@ fn ctl_does_not_take_what_it_sent_for_an_answer() {
     send_back(&mut line, 6);
     let ended = ctl.wait_with_output().expect("it ends by itself");
     let told = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.code() == Some(3) && told.contains("what was sent came back"), "{told}");
+    assert!(
+        ended.status.code() == Some(3) && told.contains("only an echo of the request"),
+        "{told}"
+    );
 }

@@ -52,6 +52,33 @@ impl Source {
         }
     }
 
+    /// What the program may say: strings outside tests, and in the command line the comments that help is made of; each
+    /// run of spaces as one.
+    pub fn said(&self) -> String {
+        let tests = |path: &str| path.ends_with("tests.rs") || path.contains("/tests/");
+        if tests(&self.path) {
+            return String::new();
+        }
+        let end = self.text.find("#[cfg(test)]\nmod ").unwrap_or(self.text.len());
+        let text = &self.text[..end];
+        let code = without_comments_and_strings(text);
+        let mut said = String::new();
+        for (line, code) in text.lines().zip(code.lines()) {
+            let start = line.trim_start();
+            if start.starts_with("//") {
+                if start.starts_with("///") && self.is_in("cli") {
+                    said.push_str(start.trim_start_matches('/'));
+                }
+            } else {
+                let of_a_string =
+                    line.chars().zip(code.chars()).filter(|(c, code)| c != code || *c == ' ');
+                said.extend(of_a_string.map(|(c, _)| c).filter(|&c| c != '\\'));
+            }
+            said.push('\n');
+        }
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// The rooms that the code names: behind `crate::`, `crate::{..}` or enough `super::`.
     pub fn imports(&self) -> BTreeSet<String> {
         self.named_below("crate::", self.depth())

@@ -44,7 +44,7 @@ impl Outputs for Faulty {
         let chance = self.random.random_bool(self.failures);
         if chance || self.broken.contains(name) {
             let pin = name.escape_debug().to_string();
-            return Err(PinError::Line { pin, what: "it failed on purpose".to_owned() });
+            return Err(PinError::Line { pin, what: "injected fault".to_owned() });
         }
         self.inner.set(name, on)
     }

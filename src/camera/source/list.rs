@@ -12,7 +12,7 @@ use crate::camera::CameraErrorKind;
 pub struct Found {
     /// What [`crate::camera::source::open`] takes.
     pub address: String,
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Other addresses of the same camera, that stay when others are plugged in.
     pub also: Vec<String>,
@@ -72,7 +72,7 @@ pub fn list() -> Vec<Found> {
     if let Some(program) = ["rpicam-vid", "libcamera-vid"].into_iter().find(|name| in_path(name)) {
         found.push(Found {
             address: "rpicam:".to_owned(),
-            name: format!("{program} is installed; rpicam-hello --list-cameras tells what it sees"),
+            name: format!("{program} is installed; rpicam-hello --list-cameras lists cameras"),
             also: Vec::new(),
             modes: Vec::new(),
             error: None,

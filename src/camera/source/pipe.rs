@@ -122,7 +122,7 @@ impl Pipe {
         let ended =
             if kind == CameraErrorKind::Gone { format!(", {status}") } else { String::new() };
         let said =
-            if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") };
+            if last_words.is_empty() { String::new() } else { format!("; stderr: {last_words}") };
         CameraError::new(&self.name, kind, format!("{what}{ended}{said}"))
     }
 }

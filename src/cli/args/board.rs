@@ -24,7 +24,7 @@ impl BoardArgs {
                 format!("this device is a {}", model.trim_end_matches('\0').escape_debug())
             }
             (None, Some(model)) => {
-                format!("nothing is known of a {}", model.trim_end_matches('\0').escape_debug())
+                format!("unknown device {}", model.trim_end_matches('\0').escape_debug())
             }
             (None, None) => "this device has no device tree".to_owned(),
         };

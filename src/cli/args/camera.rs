@@ -17,20 +17,20 @@ pub struct CameraArgs {
     /// Pixels [default: 640x480]
     #[arg(long = "resolution", value_name = "WxH", value_parser = parse_size)]
     pub size: Option<(u32, u32)>,
-    /// Frames a second, of a recording too [default: the board's, 30 where it says none]
+    /// Frames per second, also of a recording [default: the board's, 30 where it says none]
     #[arg(long, value_name = "N", value_parser = parse_fps)]
     pub fps: Option<f32>,
     /// yuyv, uyvy, nv12, yu12 (yuv420), yuv422p, yuv444p, grey, rgb3 (rgb), bgr3 (bgr) or mjpg [default: the best of
     /// a device, yu12 of a program; Y4M says it itself]
     #[arg(long, value_name = "NAME", value_parser = parse_format)]
     pub format: Option<PixelFormat>,
-    /// The part that is looked at, in pixels or in fractions of the frame: 0.25,0.25,0.5,0.5
+    /// Region of interest, in pixels or in fractions of the frame: 0.25,0.25,0.5,0.5
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_region)]
     pub region: Option<Region>,
-    /// A control of the device, as v4l2-ctl calls it, or its number: exposure_time_absolute=200 (repeatable)
+    /// Camera control by v4l2-ctl name or number: exposure_time_absolute=200 (repeatable)
     #[arg(long = "control", value_name = "NAME=VALUE", value_parser = parse_control)]
     pub controls: Vec<(String, i64)>,
-    /// Begin again when a recording is over
+    /// Restart a recording at its end
     #[arg(long = "loop")]
     pub again: bool,
 }

@@ -26,13 +26,13 @@ pub struct ModelArgs {
     /// Axis order, for a network without a card [default: as the file says]
     #[arg(long, value_enum)]
     pub(in crate::cli) layout: Option<Layout>,
-    /// Blue comes first, for a network without a card
+    /// Use BGR channel order, for a network without a card
     #[arg(long)]
     pub(in crate::cli) bgr: bool,
-    /// Look at the largest centred rectangle of the input's shape instead of the whole image
+    /// Crop the largest centred rectangle of the input's shape
     #[arg(long)]
     pub(in crate::cli) center_crop: bool,
-    /// Where to listen: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
+    /// Tap tensors and pooling: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
     #[arg(long, value_name = "TAPS", value_parser = parse_taps)]
     pub(in crate::cli) taps: Option<Taps>,
 }
@@ -97,7 +97,7 @@ impl ModelArgs {
         let declared = Graph::parse(&onnx, &name)?.input()?;
         let Some(norm) = self.norm else {
             bail!(
-                "{name}: how is this network fed?\n  next: add --norm tf (x/127.5-1), --norm imagenet or --norm unit (x/255), and --size PIXELS"
+                "{name}: unknown input normalisation\n  next: add --norm tf (x/127.5-1), --norm imagenet or --norm unit (x/255), and --size PIXELS"
             );
         };
         let (width, height) = match self.size {
@@ -133,9 +133,7 @@ impl ModelArgs {
             ("--bgr", self.bgr),
         ];
         if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
-            bail!(
-                "{flag} goes with a network without a card (.onnx); this model's card says how it is fed"
-            );
+            bail!("{flag} applies only to a network without a card (.onnx); this model has a card");
         }
         Ok(())
     }

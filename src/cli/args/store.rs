@@ -43,7 +43,7 @@ impl StoreArgs {
     }
 
     /// The stores beside those in use that [`StoreArgs::of_region`] would name, or that a device without regions would
-    /// use: what somebody taught there is not looked at.
+    /// use: what was taught there is not read.
     ///
     /// * `used`: as they were opened.
     pub fn unused(&self, used: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {

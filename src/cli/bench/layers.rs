@@ -149,7 +149,7 @@ impl Layers {
         let of_peak = self.of_peak(work, self.frame.p50).unwrap_or_default() * 100.0;
         let _ = writeln!(
             out,
-            "{:>8.3} 100.0 % {:>7.2} {of_peak:>5.0} %  a frame (95 % of the frames: {:.3})",
+            "{:>8.3} 100.0 % {:>7.2} {of_peak:>5.0} %  a frame (p95 {:.3})",
             self.frame.p50,
             work as f64 / 1e6,
             self.frame.p95

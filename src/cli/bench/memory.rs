@@ -36,7 +36,7 @@ fn mib(kib: u64) -> f64 {
 
 impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} MiB, {:.1} MiB at most so far", mib(self.now), mib(self.peak))
+        write!(f, "{:.1} MiB (peak {:.1} MiB)", mib(self.now), mib(self.peak))
     }
 }
 

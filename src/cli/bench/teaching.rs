@@ -225,7 +225,7 @@ pub(super) fn table(rows: &[Teaching]) -> String {
     let mut out =
         String::from("One example, ms: commands without the backbone, and the head alone\n");
     let _ = write!(out, "{:<10} {:>5} {:>7}", "", "", "");
-    for name in ["teach", "judge then", "forget", "learn (head)", "unlearn (head)"] {
+    for name in ["teach", "classify then", "forget", "learn (head)", "unlearn (head)"] {
         let _ = write!(out, "  {name:>19}");
     }
     let _ = write!(out, "\n{:<10} {:>5} {:>7}", "head", "n", "classes");

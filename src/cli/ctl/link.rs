@@ -164,7 +164,7 @@ impl Link {
         let bytes = match self.port.receive(TURN) {
             Post::Bytes(bytes) => bytes,
             Post::Closed => {
-                return Err(anyhow!("{}: the other side closed it", self.address))
+                return Err(anyhow!("{}: closed by the device", self.address))
                     .context(Failed(Exit::Device));
             }
             Post::Opened | Post::Left | Post::Nothing | Post::Verdict(_) => return Ok(Vec::new()),
@@ -195,7 +195,7 @@ impl Link {
 
 /// What a device could not do since something of it failed is told apart from what it would not do.
 fn refused(Refused(why): Refused) -> anyhow::Error {
-    let failed = ["not stored, and so not done", "no frame came"];
+    let failed = ["change rolled back: cannot write the store", "no frame for ", "no frame, "];
     match failed.iter().any(|start| why.starts_with(start)) {
         true => anyhow!(why).context(Failed(Exit::Device)),
         false => anyhow!(why),
@@ -214,31 +214,31 @@ impl Heard {
         };
         if self.frames > 0 {
             return format!(
-                "{address}: the device spoke, and then said nothing for {seconds} s\n  next: try again, or give it longer with --timeout"
+                "{address}: the device answered, then was silent for {seconds} s\n  next: try again, or give it longer with --timeout"
             );
         }
         if self.own > 0 {
             return format!(
-                "{address}: what was sent came back, and nobody answered for {seconds} s\n  next: take off the loop-back plug, or, with an adapter that hears itself, see whether the device is on and its wires reach{baud}"
+                "{address}: received only an echo of the request, no answer for {seconds} s\n  next: remove the loop-back plug; with a half-duplex adapter, check that the device is on and wired{baud}"
             );
         }
         if self.broken > 0 || self.unreadable > self.readable {
             return format!(
-                "{address}: what comes is damaged: noise, or another baud rate\n  next: check cable and ground{baud}"
+                "{address}: received damaged data: noise, or another baud rate\n  next: check cable and ground{baud}"
             );
         }
         if self.readable > 0 {
             return format!(
-                "{address}: somebody writes text there and does not answer\n  next: is it another program, a login perhaps? Give fieldtune the port for itself{baud}"
+                "{address}: another program writes text on this port\n  next: stop it (a login console?): fieldtune needs the port for itself{baud}"
             );
         }
         if matches!(address, Address::Unix(_)) {
             return format!(
-                "{address}: nobody answered for {seconds} s\n  next: wait, if others are at that socket, which serves {CLIENTS} at a time; or give it longer with --timeout"
+                "{address}: no answer for {seconds} s\n  next: wait, if others are at that socket, which serves {CLIENTS} at a time; or give it longer with --timeout"
             );
         }
         format!(
-            "{address}: nobody answered for {seconds} s\n  next: is the device on and fieldtune running, is TX wired to RX{baud}"
+            "{address}: no answer for {seconds} s\n  next: is the device on and fieldtune running, is TX wired to RX{baud}"
         )
     }
 }

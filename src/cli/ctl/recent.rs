@@ -26,7 +26,7 @@ impl CtlCommand {
         let quiet = Context { progress: false };
         let answer = self.ask(&mut link, &Recent { unsure_first }.into(), &quiet)?;
         let Answer::Recent(frames) = &answer else {
-            bail!("the device answered something else than its frames");
+            bail!("unexpected answer of the device, wanted a list of frames");
         };
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -40,7 +40,7 @@ impl CtlCommand {
             let request = RecentPicture { frame: frame.number }.into();
             let bytes = match self.ask(&mut link, &request, &quiet) {
                 Ok(Answer::Picture { file, .. }) => file,
-                Ok(_) => bail!("the device answered something else than a picture"),
+                Ok(_) => bail!("unexpected answer of the device, wanted an image"),
                 Err(error) if error.downcast_ref::<Failed>().is_some() => return Err(error),
                 // It has made room for a newer one meanwhile.
                 Err(error) => {
@@ -66,7 +66,7 @@ impl CtlCommand {
                 row = row.with("picture", place.as_str());
             }
             if self.sheet.is_some() && tiles.len() < sheet::MOST {
-                let small = picture::decode(&bytes, "what came from the device", Timestamp(0))?;
+                let small = picture::decode(&bytes, "the answer of the device", Timestamp(0))?;
                 let sure = frame.judgement.as_ref().map(|judgement| judgement.confidence * 100.0);
                 let sure = sure.map_or_else(String::new, |percent| format!("{percent:.0} %"));
                 tiles.push(([format!("{} {class}", frame.number), sure], small));

@@ -46,7 +46,7 @@ pub(super) struct Report {
     pub(super) checks: Vec<Check>,
     pub(super) held: bool,
     pub(super) files: Vec<String>,
-    /// Milliseconds from a frame to its verdict.
+    /// Milliseconds from frame to prediction.
     pub(super) milliseconds_a_frame: f64,
     pub(super) seconds: f64,
 }
@@ -293,9 +293,9 @@ impl Report {
             out += &format!("  {file}\n");
         }
         let store = self.files.last().map_or("", |file| file.as_str());
-        out += &format!("  fieldtune status --store {store} tells what it knows.\n");
+        out += &format!("  fieldtune status --store {store} shows what it learned.\n");
         out += &format!(
-            "\n{:.1} s in all, {:.1} ms from a frame to its verdict.",
+            "\n{:.1} s in all, {:.1} ms from frame to prediction.",
             self.seconds, self.milliseconds_a_frame
         );
         out

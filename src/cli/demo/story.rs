@@ -116,7 +116,7 @@ impl<'a> Story<'a> {
         self.tell.line(format_args!("\n{text}"));
     }
 
-    /// So many of these, each as often as the others, in an order that nobody can foresee.
+    /// So many of these, each as often as the others, shuffled by the seed.
     fn mixed(&mut self, sights: &[SyntheticScene], count: usize) -> Vec<SyntheticScene> {
         let mut mixed: Vec<SyntheticScene> = sights.iter().copied().cycle().take(count).collect();
         mixed.shuffle(&mut self.random);
@@ -192,7 +192,7 @@ impl<'a> Story<'a> {
             self.report.estimates.push(estimate);
             self.tell.line(format_args!(
                 "  {round} of each   estimate: {}",
-                estimate.map_or("too early to tell".to_owned(), |share| percent(share.into()))
+                estimate.map_or("not available yet".to_owned(), |share| percent(share.into()))
             ));
         }
         Ok(())
@@ -268,10 +268,8 @@ impl<'a> Story<'a> {
 
     /// What was never taught.
     pub(super) fn meet_strangers(&mut self) -> anyhow::Result<()> {
-        self.chapter("What nobody has taught.");
-        for (sight, what) in
-            [(STRANGE, "the strip has run out, there is the wooden bench"), (ADDED, "a weld")]
-        {
+        self.chapter("Classes that were not taught.");
+        for (sight, what) in [(STRANGE, "no strip, only the wooden bench"), (ADDED, "a weld")] {
             let mut unknown = 0;
             self.watch_each(&[sight; STRANGERS], "wondering", |_, _, verdict, _| {
                 unknown += usize::from(verdict.class.is_none());

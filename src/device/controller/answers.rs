@@ -77,7 +77,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::Snap(_) => {
                 let frame = self.latest.as_ref();
-                let frame = frame.ok_or_else(|| Refused("no frame has come yet".to_owned()))?;
+                let frame = frame.ok_or_else(|| Refused("no frame captured yet".to_owned()))?;
                 Ok(picture_of(frame, self.number))
             }
             Request::Recent(request::Recent { unsure_first }) => {
@@ -175,7 +175,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             | Request::GetStatus(_)
             | Request::SetHead(_)
             | Request::SetThreshold(_) => {
-                Err(Refused("the program that runs the station answers that".to_owned()))
+                Err(Refused("not answered by the station itself".to_owned()))
             }
         }
     }
@@ -244,10 +244,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// Asks a camera that draws for parts of one kind.
     fn choose_scene(&mut self, value: &str) -> Result<(), Refused> {
         let Some(scene) = &self.scene else {
-            let what = format!(
-                "{} shows what lies in front of it: only run --camera synthetic: can be asked for a scene",
-                self.camera
-            );
+            let what =
+                format!("{} is a real camera: scenes need run --camera synthetic:", self.camera);
             return Err(Refused(what));
         };
         let sight = SyntheticScene::ALL.into_iter().find(|sight| sight.name() == value);

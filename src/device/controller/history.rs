@@ -165,12 +165,12 @@ impl History {
                 _ => None,
             };
             match (span(&self.latest), span(&self.unsure)) {
-                (None, _) => format!("frame {number} is not there: no frame has been judged yet"),
+                (None, _) => format!("frame {number} does not exist: no frame has been classified yet"),
                 (Some(latest), None) => {
-                    format!("frame {number} is not there; there are {latest}: recent lists them")
+                    format!("frame {number} does not exist; there are {latest}; see recent")
                 }
                 (Some(latest), Some(unsure)) => format!(
-                    "frame {number} is not there; there are {latest}, and of {unsure} the unsure ones: recent lists them"
+                    "frame {number} does not exist; there are {latest}, and of {unsure} the unsure ones; see recent"
                 ),
             }
         })
@@ -266,10 +266,10 @@ mod tests {
         assert!(unsurest[..20].iter().all(|number| number % 50 == 7), "{unsurest:?}");
         assert_eq!(history.get(957).expect("it is there").feature().len(), 2);
         let error = history.get(500).expect_err("it was sure");
-        let wanted = "frame 500 is not there; there are 900 to 999, and of 7 to 858 the unsure ones: recent lists them";
+        let wanted = "frame 500 does not exist; there are 900 to 999, and of 7 to 858 the unsure ones; see recent";
         assert_eq!(error, wanted);
         let error = History::new(1).get(1).expect_err("nothing is there");
-        assert!(error.contains("no frame has been judged yet"), "{error}");
+        assert!(error.contains("no frame has been classified yet"), "{error}");
     }
 
     #[test]

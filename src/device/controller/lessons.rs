@@ -113,7 +113,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return refuse(ticket, error.to_string(), effects);
         }
         if let Some(job) = &self.job {
-            let why = format!("frames of {} are being learned; wait for their answer", job.class);
+            let why = format!("frames of {} are being learned; wait until that is done", job.class);
             return refuse(ticket, why, effects);
         }
         self.job = Some(Job {
@@ -313,7 +313,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let mut notes = job.notes();
         let Job { ticket, view, class, shots, .. } = job;
         if shots.is_empty() {
-            return refuse(ticket, "no frame came, so nothing was learned".to_owned(), effects);
+            return refuse(ticket, "no frame, nothing was learned".to_owned(), effects);
         }
         let count = shots.len() as u64;
         let date = self.dated(now);

@@ -227,9 +227,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             let of = self.name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
             match &self.unstored {
                 Some(why) => effects.note(Level::Error, format!("{of}{why}")),
-                None => {
-                    effects.note(Level::Info, format!("{of}what is learned can be stored again"))
-                }
+                None => effects.note(Level::Info, format!("{of}the store is writable again")),
             }
             self.told_unstored.clone_from(&self.unstored);
         }
@@ -238,7 +236,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// Takes the latest change back if it taught, and was made since the program began.
     pub(super) fn undo_taught(&mut self, now: Timestamp) -> Result<Reply, Refused> {
         if self.taught.is_empty() {
-            let why = "the latest change did not teach, or was made before the device began: unlock PIN first to take it back";
+            let why = "the latest change did not teach, or was made before the device started: unlock PIN first to undo it";
             return Err(Refused(why.to_owned()));
         }
         self.apply(Command::Undo(Undo), now).map_err(refused)
@@ -324,14 +322,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return match (&self.views[..], &names[..]) {
                 ([_], _) | (_, []) => Ok(0),
                 (_, [first, ..]) => Err(Refused(format!(
-                    "the device looks at {}: say which, as in `@{first} teach good`",
+                    "the device has the regions {}: name one, as in `@{first} teach good`",
                     names.join(", ")
                 ))),
             };
         };
         names.iter().position(|name| *name == region).ok_or_else(|| {
             let there = match names.is_empty() {
-                true => "the device looks at one region without a name".to_owned(),
+                true => "the device has one region, without a name".to_owned(),
                 false => format!("there is {}", names.join(", ")),
             };
             Refused(format!("there is no region {}; {there}", region.escape_debug()))
@@ -351,7 +349,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         match request {
             Request::Of(Of { region, request }) => match request.is_of_a_region() {
                 true => Ok((self.place(Some(&region))?, *request)),
-                false => Err(Refused("that is not asked of a region".to_owned())),
+                false => Err(Refused("this command takes no region".to_owned())),
             },
             request if request.is_of_a_region() => Ok((self.place(None)?, request)),
             request => Ok((0, request)),

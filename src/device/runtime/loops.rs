@@ -50,7 +50,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
             Ok(frame) => {
                 *lock(&shared.camera_trouble) = None;
                 if trouble.take().is_some() {
-                    shared.info(&format!("{} gives frames again", camera.name()));
+                    shared.info(&format!("{} delivers frames again", camera.name()));
                 }
                 wait = FIRST_WAIT;
                 shared.inbox.frame(frame);
@@ -60,7 +60,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
                 while !shared.is_stopping() && !shared.inbox.is_looked_at() {
                     shared.pause(Duration::from_millis(5));
                 }
-                return shared.stop(Stop::Asked(format!("{} has ended", camera.name())));
+                return shared.stop(Stop::Asked(format!("{} reached its end", camera.name())));
             }
             Err(error) => {
                 *lock(&shared.camera_errors).entry(error.kind.name()).or_default() += 1;
@@ -132,7 +132,7 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
             station.lost(safe_when_lost);
             shared.log.write(
                 Level::Warning,
-                "no frame was judged in time: what lasts with a verdict has ended",
+                "no prediction in time: outputs that follow predictions are off",
             );
         }
         notify(&[sd_notify::NotifyState::Watchdog]);
@@ -179,7 +179,7 @@ pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &Sh
         let heard_by = Timestamp(shared.heard_by.load(Ordering::SeqCst));
         if now > heard_by && now.micros_since(awake_since) > HELD_UP {
             let safe = outputs.make_safe();
-            let what = "inference hangs: the outputs go safe, the process ends";
+            let what = "inference timed out: outputs set to safe levels, process exits";
             shared.log.write(Level::Error, what);
             if let Err(error) = safe {
                 shared.log.write(Level::Error, &error.to_string());
@@ -246,7 +246,7 @@ pub(super) fn signals(shared: &Arc<Shared>) -> Option<Handle> {
     let mut signals = match watched {
         Ok(signals) => signals,
         Err(error) => {
-            let what = format!("signals end this program at once: {error}");
+            let what = format!("cannot handle signals, they end this program at once: {error}");
             shared.log.write(Level::Warning, &what);
             return None;
         }
@@ -257,8 +257,8 @@ pub(super) fn signals(shared: &Arc<Shared>) -> Option<Handle> {
         for signal in signals.forever() {
             match signal {
                 SIGHUP => shared.stop(Stop::Restart),
-                SIGINT => shared.stop(Stop::Asked("interrupted".to_owned())),
-                _ => shared.stop(Stop::Asked("asked to end".to_owned())),
+                SIGINT => shared.stop(Stop::Asked("stopped by SIGINT".to_owned())),
+                _ => shared.stop(Stop::Asked("stopped by SIGTERM".to_owned())),
             }
         }
     });

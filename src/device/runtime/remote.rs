@@ -35,8 +35,8 @@ impl Device for Remote {
             }
             _ => {}
         }
-        let left = || Refused("whoever asked has gone".to_owned());
-        let over = || Refused("it is ending".to_owned());
+        let left = || Refused("the client disconnected".to_owned());
+        let over = || Refused("the device is shutting down".to_owned());
         let (sender, receiver) = sync_channel(MESSAGES);
         if !self.0.inbox.request(request, sender) {
             return Err(over());
@@ -63,7 +63,7 @@ impl Device for Remote {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(Refused("there was no answer in time".to_owned()));
+                    return Err(Refused("no answer within the time limit".to_owned()));
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(over()),
             }

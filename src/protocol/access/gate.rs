@@ -76,9 +76,9 @@ impl<'a, D: Device> Gate<'a, D> {
         if let Err(wait) = begun {
             let left = seconds(wait.micros);
             if wait.is_first {
-                self.note(Level::Warning, &format!("locked out: no PIN is looked at for {left}"));
+                self.note(Level::Warning, &format!("locked out: no PIN is accepted for {left}"));
             }
-            let why = format!("no PIN is looked at for another {left}, since the last was wrong");
+            let why = format!("no PIN is accepted for another {left}, the last was wrong");
             return Err(Refused(why));
         }
         let is_right = self.guard.pin.as_ref().is_some_and(|hash| hash.fits(pin));
@@ -91,8 +91,8 @@ impl<'a, D: Device> Gate<'a, D> {
         }
         let (count, micros) = lock(&self.guard.tries).wrong(ended);
         let left = seconds(micros);
-        self.note(Level::Warning, &format!("wrong PIN, number {count}; the next waits {left}"));
-        Err(Refused(format!("wrong PIN; the next one is looked at in {left}")))
+        self.note(Level::Warning, &format!("wrong PIN, number {count}; next attempt in {left}"));
+        Err(Refused(format!("wrong PIN; next attempt in {left}")))
     }
 
     /// Writes down who changed what, and what was refused where that matters.
@@ -158,7 +158,7 @@ impl<D: Device> Device for Gate<'_, D> {
 
     fn opened(&mut self) {
         if self.lock.lock() {
-            self.note(Level::Info, "locked again, as the port was opened anew");
+            self.note(Level::Info, "locked again: the port was reopened");
         }
         self.device.opened();
     }

@@ -2,12 +2,11 @@
 
 use crate::protocol::request::{Parsed, Place, WORDS, Word, Wrong};
 
-const HELP: Word =
-    Word::new("help", "[COMMAND]", "this list, or what a command does", not_a_request)
-        .places(&[Place::Command])
-        .more("? does the same.");
+const HELP: Word = Word::new("help", "[COMMAND]", "list commands, or explain one", not_a_request)
+    .places(&[Place::Command])
+    .more("? does the same.");
 
-const QUIT: Word = Word::new("quit", "", "leave: end the program at its own terminal", not_a_request)
+const QUIT: Word = Word::new("quit", "", "quit: stop the program at its own terminal", not_a_request)
     .more(
         "At a socket only the connection is ended; a serial line cannot be left. exit and Ctrl-D in an empty line do \
          the same.",

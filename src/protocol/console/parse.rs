@@ -97,7 +97,7 @@ fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
             Ok(Entry::Request(Of::new(region, request).into()))
         }
         Entry::Nothing => Err(format!("wanted: @{region} COMMAND, got no command")),
-        _ => Err(format!("that is not about a region: leave out @{region}")),
+        _ => Err(format!("this command takes no region: leave out @{region}")),
     }
 }
 

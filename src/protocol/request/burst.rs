@@ -21,7 +21,7 @@ pub(super) const WORDS: &[Word] = &[Word::new(
     parse,
 )
 .places(&[Place::Class])
-.more("2 seconds if left out. Move the part meanwhile: only frames that differ are learned, or with `any` all.")];
+.more("Default 2 seconds. Move the part meanwhile: only frames that differ are learned, or with `any` all.")];
 
 fn parse(words: &[&str]) -> Parsed {
     let [class, rest @ ..] = words else { return Err(Wrong::Usage) };

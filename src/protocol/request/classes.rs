@@ -11,7 +11,7 @@ pub struct Classes;
 pub(super) const WORDS: &[Word] = &[Word::new(
     "classes",
     "",
-    "the classes, their examples, how well each is told from the others",
+    "list classes with example counts and leave-one-out recall",
     |words| alone(words, Classes),
 )];
 

@@ -6,14 +6,14 @@ use super::{Ask, Need};
 /// What changed between two generations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diff {
-    /// The number of the one.
+    /// The first generation.
     pub from: u64,
-    /// The number of the other; what is learned now if left out.
+    /// The second generation [default: the current state].
     pub to: Option<u64>,
 }
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("diff", "N [M]", "what changed from generation N to M, or until now", parse)];
+    &[Word::new("diff", "N [M]", "compare generation N with M, or with the current state", parse)];
 
 fn parse(words: &[&str]) -> Parsed {
     match words {

@@ -18,13 +18,9 @@ pub struct ExamplePicture {
     pub example: u64,
 }
 
-pub(super) const WORDS: &[Word] = &[Word::new(
-    "examples",
-    "[CLASS]",
-    "the examples, and which of them the others contradict",
-    parse,
-)
-.places(&[Place::Class])];
+pub(super) const WORDS: &[Word] =
+    &[Word::new("examples", "[CLASS]", "list examples and suspect labels", parse)
+        .places(&[Place::Class])];
 
 fn parse(words: &[&str]) -> Parsed {
     let ([] | [_]) = words else { return Err(Wrong::Usage) };

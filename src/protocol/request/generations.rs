@@ -19,12 +19,12 @@ pub struct DropGeneration {
 pub(super) const WORDS: &[Word] = &[Word::new(
     "generations",
     "[drop N]",
-    "the generations: saved, made before something was taken away, daily",
+    "list checkpoints (generations), or drop one",
     parse,
 )
 .places(&[Place::Words(&["drop"])])
 .more(
-    "The oldest that made itself goes when there are 32; what was saved stays until it is dropped.",
+    "At most 32 automatic checkpoints are kept, the oldest is dropped; saved ones stay until dropped.",
 )];
 
 fn parse(words: &[&str]) -> Parsed {
@@ -47,6 +47,6 @@ impl Ask for DropGeneration {
     }
 
     fn audit(&self) -> Audit {
-        Audit::Text(format!("generation {} is let go of", self.generation))
+        Audit::Text(format!("generation {} dropped", self.generation))
     }
 }

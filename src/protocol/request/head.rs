@@ -13,7 +13,7 @@ pub struct SetHead {
 }
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("head", "[KIND]", "use another head, taught with all examples", parse)
+    &[Word::new("head", "[KIND]", "change the head; a new head learns all stored examples", parse)
         .places(&[Place::Head])];
 
 fn parse(words: &[&str]) -> Parsed {

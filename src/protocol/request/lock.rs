@@ -8,9 +8,7 @@ use super::{Ask, Need};
 pub struct Lock;
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("lock", "", "allow no changes any more without the PIN", |words| {
-        alone(words, Lock)
-    })];
+    &[Word::new("lock", "", "lock the port: changes need the PIN", |words| alone(words, Lock))];
 
 impl Ask for Lock {
     fn need(&self) -> Need {

@@ -11,7 +11,7 @@ pub struct Log {
 }
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("log", "[LINES]", "the latest lines of the log", parse).more("20 if left out.")];
+    &[Word::new("log", "[LINES]", "show the latest log lines", parse).more("Default 20.")];
 
 fn parse(words: &[&str]) -> Parsed {
     let ([] | [_]) = words else { return Err(Wrong::Usage) };

@@ -32,7 +32,7 @@ pub(super) const WORDS: &[Word] = &[Word::new(
     parse,
 )
 .places(&[Place::Output, Place::Words(&["on", "off", "test"])])
-.more("The next verdict decides again.")];
+.more("The next prediction sets it again.")];
 
 fn parse(words: &[&str]) -> Parsed {
     match words {

@@ -8,7 +8,7 @@ use super::{Ask, Need};
 pub struct Pull;
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("pull", "", "fetch everything that was learned", |words| alone(words, Pull))
+    &[Word::new("pull", "", "fetch everything learned", |words| alone(words, Pull))
         .more("For programs: `fieldtune ctl pull FILE` and `fieldtune ctl push FILE`.")];
 
 impl Ask for Pull {

@@ -22,7 +22,7 @@ pub struct RecentPicture {
 pub(super) const WORDS: &[Word] = &[Word::new(
     "recent",
     "[unsure | NUMBER]",
-    "list the frames that were judged, the newest first, or the least sure",
+    "list classified frames, newest or least confident first",
     parse,
 )
 .places(&[Place::Words(&["unsure"])])

@@ -12,7 +12,7 @@ pub struct SetRegion(#[serde(with = "forms::region_if_any")] pub Option<Region>)
 pub(super) const WORDS: &[Word] = &[Word::new(
     "region",
     "[whole | X,Y,WIDTH,HEIGHT]",
-    "look at this part of every frame",
+    "set the region of interest",
     parse,
 )
 .places(&[Place::Words(&["whole"])])

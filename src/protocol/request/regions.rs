@@ -7,13 +7,13 @@ use super::{Ask, Need};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Regions;
 
-pub(super) const WORDS: &[Word] =
-    &[Word::new("regions", "", "list the parts of a frame that are looked at", |words| {
-        alone(words, Regions)
-    })
-    .more(
-        "Where the board has several, put the name of one before a command: `@left teach good 5`",
-    )];
+pub(super) const WORDS: &[Word] = &[Word::new(
+    "regions",
+    "",
+    "list the regions of interest",
+    |words| alone(words, Regions),
+)
+.more("Where the board has several, put the name of one before a command: `@left teach good 5`")];
 
 impl Ask for Regions {
     fn need(&self) -> Need {

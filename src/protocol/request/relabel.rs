@@ -15,7 +15,7 @@ pub struct Relabel {
 }
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("relabel", "CLASS ID...", "these examples are of that class", parse)
+    &[Word::new("relabel", "CLASS ID...", "move examples to another class", parse)
         .places(&[Place::Class])];
 
 fn parse(words: &[&str]) -> Parsed {

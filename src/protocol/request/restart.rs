@@ -8,7 +8,7 @@ use super::{Ask, Audit, Need};
 pub struct Restart;
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("restart", "", "end in good order and start again", |words| alone(words, Restart))];
+    &[Word::new("restart", "", "shut down cleanly and start again", |words| alone(words, Restart))];
 
 impl Ask for Restart {
     fn need(&self) -> Need {

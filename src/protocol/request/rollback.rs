@@ -11,8 +11,8 @@ pub struct RollBack {
 }
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("rollback", "N", "learned is again what was learned in generation N", parse)
-        .more("What is learned now becomes a generation first.")];
+    &[Word::new("rollback", "N", "restore a checkpoint (generation N)", parse)
+        .more("The current state is saved as a generation first.")];
 
 fn parse(words: &[&str]) -> Parsed {
     let [text] = words else { return Err(Wrong::Usage) };

@@ -6,18 +6,18 @@ use super::{Ask, Need};
 /// Make what is learned now a generation that stays until it is dropped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Save {
-    /// What it is called; `saved` if left out.
+    /// Its name; `saved` if left out.
     pub name: Option<String>,
 }
 
 pub(super) const WORDS: &[Word] = &[Word::new(
     "save",
     "[NAME]",
-    "keep what is learned now as a generation, to come back to",
+    "save a checkpoint (generation)",
     parse,
 )
 .more(
-    "Everything is stored anyway before it is answered with ok; a generation is a point to return to.",
+    "Every change is stored before it is answered with ok; a generation is a state to return to.",
 )];
 
 fn parse(words: &[&str]) -> Parsed {

@@ -9,7 +9,7 @@ pub struct Snap;
 
 pub(super) const WORDS: &[Word] =
     &[Word::new("snap", "", "take a picture", |words| alone(words, Snap))
-        .more("Here only its size is told; `fieldtune ctl snap FILE` fetches it.")];
+        .more("Prints only its size; `fieldtune ctl snap FILE` fetches it.")];
 
 impl Ask for Snap {
     fn need(&self) -> Need {

@@ -11,13 +11,13 @@ pub struct GetStatus;
 pub(super) const WORDS: &[Word] = &[Word::new(
     "status",
     "",
-    "what it knows, how well it would do, how the device is",
+    "show classes, estimated accuracy, suspects, device state",
     |words| alone(words, GetStatus),
 )
 .more(
-    "estimate: of all examples, how many the others would have judged right. suspects: which they contradict. \
-     age: from a frame's capture to its verdict; pin: to the outputs. dropped: frames that a newer one replaced. \
-     dropped_messages: verdicts that a port had no room for.",
+    "estimate: leave-one-out accuracy. suspects: examples that the others contradict. age: latency from capture to \
+     prediction; pin: to the outputs. dropped: frames replaced by newer ones. dropped_messages: predictions that a port \
+     could not carry.",
 )];
 
 impl Ask for GetStatus {

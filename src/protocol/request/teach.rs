@@ -37,14 +37,14 @@ pub struct TeachFrames {
 pub(super) const WORDS: &[Word] = &[Word::new(
     "teach",
     "CLASS [COUNT] [any] | CLASS frame NUMBER...",
-    "learn what the camera sees now, or frames that were judged",
+    "learn current frames, or frames already classified",
     parse,
 )
 .places(&[Place::Class, Place::Words(&["any", "frame"])])
 .more(
-    "A new name makes a new class. COUNT frames are learned, 1 if left out; each has to differ from the others, so \
-     move the part. With `any` every frame is taken. 10 s without a different frame end it. \
-     With `frame` those are learned that `recent` lists.",
+    "A new name makes a new class. COUNT frames are learned (default 1); each must differ from the others, so move the \
+     part. `any` takes every frame. It stops after 10 s without a different frame. `frame` learns frames that `recent` \
+     lists.",
 )];
 
 fn parse(words: &[&str]) -> Parsed {

@@ -4,7 +4,7 @@ use super::words::{Parsed, Place, Word, Wrong, number, share};
 use super::{Ask, Audit, Need, Request};
 use crate::learn::command::{self, Command};
 
-/// Set when a verdict is unknown; without values, tell them.
+/// Set show or set the thresholds for unknown predictions; without values, tell them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SetThreshold {
     /// Least confidence, 0 to 1.
@@ -20,13 +20,13 @@ const VALUES: Place = Place::Words(&["confidence=", "novelty=", "false-reject="]
 pub(super) const WORDS: &[Word] = &[Word::new(
     "threshold",
     "[confidence=C] [novelty=N | false-reject=SHARE]",
-    "when a verdict is unknown",
+    "show or set the thresholds for unknown predictions",
     parse,
 )
 .places(&[VALUES, VALUES])
 .more(
-    "Less sure than C (0 to 1), or less like all examples than N (1 is usual, inf is never). A novelty of 1 is what \
-     SHARE of the frames of taught classes reach: 2% unless told otherwise.",
+    "Unknown is a confidence below C (0 to 1) or a novelty above N (usually 1; inf turns it off). SHARE of the frames \
+     of taught classes have a novelty above 1: 2% by default.",
 )];
 
 fn parse(words: &[&str]) -> Parsed {

@@ -13,7 +13,7 @@ pub struct Undo;
 pub struct UndoTaught;
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("undo", "", "take back the latest change", |words| alone(words, Undo))];
+    &[Word::new("undo", "", "undo the latest change (repeatable)", |words| alone(words, Undo))];
 
 impl Ask for Undo {
     fn need(&self) -> Need {

@@ -16,7 +16,7 @@ pub struct Unlock {
 pub(super) const WORDS: &[Word] = &[Word::new(
     "unlock",
     "PIN",
-    "allow every change at this port for a while",
+    "allow changes at this port for a while",
     parse,
 )
 .secret()

@@ -8,7 +8,7 @@ use super::{Ask, Need};
 pub struct Version;
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("version", "", "which program and which backbone", |words| alone(words, Version))];
+    &[Word::new("version", "", "show program version and backbone", |words| alone(words, Version))];
 
 impl Ask for Version {
     fn need(&self) -> Need {

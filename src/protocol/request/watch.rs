@@ -8,9 +8,9 @@ use super::{Ask, Need};
 pub struct Watch(pub bool);
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("watch", "on | off", "tell every verdict as it comes", parse)
+    &[Word::new("watch", "on | off", "print every prediction", parse)
         .places(&[ON_OFF])
-        .more("Verdicts that the line has no room for are left out.")];
+        .more("Predictions that the line cannot carry are dropped.")];
 
 fn parse(words: &[&str]) -> Parsed {
     let [switch] = words else { return Err(Wrong::Usage) };

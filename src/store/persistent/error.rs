@@ -14,7 +14,7 @@ pub enum PersistError {
     Command(#[from] CommandError),
     /// It could not be stored.
     // Not its source as well, or a chain of errors would say it twice.
-    #[error("not stored, and so not done: {0}")]
+    #[error("change rolled back: cannot write the store: {0}")]
     Store(StoreError),
     /// What is stored could not be read.
     #[error(transparent)]
@@ -24,7 +24,7 @@ pub enum PersistError {
     Generation(StoreError),
     /// It was learned with another backbone.
     #[error(
-        "it was learned with {got}, and this device looks with {wanted}: features of one mean nothing to the other"
+        "it was learned with {got}, and this device uses {wanted}: their embeddings are not comparable"
     )]
     Model {
         /// This device's.

@@ -77,7 +77,7 @@ fn what_could_not_be_stored_was_not_learned() {
     let fill = |full| card.full.store(full, Ordering::Relaxed);
     fill(true);
     let error = keeper.apply(teach("good", [1.0, 0.0]), Timestamp(1)).expect_err("it is full");
-    assert!(error.to_string().contains("not stored") && taught(&keeper) == 0, "{error}");
+    assert!(error.to_string().contains("change rolled back") && taught(&keeper) == 0, "{error}");
     assert!(keeper.learner().classes().is_empty());
 
     fill(false);

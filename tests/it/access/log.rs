@@ -15,7 +15,7 @@ fn who_changed_what_stands_in_the_log() {
     let changes: Vec<(Request, Option<&str>)> = vec![
         (Request::Version(request::Version), None),
         (Request::Teach(request::Teach { class: "good".to_owned(), count: 1, any: false }), None),
-        (image, Some("Info serial: learned 1 of good, which has 2 now")),
+        (image, Some("Info serial: learned 1 of good (2 in total)")),
         (request::Undo.into(), Some("Info serial: undone: ")),
         (
             request::Rename { from: "good".into(), to: "fine".into() }.into(),
@@ -87,9 +87,9 @@ fn no_pin_comes_back_and_none_is_written_down_in_text_and_in_frames() {
     ];
     for (answer, wanted) in answers.iter().chain(&rest).zip([
         "ok class=good",
-        "error: this port is locked for that: unlock PIN first",
-        "error: wrong PIN; the next one is looked at in 1 s",
-        "error: no PIN is looked at for another 1 s",
+        "error: this port is locked: unlock PIN first",
+        "error: wrong PIN; next attempt in 1 s",
+        "error: no PIN is accepted for another 1 s",
         "ok\r\n",
         "ok classes=good",
         "forget good",
