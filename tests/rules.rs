@@ -1,5 +1,6 @@
 //! The design's rules of dependence, checked by reading the sources; and that the checks themselves can fail.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -58,7 +59,7 @@ const UNWANTED_WORDS: [&str; 28] = [
     "or less for half",
     ", which has 1 now",
     "it has {} now",
-    "is called {",
+    "is called {to}",
     "beware",
     "not stored, and so not done",
     "what lasts with a verdict",
@@ -154,6 +155,33 @@ fn upward_in_room(sources: &[Source], room: &str, modules: &[&str]) -> Vec<Strin
         }
     }
     broken
+}
+
+/// Modules of a room that import each other, directly or by way of others.
+fn circles(sources: &[Source], room: &str) -> Vec<String> {
+    let mut imports: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let own = |source: &&Source| source.room() == room && !source.path.ends_with("tests.rs");
+    for source in sources.iter().filter(own) {
+        if let Some(module) = source.module() {
+            imports.entry(module).or_default().extend(source.siblings());
+        }
+    }
+    // What imports nothing that is left goes, again and again; a circle stays.
+    loop {
+        let left: BTreeSet<String> = imports.keys().map(|&module| module.to_owned()).collect();
+        imports.retain(|&module, names| {
+            names.retain(|name| left.contains(name) && name != module);
+            !names.is_empty()
+        });
+        if imports.len() == left.len() {
+            break;
+        }
+    }
+    let describe = |(module, names): (&str, BTreeSet<String>)| {
+        let names: Vec<String> = names.into_iter().collect();
+        format!("crate::{room}::{module} imports {}, which leads into a circle", names.join(", "))
+    };
+    imports.into_iter().map(describe).collect()
 }
 
 /// Rule 2, for the whole data plane but what reads files and devices.
@@ -326,6 +354,28 @@ fn modules_of_a_map_import_only_modules_above_them() {
         assert!(modules.len() > 2, "{room}: {modules:?}");
         none(upward_in_room(&sources, room, &modules));
     }
+}
+
+#[test]
+fn no_room_has_a_circle_of_modules() {
+    let sources = sources("src");
+    none(declared(LIB).iter().flat_map(|room| circles(&sources, room)).collect());
+    let file = |path, text| Source::new(path, text);
+    let found = circles(
+        &[
+            file("src/board/access.rs", "super::raw::within(1);"),
+            file("src/board/raw.rs", "use super::checks::{self, word};"),
+            file("src/board/checks.rs", "use crate::board::access;"),
+            file("src/board/mod.rs", "use access::Access; use raw::Raw;"),
+            file("src/board/address.rs", "use super::raw::Raw;"),
+        ],
+        "board",
+    );
+    assert_eq!(found.len(), 4, "{found:?}");
+    assert!(found[0].starts_with("crate::board::access imports raw,"), "{found:?}");
+    let two = ("use super::raw::Raw;", "use super::checks::word;");
+    let good = [file("src/board/access.rs", two.0), file("src/board/raw.rs", two.1)];
+    assert!(circles(&good, "board").is_empty());
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use prost::Message as _;
 use tract_onnx::pb::{AttributeProto, FunctionProto, ModelProto, NodeProto};
 
-use super::graph::MAX_NODES;
-use super::rewrite::{attribute, rename};
+use super::nodes::{MAX_NODES, attribute, rename};
 
 /// Bytes of functions that are put in place, each as often as it is used.
 const MAX_COPIED: usize = 1 << 28;

@@ -5,13 +5,10 @@ use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto};
 use tract_onnx::prelude::Framework as _;
 
+use super::nodes::{MAX_NODES, inside, nearest_names, tensor_type_mut};
 pub(super) use super::nodes::{axes, label, permutation, tensor_type};
-use super::nodes::{inside, nearest_names, tensor_type_mut};
 use super::{BackboneError, Onnx, files, foreign, outline, rewrite, weights};
 use crate::backbone::preprocess::{ChannelOrder, Layout};
-
-/// Nodes that a network may have: some ten times those of the largest transformer for images.
-pub const MAX_NODES: usize = 1 << 16;
 
 /// A decoded and checked file.
 #[derive(Debug, Clone)]

@@ -50,7 +50,8 @@ pub use fast::{Exercise, Layer, Vectors};
 pub use files::{
     MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,
 };
-pub use graph::{DeclaredInput, Graph, MAX_NODES};
+pub use graph::{DeclaredInput, Graph};
+pub use nodes::MAX_NODES;
 pub use outline::MAX_PARTS;
 use read::{Read, Reasons, read};
 pub use survey::{Candidate, Place, Survey};

@@ -1,8 +1,11 @@
 //! Parts of an ONNX graph, read one by one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{NodeProto, ValueInfoProto, tensor_shape_proto, type_proto};
+use tract_onnx::pb::{AttributeProto, NodeProto, ValueInfoProto, tensor_shape_proto, type_proto};
+
+/// Nodes that a network may have: some ten times those of the largest transformer for images.
+pub const MAX_NODES: usize = 1 << 16;
 
 /// What messages call a node.
 pub(super) fn label(node: &NodeProto) -> &str {
@@ -70,4 +73,26 @@ pub(super) fn nearest_names(wanted: &str, names: &[&str]) -> Vec<String> {
     let mut names = names.to_vec();
     names.sort_by_key(shared);
     names.into_iter().take(5).map(str::to_owned).collect()
+}
+
+/// The attribute of that name.
+pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
+    node.attribute.iter().find(|attribute| attribute.name == name)
+}
+
+/// Renames what a node reads and gives, also within its bodies.
+pub(super) fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
+    for name in node.input.iter_mut().chain(&mut node.output) {
+        if let Some(new) = names.get(name) {
+            name.clone_from(new);
+        }
+    }
+    for body in node.attribute.iter_mut().filter_map(|attribute| attribute.g.as_mut()) {
+        body.node.iter_mut().for_each(|node| rename(node, names));
+        for info in &mut body.output {
+            if let Some(new) = names.get(&info.name) {
+                info.name.clone_from(new);
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use tract_onnx::pb::{
 };
 
 use super::functions::put_functions_in;
-use super::graph::MAX_NODES;
+use super::nodes::{MAX_NODES, attribute, rename};
 use super::weights::FLOAT;
 
 /// Rewrites a file. One that is damaged comes out as damaged as it was.
@@ -49,27 +49,6 @@ fn opset(model: &ModelProto) -> i64 {
 /// Whether a domain is that of ONNX's own operators.
 pub(super) fn standard(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
-}
-
-pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
-}
-
-/// Renames what a node reads and gives, also within its bodies.
-pub(super) fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
-    for name in node.input.iter_mut().chain(&mut node.output) {
-        if let Some(new) = names.get(name) {
-            name.clone_from(new);
-        }
-    }
-    for body in node.attribute.iter_mut().filter_map(|attribute| attribute.g.as_mut()) {
-        body.node.iter_mut().for_each(|node| rename(node, names));
-        for info in &mut body.output {
-            if let Some(new) = names.get(&info.name) {
-                info.name.clone_from(new);
-            }
-        }
-    }
 }
 
 /// The branch that a stored condition chooses, put in place of each `If`.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::address::Address;
+use super::checks::within;
 use crate::protocol::access::Access;
 use crate::protocol::pin::PinHash;
 use crate::store::signed::PublicKey;
@@ -68,7 +69,7 @@ pub(super) fn check(raw: RawSettings) -> Result<AccessSettings, String> {
         let key = if ports == Access::Locked { "access" } else { "serial.access" };
         return Err(format!("{key}: \"locked\" wants a pin_hash too; fieldtune pin makes one"));
     }
-    super::raw::within("relock_s", raw.relock_s, 10..=86_400)?;
+    within("relock_s", raw.relock_s, 10..=86_400)?;
     let keys = raw.trusted_keys.iter().enumerate().map(|(at, text)| {
         let key = text.parse::<PublicKey>();
         key.map_err(|error| format!("trusted_keys: number {}: {error}", at + 1))

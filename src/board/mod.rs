@@ -15,6 +15,7 @@ pub mod outputs;
 
 mod access;
 mod built_in;
+mod checks;
 mod policy_file;
 mod raw;
 

@@ -1,12 +1,12 @@
 //! Boards as text: the raw form, and its check.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::access::{self, RawAccess, RawSettings};
+use super::checks::{within, word};
 use super::{
     Bias, Board, CameraSettings, Driver, Facts, ImageSettings, InputPin, Line, Lost, MAX_REGIONS,
     OutputPin, SerialSettings,
@@ -412,21 +412,4 @@ fn bias(raw: RawBias) -> Bias {
         RawBias::PullUp => Bias::PullUp,
         RawBias::PullDown => Bias::PullDown,
     }
-}
-
-/// A name that can be typed on a console: 1 to 32 letters, digits, `-` and `_`.
-fn word(table: &str, name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if (1..=32).contains(&name.len()) && name.chars().all(fits) {
-        return Ok(());
-    }
-    let name = name.escape_debug();
-    Err(format!("{table}: \"{name}\" is not 1 to 32 letters, digits, - and _"))
-}
-
-pub(super) fn within(key: &str, got: u32, range: RangeInclusive<u32>) -> Result<(), String> {
-    if range.contains(&got) {
-        return Ok(());
-    }
-    Err(format!("{key}: got {got}, wanted {} to {}", range.start(), range.end()))
 }

@@ -12,8 +12,8 @@ use super::{Exit, Failed};
 use crate::image::picture;
 use crate::learn::command::ExampleSummary;
 use crate::learn::decision::Suspect;
-use crate::learn::examples::Example;
-use crate::learn::head::ExampleId;
+use crate::learn::examples::Neighbour;
+use crate::learn::head::{ClassId, ExampleId};
 use crate::learn::learner::Learner;
 use crate::store::Store as _;
 
@@ -65,13 +65,12 @@ pub(super) fn of_suspects(
     let near = |id: ExampleId| -> Vec<ExampleId> {
         let examples = learner.examples();
         let Some(own) = examples.get(id) else { return Vec::new() };
-        let mut others: Vec<(f32, ExampleId)> = examples
-            .iter()
-            .filter(|other| other.id != id)
-            .map(|other| (cosine(own, other), other.id))
-            .collect();
-        others.sort_by(|a, b| b.0.total_cmp(&a.0));
-        others.into_iter().take(NEIGHBOURS).map(|(_, id)| id).collect()
+        let feature = own.widened();
+        let of = |class: &ClassId| examples.nearest_of(*class, &feature, NEIGHBOURS + 1);
+        let mut others: Vec<Neighbour> = learner.classes().keys().flat_map(of).collect();
+        others.retain(|other| other.example != id);
+        others.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
+        others.into_iter().take(NEIGHBOURS).map(|other| other.example).collect()
     };
     let rows: Vec<(&Suspect, Vec<ExampleId>)> =
         suspects.iter().take(50).map(|one| (one, near(one.example))).collect();
@@ -108,12 +107,6 @@ pub(super) fn of_suspects(
         })
         .collect();
     save(file, &sections)
-}
-
-fn cosine(a: &Example, b: &Example) -> f32 {
-    let (a, b) = (a.widened(), b.widened());
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt().max(f32::MIN_POSITIVE)
 }
 
 /// Those of a store.

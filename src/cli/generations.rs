@@ -3,11 +3,10 @@
 use clap::Args;
 
 use super::Exit;
-use super::args::store::{StoreArgs, date, now};
-use super::output::counted;
+use super::args::store::{StoreArgs, now};
 use crate::protocol::json;
+use crate::protocol::people;
 use crate::protocol::request::Answer;
-use crate::store::Generation;
 use crate::store::snapshot::Difference;
 
 /// Save a checkpoint
@@ -35,7 +34,11 @@ impl SaveCommand {
         if self.json {
             println!("{}", json::answer(&Answer::Saved(saved)));
         } else {
-            println!("generation {}: {}", saved.number, held(&saved));
+            println!(
+                "generation {}: {}",
+                saved.number,
+                people::held(saved.classes, saved.examples)
+            );
         }
         Ok(Exit::Done)
     }
@@ -75,22 +78,9 @@ impl GenerationsCommand {
             println!("{}", json::answer(&Answer::Generations(generations)));
             return Ok(Exit::Done);
         }
-        println!("{:>6}  {:<16}  {:<32} holds", "number", "made (UTC)", "name");
-        for generation in &generations {
-            let (number, made) = (generation.number, date(generation.at));
-            println!("{number:>6}  {made:<16}  {:<32} {}", generation.name, held(generation));
-        }
+        people::generations(&generations).iter().for_each(|line| println!("{line}"));
         Ok(Exit::Done)
     }
-}
-
-fn held(generation: &Generation) -> String {
-    in_words(generation.classes, generation.examples)
-}
-
-fn in_words(classes: usize, examples: usize) -> String {
-    let examples = counted(examples, "example", "examples");
-    format!("{}, {examples}", counted(classes, "class", "classes"))
 }
 
 /// Restore a checkpoint
@@ -121,7 +111,7 @@ impl RollbackCommand {
         }
         let learner = session.learner();
         let (classes, examples) = (learner.classes().len(), learner.examples().len());
-        println!("restored generation {}: {}", self.generation, in_words(classes, examples));
+        println!("restored generation {}: {}", self.generation, people::held(classes, examples));
         Ok(Exit::Done)
     }
 }
@@ -154,33 +144,8 @@ impl DiffCommand {
         if self.json {
             println!("{}", json::answer(&Answer::Difference(difference)));
         } else {
-            print(&difference);
+            people::difference(&difference).iter().for_each(|line| println!("{line}"));
         }
         Ok(if nothing { Exit::Negative } else { Exit::Done })
-    }
-}
-
-fn print(difference: &Difference) {
-    let Difference { classes_added, classes_gone, renamed, added, gone, relabelled } = difference;
-    for name in classes_added {
-        println!("+ class {name}");
-    }
-    for name in classes_gone {
-        println!("- class {name}");
-    }
-    for (from, to) in renamed {
-        println!("  class {from} is called {to}");
-    }
-    for (id, class) in added {
-        println!("+ example {id} of {class}");
-    }
-    for (id, class) in gone {
-        println!("- example {id} of {class}");
-    }
-    for (id, from, to) in relabelled {
-        println!("  example {id} is of {to}, was of {from}");
-    }
-    if *difference == Difference::default() {
-        println!("nothing changed");
     }
 }

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use rand::TryRng as _;
 
-use super::args::store::{date, now};
+use super::args::store::now;
 use super::{Exit, Failed};
 use crate::image::frame::Timestamp;
+use crate::protocol::people::date;
 use crate::store::signed::{self, PrivateKey, PublicKey, Signature, SignedError};
 use crate::store::snapshot::Snapshot;
 

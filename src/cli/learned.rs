@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::store::{StoreArgs, date, now};
+use super::args::store::{StoreArgs, now};
 use super::confounds::confounds;
 use super::contact_sheet;
-use super::output::counted;
 use super::{Exit, answer};
 use crate::board::policy::{Taught, untaught_in_words};
 use crate::board::read_policy;
@@ -18,6 +17,7 @@ use crate::learn::command::{
 use crate::learn::decision::Doubt;
 use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
 use crate::protocol::json;
+use crate::protocol::people::counted;
 use crate::protocol::request::{self, Answer};
 
 /// List examples and suspect labels
@@ -44,18 +44,7 @@ impl ExamplesCommand {
             let images = &mut contact_sheet::images_in(self.store.look()?);
             contact_sheet::of_examples(file, session.learner(), images, examples)?;
         }
-        answer(&reply, self.json, |reply| {
-            let Reply::Examples(examples) = reply else { unreachable!("answers Examples") };
-            println!("{:>6}  {:<24} {:<16}  origin", "id", "class", "taught (UTC)");
-            for example in examples {
-                let (id, taught) = (example.id.0, date(example.taught));
-                let doubt = example.doubt.as_ref().map_or_else(String::new, |(class, p)| {
-                    format!("  <- the others say {class} ({:.0} %)", p * 100.0)
-                });
-                let origin = example.origin.escape_debug();
-                println!("{id:>6}  {:<24} {taught:<16}  {origin}{doubt}", example.class);
-            }
-        });
+        answer(&reply, self.json);
         Ok(Exit::Done)
     }
 }
@@ -87,13 +76,7 @@ impl ForgetCommand {
             None => Forget::Examples(self.example.into_iter().map(ExampleId).collect()),
         };
         let reply = self.store.open_taught()?.apply(Command::Forget(forget), now())?;
-        answer(&reply, self.json, |reply| {
-            let Reply::Forgotten { classes, examples } = reply else {
-                unreachable!("forget answers Forgotten")
-            };
-            let of = classes.first().map_or_else(String::new, |class| format!("{class} and its "));
-            println!("forgot {of}{}", counted(examples.len(), "example", "examples"));
-        });
+        answer(&reply, self.json);
         Ok(Exit::Done)
     }
 }
@@ -120,16 +103,7 @@ impl RelabelCommand {
         let examples = self.examples.into_iter().map(ExampleId).collect();
         let command = Command::Relabel(Relabel { examples, class: self.class });
         let reply = self.store.open_taught()?.apply(command, now())?;
-        answer(&reply, self.json, |reply| {
-            let Reply::Relabelled { examples, class, new_class } = reply else {
-                unreachable!("relabel answers Relabelled")
-            };
-            let new = if *new_class { "the new class " } else { "" };
-            match examples.len() {
-                1 => println!("moved 1 example to {new}{class}"),
-                count => println!("moved {count} examples to {new}{class}"),
-            }
-        });
+        answer(&reply, self.json);
         Ok(Exit::Done)
     }
 }
@@ -152,10 +126,7 @@ impl RenameCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let command = Command::Rename(Rename { from: self.from, to: self.to });
         let reply = self.store.open_taught()?.apply(command, now())?;
-        answer(&reply, self.json, |reply| {
-            let Reply::Renamed { from, to } = reply else { unreachable!("answers Renamed") };
-            println!("renamed {from} to {to}");
-        });
+        answer(&reply, self.json);
         Ok(Exit::Done)
     }
 }
@@ -179,18 +150,8 @@ impl UndoCommand {
             true => self.store.open_taught()?.apply(Command::Undo(Undo), now())?,
             false => Reply::Undone { changes: Vec::new(), left: 0 },
         };
-        let Reply::Undone { changes, left } = &reply else { unreachable!("answers Undone") };
-        answer(&reply, self.json, |_| {
-            if changes.is_empty() {
-                println!("there is nothing to undo");
-            } else {
-                println!(
-                    "{}; {} can be undone",
-                    changes.join(", "),
-                    counted(*left, "step", "steps")
-                );
-            }
-        });
+        let Reply::Undone { changes, .. } = &reply else { unreachable!("answers Undone") };
+        answer(&reply, self.json);
         Ok(if changes.is_empty() { Exit::Negative } else { Exit::Done })
     }
 }
@@ -230,51 +191,44 @@ impl StatusCommand {
             println!("{reply}");
             return Ok(Exit::Done);
         }
-        answer(&reply, false, |reply| {
-            let Reply::Status(status) = reply else { unreachable!("status answers Status") };
-            println!("store      {}", path.display());
-            println!("backbone   {} ({} values)", session.model().name, status.dim);
-            println!("head       {}", status.head.kind());
-            let classes = counted(status.classes, "class", "classes");
-            println!("learned    {classes}, {}", counted(status.examples, "example", "examples"));
-            let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-            println!("examples   {:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1));
-            println!("undo       {}", counted(status.undo_steps, "step", "steps"));
+        let Reply::Status(status) = &reply else { unreachable!("status answers Status") };
+        println!("store      {}", path.display());
+        println!("backbone   {} ({} values)", session.model().name, status.dim);
+        println!("head       {}", status.head.kind());
+        let classes = counted(status.classes, "class", "classes");
+        println!("learned    {classes}, {}", counted(status.examples, "example", "examples"));
+        let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+        println!("examples   {:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1));
+        println!("undo       {}", counted(status.undo_steps, "step", "steps"));
+        println!("looks      {}", counted(status.looks, "independent look", "independent looks"));
+        match status.estimate.zip(status.interval) {
+            Some((estimate, (low, high))) => println!(
+                "estimate   {:.0} % balanced accuracy on new parts, {:.0} to {:.0} % with 90 % probability",
+                estimate * 100.0,
+                low * 100.0,
+                high * 100.0
+            ),
+            None => println!("estimate   not available yet"),
+        }
+        println!("next       {}", status.advice);
+        confounds.iter().take(CONFOUNDS).for_each(|one| println!("warning    {one}"));
+        for suspect in &status.suspects {
+            let name = |class| session.learner().classes()[&class].to_string();
+            let (kind, hint) = match suspect.doubt {
+                Doubt::WrongLabel => ("label?     ", ""),
+                Doubt::Hard => ("hard       ", "; if it is right, keep it and teach more like it"),
+            };
             println!(
-                "looks      {}",
-                counted(status.looks, "independent look", "independent looks")
+                "{kind}example {}: taught as {}, the others say {} ({:.0} %){hint}",
+                suspect.example.0,
+                name(suspect.class),
+                name(suspect.taken_for),
+                suspect.confidence * 100.0
             );
-            match status.estimate.zip(status.interval) {
-                Some((estimate, (low, high))) => println!(
-                    "estimate   {:.0} % balanced accuracy on new parts, {:.0} to {:.0} % with 90 % probability",
-                    estimate * 100.0,
-                    low * 100.0,
-                    high * 100.0
-                ),
-                None => println!("estimate   not available yet"),
-            }
-            println!("next       {}", status.advice);
-            confounds.iter().take(CONFOUNDS).for_each(|one| println!("warning    {one}"));
-            for suspect in &status.suspects {
-                let name = |class| session.learner().classes()[&class].to_string();
-                let (kind, hint) = match suspect.doubt {
-                    Doubt::WrongLabel => ("label?     ", ""),
-                    Doubt::Hard => {
-                        ("hard       ", "; if it is right, keep it and teach more like it")
-                    }
-                };
-                println!(
-                    "{kind}example {}: taught as {}, the others say {} ({:.0} %){hint}",
-                    suspect.example.0,
-                    name(suspect.class),
-                    name(suspect.taken_for),
-                    suspect.confidence * 100.0
-                );
-            }
-            for untaught in &untaught {
-                println!("policy     {untaught}");
-            }
-        });
+        }
+        for untaught in &untaught {
+            println!("policy     {untaught}");
+        }
         Ok(Exit::Done)
     }
 }
@@ -303,10 +257,7 @@ impl HeadCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let config = self.kind.map(HeadConfig::of);
         let reply = self.store.open_taught()?.apply(Command::Head(SetHead { config }), now())?;
-        answer(&reply, self.json, |reply| {
-            let Reply::Head { config, estimate } = reply else { unreachable!("answers Head") };
-            println!("the head is {}; estimate {}", config.kind(), estimated(*estimate));
-        });
+        answer(&reply, self.json);
         Ok(Exit::Done)
     }
 }
@@ -341,11 +292,7 @@ impl ThresholdCommand {
         let Self { confidence, novelty, false_reject, .. } = self;
         let command = SetThreshold { confidence, novelty, false_reject };
         let reply = self.store.open_taught()?.apply(Command::Threshold(command), now())?;
-        answer(&reply, self.json, |reply| {
-            let Reply::Threshold(t) = reply else { unreachable!("answers Threshold") };
-            println!("unknown below confidence {} or above novelty {}", t.confidence, t.novelty);
-            println!("novelty 1: exceeded by {} % of known frames", t.false_reject * 100.0);
-        });
+        answer(&reply, self.json);
         Ok(Exit::Done)
     }
 }
@@ -353,15 +300,4 @@ impl ThresholdCommand {
 /// A share, as 0.02 or 2%.
 fn share(text: &str) -> Result<f32, String> {
     request::share(text).ok_or_else(|| "wanted a share like 2% or 0.02".to_owned())
-}
-
-fn estimated(share: Option<f32>) -> String {
-    match share {
-        Some(_) => format!("{} balanced accuracy (leave-one-out)", percent(share)),
-        None => "not available yet".to_owned(),
-    }
-}
-
-pub(super) fn percent(share: Option<f32>) -> String {
-    share.map_or_else(|| "not known yet".to_owned(), |share| format!("{:.0} %", share * 100.0))
 }

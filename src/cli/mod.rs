@@ -44,8 +44,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::backbone::Vectors;
 use crate::learn::command::Reply;
-use crate::protocol::json;
 use crate::protocol::request::Answer;
+use crate::protocol::{json, people};
 use crate::store::StoreError;
 use crate::store::persistent::PersistError;
 
@@ -216,11 +216,11 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
 }
 
 /// Prints a reply, for programs or for people.
-fn answer(reply: &Reply, json: bool, print: impl FnOnce(&Reply)) {
+fn answer(reply: &Reply, json: bool) {
     if json {
         println!("{}", json::answer(&Answer::Reply(reply.clone())));
     } else {
-        print(reply);
+        people::lines(reply).iter().for_each(|line| println!("{line}"));
     }
 }
 

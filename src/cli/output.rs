@@ -32,11 +32,6 @@ macro_rules! eprintln {
     };
 }
 
-/// A count in words: 1 class, 2 classes.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 /// The lines of a text without anything that a terminal obeys: a file may be called anything.
 ///
 /// What JSON may hold as it is, such as what turns the direction of writing, is written as JSON would escape it: the

@@ -5,13 +5,13 @@ use clap::Args;
 
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
-use super::output::counted;
 use super::pool::{Pool, on_threads};
 use super::views::{frame_of, images_of_all, learned_anew};
 use super::{Context, Exit};
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::ExampleId;
 use crate::learn::learner::Learner;
+use crate::protocol::people::counted;
 use crate::store::snapshot::Snapshot;
 use crate::store::{Store as _, persistent};
 

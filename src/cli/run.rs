@@ -9,7 +9,6 @@ use super::args::board::BoardArgs;
 use super::args::camera::{CameraArgs, failed};
 use super::args::model::ModelArgs;
 use super::args::store::StoreArgs;
-use super::output::counted;
 use super::{Context, Exit, Failed};
 use crate::backbone::{Extractor, FeatureSource as _};
 use crate::board::address::Address;
@@ -23,6 +22,7 @@ use crate::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Sett
 use crate::image::frame::{Frame, Region, Timestamp};
 use crate::protocol::access::{Guard, PinLockout};
 use crate::protocol::log::Level;
+use crate::protocol::people::counted;
 use crate::store::FileStore;
 use crate::store::persistent::PersistentLearner;
 use crate::store::snapshot::ModelId;

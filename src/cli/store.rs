@@ -7,11 +7,12 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
 use super::args::store::{StoreArgs, now};
-use super::output::{counted, refuse_store, refuse_store_in_use, write_store, write_whole};
+use super::output::{refuse_store, refuse_store_in_use, write_store, write_whole};
 use super::reteach::ReteachCommand;
-use super::{Context, Exit, Failed};
+use super::{Context, Exit, Failed, answer};
 use crate::learn::command::Reply;
 use crate::learn::head::ExampleId;
+use crate::protocol::people::counted;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed;
 use crate::store::snapshot::Snapshot;
@@ -201,12 +202,10 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let packs: Vec<Snapshot> = packs.into_iter().map(|(_, pack)| pack).collect();
     let reply = session.merge(&packs, None, now()).with_context(|| names.join(", "))?;
-    let Reply::Merged { classes, added, known, disputed, repeated } = reply else {
+    answer(&reply, false);
+    let Reply::Merged { disputed, repeated, .. } = reply else {
         unreachable!("merge answers Merged")
     };
-    let (added, classes) =
-        (counted(added, "example", "examples"), counted(classes.len(), "new class", "new classes"));
-    println!("learned {added}, {known} known before, {classes}");
     if disputed > 0 {
         println!(
             "{disputed} are of different classes in different places; the name that comes first was kept"

@@ -12,7 +12,6 @@ use super::args::store::{Session, StoreArgs, now};
 use super::bursts::{Shown, bursts};
 use super::confounds::confounds;
 use super::eval::images::find_at_least;
-use super::output::counted;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
 use crate::image::picture::{self, Sketch, exif, exif::Taken};
@@ -22,6 +21,7 @@ use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{ClassName, Learner};
 use crate::protocol::json;
+use crate::protocol::people::counted;
 use crate::protocol::request::Answer;
 use crate::store::{Store as _, persistent};
 
@@ -128,44 +128,37 @@ impl TeachCommand {
             println!("{reply}");
             return Ok(Exit::Done);
         }
-        answer(&reply, false, |reply| {
-            let Reply::Taught { class, examples, count, new_class, evicted, estimate } = reply
-            else {
-                unreachable!("teach answers Taught")
-            };
+        answer(&reply, false);
+        let Reply::Taught { examples, evicted, estimate, .. } = &reply else {
+            unreachable!("teach answers Taught")
+        };
+        if looks < examples.len() || before > 0 {
             println!(
-                "learned {} of {}{class} ({count} in total)",
+                "{}, {}{}: images that are nearly the same count as one (--distinct if each shows another part)",
                 counted(examples.len(), "example", "examples"),
-                if *new_class { "the new class " } else { "" },
+                counted(looks, "independent look", "independent looks"),
+                match before {
+                    0 => String::new(),
+                    before => format!(", {before} of them taught before"),
+                },
             );
-            if looks < examples.len() || before > 0 {
-                println!(
-                    "{}, {}{}: images that are nearly the same count as one (--distinct if each shows another part)",
-                    counted(examples.len(), "example", "examples"),
-                    counted(looks, "independent look", "independent looks"),
-                    match before {
-                        0 => String::new(),
-                        before => format!(", {before} of them taught before"),
-                    },
-                );
-            }
-            if !evicted.is_empty() {
-                println!(
-                    "the store is full: {} made room",
-                    counted(evicted.len(), "redundant example", "redundant examples")
-                );
-            }
-            for repeat in repeats.iter().take(REPEATS) {
-                println!("{repeat}");
-            }
-            if let more @ 1.. = repeats.len().saturating_sub(REPEATS) {
-                println!("{} were taught before, too", counted(more, "more image", "more images"));
-            }
-            confounds.first().inspect(|one| println!("warning: {one}"));
-            if let Some(estimate) = estimate {
-                println!("estimated balanced accuracy {:.0} %", estimate * 100.0);
-            }
-        });
+        }
+        if !evicted.is_empty() {
+            println!(
+                "the store is full: {} made room",
+                counted(evicted.len(), "redundant example", "redundant examples")
+            );
+        }
+        for repeat in repeats.iter().take(REPEATS) {
+            println!("{repeat}");
+        }
+        if let more @ 1.. = repeats.len().saturating_sub(REPEATS) {
+            println!("{} were taught before, too", counted(more, "more image", "more images"));
+        }
+        confounds.first().inspect(|one| println!("warning: {one}"));
+        if let Some(estimate) = estimate {
+            println!("estimated balanced accuracy {:.0} %", estimate * 100.0);
+        }
         Ok(Exit::Done)
     }
 

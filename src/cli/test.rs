@@ -16,7 +16,6 @@ use super::eval::images::find_at_least;
 use super::eval::plot::Format;
 use super::eval::report::{cut, shown_name};
 use super::eval::write_json;
-use super::output::counted;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit};
 use crate::eval::{Folder, Holdout};
@@ -25,6 +24,7 @@ use crate::learn::decision::Verdict;
 use crate::learn::examples::narrowed;
 use crate::learn::learner::{Learner, UNKNOWN};
 use crate::protocol::json::real;
+use crate::protocol::people::counted;
 
 /// Measure accuracy on a folder of class folders
 ///

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::args::model::ModelArgs;
 use super::args::store::{Session, StoreArgs, now};
-use super::output::counted;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit};
 use crate::image::picture;
@@ -18,6 +17,7 @@ use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ExampleId, GroupId, HeadConfig};
 use crate::learn::learner::{Change, Learner};
 use crate::protocol::json::real;
+use crate::protocol::people::counted;
 use crate::store::{Store as _, persistent};
 
 /// Show, try or set the views that examples are learned with

@@ -30,7 +30,8 @@ use crate::image::picture;
 use crate::learn::command::{Command, Forget, Undo};
 use crate::learn::engine::{Engine, Step};
 use crate::learn::learner::Learner;
-use crate::protocol::log::{Level, in_words};
+use crate::protocol::log::Level;
+use crate::protocol::people;
 use crate::protocol::request::{Answer, Burst, Judgement, Progress, Refused, Request, Teach};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
@@ -373,7 +374,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let date = self.dated(now);
         let done = self.place(region).and_then(|place| {
             let reply = self.views[place].apply(command, date).map_err(answers::refused)?;
-            Ok(self.of_region(place, in_words(&reply)))
+            Ok(self.of_region(place, people::sentence(&reply)))
         });
         for lost in self.newly_untaught() {
             effects.note(Level::Warning, lost);

@@ -3,8 +3,11 @@
 /// The PIN that unlocks a port, and its hash. The only file that names argon2.
 pub mod pin;
 
-/// What the log is told: levels, and replies in words.
+/// How much a message of the log matters.
 pub mod log;
+
+/// Replies for people: log, command line, `fieldtune ctl`.
+pub mod people;
 
 pub mod request;
 

@@ -98,20 +98,26 @@ trait Ask: Sized + Into<Request> {
     /// What whoever asks has to be allowed.
     fn need(&self) -> Need;
 
-    /// Whether it is about what one region shows or has learned. Where several are looked at, it has to be asked of one of
+    /// Whether it is about what one region shows or has learned. Where there are several, it has to be asked of one of
     /// them.
-    fn is_of_a_region(&self) -> bool {
-        true
-    }
+    const OF_A_REGION: bool = true;
 
-    /// Whether a device may be at it for longer than a frame takes.
+    /// Whether it may keep a device busy for longer than a frame does.
+    const TAKES_LONG: bool = true;
+
+    /// Differs from [`Ask::TAKES_LONG`] where that depends on what is asked.
     fn takes_long(&self) -> bool {
-        true
+        Self::TAKES_LONG
     }
 
     /// What it leaves in the log once it is done.
     fn audit(&self) -> Audit {
         Audit::Nothing
+    }
+
+    /// Whether it does more with a PIN than [`Ask::without_pin`].
+    fn does_more_with_pin(&self) -> bool {
+        false
     }
 
     /// The same where a PIN is wanted for what does more than teach.
@@ -159,8 +165,7 @@ impl Request {
 
     /// Whether the PIN lets a locked port do it, or do more of it.
     pub fn wants_pin(&self) -> bool {
-        let without_pin = || self.clone().without_pin();
-        self.need() == Need::Change || (self.need() == Need::Teach && without_pin() != *self)
+        self.need() == Need::Change || self.does_more_with_pin()
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::MemoryDisk;
-use super::file::{MAGIC, io_error, is_database, read_all};
 use super::locks;
 use super::on_disk::DiskStore;
+use super::paths::{MAGIC, io_error, is_database, read_all};
 use super::{Store, StoreError};
 use crate::store::snapshot::Snapshot;
 

@@ -2,7 +2,7 @@
 //! and carried over.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +10,11 @@ use super::backup::copy_of;
 use super::disk::{FileDisk, MemoryDisk, Written};
 use super::locks::{Locks, followed};
 use super::on_disk::DiskStore;
-use super::{Generation, IMAGE_BUDGET, MAX_BYTES, Setting, Step, Store, StoreError};
+use super::paths::{io_error, is_database, is_read_only, read_all, sibling, sync_folder};
+use super::{Generation, IMAGE_BUDGET, Setting, Step, Store, StoreError};
 use crate::image::frame::Timestamp;
 use crate::learn::head::ExampleId;
 use crate::store::snapshot::{Snapshot, SnapshotError};
-
-/// What a file of redb begins with.
-pub(super) const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// One file, and a lock beside it.
 #[derive(Debug)]
@@ -377,43 +375,4 @@ impl Store for FileStore {
             None => Err(StoreError::NothingKept),
         }
     }
-}
-
-pub(super) fn read_all(file: &mut File, path: &Path) -> Result<Vec<u8>, StoreError> {
-    let bytes = file.metadata().map_err(io_error(path, "look at"))?.len();
-    if bytes > MAX_BYTES {
-        return Err(StoreError::TooLarge { path: path.display().to_string(), bytes });
-    }
-    let mut content = Vec::with_capacity(bytes as usize);
-    file.take(MAX_BYTES).read_to_end(&mut content).map_err(io_error(path, "read"))?;
-    Ok(content)
-}
-
-pub(super) fn is_database(path: &Path) -> Result<bool, StoreError> {
-    let mut start = Vec::with_capacity(MAGIC.len());
-    let file = File::open(path).map_err(io_error(path, "open"))?;
-    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(io_error(path, "read"))?;
-    Ok(start == MAGIC)
-}
-
-fn is_read_only(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
-}
-
-/// A rename is durable once the folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-pub(super) fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.display().to_string();
-    move |error| StoreError::Io { path, doing, error }
 }

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use redb::ReadableTable as _;
 
+use super::StoreFault;
 use super::rows::{Blob, ExampleRow, ImageCounters, decode};
-use super::tables::{Rows, Tables, fault};
-use super::{Step, StoreFault};
+use super::tables::{NewImages, Rows, Tables, fault};
 use crate::learn::examples::{ImageMark, Images};
 use crate::learn::head::ExampleId;
-use crate::learn::learner::Change;
 use crate::store::snapshot::v2::{StoredBody, StoredChange, StoredMark};
 
 /// A full table is brought this part of its budget below it, so that not every teach has to look for what can go.
@@ -18,26 +17,6 @@ const SPARE: u64 = 16;
 
 /// The key of what is kept of the images.
 const COUNTERS: &str = "images";
-
-/// Where the images of a step's new examples come from.
-pub(super) struct NewImages<'a> {
-    pub(super) given: &'a Images,
-    /// Those that do not come with it.
-    wanted: BTreeSet<StoredMark>,
-    /// Numbers of those among them that were of an example which the step takes away.
-    pub(super) moved: BTreeMap<StoredMark, u64>,
-}
-
-impl<'a> NewImages<'a> {
-    pub(super) fn of(step: &Step<'a>) -> Self {
-        let marks = step.changes.iter().filter_map(|change| match change {
-            Change::AddExample(example) => example.image,
-            _ => None,
-        });
-        let wanted = marks.filter(|mark| !step.images.contains_key(mark)).map(StoredMark::from);
-        Self { given: step.images, wanted: wanted.collect(), moved: BTreeMap::new() }
-    }
-}
 
 impl Tables<'_> {
     /// * returns its number.

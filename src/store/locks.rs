@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::StoreError;
-use super::file::{io_error, sibling};
+use super::paths::{io_error, sibling};
 
 /// How long to wait for another process to let go.
 const PATIENCE: Duration = Duration::from_secs(5);

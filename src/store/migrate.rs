@@ -14,9 +14,6 @@ use super::tables::{Rows, Tables};
 use crate::learn::examples::ImageMark;
 use crate::store::snapshot::v2::{StoredFeature, Taught, groups_by_time};
 
-/// The format that is read and made the one of today.
-pub(super) const BEFORE: u16 = 2;
-
 /// What of an example never changed.
 #[derive(Debug, Deserialize)]
 struct OldBlob {

@@ -29,6 +29,7 @@ mod images;
 mod locks;
 mod migrate;
 mod on_disk;
+mod paths;
 mod rows;
 mod tables;
 

@@ -11,14 +11,14 @@
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
 //! | `settings` | name | bytes |
 
+mod new_images;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use new_images::NewImages;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::images::NewImages;
-use super::migrate::BEFORE;
 use super::rows::{Blob, Content, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
 use super::{Setting, Step, StoreFault};
@@ -26,6 +26,9 @@ use crate::learn::learner::LatestStep;
 use crate::store::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
 use crate::store::snapshot::v2::{StoredBody, StoredChange, StoredExample, StoredStep};
 use crate::store::snapshot::{ModelId, Snapshot};
+
+/// The format that is read and made the one of today.
+const BEFORE: u16 = 2;
 
 /// Of the tables; version 1 was an exchanged file, version 2 had no groups (`migrate.rs`).
 pub(super) const FORMAT: u16 = 3;

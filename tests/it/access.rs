@@ -217,7 +217,7 @@ fn a_pin_opens_one_port_until_it_is_locked_left_alone_or_opened_anew() {
     assert!(!is_open(&mut one));
     assert_eq!(
         house.log(),
-        ["Info one: unlocked", "Info one: forgot 0 examples and 0 classes", "Info one: locked"]
+        ["Info one: unlocked", "Info one: forgot 0 examples", "Info one: locked"]
     );
 
     ask(&mut one, unlock(RIGHT)).expect("it is the PIN");

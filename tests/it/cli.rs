@@ -128,7 +128,7 @@ fn forgetting_relabelling_and_renaming_are_taken_back_step_by_step() {
         bench.ok(&["undo"]);
     }
     let run = bench.run(&["undo"]);
-    assert_eq!((run.code, run.stdout.as_str()), (1, "there is nothing to undo\n"));
+    assert_eq!((run.code, run.stdout.as_str()), (1, "nothing to undo\n"));
     assert_eq!(bench.classes(), []);
 }
 

@@ -59,7 +59,7 @@ fn a_folder_of_class_folders_is_taught_in_one_step() {
     let run = bench.ok(&["teach", text(&parts)]);
     for (kind, count) in KINDS.iter().zip(2..) {
         assert!(
-            run.stdout.contains(&format!("{kind}: {count} images; it has {count} now")),
+            run.stdout.contains(&format!("{kind}: {count} images ({count} in total)")),
             "{run:?}"
         );
     }

@@ -335,7 +335,7 @@ fn a_silent_or_a_strange_other_side_is_told_apart() {
         (&b""[..], "no answer for 0.5 s"),
         (b"\xf8\x80\x1c\xe0\xf8\x80", "another baud rate"),
         (b"\0\x02\x01\x09damaged\0", "received damaged data"),
-        (b"debian login: ", "a login perhaps"),
+        (b"debian login: ", "a login console"),
     ] {
         let run = silence(says);
         assert!(run.code == 3 && run.stderr.contains(wanted), "{says:?}: {run:?}");

@@ -12,7 +12,6 @@ use crate::learn::learner::Learner;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
 use crate::store::{self, FileStore, StoreError};
-use crate::util::calendar::Date;
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -191,12 +190,6 @@ pub type Session = PersistentLearner<Learner, FileStore>;
 /// The time.
 pub fn now() -> Timestamp {
     Clock::new().now()
-}
-
-/// `YYYY-MM-DD hh:mm` in UTC of microseconds since 1970.
-pub fn date(at: Timestamp) -> String {
-    let Date { year, month, day, hour, minute, .. } = Date::of(at.0);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }
 
 #[cfg(test)]

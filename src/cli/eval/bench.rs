@@ -10,10 +10,10 @@ use super::bank::Bank;
 use super::images::{self, LeftOutImage};
 use super::{EvalCommand, write_json};
 use crate::cli::args::head::kinds;
-use crate::cli::output::counted;
 use crate::cli::pool::{Pool, on_threads};
 use crate::cli::{Context, Exit};
 use crate::eval::bench::{self, Bench, Looks as _, Part, Row, Variant};
+use crate::protocol::people::counted;
 
 /// Format of the JSON; a reader refuses what it does not know.
 const FORMAT: u32 = 1;

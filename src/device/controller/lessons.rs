@@ -13,7 +13,8 @@ use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 use crate::learn::command::{self, NewExample, Repeat, Reply, Teach};
 use crate::learn::head::ExampleId;
-use crate::protocol::log::{Level, in_words};
+use crate::protocol::log::Level;
+use crate::protocol::people;
 use crate::protocol::request::{Answer, Progress, Refused};
 use crate::store::Store;
 
@@ -331,7 +332,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let disputed = repeats.iter().filter(|one| one.class != one.known_class);
                 notes.extend(disputed.map(Repeat::to_string));
                 let told: String = notes.iter().map(|note| format!("; {note}")).collect();
-                let learned = self.of_region(view, in_words(&reply));
+                let learned = self.of_region(view, people::sentence(&reply));
                 effects.note(Level::Info, format!("{learned}{told}"));
                 if let Some(ticket) = ticket {
                     let answer = Answer::Reply(reply).with_notes(notes);

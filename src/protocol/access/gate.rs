@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use super::{Access, Need, PinLockout, PortLock};
 use crate::image::frame::Timestamp;
-use crate::protocol::log::{Level, in_words};
+use crate::protocol::log::Level;
+use crate::protocol::people;
 use crate::protocol::pin::{Pin, PinHash};
 use crate::protocol::request::{Answer, Audit, Device, Of, Progress, Refused, Request, Unlock};
 use crate::util::mutex::lock;
@@ -105,7 +106,9 @@ impl<'a, D: Device> Gate<'a, D> {
         let told = match (audit, result) {
             (Audit::Nothing, _) | (Audit::Reply | Audit::Text(_), Err(_)) => None,
             (Audit::Told(told), result) => Some(told(result)),
-            (Audit::Reply, Ok(Answer::Reply(reply))) => Some((Level::Info, in_words(reply))),
+            (Audit::Reply, Ok(Answer::Reply(reply))) => {
+                Some((Level::Info, people::sentence(reply)))
+            }
             (Audit::Reply, Ok(_)) => None,
             (Audit::Text(text), Ok(_)) => Some((Level::Info, text)),
         };

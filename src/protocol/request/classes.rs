@@ -16,12 +16,10 @@ pub(super) const WORDS: &[Word] = &[Word::new(
 )];
 
 impl Ask for Classes {
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 
     fn into_command(self) -> Result<Command, Request> {

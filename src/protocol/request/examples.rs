@@ -38,12 +38,10 @@ impl Ask for ExamplePicture {
 }
 
 impl Ask for ListExamples {
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 
     fn into_command(self) -> Result<Command, Request> {

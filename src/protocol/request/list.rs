@@ -49,7 +49,7 @@ macro_rules! requests {
             /// of one of them.
             pub fn is_of_a_region(&self) -> bool {
                 match self {
-                    $($(Self::$name(request) => request.is_of_a_region(),)*)+
+                    $($(Self::$name(_) => $name::OF_A_REGION,)*)+
                 }
             }
 
@@ -64,6 +64,13 @@ macro_rules! requests {
             pub(super) fn audit(&self) -> Audit {
                 match self {
                     $($(Self::$name(request) => request.audit(),)*)+
+                }
+            }
+
+            /// Whether it does more with a PIN than without.
+            fn does_more_with_pin(&self) -> bool {
+                match self {
+                    $($(Self::$name(request) => request.does_more_with_pin(),)*)+
                 }
             }
 

@@ -8,14 +8,12 @@ use super::{Ask, Need};
 pub struct Lock;
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("lock", "", "lock the port: changes need the PIN", |words| alone(words, Lock))];
+    &[Word::new("lock", "", "close the port: changes need the PIN", |words| alone(words, Lock))];
 
 impl Ask for Lock {
+    const OF_A_REGION: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
     }
 }

@@ -34,6 +34,8 @@ impl forms::Fields for Of {
 }
 
 impl Ask for Of {
+    const OF_A_REGION: bool = false;
+
     fn need(&self) -> Need {
         match *self.request {
             Request::Of(_) => Need::Change,
@@ -41,8 +43,8 @@ impl Ask for Of {
         }
     }
 
-    fn is_of_a_region(&self) -> bool {
-        false
+    fn does_more_with_pin(&self) -> bool {
+        self.request.does_more_with_pin()
     }
 
     fn takes_long(&self) -> bool {

@@ -44,44 +44,29 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Outputs {
+    const OF_A_REGION: bool = false;
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }
 
 /// It may be switched by the second, so nothing of it is written down.
 impl Ask for SetOutput {
+    const OF_A_REGION: bool = false;
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Change
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }
 
 impl Ask for TestOutput {
+    const OF_A_REGION: bool = false;
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Change
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }

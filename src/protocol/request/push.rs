@@ -2,7 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use super::words::Word;
 use super::{Answer, Ask, Audit, Need, Refused};
-use crate::protocol::log::{Level, in_words};
+use crate::protocol::log::Level;
+use crate::protocol::people;
 use crate::store::signed::Signature;
 
 /// Replace everything that was learned, or learn more.
@@ -31,7 +32,9 @@ impl Ask for Push {
 fn told(result: Result<&Answer, &Refused>) -> (Level, String) {
     let how = match result {
         Err(refused) => return (Level::Warning, format!("push refused: {refused}")),
-        Ok(Answer::Reply(reply)) => return (Level::Info, format!("push: {}", in_words(reply))),
+        Ok(Answer::Reply(reply)) => {
+            return (Level::Info, format!("push: {}", people::sentence(reply)));
+        }
         Ok(Answer::Pushed { signature: Signature::Trusted }) => ", signed by a trusted key",
         Ok(Answer::Pushed { signature: Signature::Unchecked }) => {
             "; who signed it was not asked, since the board trusts no keys"

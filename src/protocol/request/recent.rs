@@ -41,21 +41,17 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Recent {
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }
 
 impl Ask for RecentPicture {
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }

@@ -12,7 +12,7 @@ pub struct SetRegion(#[serde(with = "forms::region_if_any")] pub Option<Region>)
 pub(super) const WORDS: &[Word] = &[Word::new(
     "region",
     "[whole | X,Y,WIDTH,HEIGHT]",
-    "set the region of interest",
+    "choose the region of interest",
     parse,
 )
 .places(&[Place::Words(&["whole"])])
@@ -47,17 +47,15 @@ fn region(text: &str) -> Option<Region> {
 }
 
 impl Ask for SetRegion {
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         if self.0.is_some() { Need::Change } else { Need::Look }
     }
 
-    fn takes_long(&self) -> bool {
-        false
-    }
-
     fn audit(&self) -> Audit {
         match self.0 {
-            Some(region) => Audit::Text(format!("looks at {region} now")),
+            Some(region) => Audit::Text(format!("region set to {region}")),
             None => Audit::Nothing,
         }
     }

@@ -16,15 +16,10 @@ pub(super) const WORDS: &[Word] = &[Word::new(
 .more("Where the board has several, put the name of one before a command: `@left teach good 5`")];
 
 impl Ask for Regions {
+    const OF_A_REGION: bool = false;
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }

@@ -14,7 +14,8 @@ pub struct Rename {
 }
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("rename", "CLASS NAME", "rename a class", parse).places(&[Place::Class])];
+    &[Word::new("rename", "CLASS NAME", "change the name of a class", parse)
+        .places(&[Place::Class])];
 
 fn parse(words: &[&str]) -> Parsed {
     let [from, to] = words else { return Err(Wrong::Usage) };

@@ -11,12 +11,10 @@ pub(super) const WORDS: &[Word] =
     &[Word::new("restart", "", "shut down cleanly and start again", |words| alone(words, Restart))];
 
 impl Ask for Restart {
+    const OF_A_REGION: bool = false;
+
     fn need(&self) -> Need {
         Need::Change
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
     }
 
     fn audit(&self) -> Audit {

@@ -13,7 +13,7 @@ pub struct Save {
 pub(super) const WORDS: &[Word] = &[Word::new(
     "save",
     "[NAME]",
-    "save a checkpoint (generation)",
+    "keep a checkpoint (generation)",
     parse,
 )
 .more(

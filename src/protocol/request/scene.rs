@@ -6,7 +6,7 @@ use super::{Set, Settings};
 pub(super) const WORDS: &[Word] = &[Word::new(
     "scene",
     "[KIND | auto]",
-    "set what the synthetic camera shows: one kind, or all in turn",
+    "choose what the synthetic camera shows: one kind, or all in turn",
     parse,
 )
 .places(&[Place::Words(&[

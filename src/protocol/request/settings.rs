@@ -37,29 +37,22 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Settings {
+    const OF_A_REGION: bool = false;
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }
 
 impl Ask for Set {
+    const OF_A_REGION: bool = false;
+
     fn need(&self) -> Need {
         Need::Change
     }
 
-    fn is_of_a_region(&self) -> bool {
-        false
-    }
-
     fn audit(&self) -> Audit {
-        Audit::Text(format!("{} is {} now", self.name, self.value))
+        Audit::Text(format!("{} set to {}", self.name, self.value))
     }
 }

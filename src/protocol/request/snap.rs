@@ -12,15 +12,10 @@ pub(super) const WORDS: &[Word] =
         .more("Prints only its size; `fieldtune ctl snap FILE` fetches it.")];
 
 impl Ask for Snap {
+    const OF_A_REGION: bool = false;
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }

@@ -13,7 +13,7 @@ pub struct Undo;
 pub struct UndoTaught;
 
 pub(super) const WORDS: &[Word] =
-    &[Word::new("undo", "", "undo the latest change (repeatable)", |words| alone(words, Undo))];
+    &[Word::new("undo", "", "revert the latest change (repeatable)", |words| alone(words, Undo))];
 
 impl Ask for Undo {
     fn need(&self) -> Need {
@@ -25,6 +25,10 @@ impl Ask for Undo {
     }
 
     /// What a PIN has done is not undone without it.
+    fn does_more_with_pin(&self) -> bool {
+        true
+    }
+
     fn without_pin(self) -> Request {
         UndoTaught.into()
     }

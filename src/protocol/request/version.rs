@@ -11,15 +11,10 @@ pub(super) const WORDS: &[Word] =
     &[Word::new("version", "", "show program version and backbone", |words| alone(words, Version))];
 
 impl Ask for Version {
+    const OF_A_REGION: bool = false;
+    const TAKES_LONG: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
-    }
-
-    fn takes_long(&self) -> bool {
-        false
     }
 }

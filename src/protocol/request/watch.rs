@@ -18,11 +18,9 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Watch {
+    const OF_A_REGION: bool = false;
+
     fn need(&self) -> Need {
         Need::Look
-    }
-
-    fn is_of_a_region(&self) -> bool {
-        false
     }
 }

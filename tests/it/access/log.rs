@@ -15,20 +15,20 @@ fn who_changed_what_stands_in_the_log() {
     let changes: Vec<(Request, Option<&str>)> = vec![
         (Request::Version(request::Version), None),
         (Request::Teach(request::Teach { class: "good".to_owned(), count: 1, any: false }), None),
-        (image, Some("Info serial: learned 1 of good (2 in total)")),
+        (image, Some("Info serial: learned 1 example of good (2 in total)")),
         (request::Undo.into(), Some("Info serial: undone: ")),
         (
             request::Rename { from: "good".into(), to: "fine".into() }.into(),
-            Some("Info serial: good is called fine now"),
+            Some("Info serial: renamed good to fine"),
         ),
         (request::Forget::Class("none".into()).into(), None),
         (
             request::Forget::Class("fine".into()).into(),
-            Some("Info serial: forgot 1 example and 1 class"),
+            Some("Info serial: forgot fine and its 1 example"),
         ),
         (
             Request::Set(request::Set { name: "smoothing".into(), value: "3".into() }),
-            Some("Info serial: smoothing is 3 now"),
+            Some("Info serial: smoothing set to 3"),
         ),
         (Request::Set(request::Set { name: "colour".into(), value: "3".into() }), None),
         (
@@ -38,7 +38,7 @@ fn who_changed_what_stands_in_the_log() {
                 width: 3,
                 height: 4,
             }))),
-            Some("Info serial: looks at 1,2,3,4 now"),
+            Some("Info serial: region set to 1,2,3,4"),
         ),
         (
             Request::Push(request::Push { learned, merge: false }),
