@@ -1,13 +1,16 @@
 //! The design's rules of dependence, checked by reading the sources; and that the checks themselves can fail.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+#[path = "rules/circles.rs"]
+mod circles;
 #[path = "rules/found.rs"]
 mod found;
 #[path = "rules/scan.rs"]
 mod scan;
+#[path = "rules/words.rs"]
+mod words;
 
 use scan::{
     Source, first_segments, has_word, names_crate, public_items, types_of_crate,
@@ -48,38 +51,6 @@ const OF_THE_COMMAND_LINE: [&str; 3] = ["anyhow", "clap", "indicatif"];
 
 /// Crates that one file may name, whichever it is.
 const IN_ONE_FILE: [&str; 3] = ["ureq", "csv", "zip"];
-
-/// What is said to people in no text of the program: `docs/glossary.md` and CONTRIBUTING have the words that are.
-const UNWANTED_WORDS: [&str; 28] = [
-    "asked to end",
-    "age at the verdict",
-    "frames came",
-    "frames judged",
-    "no frame came",
-    "or less for half",
-    ", which has 1 now",
-    "it has {} now",
-    "is called {to}",
-    "beware",
-    "not stored, and so not done",
-    "what lasts with a verdict",
-    "goes safe",
-    "go safe",
-    "was let go",
-    "let go of",
-    "opened anew",
-    "fetched anew",
-    "signed anew",
-    "cannot be told",
-    "tells what it",
-    "is looked at in",
-    "looks with",
-    "whoever",
-    "nobody",
-    "somebody",
-    "a screenful",
-    "made itself",
-];
 
 /// Clocks, files, threads, chance: what makes two runs differ.
 const OUTSIDE: [&str; 12] = [
@@ -155,33 +126,6 @@ fn upward_in_room(sources: &[Source], room: &str, modules: &[&str]) -> Vec<Strin
         }
     }
     broken
-}
-
-/// Modules of a room that import each other, directly or by way of others.
-fn circles(sources: &[Source], room: &str) -> Vec<String> {
-    let mut imports: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let own = |source: &&Source| source.room() == room && !source.path.ends_with("tests.rs");
-    for source in sources.iter().filter(own) {
-        if let Some(module) = source.module() {
-            imports.entry(module).or_default().extend(source.siblings());
-        }
-    }
-    // What imports nothing that is left goes, again and again; a circle stays.
-    loop {
-        let left: BTreeSet<String> = imports.keys().map(|&module| module.to_owned()).collect();
-        imports.retain(|&module, names| {
-            names.retain(|name| left.contains(name) && name != module);
-            !names.is_empty()
-        });
-        if imports.len() == left.len() {
-            break;
-        }
-    }
-    let describe = |(module, names): (&str, BTreeSet<String>)| {
-        let names: Vec<String> = names.into_iter().collect();
-        format!("crate::{room}::{module} imports {}, which leads into a circle", names.join(", "))
-    };
-    imports.into_iter().map(describe).collect()
 }
 
 /// Rule 2, for the whole data plane but what reads files and devices.
@@ -289,18 +233,6 @@ fn unwanted(sources: &[Source]) -> Vec<String> {
     broken
 }
 
-/// Words of [`UNWANTED_WORDS`] in what a file says: its strings, and the comments that help is made of.
-fn unwanted_words(sources: &[Source]) -> Vec<String> {
-    let mut broken = Vec::new();
-    for source in sources {
-        let said = source.said().to_lowercase();
-        for word in UNWANTED_WORDS.iter().filter(|word| said.contains(*word)) {
-            broken.push(format!("{} says \"{word}\"", source.path));
-        }
-    }
-    broken
-}
-
 /// All files below a folder of the repository that end in `.rs`.
 fn sources(folder: &str) -> Vec<Source> {
     sources_of(Path::new(env!("CARGO_MANIFEST_DIR")), folder)
@@ -354,28 +286,6 @@ fn modules_of_a_map_import_only_modules_above_them() {
         assert!(modules.len() > 2, "{room}: {modules:?}");
         none(upward_in_room(&sources, room, &modules));
     }
-}
-
-#[test]
-fn no_room_has_a_circle_of_modules() {
-    let sources = sources("src");
-    none(declared(LIB).iter().flat_map(|room| circles(&sources, room)).collect());
-    let file = |path, text| Source::new(path, text);
-    let found = circles(
-        &[
-            file("src/board/access.rs", "super::raw::within(1);"),
-            file("src/board/raw.rs", "use super::checks::{self, word};"),
-            file("src/board/checks.rs", "use crate::board::access;"),
-            file("src/board/mod.rs", "use access::Access; use raw::Raw;"),
-            file("src/board/address.rs", "use super::raw::Raw;"),
-        ],
-        "board",
-    );
-    assert_eq!(found.len(), 4, "{found:?}");
-    assert!(found[0].starts_with("crate::board::access imports raw,"), "{found:?}");
-    let two = ("use super::raw::Raw;", "use super::checks::word;");
-    let good = [file("src/board/access.rs", two.0), file("src/board/raw.rs", two.1)];
-    assert!(circles(&good, "board").is_empty());
 }
 
 #[test]
@@ -433,16 +343,6 @@ fn files_are_short_safe_and_finished() {
     for folder in ["src", "tests", "examples", "kernels"] {
         none(unwanted(&sources(folder)));
     }
-}
-
-#[test]
-fn messages_and_help_use_the_words_of_the_glossary() {
-    none(unwanted_words(&sources("src")));
-    let said = |text| unwanted_words(&[Source::new("src/cli/run.rs", text)]).len();
-    assert_eq!(said("// asked to end\nfn a() {}"), 0, "a comment is for those who read the code");
-    assert_eq!(said("fn a() { print(\"it was asked \\\n  to end\") }"), 1);
-    assert_eq!(said("/// Whoever asks\n#[arg(long)]\nname: String,"), 1);
-    assert_eq!(said("#[cfg(test)]\nmod tests { const A: &str = \"nobody\"; }"), 0);
 }
 
 #[test]

@@ -48,7 +48,11 @@ pub fn sentence(reply: &Reply) -> String {
             format!("undone: {}; {left} can be undone", changes.join(", "))
         }
         Reply::Forgotten { classes, examples: forgotten } => {
-            let of = classes.first().map_or_else(String::new, |class| format!("{class} and its "));
+            let of = match &classes[..] {
+                [] => String::new(),
+                [class] => format!("{class} and its "),
+                several => format!("{} and their ", several.join(", ")),
+            };
             format!("forgot {of}{}", examples(forgotten.len()))
         }
         Reply::Relabelled { examples: moved, class, new_class } => {
@@ -158,6 +162,13 @@ mod tests {
             (
                 Reply::Forgotten { classes: vec!["a".to_owned()], examples: ids(1) },
                 "forgot a and its 1 example",
+            ),
+            (
+                Reply::Forgotten {
+                    classes: vec!["a".to_owned(), "b".to_owned()],
+                    examples: ids(2),
+                },
+                "forgot a, b and their 2 examples",
             ),
             (
                 Reply::Relabelled { examples: ids(1), class: "b".to_owned(), new_class: true },
