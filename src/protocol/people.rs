@@ -180,4 +180,16 @@ mod tests {
         }
         assert_eq!(difference(&Difference::default()), ["nothing changed"]);
     }
+
+    #[test]
+    fn dates_are_written_to_the_minute() {
+        for (seconds, expected) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_400, "2000-02-29 00:00"),
+            (1_709_164_799, "2024-02-28 23:59"),
+            (4_102_444_800, "2100-01-01 00:00"),
+        ] {
+            assert_eq!(date(Timestamp(seconds * 1_000_000)), expected);
+        }
+    }
 }
