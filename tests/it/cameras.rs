@@ -255,7 +255,7 @@ fn a_program_that_dies_says_why_and_is_started_again() {
     let mut camera = pipe(&command, PixelFormat::Rgb3);
     let error = camera.capture(Timestamp(0)).expect_err("it dies");
     assert_eq!(error.kind, CameraErrorKind::Gone, "{error}");
-    for part in ["the program ended", "exit status: 7", "it said: first | no sensor"] {
+    for part in ["the program ended", "exit status: 7", "stderr: first | no sensor"] {
         assert!(error.what.contains(part), "{error}");
     }
     let frame = camera.capture(Timestamp(0)).unwrap_or_else(|error| panic!("{error}"));

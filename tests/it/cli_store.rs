@@ -32,7 +32,7 @@ fn what_was_forgotten_is_come_back_to() {
         assert!(listed.contains(wanted), "{listed}");
     }
     let told = bench.ok(&["diff", "1"]).stdout;
-    for wanted in ["- class red", "- example 1 of red", "example 11 is of green, was of stripes"] {
+    for wanted in ["- class red", "- example 1 of red", "example 11 moved from stripes to green"] {
         assert!(told.contains(wanted), "{told}");
     }
     assert_eq!(bench.json(&["diff", "1"])["gone"].as_array().map(Vec::len), Some(5));

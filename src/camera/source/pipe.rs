@@ -387,7 +387,7 @@ mod tests {
         for time in 0..3 {
             camera.capture(Timestamp(0)).expect("it gives one frame");
             let error = camera.capture(Timestamp(0)).expect_err("and ends").to_string();
-            let says = "the program ended, exit status: 7; it said: no lens";
+            let says = "the program ended, exit status: 7; stderr: no lens";
             assert!(error.contains(says), "{time}: {error}");
         }
         assert!(begun.elapsed() >= Duration::from_millis(750), "a quarter, then half a second");

@@ -37,7 +37,8 @@ pub fn help(word: Option<&Word>) -> String {
     lines.join("\n")
 }
 
-/// The text in lines of so many columns, broken between words; none for an empty text.
+/// The text in lines of so many columns, broken between words; none for an empty text. The last line is no single word where
+/// that can be: a word alone could be a command.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -48,6 +49,14 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
             }
             _ => lines.push(word.to_owned()),
         }
+    }
+    if let [.., before, last] = lines.as_mut_slice()
+        && !last.contains(' ')
+        && let Some((rest, word)) = before.rsplit_once(' ')
+        && word.chars().count() + 1 + last.chars().count() <= columns
+    {
+        *last = format!("{word} {last}");
+        *before = rest.to_owned();
     }
     lines
 }
