@@ -96,7 +96,7 @@ const TYPED: [&str; 16] = [
 ];
 
 /// What half a line may ask for by chance: it changes nothing.
-const LOOKS: [&str; 3] = ["Classes", "ListExamples", "GetStatus"];
+const LOOKS: [&str; 4] = ["Classes", "ListExamples", "GetStatus", "Pull"];
 
 /// Bytes that a console may say to itself before it is silent: a long answer comes back once, and where every row comes
 /// back torn, a line of 1024 characters is drawn as often.
