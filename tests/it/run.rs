@@ -259,7 +259,7 @@ fn wrong_boards_policies_and_cameras_say_what_is_wrong_and_start_nothing() {
         (vec!["--board", "toaster"], 2, "toaster"),
         (vec!["--camera", "webcam:"], 2, "no such kind"),
         (vec!["--camera", "v4l:/dev/video-none"], 3, ""),
-        (vec!["--port", "tcp:1", "--camera", "synthetic:"], 2, "is no port"),
+        (vec!["--port", "tcp:1", "--camera", "synthetic:"], 2, "is not a port"),
         (vec!["--port", "serial:/dev/tty-none", "--camera", "synthetic:"], 3, "tty-none"),
     ] {
         let start = ["run", "--bench-seconds", "1", "--store", &store, "--model", &model];

@@ -40,6 +40,9 @@ fn device_and_command_line_answer_with_the_same_json() {
     };
     // What is typed there, what is typed here, what only one of them knows.
     let (first, second) = (image(0), image(1));
+    // One that both take for a new look.
+    let checks = folder_of(folder.path(), "checks", 0, 1);
+    let other = checks.join("checks-0.png").display().to_string();
     let cases: &[(&[&str], &[&str], &[&str])] = &[
         (&["classes"], &["classes"], &[]),
         (&["examples"], &["examples"], &[]),
@@ -53,8 +56,8 @@ fn device_and_command_line_answer_with_the_same_json() {
             &["nearest", "milliseconds"],
         ),
         (
-            &["teach", "red", &first],
-            &["teach", "red", &first],
+            &["teach", "red", &other],
+            &["teach", "red", &other],
             &["repeats", "looks", "confounds", "note", "file"],
         ),
         (&["threshold", "confidence=0.8"], &["threshold", "--confidence", "0.8"], &[]),
