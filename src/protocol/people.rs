@@ -1,5 +1,5 @@
 //! Replies for people: one text for the log, the command line and `fieldtune ctl`. Programs read the rows of
-//! [`crate::protocol::console::format`] or JSON.
+//! the fields that the console answers with, or JSON.
 
 use crate::image::frame::Timestamp;
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply};
