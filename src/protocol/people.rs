@@ -1,5 +1,5 @@
-//! Replies for people: one text for the log, the command line and `fieldtune ctl`. Programs read the rows of
-//! the fields that the console answers with, or JSON.
+//! Replies for people: one text for the log, the command line and `fieldtune ctl`. Programs read the rows that the console
+//! answers with, or JSON.
 
 use crate::image::frame::Timestamp;
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply};
