@@ -92,6 +92,11 @@ mod fieldtune;
 
 pub use fieldtune::{Builder, Class, Error, Fieldtune, Merged, Prediction};
 
+/// The code in the README, which is compiled with the tests.
+#[cfg(all(doctest, feature = "built-in"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The command line.
 #[cfg(feature = "cli")]
 #[doc(hidden)]

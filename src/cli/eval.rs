@@ -69,7 +69,7 @@ pub struct EvalCommand {
     #[arg(long, value_name = "FILE")]
     write_splits: Option<PathBuf>,
     /// Mean to subtract from every embedding before learning
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long = "center", alias = "centre", value_enum, default_value = "auto")]
     centre: CentreChoice,
     /// Shrinkage of the lda head: above 0 to 1, looks (by the number of looks), or auto (measured by leaving looks out, from
     /// eight looks a class on)
@@ -239,7 +239,7 @@ impl EvalCommand {
         let given = [
             ("--splits", self.splits.is_some()),
             ("--write-splits", self.write_splits.is_some()),
-            ("--centre", self.centre != CentreChoice::Auto),
+            ("--center", self.centre != CentreChoice::Auto),
             ("--shrinkage", self.shrinkage.is_some()),
             ("--predictions", self.predictions.is_some()),
             ("--features", self.features.is_some()),

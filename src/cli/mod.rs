@@ -156,6 +156,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether words are a valid call; nothing of it is done.
+///
+/// * `words`: with the program's name before them.
+///
+/// # Errors
+/// What is wrong with them, or the help that they ask for.
+pub fn parse(words: &[&str]) -> Result<(), clap::Error> {
+    Arguments::try_parse_from(words).map(drop)
+}
+
 /// Wrong arguments hold what was typed, or the name of a file in this folder.
 fn misused(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {

@@ -1,7 +1,8 @@
 //! README and docs: their commands run, their links lead somewhere, and they stay short.
 //!
-//! A block ```` ```console ```` is run line by line, each with exit status 0, in a folder that has `tests/data`; a block
-//! ```` ```text ```` is not. `cargo test --test it docs:: -- --ignored` writes `docs/cli.md` anew.
+//! `cargo test --test it docs:: -- --ignored` writes `docs/cli.md` anew.
+
+mod commands;
 
 use crate::common;
 
@@ -37,23 +38,6 @@ fn text_of(document: &Path) -> String {
     fs::read_to_string(root().join(document)).expect("documents are UTF-8")
 }
 
-/// The lines that a document's blocks of commands show, a list a block.
-fn blocks(text: &str) -> Vec<Vec<&str>> {
-    let mut found: Vec<Vec<&str>> = Vec::new();
-    let mut inside = false;
-    for line in text.lines() {
-        if line.starts_with("```") {
-            inside = line == "```console";
-            if inside {
-                found.push(Vec::new());
-            }
-        } else if inside && let Some(command) = line.strip_prefix("$ ") {
-            found.last_mut().expect("a block began").push(command);
-        }
-    }
-    found
-}
-
 /// Targets of links in a document that lie in the repository.
 fn links(text: &str) -> Vec<&str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -61,34 +45,6 @@ fn links(text: &str) -> Vec<&str> {
         .map(|target| target.split('#').next().unwrap_or_default())
         .filter(|target| !target.is_empty() && !target.contains("://"))
         .collect()
-}
-
-#[test]
-fn commands_in_the_documents_run() {
-    let mut count = 0;
-    for document in documents() {
-        for (number, block) in blocks(&text_of(&document)).into_iter().enumerate() {
-            let folder = tempfile::tempdir().expect("there is room for a folder");
-            for line in block {
-                let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-                assert_eq!(words.remove(0), "fieldtune", "{}: {line}", document.display());
-                for word in &mut words {
-                    if word.starts_with("tests/data/") {
-                        *word = root().join(&*word).display().to_string();
-                    }
-                }
-                let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                let mut command = command(&words);
-                command.current_dir(&folder).env("FIELDTUNE_STORE", "learned.ftune");
-                let run = finish(command);
-                let place = format!("{}, block {}: {line}", document.display(), number + 1);
-                // A difference is a negative result to a script.
-                assert!(run.code == 0, "{place}: {run:?}");
-                count += 1;
-            }
-        }
-    }
-    assert!(count > 10, "{count} commands were found");
 }
 
 #[test]

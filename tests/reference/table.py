@@ -1,7 +1,7 @@
 """Balanced accuracy of the heads beside numpy's and scikit-learn's, on the same features and splits.
 
     fieldtune eval DIR --model ... --features f.npz --seeds 1 --shots 1
-    fieldtune eval --from-features f.npz --head all --centre mean --write-splits s.json --json r.json
+    fieldtune eval --from-features f.npz --head all --center mean --write-splits s.json --json r.json
     python tests/reference/table.py f.npz s.json r.json
 
 Prints a row a head: ours, the reference, the difference, in %. Exit status 1 where a head is more than half a point
