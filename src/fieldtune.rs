@@ -15,6 +15,7 @@ use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError};
 use crate::learn::head::{ClassId, HeadConfig, HeadError};
 use crate::learn::learner::Learner;
+use crate::protocol::people;
 use crate::store::persistent::{OtherBackbone, PersistError, PersistentLearner};
 use crate::store::signed::{self, SignedError};
 use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
@@ -403,9 +404,7 @@ impl Fieldtune {
 
 impl fmt::Display for Prediction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.class {
-            Some(class) => write!(f, "{class} {:.0} %", self.confidence * 100.0),
-            None => write!(f, "unknown (most like {})", self.best),
-        }
+        let confidence = self.runner_up.as_ref().map(|_| self.confidence);
+        f.write_str(&people::prediction(self.class.as_deref(), &self.best, confidence))
     }
 }

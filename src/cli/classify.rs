@@ -12,8 +12,8 @@ use super::pool::{Pool, on_threads};
 use super::{Context, Exit};
 use crate::image::picture;
 use crate::learn::decision::Verdict;
-use crate::learn::learner::{Learner, UNKNOWN};
-use crate::protocol::json;
+use crate::learn::learner::Learner;
+use crate::protocol::{json, people};
 
 /// Classify images
 ///
@@ -23,7 +23,7 @@ use crate::protocol::json;
   fieldtune classify part.jpg
   fieldtune classify parts/ --json | jq -r 'select(.class == \"scratch\") | .file'
 
-With --json one object a line: file, class (or null for unknown), best, confidence, runner_up, \
+With --json one object a line: file, class (or null for unknown), best, confidence (null with one class), runner_up, \
 runner_up_confidence, nearest (example, class, cosine, origin), novelty, milliseconds.")]
 pub struct ClassifyCommand {
     /// Image files, or folders of them
@@ -122,11 +122,10 @@ impl Line<'_> {
     }
 
     fn text(&self) -> String {
-        let Verdict { class, best, confidence, runner_up, nearest, .. } = self.verdict;
-        let mut text = match class {
-            Some(class) => format!("{} {:.0} %", self.name(*class), confidence * 100.0),
-            None => format!("{UNKNOWN} (most like {})", self.name(*best)),
-        };
+        let Verdict { class, best, runner_up, nearest, .. } = self.verdict;
+        let (class, confidence) =
+            (class.map(|class| self.name(class)), self.verdict.told_confidence());
+        let mut text = people::prediction(class, self.name(*best), confidence);
         if let Some((class, confidence)) = runner_up {
             text += &format!(", then {} {:.0} %", self.name(*class), confidence * 100.0);
         }
@@ -140,13 +139,13 @@ impl Line<'_> {
     }
 
     fn json(&self, file: &str) -> Value {
-        let Verdict { class, best, confidence, runner_up, nearest, novelty } = self.verdict;
+        let Verdict { class, best, runner_up, nearest, novelty, .. } = self.verdict;
         let origin = self.learner.examples().get(nearest.example).map(|e| e.origin.as_str());
         json!({
             "file": file,
             "class": class.map(|class| self.name(class)),
             "best": self.name(*best),
-            "confidence": json::real(*confidence),
+            "confidence": json::real_if_any(self.verdict.told_confidence()),
             "runner_up": runner_up.map(|(class, _)| self.name(class)),
             "runner_up_confidence": runner_up.map(|(_, confidence)| json::real(confidence)),
             "nearest": {

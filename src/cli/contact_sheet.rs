@@ -1,6 +1,6 @@
 //! `--sheet`: what was taught, to be looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -11,10 +11,11 @@ use super::sheet::{self, MOST, Section, Tile};
 use super::{Exit, Failed};
 use crate::image::picture;
 use crate::learn::command::ExampleSummary;
-use crate::learn::decision::Suspect;
+use crate::learn::decision::{Doubt, Suspect};
 use crate::learn::examples::Neighbour;
 use crate::learn::head::{ClassId, ExampleId};
 use crate::learn::learner::Learner;
+use crate::protocol::people;
 use crate::store::Store as _;
 
 /// Gives the kept images, JPEG files, of these examples, as many as have one.
@@ -37,22 +38,41 @@ pub(super) fn of_examples(
     }
     let ids: Vec<ExampleId> = shown.iter().map(|example| example.id).collect();
     let mut images = images(&ids)?;
+    let suspects = learner.estimate().map_or(&[][..], |estimate| &estimate.suspects);
+    let mut marks = BTreeSet::new();
     let mut classes: BTreeMap<&str, Vec<Tile>> = BTreeMap::new();
     for example in shown {
-        let group = learner.examples().get(example.id).map_or(0, |one| one.group.0);
-        let doubt = example.doubt.as_ref().map(|(class, _)| format!("{class}?"));
-        let words = [Some(format!("{} group {group}", example.id.0)), doubt];
+        let look = learner.examples().get(example.id).map_or(0, |one| one.group.0);
+        let suspect = suspects.iter().find(|suspect| suspect.example == example.id);
+        let mark = suspect.map(|suspect| suspect.doubt);
+        marks.extend(mark.map(people::doubt));
+        let doubt = example.doubt.as_ref().zip(mark);
+        let doubt = doubt.map(|((class, _), doubt)| format!("{} {class}", people::doubt(doubt)));
+        let words = [Some(format!("{} look {look}", example.id.0)), doubt];
         classes.entry(&example.class).or_default().push(Tile {
             image: images.remove(&example.id),
             words: words.into_iter().flatten().collect(),
-            marked: example.doubt.is_some(),
+            mark,
         });
     }
     let section = |(class, tiles): (&str, Vec<Tile>)| {
         let heading = format!("{class}: {}", tiles.len());
         Section { heading, tiles }
     };
-    save(file, &classes.into_iter().map(section).collect::<Vec<_>>())
+    let sections = legend(&marks).into_iter().chain(classes.into_iter().map(section));
+    save(file, &sections.collect::<Vec<_>>())
+}
+
+/// What the frames of these marks mean, above everything.
+fn legend(marks: &BTreeSet<&str>) -> Vec<Section> {
+    [(Doubt::WrongLabel, "red"), (Doubt::Hard, "blue")]
+        .into_iter()
+        .filter(|(doubt, _)| marks.contains(people::doubt(*doubt)))
+        .map(|(doubt, colour)| {
+            let (word, meaning) = (people::doubt(doubt), people::doubt_meaning(doubt));
+            Section { heading: format!("{colour}, {word}: {meaning}"), tiles: Vec::new() }
+        })
+        .collect()
 }
 
 /// Each with those that are nearest to it.
@@ -80,33 +100,32 @@ pub(super) fn of_suspects(
         let example = learner.examples().get(id);
         example.map_or_else(String::new, |one| learner.classes()[&one.class].to_string())
     };
-    let named: Vec<(String, Vec<(ExampleId, String)>)> = rows
+    let named: Vec<(String, Doubt, Vec<(ExampleId, String)>)> = rows
         .iter()
         .map(|(one, near)| {
             let says = learner.classes().get(&one.taken_for).map(ToString::to_string);
             let heading = format!(
-                "example {} is {}, the others say {}; its nearest neighbours beside it",
+                "{}: example {} is {}, the others say {}; its nearest neighbours beside it",
+                people::doubt(one.doubt),
                 one.example.0,
                 class(one.example),
                 says.unwrap_or_default()
             );
             let ids = [one.example].into_iter().chain(near.iter().copied());
-            (heading, ids.map(|id| (id, class(id))).collect())
+            (heading, one.doubt, ids.map(|id| (id, class(id))).collect())
         })
         .collect();
     let images = images(&ids)?;
-    let sections: Vec<Section> = named
-        .into_iter()
-        .map(|(heading, ids)| {
-            let tile = |(place, (id, class)): (usize, (ExampleId, String))| Tile {
-                image: images.get(&id).cloned(),
-                words: vec![id.0.to_string(), class],
-                marked: place == 0,
-            };
-            Section { heading, tiles: ids.into_iter().enumerate().map(tile).collect() }
-        })
-        .collect();
-    save(file, &sections)
+    let marks = rows.iter().map(|(one, _)| people::doubt(one.doubt)).collect();
+    let rows = named.into_iter().map(|(heading, doubt, ids)| {
+        let tile = |(place, (id, class)): (usize, (ExampleId, String))| Tile {
+            image: images.get(&id).cloned(),
+            words: vec![id.0.to_string(), class],
+            mark: (place == 0).then_some(doubt),
+        };
+        Section { heading, tiles: ids.into_iter().enumerate().map(tile).collect() }
+    });
+    save(file, &legend(&marks).into_iter().chain(rows).collect::<Vec<_>>())
 }
 
 /// Those of a store.

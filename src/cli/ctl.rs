@@ -2,9 +2,10 @@
 
 mod link;
 mod recent;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ use link::{Link, Stage};
 ///   pull FILE, push FILE   fetch or replace everything learned; signed or not
 ///   push merge FILE        add what another device learned
 /// With several regions, the region comes first: @left teach good 5
+///
+/// At a terminal answers are for people; elsewhere they are lines of key=value,
+/// or JSON (--json).
 ///
 /// A locked port needs the PIN, from a file (--pin-file) or from the variable
 /// FIELDTUNE_PIN: ctl unlocks the port, sends the request, and locks it again.
@@ -99,7 +103,10 @@ fn seconds(text: &str) -> Result<f32, String> {
 
 impl CtlCommand {
     pub(super) fn run(mut self, context: &Context) -> anyhow::Result<Exit> {
-        let all = std::mem::take(&mut self.words);
+        let mut all = std::mem::take(&mut self.words);
+        // As at the console, a command may have capitals; what stands behind it is as it was typed.
+        let command = usize::from(all.len() > 1 && all[0].starts_with('@'));
+        all[command].make_ascii_lowercase();
         let mut words: Vec<&str> = all.iter().map(String::as_str).collect();
         let region = words[0].strip_prefix('@').map(str::to_owned);
         if let (Some(name), 2..) = (region, words.len()) {
@@ -146,7 +153,9 @@ impl CtlCommand {
             ["recent", folder] if folder != "unsure" && folder.parse::<u64>().is_err() => {
                 self.recent(Some(Path::new(folder)), false, context)
             }
-            ["recent", "unsure", folder] => self.recent(Some(Path::new(folder)), true, context),
+            ["recent", "unsure", folder] if folder.parse::<u64>().is_err() => {
+                self.recent(Some(Path::new(folder)), true, context)
+            }
             ["recent"] if self.sheet.is_some() => self.recent(None, false, context),
             ["recent", "unsure"] if self.sheet.is_some() => self.recent(None, true, context),
             ["examples" | "status", ..] if let Some(file) = &self.sheet => {
@@ -238,19 +247,13 @@ impl CtlCommand {
         Ok(exit)
     }
 
-    fn tell_of_file(&self, answer: &Answer, file: &str) {
-        if self.json {
-            println!("{}", json::with(json::answer(answer), "file", json!(file)));
-        } else {
-            let rows = console::answer(answer).into_iter();
-            rows.for_each(|row| println!("{}", row.with("image", file)));
-        }
-    }
-
     fn watch(&self) -> anyhow::Result<Exit> {
+        let is_terminal = std::io::stdout().is_terminal();
         self.link()?.watch(&mut |judgement| {
             if self.json {
                 println!("{}", json::verdict(judgement));
+            } else if is_terminal {
+                println!("{}", console::harmless(&told::judged(judgement)));
             } else {
                 println!("{}", console::verdict(judgement));
             }
@@ -420,15 +423,6 @@ impl CtlCommand {
         });
         bar.finish_and_clear();
         result
-    }
-
-    /// Prints an answer, for people or for programs.
-    fn tell(&self, answer: &Answer) {
-        if self.json {
-            println!("{}", json::answer(answer));
-        } else {
-            console::answer(answer).iter().for_each(|row| println!("{row}"));
-        }
     }
 }
 

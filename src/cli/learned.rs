@@ -14,11 +14,9 @@ use crate::board::read_policy;
 use crate::learn::command::{
     Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead, SetThreshold, Undo,
 };
-use crate::learn::decision::Doubt;
 use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
-use crate::protocol::json;
-use crate::protocol::people::counted;
 use crate::protocol::request::{self, Answer};
+use crate::protocol::{json, people};
 
 /// List examples and suspect labels
 #[derive(Debug, Args)]
@@ -55,6 +53,9 @@ impl ExamplesCommand {
   fieldtune forget scratch               the class with all its examples
   fieldtune forget --example 12 13       two examples; their class stays
   fieldtune undo                         restore them")]
+#[command(
+    override_usage = "fieldtune forget [OPTIONS] CLASS\n       fieldtune forget [OPTIONS] --example ID..."
+)]
 pub struct ForgetCommand {
     /// The class
     #[arg(required_unless_present = "example")]
@@ -194,36 +195,18 @@ impl StatusCommand {
         let Reply::Status(status) = &reply else { unreachable!("status answers Status") };
         println!("store      {}", path.display());
         println!("backbone   {} ({} values)", session.model().name, status.dim);
-        println!("head       {}", status.head.kind());
-        let classes = counted(status.classes, "class", "classes");
-        println!("learned    {classes}, {}", counted(status.examples, "example", "examples"));
-        let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-        println!("examples   {:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1));
-        println!("undo       {}", counted(status.undo_steps, "step", "steps"));
-        println!("looks      {}", counted(status.looks, "independent look", "independent looks"));
-        match status.estimate.zip(status.interval) {
-            Some((estimate, (low, high))) => println!(
-                "estimate   {:.0} % balanced accuracy on new parts, {:.0} to {:.0} % with 90 % probability",
-                estimate * 100.0,
-                low * 100.0,
-                high * 100.0
-            ),
-            None => println!("estimate   not available yet"),
-        }
-        println!("next       {}", status.advice);
+        people::aligned(&people::status(status)).iter().for_each(|line| println!("{line}"));
         confounds.iter().take(CONFOUNDS).for_each(|one| println!("warning    {one}"));
         for suspect in &status.suspects {
             let name = |class| session.learner().classes()[&class].to_string();
-            let (kind, hint) = match suspect.doubt {
-                Doubt::WrongLabel => ("label?     ", ""),
-                Doubt::Hard => ("hard       ", "; if it is right, keep it and teach more like it"),
-            };
             println!(
-                "{kind}example {}: taught as {}, the others say {} ({:.0} %){hint}",
+                "{:<11}example {}: taught as {}, the others say {} ({:.0} %); {}",
+                people::doubt(suspect.doubt),
                 suspect.example.0,
                 name(suspect.class),
                 name(suspect.taken_for),
-                suspect.confidence * 100.0
+                suspect.confidence * 100.0,
+                people::doubt_meaning(suspect.doubt)
             );
         }
         for untaught in &untaught {

@@ -43,6 +43,7 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::backbone::Vectors;
+use crate::device::runtime::survive_file_limit;
 use crate::learn::command::Reply;
 use crate::protocol::request::Answer;
 use crate::protocol::{json, people};
@@ -142,6 +143,7 @@ enum Command {
 /// Parses the arguments, runs the command, gives the exit code.
 pub fn main() -> ExitCode {
     use std::io::IsTerminal;
+    survive_file_limit();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return misused(&error),

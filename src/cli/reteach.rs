@@ -74,7 +74,7 @@ impl ReteachCommand {
         let from = session.model().name.clone();
         session.store_mut().replace(&whole, Some("before reteach"), None, now())?;
         println!(
-            "learned {} anew, with {} where it was {from}",
+            "learned {} anew with {} instead of {from}",
             counted(count, "example", "examples"),
             model.name
         );

@@ -3,6 +3,7 @@
 use super::eval::plot::{Align, Drawing, INK};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
+use crate::learn::decision::Doubt;
 
 /// One image and what is said of it.
 pub(super) struct Tile {
@@ -10,8 +11,17 @@ pub(super) struct Tile {
     pub(super) image: Option<Vec<u8>>,
     /// At most two lines.
     pub(super) words: Vec<String>,
-    /// It stands out: framed in red.
-    pub(super) marked: bool,
+    /// It stands out: framed in a colour of its own.
+    pub(super) mark: Option<Doubt>,
+}
+
+impl Tile {
+    fn colour(&self) -> Option<[u8; 3]> {
+        self.mark.map(|doubt| match doubt {
+            Doubt::WrongLabel => RED,
+            Doubt::Hard => BLUE,
+        })
+    }
 }
 
 /// Tiles under a heading.
@@ -28,6 +38,7 @@ const HEADING: usize = 2 * LINE;
 const COLUMNS: usize = 8;
 const GREY: u8 = 200;
 const RED: [u8; 3] = [208, 32, 32];
+const BLUE: [u8; 3] = [32, 96, 224];
 
 /// Tiles that are drawn at most, so that a sheet can be opened.
 pub(super) const MOST: usize = 2000;
@@ -35,7 +46,7 @@ pub(super) const MOST: usize = 2000;
 /// * returns a frame of [`COLUMNS`] tiles across.
 pub(super) fn draw(sections: &[Section]) -> Frame {
     let width = GAP + COLUMNS * (SIDE + GAP);
-    let rows = |section: &Section| section.tiles.len().div_ceil(COLUMNS).max(1);
+    let rows = |section: &Section| section.tiles.len().div_ceil(COLUMNS);
     let height: usize = sections
         .iter()
         .map(|section| HEADING + rows(section) * (SIDE + WORDS + GAP))
@@ -64,12 +75,12 @@ pub(super) fn draw(sections: &[Section]) -> Frame {
                 let cut: String = words.chars().take(SIDE / 8).collect();
                 write(x, y + SIDE + LINE / 2 + 4 + line * LINE, &cut);
             }
-            images.push((x, y, frame, tile.marked));
+            images.push((x, y, frame, tile.colour()));
         }
         top += rows(section) * (SIDE + WORDS + GAP);
     }
     let mut pixels = drawing.frame().pixels().to_vec();
-    for (left, top, frame, marked) in images {
+    for (left, top, frame, colour) in images {
         let mut set = |x: usize, y: usize, color: [u8; 3]| {
             let at = ((top + y) * width + left + x) * 3;
             pixels[at..at + 3].copy_from_slice(&color);
@@ -96,12 +107,12 @@ pub(super) fn draw(sections: &[Section]) -> Frame {
                 }
             }
         }
-        if marked {
+        if let Some(colour) = colour {
             for along in 0..SIDE {
                 for edge in 0..3 {
                     let far = SIDE - 1 - edge;
                     for (x, y) in [(along, edge), (along, far), (edge, along), (far, along)] {
-                        set(x, y, RED);
+                        set(x, y, colour);
                     }
                 }
             }
@@ -117,9 +128,12 @@ mod tests {
     #[test]
     fn a_sheet_shows_images_and_says_where_there_is_none() {
         let dark = Frame::new(64, 32, vec![9; 64 * 32 * 3], Timestamp(0)).expect("the sides fit");
-        let tile = |image, marked| Tile { image, words: vec!["7".to_owned()], marked };
+        let tile = |image, mark| Tile { image, words: vec!["7".to_owned()], mark };
         let image = picture::kept(&dark, 256);
-        let tiles = vec![tile(image, false), tile(None, true), tile(Some(vec![1, 2]), false)];
+        let (wrong, hard) = (Some(Doubt::WrongLabel), Some(Doubt::Hard));
+        let damaged = Some(vec![1, 2]);
+        let tiles =
+            vec![tile(image, None), tile(None, wrong), tile(damaged, None), tile(None, hard)];
         let sheet = draw(&[Section { heading: "good".to_owned(), tiles }]);
         let width = sheet.width() as usize;
         let pixel = |x: usize, y: usize| &sheet.pixels()[(y * width + x) * 3..][..3];
@@ -128,5 +142,6 @@ mod tests {
         assert_eq!(pixel(GAP + 60, HEADING + 70), [255; 3], "it is half as high as wide");
         assert_eq!(pixel(second, HEADING), RED);
         assert_eq!(pixel(second + SIDE + GAP, HEADING), [GREY; 3], "damaged is as none");
+        assert_eq!(pixel(second + 2 * (SIDE + GAP), HEADING), BLUE);
     }
 }

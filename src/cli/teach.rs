@@ -20,9 +20,9 @@ use crate::learn::command::{Command, Merge, NewExample, Repeat, Reply, Teach, ch
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{ClassName, Learner};
-use crate::protocol::json;
 use crate::protocol::people::counted;
 use crate::protocol::request::Answer;
+use crate::protocol::{json, people};
 use crate::store::{Store as _, persistent};
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
@@ -129,7 +129,7 @@ impl TeachCommand {
             return Ok(Exit::Done);
         }
         answer(&reply, false);
-        let Reply::Taught { examples, evicted, estimate, .. } = &reply else {
+        let Reply::Taught { examples, evicted, .. } = &reply else {
             unreachable!("teach answers Taught")
         };
         if looks < examples.len() || before > 0 {
@@ -156,9 +156,7 @@ impl TeachCommand {
             println!("{} were taught before, too", counted(more, "more image", "more images"));
         }
         confounds.first().inspect(|one| println!("warning: {one}"));
-        if let Some(estimate) = estimate {
-            println!("estimated balanced accuracy {:.0} %", estimate * 100.0);
-        }
+        tell_estimate(session.learner());
         Ok(Exit::Done)
     }
 
@@ -198,6 +196,9 @@ impl TeachCommand {
                     shown.push(Shown { file: &files[place], taken, sketch });
                 }
                 Some(Err(error)) if self.skip_broken => eprintln!("left out: {error:#}"),
+                Some(Err(error)) if files.len() == 1 => {
+                    return Err(error).context("nothing was learned");
+                }
                 Some(Err(error)) => {
                     return Err(error).context(format!(
                         "nothing was learned: one of {} images cannot be used (--skip-broken leaves it out)",
@@ -340,10 +341,22 @@ impl TeachCommand {
             );
         }
         confounds.first().inspect(|one| println!("warning: {one}"));
-        if let Some(estimate) = estimate {
-            println!("estimated balanced accuracy {:.0} %", estimate * 100.0);
-        }
+        tell_estimate(session.learner());
         Ok(Exit::Done)
+    }
+}
+
+/// Says how well it would do. With many examples that takes a while, and is made anew only after a few have changed.
+fn tell_estimate(learner: &Learner) {
+    match learner.estimate() {
+        Some(estimate) => {
+            let accuracy = estimate.balanced_accuracy.map(people::estimated);
+            accuracy.iter().for_each(|accuracy| println!("{accuracy}"));
+        }
+        None if learner.classes().len() > 1 => {
+            println!("estimated balanced accuracy: fieldtune status measures it");
+        }
+        None => {}
     }
 }
 

@@ -23,8 +23,9 @@ use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::examples::narrowed;
 use crate::learn::learner::{Learner, UNKNOWN};
-use crate::protocol::json::real;
-use crate::protocol::people::counted;
+use crate::protocol::json::{real, real_if_any};
+use crate::protocol::people::{self, counted};
+use crate::util::letters;
 
 /// Measure accuracy on a folder of class folders
 ///
@@ -201,6 +202,26 @@ fn counted_were(images: usize) -> String {
     format!("{} {were}", counted(images, "image", "images"))
 }
 
+/// What it probably means that most of what was taught is called unknown: the accuracy alone would look like that of a bad
+/// head.
+fn other_scene(holdout: &Holdout) -> Option<String> {
+    let folders = holdout.folders().iter().filter(|folder| folder.class.is_some());
+    let sum = |of: fn(&Folder) -> u64| folders.clone().map(of).sum::<u64>();
+    let (judged, right, unknown) = (sum(Folder::judged), sum(Folder::right), sum(Folder::unknown));
+    if 2 * unknown <= judged {
+        return None;
+    }
+    let share = |of: u64, all: u64| 100.0 * of as f64 / all as f64;
+    let others = match judged - unknown {
+        0 => String::new(),
+        known => format!("; of the others {:.0} % right", share(right, known)),
+    };
+    Some(format!(
+        "{:.0} % unknown{others}: another scene than what was taught?\n  next: teach a few frames of this scene, of every class",
+        share(unknown, judged)
+    ))
+}
+
 fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", 100.0 * share))
 }
@@ -249,7 +270,7 @@ impl Report<'_> {
                     "file": image.name, "truth": holdout.folders()[image.folder].name,
                     "class": self.said(&image.verdict),
                     "best": self.learner.classes()[&image.verdict.best].as_str(),
-                    "confidence": real(image.verdict.confidence),
+                    "confidence": real_if_any(image.verdict.told_confidence()),
                     "novelty": real(image.verdict.novelty),
                     "right": image.right,
                 })
@@ -293,7 +314,12 @@ impl Report<'_> {
                 let _ = write!(out, " {text:>8}");
             }
             let _ = write!(out, "  {:>7}  {}", percent(folder.recall()), range(folder.interval()));
-            out.push_str(if folder.class.is_none() { "  (never taught)\n" } else { "\n" });
+            let taught = holdout.taught().iter().map(String::as_str);
+            out.push_str(&match (folder.class, letters::nearest(&folder.name, taught)) {
+                (Some(_), _) => "\n".to_owned(),
+                (None, None) => "  (never taught)\n".to_owned(),
+                (None, Some(meant)) => format!("  (never taught; did you mean {meant}?)\n"),
+            });
         }
         let _ = writeln!(
             out,
@@ -303,6 +329,9 @@ impl Report<'_> {
             percent(holdout.false_rejections()),
             percent(holdout.caught())
         );
+        if let Some(scene) = other_scene(holdout) {
+            let _ = writeln!(out, "{scene}");
+        }
         if self.known > 0 {
             let were = counted_were(self.known);
             let _ = writeln!(out, "{were} taught and not judged: they would come out right");
@@ -312,16 +341,11 @@ impl Report<'_> {
             let _ = writeln!(out, "\nwrong:");
         }
         for image in wrong.iter().take(MAX_WRONG) {
-            let Verdict { confidence, novelty, .. } = &image.verdict;
-            let said = self.said(&image.verdict).unwrap_or(UNKNOWN);
-            let best = self.learner.classes()[&image.verdict.best].as_str();
-            let best = if said == best { String::new() } else { format!(" (most like {best})") };
-            let _ = writeln!(
-                out,
-                "  {}: {said}{best} {:.0} %, novelty {novelty:.2}",
-                shown_name(&image.name),
-                100.0 * confidence
-            );
+            let Verdict { best, novelty, .. } = &image.verdict;
+            let best = self.learner.classes()[best].as_str();
+            let confidence = image.verdict.told_confidence();
+            let said = people::prediction(self.said(&image.verdict), best, confidence);
+            let _ = writeln!(out, "  {}: {said}, novelty {novelty:.2}", shown_name(&image.name));
         }
         if wrong.len() > MAX_WRONG {
             let _ = writeln!(
@@ -349,5 +373,37 @@ impl Report<'_> {
             counted(self.images.len(), "image", "images")
         );
         super::output::write_whole(path, &picture::png(&sheet::draw(&title, &tiles)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mostly_unknown_is_told_as_another_scene() {
+        let names = ["dent", "good", "other"].map(str::to_owned);
+        let mut holdout = Holdout::new(&names[..2], &names);
+        let mut add = |folder, verdict, times| {
+            for _ in 0..times {
+                holdout.add(folder, verdict);
+            }
+        };
+        add(0, None, 46);
+        add(1, None, 48);
+        add(0, Some(0), 2);
+        add(1, Some(0), 4);
+        // What was never taught says nothing of the scene.
+        add(2, Some(0), 500);
+        let told = other_scene(&holdout).expect("94 of 100 are unknown");
+        assert!(
+            told.starts_with("94 % unknown; of the others 33 % right: another scene"),
+            "{told}"
+        );
+        let mut known = Holdout::new(&names[..2], &names);
+        for verdict in [Some(0), None] {
+            known.add(0, verdict);
+        }
+        assert_eq!(other_scene(&known), None);
     }
 }

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 pub use host::HostPaths;
 pub use log::{Log, LogFormat};
+pub use loops::survive_file_limit;
 
 use crate::backbone::FeatureSource;
 use crate::board::outputs::{Inputs, SafeOutputs};

@@ -26,7 +26,7 @@ pub use threshold::SetThreshold;
 pub use undo::Undo;
 
 use crate::image::frame::Timestamp;
-use crate::learn::decision::{Suspect, Thresholds};
+use crate::learn::decision::{Doubt, Suspect, Thresholds};
 use crate::learn::examples::Images;
 use crate::learn::head::{ClassId, ExampleId, HeadConfig};
 use crate::learn::learner::{Change, ClassName, LearnError, Learner};
@@ -192,6 +192,14 @@ pub struct Status {
     pub suspects: Vec<Suspect>,
     /// The thresholds in use.
     pub thresholds: Thresholds,
+}
+
+impl Status {
+    /// Those of the suspects whose label is probably wrong; the others are hard examples.
+    pub fn wrong_labels(&self) -> impl Iterator<Item = ExampleId> {
+        let wrong = self.suspects.iter().filter(|one| one.doubt == Doubt::WrongLabel);
+        wrong.map(|one| one.example)
+    }
 }
 
 /// Suspects that are told.

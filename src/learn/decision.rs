@@ -12,6 +12,7 @@
 //! * **Novelty** tells what is unknown, see `decision/novelty.rs`.
 
 mod calibration;
+mod doubts;
 mod estimate;
 mod interval;
 mod novelty;
@@ -40,7 +41,7 @@ pub struct Verdict {
     pub class: Option<ClassId>,
     /// The class with the highest score, also where the verdict is unknown.
     pub best: ClassId,
-    /// Probability of `best` among the taught classes, 0 to 1, calibrated.
+    /// Probability of `best` among the taught classes, 0 to 1, calibrated; 1 while there is but one class.
     pub confidence: f32,
     /// The class in second place and its probability; `None` while there is but one class.
     pub runner_up: Option<(ClassId, f32)>,
@@ -49,6 +50,13 @@ pub struct Verdict {
     /// How unlike everything taught, above 0; 1 where the share of frames of taught classes that is yet called unknown is
     /// the one asked for ([`Thresholds`]).
     pub novelty: f32,
+}
+
+impl Verdict {
+    /// [`Verdict::confidence`] where there is a second class; without one it is 1 whatever the frame shows, and says nothing.
+    pub fn told_confidence(&self) -> Option<f32> {
+        self.runner_up.map(|_| self.confidence)
+    }
 }
 
 /// What a person may set.

@@ -74,7 +74,8 @@ pub fn real(real: f32) -> Value {
     }
 }
 
-fn real_if_any(real: Option<f32>) -> Value {
+/// As [`real`], or null.
+pub fn real_if_any(real: Option<f32>) -> Value {
     real.map_or(Value::Null, self::real)
 }
 
@@ -143,12 +144,14 @@ fn example(example: &ExampleSummary) -> Value {
 
 fn status(status: &Status) -> Value {
     let suspects: Vec<u64> = status.suspects.iter().map(|suspect| suspect.example.0).collect();
+    let wrong_labels: Vec<u64> = status.wrong_labels().map(|example| example.0).collect();
     json!({
         "dim": status.dim, "head": status.head.kind().name(), "classes": status.classes,
         "examples": status.examples, "bytes": status.bytes.0, "budget_bytes": status.bytes.1,
         "undo_steps": status.undo_steps, "estimate": real_if_any(status.estimate),
         "estimate_90": status.interval.map(|(low, high)| [real(low), real(high)]),
         "looks": status.looks, "next": status.advice, "suspects": suspects,
+        "wrong_labels": wrong_labels,
         "confidence": real(status.thresholds.confidence),
         "novelty": real(status.thresholds.novelty),
         "false_reject": real(status.thresholds.false_reject),
@@ -156,9 +159,9 @@ fn status(status: &Status) -> Value {
 }
 
 fn judged(judgement: &Judgement) -> Value {
-    let Judgement { region, class, best, confidence, runner_up, novelty, .. } = judgement;
+    let Judgement { region, class, best, runner_up, novelty, .. } = judgement;
     let object = json!({
-        "class": class, "best": best, "confidence": real(*confidence),
+        "class": class, "best": best, "confidence": real_if_any(judgement.told_confidence()),
         "runner_up": runner_up.as_ref().map(|(class, _)| class),
         "runner_up_confidence": real_if_any(runner_up.as_ref().map(|(_, confidence)| *confidence)),
         "novelty": real(*novelty),
@@ -201,6 +204,25 @@ fn difference(difference: &Difference) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn with_one_class_the_confidence_is_null() {
+        let judgement = Judgement {
+            captured: Timestamp(0),
+            age_micros: 0,
+            frame: None,
+            region: None,
+            class: Some("good".to_owned()),
+            best: "good".to_owned(),
+            confidence: 1.0,
+            runner_up: None,
+            novelty: 0.5,
+        };
+        assert_eq!(judged(&judgement)["confidence"], Value::Null);
+        let runner_up = Some(("dent".to_owned(), 0.25));
+        let two = Judgement { confidence: 0.75, runner_up, ..judgement };
+        assert_eq!(judged(&two)["confidence"], json!(0.75));
+    }
 
     #[test]
     fn numbers_are_as_short_as_they_can_be() {

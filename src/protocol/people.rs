@@ -2,8 +2,9 @@
 //! answers with, or JSON.
 
 use crate::image::frame::Timestamp;
-use crate::learn::command::{ClassSummary, ExampleSummary, Reply};
-use crate::learn::decision::Thresholds;
+use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
+use crate::learn::decision::{Doubt, Thresholds};
+use crate::learn::learner::UNKNOWN;
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
 use crate::util::calendar::Date;
@@ -30,6 +31,81 @@ pub fn percent(share: Option<f32>) -> String {
     share.map_or_else(|| "not known yet".to_owned(), |share| format!("{:.0} %", share * 100.0))
 }
 
+/// What a frame or an image is taken for: `good 97 %`. With a single class there is nothing to be less sure against: it is
+/// like its examples, or unknown.
+///
+/// * `confidence`: 0 to 1; `None` with a single class.
+pub fn prediction(class: Option<&str>, best: &str, confidence: Option<f32>) -> String {
+    match (class, confidence) {
+        (Some(class), Some(confidence)) => format!("{class} {:.0} %", confidence * 100.0),
+        (Some(class), None) => format!("like {class} (the only class)"),
+        (None, Some(_)) => format!("{UNKNOWN} (most like {best})"),
+        (None, None) => format!("{UNKNOWN} (unlike {best}, the only class)"),
+    }
+}
+
+/// What an estimate, a false-reject rate and an interval are about.
+pub const HOLDS_FOR: &str = "parts and scenes like those taught";
+
+/// The estimate after something was learned.
+pub fn estimated(accuracy: f32) -> String {
+    format!("estimated balanced accuracy {:.0} % on {HOLDS_FOR}", accuracy * 100.0)
+}
+
+/// How an example that the others contradict is called.
+pub fn doubt(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::WrongLabel => "label?",
+        Doubt::Hard => "hard",
+    }
+}
+
+/// What that means, and what to do.
+pub fn doubt_meaning(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::WrongLabel => "probably a wrong label: look at it, and relabel it if so",
+        Doubt::Hard => "if its label is right, keep it and teach more like it",
+    }
+}
+
+/// How it stands, as names and values; without the suspects, whose classes need names.
+pub fn status(status: &Status) -> Vec<(&'static str, String)> {
+    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+    let mut rows = vec![
+        ("head", status.head.kind().to_string()),
+        ("learned", held(status.classes, status.examples)),
+        ("examples", format!("{:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1))),
+        ("undo", counted(status.undo_steps, "step", "steps")),
+        ("looks", counted(status.looks, "independent look", "independent looks")),
+    ];
+    match status.estimate.zip(status.interval) {
+        Some((estimate, (low, high))) => {
+            let (low, high) = (low * 100.0, high * 100.0);
+            let estimate = percent(Some(estimate));
+            rows.push((
+                "estimate",
+                format!(
+                    "{estimate} balanced accuracy, {low:.0} to {high:.0} % with 90 % probability"
+                ),
+            ));
+            rows.push(("", format!("on {HOLDS_FOR}")));
+        }
+        None => rows.push(("estimate", "not available yet".to_owned())),
+    }
+    rows.push(("next", status.advice.clone()));
+    rows
+}
+
+/// Names and values in lines, the values below each other.
+pub fn aligned<N: AsRef<str>>(rows: &[(N, String)]) -> Vec<String> {
+    let width = rows.iter().map(|(name, _)| name.as_ref().chars().count()).max();
+    let width = width.unwrap_or(0).max(9);
+    rows.iter().map(|(name, value)| format!("{:<width$}  {value}", name.as_ref())).collect()
+}
+
+/// Changes of an undo that are told one by one.
+const CHANGES: usize = 5;
+
 /// What a reply says, in one line; of a list, how long it is.
 pub fn sentence(reply: &Reply) -> String {
     let examples = |count| counted(count, "example", "examples");
@@ -44,8 +120,14 @@ pub fn sentence(reply: &Reply) -> String {
         }
         Reply::Undone { changes, .. } if changes.is_empty() => "nothing to undo".to_owned(),
         Reply::Undone { changes, left } => {
-            let left = counted(*left, "step", "steps");
-            format!("undone: {}; {left} can be undone", changes.join(", "))
+            let more = changes.len().saturating_sub(CHANGES);
+            let told = changes[..changes.len() - more].join(", ");
+            let more = match more {
+                0 => String::new(),
+                more => format!(" and {}", counted(more, "more change", "more changes")),
+            };
+            let left = counted(*left, "more step", "more steps");
+            format!("undone: {told}{more}; {left} can be undone")
         }
         Reply::Forgotten { classes, examples: forgotten } => {
             let of = match &classes[..] {
@@ -67,7 +149,7 @@ pub fn sentence(reply: &Reply) -> String {
             format!("the head is {}; estimate {estimate}", config.kind())
         }
         Reply::Threshold(Thresholds { confidence, novelty, false_reject }) => format!(
-            "unknown below confidence {confidence} or above novelty {novelty}; {:.1} % of known frames exceed novelty 1",
+            "unknown below confidence {confidence} or above novelty {novelty}; {:.1} % of frames of {HOLDS_FOR} exceed novelty 1",
             false_reject * 100.0
         ),
         Reply::Merged { classes, added, known, .. } => {
@@ -157,7 +239,7 @@ mod tests {
             (Reply::Undone { changes: Vec::new(), left: 0 }, "nothing to undo"),
             (
                 Reply::Undone { changes: vec!["class a is gone".to_owned()], left: 1 },
-                "undone: class a is gone; 1 step can be undone",
+                "undone: class a is gone; 1 more step can be undone",
             ),
             (
                 Reply::Forgotten { classes: vec!["a".to_owned()], examples: ids(1) },
@@ -179,6 +261,26 @@ mod tests {
             assert_eq!(lines(&reply), [wanted]);
         }
         assert_eq!(difference(&Difference::default()), ["nothing changed"]);
+    }
+
+    #[test]
+    fn with_one_class_no_percentage_is_told() {
+        let told = |class, confidence| prediction(class, "good", confidence);
+        assert_eq!(told(Some("good"), Some(0.97)), "good 97 %");
+        assert_eq!(told(None, Some(0.97)), "unknown (most like good)");
+        assert_eq!(told(Some("good"), None), "like good (the only class)");
+        assert_eq!(told(None, None), "unknown (unlike good, the only class)");
+    }
+
+    #[test]
+    fn an_undo_of_many_changes_names_the_first() {
+        let changes: Vec<String> = (1..=30).map(|id| format!("example {id} is gone")).collect();
+        let line = sentence(&Reply::Undone { changes, left: 0 });
+        assert!(line.starts_with("undone: example 1 is gone, "), "{line}");
+        assert!(
+            line.ends_with(" 5 is gone and 25 more changes; 0 more steps can be undone"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -69,7 +69,7 @@ requests! {
     examples: 11 ListExamples, 39 ExamplePicture;
     status: 12 GetStatus;
     watch: 13 Watch;
-    recent: 14 Recent, 15 RecentPicture;
+    recent: 14 Recent, 15 RecentPicture, 40 RecentFew;
     snap: 16 Snap;
     scene:;
     region: 17 SetRegion;

@@ -106,6 +106,7 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::TeachImage(request::TeachImage { class: name(), image: vec![1] }), Teach),
         (Request::TeachFrames(request::TeachFrames { class: name(), frames: vec![1] }), Teach),
         (Request::Recent(request::Recent { unsure_first: true }), Look),
+        (Request::RecentFew(request::RecentFew { unsure_first: true, most: 1 }), Look),
         (Request::RecentPicture(request::RecentPicture { frame: 1 }), Look),
         (Request::ExamplePicture(request::ExamplePicture { example: 1 }), Look),
         (Request::Classify(request::Classify { image: vec![1] }), Look),

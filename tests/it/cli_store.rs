@@ -332,7 +332,7 @@ fn another_backbone_learns_what_was_taught_from_its_images() {
 
     let run = bench.ok(&["store", "reteach", "--model", &other, "--drop-missing"]);
     for told in [
-        "learned 25 examples anew, with otherwise where it was tiny",
+        "learned 25 examples anew with otherwise instead of tiny",
         "forgot 1 without an image: 26",
         "estimated balanced accuracy: ",
         " % before, 100 % now",
@@ -417,4 +417,29 @@ fn mirrored_parts_are_learned_with_mirrored_views() {
     bench.ok(&["store", "reteach"]);
     let now = bench.json(&["status"])["estimate"].as_f64();
     assert_eq!(now, row["estimate"].as_f64(), "as it was said");
+}
+
+/// The file may have so many bytes; a shell's blocks have 512.
+fn limited(bench: &Bench, blocks: u32, arguments: &[&str]) -> common::Run {
+    let plain = bench.command(arguments);
+    let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &script]).arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.current_dir(bench.path());
+    common::finish(shell)
+}
+
+#[test]
+fn a_store_that_may_not_grow_is_an_error_in_words() {
+    let bench = Bench::new();
+    let folder = folder_of(bench.path(), "red", 0, 1);
+    let run = limited(&bench, 8, &["teach", "red", text(&folder)]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stderr.contains("File too large"), "{run:?}");
 }

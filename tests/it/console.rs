@@ -105,7 +105,15 @@ fn every_line_gets_its_reply() {
                 "ok frames=3",
             ],
         ),
-        ("recent 8", &["ok frame=8 width=4 height=3 bytes=40"]),
+        (
+            "recent 1",
+            &[
+                "frame number=9 age_s=1.500 class=scratch best=scratch confidence=0.970 novelty=0.500",
+                "ok frames=1",
+            ],
+        ),
+        ("recent unsure 1", &["frame number=7 age_s=1.500 class=-", "ok frames=1"]),
+        ("Recent frame 8", &["ok frame=8 width=4 height=3 bytes=40"]),
         ("relabel dent 4 5", &["ok class=dent examples=4,5 new=yes"]),
         ("rename dent bump", &["ok from=dent to=bump"]),
         ("forget example 6", &["ok classes=- examples=6"]),
@@ -119,7 +127,7 @@ fn every_line_gets_its_reply() {
         (
             "status",
             &[
-                "ok classes=3 examples=5 estimate=- estimate_low=- estimate_high=- looks=2 suspects=- head=lda dim=4 bytes=420 budget_bytes=67108864 undo_steps=5 next=\"show good again, it has 1 look: other parts, other positions\" confidence=0.000 novelty=1.000 false_reject=0.020",
+                "ok classes=3 examples=5 estimate=- estimate_low=- estimate_high=- looks=2 suspects=- wrong_labels=- head=lda dim=4 bytes=420 budget_bytes=67108864 undo_steps=5 next=\"show good again, it has 1 look: other parts, other positions\" confidence=0.000 novelty=1.000 false_reject=0.020",
             ],
         ),
         ("head", &["ok head=lda estimate=-"]),
@@ -187,6 +195,21 @@ fn every_line_gets_its_reply() {
 }
 
 #[test]
+fn commands_may_have_capitals_and_names_keep_theirs() {
+    let mut talk = Talk::new(false);
+    let taught = "ok class=Good examples=1 count=1 new=yes evicted=0 estimate=-";
+    assert_eq!(talk.line("Teach Good 1"), ["progress done=1 total=1", taught]);
+    assert_eq!(talk.line("CLASSES"), ["class name=Good examples=1 recall=-", "ok classes=1"]);
+    assert_eq!(talk.line("Help Version"), talk.line("help version"));
+    // Whatever the capitals, a PIN is not shown.
+    let mut person = Talk::new(true);
+    let shown = String::from_utf8(person.bytes(b"UnLock 12345")).expect("UTF-8");
+    assert!(shown.contains("UnLock") && !shown.contains("12345"), "{shown}");
+    // A number is a class where it says so.
+    assert!(talk.line("teach 5 1")[1].starts_with("ok class=5 "));
+}
+
+#[test]
 fn who_teaches_a_part_that_lies_still_is_told_to_move_it() {
     let mut talk = Talk::new(false);
     let wanted = [
@@ -217,7 +240,13 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         ("teach a frame", "COUNT has to be a number"),
         ("teach a frame x", "a frame's number has to be a number from 1 to"),
         ("teach a any any", "COUNT has to be a number"),
-        ("recent 7", "frame 7 is not there"),
+        ("recent frame 7", "frame 7 is not there"),
+        ("recent 0", "`recent frame NUMBER` shows one frame"),
+        ("recent 1 2", "wanted: recent [unsure] [COUNT]"),
+        ("teach 5", "which class? wanted: teach CLASS 5; for a class named 5: teach 5 1"),
+        ("burst 2.5 any", "which class? wanted: burst CLASS 2.5"),
+        ("save two words", "a name is one word: save two-words"),
+        ("save \"two words\"", "a name is one word: save two-words"),
         ("scene a b", "wanted: scene [KIND | auto]"),
         ("burst a 61", "SECONDS has to be a number from 0.1 to 60.0, got 61"),
         ("burst a NaN", "SECONDS has to be"),

@@ -120,13 +120,15 @@ fn frames_that_were_judged_are_fetched_and_taught() {
     let run = served.ctl(&["recent", "unsure", look.to_str().expect("UTF-8")]);
     assert_eq!(run.code, 0, "{run:?}");
     // The oldest has made room meanwhile.
-    assert!(run.stderr.contains("warning: frame 7 is not there"), "{run:?}");
+    assert!(run.stderr.contains("warning: frame 7 is gone, left out: "), "{run:?}");
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(
         lines[0].starts_with("frame number=9 ") && lines[0].contains("frame-000009-scratch.jpg")
     );
-    assert_eq!((lines.len(), lines[2]), (3, "ok frames=3"));
+    assert_eq!((lines.len(), lines[2]), (3, "ok frames=2 gone=1"));
     assert_eq!(std::fs::read(look.join("frame-000008-scratch.jpg")).expect("it is there"), [8; 40]);
+    let run = served.ctl(&["Recent", "1"]);
+    assert!(run.code == 0 && run.stdout.ends_with("\nok frames=1\n"), "{run:?}");
     let run = served.ctl(&["teach", "scratch", "--frame", "8", "--frame", "9"]);
     assert!(run.code == 0 && run.stdout.contains("class=scratch examples=1,2"), "{run:?}");
     let run = served.ctl(&["teach", "scratch", "frame", "8"]);

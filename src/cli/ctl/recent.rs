@@ -11,7 +11,7 @@ use crate::cli::{Context, Exit, Failed};
 use crate::image::frame::Timestamp;
 use crate::image::picture;
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::request::{Answer, Recent, RecentPicture};
+use crate::protocol::request::{Answer, Judgement, Recent, RecentPicture};
 use crate::protocol::{console, json};
 
 impl CtlCommand {
@@ -32,8 +32,8 @@ impl CtlCommand {
             std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
         let mut rows = console::answer(&answer);
-        let last = rows.pop();
-        let (mut tiles, mut told) = (Vec::new(), Vec::new());
+        rows.pop();
+        let (mut tiles, mut told, mut gone) = (Vec::new(), Vec::new(), 0);
         let bar = context.bar(frames.len() as u64, "fetching");
         for (frame, row) in frames.iter().zip(rows) {
             bar.inc(1);
@@ -44,7 +44,10 @@ impl CtlCommand {
                 Err(error) if error.downcast_ref::<Failed>().is_some() => return Err(error),
                 // It has made room for a newer one meanwhile.
                 Err(error) => {
-                    bar.suspend(|| eprintln!("warning: {error:#}"));
+                    gone += 1;
+                    let number = frame.number;
+                    let why = format!("frame {number} is gone, left out: {error:#}");
+                    bar.suspend(|| eprintln!("warning: {why}"));
                     continue;
                 }
             };
@@ -67,7 +70,8 @@ impl CtlCommand {
             }
             if self.sheet.is_some() && tiles.len() < sheet::MOST {
                 let small = picture::decode(&bytes, "the answer of the device", Timestamp(0))?;
-                let sure = frame.judgement.as_ref().map(|judgement| judgement.confidence * 100.0);
+                let sure = frame.judgement.as_ref().and_then(Judgement::told_confidence);
+                let sure = sure.map(|confidence| confidence * 100.0);
                 let sure = sure.map_or_else(String::new, |percent| format!("{percent:.0} %"));
                 tiles.push(([format!("{} {class}", frame.number), sure], small));
             }
@@ -82,10 +86,12 @@ impl CtlCommand {
             let title = format!("{} frames that were judged, {order}", tiles.len());
             write_whole(file, &picture::png(&sheet::draw(&title, &tiles)))?;
         }
-        match (self.json, last) {
-            (true, _) => println!("{}", serde_json::Value::Array(told)),
-            (false, last) => last.into_iter().for_each(|row| println!("{row}")),
+        if self.json {
+            println!("{}", serde_json::Value::Array(told));
+            return Ok(Exit::Done);
         }
+        let last = console::Row::new("ok").with("frames", frames.len() - gone);
+        println!("{}", if gone > 0 { last.with("gone", gone) } else { last });
         Ok(Exit::Done)
     }
 }

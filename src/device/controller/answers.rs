@@ -83,6 +83,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::Recent(request::Recent { unsure_first }) => {
                 Ok(Answer::Recent(view.history.list(unsure_first, now)))
             }
+            Request::RecentFew(request::RecentFew { unsure_first, most }) => {
+                let mut frames = view.history.list(unsure_first, now);
+                frames.truncate(most as usize);
+                Ok(Answer::Recent(frames))
+            }
             Request::RecentPicture(request::RecentPicture { frame }) => {
                 let past = view.history.get(frame).map_err(Refused)?;
                 Ok(picture_of(&past.pixels, past.number))

@@ -7,7 +7,7 @@ use std::sync::mpsc::TrySendError;
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::inbox::{Item, Message, Sender};
@@ -241,6 +241,13 @@ pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn Inputs>) {
 /// Ends in good order when the system asks for it.
 ///
 /// * returns what ends this, `None` if it could not begin.
+/// A file that may grow no further, at a limit of this process, is an error of the write that needed it: by default the
+/// signal ends the program without a word.
+pub fn survive_file_limit() {
+    // What it sets nobody reads; where it cannot be set, all is as before.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+}
+
 pub(super) fn signals(shared: &Arc<Shared>) -> Option<Handle> {
     let watched = Signals::new([SIGINT, SIGTERM, SIGHUP]);
     let mut signals = match watched {

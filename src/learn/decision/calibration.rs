@@ -365,10 +365,8 @@ mod tests {
         assert!(estimate.interval.0 < told && told < estimate.interval.1);
         let doubts: Vec<_> =
             estimate.suspects.iter().map(|s| (s.example, s.taken_for, s.doubt)).collect();
-        let wanted = [
-            (ExampleId(3), ClassId(1), Doubt::WrongLabel),
-            (ExampleId(5), ClassId(0), Doubt::Hard),
-        ];
+        let wanted =
+            [(ExampleId(3), ClassId(1), Doubt::Hard), (ExampleId(5), ClassId(0), Doubt::Hard)];
         assert_eq!(doubts, wanted);
         assert_eq!(estimate.confused[0], (ClassId(1), ClassId(0), 0.5));
     }

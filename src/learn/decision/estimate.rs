@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::doubts::{Doubts, Margin};
 use super::{Calibration, first_two, jeffreys};
 use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
 
@@ -11,15 +12,11 @@ pub const COVER: f64 = 0.9;
 /// Why all other examples contradict one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// It was probably taught as the wrong class: the other class is 55 times as likely or more.
+    /// It was probably taught as the wrong class, see `decision/doubts.rs`.
     WrongLabel,
     /// It is hard: keep it, and teach more like it.
     Hard,
 }
-
-/// How many times as likely another class has to be for an example to be taken for one with the wrong label. Of a label in
-/// ten that is wrong, in one of some ways each, that leaves a wrong label the likelier reason several times over.
-const WRONG_LABEL: f64 = 55.0;
 
 /// An example whose left-out verdict is another class.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +72,7 @@ impl Calibration {
         }
         let mut tallies: BTreeMap<ClassId, Tally> = BTreeMap::new();
         let mut unjudged = BTreeSet::new();
-        let mut suspects = Vec::new();
+        let (mut suspects, mut margins) = (Vec::new(), Vec::new());
         for one in left_out {
             let scores = self.left_out_scores(classes, one);
             let own = classes.iter().position(|&class| class == one.class);
@@ -84,29 +81,36 @@ impl Calibration {
                 unjudged.insert(one.class);
                 continue;
             };
-            let Some((best, _)) = first_two(&scores) else { continue };
+            let Some((best, second)) = first_two(&scores) else { continue };
             let weight = 1.0 / sizes[&(one.class, one.group)];
             let tally = tallies.entry(one.class).or_default();
             tally.examples += 1;
             tally.looks += weight;
+            let nats = |other: usize| f64::from((scores[own] - scores[other]) / self.temperature());
             if best == own {
                 tally.right += weight;
+                margins.extend(second.map(|second| Margin { nats: nats(second), weight }));
                 continue;
             }
+            margins.push(Margin { nats: nats(best), weight });
             *tally.taken_for.entry(classes[best]).or_default() += weight;
-            let odds = f64::from((scores[best] - scores[own]) / self.temperature()).exp();
-            let doubt = if odds >= WRONG_LABEL { Doubt::WrongLabel } else { Doubt::Hard };
-            suspects.push(Suspect {
+            let suspect = Suspect {
                 example: one.example,
                 class: one.class,
                 taken_for: classes[best],
                 confidence: self.softmax(&scores)[best],
-                doubt,
-            });
+                doubt: Doubt::Hard,
+            };
+            suspects.push((suspect, nats(best)));
         }
         if tallies.is_empty() && unjudged.is_empty() {
             return None;
         }
+        let doubts = Doubts::of(&margins);
+        let mut suspects: Vec<Suspect> = suspects
+            .into_iter()
+            .map(|(suspect, margin)| Suspect { doubt: doubts.reason(margin), ..suspect })
+            .collect();
         suspects.sort_by(|a, b| {
             let hard = |one: &Suspect| one.doubt == Doubt::Hard;
             hard(a)

@@ -338,6 +338,7 @@ fn with_thresholds(row: Row, thresholds: &Thresholds) -> Row {
 
 fn status(status: &Status) -> Row {
     let suspects: Vec<ExampleId> = status.suspects.iter().map(|s| s.example).collect();
+    let wrong_labels: Vec<ExampleId> = status.wrong_labels().collect();
     let row = Row::new("ok")
         .with("classes", status.classes)
         .with("examples", status.examples)
@@ -346,6 +347,7 @@ fn status(status: &Status) -> Row {
         .with("estimate_high", status.interval.map(|(_, high)| high))
         .with("looks", status.looks)
         .with("suspects", suspects.as_slice())
+        .with("wrong_labels", wrong_labels.as_slice())
         .with("head", status.head.kind().name())
         .with("dim", status.dim)
         .with("bytes", status.bytes.0)
@@ -363,7 +365,7 @@ fn judged(row: Row, judgement: &Judgement) -> Row {
     };
     row.with("class", judgement.class.as_deref().unwrap_or(UNKNOWN))
         .with("best", judgement.best.as_str())
-        .with("confidence", judgement.confidence)
+        .with("confidence", judgement.told_confidence())
         .with("second", second.map(|(class, _)| class.as_str()))
         .with("second_confidence", second.map(|(_, confidence)| *confidence))
         .with("novelty", judgement.novelty)
@@ -386,7 +388,7 @@ fn recent(frame: &RecentFrame) -> Row {
         Some(judgement) => row
             .with("class", judgement.class.as_deref().unwrap_or(UNKNOWN))
             .with("best", judgement.best.as_str())
-            .with("confidence", judgement.confidence)
+            .with("confidence", judgement.told_confidence())
             .with("novelty", judgement.novelty),
         None => row.with("class", Value::None),
     }

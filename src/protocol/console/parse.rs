@@ -34,7 +34,7 @@ pub(super) fn secret_from(line: &[char]) -> Option<usize> {
     let rest = &line[start..];
     let end = rest.iter().position(|c| c.is_whitespace())?;
     let is_secret =
-        |word: &Word| word.is_secret && rest[..end].iter().copied().eq(word.name.chars());
+        |word: &Word| word.is_secret && is_name(&rest[..end].iter().collect::<String>(), word);
     commands().any(is_secret).then_some(start + end)
 }
 
@@ -49,10 +49,10 @@ pub fn parse(line: &str) -> Result<Entry, String> {
         return parse_of(region, line.trim_start()[name.len()..].trim_start());
     }
     let word = word_named(name)?;
-    match (name, arguments) {
-        ("help" | "?", []) => return Ok(Entry::Help(None)),
-        ("help" | "?", [name]) => return Ok(Entry::Help(Some(word_named(name)?))),
-        ("quit" | "exit", []) => return Ok(Entry::Leave),
+    match (word.name, arguments) {
+        ("help", []) => return Ok(Entry::Help(None)),
+        ("help", [name]) => return Ok(Entry::Help(Some(word_named(name)?))),
+        ("quit", []) => return Ok(Entry::Leave),
         ("set", ["echo", switch]) => {
             if let Ok(on) = on_off(switch) {
                 return Ok(Entry::Echo(on));
@@ -73,7 +73,7 @@ fn understood(word: &Word, arguments: &[&str], words: &[&str]) -> Result<Entry, 
 
 /// * `words`: what was typed.
 fn usage(word: &Word, words: &[&str]) -> String {
-    let name = words.first().copied().unwrap_or(word.name);
+    let name = word.name;
     let wanted = format!("{name} {}", word.arguments);
     if word.is_secret {
         return format!("wanted: {wanted}, and nothing behind it");
@@ -101,20 +101,27 @@ fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
     }
 }
 
-/// Whether the line begins with no command.
+/// Whether the line begins with no command. A line of another program may begin with a word as a sentence does: that is
+/// none here, though [`parse`] understands it.
 pub(super) fn is_unknown(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let first = words.find(|word| !word.starts_with(OF_REGION));
-    first.is_some_and(|name| word_named(name).is_err())
+    let is_one = |name: &str| word_named(name).is_ok() && !name.contains(char::is_uppercase);
+    first.is_some_and(|name| !is_one(name))
+}
+
+/// Names of commands have no capitals, and may be typed with.
+fn is_name(typed: &str, word: &Word) -> bool {
+    typed.eq_ignore_ascii_case(word.name)
 }
 
 fn word_named(name: &str) -> Result<&'static Word, String> {
-    let name = match name {
+    let plain = match name.to_ascii_lowercase().as_str() {
         "?" => "help",
         "exit" => "quit",
-        name => name,
+        _ => name,
     };
-    let found = commands().find(|word| word.name == name);
+    let found = commands().find(|word| is_name(plain, word));
     found.ok_or_else(|| format!("there is no command {name}; help lists them"))
 }
 
@@ -138,6 +145,6 @@ pub(super) fn expected(line: &str) -> (&str, Option<Place>) {
     }
     let Some(name) = words.next() else { return (word, Some(Place::Command)) };
     let place = words.count();
-    let spec = commands().find(|word| word.name == name);
+    let spec = commands().find(|word| is_name(name, word));
     (word, spec.and_then(|spec| spec.places.get(place)).copied())
 }

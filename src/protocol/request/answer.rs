@@ -128,6 +128,14 @@ pub struct Judgement {
     pub novelty: f32,
 }
 
+impl Judgement {
+    /// [`Judgement::confidence`] where there is a second class; without one it is 1 whatever the frame shows, and says
+    /// nothing.
+    pub fn told_confidence(&self) -> Option<f32> {
+        self.runner_up.as_ref().map(|_| self.confidence)
+    }
+}
+
 /// A frame that was judged and can be learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecentFrame {

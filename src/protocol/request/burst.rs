@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::words::{Parsed, Place, Word, Wrong, every_frame, number};
+use super::words::{Parsed, Place, Word, Wrong, every_frame, number, refuse_count};
 use super::{Ask, Need};
 
 /// Learn whatever the camera sees for a while.
@@ -27,6 +27,9 @@ fn parse(words: &[&str]) -> Parsed {
     let [class, rest @ ..] = words else { return Err(Wrong::Usage) };
     let (rest, any) = every_frame(rest);
     let ([] | [_]) = rest else { return Err(Wrong::Usage) };
+    if rest.is_empty() {
+        refuse_count(class, "burst", "2")?;
+    }
     let seconds = rest.first().map_or(Ok(2.0), |text| number(text, "SECONDS", 0.1..=60.0))?;
     let millis = (seconds * 1000.0f32) as u32;
     Ok(Burst { class: (*class).to_owned(), millis, any }.into())

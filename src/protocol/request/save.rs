@@ -21,7 +21,10 @@ pub(super) const WORDS: &[Word] = &[Word::new(
 )];
 
 fn parse(words: &[&str]) -> Parsed {
-    let ([] | [_]) = words else { return Err(Wrong::Usage) };
+    if let [_, _, ..] = words {
+        let joined = words.join("-").replace('"', "");
+        return Err(Wrong::Why(format!("a name is one word: save {joined}")));
+    }
     Ok(Save { name: words.first().map(|&name| name.to_owned()) }.into())
 }
 

@@ -15,7 +15,8 @@ pub(super) const WORDS: &[Word] = &[Word::new(
     |words| alone(words, GetStatus),
 )
 .more(
-    "estimate: leave-one-out accuracy. suspects: examples that the others contradict. age: latency from capture to \
+    "estimate: leave-one-out accuracy, for parts and scenes like those taught. suspects: examples that the others \
+     contradict; wrong_labels: those of them whose label is probably wrong, the others are hard. age: latency from capture to \
      prediction; pin: to the outputs. dropped: frames replaced by newer ones. dropped_messages: predictions that a port \
      could not carry.",
 )];

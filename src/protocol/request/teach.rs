@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{Parsed, Place, Word, Wrong, every_frame, frame, number};
+use super::words::{Parsed, Place, Word, Wrong, every_frame, frame, number, refuse_count};
 use super::{Ask, Audit, Need};
 
 /// Learn the next frames of the camera.
@@ -56,6 +56,9 @@ fn parse(words: &[&str]) -> Parsed {
         [class, rest @ ..] if rest.len() < 3 => {
             let (rest, any) = every_frame(rest);
             let ([] | [_]) = rest else { return Err(Wrong::Usage) };
+            if rest.is_empty() {
+                refuse_count(class, "teach", "1")?;
+            }
             let count = rest.first().map_or(Ok(1), |text| number(text, "COUNT", 1..=1000))?;
             Ok(Teach { class: (*class).to_owned(), count, any }.into())
         }

@@ -25,8 +25,8 @@ pub(super) const WORDS: &[Word] = &[Word::new(
 )
 .places(&[VALUES, VALUES])
 .more(
-    "Unknown is a confidence below C (0 to 1) or a novelty above N (usually 1; inf turns it off). SHARE of the frames \
-     of taught classes have a novelty above 1: 2% by default.",
+    "Unknown is a confidence below C (0 to 1) or a novelty above N (usually 1; inf turns it off). Of frames like \
+     those taught, of parts and scenes, SHARE have a novelty above 1: 2% by default.",
 )];
 
 fn parse(words: &[&str]) -> Parsed {

@@ -138,6 +138,19 @@ pub(super) fn ids(words: &[&str]) -> Result<Vec<ExampleId>, String> {
     words.iter().map(|text| number(text, "ID", 0..=u64::MAX).map(ExampleId)).collect()
 }
 
+/// A number by itself is more likely one without its class than a class of digits, which can be taught with a number
+/// behind it.
+///
+/// * `usual`: what the number behind it is where it is left out.
+pub(super) fn refuse_count(class: &str, command: &str, usual: &str) -> Result<(), String> {
+    match class.parse::<f32>() {
+        Ok(_) if class.starts_with(|c: char| c.is_ascii_digit()) => Err(format!(
+            "which class? wanted: {command} CLASS {class}; for a class named {class}: {command} {class} {usual}"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// What stands behind the arguments where every frame is wanted, also one like the last.
 const EVERY_FRAME: &str = "any";
 

@@ -100,6 +100,18 @@ pub fn model() -> ModelId {
     ModelId { name: "fake".to_owned(), fingerprint: [7; 32], dim: 4 }
 }
 
+/// Nothing had been taught when the first came.
+fn recent(unsure_first: bool, most: usize) -> Answer {
+    let verdict = |number| Judgement { frame: Some(number), ..judgement("scratch") };
+    let frame = |number| RecentFrame {
+        number,
+        age_micros: 1_500_000,
+        judgement: (number > 7).then(|| verdict(number)),
+    };
+    let numbers = if unsure_first { [7, 9, 8] } else { [9, 8, 7] };
+    Answer::Recent(numbers.map(frame).into_iter().take(most).collect())
+}
+
 impl Device for FakeDevice {
     fn handle(
         &mut self,
@@ -135,15 +147,9 @@ impl Device for FakeDevice {
                 let seeds: Vec<u8> = frames.iter().map(|&frame| frame as u8).collect();
                 self.teach(class, &seeds)
             }
-            Request::Recent(request::Recent { unsure_first }) => {
-                let verdict = |number| Judgement { frame: Some(number), ..judgement("scratch") };
-                let frame = |number| RecentFrame {
-                    number,
-                    age_micros: 1_500_000,
-                    judgement: (number > 7).then(|| verdict(number)),
-                };
-                let numbers = if unsure_first { [7, 9, 8] } else { [9, 8, 7] };
-                Ok(Answer::Recent(numbers.map(frame).to_vec()))
+            Request::Recent(request::Recent { unsure_first }) => Ok(recent(unsure_first, 3)),
+            Request::RecentFew(request::RecentFew { unsure_first, most }) => {
+                Ok(recent(unsure_first, most as usize))
             }
             // One has made room meanwhile.
             Request::RecentPicture(request::RecentPicture { frame: frame @ 8..=9 }) => {

@@ -44,6 +44,7 @@ pub fn requests() -> Vec<Request> {
         Request::Burst(request::Burst { class: name(), millis: 1500, any: true }),
         Request::TeachFrames(request::TeachFrames { class: name(), frames: vec![1, u64::MAX] }),
         Request::Recent(request::Recent { unsure_first: true }),
+        Request::RecentFew(request::RecentFew { unsure_first: true, most: 3 }),
         Request::RecentPicture(request::RecentPicture { frame: 300 }),
         Request::TeachImage(request::TeachImage { class: name(), image: vec![0, 1, 255] }),
         Request::Classify(request::Classify { image: vec![] }),

@@ -1,0 +1,141 @@
+//! Answers for a person at a terminal; a program that reads them gets the rows of the console, or JSON.
+
+use std::io::IsTerminal as _;
+
+use super::CtlCommand;
+use crate::learn::command::{Reply, Status};
+use crate::protocol::people::{self, aligned, prediction};
+use crate::protocol::request::{Answer, Judgement, RecentFrame};
+use crate::protocol::{console, json};
+
+impl CtlCommand {
+    /// Prints an answer, for people or for programs.
+    pub(super) fn tell(&self, answer: &Answer) {
+        if self.json {
+            println!("{}", json::answer(answer));
+            return;
+        }
+        match lines(answer).filter(|_| std::io::stdout().is_terminal()) {
+            Some(lines) => lines.iter().for_each(|line| println!("{line}")),
+            None => console::answer(answer).iter().for_each(|row| println!("{row}")),
+        }
+    }
+
+    /// Prints an answer about an image file, for people or for programs.
+    pub(super) fn tell_of_file(&self, answer: &Answer, file: &str) {
+        if self.json {
+            println!("{}", json::with(json::answer(answer), "file", serde_json::json!(file)));
+        } else if let (true, Some(lines)) = (std::io::stdout().is_terminal(), lines(answer)) {
+            lines.iter().for_each(|line| println!("{}: {line}", console::harmless(file)));
+        } else {
+            let rows = console::answer(answer).into_iter();
+            rows.for_each(|row| println!("{}", row.with("image", file)));
+        }
+    }
+}
+
+/// In lines; `None` where the rows of the console say it as well.
+pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
+    let mut lines = match answer.plain() {
+        Answer::Reply(reply @ Reply::Taught { estimate, .. }) => {
+            let estimate = estimate.map(people::estimated);
+            people::lines(reply).into_iter().chain(estimate).collect()
+        }
+        Answer::Reply(reply) => people::lines(reply),
+        Answer::Status { learned, device } => status(learned.as_deref(), device),
+        Answer::Recent(frames) => {
+            let heading = format!("{:>8}  {:>9}  prediction", "frame", "age");
+            [heading].into_iter().chain(frames.iter().map(recent)).collect()
+        }
+        Answer::Judged(Some(judgement)) => vec![judged(judgement)],
+        Answer::Log(lines) => lines.clone(),
+        Answer::Settings(pairs) => aligned(pairs),
+        Answer::Generations(generations) => people::generations(generations),
+        Answer::Difference(difference) => people::difference(difference),
+        _ => return None,
+    };
+    if let Answer::Noted { note, .. } = answer {
+        lines.push(format!("note: {note}"));
+    }
+    Some(lines.iter().map(|line| console::harmless(line)).collect())
+}
+
+fn status(learned: Option<&Status>, device: &[(String, String)]) -> Vec<String> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    if let Some(learned) = learned {
+        let own = people::status(learned).into_iter();
+        rows.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        rows.extend(learned.suspects.iter().map(|suspect| {
+            let (word, meaning) =
+                (people::doubt(suspect.doubt), people::doubt_meaning(suspect.doubt));
+            let id = suspect.example.0;
+            (word.to_owned(), format!("example {id}, contradicted by the others: {meaning}"))
+        }));
+    }
+    // Learned and device are told apart by an empty line, which is no row.
+    let mut lines = aligned(&rows);
+    if !lines.is_empty() && !device.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(aligned(device));
+    lines
+}
+
+/// A verdict, with the class in second place.
+pub(super) fn judged(judgement: &Judgement) -> String {
+    let Judgement { region, class, best, runner_up, novelty, .. } = judgement;
+    let region = region.as_ref().map_or_else(String::new, |region| format!("{region}: "));
+    let said = prediction(class.as_deref(), best, judgement.told_confidence());
+    let second = runner_up.as_ref().map_or_else(String::new, |(class, confidence)| {
+        format!(", then {class} {:.0} %", confidence * 100.0)
+    });
+    format!("{region}{said}{second}, novelty {novelty:.2}")
+}
+
+fn recent(frame: &RecentFrame) -> String {
+    let said = frame.judgement.as_ref().map_or_else(|| "nothing was taught".to_owned(), judged);
+    format!("{:>8}  {:>7.1} s  {said}", frame.number, frame.age_micros as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::frame::Timestamp;
+
+    #[test]
+    fn recent_frames_are_a_table() {
+        let judgement = Judgement {
+            captured: Timestamp(0),
+            age_micros: 0,
+            frame: Some(7),
+            region: None,
+            class: Some("good".to_owned()),
+            best: "good".to_owned(),
+            confidence: 0.97,
+            runner_up: Some(("dent".to_owned(), 0.03)),
+            novelty: 0.5,
+        };
+        let one = Judgement { runner_up: None, ..judgement.clone() };
+        let frame = |number, judgement| RecentFrame { number, age_micros: 1_500_000, judgement };
+        let frames = vec![frame(7, Some(judgement)), frame(6, Some(one)), frame(5, None)];
+        let wanted = [
+            "   frame        age  prediction",
+            "       7      1.5 s  good 97 %, then dent 3 %, novelty 0.50",
+            "       6      1.5 s  like good (the only class), novelty 0.50",
+            "       5      1.5 s  nothing was taught",
+        ];
+        assert_eq!(lines(&Answer::Recent(frames)).expect("a table"), wanted);
+    }
+
+    #[test]
+    fn a_device_is_told_below_what_it_learned() {
+        let device = vec![
+            ("judged".to_owned(), "12".to_owned()),
+            ("age_p50_ms".to_owned(), "8.1".to_owned()),
+        ];
+        let answer = Answer::Status { learned: None, device };
+        let wanted = ["judged      12", "age_p50_ms  8.1"];
+        assert_eq!(lines(&answer).expect("lines"), wanted);
+        assert_eq!(lines(&Answer::Done), None, "the console's ok says it");
+    }
+}
