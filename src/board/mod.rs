@@ -25,9 +25,11 @@ pub use policy_file::{built_in_policy, policy_from_toml, read_policy};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::board::policy::{Policy, Timing};
 use crate::camera::PixelFormat;
+use crate::camera::source::Wanted;
 use crate::image::frame::Region;
 use crate::util::settings;
 
@@ -95,6 +97,22 @@ pub struct CameraSettings {
     pub timeout_ms: u32,
     /// What the outputs do while it is lost.
     pub lost: Lost,
+}
+
+impl CameraSettings {
+    /// What the camera is opened with.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            size: Some((self.width, self.height)),
+            fps: Some(self.fps),
+            format: self.format,
+            timeout: Duration::from_millis(self.timeout_ms.into()),
+            settle: (self.settle_ms > 0).then(|| Duration::from_millis(self.settle_ms.into())),
+            controls: self.controls.clone(),
+            again: false,
+            ..Wanted::default()
+        }
+    }
 }
 
 /// The images that a device keeps with its examples.

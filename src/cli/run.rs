@@ -1,31 +1,23 @@
 //! `fieldtune run`: the program that stands on the line.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::args::board::BoardArgs;
 use super::args::camera::{CameraArgs, failed};
 use super::args::model::ModelArgs;
-use super::args::store::StoreArgs;
+use super::args::store::{StoreArgs, of_store};
 use super::{Context, Exit, Failed};
-use crate::backbone::{Extractor, FeatureSource as _};
 use crate::board::address::Address;
-use crate::board::outputs::{self, Outputs as _};
 use crate::board::policy::Policy;
-use crate::board::{self, Board, Lost};
+use crate::board::{self, Board};
+use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
-use crate::device::controller::{Station, View};
-use crate::device::port::Port;
-use crate::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
-use crate::image::frame::{Frame, Region, Timestamp};
-use crate::protocol::access::{Guard, PinLockout};
+use crate::device::runtime::{Ended, Log, LogFormat, Stop};
+use crate::protocol::access::PinLockout;
 use crate::protocol::log::Level;
-use crate::protocol::people::counted;
-use crate::store::FileStore;
-use crate::store::persistent::PersistentLearner;
-use crate::store::snapshot::ModelId;
 
 /// Run the device: classify frames, drive outputs, learn from buttons and ports
 ///
@@ -75,9 +67,6 @@ pub struct RunCommand {
     #[command(flatten)]
     store: StoreArgs,
 }
-
-/// A view of what the camera sees; they all look through one backbone.
-type Eye = View<Arc<Mutex<Extractor>>, FileStore>;
 
 /// How the device is wired, and what for.
 struct Wiring {
@@ -147,151 +136,43 @@ impl RunCommand {
         tries: &Arc<Mutex<PinLockout>>,
     ) -> anyhow::Result<Ended> {
         let Wiring { board, how, policy } = wiring;
-        // First of all: from here on every way out leaves them safe.
-        let (pins, inputs) = outputs::open(board).context(Failed(Exit::Device))?;
-        let mut source = self.model.load(context)?;
-        // Also what the first frame would otherwise wait for.
-        let judging = time_of_a_frame(&mut source, board)?;
-        let views = self.views(source, board, log)?;
-        let judging = judging * views.len() as u32;
-        let learned = learned(&views);
-        let camera = self.camera.open(&board.camera.address, CameraArgs::given(&board.camera));
-        let camera = camera.map_err(failed)?;
-        let mut station = Station::with_views(
-            views,
-            camera.name(),
-            policy,
-            pins.outputs().to_vec(),
-            board.heartbeat.as_deref(),
-            &board.timings(),
-        );
-        station.set_smoothing(self.smoothing);
-        station.set_image_side(board.images.side);
-        station.set_scene(camera.scene());
-        station.set_trusted_keys(board.access.trusted_keys.clone());
-        let ports = self.ports(board, log, tries)?;
-        let watchdog = Duration::from_millis(board.watchdog_ms.into());
-        let settings = Settings {
-            host: HostPaths {
-                temperature: board.temperature.clone(),
-                throttled: board.throttled.clone(),
-            },
-            camera_patience: Duration::from_millis(board.camera.timeout_ms.into()),
-            safe_when_lost: board.camera.lost == Lost::Safe,
-            frame_patience: watchdog.max(3 * judging),
-            end_after: self.bench_seconds.map(|seconds| Duration::from_secs(seconds.into())),
-        };
-        let told = format!(
-            "board {} ({how}): {} with {}, {learned}, {:.1} ms a frame",
-            board.name,
-            camera.name(),
-            station.model_name(),
-            judging.as_secs_f64() * 1000.0
-        );
-        log.write(Level::Info, &told);
-        for untaught in station.untaught() {
-            log.write(Level::Warning, &untaught);
+        let camera = self.camera.camera.as_deref().unwrap_or(&board.camera.address);
+        // First of all: from here on every way out leaves the outputs safe.
+        let mut builder = DeviceBuilder::open(board.clone(), policy.clone())
+            .map_err(not_built)?
+            .chosen(how)
+            .camera_at(camera, self.camera.wanted(board.camera.wanted()))
+            .smoothing(self.smoothing)
+            .lockout(Arc::clone(tries))
+            .log(clock, Arc::clone(log));
+        if let Some(region) = self.camera.region {
+            builder = builder.region(region);
         }
-        let parts = Parts { camera, station, outputs: pins, inputs, ports };
-        Ok(runtime::run(parts, &settings, clock, Arc::clone(log), &told))
-    }
-
-    /// A view a region, each with what it learned; one view where the board names none, or one was asked for.
-    fn views(&self, source: Extractor, board: &Board, log: &Log) -> anyhow::Result<Vec<Eye>> {
-        let model = ModelId::of(&source);
-        let source = Arc::new(Mutex::new(source));
-        let mut used = Vec::new();
-        let mut view = |name: Option<&str>, region: Region, store: &StoreArgs| {
-            let (learner, mut store, id) = store.open_for(&model)?.into_parts();
-            #[cfg(debug_assertions)]
-            if self.acknowledge_early {
-                store.acknowledge_early();
-            }
-            if let Some(why) = store.read_only() {
-                let what =
-                    format!("learning is off: cannot write {}: {why}", store.path().display());
-                log.write(Level::Warning, &what);
-            }
-            store.set_image_budget(u64::from(board.images.budget_mib) << 20);
-            used.push(store.path().to_owned());
-            let session = PersistentLearner::new(learner, store, id)?;
-            Ok(View::new(name, region, session.looking_with(Arc::clone(&source))?))
-        };
-        let regions: Vec<(&String, &Region)> = board.regions.iter().collect();
-        let views = match &regions[..] {
-            [] => vec![view(None, self.camera.region.unwrap_or_default(), &self.store)?],
-            [(name, region)] => vec![view(Some(name), **region, &self.store)?],
-            several => {
-                let views = several
-                    .iter()
-                    .map(|(name, region)| view(Some(name), **region, &self.store.of_region(name)?));
-                views.collect::<anyhow::Result<_>>()?
-            }
-        };
-        for other in self.store.unused(&used)? {
-            let other = other.display();
-            let what = format!("{other} is not used: no region of the board has its name");
-            log.write(Level::Warning, &what);
+        if let Some(seconds) = self.bench_seconds {
+            builder = builder.end_after(Duration::from_secs(seconds.into()));
         }
-        Ok(views)
-    }
-
-    fn ports(
-        &self,
-        board: &Board,
-        log: &Log,
-        tries: &Arc<Mutex<PinLockout>>,
-    ) -> anyhow::Result<Vec<(Port, Guard)>> {
-        let pin = board.access.pin.clone().map(Arc::new);
-        let guard = |address: &Address| Guard {
-            port: address.to_string(),
-            access: board.access.at(address),
-            pin: pin.clone(),
-            relock_micros: u64::from(board.access.relock_s) * 1_000_000,
-            tries: Arc::clone(tries),
-        };
-        let mut ports = Vec::new();
         for address in &self.port {
-            for port in Port::listen(address).context(Failed(Exit::Device))? {
-                if let Some(other) = port.other_side() {
-                    log.write(Level::Info, &format!("console: {}", other.display()));
-                }
-                ports.push((port, guard(address)));
-            }
+            builder = builder.port(address.clone());
         }
-        if let (true, Some(serial)) = (self.port.is_empty(), &board.serial) {
-            let address = Address::Serial { path: serial.device.clone(), baud: serial.baud };
-            match Port::listen(&address) {
-                Ok(open) => ports.extend(open.into_iter().map(|port| (port, guard(&address)))),
-                // It looks and judges all the same.
-                Err(error) => log.write(Level::Warning, &format!("no console: {error}")),
-            }
+        #[cfg(debug_assertions)]
+        if self.acknowledge_early {
+            builder = builder.acknowledge_early();
         }
-        Ok(ports)
+        let backbone = self.model.load(context)?;
+        let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
+        Ok(device.run())
     }
 }
 
-/// How much each view knows, in words.
-fn learned(views: &[Eye]) -> String {
-    let classes = |view: &Eye| {
-        let known = counted(view.learner().classes().len(), "class", "classes");
-        match view.name() {
-            Some(name) if views.len() > 1 => format!("{name}: {known} taught"),
-            _ => format!("{known} taught"),
-        }
-    };
-    views.iter().map(classes).collect::<Vec<_>>().join(", ")
-}
-
-/// How long the backbone takes for one frame of the camera's size, once it is warm.
-fn time_of_a_frame(source: &mut Extractor, board: &Board) -> anyhow::Result<Duration> {
-    let (width, height) = (board.camera.width, board.camera.height);
-    let pixels = vec![128; width as usize * height as usize * 3];
-    let frame = Frame::new(width, height, pixels, Timestamp(0))?;
-    source.feature(&frame)?;
-    let begun = Instant::now();
-    source.feature(&frame)?;
-    Ok(begun.elapsed())
+/// The error with its exit status and the next step.
+fn not_built(error: BuildError) -> anyhow::Error {
+    match error {
+        BuildError::Pin(error) => anyhow::Error::new(error).context(Failed(Exit::Device)),
+        BuildError::Port(error) => anyhow::Error::new(error).context(Failed(Exit::Device)),
+        BuildError::Camera(error) => failed(error),
+        BuildError::Learned { path, error } => of_store(error, &path),
+        error => error.into(),
+    }
 }
 
 /// What a measured run reports of its latencies.

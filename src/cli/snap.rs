@@ -44,7 +44,7 @@ impl SnapCommand {
         // What a board wants of its own camera is not for another one.
         let given = match self.camera.camera {
             Some(_) => Wanted::default(),
-            None => CameraArgs::given(&board.camera),
+            None => board.camera.wanted(),
         };
         let mut camera = self.camera.open(&board.camera.address, given).map_err(failed)?;
         let frame = camera.capture(now());

@@ -11,3 +11,9 @@ pub mod controller;
 
 /// The threads of a running device: capture, inference, outputs, ports.
 pub mod runtime;
+
+/// Where the store of each region lies.
+pub mod stores;
+
+/// A device from its parts, ready to run.
+pub mod builder;

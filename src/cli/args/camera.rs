@@ -1,9 +1,7 @@
 //! `--camera` and what it should give.
 
 use crate::cli::{Exit, Failed};
-use std::time::Duration;
 
-use crate::board::CameraSettings;
 use crate::camera::source::{self, AnyCamera, Wanted};
 use crate::camera::{CameraError, CameraErrorKind, PixelFormat, PixelsError};
 use crate::image::frame::Region;
@@ -45,20 +43,6 @@ impl CameraArgs {
             again: self.again || given.again,
             controls: given.controls.into_iter().chain(self.controls.iter().cloned()).collect(),
             ..given
-        }
-    }
-
-    /// What a board wants of its camera, as far as the command line says nothing else.
-    pub fn given(camera: &CameraSettings) -> Wanted {
-        Wanted {
-            size: Some((camera.width, camera.height)),
-            fps: Some(camera.fps),
-            format: camera.format,
-            timeout: Duration::from_millis(camera.timeout_ms.into()),
-            settle: (camera.settle_ms > 0).then(|| Duration::from_millis(camera.settle_ms.into())),
-            controls: camera.controls.clone(),
-            again: false,
-            ..Wanted::default()
         }
     }
 

@@ -7,11 +7,12 @@ use anyhow::{Context as _, bail};
 use crate::board::Board;
 use crate::board::policy::Taught;
 use crate::device::clock::Clock;
+use crate::device::stores;
 use crate::image::frame::Timestamp;
 use crate::learn::learner::Learner;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
-use crate::store::{self, FileStore, StoreError};
+use crate::store::{FileStore, StoreError};
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,47 +28,9 @@ impl StoreArgs {
         Self { store: Some(path.to_owned()) }
     }
 
-    /// The same for one of several regions: `learned.ftune` becomes `learned.REGION.ftune`.
-    ///
-    /// * `region`: letters, digits, `-` and `_`, as a board's regions are named.
+    /// The same for one of several regions, as [`stores::of_region`] names it.
     pub fn of_region(&self, region: &str) -> anyhow::Result<Self> {
-        let path = self.path()?;
-        let mut name = path.file_stem().unwrap_or_default().to_owned();
-        name.push(format!(".{region}"));
-        if let Some(extension) = path.extension() {
-            name.push(".");
-            name.push(extension);
-        }
-        Ok(Self::at(&path.with_file_name(name)))
-    }
-
-    /// The stores beside those in use that [`StoreArgs::of_region`] would name, or that a device without regions would
-    /// use: what was taught there is not read.
-    ///
-    /// * `used`: as they were opened.
-    pub fn unused(&self, used: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-        let path = self.path()?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        // Written by `of_region` only: no dot stands in a region's name.
-        let region_of = |file: &Path| {
-            let name = file.file_name()?.to_str()?;
-            let stem = path.file_stem()?.to_str()?;
-            let ending = path.extension().map_or(String::new(), |e| format!(".{}", e.display()));
-            let region = name.strip_prefix(stem)?.strip_suffix(&ending)?.strip_prefix('.')?;
-            (!region.contains('.')).then(|| region.to_owned())
-        };
-        let mut others = Vec::new();
-        // Where the folder cannot be listed nobody is warned; what is needed of it was opened.
-        for entry in folder.read_dir().into_iter().flatten().flatten() {
-            let file = path.with_file_name(entry.file_name());
-            let is_other = !used.contains(&file) && (file == path || region_of(&file).is_some());
-            if is_other && store::is_store(&file).unwrap_or(false) {
-                others.push(file);
-            }
-        }
-        others.sort();
-        Ok(others)
+        Ok(Self::at(&stores::of_region(&self.path()?, region)))
     }
 
     /// The file.
@@ -166,7 +129,7 @@ impl StoreArgs {
 }
 
 /// Names the store where the error does not, and what to do next.
-fn of_store(error: PersistError, path: &Path) -> anyhow::Error {
+pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Error {
     match error {
         PersistError::Backbone(other) => anyhow::anyhow!(
             "{}\n  next: run with --model {}, or start afresh with --store NEW.ftune",
@@ -190,21 +153,4 @@ pub type Session = PersistentLearner<Learner, FileStore>;
 /// The time.
 pub fn now() -> Timestamp {
     Clock::new().now()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_region_s_store_lies_beside_the_one_of_the_device() {
-        for (path, wanted) in [
-            ("/var/lib/x.y/learned.ftune", "/var/lib/x.y/learned.left-2.ftune"),
-            ("store", "store.left-2"),
-        ] {
-            let of_region = StoreArgs::at(Path::new(path)).of_region("left-2");
-            let path = of_region.and_then(|store| store.path()).expect("it is named");
-            assert_eq!(path, Path::new(wanted));
-        }
-    }
 }

@@ -1,0 +1,405 @@
+//! A device from its parts: board, policy, camera, backbone, store, ports.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::backbone::{ExtractError, Extractor, FeatureSource as _};
+use crate::board::address::Address;
+use crate::board::outputs::{self, Inputs, Outputs as _, PinError, SafeOutputs};
+use crate::board::policy::Policy;
+use crate::board::{Board, BoardError, Lost};
+use crate::camera::source::{self, AnyCamera, Wanted};
+use crate::camera::{Camera, CameraError};
+use crate::device::clock::Clock;
+use crate::device::controller::{Station, View};
+use crate::device::port::{Port, PortError};
+use crate::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings};
+use crate::device::stores;
+use crate::image::frame::{Frame, FrameError, Region, Timestamp};
+use crate::protocol::access::{Guard, PinLockout};
+use crate::protocol::log::Level;
+use crate::protocol::people::counted;
+use crate::store::persistent::{PersistError, PersistentLearner};
+use crate::store::snapshot::ModelId;
+use crate::store::{FileStore, StoreError};
+
+/// Regions take turns with one backbone.
+type SharedExtractor = Arc<Mutex<Extractor>>;
+
+/// A region and what was learned of it.
+type RegionView = View<SharedExtractor, FileStore>;
+
+/// Builds a [`Device`]. It has the board's pins from the start, and every way out leaves the outputs at their safe level.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use fieldtune::backbone::Extractor;
+/// use fieldtune::backbone::card::{ModelCard, built_in};
+/// use fieldtune::board::{self, Board};
+/// use fieldtune::camera::Synthetic;
+/// use fieldtune::device::builder::DeviceBuilder;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("learned.ftune");
+/// let (board, _) = (Board::choose(Some("sim"), None)?, "or a file of yours");
+/// let policy = board::read_policy("policy-reject")?;
+/// let builder = DeviceBuilder::open(board, policy)?
+///     .camera(Synthetic::new(1)) // any `Camera`; without one, the board's
+///     .port("pty:".parse()?) // without one, the board's serial port
+///     .end_after(Duration::from_secs(1));
+///
+/// let card = ModelCard::named(built_in::NAME)?;
+/// let backbone = Extractor::load(&card.network(None)?, &card.name, &card.spec)?;
+/// let device = builder.build(backbone, path)?;
+/// assert!(device.summary().contains("0 classes taught"));
+///
+/// let ended = device.run();
+/// assert!(ended.frames.0 > 0, "{ended:?}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "call `build`"]
+pub struct DeviceBuilder {
+    board: Board,
+    policy: Policy,
+    pins: (SafeOutputs, Box<dyn Inputs>),
+    chosen: Option<String>,
+    camera: ChosenCamera,
+    region: Option<Region>,
+    ports: Vec<Address>,
+    smoothing: u32,
+    end_after: Option<Duration>,
+    lockout: Arc<Mutex<PinLockout>>,
+    clock: Clock,
+    log: Option<Arc<Log>>,
+    acknowledge_early: bool,
+}
+
+/// Where frames come from.
+enum ChosenCamera {
+    OfTheBoard,
+    At(String, Wanted),
+    Given(AnyCamera),
+}
+
+/// Why a device cannot be built; its outputs are at their safe level.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The board does not have what the policy names.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    /// A pin cannot be had.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The backbone gives no embedding.
+    #[error(transparent)]
+    Backbone(#[from] ExtractError),
+    /// The board's camera is to give frames of a size that cannot be.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What a store holds cannot be used, for instance since it was taught with another backbone.
+    #[error("{}: {error}", .path.display())]
+    Learned {
+        /// The store.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: PersistError,
+    },
+    /// The camera cannot be opened.
+    #[error(transparent)]
+    Camera(#[from] CameraError),
+    /// A port cannot be opened.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl DeviceBuilder {
+    /// Takes the board's pins; the outputs are at their safe level then.
+    ///
+    /// # Errors
+    /// [`BuildError::Board`] if the policy names what the board does not have; [`BuildError::Pin`].
+    pub fn open(board: Board, policy: Policy) -> Result<Self, BuildError> {
+        board.check_policy(&policy)?;
+        let pins = outputs::open(&board)?;
+        Ok(Self {
+            board,
+            policy,
+            pins,
+            chosen: None,
+            camera: ChosenCamera::OfTheBoard,
+            region: None,
+            ports: Vec::new(),
+            smoothing: 1,
+            end_after: None,
+            lockout: Arc::default(),
+            clock: Clock::new(),
+            log: None,
+            acknowledge_early: false,
+        })
+    }
+
+    /// How the board was chosen, for the log.
+    pub fn chosen(mut self, how: impl Into<String>) -> Self {
+        self.chosen = Some(how.into());
+        self
+    }
+
+    /// An open camera instead of the board's.
+    pub fn camera(mut self, camera: impl Camera + Send + 'static) -> Self {
+        self.camera = ChosenCamera::Given(Box::new(camera));
+        self
+    }
+
+    /// The camera at an address, as for [`source::open`], instead of the board's; [`CameraSettings::wanted`] is what the
+    /// board wants of its own.
+    ///
+    /// [`CameraSettings::wanted`]: crate::board::CameraSettings::wanted
+    pub fn camera_at(mut self, address: impl Into<String>, wanted: Wanted) -> Self {
+        self.camera = ChosenCamera::At(address.into(), wanted);
+        self
+    }
+
+    /// The part of a frame that is classified, instead of the board's regions or, where it names none, of whole frames.
+    pub fn region(mut self, region: Region) -> Self {
+        self.region = Some(region);
+        self
+    }
+
+    /// A port for people and programs (repeatable); without any, the board's serial port.
+    pub fn port(mut self, address: Address) -> Self {
+        self.ports.push(address);
+        self
+    }
+
+    /// The number of frames that predictions are smoothed over, at least 1 (the default).
+    pub fn smoothing(mut self, frames: u32) -> Self {
+        self.smoothing = frames;
+        self
+    }
+
+    /// Stops by itself after that time.
+    pub fn end_after(mut self, time: Duration) -> Self {
+        self.end_after = Some(time);
+        self
+    }
+
+    /// The wrong PINs so far. A program that builds one device after another keeps it: a restart is no way to try more.
+    pub fn lockout(mut self, lockout: Arc<Mutex<PinLockout>>) -> Self {
+        self.lockout = lockout;
+        self
+    }
+
+    /// The device's clock and its log; without them, a new clock and text on stderr.
+    pub fn log(mut self, clock: Clock, log: Arc<Log>) -> Self {
+        self.clock = clock;
+        self.log = Some(log);
+        self
+    }
+
+    /// Breaks the promise of the store, so that its tests can be seen to fail.
+    #[cfg(debug_assertions)]
+    #[doc(hidden)]
+    pub fn acknowledge_early(mut self) -> Self {
+        self.acknowledge_early = true;
+        self
+    }
+
+    /// Measures the backbone, opens stores, camera and ports.
+    ///
+    /// * `store`: the file that keeps what is learned, made if it is not there; of several regions each has one beside it,
+    ///   see [`stores::of_region`].
+    ///
+    /// # Errors
+    /// All of [`BuildError`]. The outputs stay at their safe level, and nothing that was learned changes.
+    pub fn build(
+        mut self,
+        mut backbone: Extractor,
+        store: impl AsRef<Path>,
+    ) -> Result<Device, BuildError> {
+        let (clock, log) = (self.clock, self.log.take());
+        let log = log.unwrap_or_else(|| Arc::new(Log::new(LogFormat::Text, clock)));
+        // Also what the first frame would otherwise wait for.
+        let inference = time_of_a_frame(&mut backbone, &self.board)?;
+        let views = self.views(backbone, store.as_ref(), &log)?;
+        let inference = inference * views.len() as u32;
+        let learned = learned(&views);
+        let board = &self.board;
+        let camera = match std::mem::replace(&mut self.camera, ChosenCamera::OfTheBoard) {
+            ChosenCamera::OfTheBoard => source::open(&board.camera.address, &board.camera.wanted()),
+            ChosenCamera::At(address, wanted) => source::open(&address, &wanted),
+            ChosenCamera::Given(camera) => Ok(camera),
+        }?;
+        let mut station = Station::with_views(
+            views,
+            camera.name(),
+            &self.policy,
+            self.pins.0.outputs().to_vec(),
+            board.heartbeat.as_deref(),
+            &board.timings(),
+        );
+        station.set_smoothing(self.smoothing);
+        station.set_image_side(board.images.side);
+        station.set_scene(camera.scene());
+        station.set_trusted_keys(board.access.trusted_keys.clone());
+        let ports = self.open_ports(&log)?;
+        let watchdog = Duration::from_millis(board.watchdog_ms.into());
+        let settings = Settings {
+            host: HostPaths {
+                temperature: board.temperature.clone(),
+                throttled: board.throttled.clone(),
+            },
+            camera_patience: Duration::from_millis(board.camera.timeout_ms.into()),
+            safe_when_lost: board.camera.lost == Lost::Safe,
+            frame_patience: watchdog.max(3 * inference),
+            end_after: self.end_after,
+        };
+        let chosen = self.chosen.as_ref().map(|how| format!(" ({how})")).unwrap_or_default();
+        let summary = format!(
+            "board {}{chosen}: {} with {}, {learned}, {:.1} ms a frame",
+            board.name,
+            camera.name(),
+            station.model_name(),
+            inference.as_secs_f64() * 1000.0
+        );
+        log.write(Level::Info, &summary);
+        for untaught in station.untaught() {
+            log.write(Level::Warning, &untaught);
+        }
+        let (outputs, inputs) = self.pins;
+        let parts = Parts { camera, station, outputs, inputs, ports };
+        Ok(Device { parts, settings, clock, log, summary })
+    }
+
+    /// A view a region, each with what was learned of it; one where the board names none, or one was asked for.
+    fn views(
+        &self,
+        backbone: Extractor,
+        path: &Path,
+        log: &Log,
+    ) -> Result<Vec<RegionView>, BuildError> {
+        let model = ModelId::of(&backbone);
+        let backbone = Arc::new(Mutex::new(backbone));
+        let mut used = Vec::new();
+        let mut view = |name: Option<&str>, region: Region, path: &Path| {
+            let store = FileStore::open(path)?;
+            let path = store.path().to_owned();
+            let of_store = |error| BuildError::Learned { path: path.clone(), error };
+            let mut learned = PersistentLearner::open(store, &model).map_err(of_store)?;
+            let store = learned.store_mut();
+            #[cfg(debug_assertions)]
+            if self.acknowledge_early {
+                store.acknowledge_early();
+            }
+            if let Some(why) = store.read_only() {
+                let what = format!("learning is off: cannot write {}: {why}", path.display());
+                log.write(Level::Warning, &what);
+            }
+            store.set_image_budget(u64::from(self.board.images.budget_mib) << 20);
+            let learned = learned.looking_with(Arc::clone(&backbone)).map_err(of_store)?;
+            used.push(path);
+            Ok(View::new(name, region, learned))
+        };
+        let of_board: Vec<(&String, &Region)> = match self.region {
+            Some(_) => Vec::new(),
+            None => self.board.regions.iter().collect(),
+        };
+        let views = match &of_board[..] {
+            [] => vec![view(None, self.region.unwrap_or_default(), path)?],
+            [(name, region)] => vec![view(Some(name), **region, path)?],
+            several => {
+                let views = several.iter().map(|(name, region)| {
+                    view(Some(name), **region, &stores::of_region(path, name))
+                });
+                views.collect::<Result<_, BuildError>>()?
+            }
+        };
+        for other in stores::unused(path, &used) {
+            let other = other.display();
+            let what = format!("{other} is not used: no region of the board has its name");
+            log.write(Level::Warning, &what);
+        }
+        Ok(views)
+    }
+
+    fn open_ports(&self, log: &Log) -> Result<Vec<(Port, Guard)>, PortError> {
+        let access = &self.board.access;
+        let pin = access.pin.clone().map(Arc::new);
+        let guard = |address: &Address| Guard {
+            port: address.to_string(),
+            access: access.at(address),
+            pin: pin.clone(),
+            relock_micros: u64::from(access.relock_s) * 1_000_000,
+            tries: Arc::clone(&self.lockout),
+        };
+        let mut ports = Vec::new();
+        for address in &self.ports {
+            for port in Port::listen(address)? {
+                if let Some(other) = port.other_side() {
+                    log.write(Level::Info, &format!("console: {}", other.display()));
+                }
+                ports.push((port, guard(address)));
+            }
+        }
+        if let (true, Some(serial)) = (self.ports.is_empty(), &self.board.serial) {
+            let address = Address::Serial { path: serial.device.clone(), baud: serial.baud };
+            match Port::listen(&address) {
+                Ok(open) => ports.extend(open.into_iter().map(|port| (port, guard(&address)))),
+                // It classifies all the same.
+                Err(error) => log.write(Level::Warning, &format!("no console: {error}")),
+            }
+        }
+        Ok(ports)
+    }
+}
+
+/// A device that is ready to run.
+#[must_use = "call `run`"]
+pub struct Device {
+    parts: Parts<SharedExtractor, FileStore>,
+    settings: Settings,
+    clock: Clock,
+    log: Arc<Log>,
+    summary: String,
+}
+
+impl Device {
+    /// Board, camera, backbone and what was taught, in a line.
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// Runs until a signal, a request, the end of a recording or a fault stops it, see [`runtime::run`]; every output is at
+    /// its safe level afterwards.
+    pub fn run(self) -> Ended {
+        let Self { parts, settings, clock, log, summary } = self;
+        runtime::run(parts, &settings, clock, log, &summary)
+    }
+}
+
+/// How much was taught of each region, in words.
+fn learned(views: &[RegionView]) -> String {
+    let classes = |view: &RegionView| {
+        let known = counted(view.learner().classes().len(), "class", "classes");
+        match view.name() {
+            Some(name) if views.len() > 1 => format!("{name}: {known} taught"),
+            _ => format!("{known} taught"),
+        }
+    };
+    views.iter().map(classes).collect::<Vec<_>>().join(", ")
+}
+
+/// How long the backbone takes for one frame of the camera's size, once it is warm.
+fn time_of_a_frame(backbone: &mut Extractor, board: &Board) -> Result<Duration, BuildError> {
+    let (width, height) = (board.camera.width, board.camera.height);
+    let pixels = vec![128; width as usize * height as usize * 3];
+    let frame = Frame::new(width, height, pixels, Timestamp(0))?;
+    backbone.feature(&frame)?;
+    let begun = Instant::now();
+    backbone.feature(&frame)?;
+    Ok(begun.elapsed())
+}
