@@ -20,9 +20,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let store = std::env::temp_dir().join(format!("fieldtune-loop-{}.ftune", std::process::id()));
     let mut tuner = Fieldtune::open(&store)?;
-    for (class, sight) in [("good", SyntheticScene::Good), ("crack", SyntheticScene::Crack)] {
+    for (class, shown) in [("good", SyntheticScene::Good), ("crack", SyntheticScene::Crack)] {
         match camera.scene() {
-            Some(scene) => scene.choose(Some(sight)),
+            Some(scene) => scene.choose(Some(shown)),
             None => {
                 print!("put {class} before the camera, then press Enter ");
                 std::io::stdout().flush()?;

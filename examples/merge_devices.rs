@@ -25,12 +25,12 @@ fn merge(folder: &Path) -> Result<(), Box<dyn Error>> {
         let merged = third.merge(pack)?;
         println!("{} new examples, new classes: {}", merged.added, merged.classes.join(", "));
     }
-    for (sight, wanted) in [
+    for (scene, wanted) in [
         (SyntheticScene::Good, "good"),
         (SyntheticScene::Rust, "rust"),
         (SyntheticScene::Dent, "dent"),
     ] {
-        let prediction = third.classify(&frame(&mut Synthetic::new(3), sight)?)?;
+        let prediction = third.classify(&frame(&mut Synthetic::new(3), scene)?)?;
         println!("{wanted}: {prediction}");
     }
     match third.classes().len() {
@@ -44,19 +44,19 @@ fn taught(
     store: &Path,
     seed: u64,
     class: &str,
-    sight: SyntheticScene,
+    scene: SyntheticScene,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut tuner = Fieldtune::open(store)?;
     let mut camera = Synthetic::new(seed);
-    for (class, sight) in [("good", SyntheticScene::Good), (class, sight)] {
+    for (class, scene) in [("good", SyntheticScene::Good), (class, scene)] {
         for _ in 0..3 {
-            tuner.teach(class, &frame(&mut camera, sight)?)?;
+            tuner.teach(class, &frame(&mut camera, scene)?)?;
         }
     }
     Ok(tuner.export()?)
 }
 
-fn frame(camera: &mut Synthetic, sight: SyntheticScene) -> Result<Frame, Box<dyn Error>> {
-    camera.show(sight);
+fn frame(camera: &mut Synthetic, scene: SyntheticScene) -> Result<Frame, Box<dyn Error>> {
+    camera.show(scene);
     Ok(camera.capture(Timestamp(0))?)
 }

@@ -32,16 +32,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn drawn(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut camera = Synthetic::new(7);
-    let mut draw = |name: &str, sight| -> Result<_, Box<dyn Error>> {
-        camera.show(sight);
+    let mut draw = |name: &str, scene| -> Result<_, Box<dyn Error>> {
+        camera.show(scene);
         let file = folder.join(format!("{name}.png"));
         picture::save_png(&file, &camera.capture(Timestamp(0))?)?;
         Ok(file)
     };
     let mut tuner = Fieldtune::open(folder.join("learned.ftune"))?;
-    for (class, sight) in [("good", SyntheticScene::Good), ("rust", SyntheticScene::Rust)] {
+    for (class, scene) in [("good", SyntheticScene::Good), ("rust", SyntheticScene::Rust)] {
         for number in 1..=4 {
-            tuner.teach_file(class, draw(&format!("{class}-{number}"), sight)?)?;
+            tuner.teach_file(class, draw(&format!("{class}-{number}"), scene)?)?;
         }
     }
     for class in tuner.classes() {

@@ -15,21 +15,20 @@ pub mod outputs;
 
 mod access;
 mod built_in;
+mod camera;
 mod checks;
 mod policy_file;
 mod raw;
 
 pub use access::AccessSettings;
 pub use built_in::{BOARDS, POLICIES};
+pub use camera::{CameraSettings, Lost};
 pub use policy_file::{built_in_policy, policy_from_toml, read_policy};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::board::policy::{Policy, Timing};
-use crate::camera::PixelFormat;
-use crate::camera::source::Wanted;
 use crate::image::frame::Region;
 use crate::util::settings;
 
@@ -76,45 +75,6 @@ pub struct Board {
     pub facts: Facts,
 }
 
-/// The camera of a board.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CameraSettings {
-    /// Such as `v4l:/dev/video0` or `synthetic:`.
-    pub address: String,
-    /// Pixels a row, at least 1.
-    pub width: u32,
-    /// Rows, at least 1.
-    pub height: u32,
-    /// Frames a second, above 0.
-    pub fps: f32,
-    /// How the pixels come; `None`: the best there is.
-    pub format: Option<PixelFormat>,
-    /// Controls of the driver by name; switches are 0 and 1.
-    pub controls: BTreeMap<String, i64>,
-    /// Milliseconds until exposure, gain and white balance are locked.
-    pub settle_ms: u32,
-    /// Milliseconds without a frame after which it is lost.
-    pub timeout_ms: u32,
-    /// What the outputs do while it is lost.
-    pub lost: Lost,
-}
-
-impl CameraSettings {
-    /// What the camera is opened with.
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
-            size: Some((self.width, self.height)),
-            fps: Some(self.fps),
-            format: self.format,
-            timeout: Duration::from_millis(self.timeout_ms.into()),
-            settle: (self.settle_ms > 0).then(|| Duration::from_millis(self.settle_ms.into())),
-            controls: self.controls.clone(),
-            again: false,
-            ..Wanted::default()
-        }
-    }
-}
-
 /// The images that a device keeps with its examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageSettings {
@@ -123,15 +83,6 @@ pub struct ImageSettings {
     pub side: u32,
     /// MiB of images in a store, 1 to 1536; the oldest of the class with most go first.
     pub budget_mib: u32,
-}
-
-/// What the outputs do while the camera is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lost {
-    /// They go to their safe levels.
-    Safe,
-    /// They stay as they are.
-    Keep,
 }
 
 /// The serial port of the console.

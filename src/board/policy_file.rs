@@ -47,13 +47,13 @@ struct RawButton {
     region: Option<String>,
     teach: Option<String>,
     burst_ms: Option<u32>,
-    short: Option<RawDeed>,
-    long: Option<RawDeed>,
+    short: Option<RawButtonAction>,
+    long: Option<RawButtonAction>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "kebab-case")]
-enum RawDeed {
+enum RawButtonAction {
     Undo,
     Reset,
 }
@@ -148,16 +148,18 @@ fn role(raw: RawButton) -> Result<Role, String> {
             let class = class(&name).map_err(|what| format!("teach: {what}"))?;
             Ok(Role::Teach { class, region, burst_ms: burst_ms.unwrap_or(BURST_MS) })
         }
-        RawButton { teach: None, region, burst_ms: None, short, long } => {
-            Ok(Role::Press { short: short.map(deed), long: long.map(deed), region })
-        }
+        RawButton { teach: None, region, burst_ms: None, short, long } => Ok(Role::Press {
+            short: short.map(button_action),
+            long: long.map(button_action),
+            region,
+        }),
         _ => Err("wanted either teach (and burst_ms), or short and long".to_owned()),
     }
 }
 
-fn deed(raw: RawDeed) -> ButtonAction {
+fn button_action(raw: RawButtonAction) -> ButtonAction {
     match raw {
-        RawDeed::Undo => ButtonAction::Undo,
-        RawDeed::Reset => ButtonAction::Reset,
+        RawButtonAction::Undo => ButtonAction::Undo,
+        RawButtonAction::Reset => ButtonAction::Reset,
     }
 }

@@ -78,7 +78,7 @@ pub struct Synthetic {
     number: u64,
     /// The piece of the strip that lies there; the next frame's number where the strip moves.
     piece: Option<u64>,
-    sight: SyntheticScene,
+    scene: SyntheticScene,
 }
 
 impl Synthetic {
@@ -89,12 +89,12 @@ impl Synthetic {
 
     /// A strip of that seed, from its beginning, without a defect for now.
     pub fn new(seed: u64) -> Self {
-        Self { seed, number: 0, piece: None, sight: SyntheticScene::Good }
+        Self { seed, number: 0, piece: None, scene: SyntheticScene::Good }
     }
 
     /// Lets this come past from the next frame on.
-    pub fn show(&mut self, sight: SyntheticScene) {
-        self.sight = sight;
+    pub fn show(&mut self, scene: SyntheticScene) {
+        self.scene = scene;
     }
 
     /// Lets the strip lie still, or move on with every frame, which it does from the start.
@@ -103,8 +103,8 @@ impl Synthetic {
     }
 
     /// What the next frame will show.
-    pub fn sight(&self) -> SyntheticScene {
-        self.sight
+    pub fn showing(&self) -> SyntheticScene {
+        self.scene
     }
 
     /// Frames that it has given.
@@ -121,13 +121,13 @@ impl Synthetic {
         random.set_stream(piece + 1);
         random.set_word_pos(0);
         let mut canvas = Canvas::new(Self::WIDTH as usize, Self::HEIGHT as usize);
-        if self.sight == SyntheticScene::Bench {
+        if self.scene == SyntheticScene::Bench {
             surface::wood(&mut canvas, self.seed, &mut random);
         } else {
             surface::steel(&mut canvas, self.seed, piece, &mut random);
         }
         let (canvas_, random_, towards) = (&mut canvas, &mut random, light.towards);
-        match self.sight {
+        match self.scene {
             SyntheticScene::Good | SyntheticScene::Bench => {}
             SyntheticScene::Scratch => defects::scratch(canvas_, random_),
             SyntheticScene::Dent => defects::dent(canvas_, towards, random_),
@@ -213,8 +213,8 @@ impl Light {
 mod tests {
     use super::*;
 
-    fn frame(seed: u64, number: u64, sight: SyntheticScene) -> Frame {
-        let mut camera = Synthetic { seed, number, piece: None, sight };
+    fn frame(seed: u64, number: u64, scene: SyntheticScene) -> Frame {
+        let mut camera = Synthetic { seed, number, piece: None, scene };
         camera.capture(Timestamp(5)).expect("drawn frames are whole")
     }
 
@@ -234,35 +234,35 @@ mod tests {
     fn seed_number_and_sight_make_the_frame_and_nothing_else_does() {
         let mut camera = Synthetic::new(3);
         let mut shown = Vec::new();
-        for sight in SyntheticScene::ALL {
-            camera.show(sight);
-            assert_eq!(camera.sight(), sight);
+        for scene in SyntheticScene::ALL {
+            camera.show(scene);
+            assert_eq!(camera.showing(), scene);
             shown.push(camera.capture(Timestamp(5)).expect("drawn frames are whole"));
         }
         assert_eq!(camera.number(), 8);
-        for (number, (sight, shown)) in (0..).zip(SyntheticScene::ALL.into_iter().zip(shown)) {
-            assert!(frame(3, number, sight) == shown, "{sight:?}, whatever was shown before");
-            assert!(frame(4, number, sight) != shown, "{sight:?}, another seed");
-            assert!(frame(3, number + 1, sight) != shown, "{sight:?}, another number");
+        for (number, (scene, shown)) in (0..).zip(SyntheticScene::ALL.into_iter().zip(shown)) {
+            assert!(frame(3, number, scene) == shown, "{scene:?}, whatever was shown before");
+            assert!(frame(4, number, scene) != shown, "{scene:?}, another seed");
+            assert!(frame(3, number + 1, scene) != shown, "{scene:?}, another number");
         }
     }
 
     #[test]
     fn frames_have_their_size_their_time_and_are_well_exposed() {
-        for (number, sight) in (0..48).map(|n| (n * 37, SyntheticScene::ALL[n as usize % 8])) {
-            let frame = frame(11, number, sight);
+        for (number, scene) in (0..48).map(|n| (n * 37, SyntheticScene::ALL[n as usize % 8])) {
+            let frame = frame(11, number, scene);
             assert_eq!((frame.width(), frame.height()), (Synthetic::WIDTH, Synthetic::HEIGHT));
             assert_eq!(frame.captured(), Timestamp(5));
             let clipped = frame.pixels().iter().filter(|&&v| v == 0 || v == 255).count();
-            assert!(clipped * 50 < frame.pixels().len(), "{sight:?} {number}: {clipped} clipped");
+            assert!(clipped * 50 < frame.pixels().len(), "{scene:?} {number}: {clipped} clipped");
             let level = mean(&frame, 1);
-            assert!((50.0..210.0).contains(&level), "{sight:?} {number}: {level}");
+            assert!((50.0..210.0).contains(&level), "{scene:?} {number}: {level}");
         }
     }
 
     #[test]
     fn a_defect_changes_its_part_of_the_frame_and_leaves_the_rest() {
-        for sight in [
+        for scene in [
             SyntheticScene::Scratch,
             SyntheticScene::Dent,
             SyntheticScene::Crack,
@@ -271,12 +271,12 @@ mod tests {
         ] {
             for number in 0..12 {
                 let (with, without) =
-                    (frame(7, number, sight), frame(7, number, SyntheticScene::Good));
+                    (frame(7, number, scene), frame(7, number, SyntheticScene::Good));
                 // Blur draws after the defect, so that pixels elsewhere differ by a little.
                 let changed = with.pixels().iter().zip(without.pixels());
                 let changed = changed.filter(|(a, b)| a.abs_diff(**b) > 14).count();
                 let share = changed as f64 / with.pixels().len() as f64;
-                assert!((0.0002..0.35).contains(&share), "{sight:?} {number}: {share}");
+                assert!((0.0002..0.35).contains(&share), "{scene:?} {number}: {share}");
             }
         }
     }
@@ -306,23 +306,23 @@ mod tests {
 
     #[test]
     fn no_taught_class_can_be_told_by_its_mean_brightness() {
-        let levels = |sight| -> Vec<f64> {
-            (0..24).map(|number| mean(&frame(5, number * 13, sight), 1)).collect()
+        let levels = |scene| -> Vec<f64> {
+            (0..24).map(|number| mean(&frame(5, number * 13, scene), 1)).collect()
         };
         let range = |levels: &[f64]| {
             let low = levels.iter().copied().fold(f64::MAX, f64::min);
             (low, levels.iter().copied().fold(f64::MIN, f64::max))
         };
         let good = range(&levels(SyntheticScene::Good));
-        for sight in [
+        for scene in [
             SyntheticScene::Scratch,
             SyntheticScene::Dent,
             SyntheticScene::Crack,
             SyntheticScene::Rust,
             SyntheticScene::Pits,
         ] {
-            let inside = levels(sight).iter().filter(|&&v| good.0 <= v && v <= good.1).count();
-            assert!(inside >= 16, "{sight:?}: {inside} of 24 are as bright as good ones");
+            let inside = levels(scene).iter().filter(|&&v| good.0 <= v && v <= good.1).count();
+            assert!(inside >= 16, "{scene:?}: {inside} of 24 are as bright as good ones");
         }
     }
 

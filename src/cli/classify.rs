@@ -124,7 +124,7 @@ impl Line<'_> {
     fn text(&self) -> String {
         let Verdict { class, best, runner_up, nearest, .. } = self.verdict;
         let (class, confidence) =
-            (class.map(|class| self.name(class)), self.verdict.told_confidence());
+            (class.map(|class| self.name(class)), self.verdict.shown_confidence());
         let mut text = people::prediction(class, self.name(*best), confidence);
         if let Some((class, confidence)) = runner_up {
             text += &format!(", then {} {:.0} %", self.name(*class), confidence * 100.0);
@@ -145,7 +145,7 @@ impl Line<'_> {
             "file": file,
             "class": class.map(|class| self.name(class)),
             "best": self.name(*best),
-            "confidence": json::real_if_any(self.verdict.told_confidence()),
+            "confidence": json::real_if_any(self.verdict.shown_confidence()),
             "runner_up": runner_up.map(|(class, _)| self.name(class)),
             "runner_up_confidence": runner_up.map(|(_, confidence)| json::real(confidence)),
             "nearest": {

@@ -80,11 +80,11 @@ impl RunCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let mut wiring = self.wiring()?;
         // A new start is no way to try more PINs.
-        let tries = Arc::new(Mutex::new(PinLockout::default()));
+        let lockout = Arc::new(Mutex::new(PinLockout::default()));
         loop {
             let clock = Clock::new();
             let log = Arc::new(Log::new(self.log_format, clock));
-            let ended = self.once(context, clock, &log, &wiring, &tries)?;
+            let ended = self.once(context, clock, &log, &wiring, &lockout)?;
             if self.bench_seconds.is_some() {
                 report(&ended);
             }
@@ -133,7 +133,7 @@ impl RunCommand {
         clock: Clock,
         log: &Arc<Log>,
         wiring: &Wiring,
-        tries: &Arc<Mutex<PinLockout>>,
+        lockout: &Arc<Mutex<PinLockout>>,
     ) -> anyhow::Result<Ended> {
         let Wiring { board, how, policy } = wiring;
         let camera = self.camera.camera.as_deref().unwrap_or(&board.camera.address);
@@ -143,7 +143,7 @@ impl RunCommand {
             .chosen(how)
             .camera_at(camera, self.camera.wanted(board.camera.wanted()))
             .smoothing(self.smoothing)
-            .lockout(Arc::clone(tries))
+            .lockout(Arc::clone(lockout))
             .log(clock, Arc::clone(log));
         if let Some(region) = self.camera.region {
             builder = builder.region(region);

@@ -270,7 +270,7 @@ impl Report<'_> {
                     "file": image.name, "truth": holdout.folders()[image.folder].name,
                     "class": self.said(&image.verdict),
                     "best": self.learner.classes()[&image.verdict.best].as_str(),
-                    "confidence": real_if_any(image.verdict.told_confidence()),
+                    "confidence": real_if_any(image.verdict.shown_confidence()),
                     "novelty": real(image.verdict.novelty),
                     "right": image.right,
                 })
@@ -343,7 +343,7 @@ impl Report<'_> {
         for image in wrong.iter().take(MAX_WRONG) {
             let Verdict { best, novelty, .. } = &image.verdict;
             let best = self.learner.classes()[best].as_str();
-            let confidence = image.verdict.told_confidence();
+            let confidence = image.verdict.shown_confidence();
             let said = people::prediction(self.said(&image.verdict), best, confidence);
             let _ = writeln!(out, "  {}: {said}, novelty {novelty:.2}", shown_name(&image.name));
         }

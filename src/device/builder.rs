@@ -334,7 +334,7 @@ impl DeviceBuilder {
             access: access.at(address),
             pin: pin.clone(),
             relock_micros: u64::from(access.relock_s) * 1_000_000,
-            tries: Arc::clone(&self.lockout),
+            lockout: Arc::clone(&self.lockout),
         };
         let mut ports = Vec::new();
         for address in &self.ports {

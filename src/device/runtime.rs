@@ -195,13 +195,13 @@ impl Shared {
 
 /// Runs until something asks it to end; every output is at its safe level afterwards.
 ///
-/// * `told`: how it stands, in a line, for the supervisor.
+/// * `summary`: how it stands, in a line, for the supervisor.
 pub fn run<S, K>(
     parts: Parts<S, K>,
     settings: &Settings,
     clock: Clock,
     log: Arc<Log>,
-    told: &str,
+    summary: &str,
 ) -> Ended
 where
     S: FeatureSource + Send + 'static,
@@ -255,7 +255,7 @@ where
     }
     start("capture", Box::new(move |shared| loops::capture(shared, camera)));
     let signals = loops::signals(&shared);
-    loops::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(told)]);
+    loops::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(summary)]);
     if let Some(time) = settings.end_after {
         shared.pause(time);
         shared.stop(Stop::Asked("time limit reached".to_owned()));

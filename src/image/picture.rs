@@ -101,11 +101,11 @@ pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
 
 /// A file's bytes, as they are.
 ///
-/// * `most`: bytes that it may have.
+/// * `limit`: bytes that it may have.
 ///
 /// # Errors
 /// [`PictureError`], with the path; also for a folder and a pipe.
-pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, PictureError> {
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PictureError> {
     let name = shown(path);
     let io = |error| PictureError::Io { name: name.clone(), error };
     // Looked at first: opening a pipe that nobody writes to would wait for ever.
@@ -118,9 +118,9 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, PictureError> {
     let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     // One byte more than may be tells a longer file, or an endless device, apart.
-    BufReader::new(file).take(most + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > most {
-        let (got, wanted) = ("a longer file".to_owned(), format!("{most} bytes"));
+    BufReader::new(file).take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > limit {
+        let (got, wanted) = ("a longer file".to_owned(), format!("{limit} bytes"));
         return Err(PictureError::TooLarge { name, got, wanted });
     }
     Ok(bytes)

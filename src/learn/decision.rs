@@ -54,7 +54,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// [`Verdict::confidence`] where there is a second class; without one it is 1 whatever the frame shows, and says nothing.
-    pub fn told_confidence(&self) -> Option<f32> {
+    pub fn shown_confidence(&self) -> Option<f32> {
         self.runner_up.map(|_| self.confidence)
     }
 }

@@ -258,8 +258,8 @@ impl Examples {
 
     /// The examples of a class whose features are nearest by angle, the nearest first.
     ///
-    /// * `feature`: `[dim]`; `most`: how many at most.
-    pub fn nearest_of(&self, class: ClassId, feature: &[f32], most: usize) -> Vec<Neighbour> {
+    /// * `feature`: `[dim]`; `limit`: how many at most.
+    pub fn nearest_of(&self, class: ClassId, feature: &[f32], limit: usize) -> Vec<Neighbour> {
         let unit = unit(feature);
         let ids = self.by_class.get(&class).into_iter().flatten();
         let mut near: Vec<Neighbour> = ids
@@ -270,7 +270,7 @@ impl Examples {
             })
             .collect();
         near.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.example.cmp(&b.example)));
-        near.truncate(most);
+        near.truncate(limit);
         near
     }
 

@@ -161,7 +161,7 @@ fn status(status: &Status) -> Value {
 fn judged(judgement: &Judgement) -> Value {
     let Judgement { region, class, best, runner_up, novelty, .. } = judgement;
     let object = json!({
-        "class": class, "best": best, "confidence": real_if_any(judgement.told_confidence()),
+        "class": class, "best": best, "confidence": real_if_any(judgement.shown_confidence()),
         "runner_up": runner_up.as_ref().map(|(class, _)| class),
         "runner_up_confidence": real_if_any(runner_up.as_ref().map(|(_, confidence)| *confidence)),
         "novelty": real(*novelty),

@@ -151,7 +151,7 @@ pub(super) enum Audit {
     /// This, unless it was refused.
     Text(String),
     /// What is made of its result, also where it was refused.
-    Told(fn(Result<&Answer, &Refused>) -> (Level, String)),
+    Entry(fn(Result<&Answer, &Refused>) -> (Level, String)),
 }
 
 impl Request {

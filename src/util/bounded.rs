@@ -6,18 +6,18 @@ use std::path::Path;
 
 /// A file's bytes.
 ///
-/// * `most`: bytes that it may have.
+/// * `limit`: bytes that it may have.
 ///
 /// # Errors
 /// The system's, and [`ErrorKind::FileTooLarge`] with the limit.
-pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
     // One byte more than may be tells a longer file apart, where it does not say so itself.
-    let too_long = file.metadata()?.len() > most
-        || file.take(most.saturating_add(1)).read_to_end(&mut bytes)? as u64 > most;
+    let too_long = file.metadata()?.len() > limit
+        || file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64 > limit;
     if too_long {
-        let what = format!("it is longer than such a file may be ({most} bytes)");
+        let what = format!("it is longer than such a file may be ({limit} bytes)");
         return Err(Error::new(ErrorKind::FileTooLarge, what));
     }
     Ok(bytes)
@@ -27,7 +27,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read`], and [`ErrorKind::InvalidData`] where it is not UTF-8.
-pub fn read_text(path: &Path, most: u64) -> Result<String> {
-    let text = String::from_utf8(read(path, most)?);
+pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    let text = String::from_utf8(read(path, limit)?);
     text.map_err(|_| Error::new(ErrorKind::InvalidData, "it is no text in UTF-8"))
 }

@@ -28,14 +28,14 @@ struct House {
     now: Arc<AtomicU64>,
     log: Arc<Mutex<Vec<String>>>,
     pin: Arc<PinHash>,
-    tries: Arc<Mutex<PinLockout>>,
+    lockout: Arc<Mutex<PinLockout>>,
 }
 
 impl House {
     fn new() -> Self {
         let pin = PinHash::of(&Pin::new(RIGHT).expect("a PIN")).expect("random bytes");
         let now = Arc::new(AtomicU64::new(1000 * SECOND));
-        Self { now, log: Arc::default(), pin: Arc::new(pin), tries: Arc::default() }
+        Self { now, log: Arc::default(), pin: Arc::new(pin), lockout: Arc::default() }
     }
 
     fn port(&self, name: &str, access: Access) -> Gate<'static, FakeDevice> {
@@ -44,7 +44,7 @@ impl House {
             access,
             pin: Some(Arc::clone(&self.pin)),
             relock_micros: RELOCK,
-            tries: Arc::clone(&self.tries),
+            lockout: Arc::clone(&self.lockout),
         };
         let (now, log) = (Arc::clone(&self.now), Arc::clone(&self.log));
         Gate::new(

@@ -82,7 +82,7 @@ fn every_chapter_is_in_the_answer_and_the_exit_status_says_whether_the_checks_pa
     let accuracy = fresh["accuracy"].as_f64().expect("a share");
     assert!((accuracy - right as f64 / 30.0).abs() < 1e-9, "{fresh}");
     let strangers: Vec<&Value> =
-        list(&answer["never_taught"]).iter().map(|s| &s["sight"]).collect();
+        list(&answer["never_taught"]).iter().map(|s| &s["scene"]).collect();
     assert_eq!(strangers, ["bench", "weld"]);
     assert_eq!(list(&answer["live"]).len(), 15);
 }

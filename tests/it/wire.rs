@@ -345,8 +345,8 @@ fn a_request_longer_than_a_picture_is_refused_at_its_first_part_unless_the_port_
     let pin = || Pin::new("8246-x").expect("a PIN");
     let hash = Arc::new(PinHash::of(&pin()).expect("random bytes"));
     let port = |access| {
-        let (pin, tries) = (Some(Arc::clone(&hash)), Arc::default());
-        let guard = Guard { port: "a".to_owned(), access, pin, relock_micros: 1, tries };
+        let (pin, lockout) = (Some(Arc::clone(&hash)), Arc::default());
+        let guard = Guard { port: "a".to_owned(), access, pin, relock_micros: 1, lockout };
         Gate::new(FakeDevice::new(), guard, || Timestamp(0), |_, _| {})
     };
     // What comes back for the first part of a message of so many: refused or nothing.

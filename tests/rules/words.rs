@@ -55,3 +55,50 @@ fn messages_and_help_use_the_words_of_the_glossary() {
     assert_eq!(said("/// Whoever asks\n#[arg(long)]\nname: String,"), 1);
     assert_eq!(said("#[cfg(test)]\nmod tests { const A: &str = \"nobody\"; }"), 0);
 }
+
+/// Parts of names that no public item has: the field's own words are used, or what a thing is.
+const UNWANTED_PARTS: [&str; 7] = ["wish", "deed", "sight", "trouble", "hand", "told", "tries"];
+
+/// The parts of a name, in small letters: `MAX_FrameCount` has `max`, `frame` and `count`.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut before = '_';
+    for letter in name.chars() {
+        if before == '_' || letter.is_uppercase() && before.is_lowercase() {
+            parts.push(String::new());
+        }
+        if letter != '_' {
+            parts.last_mut().expect("the first begins one").extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    parts
+}
+
+/// Public names, and those of their arguments, with a part of [`UNWANTED_PARTS`].
+fn unwanted_names(sources: &[Source]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for source in sources {
+        let code = source.code();
+        for item in public_items(&code) {
+            let names = item.split(|c: char| !c.is_alphanumeric() && c != '_');
+            let unwanted = |name: &&str| {
+                // `MAX_..` says what it is.
+                name.starts_with("MOST_")
+                    || parts(name).iter().any(|part| UNWANTED_PARTS.contains(&part.as_str()))
+            };
+            broken.extend(names.filter(unwanted).map(|name| format!("{}: {name}", source.path)));
+        }
+    }
+    broken
+}
+
+#[test]
+fn public_names_are_those_of_the_field() {
+    none(unwanted_names(&all_sources()));
+    let found = |text| unwanted_names(&[Source::new("src/camera/mod.rs", text)]);
+    assert_eq!(found("pub struct CameraTrouble {"), ["src/camera/mod.rs: CameraTrouble"]);
+    assert_eq!(found("pub const MOST_SIDES: u32 = 1;"), ["src/camera/mod.rs: MOST_SIDES"]);
+    assert_eq!(found("pub fn show(&mut self, sight: Scene) {}"), ["src/camera/mod.rs: sight"]);
+    assert!(found("pub retries: u32, pub fn almost() {}\nfn told() {}").is_empty());
+}

@@ -31,7 +31,7 @@ pub(super) fn attention(_: &ParsingContext, node: &NodeProto) -> Built {
 }
 
 /// Tokens of an image: some ten times those of the largest transformer.
-const MOST: usize = 1 << 13;
+const MAX_TOKENS: usize = 1 << 13;
 
 #[derive(Debug, Clone)]
 struct Attention {
@@ -187,8 +187,8 @@ impl Expansion for Attention {
         let (tokens, total, size) = (of_query[2], of_key[2], of_query[3]);
         let times = of_query[1] / of_key[1];
         ensure!(
-            tokens.max(total) <= MOST && times <= MOST,
-            "Attention of {tokens} and {total} tokens, wanted at most {MOST}"
+            tokens.max(total) <= MAX_TOKENS && times <= MAX_TOKENS,
+            "Attention of {tokens} and {total} tokens, wanted at most {MAX_TOKENS}"
         );
         let (key, value) = (wires.repeated(key, times)?, wires.repeated(value, times)?);
         let scale = self.scale.unwrap_or(1.0 / (size.max(1) as f32).sqrt());

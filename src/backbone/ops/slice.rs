@@ -83,12 +83,12 @@ impl Expansion for Strided {
 }
 
 /// The longest axis that is taken apart.
-const MOST: usize = 1 << 24;
+const MAX_SIDE: usize = 1 << 24;
 
 /// The indices that are taken, in order, of an axis with `side` of them.
 fn places(side: usize, start: i64, end: i64, step: i64) -> TractResult<Vec<i64>> {
     ensure!(step != 0, "the step of a Slice is 0");
-    ensure!(side <= MOST, "a Slice of {side}, wanted at most {MOST}");
+    ensure!(side <= MAX_SIDE, "a Slice of {side}, wanted at most {MAX_SIDE}");
     let side = i64::try_from(side)?;
     let from_end = |value: i64| if value < 0 { value.saturating_add(side) } else { value };
     let mut places = Vec::new();

@@ -10,21 +10,21 @@ use crate::image::frame::{Frame, Timestamp};
 
 /// The camera, held back to that many frames a second if there is a rate.
 ///
-/// * `told`: what is to be said of it once.
+/// * `note`: what is to be said of it once.
 pub fn at_rate(
     camera: impl Camera + Send + 'static,
     fps: Option<f32>,
-    told: Option<String>,
+    note: Option<String>,
 ) -> AnyCamera {
     let interval = fps.map(|fps| Duration::try_from_secs_f32(1.0 / fps).unwrap_or(Duration::MAX));
-    Box::new(Paced { camera, interval, due: None, told })
+    Box::new(Paced { camera, interval, due: None, note })
 }
 
 struct Paced<C> {
     camera: C,
     interval: Option<Duration>,
     due: Option<Instant>,
-    told: Option<String>,
+    note: Option<String>,
 }
 
 impl<C: Camera> Camera for Paced<C> {
@@ -44,8 +44,8 @@ impl<C: Camera> Camera for Paced<C> {
     }
 
     fn notes(&mut self) -> Vec<String> {
-        let told = self.told.take();
-        told.into_iter().chain(self.camera.notes()).collect()
+        let note = self.note.take();
+        note.into_iter().chain(self.camera.notes()).collect()
     }
 
     fn scene(&self) -> Option<Scene> {

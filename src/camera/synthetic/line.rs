@@ -37,9 +37,9 @@ impl Default for Chosen {
 
 impl Scene {
     /// Lets parts of that kind come past from the next frame on; of every kind by turns if `None`.
-    pub fn choose(&self, sight: Option<SyntheticScene>) {
+    pub fn choose(&self, scene: Option<SyntheticScene>) {
         let place =
-            sight.and_then(|sight| SyntheticScene::ALL.iter().position(|&one| one == sight));
+            scene.and_then(|scene| SyntheticScene::ALL.iter().position(|&one| one == scene));
         self.0.wanted.store(place.unwrap_or(AUTO), Ordering::SeqCst);
     }
 
@@ -56,8 +56,8 @@ impl Scene {
             .unwrap_or(SyntheticScene::Good)
     }
 
-    fn show(&self, sight: SyntheticScene) {
-        let place = SyntheticScene::ALL.iter().position(|&one| one == sight).unwrap_or(0);
+    fn show(&self, scene: SyntheticScene) {
+        let place = SyntheticScene::ALL.iter().position(|&one| one == scene).unwrap_or(0);
         self.0.shown.store(place, Ordering::SeqCst);
     }
 }
@@ -112,7 +112,7 @@ impl Camera for Line {
         }
         let moves = now.micros_since(self.moving) < MOVING_MICROS;
         self.camera.hold(!moves);
-        self.scene.show(self.camera.sight());
+        self.scene.show(self.camera.showing());
         self.camera.capture(now)
     }
 

@@ -70,7 +70,7 @@ impl CtlCommand {
             }
             if self.sheet.is_some() && tiles.len() < sheet::MOST {
                 let small = picture::decode(&bytes, "the answer of the device", Timestamp(0))?;
-                let sure = frame.judgement.as_ref().and_then(Judgement::told_confidence);
+                let sure = frame.judgement.as_ref().and_then(Judgement::shown_confidence);
                 let sure = sure.map(|confidence| confidence * 100.0);
                 let sure = sure.map_or_else(String::new, |percent| format!("{percent:.0} %"));
                 tiles.push(([format!("{} {class}", frame.number), sure], small));

@@ -85,7 +85,7 @@ fn status(learned: Option<&Status>, device: &[(String, String)]) -> Vec<String> 
 pub(super) fn judged(judgement: &Judgement) -> String {
     let Judgement { region, class, best, runner_up, novelty, .. } = judgement;
     let region = region.as_ref().map_or_else(String::new, |region| format!("{region}: "));
-    let said = prediction(class.as_deref(), best, judgement.told_confidence());
+    let said = prediction(class.as_deref(), best, judgement.shown_confidence());
     let second = runner_up.as_ref().map_or_else(String::new, |(class, confidence)| {
         format!(", then {class} {:.0} %", confidence * 100.0)
     });

@@ -92,7 +92,7 @@ pub(super) struct Fresh {
 /// Frames of what was not taught.
 #[derive(Debug, Serialize)]
 pub(super) struct Strangers {
-    pub(super) sight: &'static str,
+    pub(super) scene: &'static str,
     pub(super) frames: usize,
     pub(super) unknown: usize,
 }
@@ -214,7 +214,7 @@ impl Report {
         let check = |name, got: String, wanted: String, held| Check { name, wanted, got, held };
         let estimate = self.estimate().map(f64::from);
         let off = estimate.map(|estimate| (estimate - fresh.balanced_accuracy).abs());
-        let bench = self.never_taught.iter().find(|strangers| strangers.sight != added.class);
+        let bench = self.never_taught.iter().find(|strangers| strangers.scene != added.class);
         let (frames, unknown) = bench.map_or((0, 0), |bench| (bench.frames, bench.unknown));
         let doubted = share(fresh.unknown, fresh.frames);
         let lost = added.others_before - added.others;
@@ -330,8 +330,8 @@ mod tests {
                 ..Fresh::default()
             },
             never_taught: vec![
-                Strangers { sight: "bench", frames: 20, unknown: 19 },
-                Strangers { sight: "weld", frames: 20, unknown: 0 },
+                Strangers { scene: "bench", frames: 20, unknown: 19 },
+                Strangers { scene: "weld", frames: 20, unknown: 0 },
             ],
             added: Added {
                 class: "weld",

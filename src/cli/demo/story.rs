@@ -96,7 +96,7 @@ impl<'a> Story<'a> {
             camera: Synthetic::new(seed),
             random: ChaCha8Rng::seed_from_u64(seed),
             frames,
-            pictures: TAUGHT.map(|sight| (sight.name(), Vec::new())).to_vec(),
+            pictures: TAUGHT.map(|scene| (scene.name(), Vec::new())).to_vec(),
             confusion: Confusion::new(TAUGHT.len()),
             kept: Vec::new(),
             probes: Vec::new(),
@@ -117,37 +117,37 @@ impl<'a> Story<'a> {
     }
 
     /// So many of these, each as often as the others, shuffled by the seed.
-    fn mixed(&mut self, sights: &[SyntheticScene], count: usize) -> Vec<SyntheticScene> {
-        let mut mixed: Vec<SyntheticScene> = sights.iter().copied().cycle().take(count).collect();
+    fn mixed(&mut self, scenes: &[SyntheticScene], count: usize) -> Vec<SyntheticScene> {
+        let mut mixed: Vec<SyntheticScene> = scenes.iter().copied().cycle().take(count).collect();
         mixed.shuffle(&mut self.random);
         mixed
     }
 
-    /// Lets the sights come past and judges each. The camera draws one frame while the device looks at another, as
+    /// Lets the scenes come past and judges each. The camera draws one frame while the device looks at another, as
     /// cameras do.
     fn watch_each(
         &mut self,
-        sights: &[SyntheticScene],
+        scenes: &[SyntheticScene],
         doing: &'static str,
         mut seen: impl FnMut(&Device, SyntheticScene, &Verdict, Vec<f32>),
     ) -> anyhow::Result<()> {
-        let bar = self.context.bar(sights.len() as u64, doing);
+        let bar = self.context.bar(scenes.len() as u64, doing);
         let camera = &mut self.camera;
         let device = self.device.as_mut().expect("it is only away while it restarts");
         std::thread::scope(|scope| {
             let (give, frames) = sync_channel(2);
             scope.spawn(move || {
-                for &sight in sights {
-                    camera.show(sight);
+                for &scene in scenes {
+                    camera.show(scene);
                     // Nobody listens any more where judging failed.
-                    if give.send((sight, camera.capture(now()))).is_err() {
+                    if give.send((scene, camera.capture(now()))).is_err() {
                         return;
                     }
                 }
             });
-            for (sight, frame) in frames {
+            for (scene, frame) in frames {
                 let (verdict, feature) = device.look(&frame?)?;
-                seen(device, sight, &verdict, feature);
+                seen(device, scene, &verdict, feature);
                 bar.inc(1);
             }
             bar.finish_and_clear();
@@ -155,18 +155,18 @@ impl<'a> Story<'a> {
         })
     }
 
-    fn capture(&mut self, sight: SyntheticScene) -> anyhow::Result<Frame> {
-        self.camera.show(sight);
+    fn capture(&mut self, scene: SyntheticScene) -> anyhow::Result<Frame> {
+        self.camera.show(scene);
         Ok(self.camera.capture(now())?)
     }
 
     /// Teaches one frame and keeps its picture; the estimate and how many examples the class has.
-    fn teach_one(&mut self, sight: SyntheticScene) -> anyhow::Result<(Option<f32>, usize)> {
-        let frame = self.capture(sight)?;
+    fn teach_one(&mut self, scene: SyntheticScene) -> anyhow::Result<(Option<f32>, usize)> {
+        let frame = self.capture(scene)?;
         let origin = format!("{} camera, frame {}", self.camera.name(), self.camera.number());
         let image = picture::kept(&frame, picture::IMAGE_SIDE);
         let shot = self.device().engine().shot(&frame, &origin, image)?;
-        let class = sight.name();
+        let class = scene.name();
         let command = Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] });
         let Reply::Taught { estimate, count, .. } = self.device().send(command)? else {
             unreachable!("teach answers Taught")
@@ -186,8 +186,8 @@ impl<'a> Story<'a> {
         ));
         for round in 1..=SHOTS {
             let mut estimate = None;
-            for sight in TAUGHT {
-                (estimate, _) = self.teach_one(sight)?;
+            for scene in TAUGHT {
+                (estimate, _) = self.teach_one(scene)?;
             }
             self.report.estimates.push(estimate);
             self.tell.line(format_args!(
@@ -201,16 +201,16 @@ impl<'a> Story<'a> {
     /// Verdicts as they come.
     pub(super) fn watch(&mut self) -> anyhow::Result<()> {
         self.chapter("Classifying the stream.");
-        let sights = self.mixed(&TAUGHT, LIVE);
-        self.show_live(&sights)
+        let scenes = self.mixed(&TAUGHT, LIVE);
+        self.show_live(&scenes)
     }
 
-    fn show_live(&mut self, sights: &[SyntheticScene]) -> anyhow::Result<()> {
+    fn show_live(&mut self, scenes: &[SyntheticScene]) -> anyhow::Result<()> {
         let mut live = Vec::new();
         let tell = self.tell;
-        self.watch_each(sights, "watching", |device, sight, verdict, _| {
+        self.watch_each(scenes, "watching", |device, scene, verdict, _| {
             let seen = Seen {
-                truth: sight.name(),
+                truth: scene.name(),
                 verdict: device.name(verdict.class).to_owned(),
                 best: device.name(Some(verdict.best)).to_owned(),
                 confidence: verdict.confidence,
@@ -225,17 +225,17 @@ impl<'a> Story<'a> {
     /// How good it is, beside how good it thought it would be.
     pub(super) fn judge(&mut self) -> anyhow::Result<()> {
         self.chapter(&format!("Classifying {} fresh frames.", self.frames));
-        let sights = self.mixed(&TAUGHT, self.frames);
+        let scenes = self.mixed(&TAUGHT, self.frames);
         let mut confusion = Confusion::new(TAUGHT.len());
         let (mut unknown, mut sure) = (0, 0.0);
         let mut kept = Vec::new();
         let begun = Instant::now();
-        self.watch_each(&sights, "judging", |device, sight, verdict, feature| {
+        self.watch_each(&scenes, "judging", |device, scene, verdict, feature| {
             unknown += usize::from(verdict.class.is_none());
             sure += f64::from(verdict.confidence);
-            confusion.add(place(sight.name()), place(device.name(Some(verdict.best))));
+            confusion.add(place(scene.name()), place(device.name(Some(verdict.best))));
             if kept.len() < KEPT {
-                kept.push((sight, feature));
+                kept.push((scene, feature));
             }
         })?;
         self.report.milliseconds_a_frame = begun.elapsed().as_secs_f64() * 1e3 / self.frames as f64;
@@ -243,7 +243,7 @@ impl<'a> Story<'a> {
         let rates = confusion.accuracy().zip(confusion.balanced_accuracy());
         let (accuracy, balanced_accuracy) = rates.context("no frame was judged")?;
         let recall = |at| confusion.recall(at).unwrap_or_default();
-        let recalls = TAUGHT.iter().enumerate().map(|(at, sight)| (sight.name(), recall(at)));
+        let recalls = TAUGHT.iter().enumerate().map(|(at, scene)| (scene.name(), recall(at)));
         self.report.fresh = Fresh {
             frames: self.frames,
             accuracy,
@@ -269,15 +269,15 @@ impl<'a> Story<'a> {
     /// What was never taught.
     pub(super) fn meet_strangers(&mut self) -> anyhow::Result<()> {
         self.chapter("Classes that were not taught.");
-        for (sight, what) in [(STRANGE, "no strip, only the wooden bench"), (ADDED, "a weld")] {
+        for (scene, what) in [(STRANGE, "no strip, only the wooden bench"), (ADDED, "a weld")] {
             let mut unknown = 0;
-            self.watch_each(&[sight; STRANGERS], "wondering", |_, _, verdict, _| {
+            self.watch_each(&[scene; STRANGERS], "wondering", |_, _, verdict, _| {
                 unknown += usize::from(verdict.class.is_none());
             })?;
             self.tell
                 .line(format_args!("  {what}: {unknown} of {STRANGERS} frames called unknown"));
-            let (sight, frames) = (sight.name(), STRANGERS);
-            self.report.never_taught.push(Strangers { sight, frames, unknown });
+            let (scene, frames) = (scene.name(), STRANGERS);
+            self.report.never_taught.push(Strangers { scene, frames, unknown });
         }
         Ok(())
     }
@@ -285,8 +285,8 @@ impl<'a> Story<'a> {
     /// One more kind of defect.
     pub(super) fn add(&mut self) -> anyhow::Result<()> {
         let everything = [&TAUGHT[..], &[ADDED]].concat();
-        for &sight in everything.iter().cycle().take(PROBES * everything.len()) {
-            let frame = self.capture(sight)?;
+        for &scene in everything.iter().cycle().take(PROBES * everything.len()) {
+            let frame = self.capture(scene)?;
             self.probes.push(frame);
         }
         self.without_added = self.probed()?;
@@ -297,8 +297,8 @@ impl<'a> Story<'a> {
         }
         self.with_added = self.probed()?;
         let mut right = 0;
-        self.watch_each(&[ADDED; ADDED_FRAMES], "judging", |device, sight, verdict, _| {
-            right += usize::from(device.name(Some(verdict.best)) == sight.name());
+        self.watch_each(&[ADDED; ADDED_FRAMES], "judging", |device, scene, verdict, _| {
+            right += usize::from(device.name(Some(verdict.best)) == scene.name());
         })?;
         let others = self.recognised()?;
         self.report.added = Added {
@@ -372,17 +372,17 @@ impl<'a> Story<'a> {
             ADDED.name(),
             self.report.undone.told()
         ));
-        let sights = self.mixed(&[ADDED, SyntheticScene::Good, SyntheticScene::Crack], 3);
-        self.show_live(&sights)
+        let scenes = self.mixed(&[ADDED, SyntheticScene::Good, SyntheticScene::Crack], 3);
+        self.show_live(&scenes)
     }
 
     /// Share of the kept frames that are right now. The very same frames at two times, so that no chance comes between.
     fn recognised(&mut self) -> anyhow::Result<f64> {
         let device = self.device.as_ref().expect("it is only away while it restarts");
         let mut right = 0;
-        for (sight, feature) in &self.kept {
+        for (scene, feature) in &self.kept {
             let verdict = device.look_again(feature)?;
-            right += usize::from(device.name(Some(verdict.best)) == sight.name());
+            right += usize::from(device.name(Some(verdict.best)) == scene.name());
         }
         Ok(share(right, self.kept.len()))
     }
@@ -403,5 +403,5 @@ impl<'a> Story<'a> {
 
 /// Where a class stands among those that are taught, the added one last.
 fn place(name: &str) -> usize {
-    TAUGHT.iter().position(|sight| sight.name() == name).unwrap_or(TAUGHT.len())
+    TAUGHT.iter().position(|scene| scene.name() == name).unwrap_or(TAUGHT.len())
 }

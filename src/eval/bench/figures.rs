@@ -1,6 +1,6 @@
 //! Figures of judged images, every class weighing the same.
 
-use super::pupil::Told;
+use super::pupil::SelfEstimate;
 use super::{Sample, Values};
 use crate::eval::measures::{auroc, calibration_error_in};
 use crate::eval::{Confusion, Outcome, Spread};
@@ -82,7 +82,7 @@ pub(super) fn novelty_auroc(novel: &[Judged], known: &[Judged]) -> Option<f64> {
 }
 
 /// What is true, what was told, and how far apart they are.
-pub(super) fn honesty(judged: &[Judged], told: Told) -> Values {
+pub(super) fn honesty(judged: &[Judged], told: SelfEstimate) -> Values {
     let truth = balanced_accuracy(judged);
     let bias = told.estimate.zip(truth).map(|(told, truth)| told - truth);
     let cover = told.interval.zip(truth).map(|((low, high), truth)| {
@@ -161,12 +161,12 @@ mod tests {
     #[test]
     fn honesty_compares_what_was_told_with_what_is_true() {
         let list = judged(&[(0, 0, false, 0.0), (0, 1, false, 0.0), (1, 1, false, 0.0)]);
-        let told = Told { estimate: Some(0.9), interval: Some((0.5, 0.75)) };
+        let told = SelfEstimate { estimate: Some(0.9), interval: Some((0.5, 0.75)) };
         let values = honesty(&list, told);
         let get = |wanted: &str| values.iter().find(|(name, _)| *name == wanted).expect("there").1;
         assert_eq!((get("true"), get("cover"), get("width")), (Some(0.75), Some(1.0), Some(0.25)));
         assert!((get("bias").expect("both") - 0.15).abs() < 1e-9);
-        let silent = honesty(&list, Told { estimate: None, interval: None });
+        let silent = honesty(&list, SelfEstimate { estimate: None, interval: None });
         assert!(silent[1..].iter().all(|(_, value)| value.is_none()));
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Burst {
 
 /// What the learner says of itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Told {
+pub(super) struct SelfEstimate {
     /// Balanced accuracy, 0 to 1; `None` where it cannot be told.
     pub(super) estimate: Option<f64>,
     /// In which it lies with 90 % probability; `None` where that is not told.
@@ -129,11 +129,11 @@ impl<'a> Pupil<'a> {
         images.iter().map(|&(class, image)| self.judge(class, image, variant)).collect()
     }
 
-    pub(super) fn told(&mut self) -> Told {
+    pub(super) fn told(&mut self) -> SelfEstimate {
         self.refresh();
         let estimate = self.learner.estimate();
         let told = estimate.and_then(|one| Some((f64::from(one.balanced_accuracy?), one.interval)));
-        Told {
+        SelfEstimate {
             estimate: told.map(|(accuracy, _)| accuracy),
             interval: told.map(|(_, (low, high))| (f64::from(low), f64::from(high))),
         }

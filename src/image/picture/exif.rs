@@ -74,12 +74,12 @@ impl Tiff<'_> {
     }
 
     fn text(&self, directory: u32, tag: u16) -> Option<String> {
-        const MOST: u32 = 64;
+        const MAX_LENGTH: u32 = 64;
         let entry = self.entry(directory, tag)?;
         let length = self.u32(entry + 4)?;
         // Up to four bytes stand in the entry itself.
         let place = if length <= 4 { entry + 8 } else { self.u32(entry + 8)? } as usize;
-        let bytes = self.bytes.get(place..place.checked_add(length.min(MOST) as usize)?)?;
+        let bytes = self.bytes.get(place..place.checked_add(length.min(MAX_LENGTH) as usize)?)?;
         let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
         Some(String::from_utf8_lossy(&bytes[..end]).trim().to_owned())
     }

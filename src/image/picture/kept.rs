@@ -8,7 +8,7 @@ use crate::image::frame::Frame;
 pub const IMAGE_SIDE: u32 = 256;
 
 /// Bytes of a JPEG that is kept as it came. Metadata and needless quality make others longer.
-const MOST: usize = 64 << 10;
+const MAX_BYTES: usize = 64 << 10;
 
 /// A camera's JPEG that may be kept as it is: not long, and with the Huffman tables that many webcams leave out, so that
 /// other programs can read it too. Without what stands behind its end.
@@ -16,7 +16,7 @@ pub fn to_be_kept(jpeg: &[u8]) -> Option<&[u8]> {
     let end = jpeg.iter().rposition(|&byte| byte != 0)? + 1;
     let file = &jpeg[..end];
     let whole = file.starts_with(&[0xff, 0xd8]) && file.ends_with(&[0xff, 0xd9]);
-    (whole && file.len() <= MOST && has_huffman_tables(file)).then_some(file)
+    (whole && file.len() <= MAX_BYTES && has_huffman_tables(file)).then_some(file)
 }
 
 /// Before the first scan.
@@ -64,7 +64,7 @@ pub fn kept(frame: &Frame, side: u32) -> Option<Vec<u8>> {
 /// * `file`: what the frame was decoded from.
 /// * `side`: as of [`kept`].
 pub fn kept_file(file: &[u8], frame: &Frame, side: u32) -> Option<Vec<u8>> {
-    let small = frame.width().max(frame.height()) <= side && file.len() <= MOST;
+    let small = frame.width().max(frame.height()) <= side && file.len() <= MAX_BYTES;
     match small && image::guess_format(file).ok() == Some(image::ImageFormat::Jpeg) {
         true => Some(file.to_vec()),
         false => kept(frame, side),

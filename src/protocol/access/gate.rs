@@ -25,7 +25,7 @@ pub struct Guard {
     /// Microseconds without a request after which it locks by itself.
     pub relock_micros: u64,
     /// Wrong PINs, at this port and all others of the device.
-    pub tries: Arc<Mutex<PinLockout>>,
+    pub lockout: Arc<Mutex<PinLockout>>,
 }
 
 /// Takes a line for the log.
@@ -73,7 +73,7 @@ impl<'a, D: Device> Gate<'a, D> {
             Access::Locked => {}
         }
         let began = (self.now)();
-        let begun = lock(&self.guard.tries).begin(began);
+        let begun = lock(&self.guard.lockout).begin(began);
         if let Err(wait) = begun {
             let left = seconds(wait.micros);
             if wait.is_first {
@@ -85,12 +85,12 @@ impl<'a, D: Device> Gate<'a, D> {
         let is_right = self.guard.pin.as_ref().is_some_and(|hash| hash.fits(pin));
         let ended = (self.now)();
         if is_right {
-            lock(&self.guard.tries).right();
+            lock(&self.guard.lockout).right();
             self.lock.unlock(ended);
             self.note(Level::Info, "unlocked");
             return Ok(Answer::Done);
         }
-        let (count, micros) = lock(&self.guard.tries).wrong(ended);
+        let (count, micros) = lock(&self.guard.lockout).wrong(ended);
         let left = seconds(micros);
         self.note(Level::Warning, &format!("wrong PIN, number {count}; next attempt in {left}"));
         Err(Refused(format!("wrong PIN; next attempt in {left}")))
@@ -105,7 +105,7 @@ impl<'a, D: Device> Gate<'a, D> {
     ) {
         let told = match (audit, result) {
             (Audit::Nothing, _) | (Audit::Reply | Audit::Text(_), Err(_)) => None,
-            (Audit::Told(told), result) => Some(told(result)),
+            (Audit::Entry(entry), result) => Some(entry(result)),
             (Audit::Reply, Ok(Answer::Reply(reply))) => {
                 Some((Level::Info, people::sentence(reply)))
             }

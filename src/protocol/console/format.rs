@@ -365,7 +365,7 @@ fn judged(row: Row, judgement: &Judgement) -> Row {
     };
     row.with("class", judgement.class.as_deref().unwrap_or(UNKNOWN))
         .with("best", judgement.best.as_str())
-        .with("confidence", judgement.told_confidence())
+        .with("confidence", judgement.shown_confidence())
         .with("second", second.map(|(class, _)| class.as_str()))
         .with("second_confidence", second.map(|(_, confidence)| *confidence))
         .with("novelty", judgement.novelty)
@@ -388,7 +388,7 @@ fn recent(frame: &RecentFrame) -> Row {
         Some(judgement) => row
             .with("class", judgement.class.as_deref().unwrap_or(UNKNOWN))
             .with("best", judgement.best.as_str())
-            .with("confidence", judgement.told_confidence())
+            .with("confidence", judgement.shown_confidence())
             .with("novelty", judgement.novelty),
         None => row.with("class", Value::None),
     }

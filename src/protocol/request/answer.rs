@@ -131,7 +131,7 @@ pub struct Judgement {
 impl Judgement {
     /// [`Judgement::confidence`] where there is a second class; without one it is 1 whatever the frame shows, and says
     /// nothing.
-    pub fn told_confidence(&self) -> Option<f32> {
+    pub fn shown_confidence(&self) -> Option<f32> {
         self.runner_up.as_ref().map(|_| self.confidence)
     }
 }

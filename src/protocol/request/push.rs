@@ -24,12 +24,12 @@ impl Ask for Push {
     }
 
     fn audit(&self) -> Audit {
-        Audit::Told(told)
+        Audit::Entry(entry)
     }
 }
 
 /// Also what was refused is written down.
-fn told(result: Result<&Answer, &Refused>) -> (Level, String) {
+fn entry(result: Result<&Answer, &Refused>) -> (Level, String) {
     let how = match result {
         Err(refused) => return (Level::Warning, format!("push refused: {refused}")),
         Ok(Answer::Reply(reply)) => {

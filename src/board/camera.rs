@@ -1,0 +1,55 @@
+//! The camera of a board: where it is, and what it is opened with.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::camera::PixelFormat;
+use crate::camera::source::Wanted;
+
+/// The camera of a board.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraSettings {
+    /// Such as `v4l:/dev/video0` or `synthetic:`.
+    pub address: String,
+    /// Pixels a row, at least 1.
+    pub width: u32,
+    /// Rows, at least 1.
+    pub height: u32,
+    /// Frames a second, above 0.
+    pub fps: f32,
+    /// How the pixels come; `None`: the best there is.
+    pub format: Option<PixelFormat>,
+    /// Controls of the driver by name; switches are 0 and 1.
+    pub controls: BTreeMap<String, i64>,
+    /// Milliseconds until exposure, gain and white balance are locked.
+    pub settle_ms: u32,
+    /// Milliseconds without a frame after which it is lost.
+    pub timeout_ms: u32,
+    /// What the outputs do while it is lost.
+    pub lost: Lost,
+}
+
+impl CameraSettings {
+    /// What the camera is opened with.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            size: Some((self.width, self.height)),
+            fps: Some(self.fps),
+            format: self.format,
+            timeout: Duration::from_millis(self.timeout_ms.into()),
+            settle: (self.settle_ms > 0).then(|| Duration::from_millis(self.settle_ms.into())),
+            controls: self.controls.clone(),
+            again: false,
+            ..Wanted::default()
+        }
+    }
+}
+
+/// What the outputs do while the camera is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// They go to their safe levels.
+    Safe,
+    /// They stay as they are.
+    Keep,
+}
