@@ -258,6 +258,8 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         ("relabel good 99", "99"),
         ("rename good", "wanted: rename CLASS NAME"),
         ("rename good ../x", "letters, digits"),
+        ("rename CLASS NAME", "wanted: rename CLASS NAME"),
+        ("teach CLASS", "wanted: teach CLASS [COUNT]"),
         ("undo now", "wanted: undo, got: undo now"),
         ("head svm", "there is no head svm; there are lda, ridge"),
         ("threshold confidence=2", "confidence has to be a number from 0.0 to 1.0, got 2"),

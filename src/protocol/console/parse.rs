@@ -64,11 +64,22 @@ pub fn parse(line: &str) -> Result<Entry, String> {
 }
 
 fn understood(word: &Word, arguments: &[&str], words: &[&str]) -> Result<Entry, String> {
+    if is_usage(word, arguments) {
+        return Err(usage(word, words));
+    }
     match (word.parse)(arguments) {
         Ok(request) => Ok(Entry::Request(request)),
         Err(Wrong::Why(why)) => Err(why),
         Err(Wrong::Usage) => Err(usage(word, words)),
     }
+}
+
+/// Whether it is the beginning of what help says of the word, which was copied or has come back: CLASS stands for a class,
+/// and nobody is to teach one of that name by half a line of help.
+fn is_usage(word: &Word, arguments: &[&str]) -> bool {
+    let stands_for = |text: &&str| text.chars().all(|c| c.is_ascii_uppercase());
+    let wanted: Vec<&str> = word.arguments.split_whitespace().collect();
+    wanted.starts_with(arguments) && arguments.iter().any(stands_for)
 }
 
 /// * `words`: what was typed.
