@@ -100,7 +100,7 @@ pub(super) fn of_suspects(
         let example = learner.examples().get(id);
         example.map_or_else(String::new, |one| learner.classes()[&one.class].to_string())
     };
-    let named: Vec<(String, Doubt, Vec<(ExampleId, String)>)> = rows
+    let named: Vec<_> = rows
         .iter()
         .map(|(one, near)| {
             let says = learner.classes().get(&one.taken_for).map(ToString::to_string);
@@ -112,7 +112,7 @@ pub(super) fn of_suspects(
                 says.unwrap_or_default()
             );
             let ids = [one.example].into_iter().chain(near.iter().copied());
-            (heading, one.doubt, ids.map(|id| (id, class(id))).collect())
+            (heading, one.doubt, ids.map(|id| (id, class(id))).collect::<Vec<_>>())
         })
         .collect();
     let images = images(&ids)?;

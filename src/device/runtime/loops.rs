@@ -238,9 +238,6 @@ pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn Inputs>) {
     }
 }
 
-/// Ends in good order when the system asks for it.
-///
-/// * returns what ends this, `None` if it could not begin.
 /// A file that may grow no further, at a limit of this process, is an error of the write that needed it: by default the
 /// signal ends the program without a word.
 pub fn survive_file_limit() {
@@ -248,6 +245,9 @@ pub fn survive_file_limit() {
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
+/// Ends in good order when the system asks for it.
+///
+/// * returns what ends this, `None` if it could not begin.
 pub(super) fn signals(shared: &Arc<Shared>) -> Option<Handle> {
     let watched = Signals::new([SIGINT, SIGTERM, SIGHUP]);
     let mut signals = match watched {
