@@ -6,13 +6,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use half::f16;
 use sha2::{Digest as _, Sha256};
 
 use crate::image::frame::Timestamp;
-use crate::learn::head::{ClassId, ExampleId, GroupId, Lesson, MAX_FEATURES};
-use crate::learn::linalg::dot;
+use crate::learn::head::{ClassId, ExampleId, GroupId, Lesson, MAX_FEATURES, StoredLesson};
+use crate::learn::linalg::{dot, widen_scaled, widened_halves};
 
 /// Examples are compared with those of their class whose ids, divided by this, are the same: taught about the same time,
 /// they are the likeliest to be redundant, and a large class does not take time that grows with its square.
@@ -23,6 +24,9 @@ pub const MAX_EXAMPLES: usize = 1 << 16;
 
 /// Views that an example may have.
 pub const MAX_VIEWS: usize = MAX_FEATURES - 1;
+
+/// A feature as it is kept, `[dim]`; copies of it are one.
+pub type StoredFeature = Arc<[f16]>;
 
 /// One taught feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,10 +42,10 @@ pub struct Example {
     /// Where it came from: a file's name, a camera's.
     pub origin: String,
     /// `[dim]`, finite.
-    pub feature: Vec<f16>,
+    pub feature: StoredFeature,
     /// `[views][dim]`, finite: features of the same image darker, noisy, blurred, turned; at most [`MAX_VIEWS`]. They are
     /// learned and forgotten with the example, and counted as one with it.
-    pub views: Vec<Vec<f16>>,
+    pub views: Vec<StoredFeature>,
     /// Which image it was learned from, where one was kept; the store has it, see [`crate::store::Store::images`].
     pub image: Option<ImageMark>,
 }
@@ -70,12 +74,12 @@ impl ImageMark {
 impl Example {
     /// `[dim]`, what the head learns from: the stored values, so that a head built from the store is the same head.
     pub fn widened(&self) -> Vec<f32> {
-        self.feature.iter().map(|value| value.to_f32()).collect()
+        widened_halves(&self.feature)
     }
 
     /// `[views][dim]`, as [`Example::widened`].
     pub fn widened_views(&self) -> Vec<Vec<f32>> {
-        self.views.iter().map(|view| view.iter().map(|value| value.to_f32()).collect()).collect()
+        self.views.iter().map(|view| widened_halves(view)).collect()
     }
 
     /// Does something with the features as a head learns them, its own and those of its views.
@@ -87,17 +91,23 @@ impl Example {
         work(&Lesson { example, group, class, features: &features })
     }
 
+    /// As [`Example::lesson`], the features as they are kept.
+    pub fn stored_lesson(&self) -> StoredLesson<'_> {
+        let Self { id: example, group, class, ref feature, ref views, .. } = *self;
+        StoredLesson { example, group, class, feature, views }
+    }
+
     /// Bytes it counts for against the budget.
     pub fn bytes(&self) -> usize {
         const BOOKKEEPING: usize = 64;
-        (self.feature.len() + self.views.iter().map(Vec::len).sum::<usize>()) * 2
+        (self.feature.len() + self.views.iter().map(|view| view.len()).sum::<usize>()) * 2
             + self.origin.len()
             + BOOKKEEPING
     }
 }
 
 /// Rounds a feature to what is stored. Values beyond f16's range saturate at its largest finite value.
-pub fn narrowed(feature: &[f32]) -> Vec<f16> {
+pub fn narrowed(feature: &[f32]) -> StoredFeature {
     let limit = f16::MAX.to_f32();
     feature.iter().map(|value| f16::from_f32(value.clamp(-limit, limit))).collect()
 }
@@ -106,11 +116,24 @@ pub fn narrowed(feature: &[f32]) -> Vec<f16> {
 #[derive(Debug, Clone)]
 struct Kept {
     example: Example,
-    /// `[dim]`, length one (all zero for a zero feature).
-    unit: Vec<f32>,
+    /// What its feature is multiplied by to be of length one; 0 for a zero feature.
+    scale: f32,
     /// The nearest other example of the same class among those that it was compared with, and the cosine to it; `None`
     /// until something had to go.
     nearest: Option<(ExampleId, f32)>,
+}
+
+impl Kept {
+    /// `[dim]`, the feature at length one (all zero for a zero feature). It is not kept: it would be twice the feature.
+    fn unit(&self) -> Vec<f32> {
+        let mut unit = Vec::new();
+        self.unit_into(&mut unit);
+        unit
+    }
+
+    fn unit_into(&self, unit: &mut Vec<f32>) {
+        widen_scaled(&self.example.feature, self.scale, unit);
+    }
 }
 
 /// The examples, by id.
@@ -196,20 +219,23 @@ impl Examples {
     /// Adds an example; one with the same id is replaced.
     pub fn insert(&mut self, example: Example) {
         self.remove(example.id);
-        let unit = unit(&example.widened());
         let (id, class) = (example.id, example.class);
+        let mut new = Kept { scale: scale(&example.widened()), example, nearest: None };
         let mut nearest = None;
         if self.compared.contains(&class) {
+            let (unit, mut others) = (new.unit(), Vec::new());
             for other in self.near_by(class, id) {
                 let kept = self.kept.get_mut(&other).expect("an id of the class");
-                let cosine = dot(&unit, &kept.unit);
+                kept.unit_into(&mut others);
+                let cosine = dot(&unit, &others);
                 closer(&mut nearest, other, cosine);
                 closer(&mut kept.nearest, id, cosine);
             }
         }
-        self.bytes += example.bytes();
+        new.nearest = nearest;
+        self.bytes += new.example.bytes();
         self.by_class.entry(class).or_default().insert(id);
-        self.kept.insert(id, Kept { example, unit, nearest });
+        self.kept.insert(id, new);
     }
 
     /// Takes an example out.
@@ -231,9 +257,10 @@ impl Examples {
             if kept.nearest.is_none_or(|(nearest, _)| nearest != id) {
                 continue;
             }
-            let mut nearest = None;
+            let (mut nearest, unit, mut others) = (None, kept.unit(), Vec::new());
             for other in near.iter().filter(|other| *other != orphan) {
-                closer(&mut nearest, *other, dot(&kept.unit, &self.kept[other].unit));
+                self.kept[other].unit_into(&mut others);
+                closer(&mut nearest, *other, dot(&unit, &others));
             }
             self.kept.get_mut(orphan).expect("found above").nearest = nearest;
         }
@@ -244,10 +271,11 @@ impl Examples {
     ///
     /// * `feature`: `[dim]`.
     pub fn nearest(&self, feature: &[f32]) -> Option<Neighbour> {
-        let unit = unit(feature);
+        let (unit, mut other) = (unit(feature), Vec::new());
         let mut best: Option<Neighbour> = None;
         for kept in self.kept.values() {
-            let cosine = dot(&unit, &kept.unit);
+            kept.unit_into(&mut other);
+            let cosine = dot(&unit, &other);
             if best.is_none_or(|best| cosine > best.cosine) {
                 let Example { id, class, .. } = kept.example;
                 best = Some(Neighbour { example: id, class, cosine });
@@ -266,7 +294,7 @@ impl Examples {
             .map(|&example| Neighbour {
                 example,
                 class,
-                cosine: dot(&unit, &self.kept[&example].unit),
+                cosine: dot(&unit, &self.kept[&example].unit()),
             })
             .collect();
         near.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.example.cmp(&b.example)));
@@ -290,13 +318,13 @@ impl Examples {
         const FEW: usize = 50;
         const WITHIN: f32 = 4.0;
         const LEAST: f32 = 1e-3;
-        let few: Vec<&Kept> = self.kept.values().take(FEW).collect();
-        let nearest = |one: &Kept, same: bool| {
-            let others = few.iter().filter(|other| {
-                other.example.id != one.example.id
-                    && (other.example.class == one.example.class) == same
-            });
-            others.map(|other| 1.0 - dot(&one.unit, &other.unit)).min_by(f32::total_cmp)
+        let few: Vec<(&Example, Vec<f32>)> =
+            self.kept.values().take(FEW).map(|kept| (&kept.example, kept.unit())).collect();
+        let nearest = |(one, unit): &(&Example, Vec<f32>), same: bool| {
+            let others = few
+                .iter()
+                .filter(|(other, _)| other.id != one.id && (other.class == one.class) == same);
+            others.map(|(_, other)| 1.0 - dot(unit, other)).min_by(f32::total_cmp)
         };
         let largest =
             |same: bool| few.iter().filter_map(|one| nearest(one, same)).max_by(f32::total_cmp);
@@ -304,12 +332,26 @@ impl Examples {
         within.into_iter().chain(largest(false)).max_by(f32::total_cmp).map(|far| far.max(LEAST))
     }
 
-    /// Of an example 1 less the cosine to the nearest one of another group, 0 to 2; 1 where there is none.
-    pub fn angle_to_others(&self, id: ExampleId) -> f32 {
-        let Some(Kept { example, unit, .. }) = self.kept.get(&id) else { return 1.0 };
-        let others = self.kept.values().filter(|kept| kept.example.group != example.group);
-        let nearest = others.map(|kept| dot(unit, &kept.unit)).max_by(f32::total_cmp);
-        nearest.map_or(1.0, |cosine| (1.0 - cosine).max(0.0))
+    /// Of each of these examples 1 less the cosine to the nearest one of another group, 0 to 2; 1 where there is none.
+    pub fn angles_to_others(&self, ids: &[ExampleId]) -> Vec<f32> {
+        let of: Vec<Option<(GroupId, Vec<f32>)>> = ids
+            .iter()
+            .map(|id| self.kept.get(id).map(|kept| (kept.example.group, kept.unit())))
+            .collect();
+        let mut nearest: Vec<Option<f32>> = vec![None; ids.len()];
+        let mut other = Vec::new();
+        // Each is made wide once.
+        for kept in self.kept.values() {
+            kept.unit_into(&mut other);
+            for (nearest, of) in nearest.iter_mut().zip(&of) {
+                if let Some((_, unit)) = of.as_ref().filter(|of| of.0 != kept.example.group) {
+                    let cosine = dot(unit, &other);
+                    *nearest = Some(nearest.map_or(cosine, |nearest| nearest.max(cosine)));
+                }
+            }
+        }
+        let angle = |nearest: Option<f32>| nearest.map_or(1.0, |cosine| (1.0 - cosine).max(0.0));
+        nearest.into_iter().map(angle).collect()
     }
 
     /// Which example has to go so that one more, of `extra` bytes, fits, were `class` one example longer; `None` if it fits.
@@ -353,9 +395,10 @@ impl Examples {
         }
         let ids: Vec<ExampleId> = self.by_class[&class].iter().copied().collect();
         for same in ids.chunk_by(|a, b| a.0 / COMPARED == b.0 / COMPARED) {
+            let units: Vec<Vec<f32>> = same.iter().map(|id| self.kept[id].unit()).collect();
             for (place, id) in same.iter().enumerate() {
-                for other in &same[place + 1..] {
-                    let cosine = dot(&self.kept[id].unit, &self.kept[other].unit);
+                for (other, unit) in same.iter().zip(&units).skip(place + 1) {
+                    let cosine = dot(&units[place], unit);
                     for (of, with) in [(id, other), (other, id)] {
                         let kept = self.kept.get_mut(of).expect("an id of the class");
                         closer(&mut kept.nearest, *with, cosine);
@@ -381,9 +424,13 @@ fn closer(best: &mut Option<(ExampleId, f32)>, id: ExampleId, cosine: f32) {
 }
 
 fn unit(feature: &[f32]) -> Vec<f32> {
-    let norm = dot(feature, feature).sqrt();
-    let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+    let scale = scale(feature);
     feature.iter().map(|value| value * scale).collect()
+}
+
+fn scale(feature: &[f32]) -> f32 {
+    let norm = dot(feature, feature).sqrt();
+    if norm > 0.0 { 1.0 / norm } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -28,7 +28,10 @@ pub use config::{
 
 pub use layers::{Affine, Layers};
 
+use std::sync::Arc;
+
 use closed_form::ClosedForm;
+use half::f16;
 use serde::{Deserialize, Serialize};
 
 use keeping::Keeping;
@@ -38,6 +41,8 @@ use prototype::Prototype;
 use slda::Slda;
 use softmax::Softmax;
 use trained::Trained;
+
+use crate::learn::linalg::widened_halves;
 
 /// A class. Never used twice; its name is kept elsewhere and may change.
 #[derive(
@@ -69,6 +74,28 @@ pub struct Lesson<'a> {
     pub class: ClassId,
     /// `[1 + views][dim]`, finite, the image's own first; at most [`MAX_FEATURES`].
     pub features: &'a [&'a [f32]],
+}
+
+/// As [`Lesson`], the features as they are stored, which a head may share instead of copying them.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredLesson<'a> {
+    /// Which example.
+    pub example: ExampleId,
+    /// What it is left out with.
+    pub group: GroupId,
+    /// Its class.
+    pub class: ClassId,
+    /// `[dim]`, of the image itself.
+    pub feature: &'a Arc<[f16]>,
+    /// `[views][dim]`, fewer than [`MAX_FEATURES`].
+    pub views: &'a [Arc<[f16]>],
+}
+
+impl<'a> StoredLesson<'a> {
+    /// The image's own, then those of its views.
+    fn features(&self) -> impl Iterator<Item = &'a Arc<[f16]>> {
+        std::iter::once(self.feature).chain(self.views)
+    }
 }
 
 /// A feature as a head keeps it: the example, and which of its features (0 is the image's own).
@@ -129,6 +156,30 @@ pub trait Head: Send + std::fmt::Debug {
     /// [`HeadError::Dim`], [`HeadError::NotFinite`], [`HeadError::NoClass`], [`HeadError::ExampleExists`],
     /// [`HeadError::Features`]; then none of them was learned.
     fn teach(&mut self, lessons: &[Lesson<'_>]) -> Result<(), HeadError>;
+
+    /// As [`Head::teach`], of stored examples. The result is that of teaching their features made wide.
+    ///
+    /// # Errors
+    /// As [`Head::teach`].
+    fn teach_stored(&mut self, lessons: &[StoredLesson<'_>]) -> Result<(), HeadError> {
+        let wide = |lesson: &StoredLesson<'_>| -> Vec<Vec<f32>> {
+            lesson.features().map(|feature| widened_halves(feature)).collect()
+        };
+        let features: Vec<Vec<Vec<f32>>> = lessons.iter().map(wide).collect();
+        let features: Vec<Vec<&[f32]>> =
+            features.iter().map(|rows| rows.iter().map(Vec::as_slice).collect()).collect();
+        let lessons: Vec<Lesson<'_>> = lessons
+            .iter()
+            .zip(&features)
+            .map(|(&StoredLesson { example, group, class, .. }, features)| Lesson {
+                example,
+                group,
+                class,
+                features,
+            })
+            .collect();
+        self.teach(&lessons)
+    }
 
     /// Undoes [`Head::teach`] for one example: the caller gives everything back, so that a head in constant memory can
     /// forget too.
@@ -422,7 +473,12 @@ pub fn check_feature(dim: usize, feature: &[f32]) -> Result<(), HeadError> {
 /// # Errors
 /// [`HeadError::Features`].
 fn check_count(features: &[&[f32]]) -> Result<(), HeadError> {
-    match features.len() {
+    check_number(features.len())
+}
+
+/// As [`check_count`].
+fn check_number(features: usize) -> Result<(), HeadError> {
+    match features {
         1..=MAX_FEATURES => Ok(()),
         got => Err(HeadError::Features { got }),
     }

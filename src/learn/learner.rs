@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::learn::decision::{Calibration, Estimate, Thresholds, Verdict};
 use crate::learn::examples::{Example, Examples};
-use crate::learn::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError, Lesson};
+use crate::learn::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError, StoredLesson};
 pub use advice::Advice;
 pub use error::LearnError;
 pub use name::{ClassName, UNKNOWN};
@@ -374,24 +374,9 @@ impl Learner {
         for &class in self.classes.keys() {
             head.add_class(class)?;
         }
-        let chosen: Vec<&Example> = self.examples.iter().filter(|&example| of(example)).collect();
-        let features: Vec<Vec<Vec<f32>>> = chosen
-            .iter()
-            .map(|one| std::iter::once(one.widened()).chain(one.widened_views()).collect())
-            .collect();
-        let features: Vec<Vec<&[f32]>> =
-            features.iter().map(|rows| rows.iter().map(Vec::as_slice).collect()).collect();
-        let lessons: Vec<Lesson<'_>> = chosen
-            .iter()
-            .zip(&features)
-            .map(|(&&Example { id: example, group, class, .. }, features)| Lesson {
-                example,
-                group,
-                class,
-                features,
-            })
-            .collect();
-        head.teach(&lessons)?;
+        let chosen = self.examples.iter().filter(|&example| of(example));
+        let lessons: Vec<StoredLesson<'_>> = chosen.map(Example::stored_lesson).collect();
+        head.teach_stored(&lessons)?;
         head.tune();
         Ok(head)
     }

@@ -1,9 +1,11 @@
 //! Small dense linear algebra in f64: a symmetric matrix that grows, shrinks and changes by one outer product at a
 //! time, kept together with the Cholesky factor of it plus a multiple of the identity.
 
+mod halves;
 mod packed;
 mod sums;
 
+pub(crate) use halves::{widen_scaled, widened_halves};
 pub(crate) use packed::{PackedCholesky, packed_len, packed_row};
 pub(crate) use sums::{add_scaled, dot, products, widened};
 

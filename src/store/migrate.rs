@@ -1,8 +1,8 @@
-//! A store of format 2 becomes one of format 3 in the transaction that first writes to it; one that only looks sees it as
-//! if it were.
+//! A store of format 2 or 3 becomes one of format 4 in the transaction that first writes to it; one that only looks sees
+//! it as if it were.
 //!
-//! Its examples had no groups, views or images; they get groups by the time of their teaching, and their thumbnails are
-//! their images.
+//! The examples of format 2 had no groups, views or images; they get groups by the time of their teaching, and their
+//! thumbnails are their images. Those of format 3 are not cut into pieces, and stay as they are.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ impl Tables<'_> {
             let OldBlob { taught_micros, origin, feature, thumbnail } = old;
             let id = owners.get(&number).map_or(0, |(id, _)| *id);
             let group = groups.get(&id).copied().unwrap_or(id);
-            let (feature, views) = (StoredFeature(feature), Vec::new());
+            let (feature, views) = (StoredFeature::of_bits(&feature), Vec::new());
             let image = thumbnail.as_deref().map(|file| ImageMark::of(file).into());
             let blob = Blob { group, taught_micros, origin, feature, views, image };
             let bytes = self.write_blob(number, &blob)?;

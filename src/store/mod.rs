@@ -22,6 +22,7 @@ pub mod signed;
 pub mod export;
 
 mod backup;
+mod blobs;
 mod disk;
 mod file;
 mod generations;

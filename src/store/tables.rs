@@ -1,11 +1,12 @@
-//! The tables of the file. Beside `images.rs` and `on_disk.rs` the only code that names redb.
+//! The tables of the file. Beside `blobs.rs`, `images.rs` and `on_disk.rs` the only code that names redb.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `state` | `format`, `model`, `head`, `thresholds`, `counters`, `images` | postcard |
 //! | `classes` | id | name |
 //! | `examples` | id | class and blob ([`ExampleRow`]) |
-//! | `blobs` | number | feature, views, group, origin, time ([`Blob`]) |
+//! | `blobs` | number | feature, views, group, origin, time ([`Blob`]), or what is left of it behind its pieces |
+//! | `pieces` | number of the blob, rising from 0 | as much as fills a page (`blobs.rs`) |
 //! | `images` | number | JPEG |
 //! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) use new_images::NewImages;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
+use super::blobs::Blobs;
 use super::rows::{Blob, Content, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
 use super::{Setting, Step, StoreFault};
@@ -30,13 +32,15 @@ use crate::store::snapshot::{ModelId, Snapshot};
 /// The format that is read and made the one of today.
 const BEFORE: u16 = 2;
 
-/// Of the tables; version 1 was an exchanged file, version 2 had no groups (`migrate.rs`).
-pub(super) const FORMAT: u16 = 3;
+/// The format whose blobs are not cut into pieces, which is as good: they stay as they are.
+const UNCUT: u16 = 3;
+
+/// Of the tables; version 1 was an exchanged file, version 2 had no groups, version 3 no pieces (`migrate.rs`).
+pub(super) const FORMAT: u16 = 4;
 
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 const CLASSES: TableDefinition<u32, &str> = TableDefinition::new("classes");
 const EXAMPLES: TableDefinition<u64, &[u8]> = TableDefinition::new("examples");
-const BLOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
 pub(super) const IMAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("images");
 const UNDO: TableDefinition<u64, &[u8]> = TableDefinition::new("undo");
 const GENERATIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("generations");
@@ -65,7 +69,7 @@ pub(super) struct Tables<'t> {
     state: Table<'t, &'static str, &'static [u8]>,
     classes: Table<'t, u32, &'static str>,
     examples: Table<'t, u64, &'static [u8]>,
-    blobs: Table<'t, u64, &'static [u8]>,
+    blobs: Blobs<'t>,
     pub(super) images: Table<'t, u64, &'static [u8]>,
     undo: Table<'t, u64, &'static [u8]>,
     generations: Table<'t, u64, &'static [u8]>,
@@ -78,7 +82,7 @@ impl<'t> Tables<'t> {
             state: transaction.open_table(STATE).map_err(fault)?,
             classes: transaction.open_table(CLASSES).map_err(fault)?,
             examples: transaction.open_table(EXAMPLES).map_err(fault)?,
-            blobs: transaction.open_table(BLOBS).map_err(fault)?,
+            blobs: Blobs::open(transaction)?,
             images: transaction.open_table(IMAGES).map_err(fault)?,
             undo: transaction.open_table(UNDO).map_err(fault)?,
             generations: transaction.open_table(GENERATIONS).map_err(fault)?,
@@ -105,6 +109,7 @@ impl<'t> Tables<'t> {
     pub(super) fn renew(&mut self) -> Result<(), StoreFault> {
         match self.optional("format")? {
             None | Some(FORMAT) => Ok(()),
+            Some(UNCUT) => self.put_format(),
             Some(BEFORE) => self.migrate(),
             Some(got) => Err(StoreFault::Format { wanted: FORMAT, got }),
         }
@@ -206,8 +211,8 @@ impl<'t> Tables<'t> {
     }
 
     pub(super) fn full(&self, id: u64, row: &ExampleRow) -> Result<StoredExample, StoreFault> {
-        let bytes = self.blobs.get(row.blob).map_err(fault)?.ok_or_else(|| lost(id))?;
-        let blob: Blob = decode(bytes.value(), || format!("example {id}"))?;
+        let bytes = self.blobs.get(row.blob)?.ok_or_else(|| lost(id))?;
+        let blob: Blob = decode(&bytes, || format!("example {id}"))?;
         Ok(blob.with(id, row.class))
     }
 
@@ -339,18 +344,16 @@ impl<'t> Tables<'t> {
     /// * returns its length in bytes.
     pub(super) fn write_blob(&mut self, number: u64, blob: &Blob) -> Result<u32, StoreFault> {
         let bytes = encode(blob);
-        self.blobs.insert(number, bytes.as_slice()).map_err(fault)?;
+        self.blobs.put(number, &bytes)?;
         Ok(bytes.len().try_into().unwrap_or(u32::MAX))
     }
 
     pub(super) fn blob_bytes(&self, number: u64) -> Result<Option<Vec<u8>>, StoreFault> {
-        let bytes = self.blobs.get(number).map_err(fault)?;
-        Ok(bytes.map(|bytes| bytes.value().to_vec()))
+        self.blobs.get(number)
     }
 
     pub(super) fn blob_numbers(&self) -> Result<Vec<u64>, StoreFault> {
-        let rows = self.blobs.iter().map_err(fault)?;
-        rows.map(|row| row.map(|(number, _)| number.value()).map_err(fault)).collect()
+        self.blobs.numbers()
     }
 
     fn push_undo(&mut self, rows: &[UndoRow], counters: &mut Counters) -> Result<(), StoreFault> {

@@ -7,11 +7,9 @@
 
 use std::collections::VecDeque;
 
-use half::f16;
-
 use super::stillness::distance;
 use crate::image::frame::{Frame, Timestamp};
-use crate::learn::examples::narrowed;
+use crate::learn::examples::{StoredFeature, narrowed};
 use crate::protocol::request::{Judgement, RecentFrame};
 
 /// Frames of each half.
@@ -38,7 +36,7 @@ pub(super) struct Past {
     /// `None` where nothing had been taught.
     judgement: Option<Judgement>,
     /// `[dim]`
-    feature: Vec<f16>,
+    feature: StoredFeature,
     /// What was looked at, made smaller.
     pub(super) pixels: Frame,
 }

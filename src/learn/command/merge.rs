@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use half::f16;
 
 use super::{CommandError, Outcome, Reply};
-use crate::learn::examples::{Example, ImageMark, Images};
+use crate::learn::examples::{Example, ImageMark, Images, StoredFeature};
 use crate::learn::head::{self, ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Change, ClassName, LearnError, Learner};
 
@@ -53,7 +53,7 @@ impl Known {
             (self.example.taught, self.example.origin) = (taught, origin);
         }
         // More are better than few, and one is better than none; between equals either device chooses the same.
-        let rank = |views: &[Vec<f16>]| {
+        let rank = |views: &[StoredFeature]| {
             let bits = views.iter().map(|view| bits(view)).collect::<Vec<_>>();
             (Reverse(bits.len()), bits)
         };
@@ -333,10 +333,10 @@ mod tests {
         assert_eq!(refused, Err(CommandError::TooMuch { wanted: 2 * one, budget: one }));
         assert_eq!(device.examples().len(), 1);
         let mut short = example([1.0, 0.0], 5, None);
-        short.feature.pop();
+        short.feature = short.feature[..1].into();
         assert!(matches!(merge(&mut device, &[("good", short)]), Err(CommandError::Learn(_))));
         let mut nan = example([1.0, 0.0], 5, None);
-        nan.feature[0] = half::f16::NAN;
+        nan.feature = [half::f16::NAN, half::f16::ONE].into();
         assert!(matches!(merge(&mut device, &[("good", nan)]), Err(CommandError::Learn(_))));
     }
 }

@@ -2,19 +2,22 @@
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use half::f16;
 use ndarray::Array2;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::linear::Linear;
 use super::stored::in_order;
-use super::system::{StoredSystem, System, Taught};
+use super::system::{Row, StoredSystem, System, Taught};
 use super::units::Unit;
 use super::{
-    ClassId, ExampleId, FeatureScaling, Head, HeadError, HeadKind, Layers, LeftOut, Lesson,
-    from_bytes, to_bytes,
+    ClassId, ExampleId, FeatureScaling, GroupId, Head, HeadError, HeadKind, Layers, LeftOut,
+    Lesson, StoredLesson, from_bytes, to_bytes,
 };
+use crate::learn::linalg::widened_halves;
 
 /// What sets one such head apart from another.
 pub(super) trait Formula: std::fmt::Debug + Send + Serialize + DeserializeOwned {
@@ -103,12 +106,13 @@ struct Stored<F: Formula> {
 impl<F: Formula> ClosedForm<F> {
     pub(super) fn new(dim: usize, scaling: FeatureScaling, formula: F) -> Self {
         let (linear, metric) = (OnceCell::new(), OnceCell::new());
-        Self { formula, scaling, system: System::new(dim, 1.0), linear, metric, tuned: false }
+        let system = System::new(dim, &scaling, 1.0);
+        Self { formula, scaling, system, linear, metric, tuned: false }
     }
 
     pub(super) fn load(bytes: &[u8]) -> Result<Self, HeadError> {
         let Stored { formula, scaling, system, linear }: Stored<F> = from_bytes(bytes)?;
-        let system = system.into_system(|system| formula.lambda(system))?;
+        let system = system.into_system(&scaling, |system| formula.lambda(system))?;
         let fits = |centre: &Vec<f32>| {
             centre.len() == system.dim() && centre.iter().all(|value| value.is_finite())
         };
@@ -130,6 +134,42 @@ impl<F: Formula> ClosedForm<F> {
     fn linear(&self) -> &Linear {
         self.linear.get_or_init(|| self.formula.linear(&self.system))
     }
+
+    /// All or none.
+    fn take_in(&mut self, mut new: Vec<New>) -> Result<(), HeadError> {
+        if let [one] = new.as_mut_slice() {
+            let class = self.system.check_new(one.example, one.class)?;
+            self.system.push(one.example, one.group, class, std::mem::take(&mut one.rows));
+            self.changed();
+            return Ok(());
+        }
+        let mut seen: HashSet<ExampleId> =
+            self.system.examples().iter().map(|taught| taught.id.0).collect();
+        let mut taught = Vec::new();
+        for New { example, group, class, rows } in &new {
+            let class = self.system.place(*class)?;
+            if !seen.insert(*example) {
+                return Err(HeadError::ExampleExists(*example));
+            }
+            let row = |view| Taught { id: (*example, view), group: *group, class, weight: 1.0 };
+            taught.extend((0..rows.len() as u8).map(row));
+        }
+        if !taught.is_empty() {
+            let rows = new.into_iter().flat_map(|one| one.rows).collect();
+            self.system.extend(&taught, rows, |system| self.formula.lambda(system));
+            (self.linear, self.metric, self.tuned) = (OnceCell::new(), OnceCell::new(), false);
+        }
+        Ok(())
+    }
+}
+
+/// An example that is to be learned.
+struct New {
+    example: ExampleId,
+    group: GroupId,
+    class: ClassId,
+    /// At least one.
+    rows: Vec<Row>,
 }
 
 impl<F: Formula> Head for ClosedForm<F> {
@@ -159,39 +199,31 @@ impl<F: Formula> Head for ClosedForm<F> {
 
     fn teach(&mut self, lessons: &[Lesson<'_>]) -> Result<(), HeadError> {
         let dim = self.dim();
-        let mut seen: HashSet<ExampleId> = HashSet::new();
-        if lessons.len() > 1 {
-            seen.extend(self.system.examples().iter().map(|taught| taught.id.0));
+        let mut new = Vec::with_capacity(lessons.len());
+        for &Lesson { example, group, class, features } in lessons {
+            super::check_count(features)?;
+            let scaled =
+                |feature: &&[f32]| Ok(Row::Scaled(self.scaling.apply(dim, feature)?.into()));
+            let rows = features.iter().map(scaled).collect::<Result<_, HeadError>>()?;
+            new.push(New { example, group, class, rows });
         }
-        let mut rows = Vec::with_capacity(lessons.len());
-        let mut features = Vec::new();
-        for &Lesson { example, group, class, features: own } in lessons {
-            super::check_count(own)?;
-            for feature in own {
-                features.extend(self.scaling.apply(dim, feature)?);
-            }
-            let class = match lessons.len() {
-                1 => self.system.check_new(example, class)?,
-                _ => self.system.place(class)?,
+        self.take_in(new)
+    }
+
+    fn teach_stored(&mut self, lessons: &[StoredLesson<'_>]) -> Result<(), HeadError> {
+        let dim = self.dim();
+        let mut new = Vec::with_capacity(lessons.len());
+        for lesson in lessons {
+            super::check_number(1 + lesson.views.len())?;
+            let stored = |feature: &Arc<[f16]>| {
+                super::check_feature(dim, &widened_halves(feature))?;
+                Ok(Row::Stored(Arc::clone(feature)))
             };
-            if !seen.insert(example) {
-                return Err(HeadError::ExampleExists(example));
-            }
-            let row = |view| Taught { id: (example, view), group, class, weight: 1.0 };
-            rows.extend((0..own.len() as u8).map(row));
+            let rows = lesson.features().map(stored).collect::<Result<_, HeadError>>()?;
+            let StoredLesson { example, group, class, .. } = *lesson;
+            new.push(New { example, group, class, rows });
         }
-        match lessons {
-            [] => {}
-            [lesson] => {
-                self.system.push(lesson.example, lesson.group, rows[0].class, &features);
-                self.changed();
-            }
-            _ => {
-                self.system.extend(&rows, &features, |system| self.formula.lambda(system));
-                (self.linear, self.metric, self.tuned) = (OnceCell::new(), OnceCell::new(), false);
-            }
-        }
-        Ok(())
+        self.take_in(new)
     }
 
     fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError> {

@@ -284,11 +284,11 @@ fn by_means(system: &System, unit: &Unit, rest: &Rest) -> Vec<Answer> {
         mean *= before / rest.weight;
         for &row in &unit.rows {
             let share = system.examples()[row].weight / rest.weight;
-            mean.iter_mut().zip(system.z(row)).for_each(|(m, &z)| *m -= share * f64::from(z));
+            mean.iter_mut().zip(&*system.z(row)).for_each(|(m, &z)| *m -= share * f64::from(z));
         }
     }
     let answer = |(_, row): (usize, usize)| {
-        let z = Array1::from_vec(widened(system.z(row)));
+        let z = Array1::from_vec(widened(&system.z(row)));
         let mut scores = vec![f32::NEG_INFINITY; system.classes().len()];
         for (at, &place) in places.iter().enumerate() {
             if at != own || rest.rows > 0 {

@@ -15,17 +15,22 @@
 //! many frames and views were taken of it: in all of the above, rows of `Z` and `Y` are multiplied by the root of their
 //! weight.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2};
+use std::borrow::Cow;
 
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, Axis, Slice};
+
+mod rows;
 mod solution;
 mod stored;
 
+pub(super) use rows::Row;
+use rows::Rows;
 pub(super) use solution::{LeftOutTerms, Solution};
 pub(super) use stored::StoredSystem;
 
 use super::units::{Unit, units};
-use super::{ClassId, ExampleId, GroupId, HeadError, RowId};
+use super::{ClassId, ExampleId, FeatureScaling, GroupId, HeadError, RowId};
 use crate::learn::linalg::{Factor, dot};
 
 /// Taught examples and the factor of their system.
@@ -34,8 +39,8 @@ pub(super) struct System {
     dim: usize,
     classes: Vec<ClassId>,
     examples: Vec<Taught>,
-    /// `[n, dim]`.
-    z: Vec<f32>,
+    /// `[n]`, their features.
+    rows: Rows,
     tallies: Vec<Tally>,
     form: Form,
 }
@@ -116,13 +121,13 @@ enum Form {
 }
 
 impl System {
-    /// * `lambda`: above 0.
-    pub(super) fn new(dim: usize, lambda: f64) -> Self {
+    /// * `scaling`: of stored features; `lambda`: above 0.
+    pub(super) fn new(dim: usize, scaling: &FeatureScaling, lambda: f64) -> Self {
         Self {
             dim,
             classes: Vec::new(),
             examples: Vec::new(),
-            z: Vec::new(),
+            rows: Rows::new(dim, scaling.clone()),
             tallies: Vec::new(),
             form: Form::Dual(Factor::empty(lambda)),
         }
@@ -145,13 +150,13 @@ impl System {
     }
 
     /// `[dim]`, the feature of the example at that index.
-    pub(super) fn z(&self, index: usize) -> &[f32] {
-        &self.z[index * self.dim..(index + 1) * self.dim]
+    pub(super) fn z(&self, index: usize) -> Cow<'_, [f32]> {
+        self.rows.z(index)
     }
 
-    /// `[n, dim]`, one after another.
-    pub(super) fn features(&self) -> &[f32] {
-        &self.z
+    /// `[n][dim]`.
+    fn all_z(&self) -> impl Iterator<Item = Cow<'_, [f32]>> {
+        (0..self.examples.len()).map(|index| self.z(index))
     }
 
     fn factor(&self) -> &Factor {
@@ -184,7 +189,7 @@ impl System {
         let mut tally = self.tallies[unit.class].clone();
         let before = (tally.scatter(), tally.square);
         for &row in &unit.rows {
-            tally.take(self.z(row), self.examples[row].weight);
+            tally.take(&self.z(row), self.examples[row].weight);
         }
         Rest {
             scatter: (self.scatter() - before.0 + tally.scatter()).max(0.0),
@@ -247,43 +252,47 @@ impl System {
 
     /// Takes the features of an example in; the rows of its group weigh less from then on.
     ///
-    /// * `z`: `[features, dim]`, finite.
-    pub(super) fn push(&mut self, id: ExampleId, group: GroupId, class: usize, z: &[f32]) {
+    /// * `new`: `[features]`, each finite.
+    pub(super) fn push(&mut self, id: ExampleId, group: GroupId, class: usize, new: Vec<Row>) {
         let mut rows = self.take_group(group, class);
-        rows.extend((0..).zip(z.chunks_exact(self.dim)).map(|(view, z)| ((id, view), z.to_vec())));
+        rows.extend((0..).zip(new).map(|(view, row)| ((id, view), row)));
         self.put_group(rows, group, class);
     }
 
     /// Takes the rows of a group out, to be put back by [`System::put_group`].
-    fn take_group(&mut self, group: GroupId, class: usize) -> Vec<(RowId, Vec<f32>)> {
+    fn take_group(&mut self, group: GroupId, class: usize) -> Vec<(RowId, Row)> {
         let indices = self.rows_of(group, class);
-        let taken = indices.iter().map(|&index| (self.examples[index].id, self.z(index).to_vec()));
+        let taken =
+            indices.iter().map(|&index| (self.examples[index].id, self.rows.get(index).clone()));
         let taken = taken.collect();
         indices.into_iter().rev().for_each(|index| self.take_out(index));
         taken
     }
 
-    fn put_group(&mut self, rows: Vec<(RowId, Vec<f32>)>, group: GroupId, class: usize) {
+    fn put_group(&mut self, rows: Vec<(RowId, Row)>, group: GroupId, class: usize) {
         let weight = 1.0 / rows.len().max(1) as f64;
-        for (id, z) in rows {
-            self.push_row(Taught { id, group, class, weight }, &z);
+        for (id, row) in rows {
+            self.push_row(Taught { id, group, class, weight }, row);
         }
     }
 
-    fn push_row(&mut self, taught: Taught, z: &[f32]) {
+    fn push_row(&mut self, taught: Taught, row: Row) {
+        let z = self.rows.scaled(&row).into_owned();
         let root = taught.root();
         let wide: Vec<f64> = z.iter().map(|&value| root * f64::from(value)).collect();
         let count = self.examples.len();
         match &mut self.form {
             Form::Dual(factor) => {
-                let rows = self.z.chunks_exact(self.dim).zip(&self.examples);
+                let rows = (0..count).map(|index| self.rows.z(index)).zip(&self.examples);
                 let column: Vec<f64> =
-                    rows.map(|(row, taught)| taught.root() * dot(row, &wide)).collect();
+                    rows.map(|(row, taught)| taught.root() * dot(&row, &wide)).collect();
                 factor.append(&column, dot(&wide, &wide));
             }
             Form::Primal(factor) => factor.add_outer(&wide),
         }
-        self.note(taught, z);
+        self.tallies[taught.class].add(&z, taught.weight);
+        self.examples.push(taught);
+        self.rows.push(row, &z);
         if matches!(self.form, Form::Dual(_)) && count + 1 > self.dim {
             self.rebuild(self.factor().lambda());
         }
@@ -291,26 +300,26 @@ impl System {
 
     /// Takes many rows in; as [`System::push`] one after another, only sooner.
     ///
-    /// * `rows`: their weights are set here; `z`: `[rows, dim]`, finite; `lambda`: the ridge afterwards, above 0, from
+    /// * `taught`: their weights are set here; `rows`: `[taught]`, finite; `lambda`: the ridge afterwards, above 0, from
     ///   what the system is then.
-    pub(super) fn extend(&mut self, rows: &[Taught], z: &[f32], lambda: impl FnOnce(&Self) -> f64) {
-        self.examples.extend_from_slice(rows);
-        self.z.extend_from_slice(z);
+    pub(super) fn extend(
+        &mut self,
+        taught: &[Taught],
+        rows: Vec<Row>,
+        lambda: impl FnOnce(&Self) -> f64,
+    ) {
+        self.examples.extend_from_slice(taught);
+        self.rows.extend(rows);
         for unit in self.units(usize::MAX) {
             let weight = 1.0 / unit.rows.len() as f64;
             unit.rows.into_iter().for_each(|row| self.examples[row].weight = weight);
         }
-        self.tallies = vec![Tally::empty(self.dim); self.classes.len()];
-        for (taught, z) in self.examples.iter().zip(self.z.chunks_exact(self.dim)) {
-            self.tallies[taught.class].add(z, taught.weight);
+        let mut tallies = vec![Tally::empty(self.dim); self.classes.len()];
+        for (taught, z) in self.examples.iter().zip(self.all_z()) {
+            tallies[taught.class].add(&z, taught.weight);
         }
+        self.tallies = tallies;
         self.rebuild(lambda(self));
-    }
-
-    fn note(&mut self, taught: Taught, z: &[f32]) {
-        self.tallies[taught.class].add(z, taught.weight);
-        self.examples.push(taught);
-        self.z.extend_from_slice(z);
     }
 
     /// Gives an example back, with all its features; what is left of its group weighs more from then on.
@@ -325,10 +334,10 @@ impl System {
     }
 
     fn take_out(&mut self, index: usize) {
-        let (z, taught) = (self.z(index).to_vec(), self.examples[index]);
+        let (z, taught) = (self.z(index).into_owned(), self.examples[index]);
         self.tallies[taught.class].take(&z, taught.weight);
         self.examples.remove(index);
-        self.z.drain(index * self.dim..(index + 1) * self.dim);
+        self.rows.remove(index);
         match &mut self.form {
             Form::Dual(factor) => factor.remove(index),
             Form::Primal(factor) => {
@@ -358,6 +367,7 @@ impl System {
     /// Makes the smaller of the two forms from the features.
     fn rebuild(&mut self, lambda: f64) {
         let count = self.examples.len();
+        self.rows.keep_scaled(count <= self.dim);
         self.form = if count <= self.dim {
             let z = self.wide(0, count);
             Form::Dual(Factor::of(&z.dot(&z.t()), lambda))
@@ -365,7 +375,15 @@ impl System {
             let mut moments = Array2::zeros((self.dim, self.dim));
             for start in (0..count).step_by(ROWS) {
                 let z = self.wide(start, (start + ROWS).min(count));
-                general_mat_mul(1.0, &z.t(), &z, 1.0, &mut moments);
+                // Only on and above the diagonal.
+                for first in (0..self.dim).step_by(COLUMNS) {
+                    let rows = first..(first + COLUMNS).min(self.dim);
+                    let left = z.slice_axis(Axis(1), Slice::from(rows.clone()));
+                    let right = z.slice_axis(Axis(1), Slice::from(first..));
+                    let part = moments.slice_axis_mut(Axis(0), Slice::from(rows));
+                    let mut part = part.slice_axis_move(Axis(1), Slice::from(first..));
+                    general_mat_mul(1.0, &left.t(), &right, 1.0, &mut part);
+                }
             }
             Form::Primal(Factor::of(&moments, lambda))
         };
@@ -373,13 +391,12 @@ impl System {
 
     /// `[end - start, dim]`, features in f64, multiplied by the roots of their weights.
     fn wide(&self, start: usize, end: usize) -> Array2<f64> {
-        let rows = &self.z[start * self.dim..end * self.dim];
-        let rows = ArrayView2::from_shape((end - start, self.dim), rows).expect("whole rows");
-        let mut wide = rows.mapv(f64::from);
-        for (mut row, taught) in wide.outer_iter_mut().zip(&self.examples[start..end]) {
-            row *= taught.root();
+        let mut wide = Vec::with_capacity((end - start) * self.dim);
+        for (index, taught) in (start..end).zip(&self.examples[start..end]) {
+            let root = taught.root();
+            wide.extend(self.z(index).iter().map(|&value| f64::from(value) * root));
         }
-        wide
+        Array2::from_shape_vec((end - start, self.dim), wide).expect("whole rows")
     }
 }
 
@@ -400,3 +417,6 @@ pub(super) struct Rest {
 
 /// Examples that are widened to f64 at a time.
 const ROWS: usize = 256;
+
+/// Columns of the second moments that are computed at a time.
+const COLUMNS: usize = 64;

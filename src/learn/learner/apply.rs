@@ -71,7 +71,7 @@ impl Learner {
                     head::check_feature(self.dim, &view)?;
                 }
                 if !rebuild {
-                    example.lesson(|lesson| self.head.teach(&[*lesson]))?;
+                    self.head.teach_stored(&[example.stored_lesson()])?;
                 }
                 self.next_example = self.next_example.max(id.0.max(example.group.0) + 1);
                 self.examples.insert(example);
@@ -92,8 +92,8 @@ impl Learner {
                 example.class = class;
                 if !rebuild {
                     old.lesson(|lesson| self.head.unlearn(lesson))?;
-                    if let Err(error) = example.lesson(|lesson| self.head.teach(&[*lesson])) {
-                        let back = old.lesson(|lesson| self.head.teach(&[*lesson]));
+                    if let Err(error) = self.head.teach_stored(&[example.stored_lesson()]) {
+                        let back = self.head.teach_stored(&[old.stored_lesson()]);
                         back.expect("it was learned before");
                         return Err(error.into());
                     }

@@ -27,8 +27,8 @@ impl Learner {
         });
         let left_out = left_out.unwrap_or_default();
         let classes = self.head.classes();
-        let angles: Vec<f32> =
-            left_out.iter().map(|one| self.examples.angle_to_others(one.example)).collect();
+        let ids: Vec<ExampleId> = left_out.iter().map(|one| one.example).collect();
+        let angles = self.examples.angles_to_others(&ids);
         let (looks, false_reject) = (self.examples.looks(), self.thresholds.false_reject);
         let far = self.examples.far();
         self.calibration = Calibration::fit(classes, &left_out, &angles, looks, far, false_reject);

@@ -3,8 +3,10 @@
 //!
 //! Nothing here may change its shape or order once it was released, since files of this version are read for ever.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Formatter;
+use std::sync::Arc;
 
 use half::f16;
 use serde::de::{Error, Visitor};
@@ -94,8 +96,35 @@ pub(crate) struct StoredMark {
 pub(crate) struct StoredBytes(pub(crate) Vec<u8>);
 
 /// Bits of f16; as bytes two a value, little-endian.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct StoredFeature(pub(crate) Vec<u16>);
+#[derive(Debug, Clone)]
+pub(crate) struct StoredFeature(pub(crate) Arc<[f16]>);
+
+impl StoredFeature {
+    pub(crate) fn of_bits(bits: &[u16]) -> Self {
+        Self(bits.iter().map(|&bits| f16::from_bits(bits)).collect())
+    }
+}
+
+/// By their bits: what is no number is equal to itself.
+impl PartialEq for StoredFeature {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for StoredFeature {}
+
+impl PartialOrd for StoredFeature {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for StoredFeature {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.iter().map(|value| value.to_bits()).cmp(other.0.iter().map(|value| value.to_bits()))
+    }
+}
 
 impl Serialize for StoredBytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -105,7 +134,7 @@ impl Serialize for StoredBytes {
 
 impl Serialize for StoredFeature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> = self.0.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+        let bytes: Vec<u8> = self.0.iter().flat_map(|value| value.to_le_bytes()).collect();
         serializer.serialize_bytes(&bytes)
     }
 }
@@ -125,7 +154,7 @@ impl<'de> Deserialize<'de> for StoredFeature {
                 "a feature of {bytes} bytes, wanted two a value"
             )));
         };
-        Ok(Self(values.iter().map(|&two| u16::from_le_bytes(two)).collect()))
+        Ok(Self(values.iter().map(|&two| f16::from_le_bytes(two)).collect()))
     }
 }
 
@@ -204,15 +233,14 @@ impl StoredChange {
 
 impl From<&Example> for StoredExample {
     fn from(example: &Example) -> Self {
-        let bits = |feature: &[f16]| feature.iter().map(|value| value.to_bits()).collect();
         Self {
             id: example.id.0,
             class: example.class.0,
             group: example.group.0,
             taught_micros: example.taught.0,
             origin: example.origin.clone(),
-            feature: StoredFeature(bits(&example.feature)),
-            views: example.views.iter().map(|view| StoredFeature(bits(view))).collect(),
+            feature: StoredFeature(Arc::clone(&example.feature)),
+            views: example.views.iter().cloned().map(StoredFeature).collect(),
             image: example.image.map(StoredMark::from),
         }
     }
@@ -220,15 +248,14 @@ impl From<&Example> for StoredExample {
 
 impl From<StoredExample> for Example {
     fn from(stored: StoredExample) -> Self {
-        let values = |bits: StoredFeature| bits.0.into_iter().map(f16::from_bits).collect();
         Self {
             id: ExampleId(stored.id),
             class: ClassId(stored.class),
             group: GroupId(stored.group),
             taught: Timestamp(stored.taught_micros),
             origin: stored.origin,
-            feature: values(stored.feature),
-            views: stored.views.into_iter().map(values).collect(),
+            feature: stored.feature.0,
+            views: stored.views.into_iter().map(|view| view.0).collect(),
             image: stored.image.map(ImageMark::from),
         }
     }
@@ -323,7 +350,7 @@ impl StoredExample {
             images.insert(mark, file);
             mark.into()
         });
-        let feature = StoredFeature(feature);
+        let feature = StoredFeature::of_bits(&feature);
         Self { id, class, group, taught_micros, origin, feature, views: Vec::new(), image }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::ReadableTable;
-
 use super::super::StoreFault;
 use super::super::rows::{Blob, Content, Counters, ExampleRow, StateRow, UndoRow, decode};
 use super::{Tables, all, fault};
@@ -135,7 +133,7 @@ impl Tables<'_> {
         let rows = all::<_, ExampleRow>(&self.examples, "example")?;
         used(&rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
         for blob in blobs {
-            self.blobs.remove(blob).map_err(fault)?;
+            self.blobs.remove(blob)?;
         }
         self.remove_images(images)
     }
@@ -169,10 +167,11 @@ impl Tables<'_> {
             images.extend(row.image);
         }
         let mut blobs = BTreeSet::new();
-        for row in self.blobs.iter().map_err(fault)? {
-            let (number, bytes) = row.map_err(fault)?;
-            decode::<Blob>(bytes.value(), || format!("blob {}", number.value()))?;
-            blobs.insert(number.value());
+        self.blobs.check()?;
+        for number in self.blob_numbers()? {
+            let bytes = self.blob_bytes(number)?.unwrap_or_default();
+            decode::<Blob>(&bytes, || format!("blob {number}"))?;
+            blobs.insert(number);
         }
         let count = |set: std::collections::btree_set::Difference<u64>| set.count();
         match (count(used.difference(&blobs)), count(blobs.difference(&used))) {

@@ -183,9 +183,9 @@ impl System {
         };
         match &self.form {
             Form::Dual(factor) => {
-                let rows = self.z.chunks_exact(self.dim).zip(&self.examples);
+                let rows = self.all_z().zip(&self.examples);
                 let wide = widened(z);
-                let products = rows.map(|(row, taught)| taught.root() * dot(row, &wide)).collect();
+                let products = rows.map(|(row, taught)| taught.root() * dot(&row, &wide)).collect();
                 (dot(&wide, &wide) - forward(column(products))) / factor.lambda()
             }
             Form::Primal(_) => forward(column(widened(z))),

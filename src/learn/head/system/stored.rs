@@ -1,7 +1,7 @@
 //! A system on disk.
 
-use super::{System, Taught};
-use crate::learn::head::{ClassId, ExampleId, GroupId, HeadError};
+use super::{Row, System, Taught};
+use crate::learn::head::{ClassId, ExampleId, FeatureScaling, GroupId, HeadError};
 
 /// A system as it is stored; the features are those the head learned from, already scaled.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -23,7 +23,7 @@ impl StoredSystem {
                 .iter()
                 .map(|row| (row.id.0.0, row.id.1, row.group.0, row.class as u32))
                 .collect(),
-            z: system.features().to_vec(),
+            z: system.all_z().flat_map(|z| z.into_owned()).collect(),
         }
     }
 
@@ -31,6 +31,7 @@ impl StoredSystem {
     /// [`HeadError::Damaged`] where it contradicts itself.
     pub(crate) fn into_system(
         self,
+        scaling: &FeatureScaling,
         lambda: impl FnOnce(&System) -> f64,
     ) -> Result<System, HeadError> {
         let damaged = |what: &str| HeadError::Damaged(what.to_owned());
@@ -41,7 +42,7 @@ impl StoredSystem {
         if !self.z.iter().all(|value| value.is_finite()) {
             return Err(damaged("a feature is not finite"));
         }
-        let mut system = System::new(dim, 1.0);
+        let mut system = System::new(dim, scaling, 1.0);
         for class in self.classes {
             system.add_class(ClassId(class)).map_err(|error| damaged(&error.to_string()))?;
         }
@@ -54,7 +55,8 @@ impl StoredSystem {
             }
             examples.push(Taught { id, group: GroupId(group), class, weight: 1.0 });
         }
-        system.extend(&examples, &self.z, lambda);
+        let rows = self.z.chunks_exact(dim).map(|z| Row::Scaled(z.into())).collect();
+        system.extend(&examples, rows, lambda);
         Ok(system)
     }
 }

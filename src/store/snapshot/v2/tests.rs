@@ -30,7 +30,7 @@ fn half_a_value_is_refused() {
     let bytes = postcard::to_allocvec(&StoredBytes(vec![1, 2, 3])).expect("known length");
     assert!(postcard::from_bytes::<StoredFeature>(&bytes).is_err());
     let bytes = postcard::to_allocvec(&StoredBytes(vec![1, 2, 3, 4])).expect("known length");
-    assert_eq!(postcard::from_bytes(&bytes), Ok(StoredFeature(vec![0x0201, 0x0403])));
+    assert_eq!(postcard::from_bytes(&bytes), Ok(StoredFeature::of_bits(&[0x0201, 0x0403])));
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn every_change_comes_back_as_it_was() {
         group: GroupId(8),
         taught: Timestamp(77),
         origin: "a.png".to_owned(),
-        feature: [0.5, -3.0].map(f16::from_f32).to_vec(),
-        views: vec![[1.0, -0.25].map(f16::from_f32).to_vec()],
+        feature: [0.5, -3.0].map(f16::from_f32).into(),
+        views: vec![[1.0, -0.25].map(f16::from_f32).into()],
         image: Some(ImageMark { bytes: 3, hash: [4; 16] }),
     };
     for change in [
@@ -65,7 +65,7 @@ fn every_change_comes_back_as_it_was() {
 
 /// Two classes, two examples with a view and an image each, a step that can be undone.
 fn sound() -> Snapshot {
-    let feature = |values: [f32; 2]| StoredFeature(bits(&values.map(f16::from_f32)));
+    let feature = |values: [f32; 2]| StoredFeature(values.map(f16::from_f32).into());
     let file = b"\xff\xd8\xff\xd9".to_vec();
     let example = |id: u64, values| StoredExample {
         id,
@@ -90,13 +90,10 @@ fn sound() -> Snapshot {
     Snapshot { model, body, images: Images::from([(ImageMark::of(&file), file)]) }
 }
 
-fn bits(values: &[f16]) -> Vec<u16> {
-    values.iter().map(|value| value.to_bits()).collect()
-}
-
 #[test]
 fn hostile_values_are_refused_and_named() {
-    let (nan, infinite) = (StoredFeature(vec![0, 0x7e00]), StoredFeature(vec![0x7c00, 0]));
+    let of = StoredFeature::of_bits;
+    let (nan, infinite) = (of(&[0, 0x7e00]), of(&[0x7c00, 0]));
     let read = |hostile: &Snapshot| -> Result<usize, String> {
         let snapshot = Snapshot::decode(&hostile.encode()).map_err(|error| error.to_string())?;
         // As a pack that is learned beside what is there, and as a store.
@@ -110,8 +107,8 @@ fn hostile_values_are_refused_and_named() {
         ("value 1 is NaN", &|body| body.examples[1].feature = nan.clone()),
         ("value 0 is inf", &|body| body.examples[1].feature = infinite.clone()),
         ("value 1 is NaN", &|body| body.examples[1].views[0] = nan.clone()),
-        ("of 2 values, got 3", &|body| body.examples[1].views[0] = StoredFeature(vec![0; 3])),
-        ("of 2 values, got 0", &|body| body.examples[1].feature = StoredFeature(Vec::new())),
+        ("of 2 values, got 3", &|body| body.examples[1].views[0] = of(&[0; 3])),
+        ("of 2 values, got 0", &|body| body.examples[1].feature = of(&[])),
         ("an example 1 already", &|body| body.examples[1].id = 1),
         ("got 18446744073709551615", &|body| body.examples[1].id = u64::MAX),
         ("example 2 is of class 7", &|body| body.examples[1].class = 7),
