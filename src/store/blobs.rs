@@ -79,3 +79,48 @@ impl<'t> Blobs<'t> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use redb::{Database, ReadableTableMetadata as _};
+
+    use super::*;
+
+    fn with_tables(work: impl FnOnce(&mut Blobs<'_>)) {
+        let backend = redb::backends::InMemoryBackend::new();
+        let database = Database::builder().create_with_backend(backend).expect("there is memory");
+        let transaction = database.begin_write().expect("nobody else writes");
+        work(&mut Blobs::open(&transaction).expect("they are new"));
+    }
+
+    #[test]
+    fn values_of_every_length_come_back_and_go_whole() {
+        let lengths = [0, 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE + 5];
+        let value = |len: usize| (0..len).map(|at| (at % 251) as u8).collect::<Vec<u8>>();
+        with_tables(|blobs| {
+            for (number, len) in (0..).zip(lengths) {
+                blobs.put(number, &value(len)).expect("new");
+            }
+            for (number, len) in (0..).zip(lengths) {
+                assert_eq!(blobs.get(number).expect("sound"), Some(value(len)), "{len}");
+            }
+            assert_eq!(blobs.numbers().expect("sound"), [0, 1, 2, 3, 4, 5]);
+            // In place of one with pieces.
+            blobs.put(5, &value(7)).expect("there is room");
+            assert_eq!(blobs.get(5).expect("sound"), Some(value(7)));
+            blobs.check().expect("sound");
+            (0..6).for_each(|number| blobs.remove(number).expect("sound"));
+            assert_eq!(blobs.get(3).expect("sound"), None);
+            assert_eq!(blobs.pieces.len().expect("sound"), 0);
+        });
+    }
+
+    #[test]
+    fn a_piece_of_nothing_is_damage() {
+        with_tables(|blobs| {
+            blobs.put(1, &[7; 2 * PIECE]).expect("new");
+            blobs.rests.remove(1).expect("it is there");
+            assert!(matches!(blobs.check(), Err(StoreFault::Damaged(_))));
+        });
+    }
+}

@@ -16,6 +16,9 @@ use crate::store::snapshot::Snapshot;
 /// Bytes of pages that are kept in memory: what is learned is there anyway.
 const CACHE_BYTES: usize = 4 << 20;
 
+/// A file that grows is made twice as long; from this length on what is left over is given back at the end.
+const WORTH_COMPACTING: u64 = 2 << 20;
+
 /// Everything learned, in tables on a disk.
 #[derive(Debug)]
 pub struct DiskStore {
@@ -29,6 +32,8 @@ pub struct DiskStore {
     changes: Option<u64>,
     /// Bytes of images that are kept.
     image_budget: u64,
+    /// Bytes it had when it was opened.
+    opened_with: u64,
 }
 
 #[derive(Debug)]
@@ -62,7 +67,8 @@ impl DiskStore {
     /// * `path`: what messages call it.
     pub fn new(disk: Arc<dyn Disk>, path: &str) -> Self {
         let (path, image_budget) = (path.to_owned(), IMAGE_BUDGET);
-        Self { disk, path, database: None, held: None, changes: None, image_budget }
+        let (database, held, changes, opened_with) = (None, None, None, 0);
+        Self { disk, path, database, held, changes, image_budget, opened_with }
     }
 
     /// Keeps this many bytes of images at most, from the next change on.
@@ -89,6 +95,7 @@ impl DiskStore {
         if self.database.is_some() {
             return Ok(());
         }
+        self.opened_with = self.disk.len().map_err(StoreFault::Io)?;
         let disk = Arc::new(Held::new(Arc::clone(&self.disk)).map_err(StoreFault::Io)?);
         self.held = Some(Arc::clone(&disk));
         self.database = Some(guarded(|| {
@@ -327,6 +334,16 @@ impl Store for DiskStore {
     fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         let result = self.write(|tables| tables.set(Some((name, value))));
         self.named("write", result)
+    }
+}
+
+impl Drop for DiskStore {
+    fn drop(&mut self) {
+        let has_grown = |len| len >= WORTH_COMPACTING && len > self.opened_with;
+        if self.database.is_some() && self.disk.len().is_ok_and(has_grown) {
+            // What is stored is stored: where this fails, the file stays longer than it need be.
+            let _ = self.compact();
+        }
     }
 }
 
