@@ -22,7 +22,6 @@ pub mod signed;
 pub mod export;
 
 mod backup;
-mod blobs;
 mod disk;
 mod file;
 mod generations;

@@ -1,4 +1,4 @@
-//! The tables of the file. Beside `blobs.rs`, `images.rs` and `on_disk.rs` the only code that names redb.
+//! The tables of the file. With its own modules, `images.rs` and `on_disk.rs` the only code that names redb.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
@@ -12,15 +12,16 @@
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
 //! | `settings` | name | bytes |
 
+mod blobs;
 mod new_images;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use blobs::Blobs;
 pub(super) use new_images::NewImages;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::blobs::Blobs;
 use super::rows::{Blob, Content, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
 use super::{Setting, Step, StoreFault};

@@ -255,6 +255,41 @@ fn a_file_of_format_3_is_read_as_it_was_written() {
     assert!(undone.stdout.contains("example 4 of photograph is back"), "{undone:?}");
 }
 
+/// Made by `tests/data/store_v4.sh`.
+const VERSION_4: &str = "store-v4.ftune";
+
+#[test]
+fn a_file_of_format_4_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.ftune");
+    fs::copy(data(VERSION_4), &copy).expect("it is there");
+    let mut store = FileStore::open(&copy).expect("nobody has it");
+    store.check().expect("it is sound");
+    let snapshot = store.load().expect("it is sound").expect("something was learned");
+    let (_, examples) = snapshot.by_name().expect("it is consistent");
+    let told: Vec<_> = examples
+        .iter()
+        .map(|(class, one)| {
+            let features = std::iter::once(&one.feature).chain(&one.views);
+            let bytes: Vec<u8> =
+                features.flat_map(|one| one.iter()).flat_map(|value| value.to_le_bytes()).collect();
+            (class.as_str(), one.origin.as_str(), bytes.len(), crc32fast::hash(&bytes))
+        })
+        .collect();
+    let wanted = [
+        ("blocks", "pictures/exif-1.jpg", 10_120, 0),
+        ("blocks", "pictures/exif-2.jpg", 10_120, 0),
+        ("photograph", "pictures/resize-smaller.png", 920, 0),
+    ];
+    assert_eq!(told, wanted);
+    let generations = store.generations().expect("it is sound");
+    let names: Vec<_> = generations.iter().map(|one| (one.name.as_str(), one.examples)).collect();
+    assert_eq!(names, [("monday", 4), ("before forget of examples", 4)]);
+    drop(store);
+    let undone = fieldtune(&["undo", "--store", text(&copy)]);
+    assert!(undone.stdout.contains("example 4 of photograph is back"), "{undone:?}");
+}
+
 /// The first values of the first example's feature.
 const FIRST: [f32; 3] = [0.0061836243, 0.40478516, 0.19494629];
 

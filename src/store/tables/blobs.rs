@@ -6,8 +6,8 @@
 
 use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
 
-use super::StoreFault;
-use super::tables::fault;
+use super::fault;
+use crate::store::StoreFault;
 
 const RESTS: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
 const PIECES: TableDefinition<(u64, u16), &[u8]> = TableDefinition::new("pieces");
@@ -112,6 +112,19 @@ mod tests {
             (0..6).for_each(|number| blobs.remove(number).expect("sound"));
             assert_eq!(blobs.get(3).expect("sound"), None);
             assert_eq!(blobs.pieces.len().expect("sound"), 0);
+        });
+    }
+
+    #[test]
+    fn a_long_value_of_format_3_is_read_replaced_and_removed() {
+        with_tables(|blobs| {
+            let uncut = vec![3; 3 * PIECE];
+            blobs.rests.insert(1, uncut.as_slice()).expect("new");
+            assert_eq!(blobs.get(1).expect("sound"), Some(uncut));
+            blobs.put(1, &[4; PIECE + 1]).expect("there is room");
+            assert_eq!(blobs.get(1).expect("sound"), Some(vec![4; PIECE + 1]));
+            blobs.remove(1).expect("sound");
+            assert_eq!(blobs.get(1).expect("sound"), None);
         });
     }
 
