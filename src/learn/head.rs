@@ -8,6 +8,7 @@ mod knn;
 mod layer;
 mod layers;
 mod lda;
+mod lesson;
 mod linear;
 mod mlp;
 mod prototype;
@@ -27,11 +28,9 @@ pub use config::{
 };
 
 pub use layers::{Affine, Layers};
-
-use std::sync::Arc;
+pub use lesson::{Lesson, StoredLesson};
 
 use closed_form::ClosedForm;
-use half::f16;
 use serde::{Deserialize, Serialize};
 
 use keeping::Keeping;
@@ -41,8 +40,6 @@ use prototype::Prototype;
 use slda::Slda;
 use softmax::Softmax;
 use trained::Trained;
-
-use crate::learn::linalg::widened_halves;
 
 /// A class. Never used twice; its name is kept elsewhere and may change.
 #[derive(
@@ -62,41 +59,6 @@ pub struct ExampleId(pub u64);
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
 )]
 pub struct GroupId(pub u64);
-
-/// What a head learns of one example: the feature of its image, and those of views of the image (darker, turned, ...).
-#[derive(Debug, Clone, Copy)]
-pub struct Lesson<'a> {
-    /// Which example.
-    pub example: ExampleId,
-    /// What it is left out with.
-    pub group: GroupId,
-    /// Its class.
-    pub class: ClassId,
-    /// `[1 + views][dim]`, finite, the image's own first; at most [`MAX_FEATURES`].
-    pub features: &'a [&'a [f32]],
-}
-
-/// As [`Lesson`], the features as they are stored, which a head may share instead of copying them.
-#[derive(Debug, Clone, Copy)]
-pub struct StoredLesson<'a> {
-    /// Which example.
-    pub example: ExampleId,
-    /// What it is left out with.
-    pub group: GroupId,
-    /// Its class.
-    pub class: ClassId,
-    /// `[dim]`, of the image itself.
-    pub feature: &'a Arc<[f16]>,
-    /// `[views][dim]`, fewer than [`MAX_FEATURES`].
-    pub views: &'a [Arc<[f16]>],
-}
-
-impl<'a> StoredLesson<'a> {
-    /// The image's own, then those of its views.
-    fn features(&self) -> impl Iterator<Item = &'a Arc<[f16]>> {
-        std::iter::once(self.feature).chain(self.views)
-    }
-}
 
 /// A feature as a head keeps it: the example, and which of its features (0 is the image's own).
 pub(crate) type RowId = (ExampleId, u8);
@@ -162,23 +124,7 @@ pub trait Head: Send + std::fmt::Debug {
     /// # Errors
     /// As [`Head::teach`].
     fn teach_stored(&mut self, lessons: &[StoredLesson<'_>]) -> Result<(), HeadError> {
-        let wide = |lesson: &StoredLesson<'_>| -> Vec<Vec<f32>> {
-            lesson.features().map(|feature| widened_halves(feature)).collect()
-        };
-        let features: Vec<Vec<Vec<f32>>> = lessons.iter().map(wide).collect();
-        let features: Vec<Vec<&[f32]>> =
-            features.iter().map(|rows| rows.iter().map(Vec::as_slice).collect()).collect();
-        let lessons: Vec<Lesson<'_>> = lessons
-            .iter()
-            .zip(&features)
-            .map(|(&StoredLesson { example, group, class, .. }, features)| Lesson {
-                example,
-                group,
-                class,
-                features,
-            })
-            .collect();
-        self.teach(&lessons)
+        lesson::made_wide(lessons, |lessons| self.teach(lessons))
     }
 
     /// Undoes [`Head::teach`] for one example: the caller gives everything back, so that a head in constant memory can
