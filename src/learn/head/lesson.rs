@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use half::f16;
 
-use super::{ClassId, ExampleId, GroupId, MAX_FEATURES};
+use super::{ClassId, ExampleId, GroupId};
 use crate::learn::linalg::widened_halves;
 
 /// What a head learns of one example: the feature of its image, and those of views of the image (darker, turned, ...).
@@ -16,7 +16,7 @@ pub struct Lesson<'a> {
     pub group: GroupId,
     /// Its class.
     pub class: ClassId,
-    /// `[1 + views][dim]`, finite, the image's own first; at most [`MAX_FEATURES`].
+    /// `[1 + views][dim]`, finite, the image's own first; at most [`super::MAX_FEATURES`].
     pub features: &'a [&'a [f32]],
 }
 
@@ -31,7 +31,7 @@ pub struct StoredLesson<'a> {
     pub class: ClassId,
     /// `[dim]`, of the image itself.
     pub feature: &'a Arc<[f16]>,
-    /// `[views][dim]`, fewer than [`MAX_FEATURES`].
+    /// `[views][dim]`, fewer than [`super::MAX_FEATURES`].
     pub views: &'a [Arc<[f16]>],
 }
 
