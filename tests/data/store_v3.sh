@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes store-v3.ftune, a store of format 3 (groups, views, images), and pack-v2.ftune, what `store export` writes of it:
 # tests/data/store_v3.sh PROGRAM. They were made once and are read for ever; what stands in them is told by
-# tests/it/cli_store.rs.
+# tests/it/formats.rs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export FIELDTUNE_STORE=$PWD/store-v3.ftune FIELDTUNE_MODEL=tiny.toml

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes store-v4.ftune, a store of format 4 (examples cut into pieces): tests/data/store_v4.sh PROGRAM. It was made once
-# and is read for ever; what stands in it is told by tests/it/cli_store.rs. An example of photograph has 5 features of 456
+# and is read for ever; what stands in it is told by tests/it/formats.rs. An example of photograph has 5 features of 456
 # values, which are a piece and a rest; one of blocks has 11, two pieces and a rest; that of plain has one and no piece.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

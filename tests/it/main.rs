@@ -25,6 +25,7 @@ mod export;
 mod exports;
 mod facade;
 mod fetch;
+mod formats;
 mod generations;
 mod harmless;
 mod heads;
