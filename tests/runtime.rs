@@ -151,7 +151,7 @@ fn a_recording_is_judged_to_its_end_and_everything_is_safe_then() {
     let folder = tempfile::tempdir().expect("a folder");
     let camera = Colours { left: 100, then: CameraErrorKind::Ended };
     let ended = run(folder.path(), camera, source(), true);
-    assert_eq!(ended.stop, Stop::Asked("colours has ended".to_owned()));
+    assert_eq!(ended.stop, Stop::Asked("colours reached its end".to_owned()));
     let (came, dropped) = ended.frames;
     assert_eq!((came, ended.record.judged + dropped), (100, 100));
     assert!(ended.record.taught >= 1, "the button has taught");
@@ -191,7 +191,8 @@ fn the_child_goes_wrong() {
 
 #[test]
 fn inference_that_hangs_or_panics_leaves_everything_safe_and_ends_the_process() {
-    for (what, says) in [("hang", "inference hangs"), ("panic", "the thread of inference panicked")]
+    for (what, says) in
+        [("hang", "inference timed out"), ("panic", "the thread of inference panicked")]
     {
         let folder = tempfile::tempdir().expect("a folder");
         let (status, said) = child(what, folder.path());
