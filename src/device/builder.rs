@@ -43,7 +43,7 @@ type RegionView = View<SharedExtractor, FileStore>;
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("learned.ftune");
-/// let (board, _) = (Board::choose(Some("sim"), None)?, "or a file of yours");
+/// let board = Board::choose(Some("sim"), None)?; // or a file of yours
 /// let policy = board::read_policy("policy-reject")?;
 /// let builder = DeviceBuilder::open(board, policy)?
 ///     .camera(Synthetic::new(1)) // any `Camera`; without one, the board's
@@ -73,6 +73,7 @@ pub struct DeviceBuilder {
     lockout: Arc<Mutex<PinLockout>>,
     clock: Clock,
     log: Option<Arc<Log>>,
+    #[cfg(debug_assertions)]
     acknowledge_early: bool,
 }
 
@@ -139,6 +140,7 @@ impl DeviceBuilder {
             lockout: Arc::default(),
             clock: Clock::new(),
             log: None,
+            #[cfg(debug_assertions)]
             acknowledge_early: false,
         })
     }
