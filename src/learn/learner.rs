@@ -169,7 +169,7 @@ impl Learner {
         &self.calibration
     }
 
-    /// How well it would do, by leave-one-out; `None` where that not available yet.
+    /// How well it would do, by leave-one-out; `None` where that is not available yet.
     pub fn estimate(&self) -> Option<&Estimate> {
         self.estimate.as_ref()
     }

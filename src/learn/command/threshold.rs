@@ -2,7 +2,7 @@ use super::{CommandError, Outcome, Reply};
 use crate::learn::decision::Thresholds;
 use crate::learn::learner::{Change, Learner};
 
-/// Sets show or set the thresholds for unknown predictions; without values, tells them.
+/// Shows or sets the thresholds for unknown predictions; without values, it only shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SetThreshold {
     /// Least confidence, 0 to 1.

@@ -4,7 +4,7 @@ use super::words::{Parsed, Place, Word, Wrong, number, share};
 use super::{Ask, Audit, Need, Request};
 use crate::learn::command::{self, Command};
 
-/// Set show or set the thresholds for unknown predictions; without values, tell them.
+/// Show or set the thresholds for unknown predictions; without values, only show them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SetThreshold {
     /// Least confidence, 0 to 1.
