@@ -6,9 +6,9 @@
 //! cargo bench --bench growth -- 1000 14000      these
 //! ```
 //!
-//! The examples are random points around the centres of 100 classes: what their backbone would see does not matter to what
-//! they cost. Commands run as processes of their own, so the time is that of a user's command, loading the backbone too;
-//! memory is the largest resident size.
+//! The examples are random points around the centres of 100 classes: what their backbone would see does not matter to
+//! what they cost. Commands run as processes of their own, so the time is that of a user's command, loading the
+//! backbone too; memory is the largest resident size.
 
 use std::error::Error;
 use std::path::Path;
@@ -104,13 +104,13 @@ impl Points {
 
     /// Looks at different parts.
     fn teach(&mut self, class: usize, count: usize, first: usize) -> Request {
-        let mut shot = |at: usize| NewExample {
+        let mut example = |at: usize| NewExample {
             views: (0..VIEWS).map(|_| self.near(class)).collect(),
             burst: u32::try_from(at).unwrap_or(0),
             ..NewExample::new(self.near(class), &format!("part-{:05}.jpg", first + at))
         };
-        let shots = (0..count).map(&mut shot).collect();
-        Request::Teach(Teach { class: format!("c{class}"), shots })
+        let examples = (0..count).map(&mut example).collect();
+        Request::Teach(Teach { class: format!("c{class}"), examples })
     }
 }
 

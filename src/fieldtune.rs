@@ -45,7 +45,7 @@ use crate::store::{FileStore, StoreError};
 /// ```
 #[derive(Debug)]
 pub struct Fieldtune {
-    keeper: PersistentLearner<Engine<Extractor>, FileStore>,
+    persistent: PersistentLearner<Engine<Extractor>, FileStore>,
     clock: Clock,
     image_side: u32,
 }
@@ -183,7 +183,8 @@ impl Builder {
         self
     }
 
-    /// The head; a store with another one learns it anew from the examples. By default the store's own, LDA in a new one.
+    /// The head; a store with another one learns it anew from the examples. By default the store's own, LDA in a new
+    /// one.
     pub fn head(mut self, head: HeadConfig) -> Self {
         self.head = Some(head);
         self
@@ -210,9 +211,9 @@ impl Builder {
     /// Opens a store's file, or makes it.
     ///
     /// # Errors
-    /// [`Error::OtherBackbone`] if the store was taught with another backbone; [`Error::Model`], [`Error::Backbone`] if the
-    /// backbone cannot be loaded; [`Error::Store`], [`Error::Keeping`] if the store cannot be used; [`Error::Refused`] for a
-    /// threshold out of its range.
+    /// [`Error::OtherBackbone`] if the store was taught with another backbone; [`Error::Model`], [`Error::Backbone`] if
+    /// the backbone cannot be loaded; [`Error::Store`], [`Error::Keeping`] if the store cannot be used;
+    /// [`Error::Refused`] for a threshold out of its range.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Fieldtune, Error> {
         let path = path.as_ref();
         let source = match self.backbone {
@@ -220,16 +221,16 @@ impl Builder {
             Some(Backbone::Named(name)) => load(&name)?,
             None => load(crate::backbone::card::built_in::NAME)?,
         };
-        let keeper = PersistentLearner::open(FileStore::open(path)?, &ModelId::of(&source));
-        let keeper = keeper.map_err(|error| match error {
+        let persistent = PersistentLearner::open(FileStore::open(path)?, &ModelId::of(&source));
+        let persistent = persistent.map_err(|error| match error {
             PersistError::Backbone(other) => {
                 Error::OtherBackbone(other, path.display().to_string())
             }
             error => error.into(),
         })?;
-        let keeper = keeper.looking_with(source)?;
+        let persistent = persistent.looking_with(source)?;
         let image_side = self.image_side.unwrap_or(IMAGE_SIDE);
-        let mut tuner = Fieldtune { keeper, clock: Clock::new(), image_side };
+        let mut tuner = Fieldtune { persistent, clock: Clock::new(), image_side };
         if let Some(head) = self.head.filter(|head| head != tuner.learner().head_config()) {
             tuner.apply(Command::Head(SetHead { config: Some(head) }))?;
         }
@@ -272,8 +273,8 @@ impl Fieldtune {
     /// [`Error::Refused`] for a name that cannot be one; [`Error::Keeping`] if it could not be stored.
     pub fn teach(&mut self, class: &str, frame: &Frame) -> Result<usize, Error> {
         let image = picture::kept(frame, self.image_side);
-        let shot = self.keeper.get_mut().shot(frame, "library", image)?;
-        self.teach_shot(class, shot)
+        let example = self.persistent.get_mut().new_example(frame, "library", image)?;
+        self.teach_example(class, example)
     }
 
     /// As [`Fieldtune::teach`], of an image's file.
@@ -284,12 +285,13 @@ impl Fieldtune {
         let file = file.as_ref();
         let frame = picture::load(file, self.clock.now())?;
         let image = picture::kept(&frame, self.image_side);
-        let shot = self.keeper.get_mut().shot(&frame, &picture::shown(file), image)?;
-        self.teach_shot(class, shot)
+        let example =
+            self.persistent.get_mut().new_example(&frame, &picture::shown(file), image)?;
+        self.teach_example(class, example)
     }
 
-    fn teach_shot(&mut self, class: &str, shot: NewExample) -> Result<usize, Error> {
-        let teach = Teach { class: class.to_owned(), shots: vec![shot] };
+    fn teach_example(&mut self, class: &str, example: NewExample) -> Result<usize, Error> {
+        let teach = Teach { class: class.to_owned(), examples: vec![example] };
         match self.apply(Command::Teach(teach))? {
             Reply::Taught { count, .. } => Ok(count),
             _ => unreachable!("teaching is answered so"),
@@ -302,7 +304,7 @@ impl Fieldtune {
     /// [`Error::NothingTaught`]; [`Error::Backbone`] if the frame gives no feature.
     pub fn classify(&mut self, frame: &Frame) -> Result<Prediction, Error> {
         let now = self.clock.now();
-        let verdict = self.keeper.get_mut().step(frame, now)?.verdict;
+        let verdict = self.persistent.get_mut().step(frame, now)?.verdict;
         Ok(self.named(&verdict.ok_or(Error::NothingTaught)?))
     }
 
@@ -369,7 +371,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Store`] if the images cannot be read.
     pub fn export(&mut self) -> Result<Vec<u8>, Error> {
-        Ok(self.keeper.learned_with_images()?.canonical(true).encode())
+        Ok(self.persistent.learned_with_images()?.canonical(true).encode())
     }
 
     /// Learns what another device learned, beside what was learned here, all of it or nothing.
@@ -377,12 +379,13 @@ impl Fieldtune {
     /// * `pack`: of [`Fieldtune::export`] or `fieldtune store export`, signed or not: nobody's signature is asked for.
     ///
     /// # Errors
-    /// [`Error::Pack`], [`Error::Signature`] for other bytes; [`Error::Keeping`] if it was learned with another backbone.
+    /// [`Error::Pack`], [`Error::Signature`] for other bytes; [`Error::Keeping`] if it was learned with another
+    /// backbone.
     pub fn merge(&mut self, pack: &[u8]) -> Result<Merged, Error> {
         let opened = signed::open(pack, &[])?;
         let snapshot = Snapshot::decode(opened.pack)?;
         let now = self.clock.now();
-        match self.keeper.merge(&[snapshot], None, now)? {
+        match self.persistent.merge(&[snapshot], None, now)? {
             Reply::Merged { classes, added, known, .. } => Ok(Merged { classes, added, known }),
             _ => unreachable!("merging is answered so"),
         }
@@ -390,7 +393,7 @@ impl Fieldtune {
 
     /// Everything learned, for what this type has no method for.
     pub fn learner(&self) -> &Learner {
-        self.keeper.learner()
+        self.persistent.learner()
     }
 
     /// Carries out any command and stores what it changed.
@@ -398,7 +401,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Refused`], [`Error::Keeping`].
     pub fn apply(&mut self, command: Command) -> Result<Reply, Error> {
-        Ok(self.keeper.apply(command, self.clock.now())?)
+        Ok(self.persistent.apply(command, self.clock.now())?)
     }
 }
 

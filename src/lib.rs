@@ -67,7 +67,7 @@ pub mod camera;
 /// The frozen network: preprocessing, loading, taps, features; model cards. The only room that names tract.
 pub mod backbone;
 
-/// What learns and judges: heads, examples, calibration, the learner, its commands.
+/// What learns and classifies: heads, examples, calibration, the learner, its commands.
 pub mod learn;
 
 // Around it: files, protocols, devices.

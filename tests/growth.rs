@@ -1,5 +1,5 @@
-//! What a store takes as it grows: on disk and in memory little more than its examples. `cargo bench --bench growth` has
-//! the figures of full ones.
+//! What a store takes as it grows: on disk and in memory little more than its examples. `cargo bench --bench growth`
+//! has the figures of full ones.
 
 use std::alloc::System;
 use std::fs;
@@ -44,13 +44,13 @@ fn a_store_takes_little_more_than_its_examples() {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut kept = open().expect("it is new");
     for class in 0..CLASSES {
-        let shot = |burst| NewExample {
+        let example = |burst| NewExample {
             views: (0..VIEWS).map(|_| feature(class, &mut random)).collect(),
             burst: burst as u32,
             ..NewExample::new(feature(class, &mut random), "part.jpg")
         };
-        let shots = (0..EACH).map(shot).collect();
-        let teach = Command::Teach(Teach { class: format!("c{class}"), shots });
+        let examples = (0..EACH).map(example).collect();
+        let teach = Command::Teach(Teach { class: format!("c{class}"), examples });
         kept.apply(teach, Timestamp(class as u64)).expect("there is room");
     }
     let bytes = kept.learner().examples().bytes();

@@ -97,11 +97,11 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
     let store = FileStore::open(&folder.join("store")).expect("there is room");
     let engine = Engine::new(source, persistent::empty(&model).expect("three values"));
-    let keeper = PersistentLearner::new(engine.expect("three values"), store, model)
+    let persistent = PersistentLearner::new(engine.expect("three values"), store, model)
         .expect("the same backbone");
     let timings = BTreeMap::new();
     let names = outputs.outputs().to_vec();
-    let station = Station::new(keeper, "colours", &policy(), names, None, &timings);
+    let station = Station::new(persistent, "colours", &policy(), names, None, &timings);
     let settings = Settings {
         host: HostPaths::default(),
         camera_patience: Duration::from_secs(5),
@@ -147,13 +147,13 @@ fn source() -> Source {
 }
 
 #[test]
-fn a_recording_is_judged_to_its_end_and_everything_is_safe_then() {
+fn a_recording_is_classified_to_its_end_and_everything_is_safe_then() {
     let folder = tempfile::tempdir().expect("a folder");
     let camera = Colours { left: 100, then: CameraErrorKind::Ended };
     let ended = run(folder.path(), camera, source(), true);
     assert_eq!(ended.stop, Stop::Asked("colours reached its end".to_owned()));
     let (came, dropped) = ended.frames;
-    assert_eq!((came, ended.record.judged + dropped), (100, 100));
+    assert_eq!((came, ended.record.classified + dropped), (100, 100));
     assert!(ended.record.taught >= 1, "the button has taught");
     assert_eq!(last_levels(folder.path()), safe());
     let pins = std::fs::read_to_string(folder.path().join("pins")).expect("it was written");

@@ -10,7 +10,7 @@ mod device;
 #[path = "it/common/figures.rs"]
 mod figures;
 
-use device::{FakeDevice, Kept, judgement};
+use device::{FakeDevice, Kept, classification};
 use figures::resident_kib;
 
 /// A person at a console.
@@ -53,7 +53,7 @@ fn a_pin_is_neither_shown_nor_remembered() {
         let mut talk = Talk::new();
         talk.bytes(b"version\r");
         let mut shown = talk.bytes(keys.as_bytes());
-        talk.session.verdict(&judgement("scratch"), &mut talk.kept);
+        talk.session.verdict(&classification("scratch"), &mut talk.kept);
         // Whatever is remembered: up, up, up, and down again.
         shown.extend(talk.bytes(b"\x15\x1b[A\x1b[A\x1b[A\x1b[B\x1b[B"));
         assert!(is_silent(&shown), "{keys:?}: {}", String::from_utf8_lossy(&shown));

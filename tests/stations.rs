@@ -5,7 +5,7 @@
 //!
 //! | line | what happens |
 //! | --- | --- |
-//! | `frame COLOUR[/COLOUR] [MS]` | a frame of that colour, or of one on either side, comes; judging a region takes so long |
+//! | `frame COLOUR[/COLOUR] [MS]` | a frame of that colour, or of one on either side, comes; classifying a region takes so long |
 //! | `press NAME`, `release NAME` | an input changes |
 //! | `> COMMAND` | somebody types that |
 //! | `camera lost` | no frames come any more |
@@ -107,7 +107,7 @@ impl Stage {
         let policy = policy_from_toml(&scenario.policy, "policy").expect("the policy is right");
         let model = ModelId { name: "colour".to_owned(), fingerprint: [0; 32], dim: 3 };
         let health = Arc::new(Mutex::new(Health::Fine));
-        let keeper = || {
+        let persistent = || {
             let learner = persistent::empty(&model).expect("three values");
             let engine = Engine::new(Colour, learner).expect("three values");
             let card = Card { health: Arc::clone(&health), ..Card::default() };
@@ -115,11 +115,11 @@ impl Stage {
                 .expect("the same backbone")
         };
         let views = match scenario.regions.is_empty() {
-            true => vec![View::whole(keeper())],
+            true => vec![View::whole(persistent())],
             false => {
                 let view = |(name, [x, y, width, height]): (&String, &[u32; 4])| {
                     let (x, y, width, height) = (*x, *y, *width, *height);
-                    View::new(Some(name), Region::Pixels { x, y, width, height }, keeper())
+                    View::new(Some(name), Region::Pixels { x, y, width, height }, persistent())
                 };
                 scenario.regions.iter().map(view).collect()
             }
@@ -391,7 +391,7 @@ fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
         record.taught
     );
     assert!(frames > 100_000 / divisor && record.taught > 500 / divisor, "{frames} frames");
-    assert_eq!(record.judged, frames);
+    assert_eq!(record.classified, frames);
     assert!(grown < 16 * 1024, "{grown} KiB more than after an hour");
     // Half a second at least from beat to beat, and half a second at most from frame to frame.
     assert!(longest <= SECOND + 50_000, "{longest} us without a heartbeat while frames came");

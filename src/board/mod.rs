@@ -47,9 +47,9 @@ pub struct Board {
     pub about: String,
     /// How `/proc/device-tree/model` begins on such a device; empty for a board that has to be named.
     pub models: Vec<String>,
-    /// The output that shows that frames are being judged.
+    /// The output that shows that frames are being classified.
     pub heartbeat: Option<String>,
-    /// Milliseconds after which judging counts as hung, 100 to 60000.
+    /// Milliseconds after which classifying counts as hung, 100 to 60000.
     pub watchdog_ms: u32,
     /// The file with the temperature in thousandths of a degree.
     pub temperature: Option<PathBuf>,
@@ -78,8 +78,8 @@ pub struct Board {
 /// The images that a device keeps with its examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageSettings {
-    /// Pixels of the longer side of an image that is made from a frame, 0 to 4096; 0: none is kept. A webcam's own JPEG of at
-    /// most 64 KiB is kept as it is.
+    /// Pixels of the longer side of an image that is made from a frame, 0 to 4096; 0: none is kept. A webcam's own JPEG
+    /// of at most 64 KiB is kept as it is.
     pub side: u32,
     /// MiB of images in a store, 1 to 1536; the oldest of the class with most go first.
     pub budget_mib: u32,

@@ -1,8 +1,8 @@
 //! What each named output does and until when, and what a button asks for.
 //!
-//! A [`Policy`](crate::board::policy::Policy) says it once; [`Actions`](crate::board::policy::Actions) turns verdicts into levels of
-//! outputs, [`Buttons`](crate::board::policy::Buttons) edges of inputs into wishes. Both are functions of what they are told
-//! and of its times. A level is "on" or "off"; which voltage that is, the board knows.
+//! A [`Policy`](crate::board::policy::Policy) says it once; [`Actions`](crate::board::policy::Actions) turns verdicts
+//! into levels of outputs, [`Buttons`](crate::board::policy::Buttons) edges of inputs into wishes. Both are functions
+//! of what they are told and of its times. A level is "on" or "off"; which voltage that is, the board knows.
 
 mod buttons;
 mod definition;
@@ -26,7 +26,7 @@ pub struct Actions {
     policy: Policy,
     states: Vec<State>,
     heartbeat: Option<Heartbeat>,
-    /// When a part came into place for which no frame was judged yet.
+    /// When a part came into place for which no frame was classified yet.
     part: Option<Timestamp>,
     missed: u64,
 }
@@ -52,7 +52,7 @@ struct Heartbeat {
 impl Actions {
     /// Everything is off.
     ///
-    /// * `heartbeat`: the output that shows that frames are being judged.
+    /// * `heartbeat`: the output that shows that frames are being classified.
     pub fn new(policy: Policy, heartbeat: Option<&str>) -> Self {
         let states = vec![State::default(); policy.actions().len()];
         let heartbeat = heartbeat.map(|output| Heartbeat {
@@ -72,7 +72,7 @@ impl Actions {
     ///
     /// * `region`: the region it is of, `None` where there is only one.
     /// * `class`: its name, `None` for unknown.
-    /// * `captured`: when the frame was taken, not after `now`: delays count from here, however long judging took.
+    /// * `captured`: when the frame was taken, not after `now`: delays count from here, however long classifying took.
     pub fn verdict(
         &mut self,
         region: Option<&str>,
@@ -104,7 +104,7 @@ impl Actions {
     }
 
     /// There is no verdict any more, as when the camera is lost: what lasts with a verdict ends. Pulses for parts that
-    /// were judged before still come.
+    /// were classified before still come.
     pub fn lapse(&mut self) {
         for state in &mut self.states {
             state.since = None;
@@ -116,7 +116,7 @@ impl Actions {
         self.part = Some(at);
     }
 
-    /// Whether a frame is to be judged: any, or with a trigger the first that was taken since a part came into place.
+    /// Whether a frame is to be classified: any, or with a trigger the first taken since a part came into place.
     /// Asking uses the part up.
     pub fn admits(&mut self, captured: Timestamp) -> bool {
         !self.policy.is_triggered() || self.part.take_if(|at| captured >= *at).is_some()

@@ -45,7 +45,7 @@ impl ClassifyCommand {
         self.store.refuse_untaught()?;
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
-        let bar = context.bar(files.len() as u64, "judging");
+        let bar = context.bar(files.len() as u64, "classifying");
         let mut exit = Exit::Done;
         // So many at a time, so that verdicts come while others are still looked at.
         for files in files.chunks(pool.size() * AT_ONCE) {
@@ -57,7 +57,7 @@ impl ClassifyCommand {
             });
             for (file, (feature, took)) in files.iter().zip(features) {
                 let begun = Instant::now();
-                let verdict = match feature.and_then(|feature| Ok(learner.judge(&feature)?)) {
+                let verdict = match feature.and_then(|feature| Ok(learner.classify(&feature)?)) {
                     Ok(None) => {
                         anyhow::bail!("every class is empty: teach an example first");
                     }

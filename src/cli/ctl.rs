@@ -146,9 +146,11 @@ impl CtlCommand {
                     TeachImage { class: class.clone(), image }.into()
                 })
             }
-            ["classify", _, ..] => self.images(&words[1..], ("judging", false), context, |image| {
-                Classify { image }.into()
-            }),
+            ["classify", _, ..] => {
+                self.images(&words[1..], ("classifying", false), context, |image| {
+                    Classify { image }.into()
+                })
+            }
             ["watch"] | ["watch", "on"] => self.watch(),
             ["recent", folder] if folder != "unsure" && folder.parse::<u64>().is_err() => {
                 self.recent(Some(Path::new(folder)), false, context)
@@ -196,7 +198,7 @@ impl CtlCommand {
         Ok(Exit::Done)
     }
 
-    /// Sends every image, and prints what came of it; one that cannot be read or judged does not keep the others from it.
+    /// Sends every image, and prints what came of it; one that cannot be read or classified keeps no other from it.
     ///
     /// * `all_or_none`: nothing is sent unless all can be read, and the first that is refused is the last.
     fn images(
@@ -226,7 +228,9 @@ impl CtlCommand {
                 answer.with_context(|| console::harmless(file))
             });
             match answer {
-                Ok(Answer::Judged(None)) => bail!("every class is empty: teach an example first"),
+                Ok(Answer::Classified(None)) => {
+                    bail!("every class is empty: teach an example first")
+                }
                 Ok(answer) => bar.suspend(|| self.tell_of_file(&answer, file)),
                 // Where nobody answers, nobody answers for the others either.
                 Err(error) if all_or_none || error.downcast_ref::<Failed>().is_some() => {
@@ -249,13 +253,13 @@ impl CtlCommand {
 
     fn watch(&self) -> anyhow::Result<Exit> {
         let is_terminal = std::io::stdout().is_terminal();
-        self.link()?.watch(&mut |judgement| {
+        self.link()?.watch(&mut |classification| {
             if self.json {
-                println!("{}", json::verdict(judgement));
+                println!("{}", json::verdict(classification));
             } else if is_terminal {
-                println!("{}", console::harmless(&told::judged(judgement)));
+                println!("{}", console::harmless(&told::classified(classification)));
             } else {
-                println!("{}", console::verdict(judgement));
+                println!("{}", console::verdict(classification));
             }
         })?;
         Ok(Exit::Done)

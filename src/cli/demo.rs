@@ -62,7 +62,7 @@ impl DemoCommand {
         let mut story = Story::begin(self.seed, self.frames as usize, context, tell, start()?);
         story.teach()?;
         story.watch()?;
-        story.judge()?;
+        story.classify()?;
         story.meet_strangers()?;
         story.add()?;
         story.forget()?;

@@ -71,8 +71,8 @@ pub struct EvalCommand {
     /// Mean to subtract from every embedding before learning
     #[arg(long = "center", alias = "centre", value_enum, default_value = "auto")]
     centre: CentreChoice,
-    /// Shrinkage of the lda head: above 0 to 1, looks (by the number of looks), or auto (measured by leaving looks out, from
-    /// eight looks a class on)
+    /// Shrinkage of the lda head: above 0 to 1, looks (by the number of looks), or auto (measured by leaving looks out,
+    /// from eight looks a class on)
     /// [default: auto]
     #[arg(long, value_name = "S|looks|auto")]
     shrinkage: Option<ShrinkageChoice>,
@@ -340,7 +340,7 @@ impl EvalCommand {
             chosen => kinds(chosen),
         };
         let shots: BTreeSet<usize> = splits.iter().map(|split| split.shots).collect();
-        let bar = context.bar((heads.len() * splits.len()) as u64, "teaching and judging");
+        let bar = context.bar((heads.len() * splits.len()) as u64, "teaching and classifying");
         let mut cells = Vec::with_capacity(heads.len() * shots.len());
         for shots in shots {
             for &head in &heads {
@@ -355,7 +355,7 @@ impl EvalCommand {
                 let cell = Cell { head, shots, runs };
                 let summary = cell
                     .summary(set.classes().len())
-                    .with_context(|| format!("{head}, {shots} shots: nothing was judged"))?;
+                    .with_context(|| format!("{head}, {shots} shots: nothing was classified"))?;
                 cells.push((cell, summary));
             }
         }

@@ -184,7 +184,7 @@ fn report(ended: &Ended) {
     let rate = |count: u64| count as f64 / seconds;
     println!("seconds            {seconds:.1}");
     println!("frames captured    {came} ({:.1}/s)", rate(*came));
-    println!("frames classified  {} ({:.1}/s)", record.judged, rate(record.judged));
+    println!("frames classified  {} ({:.1}/s)", record.classified, rate(record.classified));
     println!("frames dropped     {dropped} (replaced by newer ones)");
     for (name, quantile) in QUANTILES {
         if let Some(age) = record.age_micros(quantile) {

@@ -109,11 +109,13 @@ impl TeachCommand {
         let pool = Pool::load_for(files.len(), &self.model, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
-        let mut shots = self.shots(&files, &pool, &views, context)?;
-        join_known(&mut session, &|_| &self.class, &mut shots)?;
-        let shots: Vec<NewExample> = shots.into_iter().map(|(_, shot, _)| shot).collect();
-        let (looks, before) = independent(&shots);
-        let reply = session.apply(Command::Teach(Teach { class: self.class, shots }), now())?;
+        let mut new_examples = self.new_examples(&files, &pool, &views, context)?;
+        join_known(&mut session, &|_| &self.class, &mut new_examples)?;
+        let new_examples: Vec<NewExample> =
+            new_examples.into_iter().map(|(_, new_example, _)| new_example).collect();
+        let (looks, before) = independent(&new_examples);
+        let reply = session
+            .apply(Command::Teach(Teach { class: self.class, examples: new_examples }), now())?;
         let taught = match &reply {
             Reply::Taught { examples, .. } => &examples[..],
             _ => &[],
@@ -164,7 +166,7 @@ impl TeachCommand {
     ///
     /// # Errors
     /// The first image that cannot be used, unless those are to be left out; no image that can.
-    fn shots(
+    fn new_examples(
         &self,
         files: &[PathBuf],
         pool: &Pool,
@@ -172,27 +174,28 @@ impl TeachCommand {
         context: &Context,
     ) -> anyhow::Result<Vec<(usize, NewExample, Option<Sketch>)>> {
         let bar = context.bar(files.len() as u64, "learning");
-        // Behind one that cannot be used there is no need to look; before it there is, so that always the first is named.
+        // Behind one that cannot be used there is no need to look; before it there is, so that always the first is
+        // named.
         let failed = AtomicUsize::new(usize::MAX);
         let results = on_threads(files.len(), pool.size(), |place| {
             if place > failed.load(Ordering::Relaxed) {
                 return None;
             }
-            let shot = self.shot(&files[place], pool, views);
-            if shot.is_err() && !self.skip_broken {
+            let new_example = self.new_example(&files[place], pool, views);
+            if new_example.is_err() && !self.skip_broken {
                 failed.fetch_min(place, Ordering::Relaxed);
             }
             bar.inc(1);
-            Some(shot)
+            Some(new_example)
         });
         bar.finish_and_clear();
-        let mut shots = Vec::with_capacity(files.len());
+        let mut new_examples = Vec::with_capacity(files.len());
         let mut shown = Vec::with_capacity(files.len());
-        for (place, shot) in results.into_iter().enumerate() {
-            match shot {
+        for (place, new_example) in results.into_iter().enumerate() {
+            match new_example {
                 None => {}
-                Some(Ok((shot, taken, sketch))) => {
-                    shots.push((place, shot));
+                Some(Ok((new_example, taken, sketch))) => {
+                    new_examples.push((place, new_example));
                     shown.push(Shown { file: &files[place], taken, sketch });
                 }
                 Some(Err(error)) if self.skip_broken => eprintln!("left out: {error:#}"),
@@ -207,20 +210,20 @@ impl TeachCommand {
                 }
             }
         }
-        if shots.is_empty() {
+        if new_examples.is_empty() {
             bail!("nothing was learned: none of {} images could be read", files.len());
         }
         let bursts = bursts(&shown);
-        let shots = shots.into_iter().zip(shown).zip(bursts);
-        Ok(shots
-            .map(|(((place, shot), shown), burst)| {
-                (place, NewExample { burst, ..shot }, shown.sketch)
+        let new_examples = new_examples.into_iter().zip(shown).zip(bursts);
+        Ok(new_examples
+            .map(|(((place, new_example), shown), burst)| {
+                (place, NewExample { burst, ..new_example }, shown.sketch)
             })
             .collect())
     }
 
     /// What is to be learned from a file, when it was taken, and what it looks like.
-    fn shot(
+    fn new_example(
         &self,
         file: &Path,
         pool: &Pool,
@@ -230,9 +233,9 @@ impl TeachCommand {
         let frame = picture::decode(&bytes, &picture::shown(file), now())?;
         let (feature, views) = (pool.feature(&frame)?, pool.views(&frame, views)?);
         let image = picture::kept_file(&bytes, &frame, self.image_side);
-        let shot =
+        let new_example =
             NewExample { image, views, ..NewExample::new(feature, &file.display().to_string()) };
-        Ok((shot, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
+        Ok((new_example, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
     }
 
     /// All classes in one step, which can be undone in one.
@@ -259,21 +262,22 @@ impl TeachCommand {
         let mut examples = Vec::with_capacity(files.len());
         let mut brought = 0;
         let mut images = Images::new();
-        let mut shots = self.shots(&files, &pool, &views, context)?;
-        join_known(&mut session, &|place| classes[place].as_str(), &mut shots)?;
-        // An example that was taught before, in the group of the images that show the same, makes them one look with it.
+        let mut new_examples = self.new_examples(&files, &pool, &views, context)?;
+        join_known(&mut session, &|place| classes[place].as_str(), &mut new_examples)?;
+        // An example that was taught before, in the group of the images that show the same, makes them one look with
+        // it.
         let mut joined: BTreeMap<u32, Example> = BTreeMap::new();
-        for (_, shot, _) in &shots {
+        for (_, new_example, _) in &new_examples {
             let of = |group| session.learner().examples().iter().find(|one| one.group == group);
-            if let Some(known) = shot.joins.and_then(of) {
-                joined.entry(shot.burst).or_insert_with(|| known.clone());
+            if let Some(known) = new_example.joins.and_then(of) {
+                joined.entry(new_example.burst).or_insert_with(|| known.clone());
             }
         }
-        for (place, shot, _) in shots {
+        for (place, new_example, _) in new_examples {
             *counts.entry(classes[place].as_str()).or_default() += 1;
             // Ids mean nothing here, groups something among these.
             let number = place as u64;
-            let NewExample { feature, views, origin, image, burst, .. } = shot;
+            let NewExample { feature, views, origin, image, burst, .. } = new_example;
             if let Some(known) = joined.remove(&burst) {
                 let known = Example { group: GroupId(burst.into()), image: None, ..known };
                 brought += 1;
@@ -386,15 +390,15 @@ const ALIKE: f32 = 0.85;
 fn join_known<'a>(
     session: &mut Session,
     class: &dyn Fn(usize) -> &'a str,
-    shots: &mut [(usize, NewExample, Option<Sketch>)],
+    new_examples: &mut [(usize, NewExample, Option<Sketch>)],
 ) -> anyhow::Result<()> {
     let learner = session.learner();
-    let near: Vec<Vec<ExampleId>> = shots
+    let near: Vec<Vec<ExampleId>> = new_examples
         .iter()
-        .map(|(place, shot, sketch)| {
+        .map(|(place, new_example, sketch)| {
             let class = learner.class_named(class(*place).trim_start_matches('+'));
             let Some((class, _)) = class.zip(sketch.as_ref()) else { return Vec::new() };
-            let found = learner.examples().nearest_of(class, &shot.feature, COMPARED);
+            let found = learner.examples().nearest_of(class, &new_example.feature, COMPARED);
             found.into_iter().filter(|near| near.cosine >= ALIKE).map(|near| near.example).collect()
         })
         .collect();
@@ -410,20 +414,22 @@ fn join_known<'a>(
         })?;
     }
     let examples = session.learner().examples();
-    for ((_, shot, sketch), near) in shots.iter_mut().zip(near) {
+    for ((_, new_example, sketch), near) in new_examples.iter_mut().zip(near) {
         let Some(sketch) = sketch else { continue };
         let same =
             near.iter().find(|id| known.get(id).is_some_and(|one| sketch.is_of_same_look(one)));
-        shot.joins = same.and_then(|id| examples.get(*id)).map(|example| example.group);
+        new_example.joins = same.and_then(|id| examples.get(*id)).map(|example| example.group);
     }
     Ok(())
 }
 
-/// How many looks there are among the shots, and how many of them were taught before.
-fn independent(shots: &[NewExample]) -> (usize, usize) {
-    let bursts: BTreeSet<u32> = shots.iter().map(|shot| shot.burst).collect();
-    let joining: BTreeMap<u32, GroupId> =
-        shots.iter().filter_map(|shot| Some((shot.burst, shot.joins?))).collect();
+/// How many looks there are among the new examples, and how many of them were taught before.
+fn independent(new_examples: &[NewExample]) -> (usize, usize) {
+    let bursts: BTreeSet<u32> = new_examples.iter().map(|new_example| new_example.burst).collect();
+    let joining: BTreeMap<u32, GroupId> = new_examples
+        .iter()
+        .filter_map(|new_example| Some((new_example.burst, new_example.joins?)))
+        .collect();
     let before: BTreeSet<GroupId> = joining.values().copied().collect();
     (bursts.len() - joining.len() + before.len(), before.len())
 }

@@ -42,8 +42,8 @@ other parts, since another image of a taught part comes out too well.
 Balanced accuracy: the mean of the taught classes' recalls; a known part that is called unknown counts as a \
 mistake. The 90 % interval is Jeffreys'.
 
---json: model, balanced_accuracy, interval, false_rejections, caught, folders (name, taught, judged, right, \
-recall, interval, taken_for), known (images that were taught, not judged), images (file, truth, class or null \
+--json: model, balanced_accuracy, interval, false_rejections, caught, folders (name, taught, classified, right, \
+recall, interval, taken_for), known (images that were taught, not classified), images (file, truth, class or null \
 for unknown, best, confidence, novelty, right), left_out.")]
 pub struct TestCommand {
     /// Folder with a folder of images a class
@@ -71,8 +71,8 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A judged image.
-struct Judged {
+/// A classified image.
+struct Classified {
     /// `folder/file`.
     name: String,
     path: PathBuf,
@@ -86,7 +86,7 @@ struct Report<'a> {
     learner: &'a Learner,
     model: &'a str,
     holdout: Holdout,
-    images: Vec<Judged>,
+    images: Vec<Classified>,
     /// Images that were taught: they say nothing about new parts.
     known: usize,
     /// Name and reason.
@@ -105,7 +105,7 @@ impl TestCommand {
         drop(self.store.look()?);
         let pool = Pool::load(&self.model, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
-        let report = judged(files, &learner, &pool, context)?;
+        let report = classified(files, &learner, &pool, context)?;
         if let Some(sheet) = &self.sheet {
             report.draw(sheet)?;
         }
@@ -135,14 +135,14 @@ impl TestCommand {
     }
 }
 
-fn judged<'a>(
+fn classified<'a>(
     files: Vec<(String, PathBuf)>,
     learner: &'a Learner,
     pool: &'a Pool,
     context: &Context,
 ) -> anyhow::Result<Report<'a>> {
     let at = now();
-    let bar = context.bar(files.len() as u64, "judging");
+    let bar = context.bar(files.len() as u64, "classifying");
     let features = on_threads(files.len(), pool.size(), |place| {
         let feature = picture::load(&files[place].1, at)
             .map_err(anyhow::Error::from)
@@ -168,12 +168,12 @@ fn judged<'a>(
             known += 1;
             continue;
         }
-        match feature.and_then(|feature| Ok(learner.judge(&feature)?)) {
+        match feature.and_then(|feature| Ok(learner.classify(&feature)?)) {
             Ok(Some(verdict)) => {
                 let folder = folders.iter().position(|folder| *folder == folder_of(&name));
                 let folder = folder.expect("made from these very names");
                 let right = holdout.add(folder, verdict.class.map(|class| places[&class]));
-                images.push(Judged { name, path, folder, verdict, right });
+                images.push(Classified { name, path, folder, verdict, right });
             }
             Ok(None) => bail!("every class is empty: teach an example first"),
             Err(error) => {
@@ -202,23 +202,24 @@ fn counted_were(images: usize) -> String {
     format!("{} {were}", counted(images, "image", "images"))
 }
 
-/// What it probably means that most of what was taught is called unknown: the accuracy alone would look like that of a bad
-/// head.
+/// What it probably means that most of what was taught is called unknown: the accuracy alone would look like that of a
+/// bad head.
 fn other_scene(holdout: &Holdout) -> Option<String> {
     let folders = holdout.folders().iter().filter(|folder| folder.class.is_some());
     let sum = |of: fn(&Folder) -> u64| folders.clone().map(of).sum::<u64>();
-    let (judged, right, unknown) = (sum(Folder::judged), sum(Folder::right), sum(Folder::unknown));
-    if 2 * unknown <= judged {
+    let (classified, right, unknown) =
+        (sum(Folder::classified), sum(Folder::right), sum(Folder::unknown));
+    if 2 * unknown <= classified {
         return None;
     }
     let share = |of: u64, all: u64| 100.0 * of as f64 / all as f64;
-    let others = match judged - unknown {
+    let others = match classified - unknown {
         0 => String::new(),
         known => format!("; of the others {:.0} % right", share(right, known)),
     };
     Some(format!(
         "{:.0} % unknown{others}: another scene than what was taught?\n  next: teach a few frames of this scene, of every class",
-        share(unknown, judged)
+        share(unknown, classified)
     ))
 }
 
@@ -238,7 +239,7 @@ impl Report<'_> {
         verdict.class.map(|class| self.learner.classes()[&class].as_str())
     }
 
-    fn wrong(&self) -> Vec<&Judged> {
+    fn wrong(&self) -> Vec<&Classified> {
         self.images.iter().filter(|image| !image.right).collect()
     }
 
@@ -256,7 +257,7 @@ impl Report<'_> {
             .iter()
             .map(|folder| {
                 json!({
-                    "name": folder.name, "taught": folder.class.is_some(), "judged": folder.judged(),
+                    "name": folder.name, "taught": folder.class.is_some(), "classified": folder.classified(),
                     "right": folder.right(), "recall": folder.recall(),
                     "interval": folder.interval(), "taken_for": taken_for(folder),
                 })
@@ -306,7 +307,7 @@ impl Report<'_> {
         }
         out.push_str("   recall  90 % interval\n");
         for folder in holdout.folders() {
-            let _ = write!(out, "{:<width$}  {:>6}", cut(&folder.name, 20), folder.judged());
+            let _ = write!(out, "{:<width$}  {:>6}", cut(&folder.name, 20), folder.classified());
             for place in shown.clone() {
                 let count = folder.counts[place];
                 // A dot for never: the eye finds the mistakes.
@@ -334,7 +335,7 @@ impl Report<'_> {
         }
         if self.known > 0 {
             let were = counted_were(self.known);
-            let _ = writeln!(out, "{were} taught and not judged: they would come out right");
+            let _ = writeln!(out, "{were} taught and not classified: they would come out right");
         }
         let wrong = self.wrong();
         if !wrong.is_empty() {

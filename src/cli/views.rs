@@ -23,8 +23,8 @@ use crate::store::{Store as _, persistent};
 /// Show, try or set the views that examples are learned with
 ///
 /// An image is learned together with views of it: darker, noisy, blurred, turned a little. More of them help where the
-/// part may lie so, and harm where that makes it another part. What is there keeps its views until it is learned anew with
-/// store reteach.
+/// part may lie so, and harm where that makes it another part. What is there keeps its views until it is learned anew
+/// with store reteach.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune views                     show the views in use
@@ -240,7 +240,7 @@ fn seen(
 ) -> anyhow::Result<Vec<Seen>> {
     let examples: Vec<&Example> =
         learner.examples().iter().filter(|example| images.contains_key(&example.id)).collect();
-    let bar = context.bar(examples.len() as u64, "looking");
+    let bar = context.bar(examples.len() as u64, "computing embeddings");
     let results = on_threads(examples.len(), pool.size(), |place| -> anyhow::Result<_> {
         let example = examples[place];
         let frame = frame_of(example.id, &images[&example.id])?;
@@ -292,7 +292,7 @@ mod tests {
                 balanced_accuracy: Some(0.5),
                 interval: (0.0, 1.0),
                 looks: 20,
-                unjudged: Vec::new(),
+                unestimated: Vec::new(),
                 recalls: BTreeMap::new(),
                 confused: Vec::new(),
                 suspects: Vec::new(),

@@ -32,7 +32,7 @@ use crate::learn::engine::{Engine, Step};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
 use crate::protocol::people;
-use crate::protocol::request::{Answer, Burst, Judgement, Progress, Refused, Request, Teach};
+use crate::protocol::request::{Answer, Burst, Classification, Progress, Refused, Request, Teach};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed::PublicKey;
@@ -49,7 +49,7 @@ pub struct Effects {
     /// Requests that go on.
     pub progress: Vec<(Ticket, Progress)>,
     /// The verdicts on a frame, one a region.
-    pub judgements: Vec<Judgement>,
+    pub classifications: Vec<Classification>,
     /// For the log.
     pub notes: Vec<(Level, String)>,
 }
@@ -103,17 +103,17 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     ///
     /// * `camera`: its name, the origin of examples.
     /// * `outputs`: those there are.
-    /// * `heartbeat`: the output that shows that frames are being judged.
+    /// * `heartbeat`: the output that shows that frames are being classified.
     /// * `timings`: how the buttons behave, by name.
     pub fn new(
-        keeper: PersistentLearner<Engine<S>, K>,
+        persistent: PersistentLearner<Engine<S>, K>,
         camera: &str,
         policy: &Policy,
         outputs: Vec<Output>,
         heartbeat: Option<&str>,
         timings: &BTreeMap<String, Timing>,
     ) -> Self {
-        let views = vec![View::whole(keeper)];
+        let views = vec![View::whole(persistent)];
         Self::with_views(views, camera, policy, outputs, heartbeat, timings)
     }
 
@@ -185,7 +185,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// The backbone's name.
     pub fn model_name(&self) -> &str {
-        &self.views[0].keeper.model().name
+        &self.views[0].persistent.model().name
     }
 
     /// What was seen and done.
@@ -209,7 +209,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     pub fn set_smoothing(&mut self, frames: u32) {
         self.smoothing = frames.max(1);
         for view in &mut self.views {
-            view.keeper.get_mut().set_smoothing(self.smoothing);
+            view.persistent.get_mut().set_smoothing(self.smoothing);
         }
     }
 
@@ -225,7 +225,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// A frame came.
     ///
-    /// * `now`: when judging began; `clock`: gives the time, twice a region: once its feature is known, and its verdict.
+    /// * `now`: when classifying began; `clock`: gives the time, twice a region: with its feature and its verdict.
     pub fn frame(
         &mut self,
         frame: Frame,
@@ -248,10 +248,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             if !admitted && !is_taught {
                 continue;
             }
-            let engine = self.views[place].keeper.get_mut();
+            let engine = self.views[place].persistent.get_mut();
             let feature = engine.feature(&frame);
             let looked = clock();
-            let step = feature.and_then(|feature| engine.judge(&frame, feature, looked));
+            let step = feature.and_then(|feature| engine.classify(&frame, feature, looked));
             looked_micros += looked.micros_since(now);
             now = clock();
             self.panel.change(|panel| panel.actions.heartbeat(now));
@@ -262,9 +262,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     self.views[place].trouble = None;
                     if admitted {
                         let seen = Seen { captured, looked_micros };
-                        let judgement = self.judged(place, &step, seen, now);
-                        self.views[place].remember(self.number, &judgement, &step, &frame, now);
-                        effects.judgements.extend(judgement);
+                        let classification = self.classified(place, &step, seen, now);
+                        self.views[place].remember(
+                            self.number,
+                            &classification,
+                            &step,
+                            &frame,
+                            now,
+                        );
+                        effects.classifications.extend(classification);
                     }
                     if is_taught {
                         self.teach_frame(&frame, step.feature, now, effects);
@@ -272,16 +278,22 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 }
                 Err(error) => {
                     self.record.failed("frame");
-                    self.views[place].cannot_judge(&error, effects);
+                    self.views[place].cannot_classify(&error, effects);
                 }
             }
         }
-        age.into_iter().for_each(|age| self.record.judged(age));
+        age.into_iter().for_each(|age| self.record.classified(age));
         self.latest = Some(frame);
     }
 
     /// A region's verdict counts from now on, where there is one.
-    fn judged(&self, place: usize, step: &Step, seen: Seen, now: Timestamp) -> Option<Judgement> {
+    fn classified(
+        &self,
+        place: usize,
+        step: &Step,
+        seen: Seen,
+        now: Timestamp,
+    ) -> Option<Classification> {
         let (view, verdict) = (&self.views[place], step.verdict.as_ref()?);
         let steady = step.steady.map_or(verdict.class, |(class, _)| class);
         let class = steady.map(|class| view.class(class));
@@ -289,7 +301,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let region = self.told_name(place);
         let age = now.micros_since(seen.captured);
         let number = Some(self.number);
-        Some(view.judgement(number, region, verdict, class, seen.captured, age))
+        Some(view.classification(number, region, verdict, class, seen.captured, age))
     }
 
     /// Whoever asked has gone: what was gathered for the answer is not learned.

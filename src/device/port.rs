@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
-use crate::protocol::request::{Device, Judgement};
+use crate::protocol::request::{Classification, Device};
 use crate::protocol::session::{Session, Sink};
 use crate::util::mutex::lock;
 use ends::{Ends, Source};
@@ -88,7 +88,7 @@ pub enum Post {
     /// Bytes from there.
     Bytes(Vec<u8>),
     /// From the device, for whoever watches.
-    Verdict(Judgement),
+    Verdict(Classification),
     /// Who was there asks no more; answers are still read, perhaps.
     Left,
     /// Nothing within the time.
@@ -125,8 +125,10 @@ pub struct PortHandle {
 
 impl PortHandle {
     /// Hands a verdict to the port's session, or leaves it out where the session has not taken the ones before.
-    pub fn offer(&self, judgement: &Judgement) {
-        if let Err(TrySendError::Full(_)) = self.inbox.try_send(Post::Verdict(judgement.clone())) {
+    pub fn offer(&self, classification: &Classification) {
+        if let Err(TrySendError::Full(_)) =
+            self.inbox.try_send(Post::Verdict(classification.clone()))
+        {
             self.shared.drop_messages(1);
         }
     }
@@ -168,7 +170,8 @@ struct Queue {
 impl Port {
     /// Opens a port for a device: a socket is made, a pseudo-terminal too.
     ///
-    /// * returns one port, or as many as may be at a socket at the same time, [`CLIENTS`]; each has a session of its own.
+    /// * returns one port, or as many as may be at a socket at the same time, [`CLIENTS`]; each has a session of its
+    ///   own.
     ///
     /// # Errors
     /// [`PortError::Open`].
@@ -251,7 +254,7 @@ impl Port {
                     session.feed(&bytes, device, &mut sink);
                     self.shared.broken.store(session.broken_frames(), Ordering::Relaxed);
                 }
-                Post::Verdict(judgement) => session.verdict(&judgement, &mut sink),
+                Post::Verdict(classification) => session.verdict(&classification, &mut sink),
                 Post::Left => {
                     if self.shared.stuck.swap(false, Ordering::Relaxed) {
                         let seconds = READ_WITHIN.as_secs();

@@ -3,16 +3,17 @@
 //! | thread | does | waits for |
 //! | --- | --- | --- |
 //! | capture | takes frames; the newest takes the place of one not yet looked at | the camera |
-//! | inference | judges frames, carries out requests, grants what buttons ask for | the inbox |
+//! | inference | classifies frames, carries out requests, grants what buttons ask for | the inbox |
 //! | outputs | sets the pins when their time comes; watches the inference thread | the next change of a level |
 //! | inputs | reads the buttons | edges |
 //! | a thread a port | talks over a serial line, standard input, a socket; checks PINs | bytes, answers |
 //! | signals | ends or restarts in good order | signals |
 //!
 //! The inference thread says beforehand until when it will be heard of again. When that time has passed the outputs
-//! thread drives every output to its safe level and ends the process, so that its supervisor starts it again, unless the
-//! whole process was held up: then the inference thread is first given half a second to be heard of. A thread that panics ends the others. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when
-//! a panic unwinds.
+//! thread drives every output to its safe level and ends the process, so that its supervisor starts it again, unless
+//! the whole process was held up: then the inference thread is first given half a second to be heard of. A thread that
+//! panics ends the others. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when a
+//! panic unwinds.
 
 mod host;
 mod inbox;
@@ -39,7 +40,7 @@ use crate::device::controller::{LatestTimes, Station, Stats};
 use crate::device::port::{Port, PortHandle};
 use crate::protocol::access::{Gate, Guard};
 use crate::protocol::log::Level;
-use crate::protocol::request::Judgement;
+use crate::protocol::request::Classification;
 use crate::store::Store;
 use crate::util::mutex::lock;
 use inbox::Inbox;
@@ -49,7 +50,7 @@ use remote::Remote;
 pub struct Parts<S, K> {
     /// Gives frames.
     pub camera: Box<dyn Camera + Send>,
-    /// Judges them.
+    /// Classifies them.
     pub station: Station<S, K>,
     /// The pins.
     pub outputs: SafeOutputs,
@@ -68,7 +69,7 @@ pub struct Settings {
     pub camera_patience: Duration,
     /// Every output goes to its safe level then.
     pub safe_when_lost: bool,
-    /// The longest that judging a frame may take, beyond which inference counts as hung.
+    /// The longest that classifying a frame may take, beyond which inference counts as hung.
     pub frame_patience: Duration,
     /// Ends by itself after so long.
     pub end_after: Option<Duration>,
@@ -188,8 +189,8 @@ impl Shared {
         figures
     }
 
-    fn tell(&self, judgement: &Judgement) {
-        lock(&self.ports).iter().for_each(|port| port.offer(judgement));
+    fn tell(&self, classification: &Classification) {
+        lock(&self.ports).iter().for_each(|port| port.offer(classification));
     }
 }
 
@@ -272,8 +273,8 @@ where
     Ended { stop, frames: shared.inbox.counts(), seconds, record, to_pin }
 }
 
-/// Waits for the outputs to be safe, and a moment longer for the others, so that a new start finds ports, pins, store and
-/// camera free. A thread that blocks is left behind.
+/// Waits for the outputs to be safe, and a moment longer for the others, so that a new start finds ports, pins, store
+/// and camera free. A thread that blocks is left behind.
 ///
 /// * `ended`: gives the name of each thread that ends; its senders are the threads'.
 fn wait(clock: &Clock, ended: &Receiver<&'static str>) {

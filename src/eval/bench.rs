@@ -48,7 +48,7 @@ pub trait Looks: Sync {
     /// Length of a feature.
     fn dim(&self) -> usize;
 
-    /// `[dim]`, to be judged.
+    /// `[dim]`, to be classified.
     ///
     /// # Errors
     /// What kept the image from having one, in words.
@@ -286,8 +286,8 @@ pub fn run(
     Ok(samples)
 }
 
-/// Images that are judged of a class at most; more would only take longer.
-const MAX_JUDGED: usize = 100;
+/// Images that are classified of a class at most; more would only take longer.
+const MAX_CLASSIFIED: usize = 100;
 
 /// Classes that are gone through in turn at most, where that is done.
 const MAX_IN_TURN: usize = 12;
@@ -297,7 +297,7 @@ const MAX_IN_TURN: usize = 12;
 struct Deal {
     /// To be taught: (class, image), class by class.
     train: Vec<(usize, usize)>,
-    /// To be judged: (class, image), at most [`MAX_JUDGED`] a class.
+    /// To be classified: (class, image), at most [`MAX_CLASSIFIED`] a class.
     test: Vec<(usize, usize)>,
 }
 
@@ -317,7 +317,7 @@ impl Bench<'_> {
         images
     }
 
-    /// So many images of each class to be taught, others to be judged; classes with fewer than `shots + spare` images
+    /// So many images of each class to be taught, others to be classified; classes of fewer than `shots + spare` images
     /// take no part. `None` if fewer than two classes do.
     fn deal(&self, shots: usize, spare: usize, seed: u64) -> Option<Deal> {
         let mut deal = Deal { train: Vec::new(), test: Vec::new() };
@@ -325,24 +325,25 @@ impl Bench<'_> {
             if self.images[class].len() >= shots + spare {
                 let images = self.shuffled(class, seed);
                 deal.train.extend(images[..shots].iter().map(|&image| (class, image)));
-                let rest = images[shots..].iter().take(MAX_JUDGED);
+                let rest = images[shots..].iter().take(MAX_CLASSIFIED);
                 deal.test.extend(rest.map(|&image| (class, image)));
             }
         }
         (deal.classes() > 1).then_some(deal)
     }
 
-    /// As [`Bench::deal`], with judged images that are the same ones for every seed: the same few, since each is judged
-    /// in many variants.
-    fn deal_fixed(&self, shots: usize, judged: usize, seed: u64) -> Option<Deal> {
+    /// As [`Bench::deal`], with classified images that are the same ones for every seed: the same few, since each is
+    /// classified in many variants.
+    fn deal_fixed(&self, shots: usize, classified: usize, seed: u64) -> Option<Deal> {
         let mut deal = Deal { train: Vec::new(), test: Vec::new() };
         for class in 0..self.classes.len() {
             let mut images = self.images[class].clone();
+            // The word is part of the seed: another one would draw other images than those of earlier measurements.
             shuffle(&mut images, &format!("judged/{}", self.classes[class]));
             // Of a small class no more than half.
-            let judged = judged.min(images.len() / 2);
-            let mut rest = images.split_off(judged);
-            if rest.len() < shots || judged < 5 {
+            let classified = classified.min(images.len() / 2);
+            let mut rest = images.split_off(classified);
+            if rest.len() < shots || classified < 5 {
                 continue;
             }
             shuffle(&mut rest, &format!("{seed}/{}", self.classes[class]));

@@ -1,5 +1,5 @@
 //! Frames as they look a moment later or in other conditions: turned, moved, darker, blurred. Made apart from what the
-//! learner does to a frame, so that a measurement does not judge by the very pixels that were taught.
+//! learner does to a frame, so that a measurement does not classify by the very pixels that were taught.
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

@@ -21,8 +21,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// How many were judged.
-    pub fn judged(&self) -> u64 {
+    /// How many were classified.
+    pub fn classified(&self) -> u64 {
         self.counts.iter().sum()
     }
 
@@ -38,12 +38,12 @@ impl Folder {
 
     /// Share that was right, 0 to 1; `None` of nothing.
     pub fn recall(&self) -> Option<f64> {
-        share(self.right(), self.judged())
+        share(self.right(), self.classified())
     }
 
     /// In which the true share lies with 90 % probability.
     pub fn interval(&self) -> Option<(f64, f64)> {
-        share_interval(self.right(), self.judged())
+        share_interval(self.right(), self.classified())
     }
 }
 
@@ -52,9 +52,9 @@ fn share(part: u64, all: u64) -> Option<f64> {
 }
 
 impl Holdout {
-    /// Nothing judged yet.
+    /// Nothing classified yet.
     ///
-    /// * `taught`: names of the taught classes; `folders`: of what will be judged.
+    /// * `taught`: names of the taught classes; `folders`: of what will be classified.
     pub fn new(taught: &[String], folders: &[String]) -> Self {
         let folder = |name: &String| Folder {
             name: name.clone(),
@@ -81,13 +81,13 @@ impl Holdout {
         &self.taught
     }
 
-    /// What was judged.
+    /// What was classified.
     pub fn folders(&self) -> &[Folder] {
         &self.folders
     }
 
     /// Mean recall of the taught classes, an unknown counting as a mistake, 0 to 1; `None` if none of their images was
-    /// judged.
+    /// classified.
     pub fn balanced_accuracy(&self) -> Option<f64> {
         mean(self.folders.iter().filter(|one| one.class.is_some()).map(Folder::recall))
     }
@@ -95,14 +95,14 @@ impl Holdout {
     /// In which the true one lies with 90 % probability, see [`mean_interval`].
     pub fn interval(&self) -> Option<(f64, f64)> {
         let taught = self.folders.iter().filter(|one| one.class.is_some());
-        let shares: Vec<(u64, u64)> = taught.map(|one| (one.right(), one.judged())).collect();
+        let shares: Vec<(u64, u64)> = taught.map(|one| (one.right(), one.classified())).collect();
         mean_interval(&shares)
     }
 
     /// Mean share of the taught classes' images that were called unknown, 0 to 1.
     pub fn false_rejections(&self) -> Option<f64> {
         let taught = self.folders.iter().filter(|one| one.class.is_some());
-        mean(taught.map(|one| share(one.unknown(), one.judged())))
+        mean(taught.map(|one| share(one.unknown(), one.classified())))
     }
 
     /// Mean share of the images of what was never taught that were called unknown, 0 to 1.
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(holdout.balanced_accuracy(), Some(0.75));
         assert_eq!(holdout.false_rejections(), Some(0.125));
         assert_eq!(holdout.caught(), Some(0.75));
-        let (low, high) = holdout.interval().expect("two classes were judged");
+        let (low, high) = holdout.interval().expect("two classes were classified");
         assert!(low < 0.75 && 0.75 < high, "{low} {high}");
         assert_eq!(Holdout::new(&taught, &folders).balanced_accuracy(), None);
     }

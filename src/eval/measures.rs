@@ -30,7 +30,7 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Nothing judged yet.
+    /// Nothing classified yet.
     pub fn new(classes: usize) -> Self {
         Self { classes, counts: vec![0; classes * classes] }
     }
@@ -56,28 +56,28 @@ impl Confusion {
         &self.counts[truth * self.classes..(truth + 1) * self.classes]
     }
 
-    /// Share of the class's images that were recognised, 0 to 1; `None` if none was judged.
+    /// Share of the class's images that were recognised, 0 to 1; `None` if none was classified.
     pub fn recall(&self, truth: usize) -> Option<f64> {
         let row = self.row(truth);
-        let judged: u64 = row.iter().sum();
-        (judged > 0).then(|| row[truth] as f64 / judged as f64)
+        let classified: u64 = row.iter().sum();
+        (classified > 0).then(|| row[truth] as f64 / classified as f64)
     }
 
-    /// Mean of the recalls of the classes that were judged, 0 to 1; `None` if nothing was.
+    /// Mean of the recalls of the classes that were classified, 0 to 1; `None` if nothing was.
     pub fn balanced_accuracy(&self) -> Option<f64> {
         let recalls: Vec<f64> = (0..self.classes).filter_map(|class| self.recall(class)).collect();
         Spread::of(&recalls).map(|spread| spread.mean)
     }
 
-    /// Share of the images that were recognised, 0 to 1; `None` if none was judged.
+    /// Share of the images that were recognised, 0 to 1; `None` if none was classified.
     pub fn accuracy(&self) -> Option<f64> {
-        let judged: u64 = self.counts.iter().sum();
+        let classified: u64 = self.counts.iter().sum();
         let right: u64 = (0..self.classes).map(|class| self.row(class)[class]).sum();
-        (judged > 0).then(|| right as f64 / judged as f64)
+        (classified > 0).then(|| right as f64 / classified as f64)
     }
 }
 
-/// One judged image, for [`calibration_error`].
+/// One classified image, for [`calibration_error`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     /// How sure the verdict was, 0 to 1.
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn recalls_and_accuracies_are_those_counted_by_hand() {
-        // Class 0: 3 of 4, class 1: 1 of 2, class 2: nothing judged, though taken for once.
+        // Class 0: 3 of 4, class 1: 1 of 2, class 2: nothing classified, though taken for once.
         let mut confusion = Confusion::new(3);
         for (truth, predicted) in [(0, 0), (0, 0), (0, 0), (0, 2), (1, 1), (1, 0)] {
             confusion.add(truth, predicted);

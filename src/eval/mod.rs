@@ -1,4 +1,4 @@
-//! Few-shot evaluation: teach a few images of each class, judge all the others, see how often that is right.
+//! Few-shot evaluation: teach a few images of each class, classify all the others, see how often that is right.
 //!
 //! Everything here is a function of labelled features: no files, no clock. A run goes the way of a device, through
 //! [`crate::learn::learner::Learner`]: features are rounded to what is stored, the calibration and the leave-one-out
@@ -6,8 +6,8 @@
 //!
 //! | word | meaning |
 //! | --- | --- |
-//! | split | which images are taught and which are judged; made from a number of shots and a seed, or given |
-//! | run | one head taught with one split, and what it took each judged image for |
+//! | split | which images are taught and which are classified; made from a number of shots and a seed, or given |
+//! | run | one head taught with one split, and what it took each classified image for |
 //! | cell | the runs of one head at one number of shots, one a seed |
 
 pub mod bench;

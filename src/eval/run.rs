@@ -17,7 +17,7 @@ pub enum Centre {
     TaughtMean,
 }
 
-/// What one judged image was taken for.
+/// What one classified image was taken for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
     /// Place of the image.
@@ -43,14 +43,14 @@ pub struct Run {
     pub classes: Vec<usize>,
     /// Images that were taught.
     pub taught: usize,
-    /// Of every judged image, in the split's order.
+    /// Of every classified image, in the split's order.
     pub predictions: Vec<Prediction>,
     /// Balanced accuracy by leave-one-out over the taught images, 0 to 1: what a device would say of itself; `None`
     /// where the head has none or no class has two images.
     pub estimate: Option<f64>,
 }
 
-/// Teaches a head and judges with it.
+/// Teaches a head and classifies with it.
 ///
 /// # Errors
 /// [`LearnError`] if the head refuses its settings or the features.
@@ -91,7 +91,7 @@ pub fn run(
     learner.change(changes)?;
     let mut predictions = Vec::with_capacity(split.test.len());
     for &image in &split.test {
-        let Some(verdict) = learner.judge(set.feature(image))? else { continue };
+        let Some(verdict) = learner.classify(set.feature(image))? else { continue };
         predictions.push(Prediction {
             image,
             truth: labels[image],
@@ -168,7 +168,7 @@ pub struct CellSummary {
     pub balanced_calibration_error: Spread,
     /// Share of the images that a device would have called unknown, though their class was taught.
     pub unknown: Spread,
-    /// `[classes]`: the recall of each; `None` if none of its images was judged.
+    /// `[classes]`: the recall of each; `None` if none of its images was classified.
     pub recalls: Vec<Option<Spread>>,
     /// The counts of all runs.
     pub confusion: Confusion,
@@ -194,8 +194,8 @@ impl Cell {
         let mut confusion = Confusion::new(classes);
         confusions.iter().for_each(|one| confusion.merge(one));
         let recalls = (0..classes).map(|class| {
-            let judged: Vec<f64> = confusions.iter().filter_map(|c| c.recall(class)).collect();
-            Spread::of(&judged)
+            let classified: Vec<f64> = confusions.iter().filter_map(|c| c.recall(class)).collect();
+            Spread::of(&classified)
         });
         Some(CellSummary {
             balanced_accuracy: share(&|_, confusion| confusion.balanced_accuracy())?,
@@ -249,7 +249,7 @@ mod tests {
         near(summary.calibration_error, 0.125, 0.125);
         // Balanced: weights 1/3, 1/3, 1/3 and 1, in all 2: (0.2 / 3 + 0.4 / 3 + 0.4) / 2.
         near(summary.balanced_calibration_error, 0.15, 0.15);
-        near(summary.recalls[0].expect("judged"), 5.0 / 6.0, 1.0 / 6.0);
+        near(summary.recalls[0].expect("classified"), 5.0 / 6.0, 1.0 / 6.0);
         assert_eq!(summary.confusion.row(0), [3, 1]);
     }
 
@@ -288,7 +288,7 @@ mod tests {
                 let once = run(&set, &split, &HeadConfig::of(kind), centre).expect("valid");
                 let predicted: Vec<_> = once.predictions.iter().map(|one| one.predicted).collect();
                 assert_eq!(predicted, [0, 0, 0, 1, 1, 0], "{kind} {centre:?}");
-                let balanced = once.confusion(2).balanced_accuracy().expect("judged");
+                let balanced = once.confusion(2).balanced_accuracy().expect("classified");
                 assert!((balanced - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-9);
                 assert_eq!((once.seed, once.taught, &once.classes[..]), (4, 6, &[0, 1][..]));
                 assert_eq!(once, run(&set, &split, &HeadConfig::of(kind), centre).expect("valid"));

@@ -1,8 +1,8 @@
-//! Which images are taught and which are judged.
+//! Which images are taught and which are classified.
 //!
 //! A seeded split takes, of every class, the first `shots` images of a shuffle to be taught and all others to be
-//! judged. Another program makes the same ones like this. Sort the class's image names (`class/file`) by their bytes.
-//! Start ChaCha with 8 rounds, nonce 0 and block counter 0, with SHA-256 of the text `SEED/CLASS` (the seed in
+//! classified. Another program makes the same ones like this. Sort the class's image names (`class/file`) by their
+//! bytes. Start ChaCha with 8 rounds, nonce 0 and block counter 0, with SHA-256 of the text `SEED/CLASS` (the seed in
 //! decimal) as its key, and read its output as little-endian u64. For i from the last place down to 1, swap the
 //! images in the places i and (next u64 modulo (i + 1)). So a class's shuffle depends on its own images and the seed
 //! alone, and the images taught with fewer shots are among those taught with more.
@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{LabelledFeatures, class_of};
 
-/// Places in a [`LabelledFeatures`]; no image is on both sides, and every class judged is taught.
+/// Places in a [`LabelledFeatures`]; no image is on both sides, and every class classified is taught.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// Images a class that are taught.
@@ -26,7 +26,7 @@ pub struct Split {
     pub seed: u64,
     /// To be taught, in this order.
     pub train: Vec<usize>,
-    /// To be judged.
+    /// To be classified.
     pub test: Vec<usize>,
 }
 
@@ -35,7 +35,7 @@ pub struct Split {
 pub struct Seeded {
     /// The split.
     pub split: Split,
-    /// Classes with fewer than `shots + 1` images: they are neither taught nor judged.
+    /// Classes with fewer than `shots + 1` images: they are neither taught nor classified.
     pub left_out: Vec<usize>,
 }
 
@@ -80,7 +80,7 @@ pub struct NamedSplit {
     pub seed: u64,
     /// `class/file`, to be taught, in this order.
     pub train: Vec<String>,
-    /// `class/file`, to be judged.
+    /// `class/file`, to be classified.
     pub test: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ pub enum SplitError {
         /// The image.
         file: String,
     },
-    /// An image that is named twice, so that it would be taught and judged, or weigh double.
+    /// An image that is named twice, so that it would be taught and classified, or weigh double.
     #[error("{shots} shots, seed {seed}: {file} is named twice")]
     Twice {
         /// Of the split.
@@ -107,9 +107,9 @@ pub enum SplitError {
         /// The image.
         file: String,
     },
-    /// A judged image whose class is not taught.
+    /// A classified image whose class is not taught.
     #[error(
-        "{shots} shots, seed {seed}: {file} is to be judged, and no image of its class is taught"
+        "{shots} shots, seed {seed}: {file} is to be classified, and no image of its class is taught"
     )]
     NotTaught {
         /// Of the split.
@@ -119,9 +119,9 @@ pub enum SplitError {
         /// The image.
         file: String,
     },
-    /// Fewer than two classes to be taught, or nothing to be judged.
+    /// Fewer than two classes to be taught, or nothing to be classified.
     #[error(
-        "{shots} shots, seed {seed}: {classes} classes are taught and {tests} images judged, wanted at least 2 and 1"
+        "{shots} shots, seed {seed}: {classes} classes are taught and {tests} images classified, wanted at least 2 and 1"
     )]
     Empty {
         /// Of the split.
@@ -130,7 +130,7 @@ pub enum SplitError {
         seed: u64,
         /// Classes taught.
         classes: usize,
-        /// Images judged.
+        /// Images classified.
         tests: usize,
     },
     /// Two splits that cannot be told apart.
@@ -308,9 +308,9 @@ mod tests {
         let cases = [
             ("no image a/9.png", of(&["a/0.png", "b/0.png"], &["a/9.png"])),
             ("a/0.png is named twice", of(&["a/0.png", "b/0.png"], &["a/0.png"])),
-            ("c/0.png is to be judged", of(&["a/0.png", "b/0.png"], &["c/0.png"])),
+            ("c/0.png is to be classified", of(&["a/0.png", "b/0.png"], &["c/0.png"])),
             ("1 classes are taught", of(&["a/0.png"], &["a/1.png"])),
-            ("0 images judged", of(&["a/0.png", "b/0.png"], &[])),
+            ("0 images classified", of(&["a/0.png", "b/0.png"], &[])),
         ];
         for (wanted, split) in cases {
             let error = find(&split).expect_err(wanted).to_string();

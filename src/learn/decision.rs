@@ -1,14 +1,16 @@
 //! Scores to a verdict: how sure, whether it is known at all, and steady over frames.
 //!
-//! Everything here is fitted to what a head says of groups of examples that it has not seen ([`crate::learn::head::Head::leave_out`]):
+//! Everything here is fitted to what a head says of groups of examples that it has not seen
+//! ([`crate::learn::head::Head::leave_out`]):
 //!
 //! * **Offsets**: the mean of a class of `n` looks lies, on average, `T / n` from where it belongs, `T` being the mean
-//!   squared (Mahalanobis) distance of a look from its class. That makes a class of few looks seem farther off than it is,
-//!   by half as much; so `T / 2n` is added to its score, but no more than can be seen to be amiss
+//!   squared (Mahalanobis) distance of a look from its class. That makes a class of few looks seem farther off than it
+//! is, by half as much; so `T / 2n` is added to its score, but no more than can be seen to be amiss
 //!   (`decision/offsets.rs`). Classes of equally many looks are not moved against each other.
 //! * **Confidence** is the softmax of the scores divided by a temperature, at which the mean confidence of the left-out
-//!   examples is the share of them that was right (Clarte et al. 2023, "Expectation consistency for calibration of neural
-//!   networks"). Where few were taught a fit of the likelihood would be ruled by the one or two that went most wrong.
+//!   examples is the share of them that was right (Clarte et al. 2023, "Expectation consistency for calibration of
+//! neural networks"). Where few were taught a fit of the likelihood would be ruled by the one or two that went most
+//! wrong.
 //! * **Novelty** tells what is unknown, see `decision/novelty.rs`.
 
 mod calibration;
@@ -27,8 +29,8 @@ pub use smoother::Smoother;
 use crate::learn::examples::Neighbour;
 use crate::learn::head::{ClassId, LeftOut};
 
-/// Looks that have to be judged before they say what is usual.
-const LEAST_JUDGED: usize = 4;
+/// Looks that have to be classified before they say what is usual.
+const LEAST_CLASSIFIED: usize = 4;
 
 fn own(classes: &[ClassId], one: &LeftOut) -> Option<usize> {
     classes.iter().position(|&class| class == one.class)
@@ -47,13 +49,14 @@ pub struct Verdict {
     pub runner_up: Option<(ClassId, f32)>,
     /// The nearest taught example.
     pub nearest: Neighbour,
-    /// How unlike everything taught, above 0; 1 where the share of frames of taught classes that is yet called unknown is
-    /// the one asked for ([`Thresholds`]).
+    /// How unlike everything taught, above 0; 1 where the share of frames of taught classes that is yet called unknown
+    /// is the one asked for ([`Thresholds`]).
     pub novelty: f32,
 }
 
 impl Verdict {
-    /// [`Verdict::confidence`] where there is a second class; without one it is 1 whatever the frame shows, and says nothing.
+    /// [`Verdict::confidence`] where there is a second class; without one it is 1 whatever the frame shows, and says
+    /// nothing.
     pub fn shown_confidence(&self) -> Option<f32> {
         self.runner_up.map(|_| self.confidence)
     }
@@ -66,8 +69,8 @@ pub struct Thresholds {
     pub confidence: f32,
     /// Above this novelty the verdict is unknown; infinity turns the check off.
     pub novelty: f32,
-    /// Share of the frames of taught classes that may be called unknown, above 0 and below 0.5: what sets where a novelty
-    /// of 1 lies.
+    /// Share of the frames of taught classes that may be called unknown, above 0 and below 0.5: what sets where a
+    /// novelty of 1 lies.
     pub false_reject: f32,
 }
 
@@ -80,8 +83,8 @@ impl Thresholds {
             && self.false_reject < 0.5
     }
 
-    /// Novelty and rate as the one number that is stored and sent: the rate below zero, where it is not the usual one, or
-    /// else the novelty. One of them is always the usual one.
+    /// Novelty and rate as the one number that is stored and sent: the rate below zero, where it is not the usual one,
+    /// or else the novelty. One of them is always the usual one.
     pub fn limit(&self) -> f32 {
         if self.false_reject == FALSE_REJECT { self.novelty } else { -self.false_reject }
     }

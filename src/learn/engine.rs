@@ -100,28 +100,28 @@ impl<S: FeatureSource> Engine<S> {
         &self.source
     }
 
-    /// Judges one frame.
+    /// Classifies one frame.
     ///
     /// # Errors
     /// [`EngineError`]; the next frame starts afresh.
     pub fn step(&mut self, frame: &Frame, now: Timestamp) -> Result<Step, EngineError> {
         let feature = self.feature(frame)?;
-        self.judge(frame, feature, now)
+        self.classify(frame, feature, now)
     }
 
-    /// Judges a frame whose feature is known, as the second half of [`Engine::step`].
+    /// Classifies a frame whose feature is known, as the second half of [`Engine::step`].
     ///
     /// * `feature`: what [`Engine::feature`] gave for it.
     ///
     /// # Errors
     /// [`EngineError::Head`].
-    pub fn judge(
+    pub fn classify(
         &mut self,
         frame: &Frame,
         feature: Vec<f32>,
         now: Timestamp,
     ) -> Result<Step, EngineError> {
-        let verdict = self.learner.judge(&feature)?;
+        let verdict = self.learner.classify(&feature)?;
         let steady = verdict.as_ref().map(|verdict| self.smoother.step(verdict));
         Ok(Step { verdict, steady, feature, age_micros: now.micros_since(frame.captured()) })
     }
@@ -162,7 +162,7 @@ impl<S: FeatureSource> Engine<S> {
     ///
     /// # Errors
     /// As [`Engine::feature`].
-    pub fn shot(
+    pub fn new_example(
         &mut self,
         frame: &Frame,
         origin: &str,

@@ -59,7 +59,7 @@ impl Change {
     }
 }
 
-/// Classes, examples, the head taught with them, and how its scores are judged.
+/// Classes, examples, the head taught with them, and how its scores are classified.
 #[derive(Debug)]
 pub struct Learner {
     dim: usize,
@@ -203,7 +203,7 @@ impl Learner {
     ///
     /// # Errors
     /// [`HeadError::Dim`], [`HeadError::NotFinite`].
-    pub fn judge(&self, feature: &[f32]) -> Result<Option<Verdict>, HeadError> {
+    pub fn classify(&self, feature: &[f32]) -> Result<Option<Verdict>, HeadError> {
         let (scores, spread) = (self.head.score(feature)?, self.head.spread(feature)?);
         let (classes, thresholds) = (self.head.classes(), &self.thresholds);
         Ok(self.examples.nearest(feature).and_then(|nearest| {

@@ -1,4 +1,4 @@
-//! What learns and judges: features in, verdicts out. No I/O, no clock, no threads.
+//! What learns and classifies: features in, verdicts out. No I/O, no clock, no threads.
 //!
 //! The modules stand in the order in which they build on each other.
 

@@ -2,9 +2,10 @@
 //! nothing, waits for nothing and asks the device nothing by itself.
 //!
 //! Every line that was typed gets one reply, `ok key=value ...` or `error: ...`; before the `ok` of a list come its
-//! rows. Lines that come by themselves begin with `verdict`, `progress` or `waiting` and never stand inside another line: the line
-//! being typed is taken off the screen and drawn again below. Whatever a name holds, no control character of it is
-//! sent. Only a line that a console sent itself, this one or another, gets no reply: the line echoes.
+//! rows. Lines that come by themselves begin with `verdict`, `progress` or `waiting` and never stand inside another
+//! line: the line being typed is taken off the screen and drawn again below. Whatever a name holds, no control
+//! character of it is sent. Only a line that a console sent itself, this one or another, gets no reply: the line
+//! echoes.
 
 mod commands;
 mod echoes;
@@ -24,7 +25,7 @@ pub use parse::{Entry, parse};
 use crate::image::frame::Timestamp;
 use crate::learn::head::HeadKind;
 use crate::protocol::request::{
-    Answer, Classes, Judgement, Of, Outputs, Place, Progress, Refused, Regions, Request,
+    Answer, Classes, Classification, Of, Outputs, Place, Progress, Refused, Regions, Request,
 };
 use echoes::Echoes;
 use editor::{Editor, Typed};
@@ -136,9 +137,9 @@ impl Console {
     }
 
     /// Shows a verdict above the line being typed.
-    pub fn verdict(&mut self, judgement: &Judgement, out: &mut Vec<u8>) {
+    pub fn verdict(&mut self, classification: &Classification, out: &mut Vec<u8>) {
         self.editor.hide(out);
-        line_end(&verdict(judgement).to_string(), out);
+        line_end(&verdict(classification).to_string(), out);
         self.editor.draw(out);
     }
 

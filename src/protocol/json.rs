@@ -6,10 +6,10 @@ use serde_json::{Map, Number, Value, json};
 use crate::image::frame::{Region, Timestamp};
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::head::ExampleId;
-use crate::protocol::request::{Answer, Judgement, RecentFrame};
+use crate::protocol::request::{Answer, Classification, RecentFrame};
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
-use crate::util::calendar::Date;
+use crate::util::calendar::{self, Date};
 
 /// An answer.
 pub fn answer(answer: &Answer) -> Value {
@@ -24,8 +24,8 @@ pub fn answer(answer: &Answer) -> Value {
             json!({ "frame": frame, "width": width, "height": height, "bytes": file.len() })
         }
         Answer::Recent(frames) => frames.iter().map(recent).collect(),
-        Answer::Judged(None) => json!({ "class": null }),
-        Answer::Judged(Some(judgement)) => judged(judgement),
+        Answer::Classified(None) => json!({ "class": null }),
+        Answer::Classified(Some(classification)) => classified(classification),
         Answer::Region(region) => json!({ "region": region.to_string() }),
         Answer::Regions(regions) => {
             let region = |(name, region): &(Option<String>, Region)| json!({ "name": name, "region": region.to_string() });
@@ -50,10 +50,10 @@ pub fn answer(answer: &Answer) -> Value {
 }
 
 /// A verdict of a frame of the camera, where somebody watches.
-pub fn verdict(judgement: &Judgement) -> Value {
-    let Judgement { captured, age_micros, frame, .. } = judgement;
-    let object = with(judged(judgement), "age_us", json!(age_micros));
-    with(with(object, "captured_us", json!(captured.0)), "frame", json!(frame))
+pub fn verdict(classification: &Classification) -> Value {
+    let Classification { captured, age_micros, frame, .. } = classification;
+    let object = with(classified(classification), "age_us", json!(age_micros));
+    with(with(object, "captured", json!(calendar::precise(captured.0))), "frame", json!(frame))
 }
 
 /// With one more field.
@@ -158,10 +158,10 @@ fn status(status: &Status) -> Value {
     })
 }
 
-fn judged(judgement: &Judgement) -> Value {
-    let Judgement { region, class, best, runner_up, novelty, .. } = judgement;
+fn classified(classification: &Classification) -> Value {
+    let Classification { region, class, best, runner_up, novelty, .. } = classification;
     let object = json!({
-        "class": class, "best": best, "confidence": real_if_any(judgement.shown_confidence()),
+        "class": class, "best": best, "confidence": real_if_any(classification.shown_confidence()),
         "runner_up": runner_up.as_ref().map(|(class, _)| class),
         "runner_up_confidence": real_if_any(runner_up.as_ref().map(|(_, confidence)| *confidence)),
         "novelty": real(*novelty),
@@ -173,8 +173,8 @@ fn judged(judgement: &Judgement) -> Value {
 }
 
 fn recent(frame: &RecentFrame) -> Value {
-    let RecentFrame { number, age_micros, judgement } = frame;
-    let verdict = judgement.as_ref().map(judged);
+    let RecentFrame { number, age_micros, classification } = frame;
+    let verdict = classification.as_ref().map(classified);
     json!({ "frame": number, "age_us": age_micros, "verdict": verdict })
 }
 
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn with_one_class_the_confidence_is_null() {
-        let judgement = Judgement {
+        let classification = Classification {
             captured: Timestamp(0),
             age_micros: 0,
             frame: None,
@@ -218,10 +218,10 @@ mod tests {
             runner_up: None,
             novelty: 0.5,
         };
-        assert_eq!(judged(&judgement)["confidence"], Value::Null);
+        assert_eq!(classified(&classification)["confidence"], Value::Null);
         let runner_up = Some(("dent".to_owned(), 0.25));
-        let two = Judgement { confidence: 0.75, runner_up, ..judgement };
-        assert_eq!(judged(&two)["confidence"], json!(0.75));
+        let two = Classification { confidence: 0.75, runner_up, ..classification };
+        assert_eq!(classified(&two)["confidence"], json!(0.75));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Replies for people: one text for the log, the command line and `fieldtune ctl`. Programs read the rows that the console
-//! answers with, or JSON.
+//! Replies for people: one text for the log, the command line and `fieldtune ctl`. Programs read the rows that the
+//! console answers with, or JSON.
 
 use crate::image::frame::Timestamp;
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
@@ -26,13 +26,16 @@ pub fn held(classes: usize, examples: usize) -> String {
     format!("{}, {examples}", counted(classes, "class", "classes"))
 }
 
-/// A share of 0 to 1 in whole percent.
+/// What is said of a figure that nothing is known of so far.
+pub const NOT_YET: &str = "not available yet";
+
+/// A share of 0 to 1 in whole percent, or [`NOT_YET`].
 pub fn percent(share: Option<f32>) -> String {
-    share.map_or_else(|| "not known yet".to_owned(), |share| format!("{:.0} %", share * 100.0))
+    share.map_or_else(|| NOT_YET.to_owned(), |share| format!("{:.0} %", share * 100.0))
 }
 
-/// What a frame or an image is taken for: `good 97 %`. With a single class there is nothing to be less sure against: it is
-/// like its examples, or unknown.
+/// What a frame or an image is taken for: `good 97 %`. With a single class there is nothing to be less sure against: it
+/// is like its examples, or unknown.
 ///
 /// * `confidence`: 0 to 1; `None` with a single class.
 pub fn prediction(class: Option<&str>, best: &str, confidence: Option<f32>) -> String {
@@ -90,7 +93,7 @@ pub fn status(status: &Status) -> Vec<(&'static str, String)> {
             ));
             rows.push(("", format!("on {HOLDS_FOR}")));
         }
-        None => rows.push(("estimate", "not available yet".to_owned())),
+        None => rows.push(("estimate", NOT_YET.to_owned())),
     }
     rows.push(("next", status.advice.clone()));
     rows
@@ -144,7 +147,7 @@ pub fn sentence(reply: &Reply) -> String {
         Reply::Head { config, estimate } => {
             let estimate = match estimate {
                 Some(_) => format!("{} balanced accuracy (leave-one-out)", percent(*estimate)),
-                None => "not available yet".to_owned(),
+                None => NOT_YET.to_owned(),
             };
             format!("the head is {}; estimate {estimate}", config.kind())
         }

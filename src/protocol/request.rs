@@ -1,9 +1,9 @@
 //! What a person or a program may ask of a running device, and what it answers.
 //!
-//! A request is a file of this folder. It has the request's fields, which are its form on the wire; what it needs, whether
-//! it is about a region, whether it takes long, what the log is told of it; and the words that are typed for it, with their
-//! help. Whoever adds one writes such a file and names it in the list below. Consoles, frames, access and `fieldtune ctl`
-//! take everything from there.
+//! A request is a file of this folder. It has the request's fields, which are its form on the wire; what it needs,
+//! whether it is about a region, whether it takes long, what the log is told of it; and the words that are typed for
+//! it, with their help. Whoever adds one writes such a file and names it in the list below. Consoles, frames, access
+//! and `fieldtune ctl` take everything from there.
 //!
 //! Consoles and programs reach the device through [`Device`] alone.
 
@@ -47,7 +47,7 @@ mod watch;
 mod words;
 mod written;
 
-pub use answer::{Answer, Judgement, Progress, RecentFrame, Refused};
+pub use answer::{Answer, Classification, Progress, RecentFrame, Refused};
 pub(super) use words::{Parsed, Place, Wrong, on_off};
 pub use words::{Word, share};
 
@@ -56,8 +56,8 @@ use forms::Fields as _;
 use crate::learn::command::Command;
 use crate::protocol::log::Level;
 
-// In the order in which help lists them: the file, then the number of each of its requests on the wire. A number is used
-// once and for ever.
+// In the order in which help lists them: the file, then the number of each of its requests on the wire. A number is
+// used once and for ever.
 requests! {
     teach: 1 Teach, 2 TeachImage, 3 TeachFrames;
     burst: 4 Burst;

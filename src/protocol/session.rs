@@ -3,7 +3,7 @@
 use crate::image::frame::Timestamp;
 use crate::learn::command::Reply;
 use crate::protocol::console::{Console, Event};
-use crate::protocol::request::{Answer, Device, Judgement, Progress, Refused, Request, Watch};
+use crate::protocol::request::{Answer, Classification, Device, Progress, Refused, Request, Watch};
 use crate::protocol::wire::{
     self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
 };
@@ -115,20 +115,20 @@ impl Session {
     }
 
     /// Tells a verdict to whoever watches.
-    pub fn verdict(&mut self, judgement: &Judgement, sink: &mut dyn Sink) {
+    pub fn verdict(&mut self, classification: &Classification, sink: &mut dyn Sink) {
         if self.watching_text {
             let mut out = Vec::new();
-            self.console.verdict(judgement, &mut out);
+            self.console.verdict(classification, &mut out);
             sink.offer(out);
         }
         if let Some(watch) = &mut self.watching_frames {
-            let since = *watch.since.get_or_insert(judgement.captured);
-            if judgement.captured.micros_since(since) > WATCH_MICROS {
+            let since = *watch.since.get_or_insert(classification.captured);
+            if classification.captured.micros_since(since) > WATCH_MICROS {
                 self.watching_frames = None;
                 return;
             }
             let id = watch.id;
-            let body = wire::encode_verdict(judgement);
+            let body = wire::encode_verdict(classification);
             sink.offer(Frame { kind: Kind::Verdict, id, part: 0, parts: 1, body }.encode());
         }
     }

@@ -1,10 +1,11 @@
 //! Binary frames, for programs, on the same port as the console's text.
 //!
 //! # A frame
-//! A request is a byte with its number, as the list in `request.rs` has it, and [postcard](https://postcard.jamesmunns.com)
-//! of its fields. An answer is postcard of a `Result<Answer, Refused>` and of a note, an `Option` of text; progress and
-//! verdicts are postcard of `Progress` and `Judgement`, all in `request/answer.rs`. A message is cut into parts of 2048 bytes, each in
-//! a frame of its own (the last part may be shorter, also empty):
+//! A request is a byte with its number, as the list in `request.rs` has it, and
+//! [postcard](https://postcard.jamesmunns.com) of its fields. An answer is postcard of a `Result<Answer, Refused>` and
+//! of a note, an `Option` of text; progress and verdicts are postcard of `Progress` and `Classification`, all in
+//! `request/answer.rs`. A message is cut into parts of 2048 bytes, each in a frame of its own (the last part may be
+//! shorter, also empty):
 //!
 //! | bytes | what |
 //! | --- | --- |
@@ -30,19 +31,19 @@
 //!
 //! # A dialogue
 //! 1. Who asks sends the first 32 parts of a request under a new id. A request of one part, as most are, is one frame.
-//! 2. Who receives sends `more` with that id and the numbers of the parts it lacks (postcard of a list of `u16`, at most
-//!    32, all below the first it lacks plus 32), as soon as it has seen the last one it asked for, and again for every
-//!    part that it has already. So a lost frame costs one part, and no more than 64 KiB are ever under way.
+//! 2. Who receives sends `more` with that id and the numbers of the parts it lacks (postcard of a list of `u16`, at
+//! most 32, all below the first it lacks plus 32), as soon as it has seen the last one it asked for, and again for
+//! every part that it has already. So a lost frame costs one part, and no more than 64 KiB are ever under way.
 //! 3. The device may send progress, and sends one answer, its first 32 parts; the same rule holds the other way round.
-//! 4. Who asks and hears nothing for a while sends `more` for the answer if a part of it has come, or else the last part
-//!    of its request that was asked for. The device does no request twice: to the id it answered last it sends
+//! 4. Who asks and hears nothing for a while sends `more` for the answer if a part of it has come, or else the last
+//! part of its request that was asked for. The device does no request twice: to the id it answered last it sends
 //!    part 0 of the answer again.
 //! 5. After the request `Watch(true)` verdicts come by themselves, under that request's id, while there is room on the
 //!    line; for 30 seconds, unless the request is sent again under the same id.
 //!
 //! # A stream with both
-//! Text and frames may follow each other in any order. A broken frame is dropped with all that follows it up to the next
-//! 0, or to a pause of a second: bytes of a picture must not be taken for a typed command.
+//! Text and frames may follow each other in any order. A broken frame is dropped with all that follows it up to the
+//! next 0, or to a pause of a second: bytes of a picture must not be taken for a typed command.
 
 mod frame;
 mod messages;

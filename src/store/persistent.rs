@@ -100,11 +100,11 @@ pub struct PersistentLearner<L, S> {
 }
 
 impl<S: Store> PersistentLearner<Learner, S> {
-    /// What the store holds, or nothing learned yet, to be judged and taught with that backbone.
+    /// What the store holds, or nothing learned yet, to be classified and taught with that backbone.
     ///
     /// # Errors
-    /// [`PersistError::Backbone`] if it was taught with another one; [`PersistError::Load`], [`PersistError::Snapshot`] if
-    /// it cannot be read. The store is left as it is.
+    /// [`PersistError::Backbone`] if it was taught with another one; [`PersistError::Load`], [`PersistError::Snapshot`]
+    /// if it cannot be read. The store is left as it is.
     pub fn open(mut store: S, model: &ModelId) -> Result<Self, PersistError> {
         let Some(snapshot) = store.load().map_err(PersistError::Load)? else {
             let learner = empty(model).map_err(SnapshotError::from)?;
@@ -117,8 +117,8 @@ impl<S: Store> PersistentLearner<Learner, S> {
         Self::of_snapshot(store, snapshot)
     }
 
-    /// What the store holds, whatever backbone it was taught with: to be listed and changed, not to look at frames with.
-    /// `None` if nothing was ever taught.
+    /// What the store holds, whatever backbone it was taught with: to be listed and changed, not to look at frames
+    /// with. `None` if nothing was ever taught.
     ///
     /// # Errors
     /// As [`PersistentLearner::open`].
@@ -135,8 +135,8 @@ impl<S: Store> PersistentLearner<Learner, S> {
     /// The same, looking at frames with a backbone.
     ///
     /// # Errors
-    /// [`PersistError::Backbone`] if it was taught with another one, [`PersistError::Head`] if the features have another
-    /// length.
+    /// [`PersistError::Backbone`] if it was taught with another one, [`PersistError::Head`] if the features have
+    /// another length.
     pub fn looking_with<F: FeatureSource>(
         self,
         source: F,

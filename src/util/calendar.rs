@@ -37,6 +37,14 @@ impl Date {
     }
 }
 
+/// A time as RFC 3339 has it, in UTC, to the microsecond.
+///
+/// * `micros`: since 1970.
+pub(crate) fn precise(micros: u64) -> String {
+    let whole = Date::of(micros).to_string();
+    format!("{}.{:06}Z", whole.trim_end_matches('Z'), micros % 1_000_000)
+}
+
 impl Display for Date {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let Self { year, month, day, hour, minute, second } = self;
@@ -47,6 +55,11 @@ impl Display for Date {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn precise_times_have_six_digits_behind_the_seconds() {
+        assert_eq!(precise(951_782_400_000_007), "2000-02-29T00:00:00.000007Z");
+    }
 
     #[test]
     fn dates_are_the_calendar_s() {

@@ -16,8 +16,8 @@ fn bytes(learner: &Learner) -> Vec<u8> {
 }
 
 fn teach(learner: &mut Learner, class: &str, features: &[[f32; 2]]) -> Result<(), CommandError> {
-    let shot = |feature: &[f32; 2]| NewExample::new(feature.to_vec(), &"x".repeat(100));
-    let teach = Teach { class: class.to_owned(), shots: features.iter().map(shot).collect() };
+    let example = |feature: &[f32; 2]| NewExample::new(feature.to_vec(), &"x".repeat(100));
+    let teach = Teach { class: class.to_owned(), examples: features.iter().map(example).collect() };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }
 
@@ -44,17 +44,17 @@ fn a_refused_change_leaves_a_head_that_cannot_forget_as_it_was() {
     // Room for two; the third is refused behind the second, which then has to go again.
     let mut learner = Learner::new(2, published(), 2 * (2 * 2 + 100 + 64)).expect("valid settings");
     teach(&mut learner, "a", &[[1.0, 0.0]]).expect("there is room");
-    let before = (bytes(&learner), learner.judge(&[1.0, 0.5]));
+    let before = (bytes(&learner), learner.classify(&[1.0, 0.5]));
     let error = teach(&mut learner, "b", &[[0.0, 1.0], [0.5, 1.0], [0.5, 0.5]]).map(drop);
     assert!(matches!(error, Err(CommandError::Learn(LearnError::Budget { .. }))), "{error:?}");
-    assert_eq!((bytes(&learner), learner.judge(&[1.0, 0.5])), before);
+    assert_eq!((bytes(&learner), learner.classify(&[1.0, 0.5])), before);
 }
 
 #[test]
 fn what_a_head_that_cannot_forget_was_taught_can_be_undone_and_revoked() {
     let mut learner = Learner::new(2, published(), 1 << 20).expect("valid settings");
     teach(&mut learner, "a", &[[1.0, 0.0], [1.0, 0.1]]).expect("there is room");
-    let before = (learner.examples().len(), learner.judge(&[1.0, 0.5]));
+    let before = (learner.examples().len(), learner.classify(&[1.0, 0.5]));
     for undo in [true, false] {
         teach(&mut learner, "b", &[[0.0, 1.0]]).expect("there is room");
         if undo {
@@ -63,7 +63,7 @@ fn what_a_head_that_cannot_forget_was_taught_can_be_undone_and_revoked() {
             // As where the store is full.
             learner.revoke();
         }
-        assert_eq!((learner.examples().len(), learner.judge(&[1.0, 0.5])), before);
+        assert_eq!((learner.examples().len(), learner.classify(&[1.0, 0.5])), before);
     }
 }
 
@@ -88,7 +88,8 @@ fn the_largest_settings_of_a_training_end_with_finite_weights() {
         let mut learner = Learner::new(2, config.clone(), 1 << 20).expect("just within the limits");
         teach(&mut learner, "a", &[[6e4, 6e-8], [6e4, 0.0]]).expect("there is room");
         teach(&mut learner, "b", &[[6e4, 0.0]]).expect("there is room");
-        let verdict = learner.judge(&[1.0, 0.5]).expect("a finite feature").expect("two classes");
+        let verdict =
+            learner.classify(&[1.0, 0.5]).expect("a finite feature").expect("two classes");
         assert!((0.0..=1.0).contains(&verdict.confidence), "{kind}: {verdict:?}");
     }
 }

@@ -11,7 +11,7 @@ use fieldtune::image::picture;
 use fieldtune::learn::command::{Command, Forget, GetStatus, NewExample, Rename, Teach};
 use fieldtune::learn::head::{HeadConfig, HeadKind};
 use fieldtune::learn::learner::Learner;
-use fieldtune::protocol::request::{self, Answer, Judgement, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Classification, Refused, Request};
 use fieldtune::protocol::wire::{self, Frame as WireFrame, Kind, Outgoing};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 
@@ -78,13 +78,13 @@ fn answers() -> Vec<(&'static str, Result<Answer, Refused>)> {
         ("outputs", Ok(Answer::Outputs(outputs))),
         ("regions", Ok(Answer::Regions(vec![(Some("left".to_owned()), Region::Whole)]))),
         ("picture", Ok(Answer::Picture { frame: Some(3), width: 4, height: 3, file: vec![1; 40] })),
-        ("judged", Ok(Answer::Judged(Some(judgement())))),
+        ("classified", Ok(Answer::Classified(Some(classification())))),
         ("lines", Ok(Answer::Log(vec!["a line".to_owned(), "\u{1b}[2J \u{202e}x".to_owned()]))),
     ]
 }
 
-fn judgement() -> Judgement {
-    Judgement {
+fn classification() -> Classification {
+    Classification {
         captured: Timestamp(1_000_000),
         frame: Some(4),
         age_micros: 1500,
@@ -116,7 +116,7 @@ fn wire_seeds() -> Vec<Seed> {
         let message = wire::encode_answer(&answer);
         seeds.push((format!("answer-{name}"), [b"\x03".as_slice(), &message].concat()));
     }
-    let verdict = wire::encode_verdict(&judgement());
+    let verdict = wire::encode_verdict(&classification());
     seeds.push(("verdict".to_owned(), [b"\x03".as_slice(), &verdict].concat()));
     let body = vec![5; wire::CHUNK];
     let long = WireFrame { kind: Kind::Request, id: 1, part: 0, parts: 3, body };
@@ -137,7 +137,7 @@ fn sessions() -> Vec<Seed> {
     let line = |text: &str| [vec![1], piece(text.as_bytes())].concat();
     let typed = ["status", "teach a", "watch on", "outputs", "forget a", "log", "help", "undo"];
     let mut typed: Vec<u8> = typed.iter().flat_map(|text| line(text)).collect();
-    typed.extend([vec![5], piece(&wire::encode_verdict(&judgement()))].concat());
+    typed.extend([vec![5], piece(&wire::encode_verdict(&classification()))].concat());
     typed.extend([6, 7]);
     let mut asked = Vec::new();
     for (at, (_, request)) in requests().iter().enumerate() {
@@ -188,8 +188,9 @@ fn taught(kind: HeadKind, count: u16) -> Learner {
         let value = f32::from(at) / 8.0;
         let feature = if at % 2 == 0 { [1.0, value, 0.0, 0.25] } else { [0.0, value, 1.0, 0.5] };
         let image = (at == 0).then(|| vec![0xFF, 0xD8, 0xFF, 0xD9]);
-        let shot = NewExample { image, ..NewExample::new(feature.to_vec(), &format!("{at}.png")) };
-        let teach = Command::Teach(Teach { class, shots: vec![shot] });
+        let example =
+            NewExample { image, ..NewExample::new(feature.to_vec(), &format!("{at}.png")) };
+        let teach = Command::Teach(Teach { class, examples: vec![example] });
         teach.apply(&mut learner, Timestamp(u64::from(at))).expect("a finite feature");
     }
     learner

@@ -11,7 +11,7 @@ struct Case {
     name: &'static str,
     policy: &'static str,
     /// `TIME WHAT`, by semicolons. WHAT: `see CLASS [TAKEN]` (`?` is unknown), `lapse`, `beat`, `part`, `+BUTTON`,
-    /// `-BUTTON`, `ask TAKEN` (is this frame to be judged), `end`.
+    /// `-BUTTON`, `ask TAKEN` (is this frame to be classified), `end`.
     script: &'static str,
     /// `TIME OUTPUT on|off` and `TIME WISH`, by semicolons.
     wanted: &'static str,
@@ -166,16 +166,16 @@ const CASES: [Case; 27] = [
         wanted: "0 alive on; 500 alive off; 1100 alive on",
     },
     Case {
-        name: "without a trigger every frame is judged",
+        name: "without a trigger every frame is classified",
         policy: GATE,
         script: "0 ask 0; 10 ask 5; 20 part; 30 ask 1",
-        wanted: "0 judged; 10 judged; 30 judged",
+        wanted: "0 classified; 10 classified; 30 classified",
     },
     Case {
-        name: "with a trigger one frame is judged for each part, taken after it came",
+        name: "with a trigger one frame is classified for each part, taken after it came",
         policy: "trigger = \"part\"",
         script: "0 ask 0; 100 part; 110 ask 99; 120 ask 100; 130 ask 130; 200 part; 210 part; 220 ask 220",
-        wanted: "120 judged; 220 judged",
+        wanted: "120 classified; 220 classified",
     },
     Case {
         name: "a short press teaches one example, when it has lasted",
@@ -313,7 +313,7 @@ impl Play {
             ["part"] => self.actions.trigger(now),
             ["ask", taken] => {
                 if self.actions.admits(time(taken)) {
-                    self.told.push(format!("{ms} judged"));
+                    self.told.push(format!("{ms} classified"));
                 }
             }
             ["end"] => {}

@@ -1,4 +1,4 @@
-//! `fieldtune bench`, the binary, with the tiny network. Times are not judged here: they are the machine's.
+//! `fieldtune bench`, the binary, with the tiny network. Times are not classified here: they are the machine's.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -66,7 +66,7 @@ fn every_stage_and_command_is_timed_and_the_memory_told() {
     let of = |head| [(head, 4, 2), (head, 12, 2), (head, 12, 6)];
     assert_eq!(points, [of("lda"), of("knn")].concat());
     for row in teaching {
-        for key in ["teach", "forget", "judge", "learn", "unlearn"] {
+        for key in ["teach", "forget", "classify", "learn", "unlearn"] {
             let [p50, p95, max] = quantiles(&row[key]);
             assert!(0.0 < p50 && p50 <= p95 && p95 <= max, "{key}: {row}");
         }

@@ -185,7 +185,7 @@ fn broken_images_teach_nothing_unless_they_may_be_left_out() {
         "{taught:?}"
     );
 
-    // Of many images to judge the others are judged all the same.
+    // Of many images to classify the others are classified all the same.
     let run = bench.run(&["classify", text(&folder), "--json"]);
     assert_eq!((run.code, run.stdout.lines().count()), (1, 5), "{run:?}");
     let errors = run.stdout.lines().filter(|line| line.contains("\"error\"")).count();

@@ -265,12 +265,12 @@ fn another_backbone_learns_what_was_taught_from_its_images() {
     let bench = Bench::taught();
     let other = otherwise(&bench);
     let probe = folder_of(&bench.path().join("fresh"), "stripes", 7, 3);
-    let judged = || -> Vec<String> {
+    let classified = || -> Vec<String> {
         let told = bench.ok(&["classify", text(&probe)]).stdout;
         let without_time = |line: &str| line.rsplit_once(',').map(|(told, _)| told.to_owned());
         told.lines().filter_map(without_time).collect()
     };
-    let (before, examples) = (judged(), bench.json(&["examples"]));
+    let (before, examples) = (classified(), bench.json(&["examples"]));
     let run = bench.run(&["classify", "--model", &other, text(&probe)]);
     assert!(run.code == 2 && run.stderr.contains("was taught with tiny"), "{run:?}");
 
@@ -304,7 +304,7 @@ fn another_backbone_learns_what_was_taught_from_its_images() {
     let number = number.split_whitespace().next().expect("it begins with its number");
     bench.ok(&["rollback", number]);
     bench.ok(&["forget", "--example", "26"]);
-    assert_eq!(judged(), before);
+    assert_eq!(classified(), before);
 }
 
 #[test]

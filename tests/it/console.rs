@@ -8,7 +8,7 @@ use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Piece};
 use crate::common::device;
 use crate::common::screen;
 
-use device::{FakeDevice, Kept, judgement};
+use device::{FakeDevice, Kept, classification};
 use screen::screen;
 
 mod typed;
@@ -90,9 +90,9 @@ fn every_line_gets_its_reply() {
         (
             "examples scratch",
             &[
-                "example id=4 class=scratch taught_s=4 origin=\"camera\\u{1b}[2J 1\" doubt=- doubt_confidence=-",
-                "example id=5 class=scratch taught_s=4 origin=\"camera\\u{1b}[2J 2\" doubt=- doubt_confidence=-",
-                "example id=6 class=scratch taught_s=4 origin=\"camera\\u{1b}[2J 3\" doubt=- doubt_confidence=-",
+                "example id=4 class=scratch taught=1970-01-01T00:00:04Z origin=\"camera\\u{1b}[2J 1\" doubt=- doubt_confidence=-",
+                "example id=5 class=scratch taught=1970-01-01T00:00:04Z origin=\"camera\\u{1b}[2J 2\" doubt=- doubt_confidence=-",
+                "example id=6 class=scratch taught=1970-01-01T00:00:04Z origin=\"camera\\u{1b}[2J 3\" doubt=- doubt_confidence=-",
                 "ok examples=3",
             ],
         ),
@@ -157,14 +157,19 @@ fn every_line_gets_its_reply() {
                 "ok added=0 gone=1 relabelled=2",
             ],
         ),
-        ("save monday", &["ok number=4 name=monday automatic=no at_s=17 classes=3 examples=5"]),
+        (
+            "save monday",
+            &[
+                "ok number=4 name=monday automatic=no made=1970-01-01T00:00:17Z classes=3 examples=5",
+            ],
+        ),
         (
             "generations",
             &[
-                "generation number=1 name=\"before relabel\" automatic=yes at_s=7 classes=2 examples=6",
-                "generation number=2 name=\"before forget of examples\" automatic=yes at_s=9 classes=3 examples=6",
-                "generation number=3 name=\"before forget bump\" automatic=yes at_s=10 classes=3 examples=5",
-                "generation number=4 name=monday automatic=no at_s=17 classes=3 examples=5",
+                "generation number=1 name=\"before relabel\" automatic=yes made=1970-01-01T00:00:07Z classes=2 examples=6",
+                "generation number=2 name=\"before forget of examples\" automatic=yes made=1970-01-01T00:00:09Z classes=3 examples=6",
+                "generation number=3 name=\"before forget bump\" automatic=yes made=1970-01-01T00:00:10Z classes=3 examples=5",
+                "generation number=4 name=monday automatic=no made=1970-01-01T00:00:17Z classes=3 examples=5",
                 "ok generations=4",
             ],
         ),

@@ -15,7 +15,7 @@ use crate::common;
 use crate::common::device;
 
 use common::{Run, command, fieldtune};
-use device::{FakeDevice, judgement};
+use device::{FakeDevice, classification};
 
 /// A device that serves a port until it is dropped.
 struct Served {
@@ -113,7 +113,7 @@ fn pictures_and_what_was_learned_go_both_ways_whole() {
 }
 
 #[test]
-fn frames_that_were_judged_are_fetched_and_taught() {
+fn frames_that_were_classified_are_fetched_and_taught() {
     let folder = tempfile::tempdir().expect("a folder");
     let served = Served::on(&socket(folder.path()));
     let look = folder.path().join("look");
@@ -166,7 +166,7 @@ fn who_teaches_a_part_that_lies_still_is_told_to_move_it() {
 }
 
 #[test]
-fn an_image_that_cannot_be_read_keeps_no_other_from_being_judged_but_all_from_being_taught() {
+fn an_image_that_cannot_be_read_keeps_no_other_from_being_classified_but_all_from_being_taught() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let served = Served::on(&socket(folder.path()));
@@ -211,14 +211,17 @@ fn verdicts_stream_while_somebody_watches() {
     let until = seen.clone();
     let teller = std::thread::spawn(move || {
         while !until.load(Ordering::Relaxed) {
-            handle.offer(&judgement("scratch"));
+            handle.offer(&classification("scratch"));
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
     });
     let mut lines = BufReader::new(output).lines();
     for _ in 0..3 {
         let line = lines.next().expect("a line").expect("UTF-8");
-        assert!(line.contains("\"captured_us\":1000000") && line.contains("\"class\":\"scratch\""));
+        assert!(
+            line.contains("\"captured\":\"1970-01-01T00:00:01.000000Z\"")
+                && line.contains("\"class\":\"scratch\"")
+        );
     }
     seen.store(true, Ordering::Relaxed);
     teller.join().expect("it ends");

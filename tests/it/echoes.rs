@@ -8,7 +8,7 @@ use fieldtune::protocol::wire::{self, Frame, Kind};
 
 use crate::common::device;
 
-use device::{FakeDevice, Kept, judgement};
+use device::{FakeDevice, Kept, classification};
 
 /// A console and what it said.
 struct Talk {
@@ -231,7 +231,7 @@ fn verdicts_that_come_back_are_not_answered() {
     line.extend(talk.hears(b"watch on\r"));
     circulate(&mut talk, line, |bytes, _| bytes.to_vec(), 64, false).expect("it ends");
     for _ in 0..100 {
-        talk.session.verdict(&judgement("scratch"), &mut talk.kept);
+        talk.session.verdict(&classification("scratch"), &mut talk.kept);
         let said = talk.said();
         let more = circulate(&mut talk, said.clone(), |bytes, _| bytes.to_vec(), 64, false);
         assert_eq!(more, Ok(said.len()), "a verdict comes back once");

@@ -138,7 +138,7 @@ fn a_folder_is_evaluated_and_every_output_tells_the_same() {
         csv.lines().next(),
         Some("shots,seed,file,truth,predicted,confidence,novelty,unknown")
     );
-    // 3 seeds; 7 and 5 images of each of 3 classes are judged.
+    // 3 seeds; 7 and 5 images of each of 3 classes are classified.
     assert_eq!(csv.lines().count(), 1 + 3 * 3 * (7 + 5));
     for (cell, shots) in cells.iter().zip(["1", "3"]) {
         assert_eq!(cell["head"], "lda");
@@ -149,14 +149,14 @@ fn a_folder_is_evaluated_and_every_output_tells_the_same() {
         let balanced = cell["balanced_accuracy"]["mean"].as_f64().unwrap();
         assert!((balanced - counted(&csv, shots)).abs() < 1e-9, "{cell}");
         assert!(balanced > 0.7, "the drawn classes lie apart: {cell}");
-        let judged: u64 = cell["confusion"]
+        let classified: u64 = cell["confusion"]
             .as_array()
             .unwrap()
             .iter()
             .flat_map(|row| row.as_array().unwrap())
             .map(|count| count.as_u64().unwrap())
             .sum();
-        assert_eq!(judged, 3 * 3 * (8 - shots.parse::<u64>().unwrap()));
+        assert_eq!(classified, 3 * 3 * (8 - shots.parse::<u64>().unwrap()));
         for key in ["accuracy", "calibration_error", "balanced_calibration_error", "unknown"] {
             let value = cell[key]["mean"].as_f64().unwrap();
             assert!((0.0..=1.0).contains(&value), "{key}: {value}");
@@ -396,15 +396,15 @@ fn a_store_is_tested_on_a_labelled_folder() {
     // What was taught is left out, under whatever name it lies there.
     assert!(place.run("teach", &["red", "parts/red/4.png"]).status.success());
     let (_, table, talk) = report(&["parts", "--json", "t.json"]);
-    assert!(table.contains("\n2 images were taught and not judged"), "{table}{talk}");
-    let judged = place.json("t.json");
-    let names: Vec<&str> = judged["images"]
+    assert!(table.contains("\n2 images were taught and not classified"), "{table}{talk}");
+    let classified = place.json("t.json");
+    let names: Vec<&str> = classified["images"]
         .as_array()
         .unwrap()
         .iter()
         .filter_map(|one| one["file"].as_str())
         .collect();
-    assert_eq!(judged["known"], 2);
+    assert_eq!(classified["known"], 2);
     assert!(!names.contains(&"red/4.png") && !names.contains(&"blue/4.png"), "{names:?}");
     std::fs::create_dir_all(place.at("known/red")).unwrap();
     std::fs::copy(place.at("parts/red/4.png"), place.at("known/red/4.png")).unwrap();

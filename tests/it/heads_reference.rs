@@ -129,7 +129,7 @@ fn relative(method: Method, mut scores: Vec<f32>) -> Vec<f32> {
 fn scores_are_those_of_the_plain_formulas() {
     let reference = reference();
     let mut failures = Vec::new();
-    let mut judged = 0;
+    let mut classified = 0;
     for set in &reference.sets {
         let dim = set.centre.len();
         for case in &set.cases {
@@ -143,7 +143,7 @@ fn scores_are_those_of_the_plain_formulas() {
                 };
                 let got: Vec<Vec<f32>> = set.queries.iter().map(score).collect();
                 let mut check = |what: &str, got: &[Vec<f32>], wanted: &[Vec<f32>]| {
-                    judged += 1;
+                    classified += 1;
                     let (off, within) = (distance(got, wanted), factor * reference.tolerance.score);
                     if off > within {
                         let Set { name, .. } = set;
@@ -163,8 +163,13 @@ fn scores_are_those_of_the_plain_formulas() {
             }
         }
     }
-    assert!(failures.is_empty(), "{} of {judged} failed:\n{}", failures.len(), failures.join("\n"));
-    assert!(judged >= 40, "only {judged} were judged");
+    assert!(
+        failures.is_empty(),
+        "{} of {classified} failed:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(classified >= 40, "only {classified} were classified");
 }
 
 /// In percent, of the queries.

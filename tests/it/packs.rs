@@ -43,7 +43,10 @@ fn model() -> ModelId {
     ModelId { name: "pixel".to_owned(), fingerprint: [3; 32], dim: 3 }
 }
 
-fn keeper_of(learner: Learner, store: DiskStore) -> PersistentLearner<Engine<Pixel>, DiskStore> {
+fn persistent_of(
+    learner: Learner,
+    store: DiskStore,
+) -> PersistentLearner<Engine<Pixel>, DiskStore> {
     PersistentLearner::new(Engine::new(Pixel, learner).expect("three values"), store, model())
         .expect("the same backbone")
 }
@@ -56,9 +59,9 @@ impl Line {
             Some(learned) => learned.into_learner(1 << 20).expect("it was stored"),
             None => persistent::empty(&model()).expect("three values"),
         };
-        let keeper = keeper_of(learner, store);
+        let persistent = persistent_of(learner, store);
         let (policy, timings) = (Policy::default(), BTreeMap::new());
-        let mut station = Station::new(keeper, "test", &policy, Vec::new(), None, &timings);
+        let mut station = Station::new(persistent, "test", &policy, Vec::new(), None, &timings);
         station.set_trusted_keys(trusted.iter().map(|key| key.public()).collect());
         Self { station }
     }
@@ -84,8 +87,8 @@ impl Line {
 fn pack(class: &str) -> Vec<u8> {
     use fieldtune::learn::command::{NewExample, Teach};
     let mut learner = persistent::empty(&model()).expect("three values");
-    let shot = NewExample::new(vec![1.0, 2.0, 3.0], "test");
-    let teach = Teach { class: class.to_owned(), shots: vec![shot] };
+    let example = NewExample::new(vec![1.0, 2.0, 3.0], "test");
+    let teach = Teach { class: class.to_owned(), examples: vec![example] };
     Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("it is a class");
     Snapshot::of(&learner, model()).encode()
 }
@@ -234,8 +237,8 @@ fn asked(station: &mut Station<Pixel, DiskStore>, request: Request) -> Result<An
 fn a_device_of_several_regions_takes_a_signed_pack_for_one_of_them_once() {
     let view = |name: &str| {
         let store = DiskStore::new(Arc::new(Card::default()), name);
-        let keeper = keeper_of(persistent::empty(&model()).expect("three values"), store);
-        View::new(Some(name), Region::Whole, keeper)
+        let persistent = persistent_of(persistent::empty(&model()).expect("three values"), store);
+        View::new(Some(name), Region::Whole, persistent)
     };
     let views = vec![view("left"), view("right")];
     let (policy, timings) = (Policy::default(), BTreeMap::new());
@@ -291,8 +294,8 @@ fn views_are_set_in_every_region_or_in_none() {
     let cards = [Arc::new(Card::default()), Arc::new(Card::default())];
     let view = |(name, card): (&str, &Arc<Card>)| {
         let store = DiskStore::new(card.clone(), name);
-        let keeper = keeper_of(persistent::empty(&model()).expect("three values"), store);
-        View::new(Some(name), Region::Whole, keeper)
+        let persistent = persistent_of(persistent::empty(&model()).expect("three values"), store);
+        View::new(Some(name), Region::Whole, persistent)
     };
     let views = ["left", "right"].into_iter().zip(&cards).map(view).collect();
     let (policy, timings) = (Policy::default(), BTreeMap::new());

@@ -1,6 +1,6 @@
-//! The power is cut at every write and every sync of a long, random run of what a device does, with writes that were not
-//! synced lost, torn or done in another order: afterwards there is what was acknowledged, or that and the one command
-//! that was under way. And the checks can fail.
+//! The power is cut at every write and every sync of a long, random run of what a device does, with writes that were
+//! not synced lost, torn or done in another order: afterwards there is what was acknowledged, or that and the one
+//! command that was under way. And the checks can fail.
 
 use crate::common;
 
@@ -91,13 +91,14 @@ struct Run {
 fn run(seed: u64, steps: usize) -> Run {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let others: Vec<Snapshot> =
-        (0..3).map(|other| random_device(1000 + other, 12).keeper.learned()).collect();
+        (0..3).map(|other| random_device(1000 + other, 12).persistent.learned()).collect();
     let disk = Arc::new(Recording::default());
     let mut device = Device::on(disk.clone());
     device.teach("good", &[[1.0, 0.0, 0.0]]);
     let mut acknowledged = Vec::new();
     for step in 0..=steps {
-        let state = State { learned: device.keeper.learned(), generations: device.generations() };
+        let state =
+            State { learned: device.persistent.learned(), generations: device.generations() };
         acknowledged.push((disk.len(), state));
         if step < steps {
             device.random_step(&mut random, &others);
@@ -186,11 +187,11 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
             .learned
             .into_learner(Examples::DEFAULT_BUDGET)
             .map_err(|error| error.to_string())?;
-        let mut keeper =
+        let mut persistent =
             PersistentLearner::new(learner, store, model()).expect("the same backbone");
-        let shot = NewExample::new(vec![0.5, 0.25, 0.75], "");
-        let teach = Teach { class: "afterwards".to_owned(), shots: vec![shot] };
-        let taught = keeper.apply(Command::Teach(teach), Timestamp(u64::MAX / 2));
+        let example = NewExample::new(vec![0.5, 0.25, 0.75], "");
+        let teach = Teach { class: "afterwards".to_owned(), examples: vec![example] };
+        let taught = persistent.apply(Command::Teach(teach), Timestamp(u64::MAX / 2));
         taught.map_err(|error| error.to_string())?;
     }
     Ok(())

@@ -40,7 +40,7 @@ fn what_was_acknowledged_is_there_after_an_end_and_after_a_kill() {
 }
 
 #[test]
-fn images_are_taught_and_judged_and_what_was_learned_goes_from_device_to_device() {
+fn images_are_taught_and_classified_and_what_was_learned_goes_from_device_to_device() {
     let scratch = tempfile::tempdir().expect("a folder");
     let pictures = ["red", "stripes"].map(|kind| folder_of(scratch.path(), kind, 0, 6));
     let (one, other) = (scratch.path().join("one"), scratch.path().join("other"));
@@ -55,15 +55,15 @@ fn images_are_taught_and_judged_and_what_was_learned_goes_from_device_to_device(
         device.ok(&["teach", "red", &picture(0, seed)]);
         device.ok(&["teach", "stripes", &picture(1, seed)]);
     }
-    let judged = device.ok(&["classify", &picture(1, 5)]);
-    assert!(judged.contains("best=stripes"), "{judged}");
+    let classified = device.ok(&["classify", &picture(1, 5)]);
+    assert!(classified.contains("best=stripes"), "{classified}");
     let learned = scratch.path().join("learned").display().to_string();
     device.ok(&["pull", &learned]);
 
     let second = Device::start(&other, &DRAWN);
     second.ok(&["push", &learned]);
     assert!(second.ok(&["classes"]).contains("name=red examples=5"));
-    assert_eq!(second.ok(&["classify", &picture(1, 5)]), judged);
+    assert_eq!(second.ok(&["classify", &picture(1, 5)]), classified);
 }
 
 #[test]

@@ -49,13 +49,16 @@ fn any_command(random: &mut ChaCha8Rng, next_example: u64) -> Command {
     let examples = vec![example(), example()];
     match random.random_range(0..20) {
         0..=9 => {
-            let shots = (0..random.random_range(0..4))
+            let new_examples = (0..random.random_range(0..4))
                 .map(|_| {
-                    let shot = NewExample::new(feature(random, class), "scenario");
-                    NewExample { image: random.random_bool(0.1).then(|| vec![1; 100]), ..shot }
+                    let new_example = NewExample::new(feature(random, class), "scenario");
+                    NewExample {
+                        image: random.random_bool(0.1).then(|| vec![1; 100]),
+                        ..new_example
+                    }
                 })
                 .collect();
-            Command::Teach(Teach { class: name, shots })
+            Command::Teach(Teach { class: name, examples: new_examples })
         }
         10..=11 => Command::Forget(Forget::Examples(examples)),
         12 => Command::Forget(Forget::Class(name)),
@@ -179,16 +182,16 @@ fn undoing_goes_back_through_every_state() {
 fn overlapping(config: HeadConfig, count: usize) -> Learner {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let mut learner = Learner::new(DIM, config, 64 << 20).expect("a valid head");
-    let mut shots: [Vec<NewExample>; 3] = Default::default();
+    let mut new_examples: [Vec<NewExample>; 3] = Default::default();
     for at in 0..count {
         let mut feature: Vec<f32> = (0..DIM).map(|_| random.random_range(-1.0..1.0)).collect();
         feature[at % 3] += 0.6;
         // Each is a look of its own.
         let burst = u32::try_from(at).expect("few examples");
-        shots[at % 3].push(NewExample { burst, ..NewExample::new(feature, "") });
+        new_examples[at % 3].push(NewExample { burst, ..NewExample::new(feature, "") });
     }
-    for (name, shots) in NAMES.iter().zip(shots) {
-        let teach = Teach { class: (*name).to_owned(), shots };
+    for (name, new_examples) in NAMES.iter().zip(new_examples) {
+        let teach = Teach { class: (*name).to_owned(), examples: new_examples };
         Command::Teach(teach).apply(&mut learner, Timestamp(0)).expect("valid examples");
     }
     learner.recalibrate();
@@ -211,13 +214,13 @@ fn a_head_without_examples_is_calibrated_by_one_that_has_them() {
     let temperature = |learner: &Learner| learner.calibration().temperature();
     let (a, b) = (temperature(&slda), temperature(&lda));
     assert!(a > 1.2 && (a - b).abs() < 1e-5, "{a} {b}");
-    let judged = |learner: &Learner| {
+    let classified = |learner: &Learner| {
         let estimate = learner.estimate().expect("every class has examples");
         estimate.recalls.values().map(|(count, _)| count).sum::<usize>()
     };
-    assert_eq!((judged(&slda), judged(&lda)), (90, 90));
+    assert_eq!((classified(&slda), classified(&lda)), (90, 90));
     // So many that only some of them are left out, of every class.
     let many = overlapping(HeadConfig::of(HeadKind::Slda), 1500);
-    assert_eq!(judged(&many), 400);
+    assert_eq!(classified(&many), 400);
     assert!(many.estimate().expect("it has one").recalls.len() == 3);
 }

@@ -1,5 +1,6 @@
-//! `fieldtune run` as it stands on a line for long: frames as fast as they are judged, people and programs that come and
-//! go, teach, forget, save, go back, restart it and send nonsense; and neither memory, threads nor open files grow.
+//! `fieldtune run` as it stands on a line for long: frames as fast as they are classified, people and programs that
+//! come and go, teach, forget, save, go back, restart it and send nonsense; and neither memory, threads nor open files
+//! grow.
 //!
 //! `FIELDTUNE_TEST_FRAMES=2592000` takes as many frames as a camera of 30 a second gives in 24 hours.
 

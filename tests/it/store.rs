@@ -1,5 +1,5 @@
-//! What was learned is kept: old files are read, damage is noticed, a commit is whole or nothing, one process at a time,
-//! and a full store gives room without losing a class.
+//! What was learned is kept: old files are read, damage is noticed, a commit is whole or nothing, one process at a
+//! time, and a full store gives room without losing a class.
 
 use crate::common;
 
@@ -35,17 +35,17 @@ fn learner(budget: usize) -> Learner {
     Learner::new(DIM, config, budget).expect("the usual settings are valid")
 }
 
-fn shot(feature: [f32; DIM]) -> NewExample {
+fn example(feature: [f32; DIM]) -> NewExample {
     NewExample::new(feature.to_vec(), "test")
 }
 
 fn teach(
     learner: &mut Learner,
     class: &str,
-    shots: &[[f32; DIM]],
+    examples: &[[f32; DIM]],
 ) -> Result<(Reply, Vec<Change>), CommandError> {
-    let shots = shots.iter().copied().map(shot).collect();
-    Command::Teach(Teach { class: class.to_owned(), shots }).apply(learner, Timestamp(1))
+    let examples = examples.iter().copied().map(example).collect();
+    Command::Teach(Teach { class: class.to_owned(), examples }).apply(learner, Timestamp(1))
 }
 
 fn commit(store: &mut FileStore, learner: &Learner, changes: &[Change]) -> Result<(), StoreError> {
@@ -375,8 +375,8 @@ fn an_example_that_fits_no_budget_is_refused_and_nothing_changes() {
     let mut learner = learner(200);
     teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0]]).expect("valid");
     let before = Snapshot::of(&learner, model());
-    let large = NewExample { origin: "x".repeat(500), ..shot([0.0, 1.0, 0.0, 0.0]) };
-    let command = Command::Teach(Teach { class: "b".to_owned(), shots: vec![large] });
+    let large = NewExample { origin: "x".repeat(500), ..example([0.0, 1.0, 0.0, 0.0]) };
+    let command = Command::Teach(Teach { class: "b".to_owned(), examples: vec![large] });
     let error = command.apply(&mut learner, Timestamp(1)).expect_err("it cannot fit");
     assert!(matches!(error, CommandError::Learn(LearnError::Budget { .. })), "{error}");
     assert_eq!(Snapshot::of(&learner, model()), before);
@@ -390,10 +390,10 @@ fn a_command_that_fails_in_the_middle_changes_nothing() {
     let wrong = [
         Command::Forget(Forget::Examples(vec![ExampleId(1), ExampleId(99)])),
         Command::Forget(Forget::Class("b".to_owned())),
-        Command::Teach(Teach { class: "no name".to_owned(), shots: vec![shot([0.0; 4])] }),
+        Command::Teach(Teach { class: "no name".to_owned(), examples: vec![example([0.0; 4])] }),
         Command::Teach(Teach {
             class: "b".to_owned(),
-            shots: vec![shot([0.0; 4]), shot([f32::NAN, 0.0, 0.0, 0.0])],
+            examples: vec![example([0.0; 4]), example([f32::NAN, 0.0, 0.0, 0.0])],
         }),
         Command::Head(SetHead {
             config: Some(HeadConfig::default().with_centre(Some(vec![0.0; 3]))),

@@ -74,7 +74,10 @@ fn a_serial_line_that_was_pulled_out_comes_back_and_the_device_goes_on_meanwhile
     for time in 0..3 {
         std::fs::remove_file(&at).expect("it was plugged in");
         drop(line);
-        assert!(device.ok(&["classes"]).contains("name=steel"), "{time}: judged without the line");
+        assert!(
+            device.ok(&["classes"]).contains("name=steel"),
+            "{time}: classified without the line"
+        );
         line = Line::new();
         plug(&line, &at);
         line.until("\rclasses\r", "class name=steel examples=2");

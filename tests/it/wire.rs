@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use fieldtune::image::frame::Timestamp;
 use fieldtune::protocol::access::{Access, Gate, Guard, MAX_PICTURE_BYTES};
 use fieldtune::protocol::pin::{Pin, PinHash};
-use fieldtune::protocol::request::{self, Device, Judgement, Progress, Refused, Request};
+use fieldtune::protocol::request::{self, Classification, Device, Progress, Refused, Request};
 use fieldtune::protocol::session::Session;
 use fieldtune::protocol::wire::{
     self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
@@ -333,8 +333,11 @@ fn every_message_comes_back_as_it_was_and_cut_off_or_longer_is_refused() {
     let progress = Progress { done: 3, total: 1000, waiting: false };
     assert_eq!(wire::encode_progress(progress), [3, 0xe8, 7, 0]);
     for frame in [None, Some(0), Some(1), Some(u64::MAX)] {
-        let judgement = Judgement { frame, ..device::judgement("good") };
-        assert_eq!(wire::decode_verdict(&wire::encode_verdict(&judgement)), Ok(judgement));
+        let classification = Classification { frame, ..device::classification("good") };
+        assert_eq!(
+            wire::decode_verdict(&wire::encode_verdict(&classification)),
+            Ok(classification)
+        );
     }
     // A list that says it is longer than any memory.
     assert!(wire::decode_request(&[7, 1, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());

@@ -42,8 +42,8 @@ fn learner() -> Learner {
 }
 
 fn teach(learner: &mut Learner, class: &str) -> Result<(), CommandError> {
-    let shot = NewExample::new(vec![1.0], "");
-    let teach = Teach { class: class.to_owned(), shots: vec![shot] };
+    let example = NewExample::new(vec![1.0], "");
+    let teach = Teach { class: class.to_owned(), examples: vec![example] };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }
 

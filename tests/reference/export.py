@@ -2,8 +2,8 @@
 
     python tests/reference/export.py fieldtune DIR [--shots 5] [--images 20] [-- --model NETWORK.onnx --norm tf ...]
 
-DIR holds a folder of images a class. The first images of each class (by name) are taught, the next are judged: by
-`fieldtune classify --json`, and by ONNX Runtime from nothing but the exported file. The images that are judged are
+DIR holds a folder of images a class. The first images of each class (by name) are taught, the next are classified: by
+`fieldtune classify --json`, and by ONNX Runtime from nothing but the exported file. The images that are classified are
 brought to the network's size by Pillow first, so that both sides see the same pixels (the program's own resize differs
 from Pillow's by at most one grey level). A row a head, largest differences over all images:
 
@@ -41,7 +41,7 @@ def arguments():
     parser.add_argument("program", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--shots", type=int, default=5, help="images taught a class")
-    parser.add_argument("--images", type=int, default=20, help="images judged in all")
+    parser.add_argument("--images", type=int, default=20, help="images classified in all")
     parser.add_argument("--rounding", action="store_true", help="as fieldtune export's")
     parser.add_argument("--heads", default=",".join(HEADS))
     words = sys.argv[1:]
@@ -72,15 +72,15 @@ class Program:
 
 
 def split(folder, shots, images):
-    """Images to teach, by class, and images to judge."""
-    taught, judged = {}, []
+    """Images to teach, by class, and images to classify."""
+    taught, classified = {}, []
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
     each = -(-images // len(classes))
     for path in classes:
         files = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS)
         taught[path.name] = files[:shots]
-        judged += files[shots : shots + each]
-    return taught, judged[:images]
+        classified += files[shots : shots + each]
+    return taught, classified[:images]
 
 
 def metadata(model):
@@ -109,13 +109,13 @@ def from_npz(path, x):
     return dict(zip(map(str, h["classes"]), p))
 
 
-def prepare(program, folder, judged):
+def prepare(program, folder, classified):
     """The images in the network's size, and what the program's network makes of them."""
     whole = folder / "first.onnx"
     program("export", whole)
     about = json.loads(metadata(onnx.load(whole))["input"])
     prepared = []
-    for at, file in enumerate(judged):
+    for at, file in enumerate(classified):
         image, values, feature = (folder / f"{at}.{ending}" for ending in ("png", "npy", "feature.npy"))
         size = (about["width"], about["height"])
         Image.open(file).convert("RGB").resize(size, Image.Resampling.BILINEAR).save(image)
@@ -172,10 +172,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         program = Program(options.program, folder, model)
-        taught, judged = split(options.folder, options.shots, options.images)
+        taught, classified = split(options.folder, options.shots, options.images)
         for name, files in taught.items():
             program("teach", name, *files)
-        prepared = prepare(program, folder, judged)
+        prepared = prepare(program, folder, classified)
         for head in options.heads.split(","):
             program("head", head, model=False)
             row, holds = compare(program, folder, prepared, onnx_words)

@@ -1,13 +1,14 @@
 //! The words of messages and help.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// What is said to people in no text of the program: `docs/glossary.md` and CONTRIBUTING have the words that are.
-const UNWANTED_WORDS: [&str; 28] = [
+const UNWANTED_WORDS: [&str; 32] = [
     "asked to end",
     "age at the verdict",
     "frames came",
-    "frames judged",
     "no frame came",
     "or less for half",
     ", which has 1 now",
@@ -32,6 +33,11 @@ const UNWANTED_WORDS: [&str; 28] = [
     "somebody",
     "a screenful",
     "made itself",
+    "judge ",
+    "judged ",
+    "judging",
+    "wondering",
+    "known yet",
 ];
 
 /// Words of [`UNWANTED_WORDS`] in what a file says: its strings, and the comments that help is made of.
@@ -91,6 +97,52 @@ fn unwanted_names(sources: &[Source]) -> Vec<String> {
         }
     }
     broken
+}
+
+/// Words that no name has, public or not, with the folder in which they mean something else.
+const UNWANTED_IN_NAMES: [(&str, Option<&str>); 8] = [
+    ("keeper", None),
+    ("judge", None),
+    ("judges", None),
+    ("judged", None),
+    ("judging", None),
+    ("judgement", None),
+    // Of k-shot evaluation alone.
+    ("shot", Some("eval")),
+    ("shots", Some("eval")),
+];
+
+/// Names in the code with a part of [`UNWANTED_IN_NAMES`].
+fn unwanted_anywhere(sources: &[Source]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for source in sources {
+        let code = without_comments_and_strings(&source.text);
+        let names = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let unwanted = |name: &&str| {
+            let parts = parts(name);
+            UNWANTED_IN_NAMES.iter().any(|(word, but_in)| {
+                let elsewhere = but_in.is_none_or(|folder| !source.path.contains(folder));
+                elsewhere && parts.iter().any(|part| part == word)
+            })
+        };
+        let names: BTreeSet<&str> = names.filter(unwanted).collect();
+        broken.extend(names.iter().map(|name| format!("{}: {name}", source.path)));
+    }
+    broken
+}
+
+#[test]
+fn names_in_the_code_are_those_of_the_field() {
+    none(unwanted_anywhere(&all_sources()));
+    for folder in ["tests", "examples", "benches"] {
+        none(unwanted_anywhere(&sources(folder)));
+    }
+    let found = |path, text| unwanted_anywhere(&[Source::new(path, text)]);
+    assert_eq!(found("src/store/a.rs", "let keeper = 1;"), ["src/store/a.rs: keeper"]);
+    assert_eq!(found("src/store/a.rs", "fn judge_all() {}"), ["src/store/a.rs: judge_all"]);
+    assert_eq!(found("src/store/a.rs", "Teach { shots }"), ["src/store/a.rs: shots"]);
+    assert!(found("src/eval/a.rs", "let shots = 5;").is_empty());
+    assert!(found("src/store/a.rs", "let snapshot = 5; // judged\n").is_empty());
 }
 
 #[test]

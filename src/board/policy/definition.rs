@@ -97,7 +97,7 @@ pub enum Role {
         /// The region it is about; may be left out where there is only one.
         region: Option<String>,
     },
-    /// A part is in place: the next frame is judged, and no other.
+    /// A part is in place: the next frame is classified, and no other.
     Trigger,
 }
 
@@ -180,7 +180,7 @@ impl Policy {
         &self.roles
     }
 
-    /// Whether frames are judged only when an input says that a part is in place.
+    /// Whether frames are classified only when an input says that a part is in place.
     pub fn is_triggered(&self) -> bool {
         self.roles.values().any(|role| *role == Role::Trigger)
     }

@@ -56,7 +56,7 @@ impl StoreArgs {
         self.taught(FileStore::look)
     }
 
-    /// As [`StoreArgs::look`], to judge with that backbone; refuses what was taught with another one.
+    /// As [`StoreArgs::look`], to classify with that backbone; refuses what was taught with another one.
     pub fn look_for(&self, model: &ModelId) -> anyhow::Result<Session> {
         self.with_model(FileStore::look, model)
     }

@@ -16,11 +16,11 @@ use crate::image::picture;
 use crate::learn::engine::Engine;
 use crate::learn::head::HeadKind;
 
-/// How much has been taught when frames are judged.
+/// How much has been taught when frames are classified.
 const EXAMPLES: usize = 100;
 const CLASSES: usize = 10;
 
-/// Different frames, judged in turns.
+/// Different frames, classified in turns.
 const PATTERNS: u64 = 8;
 
 /// Frames before the first that is timed: caches, buffers and clocks settle.
@@ -96,7 +96,7 @@ pub(super) fn measure(
     })
 }
 
-/// Judges frames as a device does, and tells the memory after a warm-up and at the end.
+/// Classifies frames as a device does, and tells the memory after a warm-up and at the end.
 pub(super) fn grow(
     source: Extractor,
     kind: HeadKind,

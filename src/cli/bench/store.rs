@@ -1,5 +1,5 @@
-//! What keeping what was learned costs: the time until a teach is acknowledged, what is written for it, how long a large
-//! store takes to open, in good order and after a cut.
+//! What keeping what was learned costs: the time until a teach is acknowledged, what is written for it, how long a
+//! large store takes to open, in good order and after a cut.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -54,19 +54,19 @@ pub(super) fn measure(
     let place = Scratch::new(folder)?;
     let picture = picture::kept(&synthetic::frame(1), picture::IMAGE_SIDE);
     let mut features = Features::new(dim, CLASSES, 1);
-    let mut shot = |number: usize| NewExample {
+    let mut new_example = |number: usize| NewExample {
         image: picture.clone(),
         ..NewExample::new(features.next(number % CLASSES), "v4l:/dev/video0")
     };
     let bar = context.bar((TEACHES + examples) as u64, "storing");
     let (mut session, path) = session(&place.0, "teaching", dim, HeadKind::Lda)?;
-    teach(&mut session, 0, vec![shot(0)])?;
+    teach(&mut session, 0, vec![new_example(0)])?;
     let before = session.store().written().so_far();
     let mut times = Vec::with_capacity(TEACHES);
     for number in 1..=TEACHES {
-        let shots = vec![shot(number)];
+        let new_examples = vec![new_example(number)];
         let begun = Instant::now();
-        teach(&mut session, number, shots)?;
+        teach(&mut session, number, new_examples)?;
         times.push(milliseconds(begun));
         bar.inc(1);
     }
@@ -80,8 +80,8 @@ pub(super) fn measure(
         let count = BATCH.min(examples - number);
         // One class a command.
         let class = number / BATCH;
-        let shots = (0..count).map(|_| shot(class)).collect();
-        teach(&mut session, class, shots)?;
+        let new_examples = (0..count).map(|_| new_example(class)).collect();
+        teach(&mut session, class, new_examples)?;
         number += count;
         bar.inc(count as u64);
     }
@@ -119,9 +119,13 @@ fn session(
     Ok((session, path))
 }
 
-fn teach(session: &mut Session, number: usize, shots: Vec<NewExample>) -> anyhow::Result<()> {
+fn teach(
+    session: &mut Session,
+    number: usize,
+    new_examples: Vec<NewExample>,
+) -> anyhow::Result<()> {
     let class = format!("class{}", number % CLASSES);
-    session.apply(Command::Teach(Teach { class, shots }), Timestamp(1))?;
+    session.apply(Command::Teach(Teach { class, examples: new_examples }), Timestamp(1))?;
     Ok(())
 }
 

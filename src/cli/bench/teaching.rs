@@ -59,7 +59,7 @@ pub(super) struct Teaching {
     teach: Quantiles,
     forget: Quantiles,
     /// The first verdict after teaching: what a head puts off until it is asked shows here.
-    judge: Quantiles,
+    classify: Quantiles,
     /// The head alone.
     learn: Quantiles,
     unlearn: Quantiles,
@@ -105,7 +105,7 @@ pub(super) fn measure(
     let bar = context.bar(points.len() as u64, "teaching");
     let mut measured = Vec::with_capacity(points.len());
     for (head, examples, classes) in points {
-        let [teach, forget, judge] = commands(dim, head, examples, classes)?;
+        let [teach, forget, classify] = commands(dim, head, examples, classes)?;
         let (learn, unlearn) = alone(dim, head, examples, classes)?;
         measured.push(Teaching {
             head,
@@ -114,7 +114,7 @@ pub(super) fn measure(
             tries: teach.len().min(learn.len()),
             teach: Quantiles::of(&teach),
             forget: Quantiles::of(&forget),
-            judge: Quantiles::of(&judge),
+            classify: Quantiles::of(&classify),
             learn: Quantiles::of(&learn),
             unlearn: Quantiles::of(&unlearn),
         });
@@ -129,9 +129,9 @@ fn more(done: usize, begun: Instant) -> bool {
     done < *TRIES.start() || (done < *TRIES.end() && begun.elapsed() < LONGEST)
 }
 
-/// Teaches one example, judges, and forgets another example, again and again, through the engine.
+/// Teaches one example, classifies, and forgets another example, again and again, through the engine.
 ///
-/// * returns milliseconds of teaching, forgetting, judging.
+/// * returns milliseconds of teaching, forgetting, classifying.
 fn commands(
     dim: usize,
     kind: HeadKind,
@@ -141,20 +141,21 @@ fn commands(
     let (learner, mut features) = taught(dim, kind, examples, classes)?;
     let mut engine = Engine::new(Ready::of(dim), learner)?;
     let mut ids: Vec<ExampleId> = engine.learner().examples().iter().map(|one| one.id).collect();
-    let [mut teach, mut forget, mut judge] = [const { Vec::new() }; 3];
+    let [mut teach, mut forget, mut classify] = [const { Vec::new() }; 3];
     let begun = Instant::now();
     while more(teach.len(), begun) {
         let class = features.pick(classes);
-        let shot = NewExample::new(features.next(class), "bench");
-        let command = Command::Teach(Teach { class: name(class as u32), shots: vec![shot] });
+        let new_example = NewExample::new(features.next(class), "bench");
+        let command =
+            Command::Teach(Teach { class: name(class as u32), examples: vec![new_example] });
         let (_, ExampleId(id)) = engine.learner().next_ids();
         let start = Instant::now();
         engine.apply(command, Timestamp::default())?;
         teach.push(milliseconds(start));
         let feature = features.next(class);
         let start = Instant::now();
-        std::hint::black_box(engine.learner().judge(&feature)?);
-        judge.push(milliseconds(start));
+        std::hint::black_box(engine.learner().classify(&feature)?);
+        classify.push(milliseconds(start));
         let gone = features.pick(ids.len());
         let gone = std::mem::replace(&mut ids[gone], ExampleId(id));
         let command = Command::Forget(Forget::Examples(vec![gone]));
@@ -162,7 +163,7 @@ fn commands(
         engine.apply(command, Timestamp::default())?;
         forget.push(milliseconds(start));
     }
-    Ok([teach, forget, judge])
+    Ok([teach, forget, classify])
 }
 
 /// The same, the head alone.
@@ -215,7 +216,7 @@ impl Teaching {
         json!({
             "head": self.head.name(), "examples": self.examples, "classes": self.classes,
             "tries": self.tries, "teach": self.teach.json(), "forget": self.forget.json(),
-            "judge": self.judge.json(), "learn": self.learn.json(), "unlearn": self.unlearn.json(),
+            "classify": self.classify.json(), "learn": self.learn.json(), "unlearn": self.unlearn.json(),
         })
     }
 }
@@ -233,7 +234,8 @@ pub(super) fn table(rows: &[Teaching]) -> String {
     out.push('\n');
     for row in rows {
         let _ = write!(out, "{:<10} {:>5} {:>7}", row.head.name(), row.examples, row.classes);
-        for Quantiles { p50, max, .. } in [row.teach, row.judge, row.forget, row.learn, row.unlearn]
+        for Quantiles { p50, max, .. } in
+            [row.teach, row.classify, row.forget, row.learn, row.unlearn]
         {
             let _ = write!(out, "  {p50:>9.3} {max:>9.3}");
         }

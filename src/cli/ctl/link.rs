@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::board::address::Address;
 use crate::cli::{Exit, Failed};
 use crate::device::port::{CLIENTS, Port, Post};
-use crate::protocol::request::{Answer, Judgement, Progress, Refused, Request, Watch};
+use crate::protocol::request::{Answer, Classification, Progress, Refused, Request, Watch};
 use crate::protocol::session::Sink;
 use crate::protocol::wire::{
     self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
@@ -136,7 +136,7 @@ impl Link {
     }
 
     /// Asks for verdicts and hands them on, for ever; asks again and again, should the device start afresh meanwhile.
-    pub(super) fn watch(&mut self, verdict: &mut dyn FnMut(&Judgement)) -> anyhow::Result<()> {
+    pub(super) fn watch(&mut self, verdict: &mut dyn FnMut(&Classification)) -> anyhow::Result<()> {
         self.request(&Watch(true).into(), &mut |_| {})?;
         let id = self.next_id.wrapping_sub(1);
         let message = wire::encode_request(&Watch(true).into())?;

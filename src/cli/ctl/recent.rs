@@ -1,4 +1,4 @@
-//! `fieldtune ctl recent`: the pictures of the frames that were judged last.
+//! `fieldtune ctl recent`: the pictures of the frames that were classified last.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::cli::{Context, Exit, Failed};
 use crate::image::frame::Timestamp;
 use crate::image::picture;
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::request::{Answer, Judgement, Recent, RecentPicture};
+use crate::protocol::request::{Answer, Classification, Recent, RecentPicture};
 use crate::protocol::{console, json};
 
 impl CtlCommand {
-    /// Fetches the pictures of the frames that were judged last, into a folder, onto a sheet, or both.
+    /// Fetches the pictures of the frames that were classified last, into a folder, onto a sheet, or both.
     pub(super) fn recent(
         &self,
         folder: Option<&Path>,
@@ -51,8 +51,8 @@ impl CtlCommand {
                     continue;
                 }
             };
-            let class = match &frame.judgement {
-                Some(judgement) => judgement.class.as_deref().unwrap_or(UNKNOWN),
+            let class = match &frame.classification {
+                Some(classification) => classification.class.as_deref().unwrap_or(UNKNOWN),
                 None => "untaught",
             };
             let mut row = row;
@@ -70,7 +70,7 @@ impl CtlCommand {
             }
             if self.sheet.is_some() && tiles.len() < sheet::MOST {
                 let small = picture::decode(&bytes, "the answer of the device", Timestamp(0))?;
-                let sure = frame.judgement.as_ref().and_then(Judgement::shown_confidence);
+                let sure = frame.classification.as_ref().and_then(Classification::shown_confidence);
                 let sure = sure.map(|confidence| confidence * 100.0);
                 let sure = sure.map_or_else(String::new, |percent| format!("{percent:.0} %"));
                 tiles.push(([format!("{} {class}", frame.number), sure], small));
@@ -83,7 +83,7 @@ impl CtlCommand {
         bar.finish_and_clear();
         if let Some(file) = &self.sheet {
             let order = if unsure_first { "the least sure first" } else { "the newest first" };
-            let title = format!("{} frames that were judged, {order}", tiles.len());
+            let title = format!("{} frames that were classified, {order}", tiles.len());
             write_whole(file, &picture::png(&sheet::draw(&title, &tiles)))?;
         }
         if self.json {

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use super::CtlCommand;
 use crate::learn::command::{Reply, Status};
 use crate::protocol::people::{self, aligned, prediction};
-use crate::protocol::request::{Answer, Judgement, RecentFrame};
+use crate::protocol::request::{Answer, Classification, RecentFrame};
 use crate::protocol::{console, json};
 
 impl CtlCommand {
@@ -47,7 +47,7 @@ pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
             let heading = format!("{:>8}  {:>9}  prediction", "frame", "age");
             [heading].into_iter().chain(frames.iter().map(recent)).collect()
         }
-        Answer::Judged(Some(judgement)) => vec![judged(judgement)],
+        Answer::Classified(Some(classification)) => vec![classified(classification)],
         Answer::Log(lines) => lines.clone(),
         Answer::Settings(pairs) => aligned(pairs),
         Answer::Generations(generations) => people::generations(generations),
@@ -82,10 +82,10 @@ fn status(learned: Option<&Status>, device: &[(String, String)]) -> Vec<String> 
 }
 
 /// A verdict, with the class in second place.
-pub(super) fn judged(judgement: &Judgement) -> String {
-    let Judgement { region, class, best, runner_up, novelty, .. } = judgement;
+pub(super) fn classified(classification: &Classification) -> String {
+    let Classification { region, class, best, runner_up, novelty, .. } = classification;
     let region = region.as_ref().map_or_else(String::new, |region| format!("{region}: "));
-    let said = prediction(class.as_deref(), best, judgement.shown_confidence());
+    let said = prediction(class.as_deref(), best, classification.shown_confidence());
     let second = runner_up.as_ref().map_or_else(String::new, |(class, confidence)| {
         format!(", then {class} {:.0} %", confidence * 100.0)
     });
@@ -93,7 +93,8 @@ pub(super) fn judged(judgement: &Judgement) -> String {
 }
 
 fn recent(frame: &RecentFrame) -> String {
-    let said = frame.judgement.as_ref().map_or_else(|| "nothing was taught".to_owned(), judged);
+    let said =
+        frame.classification.as_ref().map_or_else(|| "nothing was taught".to_owned(), classified);
     format!("{:>8}  {:>7.1} s  {said}", frame.number, frame.age_micros as f64 / 1e6)
 }
 
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn recent_frames_are_a_table() {
-        let judgement = Judgement {
+        let classification = Classification {
             captured: Timestamp(0),
             age_micros: 0,
             frame: Some(7),
@@ -115,9 +116,10 @@ mod tests {
             runner_up: Some(("dent".to_owned(), 0.03)),
             novelty: 0.5,
         };
-        let one = Judgement { runner_up: None, ..judgement.clone() };
-        let frame = |number, judgement| RecentFrame { number, age_micros: 1_500_000, judgement };
-        let frames = vec![frame(7, Some(judgement)), frame(6, Some(one)), frame(5, None)];
+        let one = Classification { runner_up: None, ..classification.clone() };
+        let frame =
+            |number, classification| RecentFrame { number, age_micros: 1_500_000, classification };
+        let frames = vec![frame(7, Some(classification)), frame(6, Some(one)), frame(5, None)];
         let wanted = [
             "   frame        age  prediction",
             "       7      1.5 s  good 97 %, then dent 3 %, novelty 0.50",
@@ -130,11 +132,11 @@ mod tests {
     #[test]
     fn a_device_is_told_below_what_it_learned() {
         let device = vec![
-            ("judged".to_owned(), "12".to_owned()),
+            ("classified".to_owned(), "12".to_owned()),
             ("age_p50_ms".to_owned(), "8.1".to_owned()),
         ];
         let answer = Answer::Status { learned: None, device };
-        let wanted = ["judged      12", "age_p50_ms  8.1"];
+        let wanted = ["classified  12", "age_p50_ms  8.1"];
         assert_eq!(lines(&answer).expect("lines"), wanted);
         assert_eq!(lines(&Answer::Done), None, "the console's ok says it");
     }

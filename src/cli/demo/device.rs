@@ -54,7 +54,7 @@ impl Device {
 
     /// The verdict on a frame that was looked at before.
     pub(super) fn look_again(&self, feature: &[f32]) -> anyhow::Result<Verdict> {
-        self.0.learner().judge(feature)?.context("nothing has been taught")
+        self.0.learner().classify(feature)?.context("nothing has been taught")
     }
 
     pub(super) fn engine(&mut self) -> &mut Engine<Extractor> {

@@ -29,7 +29,7 @@ pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) model: String,
     pub(super) dim: u32,
-    pub(super) shots: usize,
+    pub(super) per_class: usize,
     pub(super) classes: Vec<&'static str>,
     /// After so many examples of each class, from one on.
     pub(super) estimates: Vec<Option<f32>>,
@@ -181,7 +181,7 @@ impl Report {
     pub(super) fn title(&self) -> String {
         format!(
             "{} examples of each class, {} fresh frames: {} right",
-            self.shots,
+            self.per_class,
             self.fresh.frames,
             percent(self.fresh.accuracy)
         )
@@ -209,7 +209,7 @@ impl Report {
     }
 
     /// Checks the requirements, once everything else is known.
-    pub(super) fn judge(&mut self) {
+    pub(super) fn classify(&mut self) {
         let Self { fresh, added, forgotten, restarted, undone, .. } = &*self;
         let check = |name, got: String, wanted: String, held| Check { name, wanted, got, held };
         let estimate = self.estimate().map(f64::from);
@@ -274,8 +274,8 @@ impl Report {
                     self.examples_afterwards,
                     added.class
                 ),
-                format!("undo brings it back, then {}", self.shots + 1),
-                undone.same_but_for_rounding() && self.examples_afterwards == self.shots + 1,
+                format!("undo brings it back, then {}", self.per_class + 1),
+                undone.same_but_for_rounding() && self.examples_afterwards == self.per_class + 1,
             ),
         ];
         self.held = self.checks.iter().all(|check| check.held);
@@ -320,7 +320,7 @@ mod tests {
     fn good() -> Report {
         let all_same = || Compared { frames: 42, identical: 42, ..Compared::default() };
         Report {
-            shots: 5,
+            per_class: 5,
             estimates: vec![None, Some(0.9)],
             fresh: Fresh {
                 frames: 1000,
@@ -349,7 +349,7 @@ mod tests {
     }
 
     fn broken(mut report: Report) -> Vec<&'static str> {
-        report.judge();
+        report.classify();
         let broken: Vec<_> =
             report.checks.iter().filter(|check| !check.held).map(|p| p.name).collect();
         assert_eq!(report.held, broken.is_empty());

@@ -36,16 +36,16 @@ const ADDED: SyntheticScene = SyntheticScene::Weld;
 const STRANGE: SyntheticScene = SyntheticScene::Bench;
 
 /// Examples of each class.
-const SHOTS: usize = 5;
+const PER_CLASS: usize = 5;
 /// Live verdicts that are shown.
 const LIVE: usize = 12;
 /// Frames of each thing that was not taught.
 const STRANGERS: usize = 20;
 /// Frames of each class whose verdicts are compared before and after something.
 const PROBES: usize = 6;
-/// Frames of the added class that are judged.
+/// Frames of the added class that are classified.
 const ADDED_FRAMES: usize = 60;
-/// Fresh frames whose features are kept, to be judged again with one class more.
+/// Fresh frames whose features are kept, to be classified again with one class more.
 const KEPT: usize = 1000;
 
 /// The device, its camera, and what has been found so far.
@@ -85,7 +85,7 @@ impl<'a> Story<'a> {
             seed,
             model: model.name.clone(),
             dim: model.dim,
-            shots: SHOTS,
+            per_class: PER_CLASS,
             classes: TAUGHT.map(SyntheticScene::name).to_vec(),
             ..Report::default()
         };
@@ -123,7 +123,7 @@ impl<'a> Story<'a> {
         mixed
     }
 
-    /// Lets the scenes come past and judges each. The camera draws one frame while the device looks at another, as
+    /// Lets the scenes come past and classifies each. The camera draws one frame while the device looks at another, as
     /// cameras do.
     fn watch_each(
         &mut self,
@@ -139,7 +139,7 @@ impl<'a> Story<'a> {
             scope.spawn(move || {
                 for &scene in scenes {
                     camera.show(scene);
-                    // Nobody listens any more where judging failed.
+                    // Nobody listens any more where classifying failed.
                     if give.send((scene, camera.capture(now()))).is_err() {
                         return;
                     }
@@ -165,9 +165,9 @@ impl<'a> Story<'a> {
         let frame = self.capture(scene)?;
         let origin = format!("{} camera, frame {}", self.camera.name(), self.camera.number());
         let image = picture::kept(&frame, picture::IMAGE_SIDE);
-        let shot = self.device().engine().shot(&frame, &origin, image)?;
+        let example = self.device().engine().new_example(&frame, &origin, image)?;
         let class = scene.name();
-        let command = Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] });
+        let command = Command::Teach(Teach { class: class.to_owned(), examples: vec![example] });
         let Reply::Taught { estimate, count, .. } = self.device().send(command)? else {
             unreachable!("teach answers Taught")
         };
@@ -184,7 +184,7 @@ impl<'a> Story<'a> {
         self.chapter(&format!(
             "Teaching {names}: one frame, one command, stored before it is answered."
         ));
-        for round in 1..=SHOTS {
+        for round in 1..=PER_CLASS {
             let mut estimate = None;
             for scene in TAUGHT {
                 (estimate, _) = self.teach_one(scene)?;
@@ -223,14 +223,14 @@ impl<'a> Story<'a> {
     }
 
     /// How good it is, beside how good it thought it would be.
-    pub(super) fn judge(&mut self) -> anyhow::Result<()> {
+    pub(super) fn classify(&mut self) -> anyhow::Result<()> {
         self.chapter(&format!("Classifying {} fresh frames.", self.frames));
         let scenes = self.mixed(&TAUGHT, self.frames);
         let mut confusion = Confusion::new(TAUGHT.len());
         let (mut unknown, mut sure) = (0, 0.0);
         let mut kept = Vec::new();
         let begun = Instant::now();
-        self.watch_each(&scenes, "judging", |device, scene, verdict, feature| {
+        self.watch_each(&scenes, "classifying", |device, scene, verdict, feature| {
             unknown += usize::from(verdict.class.is_none());
             sure += f64::from(verdict.confidence);
             confusion.add(place(scene.name()), place(device.name(Some(verdict.best))));
@@ -241,7 +241,7 @@ impl<'a> Story<'a> {
         self.report.milliseconds_a_frame = begun.elapsed().as_secs_f64() * 1e3 / self.frames as f64;
         self.kept = kept;
         let rates = confusion.accuracy().zip(confusion.balanced_accuracy());
-        let (accuracy, balanced_accuracy) = rates.context("no frame was judged")?;
+        let (accuracy, balanced_accuracy) = rates.context("no frame was classified")?;
         let recall = |at| confusion.recall(at).unwrap_or_default();
         let recalls = TAUGHT.iter().enumerate().map(|(at, scene)| (scene.name(), recall(at)));
         self.report.fresh = Fresh {
@@ -259,7 +259,7 @@ impl<'a> Story<'a> {
         self.tell.line(format_args!(
             "  Accuracy {}. The estimate from the {} examples was {}.",
             percent(accuracy),
-            SHOTS * TAUGHT.len(),
+            PER_CLASS * TAUGHT.len(),
             self.report.estimate().map_or("nothing".to_owned(), |share| percent(share.into()))
         ));
         self.confusion = confusion;
@@ -271,7 +271,7 @@ impl<'a> Story<'a> {
         self.chapter("Classes that were not taught.");
         for (scene, what) in [(STRANGE, "no strip, only the wooden bench"), (ADDED, "a weld")] {
             let mut unknown = 0;
-            self.watch_each(&[scene; STRANGERS], "wondering", |_, _, verdict, _| {
+            self.watch_each(&[scene; STRANGERS], "classifying", |_, _, verdict, _| {
                 unknown += usize::from(verdict.class.is_none());
             })?;
             self.tell
@@ -292,12 +292,12 @@ impl<'a> Story<'a> {
         self.without_added = self.probed()?;
         let before = self.recognised()?;
         let mut estimate = None;
-        for _ in 0..SHOTS {
+        for _ in 0..PER_CLASS {
             (estimate, _) = self.teach_one(ADDED)?;
         }
         self.with_added = self.probed()?;
         let mut right = 0;
-        self.watch_each(&[ADDED; ADDED_FRAMES], "judging", |device, scene, verdict, _| {
+        self.watch_each(&[ADDED; ADDED_FRAMES], "classifying", |device, scene, verdict, _| {
             right += usize::from(device.name(Some(verdict.best)) == scene.name());
         })?;
         let others = self.recognised()?;
@@ -310,7 +310,7 @@ impl<'a> Story<'a> {
             others,
         };
         self.chapter(&format!(
-            "Adding {}, {SHOTS} frames: {} right from now on, the others {} after {}.",
+            "Adding {}, {PER_CLASS} frames: {} right from now on, the others {} after {}.",
             ADDED.name(),
             percent(self.report.added.recall),
             percent(others),
@@ -396,7 +396,7 @@ impl<'a> Story<'a> {
     /// What was found, the taught frames, and what fresh frames were taken for.
     pub(super) fn end(self) -> (Report, Vec<Row>, Confusion) {
         let mut report = self.report;
-        report.judge();
+        report.classify();
         (report, self.pictures, self.confusion)
     }
 }

@@ -107,7 +107,7 @@ impl Drawing {
     /// A confusion matrix: rows are what an image is, columns what it was taken for, colours and numbers in % of the
     /// row's images.
     ///
-    /// * `names`: `[classes]`; classes without judged images are not drawn.
+    /// * `names`: `[classes]`; classes without classified images are not drawn.
     pub(in crate::cli) fn of(title: &str, names: &[String], confusion: &Confusion) -> Self {
         const MARGIN: i32 = 20;
         const LONGEST: usize = 24;
@@ -163,15 +163,15 @@ impl Drawing {
         let gap = i32::from(cell >= 12);
         for (row, &truth) in (0..).zip(&shown) {
             let counts = confusion.row(truth);
-            let judged: u64 = counts.iter().sum();
+            let classified: u64 = counts.iter().sum();
             for (column, &predicted) in (0..).zip(&shown) {
-                let share = counts[predicted] as f64 / judged as f64;
+                let share = counts[predicted] as f64 / classified as f64;
                 let (x, y) = (left + column * cell, top + row * cell);
                 drawing.rectangle(x, y, cell - gap, cell - gap, shade(share));
                 if numbers && counts[predicted] > 0 {
                     let percent = share * 100.0;
                     let text = match percent {
-                        _ if counts[predicted] == judged => "100".to_owned(),
+                        _ if counts[predicted] == classified => "100".to_owned(),
                         // Rounded, a mistake in a thousand would read like none, and 99.96 like all.
                         percent if percent < 0.1 => "<.1".to_owned(),
                         percent => format!("{:.1}", percent.min(99.9)),

@@ -70,7 +70,7 @@ impl Report<'_> {
             .map(|run| {
                 let confusion = run.confusion(names.len());
                 json!({
-                    "seed": run.seed, "taught": run.taught, "judged": run.predictions.len(),
+                    "seed": run.seed, "taught": run.taught, "classified": run.predictions.len(),
                     "balanced_accuracy": confusion.balanced_accuracy(),
                     "accuracy": confusion.accuracy(), "estimate": run.estimate,
                 })
@@ -164,10 +164,10 @@ impl Report<'_> {
         for &truth in &shown {
             let _ = write!(out, "{:<width$}", cut(&names[truth], 20));
             let row = summary.confusion.row(truth);
-            let judged: u64 = row.iter().sum();
+            let classified: u64 = row.iter().sum();
             for &predicted in &shown {
                 // A dot for never: the eye finds the mistakes.
-                let share = row[predicted] as f64 / judged as f64 * 100.0;
+                let share = row[predicted] as f64 / classified as f64 * 100.0;
                 let text = if row[predicted] == 0 { ".".to_owned() } else { format!("{share:.1}") };
                 let _ = write!(out, " {text:>7}");
             }
@@ -242,10 +242,10 @@ fn mistakes(confusion: &Confusion) -> Vec<(usize, usize, f64)> {
     let mut all = Vec::new();
     for truth in 0..confusion.classes() {
         let row = confusion.row(truth);
-        let judged: u64 = row.iter().sum();
+        let classified: u64 = row.iter().sum();
         for (predicted, &count) in row.iter().enumerate() {
             if predicted != truth && count > 0 {
-                all.push((truth, predicted, count as f64 / judged as f64));
+                all.push((truth, predicted, count as f64 / classified as f64));
             }
         }
     }

@@ -41,39 +41,39 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Err(request) => request,
         };
-        let keeper = &mut view.keeper;
+        let persistent = &mut view.persistent;
         match request {
             Request::Teach(_) | Request::Burst(_) => {
                 Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
             }
             Request::UndoTaught(_) => view.undo_taught(date).map(Answer::Reply),
             Request::TeachImage(request::TeachImage { class, image }) => {
-                command::check_class(keeper.learner(), &class).map_err(refused)?;
-                let (frame, feature) = looked_at(keeper, &image, now)?;
-                let views = keeper.get_mut().views_of_whole(&frame).map_err(refused)?;
+                command::check_class(persistent.learner(), &class).map_err(refused)?;
+                let (frame, feature) = looked_at(persistent, &image, now)?;
+                let views = persistent.get_mut().views_of_whole(&frame).map_err(refused)?;
                 let image = picture::kept(&frame, self.image_side);
                 let known = view.seen_before(&class, &feature, &frame, false);
-                let shot = NewExample {
+                let example = NewExample {
                     image,
                     views,
                     joins: known.map(|(_, look)| look),
                     ..NewExample::new(feature, "an image that was sent")
                 };
-                let teach = Teach { class, shots: vec![shot] };
+                let teach = Teach { class, examples: vec![example] };
                 let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
                 let notes = self.notes_of(place, &reply, known.map(|(known, _)| known));
                 Ok(Answer::Reply(reply).with_notes(notes))
             }
             Request::Classify(request::Classify { image }) => {
-                let (_, feature) = looked_at(keeper, &image, now)?;
-                let verdict = keeper.learner().judge(&feature).map_err(refused)?;
+                let (_, feature) = looked_at(persistent, &image, now)?;
+                let verdict = persistent.learner().classify(&feature).map_err(refused)?;
                 let (view, region) = (&self.views[place], self.told_name(place));
-                let judgement = |verdict: Verdict| {
+                let classification = |verdict: Verdict| {
                     let class = verdict.class.map(|class| view.class(class));
-                    view.judgement(None, region, &verdict, class, now, 0)
+                    view.classification(None, region, &verdict, class, now, 0)
                 };
-                Ok(Answer::Judged(verdict.map(judgement)))
+                Ok(Answer::Classified(verdict.map(classification)))
             }
             Request::Snap(_) => {
                 let frame = self.latest.as_ref();
@@ -94,12 +94,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::ExamplePicture(request::ExamplePicture { example }) => {
                 let id = ExampleId(example);
-                if keeper.learner().examples().get(id).is_none() {
+                if persistent.learner().examples().get(id).is_none() {
                     return Err(Refused(format!("there is no example {example}")));
                 }
                 let mut kept = None;
                 let mut take = |_, file: &[u8]| kept = Some(file.to_vec());
-                keeper.store_mut().images(Some(&[id]), &mut take).map_err(refused)?;
+                persistent.store_mut().images(Some(&[id]), &mut take).map_err(refused)?;
                 let none = || Refused(format!("no image of example {example} is kept"));
                 let file = kept.ok_or_else(none)?;
                 let frame = picture::decode(&file, "the image", now).map_err(refused)?;
@@ -133,22 +133,22 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 Ok(Answer::Done)
             }
             Request::Save(request::Save { name }) => {
-                let saved = keeper.save(name.as_deref(), date).map_err(refused)?;
+                let saved = persistent.save(name.as_deref(), date).map_err(refused)?;
                 Ok(Answer::Saved(saved))
             }
             Request::Generations(_) => {
-                keeper.generations().map(Answer::Generations).map_err(refused)
+                persistent.generations().map(Answer::Generations).map_err(refused)
             }
             Request::RollBack(request::RollBack { generation }) => {
-                keeper.roll_back(generation, date).map_err(refused)?;
+                persistent.roll_back(generation, date).map_err(refused)?;
                 view.changed(false);
                 Ok(Answer::Done)
             }
             Request::Diff(request::Diff { from, to }) => {
-                keeper.difference(from, to).map(Answer::Difference).map_err(refused)
+                persistent.difference(from, to).map(Answer::Difference).map_err(refused)
             }
             Request::DropGeneration(request::DropGeneration { generation }) => {
-                keeper.drop_generation(generation).map_err(refused)?;
+                persistent.drop_generation(generation).map_err(refused)?;
                 Ok(Answer::Done)
             }
             Request::Settings(_) => Ok(Answer::Settings(self.settings())),
@@ -158,9 +158,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::Version(_) => Ok(Answer::Version {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
-                model: keeper.model().name.clone(),
+                model: persistent.model().name.clone(),
             }),
-            Request::Pull(_) => Ok(Answer::Learned(keeper.learned().encode())),
+            Request::Pull(_) => Ok(Answer::Learned(persistent.learned().encode())),
             Request::Push(request::Push { learned, merge }) => {
                 self.push(place, &learned, merge, date)
             }
@@ -212,7 +212,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let scene =
             self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, SyntheticScene::name));
         settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
-        let views = self.views.first().map(|view| view.keeper.get().view_kinds().to_string());
+        let views = self.views.first().map(|view| view.persistent.get().view_kinds().to_string());
         settings.extend(views.map(|kinds| ("views".to_owned(), kinds)));
         settings
     }
@@ -234,12 +234,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// In every region, or in none.
     fn set_views(&mut self, kinds: &ViewKinds) -> Result<(), Refused> {
         let before: Vec<ViewKinds> =
-            self.views.iter().map(|view| view.keeper.get().view_kinds().clone()).collect();
+            self.views.iter().map(|view| view.persistent.get().view_kinds().clone()).collect();
         for place in 0..self.views.len() {
-            let Err(error) = self.views[place].keeper.set_views(kinds) else { continue };
+            let Err(error) = self.views[place].persistent.set_views(kinds) else { continue };
             for (view, kinds) in self.views.iter_mut().zip(&before).take(place) {
                 // What can be written no more is told with the first error.
-                let _ = view.keeper.set_views(kinds);
+                let _ = view.persistent.set_views(kinds);
             }
             return Err(refused(error));
         }
@@ -286,12 +286,12 @@ fn picture_of(frame: &Frame, number: u64) -> Answer {
 
 /// An image file's frame and feature.
 fn looked_at<S: FeatureSource, K: Store>(
-    keeper: &mut PersistentLearner<Engine<S>, K>,
+    persistent: &mut PersistentLearner<Engine<S>, K>,
     image: &[u8],
     now: Timestamp,
 ) -> Result<(Frame, Vec<f32>), Refused> {
     let frame = picture::decode(image, "the image", now).map_err(refused)?;
-    let feature = keeper.get_mut().feature_of_whole(&frame).map_err(refused)?;
+    let feature = persistent.get_mut().feature_of_whole(&frame).map_err(refused)?;
     Ok((frame, feature))
 }
 

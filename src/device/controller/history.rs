@@ -1,5 +1,5 @@
-//! The frames that were judged last, kept so that they can be looked at and learned after the part has gone; those that
-//! the head was unsure of are kept longest.
+//! The frames that were classified last, kept so that they can be looked at and learned after the part has gone; those
+//! that the head was unsure of are kept longest.
 //!
 //! Half of the room is the latest frames'. A frame that leaves it is kept on in the other half while it is among the
 //! unsurest there: what it counts is halved every ten minutes, so that yesterday's make room. Of frames that look alike
@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::stillness::distance;
 use crate::image::frame::{Frame, Timestamp};
 use crate::learn::examples::{StoredFeature, narrowed};
-use crate::protocol::request::{Judgement, RecentFrame};
+use crate::protocol::request::{Classification, RecentFrame};
 
 /// Frames of each half.
 const FRAMES: usize = 100;
@@ -27,14 +27,14 @@ const LOOK_MICROS: u64 = 5_000_000;
 /// After so long an unsure frame counts half as much.
 const HALF_LIFE_MICROS: f64 = 600e6;
 
-/// A frame that was judged.
+/// A frame that was classified.
 #[derive(Debug)]
 pub(super) struct Past {
     /// Counts every frame that came since the program began.
     pub(super) number: u64,
     at: Timestamp,
     /// `None` where nothing had been taught.
-    judgement: Option<Judgement>,
+    classification: Option<Classification>,
     /// `[dim]`
     feature: StoredFeature,
     /// What was looked at, made smaller.
@@ -44,13 +44,13 @@ pub(super) struct Past {
 impl Past {
     pub(super) fn new(
         number: u64,
-        judgement: Option<Judgement>,
+        classification: Option<Classification>,
         feature: &[f32],
         part: &Frame,
         at: Timestamp,
     ) -> Option<Self> {
         let pixels = reduced(part)?;
-        Some(Self { number, at, judgement, feature: narrowed(feature), pixels })
+        Some(Self { number, at, classification, feature: narrowed(feature), pixels })
     }
 
     /// `[dim]`
@@ -64,9 +64,9 @@ impl Past {
 
     /// 0 for a sure verdict, 1 for unknown.
     fn unsureness(&self) -> f64 {
-        match &self.judgement {
-            Some(Judgement { class: None, .. }) => 1.0,
-            Some(Judgement { confidence, .. }) => f64::from(1.0 - confidence).clamp(0.0, 1.0),
+        match &self.classification {
+            Some(Classification { class: None, .. }) => 1.0,
+            Some(Classification { confidence, .. }) => f64::from(1.0 - confidence).clamp(0.0, 1.0),
             None => 0.0,
         }
     }
@@ -78,11 +78,11 @@ impl Past {
 
     fn told(&self, now: Timestamp) -> RecentFrame {
         let (number, age_micros) = (self.number, now.micros_since(self.at));
-        RecentFrame { number, age_micros, judgement: self.judgement.clone() }
+        RecentFrame { number, age_micros, classification: self.classification.clone() }
     }
 }
 
-/// The frames that were judged last.
+/// The frames that were classified last.
 #[derive(Debug)]
 pub(super) struct History {
     /// The oldest first, both.
@@ -104,7 +104,7 @@ impl History {
         self.unsure.clear();
     }
 
-    /// A frame was judged.
+    /// A frame was classified.
     ///
     /// * `alike`: frames that lie no farther apart are one look.
     pub(super) fn push(&mut self, past: Past, alike: f32, now: Timestamp) {
@@ -216,8 +216,8 @@ fn reduced(part: &Frame) -> Option<Frame> {
 mod tests {
     use super::*;
 
-    fn judgement(class: Option<&str>, confidence: f32) -> Judgement {
-        Judgement {
+    fn classification(class: Option<&str>, confidence: f32) -> Classification {
+        Classification {
             captured: Timestamp(0),
             age_micros: 0,
             frame: None,
@@ -234,9 +234,9 @@ mod tests {
     fn past(number: u64, class: Option<&str>, confidence: f32) -> Past {
         let angle = (number as f32).to_radians();
         let frame = Frame::new(2, 2, vec![number as u8; 12], Timestamp(0)).expect("four pixels");
-        let judgement = Some(judgement(class, confidence));
+        let classification = Some(classification(class, confidence));
         let at = Timestamp(number * 1_000_000);
-        Past::new(number, judgement, &[angle.cos(), angle.sin()], &frame, at).expect("whole")
+        Past::new(number, classification, &[angle.cos(), angle.sin()], &frame, at).expect("whole")
     }
 
     fn numbers(history: &History, unsure_first: bool) -> Vec<u64> {
@@ -296,7 +296,7 @@ mod tests {
         for number in 0..3000u64 {
             let angle = number as f32;
             let now = Timestamp(number * 10_000_000);
-            let unknown = Some(judgement(None, if number < 200 { 0.1 } else { 0.2 }));
+            let unknown = Some(classification(None, if number < 200 { 0.1 } else { 0.2 }));
             let feature = [angle.cos(), angle.sin()];
             let frame = if number == 2999 { &large } else { &small };
             let one = Past::new(number, unknown, &feature, frame, now).expect("whole");

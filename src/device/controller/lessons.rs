@@ -32,7 +32,7 @@ pub(super) struct Job {
     /// Who learns them.
     pub(super) view: usize,
     pub(super) class: String,
-    pub(super) shots: Vec<NewExample>,
+    pub(super) examples: Vec<NewExample>,
     pub(super) until: Until,
     /// Frames are taken however like one another they are.
     pub(super) any: bool,
@@ -80,7 +80,7 @@ impl Job {
 
     /// What there is to know about how many frames were taken, and how many looks they are.
     fn notes(&self) -> Vec<String> {
-        let taken = self.shots.len() as u32;
+        let taken = self.examples.len() as u32;
         let count = match self.until {
             Until::Count(total) if taken < total => {
                 Some(format!("{taken} of {total}: the part did not move"))
@@ -121,7 +121,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             ticket,
             view,
             class: class.to_owned(),
-            shots: Vec::new(),
+            examples: Vec::new(),
             until,
             any,
             patience: Timestamp(now.0.saturating_add(PATIENCE_MICROS)),
@@ -160,7 +160,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if (job.view, job.class.as_str()) != (view, class) {
             return;
         }
-        match (up, job.shots.is_empty()) {
+        match (up, job.examples.is_empty()) {
             (false, _) => *due = true,
             // It was shorter than a frame takes to come.
             (true, true) => job.until = Until::Count(1),
@@ -182,13 +182,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return;
         }
         let part = frame.region(&self.views[job.view].region());
-        if !job.any && !job.shots.is_empty() {
+        if !job.any && !job.examples.is_empty() {
             let view = &mut self.views[job.view];
             if let (None, Ok(part)) = (&job.senses, &part) {
-                job.senses = Senses::of(part, |part| view.keeper.get_mut().feature_of_whole(part));
+                job.senses =
+                    Senses::of(part, |part| view.persistent.get_mut().feature_of_whole(part));
             }
             let enough = view.stillness.enough(job.senses);
-            if job.shots.iter().any(|shot| distance(&shot.feature, &feature) <= enough) {
+            if job.examples.iter().any(|example| distance(&example.feature, &feature) <= enough) {
                 return self.alike(now, effects);
             }
         }
@@ -200,9 +201,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             joins = seen_before.map(|(_, look)| look);
         }
         // A frame that gave its feature gives its views.
-        let views = self.views[job.view].keeper.get_mut().views(frame).unwrap_or_default();
+        let views = self.views[job.view].persistent.get_mut().views(frame).unwrap_or_default();
         let image = part.ok().and_then(|part| picture::kept(&part, self.image_side));
-        job.shots.push(NewExample {
+        job.examples.push(NewExample {
             image,
             views,
             joins,
@@ -210,7 +211,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         });
         (job.taken, job.hinted) = (now, false);
         self.panel.change(|panel| panel.wait(None));
-        let done = job.shots.len() as u32;
+        let done = job.examples.len() as u32;
         let complete = match &mut job.until {
             Until::Count(total) => {
                 let total = *total;
@@ -245,13 +246,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if still >= HINT_MICROS && !job.hinted {
             job.hinted = true;
             self.panel.change(|panel| panel.wait(Some(now)));
-            let done = job.shots.len() as u32;
+            let done = job.examples.len() as u32;
             let hint = |ticket| (ticket, Progress { done, total, waiting: true });
             effects.progress.extend(job.ticket.map(hint));
         }
     }
 
-    /// Learns frames that were judged, all or none, in one transaction.
+    /// Learns frames that were classified, all or none, in one transaction.
     pub(super) fn teach_frames(
         &mut self,
         place: usize,
@@ -265,30 +266,30 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         command::check_class(view.learner(), &class).map_err(refused)?;
         let date = Timestamp(now.0.saturating_add_signed(self.ahead));
-        let (mut shots, mut seen_before) = (Vec::with_capacity(frames.len()), None);
+        let (mut examples, mut seen_before) = (Vec::with_capacity(frames.len()), None);
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
             let (pixels, feature) = (past.pixels.clone(), past.feature());
             let known = view.seen_before(&class, &feature, &pixels, true);
             seen_before = seen_before.or(known.map(|(known, _)| known));
-            let views = view.keeper.get_mut().views_of_whole(&pixels).map_err(refused)?;
+            let views = view.persistent.get_mut().views_of_whole(&pixels).map_err(refused)?;
             let image = picture::kept(&pixels, self.image_side);
-            shots.push(NewExample {
+            examples.push(NewExample {
                 image,
                 views,
                 joins: known.map(|(_, look)| look),
                 ..NewExample::new(feature, &self.camera)
             });
         }
-        let reply = view.teach(Teach { class, shots }, Picked::Recent, date).map_err(refused)?;
+        let reply = view.teach(Teach { class, examples }, Picked::Recent, date).map_err(refused)?;
         let notes = self.notes_of(place, &reply, seen_before);
         self.record.taught += frames.len() as u64;
         self.panel.change(|panel| panel.acknowledge(now));
         Ok(Answer::Reply(reply).with_notes(notes))
     }
 
-    /// What there is to know about what was taught: which images were taught before, bit for bit, and otherwise that it is
-    /// no new look.
+    /// What there is to know about what was taught: which images were taught before, bit for bit, and otherwise that it
+    /// is no new look.
     pub(super) fn notes_of(
         &self,
         place: usize,
@@ -312,13 +313,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let Some(job) = self.job.take() else { return };
         self.panel.change(|panel| panel.wait(None));
         let mut notes = job.notes();
-        let Job { ticket, view, class, shots, .. } = job;
-        if shots.is_empty() {
+        let Job { ticket, view, class, examples, .. } = job;
+        if examples.is_empty() {
             return refuse(ticket, "no frame, nothing was learned".to_owned(), effects);
         }
-        let count = shots.len() as u64;
+        let count = examples.len() as u64;
         let date = self.dated(now);
-        match self.views[view].teach(Teach { class, shots }, Picked::Live, date) {
+        match self.views[view].teach(Teach { class, examples }, Picked::Live, date) {
             Ok(reply) => {
                 self.record.taught += count;
                 // A class was taught, and none lost its last example but by making room.

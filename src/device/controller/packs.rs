@@ -34,7 +34,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         // The device takes a pack once, whichever region it was for.
         let mut last = 0;
         for view in self.views.iter_mut().filter(|_| trusted.is_some()) {
-            last = last.max(signed_last(view.keeper.store_mut())?);
+            last = last.max(signed_last(view.persistent.store_mut())?);
         }
         let signed = match trusted {
             Some((_, at)) if at.0 <= last => return Err(replayed(at.0, last)),
@@ -45,11 +45,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         // In one transaction with what was learned: it was accepted, and once, or it was not.
         let setting = signed.as_ref().map(|at| (LAST_SIGNED, &at[..]));
         if merge {
-            let merged = view.keeper.merge(&[learned], setting, now).map_err(refused)?;
+            let merged = view.persistent.merge(&[learned], setting, now).map_err(refused)?;
             view.changed(false);
             return Ok(Answer::Reply(merged));
         }
-        view.keeper.replace(learned, "push", setting, now).map_err(refused)?;
+        view.persistent.replace(learned, "push", setting, now).map_err(refused)?;
         view.changed(true);
         Ok(Answer::Pushed { signature: opened.signature })
     }

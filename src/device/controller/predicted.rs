@@ -1,9 +1,9 @@
-//! How often the head was right about what it was then taught: every frame that a person gives a name to was judged
+//! How often the head was right about what it was then taught: every frame that a person gives a name to was classified
 //! first, with what was known before. The leave-one-out estimate is about examples like those that were taught; this is
 //! about what really came, though of frames that somebody chose. Both stand in `status`.
 //!
-//! Counted is a frame whose class was known before it was taught; unknown is a wrong answer. What teaching is taken back
-//! was never counted.
+//! Counted is a frame whose class was known before it was taught; unknown is a wrong answer. What teaching is taken
+//! back was never counted.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const VERSION: u64 = 1;
 pub(super) enum Picked {
     /// They came from the camera while somebody asked for them.
     Live,
-    /// Somebody chose them among those that had been judged.
+    /// Somebody chose them among those that had been classified.
     Recent,
     /// They are image files.
     Images,
@@ -34,12 +34,12 @@ pub(super) struct Predicted {
     since: Timestamp,
     /// By [`Picked`].
     picked: [u64; 3],
-    /// By class: frames, and those of them that were judged right.
+    /// By class: frames, and those of them that were classified right.
     classes: BTreeMap<ClassId, (u64, u64)>,
 }
 
 impl Predicted {
-    /// A frame of that class was judged, and is then taught.
+    /// A frame of that class was classified, and is then taught.
     pub(super) fn count(&mut self, class: ClassId, right: bool, picked: Picked, now: Timestamp) {
         if self.classes.is_empty() {
             self.since = now;
@@ -82,7 +82,7 @@ impl Predicted {
     }
 
     /// As it is kept: little-endian numbers of 8 bytes: the version, since when (microseconds), frames by how they were
-    /// picked (3), and for each class its id, its frames, those judged right.
+    /// picked (3), and for each class its id, its frames, those classified right.
     pub(super) fn encode(&self) -> Vec<u8> {
         let classes = self.classes.iter();
         let classes =

@@ -32,8 +32,8 @@ impl LatestTimes {
 /// What a station has seen and done.
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
-    /// Frames that were judged.
-    pub judged: u64,
+    /// Frames that were classified.
+    pub classified: u64,
     /// Frames that were not, since no part was in place.
     pub passed: u64,
     /// Frames that were learned.
@@ -43,8 +43,8 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(super) fn judged(&mut self, age_micros: u64) {
-        self.judged += 1;
+    pub(super) fn classified(&mut self, age_micros: u64) {
+        self.classified += 1;
         self.ages.push(age_micros);
     }
 
@@ -61,7 +61,7 @@ impl Stats {
 
     /// For people: names and values.
     pub(super) fn figures(&self, missed_pulses: u64) -> Vec<(String, String)> {
-        let mut figures = vec![("judged", self.judged), ("taught", self.taught)];
+        let mut figures = vec![("classified", self.classified), ("taught", self.taught)];
         figures.extend((self.passed > 0).then_some(("passed", self.passed)));
         figures.extend((missed_pulses > 0).then_some(("missed_pulses", missed_pulses)));
         let mut figures: Vec<_> =
@@ -84,12 +84,12 @@ mod tests {
     fn quantiles_are_those_of_the_latest_frames() {
         let mut record = Stats::default();
         assert_eq!(record.age_micros(0.5), None);
-        (0..AGES as u64).for_each(|_| record.judged(9999));
-        (1..=AGES as u64).for_each(|age| record.judged(age));
+        (0..AGES as u64).for_each(|_| record.classified(9999));
+        (1..=AGES as u64).for_each(|age| record.classified(age));
         assert_eq!(
             [0.0, 0.5, 0.95, 1.0].map(|q| record.age_micros(q)),
             [1, 256, 487, 512].map(Some)
         );
-        assert_eq!(record.judged, 2 * AGES as u64);
+        assert_eq!(record.classified, 2 * AGES as u64);
     }
 }

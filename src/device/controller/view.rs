@@ -16,7 +16,7 @@ use crate::learn::engine::{Engine, EngineError, Step};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Learner, UNDO_DEPTH};
 use crate::protocol::log::Level;
-use crate::protocol::request::{Judgement, Of, Refused, Request};
+use crate::protocol::request::{Classification, Of, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::util::mutex::lock;
@@ -45,12 +45,12 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
 pub struct View<S, K> {
     name: Option<String>,
     region: Region,
-    pub(super) keeper: PersistentLearner<Engine<S>, K>,
+    pub(super) persistent: PersistentLearner<Engine<S>, K>,
     /// How much frames differ where nothing moves.
     pub(super) stillness: Stillness,
-    /// The frames that were judged last.
+    /// The frames that were classified last.
     pub(super) history: History,
-    /// Why the latest frame could not be judged: told once.
+    /// Why the latest frame could not be classified: told once.
     pub(super) trouble: Option<String>,
     /// Why the latest change could not be stored.
     unstored: Option<String>,
@@ -64,14 +64,14 @@ pub struct View<S, K> {
 
 impl<S: FeatureSource, K: Store> View<S, K> {
     /// All of a frame.
-    pub fn whole(mut keeper: PersistentLearner<Engine<S>, K>) -> Self {
+    pub fn whole(mut persistent: PersistentLearner<Engine<S>, K>) -> Self {
         // Where it cannot be read, it is counted anew.
-        let kept = keeper.store_mut().setting(predicted::SETTING).ok().flatten();
+        let kept = persistent.store_mut().setting(predicted::SETTING).ok().flatten();
         let predicted = kept.and_then(|bytes| Predicted::decode(&bytes)).unwrap_or_default();
         Self {
             name: None,
             region: Region::Whole,
-            keeper,
+            persistent,
             stillness: Stillness::default(),
             history: History::new(1),
             trouble: None,
@@ -88,9 +88,9 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     pub fn new(
         name: Option<&str>,
         region: Region,
-        keeper: PersistentLearner<Engine<S>, K>,
+        persistent: PersistentLearner<Engine<S>, K>,
     ) -> Self {
-        let mut view = Self { name: name.map(str::to_owned), ..Self::whole(keeper) };
+        let mut view = Self { name: name.map(str::to_owned), ..Self::whole(persistent) };
         view.set_region(region);
         view
     }
@@ -102,11 +102,12 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     /// What was learned of it.
     pub fn learner(&self) -> &Learner {
-        self.keeper.learner()
+        self.persistent.learner()
     }
 
-    /// The example of that class which shows the part as it lies now, and its look: the two differ by no more than frames do
-    /// in which nothing moves. Each press of a button at a part that lies still is one look at it, not a look each.
+    /// The example of that class which shows the part as it lies now, and its look: the two differ by no more than
+    /// frames do in which nothing moves. Each press of a button at a part that lies still is one look at it, not a look
+    /// each.
     ///
     /// * `part`: what is looked at, to ask the backbone what a small change of it does.
     /// * `is_live`: it comes from the camera, whose jitter does not count.
@@ -124,7 +125,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             .map(|example| (distance(&example.widened(), feature), example.id, example.group))
             .min_by(|a, b| a.0.total_cmp(&b.0))
             .filter(|(near, ..)| *near <= NEAR)?;
-        let senses = Senses::of(part, |part| self.keeper.get_mut().feature_of_whole(part));
+        let senses = Senses::of(part, |part| self.persistent.get_mut().feature_of_whole(part));
         let enough = match is_live {
             true => self.stillness.enough(senses),
             false => Stillness::default().enough(senses),
@@ -165,9 +166,9 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
         if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {
             // The same again is known, and says nothing about how it would do on something new.
-            for shot in teach.shots.iter().filter(|shot| shot.joins.is_none()) {
-                // What cannot be judged is refused below.
-                if let Ok(Some(verdict)) = self.learner().judge(&shot.feature) {
+            for example in teach.examples.iter().filter(|example| example.joins.is_none()) {
+                // What cannot be classified is refused below.
+                if let Ok(Some(verdict)) = self.learner().classify(&example.feature) {
                     predicted.count(class, verdict.class == Some(class), picked, now);
                 }
             }
@@ -190,7 +191,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         let only_looks = command.only_looks();
         let bytes = predicted.encode();
         let setting = (predicted != self.predicted).then_some((predicted::SETTING, &bytes[..]));
-        let done = self.keeper.apply_with(command, setting, now);
+        let done = self.persistent.apply_with(command, setting, now);
         match &done {
             Ok(_) if only_looks => {}
             Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
@@ -204,18 +205,18 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         done
     }
 
-    /// Keeps a frame that was judged, to be looked at and learned.
+    /// Keeps a frame that was classified, to be looked at and learned.
     pub(super) fn remember(
         &mut self,
         number: u64,
-        judgement: &Option<Judgement>,
+        classification: &Option<Classification>,
         step: &Step,
         frame: &Frame,
         now: Timestamp,
     ) {
         let part = frame.region(&self.region).ok();
-        let past =
-            part.and_then(|part| Past::new(number, judgement.clone(), &step.feature, &part, now));
+        let past = part
+            .and_then(|part| Past::new(number, classification.clone(), &step.feature, &part, now));
         if let Some(past) = past {
             self.history.push(past, self.stillness.enough(None), now);
         }
@@ -250,7 +251,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         if elsewhere && self.predicted != Predicted::default() {
             self.predicted = Predicted::default();
             // What is left after a power cut now is counted of classes that are not there.
-            let _ = self.keeper.store_mut().set(predicted::SETTING, &self.predicted.encode());
+            let _ = self.persistent.store_mut().set(predicted::SETTING, &self.predicted.encode());
         }
     }
 
@@ -262,12 +263,12 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         self.region = region;
         self.stillness = Stillness::default();
         self.history.clear();
-        self.keeper.get_mut().set_region(region);
+        self.persistent.get_mut().set_region(region);
     }
 
-    pub(super) fn cannot_judge(&mut self, error: &EngineError, effects: &mut Effects) {
+    pub(super) fn cannot_classify(&mut self, error: &EngineError, effects: &mut Effects) {
         let of = self.name().map(|name| format!("{name}: ")).unwrap_or_default();
-        let trouble = format!("{of}frames cannot be judged: {error}");
+        let trouble = format!("{of}frames cannot be classified: {error}");
         if self.trouble.as_ref() != Some(&trouble) {
             effects.note(Level::Error, trouble.clone());
             self.trouble = Some(trouble);
@@ -282,7 +283,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// A verdict in words.
     ///
     /// * `frame`, `region`: the number and the name to tell.
-    pub(super) fn judgement(
+    pub(super) fn classification(
         &self,
         frame: Option<u64>,
         region: Option<String>,
@@ -290,9 +291,9 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         class: Option<String>,
         captured: Timestamp,
         age_micros: u64,
-    ) -> Judgement {
+    ) -> Classification {
         let runner_up = verdict.runner_up;
-        Judgement {
+        Classification {
             captured,
             age_micros,
             frame,

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use crate::device::clock::Clock;
 use crate::protocol::log::Level;
+use crate::util::calendar;
 use crate::util::mutex::lock;
 use crate::util::text::one_line;
 
@@ -53,8 +54,8 @@ impl Log {
     fn line(&self, level: Level, text: &str) -> String {
         match self.format {
             LogFormat::Json => {
-                let micros = self.clock.date().0;
-                serde_json::json!({ "time_us": micros, "level": name(level), "message": text })
+                let time = calendar::precise(self.clock.date().0);
+                serde_json::json!({ "time": time, "level": name(level), "message": text })
                     .to_string()
             }
             LogFormat::Text if self.journald => {
@@ -98,6 +99,9 @@ mod tests {
         let clock = Clock::new();
         let log = Log { format: LogFormat::Json, journald: false, clock, kept: Mutex::default() };
         let line = log.line(Level::Warning, "a \"b\"");
+        let object: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
+        let time = object["time"].as_str().expect("a text");
+        assert!(time.len() == "2026-11-28T16:40:04.123456Z".len() && time.ends_with('Z'), "{time}");
         assert!(line.contains(r#""level":"warning""#) && line.contains(r#""a \"b\"""#), "{line}");
         let log = Log { format: LogFormat::Text, journald: true, clock, kept: Mutex::default() };
         assert_eq!(log.line(Level::Error, "it broke"), "<3>it broke");

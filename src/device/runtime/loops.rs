@@ -56,7 +56,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
                 shared.inbox.frame(frame);
             }
             Err(error) if error.kind == CameraErrorKind::Ended => {
-                // The last frame is still to be judged.
+                // The last frame is still to be classified.
                 while !shared.is_stopping() && !shared.inbox.is_looked_at() {
                     shared.pause(Duration::from_millis(5));
                 }
@@ -166,7 +166,7 @@ fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)
             let _ = sender.send(Message::Answer(answer));
         }
     }
-    effects.judgements.iter().for_each(|judgement| shared.tell(judgement));
+    effects.classifications.iter().for_each(|classification| shared.tell(classification));
     waiting.retain(|(ticket, _)| !gone.contains(ticket));
     gone
 }

@@ -17,13 +17,13 @@ const STEPS: usize = 30;
 /// The truth is measured every so many.
 const EVERY: usize = 3;
 
-/// Judged of a class at most.
-const JUDGED: usize = 30;
+/// Classified of a class at most.
+const CLASSIFIED: usize = 30;
 
 pub(super) fn tasks<'a>(bench: &'a Bench<'a>) -> Vec<Task<'a>> {
     let mut tasks: Vec<Task<'a>> = Vec::new();
     for seed in 0..bench.seeds {
-        if bench.deal_fixed(SHOTS, JUDGED, seed).is_some() {
+        if bench.deal_fixed(SHOTS, CLASSIFIED, seed).is_some() {
             tasks.push(Box::new(move || task(bench, seed)));
         }
     }
@@ -54,7 +54,7 @@ fn task(bench: &Bench<'_>, seed: u64) -> Result<Vec<Sample>, BenchError> {
 
 /// Balanced accuracy before the first image and after every few.
 fn curve(bench: &Bench<'_>, seed: u64, advised: bool) -> Result<Vec<f64>, BenchError> {
-    let Some(deal) = bench.deal_fixed(SHOTS, JUDGED, seed) else { return Ok(Vec::new()) };
+    let Some(deal) = bench.deal_fixed(SHOTS, CLASSIFIED, seed) else { return Ok(Vec::new()) };
     let mut pool: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &(class, _) in &deal.train {
         let used = |image: &usize| {
@@ -75,8 +75,8 @@ fn curve(bench: &Bench<'_>, seed: u64, advised: bool) -> Result<Vec<f64>, BenchE
     let mut curve = Vec::new();
     for step in 0..=STEPS {
         if step % EVERY == 0 {
-            let judged = pupil.judge_all(&deal.test, Variant::AsIs)?;
-            curve.extend(figures::balanced_accuracy(&judged));
+            let classified = pupil.classify_all(&deal.test, Variant::AsIs)?;
+            curve.extend(figures::balanced_accuracy(&classified));
         }
         let wanted = if advised { pupil.wants() } else { None };
         let wanted = wanted.or_else(|| dice(step));

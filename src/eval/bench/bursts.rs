@@ -12,8 +12,8 @@ const PARTS: [usize; 2] = [5, 10];
 /// Frames of a burst.
 const FRAMES: u32 = 4;
 
-/// Fresh parts that are judged of a class.
-const JUDGED: usize = 30;
+/// Fresh parts that are classified of a class.
+const CLASSIFIED: usize = 30;
 
 /// How often each taught part is seen again, see [`Variant::Again`].
 const AGAIN: u32 = 4;
@@ -23,7 +23,7 @@ pub(super) fn tasks<'a>(bench: &'a Bench<'a>) -> Vec<Task<'a>> {
     for parts in PARTS {
         for frames in [FRAMES, 1] {
             for seed in 0..bench.seeds {
-                if bench.deal_fixed(parts, JUDGED, seed).is_some() {
+                if bench.deal_fixed(parts, CLASSIFIED, seed).is_some() {
                     tasks.push(Box::new(move || task(bench, parts, frames, seed)));
                 }
             }
@@ -38,17 +38,17 @@ fn task(
     frames: u32,
     seed: u64,
 ) -> Result<Vec<Sample>, BenchError> {
-    let Some(deal) = bench.deal_fixed(parts, JUDGED, seed) else { return Ok(Vec::new()) };
+    let Some(deal) = bench.deal_fixed(parts, CLASSIFIED, seed) else { return Ok(Vec::new()) };
     let mut pupil = Pupil::new(bench, bench.head(), &bursts(bench, &deal.train, frames)?)?;
-    let judged = pupil.judge_all(&deal.test, Variant::AsIs)?;
+    let classified = pupil.classify_all(&deal.test, Variant::AsIs)?;
     let mut again = Vec::new();
     for copy in 0..AGAIN {
-        again.extend(pupil.judge_all(&deal.train, Variant::Again(copy))?);
+        again.extend(pupil.classify_all(&deal.train, Variant::Again(copy))?);
     }
-    let mut values = figures::honesty(&judged, pupil.told());
+    let mut values = figures::honesty(&classified, pupil.told());
     values.extend([
-        ("rejected", figures::unknown(&judged)),
-        ("right", figures::told_right(&judged)),
+        ("rejected", figures::unknown(&classified)),
+        ("right", figures::told_right(&classified)),
         ("again_rejected", figures::unknown(&again)),
         ("again_true", figures::balanced_accuracy(&again)),
     ]);

@@ -1,13 +1,13 @@
-//! Figures of judged images, every class weighing the same.
+//! Figures of classified images, every class weighing the same.
 
 use super::pupil::SelfEstimate;
 use super::{Sample, Values};
 use crate::eval::measures::{auroc, calibration_error_in};
 use crate::eval::{Confusion, Outcome, Spread};
 
-/// One judged image.
+/// One classified image.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Judged {
+pub(super) struct Classified {
     /// Its class.
     pub(super) truth: usize,
     /// The class with the highest score; `None` where nothing was taught.
@@ -20,7 +20,7 @@ pub(super) struct Judged {
     pub(super) novelty: f32,
 }
 
-impl Judged {
+impl Classified {
     /// By a learner that knows nothing.
     pub(super) fn nothing(truth: usize) -> Self {
         Self { truth, best: None, confidence: 0.0, unknown: true, novelty: f32::INFINITY }
@@ -32,10 +32,10 @@ impl Judged {
 }
 
 /// Mean over the classes of the share for which something holds; `None` of nothing.
-pub(super) fn share(judged: &[Judged], holds: impl Fn(&Judged) -> bool) -> Option<f64> {
-    let classes = judged.iter().map(|one| one.truth).max()? + 1;
+pub(super) fn share(classified: &[Classified], holds: impl Fn(&Classified) -> bool) -> Option<f64> {
+    let classes = classified.iter().map(|one| one.truth).max()? + 1;
     let mut counts = Confusion::new(classes.max(2));
-    for one in judged {
+    for one in classified {
         // Where it does not hold it counts as any other class.
         let other = (one.truth + 1) % classes.max(2);
         counts.add(one.truth, if holds(one) { one.truth } else { other });
@@ -44,46 +44,48 @@ pub(super) fn share(judged: &[Judged], holds: impl Fn(&Judged) -> bool) -> Optio
 }
 
 /// Balanced accuracy of the nearest classes, whether called unknown or not.
-pub(super) fn balanced_accuracy(judged: &[Judged]) -> Option<f64> {
-    share(judged, Judged::right)
+pub(super) fn balanced_accuracy(classified: &[Classified]) -> Option<f64> {
+    share(classified, Classified::right)
 }
 
 /// Balanced accuracy where a known frame that is called unknown counts as wrong.
-pub(super) fn told_right(judged: &[Judged]) -> Option<f64> {
-    share(judged, |one| one.right() && !one.unknown)
+pub(super) fn told_right(classified: &[Classified]) -> Option<f64> {
+    share(classified, |one| one.right() && !one.unknown)
 }
 
 /// Share of the frames that are called unknown.
-pub(super) fn unknown(judged: &[Judged]) -> Option<f64> {
-    share(judged, |one| one.unknown)
+pub(super) fn unknown(classified: &[Classified]) -> Option<f64> {
+    share(classified, |one| one.unknown)
 }
 
 /// Recall of one class.
-pub(super) fn recall(judged: &[Judged], class: usize) -> Option<f64> {
-    let own: Vec<Judged> = judged.iter().copied().filter(|one| one.truth == class).collect();
+pub(super) fn recall(classified: &[Classified], class: usize) -> Option<f64> {
+    let own: Vec<Classified> =
+        classified.iter().copied().filter(|one| one.truth == class).collect();
     balanced_accuracy(&own)
 }
 
 /// Expected calibration error in 10 bins; with `balanced` every class weighs the same, else every image.
-pub(super) fn calibration_error(judged: &[Judged], balanced: bool) -> Option<f64> {
-    let count = |class| judged.iter().filter(|one| one.truth == class).count() as f64;
-    let outcome = |one: &Judged| Outcome {
+pub(super) fn calibration_error(classified: &[Classified], balanced: bool) -> Option<f64> {
+    let count = |class| classified.iter().filter(|one| one.truth == class).count() as f64;
+    let outcome = |one: &Classified| Outcome {
         confidence: one.confidence,
         right: one.right(),
         weight: if balanced { 1.0 / count(one.truth) } else { 1.0 },
     };
-    calibration_error_in(10, &judged.iter().map(outcome).collect::<Vec<_>>())
+    calibration_error_in(10, &classified.iter().map(outcome).collect::<Vec<_>>())
 }
 
 /// How well novelty tells what was never taught from what was.
-pub(super) fn novelty_auroc(novel: &[Judged], known: &[Judged]) -> Option<f64> {
-    let novelties = |judged: &[Judged]| judged.iter().map(|one| one.novelty).collect::<Vec<_>>();
+pub(super) fn novelty_auroc(novel: &[Classified], known: &[Classified]) -> Option<f64> {
+    let novelties =
+        |classified: &[Classified]| classified.iter().map(|one| one.novelty).collect::<Vec<_>>();
     auroc(&novelties(novel), &novelties(known))
 }
 
 /// What is true, what was told, and how far apart they are.
-pub(super) fn honesty(judged: &[Judged], told: SelfEstimate) -> Values {
-    let truth = balanced_accuracy(judged);
+pub(super) fn honesty(classified: &[Classified], told: SelfEstimate) -> Values {
+    let truth = balanced_accuracy(classified);
     let bias = told.estimate.zip(truth).map(|(told, truth)| told - truth);
     let cover = told.interval.zip(truth).map(|((low, high), truth)| {
         // A balanced accuracy is a sum of shares: one that is 1 may be a hair less.
@@ -101,12 +103,12 @@ pub(super) fn honesty(judged: &[Judged], told: SelfEstimate) -> Values {
 }
 
 /// Confidence: its mean and its error.
-pub(super) fn confidence(judged: &[Judged]) -> Values {
-    let all: Vec<f64> = judged.iter().map(|one| f64::from(one.confidence)).collect();
+pub(super) fn confidence(classified: &[Classified]) -> Values {
+    let all: Vec<f64> = classified.iter().map(|one| f64::from(one.confidence)).collect();
     vec![
         ("confidence", Spread::of(&all).map(|spread| spread.mean)),
-        ("ece", calibration_error(judged, false)),
-        ("ece_balanced", calibration_error(judged, true)),
+        ("ece", calibration_error(classified, false)),
+        ("ece_balanced", calibration_error(classified, true)),
     ]
 }
 
@@ -127,10 +129,10 @@ pub(super) fn with_all(
 mod tests {
     use super::*;
 
-    fn judged(list: &[(usize, usize, bool, f32)]) -> Vec<Judged> {
+    fn classified(list: &[(usize, usize, bool, f32)]) -> Vec<Classified> {
         let one = |&(truth, best, unknown, novelty)| {
             let confidence = 0.75;
-            Judged { truth, best: Some(best), confidence, unknown, novelty }
+            Classified { truth, best: Some(best), confidence, unknown, novelty }
         };
         list.iter().map(one).collect()
     }
@@ -138,7 +140,7 @@ mod tests {
     #[test]
     fn figures_are_those_counted_by_hand() {
         // Class 0: 3 of 4 right, one of them called unknown; class 2: 1 of 2 right.
-        let list = judged(&[
+        let list = classified(&[
             (0, 0, false, 0.1),
             (0, 0, false, 0.2),
             (0, 0, true, 1.5),
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn honesty_compares_what_was_told_with_what_is_true() {
-        let list = judged(&[(0, 0, false, 0.0), (0, 1, false, 0.0), (1, 1, false, 0.0)]);
+        let list = classified(&[(0, 0, false, 0.0), (0, 1, false, 0.0), (1, 1, false, 0.0)]);
         let told = SelfEstimate { estimate: Some(0.9), interval: Some((0.5, 0.75)) };
         let values = honesty(&list, told);
         let get = |wanted: &str| values.iter().find(|(name, _)| *name == wanted).expect("there").1;

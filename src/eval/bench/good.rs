@@ -8,11 +8,11 @@ pub(super) const ABOUT: &str = "one class taught alone, all others being unknown
 /// Images of the class.
 const SHOTS: [usize; 3] = [10, 20, 50];
 
-/// Images that have to be left of the class to judge by.
+/// Images that have to be left of the class to classify by.
 const SPARE: usize = 10;
 
-/// Judged of every other class at most.
-const JUDGED: usize = 30;
+/// Classified of every other class at most.
+const CLASSIFIED: usize = 30;
 
 pub(super) fn tasks<'a>(bench: &'a Bench<'a>) -> Vec<Task<'a>> {
     let mut tasks: Vec<Task<'a>> = Vec::new();
@@ -41,13 +41,14 @@ fn task(
     let own: Vec<_> = bench.shuffled(good, seed).into_iter().map(|image| (good, image)).collect();
     let (train, test) = own.split_at(shots);
     let pupil = Pupil::of_images(bench, bench.head(), train)?;
-    let known = pupil.judge_all(&test[..test.len().min(super::MAX_JUDGED)], Variant::AsIs)?;
+    let known =
+        pupil.classify_all(&test[..test.len().min(super::MAX_CLASSIFIED)], Variant::AsIs)?;
     let mut others = Vec::new();
     for class in (0..bench.classes.len()).filter(|&class| class != good) {
-        let images = bench.shuffled(class, seed).into_iter().take(JUDGED);
+        let images = bench.shuffled(class, seed).into_iter().take(CLASSIFIED);
         others.extend(images.map(|image| (class, image)));
     }
-    let novel = pupil.judge_all(&others, Variant::AsIs)?;
+    let novel = pupil.classify_all(&others, Variant::AsIs)?;
     let values = vec![
         ("auroc", figures::novelty_auroc(&novel, &known)),
         ("rejected", figures::unknown(&known)),

@@ -8,11 +8,11 @@ pub(super) const ABOUT: &str = "each class as the rare one against the largest o
 /// Images taught of the common and of the rare class; the first two are what the others are compared with.
 const COUNTS: [(usize, usize); 5] = [(2, 2), (5, 5), (60, 5), (100, 5), (100, 2)];
 
-/// Images that have to be left of a class to judge it by.
+/// Images that have to be left of a class to classify it by.
 const SPARE: usize = 10;
 
-/// Judged of a class at most.
-const JUDGED: usize = 50;
+/// Classified of a class at most.
+const CLASSIFIED: usize = 50;
 
 pub(super) fn tasks<'a>(bench: &'a Bench<'a>) -> Vec<Task<'a>> {
     let mut tasks: Vec<Task<'a>> = Vec::new();
@@ -43,18 +43,18 @@ fn task(
     for (class, count) in [(common, many), (rare, few)] {
         let images = bench.shuffled(class, seed);
         train.extend(images[..count].iter().map(|&image| (class, image)));
-        // From the end, so that the same ones are judged whatever was taught.
-        let judged = (images.len() - count).min(JUDGED);
-        test.extend(images[images.len() - judged..].iter().map(|&image| (class, image)));
+        // From the end, so that the same ones are classified whatever was taught.
+        let classified = (images.len() - count).min(CLASSIFIED);
+        test.extend(images[images.len() - classified..].iter().map(|&image| (class, image)));
     }
     let mut pupil = Pupil::of_images(bench, bench.head(), &train)?;
-    let judged = pupil.judge_all(&test, Variant::AsIs)?;
+    let classified = pupil.classify_all(&test, Variant::AsIs)?;
     let mut values: Values = vec![
-        ("rare", figures::recall(&judged, rare)),
-        ("common", figures::recall(&judged, common)),
+        ("rare", figures::recall(&classified, rare)),
+        ("common", figures::recall(&classified, common)),
     ];
-    values.extend(figures::honesty(&judged, pupil.told()));
-    values.push(("rejected", figures::unknown(&judged)));
+    values.extend(figures::honesty(&classified, pupil.told()));
+    values.push(("rejected", figures::unknown(&classified)));
     let of = vec![("counts", label((many, few)))];
     Ok(figures::with_all(&bench.classes[rare], of, values))
 }

@@ -10,7 +10,7 @@ pub(super) const ABOUT: &str =
 /// Images a class.
 const SHOTS: usize = 20;
 
-/// Images that have to be left of a class to judge it by.
+/// Images that have to be left of a class to classify it by.
 const SPARE: usize = 5;
 
 /// Of 20 images of a class so many are taught as another class.
@@ -44,7 +44,7 @@ fn task(bench: &Bench<'_>, planted: usize, seed: u64) -> Result<Vec<Sample>, Ben
         }
     }
     let truth = |pupil: &Pupil<'_>| -> Result<Option<f64>, BenchError> {
-        Ok(figures::balanced_accuracy(&pupil.judge_all(&deal.test, Variant::AsIs)?))
+        Ok(figures::balanced_accuracy(&pupil.classify_all(&deal.test, Variant::AsIs)?))
     };
     let mut pupil = Pupil::of_images(bench, bench.head(), &taught)?;
     let before = truth(&pupil)?;

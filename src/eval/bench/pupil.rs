@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::figures::Judged;
+use super::figures::Classified;
 use super::{Bench, BenchError, Look, Variant};
 use crate::image::frame::Timestamp;
 use crate::learn::command::{Command, Forget, Relabel, SetHead};
@@ -100,17 +100,17 @@ impl<'a> Pupil<'a> {
     }
 
     /// What it takes an image for that is of that class.
-    pub(super) fn judge(
+    pub(super) fn classify(
         &self,
         class: usize,
         image: usize,
         variant: Variant,
-    ) -> Result<Judged, BenchError> {
+    ) -> Result<Classified, BenchError> {
         let feature = self.bench.feature(image, variant)?;
-        let verdict = self.learner.judge(&feature)?;
+        let verdict = self.learner.classify(&feature)?;
         Ok(verdict.map_or_else(
-            || Judged::nothing(class),
-            |verdict| Judged {
+            || Classified::nothing(class),
+            |verdict| Classified {
                 truth: class,
                 best: Some(verdict.best.0 as usize),
                 confidence: verdict.confidence,
@@ -121,12 +121,12 @@ impl<'a> Pupil<'a> {
     }
 
     /// What it takes these (class, image) for.
-    pub(super) fn judge_all(
+    pub(super) fn classify_all(
         &self,
         images: &[(usize, usize)],
         variant: Variant,
-    ) -> Result<Vec<Judged>, BenchError> {
-        images.iter().map(|&(class, image)| self.judge(class, image, variant)).collect()
+    ) -> Result<Vec<Classified>, BenchError> {
+        images.iter().map(|&(class, image)| self.classify(class, image, variant)).collect()
     }
 
     pub(super) fn told(&mut self) -> SelfEstimate {

@@ -6,7 +6,7 @@ use crate::learn::head::HeadKind;
 
 pub(super) const ABOUT: &str = "k images a class, one frame a part";
 
-/// Images that have to be left of a class to judge it by.
+/// Images that have to be left of a class to classify it by.
 const SPARE: usize = 5;
 
 pub(super) fn tasks<'a>(bench: &'a Bench<'a>) -> Vec<Task<'a>> {
@@ -31,11 +31,11 @@ fn task(
 ) -> Result<Vec<Sample>, BenchError> {
     let Some(deal) = bench.deal(shots, SPARE, seed) else { return Ok(Vec::new()) };
     let mut pupil = Pupil::of_images(bench, head, &deal.train)?;
-    let judged = pupil.judge_all(&deal.test, super::Variant::AsIs)?;
-    let mut values = figures::honesty(&judged, pupil.told());
-    values.extend(figures::confidence(&judged));
-    values.push(("rejected", figures::unknown(&judged)));
-    values.push(("right", figures::told_right(&judged)));
+    let classified = pupil.classify_all(&deal.test, super::Variant::AsIs)?;
+    let mut values = figures::honesty(&classified, pupil.told());
+    values.extend(figures::confidence(&classified));
+    values.push(("rejected", figures::unknown(&classified)));
+    values.push(("right", figures::told_right(&classified)));
     let of = vec![
         ("shots", shots.to_string()),
         ("head", head.map_or("default", HeadKind::name).to_owned()),

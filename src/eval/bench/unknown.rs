@@ -8,11 +8,11 @@ pub(super) const ABOUT: &str = "each class held out in turn, its images being un
 /// Images a taught class.
 const SHOTS: [usize; 3] = [5, 10, 20];
 
-/// Images that have to be left of a class to judge it by.
+/// Images that have to be left of a class to classify it by.
 const SPARE: usize = 5;
 
-/// Judged of a class at most.
-const JUDGED: usize = 50;
+/// Classified of a class at most.
+const CLASSIFIED: usize = 50;
 
 pub(super) fn tasks<'a>(bench: &'a Bench<'a>) -> Vec<Task<'a>> {
     let mut tasks: Vec<Task<'a>> = Vec::new();
@@ -42,12 +42,12 @@ fn task(
     let pupil = Pupil::of_images(bench, bench.head(), &deal.train)?;
     let mut known = Vec::new();
     for class in 0..bench.classes.len() {
-        let own = deal.test.iter().filter(|&&(of, _)| of == class).take(JUDGED);
-        known.extend(pupil.judge_all(&own.copied().collect::<Vec<_>>(), Variant::AsIs)?);
+        let own = deal.test.iter().filter(|&&(of, _)| of == class).take(CLASSIFIED);
+        known.extend(pupil.classify_all(&own.copied().collect::<Vec<_>>(), Variant::AsIs)?);
     }
-    let images = bench.shuffled(held_out, seed).into_iter().take(JUDGED);
+    let images = bench.shuffled(held_out, seed).into_iter().take(CLASSIFIED);
     let images: Vec<(usize, usize)> = images.map(|image| (held_out, image)).collect();
-    let novel = pupil.judge_all(&images, Variant::AsIs)?;
+    let novel = pupil.classify_all(&images, Variant::AsIs)?;
     let values = vec![
         ("auroc", figures::novelty_auroc(&novel, &known)),
         ("rejected", figures::unknown(&known)),

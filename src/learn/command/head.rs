@@ -4,8 +4,8 @@ use crate::learn::learner::{Change, Learner};
 
 /// Uses another head, taught with all that is stored; without one, tells which is in use.
 ///
-/// A head that lives by angles, [`HeadKind::wants_centre`], is given the mean of what is stored as its centre, unless it
-/// comes with one; asking for the same head again takes the mean anew.
+/// A head that lives by angles, [`HeadKind::wants_centre`], is given the mean of what is stored as its centre, unless
+/// it comes with one; asking for the same head again takes the mean anew.
 ///
 /// [`HeadKind::wants_centre`]: crate::learn::head::HeadKind::wants_centre
 #[derive(Debug, Clone, PartialEq)]
@@ -52,9 +52,9 @@ mod tests {
     #[test]
     fn heads_that_live_by_angles_are_centred_on_what_is_stored() {
         let mut learner = Learner::new(2, HeadConfig::default(), usize::MAX).expect("valid");
-        let shot = |feature: [f32; 2]| NewExample::new(feature.to_vec(), "");
+        let example = |feature: [f32; 2]| NewExample::new(feature.to_vec(), "");
         for (class, feature) in [("a", [3.0, 1.0]), ("b", [1.0, 3.0]), ("b", [2.0, 5.0])] {
-            let teach = Teach { class: class.to_owned(), shots: vec![shot(feature)] };
+            let teach = Teach { class: class.to_owned(), examples: vec![example(feature)] };
             Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("a new example");
         }
         let mut centre = |kind, centre| {

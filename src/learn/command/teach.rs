@@ -12,7 +12,7 @@ pub struct Teach {
     /// The class's name.
     pub class: String,
     /// At least one.
-    pub shots: Vec<NewExample>,
+    pub examples: Vec<NewExample>,
 }
 
 /// What is to be learned from one frame.
@@ -26,7 +26,7 @@ pub struct NewExample {
     pub origin: String,
     /// A JPEG for people to look at, and to learn from again with another backbone.
     pub image: Option<Vec<u8>>,
-    /// Shots of one command with the same number are one group ([`Example::group`]): one look at one part.
+    /// Examples of one command with the same number are one group ([`Example::group`]): one look at one part.
     pub burst: u32,
     /// The group of what was taught before, where this is one look with it; then those of its burst are, too.
     pub joins: Option<GroupId>,
@@ -50,41 +50,42 @@ impl NewExample {
 
 impl Teach {
     pub(super) fn images(&self) -> Images {
-        let images = self.shots.iter().filter_map(|shot| shot.image.clone());
+        let images = self.examples.iter().filter_map(|example| example.image.clone());
         images.map(|image| (ImageMark::of(&image), image)).collect()
     }
 
     pub(super) fn apply(self, learner: &mut Learner, now: Timestamp) -> Outcome {
-        if self.shots.is_empty() {
+        if self.examples.is_empty() {
             return Err(super::CommandError::Nothing { command: "teach" });
         }
         let (class, new) = class_or_new(learner, &self.class)?;
         let new_class = new.is_some();
         let (_, ExampleId(first)) = learner.next_ids();
         let mut changes = Vec::from_iter(new);
-        let mut examples = Vec::with_capacity(self.shots.len());
+        let mut examples = Vec::with_capacity(self.examples.len());
         // A group has the id of its first example.
-        let joining = self.shots.iter().filter_map(|shot| Some((shot.burst, shot.joins?)));
+        let joining =
+            self.examples.iter().filter_map(|example| Some((example.burst, example.joins?)));
         let mut groups: BTreeMap<u32, GroupId> = joining.collect();
-        for (shot, id) in self.shots.into_iter().zip(first..) {
-            let got = shot.views.len();
+        for (example, id) in self.examples.into_iter().zip(first..) {
+            let got = example.views.len();
             if got > MAX_VIEWS {
                 return Err(LearnError::TooManyViews { got }.into());
             }
             // Checked here, since narrowing to f16 would hide an infinity.
-            for feature in [&shot.feature].into_iter().chain(&shot.views) {
+            for feature in [&example.feature].into_iter().chain(&example.views) {
                 head::check_feature(learner.dim(), feature).map_err(LearnError::from)?;
             }
             examples.push(ExampleId(id));
             changes.push(Change::AddExample(Example {
                 id: ExampleId(id),
                 class,
-                group: *groups.entry(shot.burst).or_insert(GroupId(id)),
+                group: *groups.entry(example.burst).or_insert(GroupId(id)),
                 taught: now,
-                origin: shot.origin,
-                feature: narrowed(&shot.feature),
-                views: shot.views.iter().map(|view| narrowed(view)).collect(),
-                image: shot.image.as_deref().map(ImageMark::of),
+                origin: example.origin,
+                feature: narrowed(&example.feature),
+                views: example.views.iter().map(|view| narrowed(view)).collect(),
+                image: example.image.as_deref().map(ImageMark::of),
             }));
         }
         let made = learner.change(changes)?;

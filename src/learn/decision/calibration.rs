@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::novelty::{Evidence, Novelty};
 use super::offsets::Offsets;
-use super::{LEAST_JUDGED, Thresholds, Verdict, first_two, own, softmax};
+use super::{LEAST_CLASSIFIED, Thresholds, Verdict, first_two, own, softmax};
 use crate::learn::examples::Neighbour;
 use crate::learn::head::{ClassId, GroupId, LeftOut};
 
@@ -17,9 +17,9 @@ pub struct Calibration {
     novelty: Option<Novelty>,
 }
 
-/// Of one look a class: the temperature over the mean squared distance to the means of the other classes is this, divided by
-/// the number of classes to the power of [`NEARER_OF_MANY`]. Measured on 2 to 10 classes of three sets of images that have
-/// nothing in common, see docs/learning.md.
+/// Of one look a class: the temperature over the mean squared distance to the means of the other classes is this,
+/// divided by the number of classes to the power of [`NEARER_OF_MANY`]. Measured on 2 to 10 classes of three sets of
+/// images that have nothing in common, see docs/learning.md.
 const TEMPERATURE_OF_ONE_LOOK: f64 = 0.3;
 
 /// The more classes, the nearer is the nearest of them beside the mean one.
@@ -34,11 +34,12 @@ impl Calibration {
         Calibration { temperature: 1.0, offsets: Offsets::NONE, novelty: None };
 
     /// * `classes`: the order of the scores.
-    /// * `left_out`: from [`crate::learn::head::Head::leave_out`]; where the head has none, the scores are taken as logits.
+    /// * `left_out`: from [`crate::learn::head::Head::leave_out`]; where the head has none, the scores are taken as
+    ///   logits.
     /// * `angles`: of each of them 1 less the cosine to the nearest example of another group.
     /// * `looks`: the groups of each class.
-    /// * `far`: where there are fewer than three groups, 1 less the cosine to the nearest example from which on something
-    ///   is unknown; `None` where nothing is.
+    /// * `far`: where there are fewer than three groups, 1 less the cosine to the nearest example from which on
+    ///   something is unknown; `None` where nothing is.
     /// * `false_reject`: as [`Thresholds::false_reject`].
     pub fn fit(
         classes: &[ClassId],
@@ -56,15 +57,15 @@ impl Calibration {
         calibration.temperature = fit_temperature(classes, left_out, &scores, &weights)
             .or_else(|| temperature_of_one_look(classes, left_out))
             .unwrap_or(1.0);
-        // Where some classes can be judged, those of a single look say nothing of what is known.
-        let judged =
+        // Where some classes can be classified, those of a single look say nothing of what is known.
+        let classified =
             |one: &LeftOut| own(classes, one).is_some_and(|own| one.scores[own].is_finite());
-        let all = !left_out.iter().any(judged);
+        let all = !left_out.iter().any(classified);
         let evidence: Vec<(Evidence, f64)> = left_out
             .iter()
             .zip(&scores)
             .zip(angles.iter().zip(&weights.of_group))
-            .filter(|((one, _), _)| all || judged(one))
+            .filter(|((one, _), _)| all || classified(one))
             .filter_map(|((one, scores), (&angle, &weight))| {
                 let evidence = calibration.evidence(&one.scores, scores, one.spread, angle)?;
                 Some((evidence, weight))
@@ -213,19 +214,19 @@ fn fit_temperature(
     scores: &[Vec<f32>],
     weights: &Weights,
 ) -> Option<f32> {
-    let judged = left_out.iter().zip(scores).zip(&weights.of_class);
-    let usable: Vec<Judged> = judged
-        .filter_map(|((one, scores), &weight)| Judged::of(scores, own(classes, one)?, weight))
+    let classified = left_out.iter().zip(scores).zip(&weights.of_class);
+    let usable: Vec<Classified> = classified
+        .filter_map(|((one, scores), &weight)| Classified::of(scores, own(classes, one)?, weight))
         .collect();
     let looks = usable.len() as f64 / left_out.len().max(1) as f64 * weights.groups as f64;
-    if usable.is_empty() || looks < LEAST_JUDGED as f64 - 1e-6 {
+    if usable.is_empty() || looks < LEAST_CLASSIFIED as f64 - 1e-6 {
         return None;
     }
-    let weight: f64 = usable.iter().map(|judged| judged.weight).sum();
-    let mean = |value: &dyn Fn(&Judged) -> f64| {
-        usable.iter().map(|judged| judged.weight * value(judged)).sum::<f64>() / weight
+    let weight: f64 = usable.iter().map(|classified| classified.weight).sum();
+    let mean = |value: &dyn Fn(&Classified) -> f64| {
+        usable.iter().map(|classified| classified.weight * value(classified)).sum::<f64>() / weight
     };
-    let right = mean(&|judged| f64::from(u8::from(judged.right)));
+    let right = mean(&|classified| f64::from(u8::from(classified.right)));
     // Laplace's rule of succession: five right answers of five are not certainty.
     let wanted = (right * looks + 1.0) / (looks + 2.0);
     // The mean confidence falls as the temperature rises: halving finds it.
@@ -234,7 +235,7 @@ fn fit_temperature(
     for _ in 0..HALVINGS {
         let middle = (low + high) / 2.0;
         let cold = (-middle).exp();
-        if mean(&|judged| judged.confidence(cold)) > wanted {
+        if mean(&|classified| classified.confidence(cold)) > wanted {
             low = middle;
         } else {
             high = middle;
@@ -244,7 +245,7 @@ fn fit_temperature(
 }
 
 /// An example's left-out scores as the temperature needs them.
-struct Judged {
+struct Classified {
     /// The finite scores, less the highest.
     scores: Vec<f64>,
     /// Whether its own class has the highest.
@@ -252,7 +253,7 @@ struct Judged {
     weight: f64,
 }
 
-impl Judged {
+impl Classified {
     /// `None` where nothing can be learned from it: its class, or every other one, has no score.
     fn of(scores: &[f32], own: usize, weight: f64) -> Option<Self> {
         let (best, second) = first_two(scores)?;
@@ -328,15 +329,15 @@ mod tests {
         let taught: Vec<_> = (0..20).map(|i| left_out(i, (i % 2) as u32, &[2.0, 1.0])).collect();
         let angles: Vec<f32> = (0..20).map(|i| 0.1 + 0.005 * i as f32).collect();
         let calibration = Calibration::fit(&CLASSES, &taught, &angles, BTreeMap::new(), None, 0.02);
-        let judge = |cosine: f32| {
+        let classify = |cosine: f32| {
             calibration
                 .verdict(&CLASSES, &[2.0, 1.0], None, neighbour(cosine), &Thresholds::default())
                 .expect("both classes have scores")
         };
-        assert_eq!(judge(0.9).class, Some(ClassId(0)));
-        let far = judge(0.7);
+        assert_eq!(classify(0.9).class, Some(ClassId(0)));
+        let far = classify(0.7);
         assert_eq!((far.class, far.best), (None, ClassId(0)));
-        assert!(far.novelty > 1.0 && judge(0.6).novelty > far.novelty);
+        assert!(far.novelty > 1.0 && classify(0.6).novelty > far.novelty);
     }
 
     #[test]
@@ -360,7 +361,7 @@ mod tests {
             left_out(5, 1, &[1.0, 0.5]),
         ];
         let estimate = Calibration::NONE.estimate(&CLASSES, &taught).expect("scores are there");
-        let told = estimate.balanced_accuracy.expect("both classes can be judged");
+        let told = estimate.balanced_accuracy.expect("both classes can be classified");
         assert!((told - (2.0 / 3.0 + 0.5) / 2.0).abs() < 1e-6);
         assert!(estimate.interval.0 < told && told < estimate.interval.1);
         let doubts: Vec<_> =
@@ -398,7 +399,7 @@ mod tests {
         let estimate = Calibration::NONE.estimate(&CLASSES, &taught).expect("scores are there");
         assert_eq!(estimate.recalls[&ClassId(0)], (10, 0.8));
         assert_eq!((estimate.looks, estimate.balanced_accuracy), (5, None));
-        assert_eq!(estimate.unjudged, [ClassId(1)]);
+        assert_eq!(estimate.unestimated, [ClassId(1)]);
     }
 
     #[test]

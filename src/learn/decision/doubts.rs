@@ -1,15 +1,15 @@
 //! Whether an example that all others contradict has the wrong label, or is hard.
 //!
-//! How often a head is wrong where it is sure cannot be known beforehand: with few looks a class its margins promise more
-//! than they keep, and a set of classes that overlap has examples that are contradicted loudly though their labels are
-//! right. So the looks themselves say what a margin is worth. Each look has the margin `m` by which its class leads, in
-//! nats, negative where another leads. With trust `t` in margins, and a share `E` of wrong labels, a look like it is seen
-//! with the probability
+//! How often a head is wrong where it is sure cannot be known beforehand: with few looks a class its margins promise
+//! more than they keep, and a set of classes that overlap has examples that are contradicted loudly though their labels
+//! are right. So the looks themselves say what a margin is worth. Each look has the margin `m` by which its class
+//! leads, in nats, negative where another leads. With trust `t` in margins, and a share `E` of wrong labels, a look
+//! like it is seen with the probability
 //!
 //! `(1 - E) s(t m) + E s(-t m)`, `s` being the logistic function
 //!
-//! Every trust of a list, from margins as they are to margins that say nearly nothing, counts by how well it explains all
-//! looks (Bayes; all alike beforehand). An example has probably the wrong label where that is [`LIKELIER`] times as
+//! Every trust of a list, from margins as they are to margins that say nearly nothing, counts by how well it explains
+//! all looks (Bayes; all alike beforehand). An example has probably the wrong label where that is [`LIKELIER`] times as
 //! likely as that it is hard. Where few looks agree only mildly, no margin is enough.
 
 use super::Doubt;
@@ -47,7 +47,7 @@ fn parts(trust: f64, nats: f64) -> (f64, f64) {
 }
 
 impl Doubts {
-    /// * `margins`: of all looks that were judged.
+    /// * `margins`: of all looks that were classified.
     pub(super) fn of(margins: &[Margin]) -> Self {
         let trusts: Vec<f64> = (0..TRUSTS).map(|place| STEP.powi(-(place as i32))).collect();
         let explains = |&trust: &f64| {

@@ -41,11 +41,11 @@ pub struct Estimate {
     pub balanced_accuracy: Option<f32>,
     /// Where the true accuracy lies with a probability of 90 %, as far as so few independent looks can tell.
     pub interval: (f32, f32),
-    /// Independent looks that were judged.
+    /// Independent looks that were classified.
     pub looks: usize,
-    /// Classes that could not be judged, since they have a single look.
-    pub unjudged: Vec<ClassId>,
-    /// Per class: examples that were judged, and the share that was right, every look weighing the same.
+    /// Classes that could not be classified, since they have a single look.
+    pub unestimated: Vec<ClassId>,
+    /// Per class: examples that were classified, and the share that was right, every look weighing the same.
     pub recalls: BTreeMap<ClassId, (usize, f32)>,
     /// Of two classes how often, 0 to 1, the first was taken for the second; most often first.
     pub confused: Vec<(ClassId, ClassId, f32)>,
@@ -71,14 +71,14 @@ impl Calibration {
             *sizes.entry((one.class, one.group)).or_default() += 1.0;
         }
         let mut tallies: BTreeMap<ClassId, Tally> = BTreeMap::new();
-        let mut unjudged = BTreeSet::new();
+        let mut unestimated = BTreeSet::new();
         let (mut suspects, mut margins) = (Vec::new(), Vec::new());
         for one in left_out {
             let scores = self.left_out_scores(classes, one);
             let own = classes.iter().position(|&class| class == one.class);
-            // The only look of its class cannot be judged: nothing is left that knows the class.
+            // The only look of its class cannot be classified: nothing is left that knows the class.
             let Some(own) = own.filter(|&own| scores[own].is_finite()) else {
-                unjudged.insert(one.class);
+                unestimated.insert(one.class);
                 continue;
             };
             let Some((best, second)) = first_two(&scores) else { continue };
@@ -103,7 +103,7 @@ impl Calibration {
             };
             suspects.push((suspect, nats(best)));
         }
-        if tallies.is_empty() && unjudged.is_empty() {
+        if tallies.is_empty() && unestimated.is_empty() {
             return None;
         }
         let doubts = Doubts::of(&margins);
@@ -135,18 +135,18 @@ impl Calibration {
         let looks = tallies.values().map(|tally| tally.looks).sum::<f64>();
         let mean = recalls.values().map(|(_, recall)| f64::from(*recall)).sum::<f64>()
             / recalls.len().max(1) as f64;
-        // The mean of the classes' recalls is known as badly as that of the class with fewest looks: as if there were as many
-        // looks as classes times the harmonic mean of theirs. Left-out looks share all their other examples, so that they
-        // tell about as much as half of them would alone.
+        // The mean of the classes' recalls is known as badly as that of the class with fewest looks: as if there were
+        // as many looks as classes times the harmonic mean of theirs. Left-out looks share all their other examples, so
+        // that they tell about as much as half of them would alone.
         let inverse: f64 = tallies.values().map(|tally| 1.0 / tally.looks).sum();
         let count = (tallies.len() * tallies.len()) as f64 / inverse.max(f64::MIN_POSITIVE);
         let (low, high) = jeffreys(mean, count / 2.0, COVER);
-        let told = unjudged.is_empty() && recalls.len() > 1;
+        let told = unestimated.is_empty() && recalls.len() > 1;
         Some(Estimate {
             balanced_accuracy: told.then_some(mean as f32),
             interval: if told { (low as f32, high as f32) } else { (0.0, 1.0) },
             looks: looks.round() as usize,
-            unjudged: unjudged.into_iter().collect(),
+            unestimated: unestimated.into_iter().collect(),
             recalls,
             confused,
             suspects,

@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LEAST_JUDGED, own};
+use super::{LEAST_CLASSIFIED, own};
 use crate::learn::head::{ClassId, GroupId, LeftOut};
 
-/// What is added to the score of each class: `T / 2n` for `n` looks, but no more than its mean can have strayed, seeing how
-/// near it lies to those of other classes.
+/// What is added to the score of each class: `T / 2n` for `n` looks, but no more than its mean can have strayed, seeing
+/// how near it lies to those of other classes.
 ///
-/// `T` is the mean squared distance of an unseen look from its class. For what a class has fewer looks than the class that
-/// has most it is that of the class itself, since it is its mean that strayed; for the rest that of all classes, so that
-/// classes of equally many looks are all moved alike.
+/// `T` is the mean squared distance of an unseen look from its class. For what a class has fewer looks than the class
+/// that has most it is that of the class itself, since it is its mean that strayed; for the rest that of all classes,
+/// so that classes of equally many looks are all moved alike.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Offsets {
     /// `T` of all classes; 0 where the head has no distance.
     distance: f64,
-    /// `T` of each class that was judged.
+    /// `T` of each class that was classified.
     distances: BTreeMap<ClassId, f64>,
     /// How many looks each class has.
     looks: BTreeMap<ClassId, usize>,
@@ -56,7 +56,8 @@ impl Offsets {
         if looks == 0 {
             return 0.0;
         }
-        // What a mean strays by, in squared distance, as a share of `T`: of the class of most looks, and of this one beyond it.
+        // What a mean strays by, in squared distance, as a share of `T`: of the class of most looks, and of this one
+        // beyond it.
         let share_of_most = 1.0 / self.looks.values().copied().max().unwrap_or(looks) as f64;
         let own = self.distances.get(&class).copied().unwrap_or(self.distance);
         let of = |looks: usize| {
@@ -73,8 +74,8 @@ impl Offsets {
 /// As many looks as the mean of all classes is worth for the `T` of one.
 const PRIOR_LOOKS: f64 = 2.0;
 
-/// `T`, the mean over the classes with at least two looks, and that of each of them. The mean of the `n - 1` looks that are
-/// left strays as well, so that a left-out look lies `1 + 1 / (n - 1)` times as far from it.
+/// `T`, the mean over the classes with at least two looks, and that of each of them. The mean of the `n - 1` looks that
+/// are left strays as well, so that a left-out look lies `1 + 1 / (n - 1)` times as far from it.
 fn own_distances(classes: &[ClassId], left_out: &[LeftOut]) -> (f64, BTreeMap<ClassId, f64>) {
     let mut sums: BTreeMap<ClassId, (f64, f64, BTreeSet<GroupId>)> = BTreeMap::new();
     for one in left_out {
@@ -102,10 +103,11 @@ fn own_distances(classes: &[ClassId], left_out: &[LeftOut]) -> (f64, BTreeMap<Cl
 /// How much of the squared distance between a class's mean and another's may be straying.
 const STRAYED: f64 = 0.8;
 
-/// Of each class the most that may be added to its score. The mean of a few looks strays by `T / n` on average, but one that
-/// lies at the squared distance `A` from the mean of a class of many looks has hardly strayed by more than `A`: where it
-/// was added nevertheless, all of the class of many were taken for that of few. So a class is moved against one of more
-/// looks by at most 0.8 `A / 2`. `A` is how much farther from it the other's left-out looks lie than from their own mean.
+/// Of each class the most that may be added to its score. The mean of a few looks strays by `T / n` on average, but one
+/// that lies at the squared distance `A` from the mean of a class of many looks has hardly strayed by more than `A`:
+/// where it was added nevertheless, all of the class of many were taken for that of few. So a class is moved against
+/// one of more looks by at most 0.8 `A / 2`. `A` is how much farther from it the other's left-out looks lie than from
+/// their own mean.
 fn caps(
     classes: &[ClassId],
     left_out: &[LeftOut],
@@ -137,7 +139,7 @@ fn caps(
         let Some(few) = of(class) else { continue };
         for (other, (own, Sums { count, scores, own: distances })) in &sums {
             let Some(many) = of(other).filter(|&many| many > few) else { continue };
-            if *count < LEAST_JUDGED as f64 || !scores[at].is_finite() {
+            if *count < LEAST_CLASSIFIED as f64 || !scores[at].is_finite() {
                 continue;
             }
             // Left-out looks lie farther from their own mean than those that made it.
@@ -174,8 +176,8 @@ mod tests {
             .collect();
         let looks = BTreeMap::from([(CLASSES[0], 10), (CLASSES[1], 2)]);
         let offsets = Offsets::fit(&CLASSES, &taught, looks);
-        // 8 (n - 1) / n is 7.2 and 4, in the mean 5.6; half of it over 10 looks for both. The class of 2 strays by itself for
-        // what it has fewer: by (2 * 4 + 2 * 5.6) / 4 = 4.8.
+        // 8 (n - 1) / n is 7.2 and 4, in the mean 5.6; half of it over 10 looks for both. The class of 2 strays by
+        // itself for what it has fewer: by (2 * 4 + 2 * 5.6) / 4 = 4.8.
         let of = CLASSES.map(|class| offsets.of(class, 0));
         let few = |looks: f32| 0.28 + 2.4 * (1.0 / looks - 0.1);
         assert!((of[0] - 0.28).abs() < 1e-6 && (of[1] - few(2.0)).abs() < 1e-6, "{of:?}");

@@ -25,7 +25,7 @@ pub enum Advice {
         /// What the others say.
         taken_for: ClassName,
     },
-    /// A class was looked at too seldom to judge it.
+    /// A class was looked at too seldom to classify it.
     MoreLooks {
         /// The class.
         class: ClassName,
@@ -59,7 +59,7 @@ pub enum Advice {
     },
 }
 
-/// Looks at which a class can be judged.
+/// Looks at which a class can be classified.
 const FEW: usize = 3;
 
 /// Looks up to which a class has as many as the one with fewest: a quarter more.
@@ -106,11 +106,11 @@ impl Learner {
         }
     }
 
-    /// The class of which one more look is likely to help most: of those with fewest looks, or a quarter more, the one that
-    /// is misjudged most often. `None` while nothing has been taught.
+    /// The class of which one more look is likely to help most: of those with fewest looks, or a quarter more, the one
+    /// that is misclassified most often. `None` while nothing has been taught.
     ///
-    /// Equal looks beat any other order that was tried, see docs/learning.md: what is misjudged often because it is hard
-    /// stays hard, and takes the looks that others lack.
+    /// Equal looks beat any other order that was tried, see docs/learning.md: what is misclassified often because it is
+    /// hard stays hard, and takes the looks that others lack.
     pub fn next_class(&self) -> Option<ClassId> {
         let looks = self.examples.looks();
         let known = |class: &&ClassId| looks.contains_key(class);
@@ -182,9 +182,9 @@ mod tests {
             for look in 0..looks {
                 let stray = [0.3, -0.7, 0.9, -0.2][look % 4] + look as f32 * 0.01;
                 let feature = vec![middle[0] + stray, middle[1] - stray, stray * 2.0];
-                let shots = vec![NewExample::new(feature, "")];
+                let examples = vec![NewExample::new(feature, "")];
                 let class = ["a", "b", "c"][class].to_owned();
-                let teach = Command::Teach(Teach { class, shots });
+                let teach = Command::Teach(Teach { class, examples });
                 teach.apply(&mut learner, Timestamp(0)).expect("there is room");
             }
         }

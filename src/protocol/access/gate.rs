@@ -10,7 +10,7 @@ use crate::protocol::pin::{Pin, PinHash};
 use crate::protocol::request::{Answer, Audit, Device, Of, Progress, Refused, Request, Unlock};
 use crate::util::mutex::lock;
 
-/// Bytes of a request where nothing may be changed: a picture to be judged or taught.
+/// Bytes of a request where nothing may be changed: a picture to be classified or taught.
 pub const MAX_PICTURE_BYTES: usize = 16 << 20;
 
 /// How a port is guarded.

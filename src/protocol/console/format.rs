@@ -2,14 +2,15 @@
 
 use std::fmt::{Display, Formatter, Result as Written, Write as _};
 
-use crate::image::frame::Region;
+use crate::image::frame::{Region, Timestamp};
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::Thresholds;
 use crate::learn::head::ExampleId;
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::request::{Answer, Judgement, Progress, RecentFrame, Refused};
+use crate::protocol::request::{Answer, Classification, Progress, RecentFrame, Refused};
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
+use crate::util::calendar::{self, Date};
 use crate::util::text::{harmless, obeyed};
 
 /// A value of a row.
@@ -199,8 +200,8 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
         Answer::Recent(frames) => {
             return list(frames.iter().map(recent).collect(), "frames");
         }
-        Answer::Judged(None) => ok().with("class", Value::None),
-        Answer::Judged(Some(judgement)) => judged(ok(), judgement),
+        Answer::Classified(None) => ok().with("class", Value::None),
+        Answer::Classified(Some(classification)) => classified(ok(), classification),
         Answer::Region(region) => ok().with("region", region.to_string().as_str()),
         Answer::Regions(regions) => {
             let row = |(name, region): &(Option<String>, Region)| {
@@ -234,13 +235,18 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
     }]
 }
 
+/// As RFC 3339 has it, to the second.
+fn date(at: Timestamp) -> String {
+    Date::of(at.0).to_string()
+}
+
 fn generation(word: &'static str, generation: &Generation) -> Row {
     let Generation { number, name, automatic, at, classes, examples } = generation;
     Row::new(word)
         .with("number", Value::Number(*number))
         .with("name", name.as_str())
         .with("automatic", *automatic)
-        .with("at_s", Value::Number(at.0 / 1_000_000))
+        .with("made", date(*at).as_str())
         .with("classes", *classes)
         .with("examples", *examples)
 }
@@ -308,7 +314,7 @@ fn reply(reply: &Reply) -> Vec<Row> {
                 Row::new("example")
                     .with("id", Value::Number(example.id.0))
                     .with("class", example.class.as_str())
-                    .with("taught_s", Value::Number(example.taught.0 / 1_000_000))
+                    .with("taught", date(example.taught).as_str())
                     .with("origin", example.origin.as_str())
                     .with("doubt", doubt.map(|(class, _)| class.as_str()))
                     .with("doubt_confidence", doubt.map(|(_, confidence)| *confidence))
@@ -357,39 +363,39 @@ fn status(status: &Status) -> Row {
     with_thresholds(row, &status.thresholds)
 }
 
-fn judged(row: Row, judgement: &Judgement) -> Row {
-    let second = judgement.runner_up.as_ref();
-    let row = match &judgement.region {
+fn classified(row: Row, classification: &Classification) -> Row {
+    let second = classification.runner_up.as_ref();
+    let row = match &classification.region {
         Some(region) => row.with("region", region.as_str()),
         None => row,
     };
-    row.with("class", judgement.class.as_deref().unwrap_or(UNKNOWN))
-        .with("best", judgement.best.as_str())
-        .with("confidence", judgement.shown_confidence())
+    row.with("class", classification.class.as_deref().unwrap_or(UNKNOWN))
+        .with("best", classification.best.as_str())
+        .with("confidence", classification.shown_confidence())
         .with("second", second.map(|(class, _)| class.as_str()))
         .with("second_confidence", second.map(|(_, confidence)| *confidence))
-        .with("novelty", judgement.novelty)
-        .with("age_us", Value::Number(judgement.age_micros))
+        .with("novelty", classification.novelty)
+        .with("age_us", Value::Number(classification.age_micros))
 }
 
 /// The line of a verdict where somebody watches.
-pub fn verdict(judgement: &Judgement) -> Row {
-    let row = judged(Row::new("verdict"), judgement);
-    let row = row.with("captured_us", Value::Number(judgement.captured.0));
-    judgement.frame.into_iter().fold(row, |row, frame| row.with("frame", Value::Number(frame)))
+pub fn verdict(classification: &Classification) -> Row {
+    let row = classified(Row::new("verdict"), classification);
+    let row = row.with("captured", calendar::precise(classification.captured.0).as_str());
+    classification.frame.into_iter().fold(row, |row, frame| row.with("frame", Value::Number(frame)))
 }
 
 fn recent(frame: &RecentFrame) -> Row {
-    let RecentFrame { number, age_micros, judgement } = frame;
+    let RecentFrame { number, age_micros, classification } = frame;
     let row = Row::new("frame")
         .with("number", Value::Number(*number))
         .with("age_s", *age_micros as f32 / 1e6);
-    match judgement {
-        Some(judgement) => row
-            .with("class", judgement.class.as_deref().unwrap_or(UNKNOWN))
-            .with("best", judgement.best.as_str())
-            .with("confidence", judgement.shown_confidence())
-            .with("novelty", judgement.novelty),
+    match classification {
+        Some(classification) => row
+            .with("class", classification.class.as_deref().unwrap_or(UNKNOWN))
+            .with("best", classification.best.as_str())
+            .with("confidence", classification.shown_confidence())
+            .with("novelty", classification.novelty),
         None => row.with("class", Value::None),
     }
 }

@@ -1,5 +1,5 @@
-//! What a device answers. The numbers of variants and the order of fields are the form on the wire: new ones stand behind
-//! the others.
+//! What a device answers. The numbers of variants and the order of fields are the form on the wire: new ones stand
+//! behind the others.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +37,10 @@ pub enum Answer {
         /// A PNG or JPEG file.
         file: Vec<u8>,
     },
-    /// Frames that were judged.
+    /// Frames that were classified.
     Recent(Vec<RecentFrame>),
     /// What a picture was taken for; `None` while nothing has been taught.
-    Judged(Option<Judgement>),
+    Classified(Option<Classification>),
     /// The part of a frame that is looked at.
     Region(#[serde(with = "RegionForm")] Region),
     /// The parts that are looked at, and their names where they have any.
@@ -106,7 +106,7 @@ impl Answer {
 
 /// A verdict in words, as it is told to people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
+pub struct Classification {
     /// When the frame was taken.
     #[serde(with = "written::TimestampForm")]
     pub captured: Timestamp,
@@ -128,23 +128,23 @@ pub struct Judgement {
     pub novelty: f32,
 }
 
-impl Judgement {
-    /// [`Judgement::confidence`] where there is a second class; without one it is 1 whatever the frame shows, and says
-    /// nothing.
+impl Classification {
+    /// [`Classification::confidence`] where there is a second class; without one it is 1 whatever the frame shows, and
+    /// says nothing.
     pub fn shown_confidence(&self) -> Option<f32> {
         self.runner_up.as_ref().map(|_| self.confidence)
     }
 }
 
-/// A frame that was judged and can be learned.
+/// A frame that was classified and can be learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecentFrame {
-    /// Counts the frames since the program began; [`Judgement::frame`].
+    /// Counts the frames since the program began; [`Classification::frame`].
     pub number: u64,
-    /// Microseconds since it was judged.
+    /// Microseconds since it was classified.
     pub age_micros: u64,
     /// What it was taken for; `None` where nothing had been taught.
-    pub judgement: Option<Judgement>,
+    pub classification: Option<Classification>,
 }
 
 /// How far a long request is.

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::words::Word;
 use super::{Ask, Need};
 
-/// Judge a picture.
+/// Classify a picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Classify {
     /// A PNG, JPEG or other picture file.

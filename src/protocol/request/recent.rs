@@ -1,11 +1,11 @@
-//! The frames that were judged last: which there are, and their pictures.
+//! The frames that were classified last: which there are, and their pictures.
 
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, frame, number};
 use super::{Ask, Need};
 
-/// List the frames that were judged and can be learned.
+/// List the frames that were classified and can be learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recent {
     /// Those that the head was least sure of first; the newest first otherwise.

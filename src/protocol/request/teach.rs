@@ -1,4 +1,4 @@
-//! Teaching: frames that come, frames that were judged, images.
+//! Teaching: frames that come, frames that were classified, images.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub struct TeachImage {
     pub image: Vec<u8>,
 }
 
-/// Learn frames that were judged, whether or not their part is still there.
+/// Learn frames that were classified, whether or not their part is still there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TeachFrames {
     /// The class; a new name makes a new class.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{WireError, from_bytes, to_bytes};
-use crate::protocol::request::{Answer, Judgement, Of, Progress, Refused, Request};
+use crate::protocol::request::{Answer, Classification, Of, Progress, Refused, Request};
 
 /// # Errors
 /// [`WireError::NotSent`] for what is asked of a region of a region.
@@ -59,12 +59,12 @@ pub fn decode_progress(bytes: &[u8]) -> Result<Progress, WireError> {
 }
 
 /// As a message.
-pub fn encode_verdict(judgement: &Judgement) -> Vec<u8> {
-    to_bytes(judgement)
+pub fn encode_verdict(classification: &Classification) -> Vec<u8> {
+    to_bytes(classification)
 }
 
 /// # Errors
 /// [`WireError::Content`].
-pub fn decode_verdict(bytes: &[u8]) -> Result<Judgement, WireError> {
+pub fn decode_verdict(bytes: &[u8]) -> Result<Classification, WireError> {
     from_bytes(bytes)
 }

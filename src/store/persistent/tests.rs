@@ -46,7 +46,7 @@ impl Disk for Card {
     }
 }
 
-fn keeper() -> (PersistentLearner<Learner, DiskStore>, Arc<Card>) {
+fn persistent() -> (PersistentLearner<Learner, DiskStore>, Arc<Card>) {
     let model = ModelId { name: "tiny".to_owned(), fingerprint: [7; 32], dim: 2 };
     let card = Arc::new(Card::default());
     let mut store = DiskStore::new(card.clone(), "card");
@@ -59,73 +59,77 @@ fn keeper() -> (PersistentLearner<Learner, DiskStore>, Arc<Card>) {
 }
 
 /// What is on the card is what is in memory.
-fn assert_kept(keeper: &PersistentLearner<Learner, DiskStore>, card: &Arc<Card>) {
+fn assert_kept(persistent: &PersistentLearner<Learner, DiskStore>, card: &Arc<Card>) {
     let copy = Arc::new(MemoryDisk::new(card.memory.content()));
     let kept = DiskStore::new(copy, "a copy").load().expect("it is sound").expect("not empty");
-    assert_eq!(kept, keeper.learned());
+    assert_eq!(kept, persistent.learned());
 }
 
 fn teach(class: &str, feature: [f32; 2]) -> Command {
-    let shot = NewExample::new(feature.to_vec(), "");
-    Command::Teach(Teach { class: class.to_owned(), shots: vec![shot] })
+    let example = NewExample::new(feature.to_vec(), "");
+    Command::Teach(Teach { class: class.to_owned(), examples: vec![example] })
 }
 
 #[test]
 fn what_could_not_be_stored_was_not_learned() {
-    let (mut keeper, card) = keeper();
-    let taught = |keeper: &PersistentLearner<Learner, DiskStore>| keeper.learner().examples().len();
+    let (mut persistent, card) = persistent();
+    let taught =
+        |persistent: &PersistentLearner<Learner, DiskStore>| persistent.learner().examples().len();
     let fill = |full| card.full.store(full, Ordering::Relaxed);
     fill(true);
-    let error = keeper.apply(teach("good", [1.0, 0.0]), Timestamp(1)).expect_err("it is full");
-    assert!(error.to_string().contains("change rolled back") && taught(&keeper) == 0, "{error}");
-    assert!(keeper.learner().classes().is_empty());
+    let error = persistent.apply(teach("good", [1.0, 0.0]), Timestamp(1)).expect_err("it is full");
+    assert!(
+        error.to_string().contains("change rolled back") && taught(&persistent) == 0,
+        "{error}"
+    );
+    assert!(persistent.learner().classes().is_empty());
 
     fill(false);
-    keeper.apply(teach("good", [1.0, 0.0]), Timestamp(2)).expect("there is room again");
+    persistent.apply(teach("good", [1.0, 0.0]), Timestamp(2)).expect("there is room again");
     fill(true);
-    keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(3)).expect_err("it is full again");
-    assert_eq!(taught(&keeper), 1);
+    persistent.apply(teach("bad", [0.0, 1.0]), Timestamp(3)).expect_err("it is full again");
+    assert_eq!(taught(&persistent), 1);
 
-    keeper.apply(Command::Undo(Undo), Timestamp(4)).expect_err("it is full still");
-    assert_eq!((taught(&keeper), keeper.learner().undo_steps().len()), (1, 1));
+    persistent.apply(Command::Undo(Undo), Timestamp(4)).expect_err("it is full still");
+    assert_eq!((taught(&persistent), persistent.learner().undo_steps().len()), (1, 1));
     fill(false);
-    keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("there is room again");
-    let ids: Vec<u64> = keeper.learner().examples().iter().map(|one| one.id.0).collect();
+    persistent.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("there is room again");
+    let ids: Vec<u64> = persistent.learner().examples().iter().map(|one| one.id.0).collect();
     assert_eq!(ids, [1, 2], "an id that was never told of is free");
-    assert_eq!((taught(&keeper), keeper.learner().classes().len()), (2, 2));
+    assert_eq!((taught(&persistent), persistent.learner().classes().len()), (2, 2));
 
-    let learned = keeper.learned();
-    keeper.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("there is room");
+    let learned = persistent.learned();
+    persistent.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("there is room");
     fill(true);
-    keeper.replace(learned.clone(), "push", None, Timestamp(8)).expect_err("it is full");
-    assert_eq!(taught(&keeper), 0);
+    persistent.replace(learned.clone(), "push", None, Timestamp(8)).expect_err("it is full");
+    assert_eq!(taught(&persistent), 0);
     fill(false);
     let mut other = learned.clone();
     other.model.fingerprint = [8; 32];
-    let refused = keeper.replace(other, "push", None, Timestamp(9));
+    let refused = persistent.replace(other, "push", None, Timestamp(9));
     assert!(matches!(refused, Err(PersistError::Model { .. })));
-    keeper.replace(learned, "push", None, Timestamp(9)).expect("it is of the same backbone");
-    assert_eq!(taught(&keeper), 2);
-    assert_kept(&keeper, &card);
+    persistent.replace(learned, "push", None, Timestamp(9)).expect("it is of the same backbone");
+    assert_eq!(taught(&persistent), 2);
+    assert_kept(&persistent, &card);
 }
 
 #[test]
 fn a_step_that_could_not_be_stored_pushes_no_other_out_of_what_can_be_undone() {
-    let (mut keeper, card) = keeper();
+    let (mut persistent, card) = persistent();
     for step in 0..UNDO_DEPTH as u64 + 3 {
-        keeper.apply(teach("good", [1.0, step as f32]), Timestamp(step)).expect("room");
+        persistent.apply(teach("good", [1.0, step as f32]), Timestamp(step)).expect("room");
     }
-    let before = (keeper.learner().undo_steps().to_vec(), keeper.learner().next_ids());
+    let before = (persistent.learner().undo_steps().to_vec(), persistent.learner().next_ids());
     let fill = |full| card.full.store(full, Ordering::Relaxed);
     fill(true);
     for command in [teach("bad", [0.0, 1.0]), Command::Undo(Undo)] {
-        keeper.apply(command, Timestamp(99)).expect_err("it is full");
-        let after = (keeper.learner().undo_steps().to_vec(), keeper.learner().next_ids());
+        persistent.apply(command, Timestamp(99)).expect_err("it is full");
+        let after = (persistent.learner().undo_steps().to_vec(), persistent.learner().next_ids());
         assert_eq!(after, before);
     }
     fill(false);
-    keeper.apply(teach("bad", [0.0, 1.0]), Timestamp(99)).expect("there is room again");
-    assert_kept(&keeper, &card);
+    persistent.apply(teach("bad", [0.0, 1.0]), Timestamp(99)).expect("there is room again");
+    assert_kept(&persistent, &card);
 }
 
 /// A backbone of that fingerprint; every frame is alike to it.
@@ -160,33 +164,35 @@ impl FeatureSource for Sees {
 fn a_device_learns_with_the_views_that_its_store_names() {
     use crate::image::frame::Frame;
     use crate::image::views::ViewKind;
-    let (mut keeper, card) = keeper();
-    let taught = Teach { class: "a".to_owned(), shots: vec![NewExample::new(vec![1.0, 0.0], "")] };
-    keeper.apply(Command::Teach(taught), Timestamp(1)).expect("there is room");
+    let (mut persistent, card) = persistent();
+    let taught =
+        Teach { class: "a".to_owned(), examples: vec![NewExample::new(vec![1.0, 0.0], "")] };
+    persistent.apply(Command::Teach(taught), Timestamp(1)).expect("there is room");
     let wanted = ViewKinds::default().and(ViewKind::Flipped);
-    set_views(keeper.store_mut(), &wanted).expect("there is room");
-    drop(keeper);
+    set_views(persistent.store_mut(), &wanted).expect("there is room");
+    drop(persistent);
     let open = || PersistentLearner::open_any(DiskStore::new(card.clone(), "card"));
-    let keeper = open().expect("it is sound").expect("it was taught");
-    let mut device = keeper.looking_with(Sees([7; 32], 2)).expect("the same backbone");
+    let persistent = open().expect("it is sound").expect("it was taught");
+    let mut device = persistent.looking_with(Sees([7; 32], 2)).expect("the same backbone");
     let frame = Frame::new(1, 1, vec![0; 3], Timestamp(0)).expect("it is one pixel");
-    let shot = device.get_mut().shot(&frame, "", None).expect("all is alike to it");
-    assert_eq!(shot.views.len(), 5);
+    let example = device.get_mut().new_example(&frame, "", None).expect("all is alike to it");
+    assert_eq!(example.views.len(), 5);
     device.store_mut().set("views", b"usual,mirrored").expect("there is room");
     let (_, store, _) = device.into_parts();
-    let keeper = PersistentLearner::open_any(store).expect("it is sound").expect("it was taught");
-    let error = keeper.looking_with(Sees([7; 32], 2)).map(drop).expect_err("a newer word");
+    let persistent =
+        PersistentLearner::open_any(store).expect("it is sound").expect("it was taught");
+    let error = persistent.looking_with(Sees([7; 32], 2)).map(drop).expect_err("a newer word");
     assert!(error.to_string().contains("\"mirrored\" is no kind of view"), "{error}");
 }
 
 #[test]
-fn what_another_backbone_taught_is_never_judged_with() {
+fn what_another_backbone_taught_is_never_classified_with() {
     let taught = || {
-        let (mut keeper, card) = keeper();
-        let shot = NewExample::new(vec![1.0, 0.0], "");
-        let teach = Teach { class: "a".to_owned(), shots: vec![shot] };
-        keeper.apply(Command::Teach(teach), Timestamp(1)).expect("there is room");
-        drop(keeper);
+        let (mut persistent, card) = persistent();
+        let example = NewExample::new(vec![1.0, 0.0], "");
+        let teach = Teach { class: "a".to_owned(), examples: vec![example] };
+        persistent.apply(Command::Teach(teach), Timestamp(1)).expect("there is room");
+        drop(persistent);
         DiskStore::new(card, "card")
     };
     let model = |fingerprint, dim| ModelId {

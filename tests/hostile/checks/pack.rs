@@ -43,11 +43,11 @@ pub fn accepted(snapshot: Snapshot) {
     }
 }
 
-/// It can be judged with and stored, and so can what every undo leaves.
+/// It can be classified with and stored, and so can what every undo leaves.
 fn learned(mut learner: Learner, model: &ModelId) {
     storable(&learner, model);
     for sign in [-1.0, 0.0, 1.0] {
-        let verdict = learner.judge(&vec![sign; learner.dim()]).expect("a finite feature");
+        let verdict = learner.classify(&vec![sign; learner.dim()]).expect("a finite feature");
         if let Some(verdict) = verdict {
             assert!((0.0..=1.0).contains(&verdict.confidence), "{verdict:?}");
         }

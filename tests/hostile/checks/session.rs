@@ -47,8 +47,8 @@ fn step(input: &mut Input, session: &mut Session, device: &mut AnyDevice, kept: 
             session.feed(&line, device, kept);
         }
         5 => {
-            if let Ok(judgement) = wire::decode_verdict(input.piece()) {
-                session.verdict(&judgement, kept);
+            if let Ok(classification) = wire::decode_verdict(input.piece()) {
+                session.verdict(&classification, kept);
             }
         }
         6 => session.idle(),
@@ -132,8 +132,8 @@ impl<'a> AnyDevice<'a> {
     fn teach(&mut self, class: String, image: &[u8]) -> Result<Answer, Refused> {
         let feature = image.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).take(4);
         let origin = String::from_utf8_lossy(image).into_owned();
-        let shot = NewExample::new(feature.collect(), &origin);
-        self.command(Command::Teach(Teach { class, shots: vec![shot] }))
+        let example = NewExample::new(feature.collect(), &origin);
+        self.command(Command::Teach(Teach { class, examples: vec![example] }))
     }
 
     fn scripted(&mut self) -> Result<Answer, Refused> {

@@ -6,7 +6,7 @@ use fieldtune::image::frame::{Region, Timestamp};
 use fieldtune::learn::command::{Command, NewExample, Reply, Teach};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{
-    self, Answer, Device, Judgement, Progress, RecentFrame, Refused, Request,
+    self, Answer, Classification, Device, Progress, RecentFrame, Refused, Request,
 };
 use fieldtune::protocol::session::Sink;
 use fieldtune::store::persistent::{self, PersistentLearner};
@@ -14,7 +14,7 @@ use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{DiskStore, MemoryDisk};
 
 pub struct FakeDevice {
-    keeper: PersistentLearner<Learner, DiskStore>,
+    persistent: PersistentLearner<Learner, DiskStore>,
     pub region: Region,
     pub outputs: Vec<(String, bool)>,
     pub smoothing: String,
@@ -26,7 +26,7 @@ pub struct FakeDevice {
 impl FakeDevice {
     pub fn new() -> Self {
         Self {
-            keeper: PersistentLearner::new(
+            persistent: PersistentLearner::new(
                 persistent::empty(&model()).expect("four values"),
                 DiskStore::new(Arc::new(MemoryDisk::default()), "card"),
                 model(),
@@ -41,7 +41,7 @@ impl FakeDevice {
     }
 
     pub fn learner(&self) -> &Learner {
-        self.keeper.learner()
+        self.persistent.learner()
     }
 
     fn now(&mut self) -> Timestamp {
@@ -50,16 +50,16 @@ impl FakeDevice {
     }
 
     fn teach(&mut self, class: String, seeds: &[u8]) -> Result<Answer, Refused> {
-        let shots = seeds.iter().map(|&seed| {
+        let examples = seeds.iter().map(|&seed| {
             NewExample::new(feature(&class, seed), &format!("camera\u{1b}[2J {seed}"))
         });
-        let shots = shots.collect();
-        self.command(Command::Teach(Teach { class, shots }))
+        let examples = examples.collect();
+        self.command(Command::Teach(Teach { class, examples }))
     }
 
     fn command(&mut self, command: Command) -> Result<Answer, Refused> {
         let now = self.now();
-        match self.keeper.apply(command, now).map_err(refused)? {
+        match self.persistent.apply(command, now).map_err(refused)? {
             Reply::Status(learned) => {
                 Ok(Answer::Status { learned: Some(learned), device: Vec::new() })
             }
@@ -82,8 +82,8 @@ fn feature(class: &str, seed: u8) -> Vec<f32> {
     (0..4).map(|i| if i == kind { 1.0 } else { f32::from(seed % 7 + i as u8) / 100.0 }).collect()
 }
 
-pub fn judgement(class: &str) -> Judgement {
-    Judgement {
+pub fn classification(class: &str) -> Classification {
+    Classification {
         captured: Timestamp(1_000_000),
         frame: None,
         age_micros: 1500,
@@ -102,11 +102,11 @@ pub fn model() -> ModelId {
 
 /// Nothing had been taught when the first came.
 fn recent(unsure_first: bool, most: usize) -> Answer {
-    let verdict = |number| Judgement { frame: Some(number), ..judgement("scratch") };
+    let verdict = |number| Classification { frame: Some(number), ..classification("scratch") };
     let frame = |number| RecentFrame {
         number,
         age_micros: 1_500_000,
-        judgement: (number > 7).then(|| verdict(number)),
+        classification: (number > 7).then(|| verdict(number)),
     };
     let numbers = if unsure_first { [7, 9, 8] } else { [9, 8, 7] };
     Answer::Recent(numbers.map(frame).into_iter().take(most).collect())
@@ -170,8 +170,8 @@ impl Device for FakeDevice {
                 self.teach(class, &image[..1])
             }
             Request::Classify(request::Classify { image }) => match image.first() {
-                Some(b'n') => Ok(Answer::Judged(None)),
-                _ => Ok(Answer::Judged(Some(judgement("scratch")))),
+                Some(b'n') => Ok(Answer::Classified(None)),
+                _ => Ok(Answer::Classified(Some(classification("scratch")))),
             },
             Request::Snap(request::Snap) => Ok(Answer::Picture {
                 frame: None,
@@ -206,21 +206,21 @@ impl Device for FakeDevice {
             }
             Request::Save(request::Save { name }) => {
                 let now = self.now();
-                let saved = self.keeper.save(name.as_deref(), now).map_err(refused)?;
+                let saved = self.persistent.save(name.as_deref(), now).map_err(refused)?;
                 Ok(Answer::Saved(saved))
             }
             Request::Generations(request::Generations) => {
-                self.keeper.generations().map(Answer::Generations).map_err(refused)
+                self.persistent.generations().map(Answer::Generations).map_err(refused)
             }
             Request::RollBack(request::RollBack { generation }) => {
                 let now = self.now();
-                self.keeper.roll_back(generation, now).map(|()| Answer::Done).map_err(refused)
+                self.persistent.roll_back(generation, now).map(|()| Answer::Done).map_err(refused)
             }
             Request::Diff(request::Diff { from, to }) => {
-                self.keeper.difference(from, to).map(Answer::Difference).map_err(refused)
+                self.persistent.difference(from, to).map(Answer::Difference).map_err(refused)
             }
             Request::DropGeneration(request::DropGeneration { generation }) => {
-                self.keeper.drop_generation(generation).map(|()| Answer::Done).map_err(refused)
+                self.persistent.drop_generation(generation).map(|()| Answer::Done).map_err(refused)
             }
             Request::Log(request::Log { lines }) => {
                 Ok(Answer::Log((0..lines).map(|line| format!("line {line}\u{7}")).collect()))
@@ -238,17 +238,17 @@ impl Device for FakeDevice {
             Request::Version(request::Version) => {
                 Ok(Answer::Version { program: "0.1.0".to_owned(), model: model().name })
             }
-            Request::Pull(request::Pull) => Ok(Answer::Learned(self.keeper.learned().encode())),
+            Request::Pull(request::Pull) => Ok(Answer::Learned(self.persistent.learned().encode())),
             Request::Push(request::Push { learned, merge }) => {
                 let (learned, now) = (Snapshot::decode(&learned).map_err(refused)?, self.now());
                 if merge {
                     return self
-                        .keeper
+                        .persistent
                         .merge(&[learned], None, now)
                         .map(Answer::Reply)
                         .map_err(refused);
                 }
-                self.keeper
+                self.persistent
                     .replace(learned, "push", None, now)
                     .map(|()| Answer::Done)
                     .map_err(refused)

@@ -18,7 +18,7 @@ pub fn model() -> ModelId {
 }
 
 pub struct Device {
-    pub keeper: PersistentLearner<Learner, DiskStore>,
+    pub persistent: PersistentLearner<Learner, DiskStore>,
     /// Looked at after every step, where it is there.
     disk: Option<Arc<MemoryDisk>>,
     pub now: u64,
@@ -35,8 +35,9 @@ impl Device {
         let mut store = DiskStore::new(disk, "disk");
         assert_eq!(store.load().expect("an empty disk"), None);
         let learner = persistent::empty(&model()).expect("three values");
-        let keeper = PersistentLearner::new(learner, store, model()).expect("the same backbone");
-        Self { keeper, disk: None, now: 1_000_000 }
+        let persistent =
+            PersistentLearner::new(learner, store, model()).expect("the same backbone");
+        Self { persistent, disk: None, now: 1_000_000 }
     }
 
     pub fn now(&mut self) -> Timestamp {
@@ -46,24 +47,24 @@ impl Device {
 
     pub fn apply(&mut self, command: Command) -> Result<Reply, PersistError> {
         let now = self.now();
-        let result = self.keeper.apply(command, now);
+        let result = self.persistent.apply(command, now);
         self.assert_kept();
         result
     }
 
     pub fn teach(&mut self, class: &str, features: &[[f32; 3]]) {
-        let shots = features.iter().map(|feature| NewExample {
+        let examples = features.iter().map(|feature| NewExample {
             image: Some(vec![features.len() as u8; 10]),
             views: vec![feature.to_vec(); features.len() - 1],
             burst: u32::from(feature[0] > 1.0),
             ..NewExample::new(feature.to_vec(), "test")
         });
-        let teach = Teach { class: class.to_owned(), shots: shots.collect() };
+        let teach = Teach { class: class.to_owned(), examples: examples.collect() };
         self.apply(Command::Teach(teach)).expect("it can be learned");
     }
 
     pub fn generations(&mut self) -> Vec<Generation> {
-        self.keeper.generations().expect("the disk is fine")
+        self.persistent.generations().expect("the disk is fine")
     }
 
     pub fn names(&mut self) -> Vec<String> {
@@ -80,7 +81,10 @@ impl Device {
         if self.disk.is_some() {
             let mut copy = self.on_disk();
             let kept = copy.load().expect("it is sound");
-            assert_eq!(kept.unwrap_or_else(|| self.keeper.learned()), self.keeper.learned());
+            assert_eq!(
+                kept.unwrap_or_else(|| self.persistent.learned()),
+                self.persistent.learned()
+            );
             copy.check().expect("it is consistent");
         }
     }
@@ -89,7 +93,7 @@ impl Device {
     pub fn random_step(&mut self, random: &mut ChaCha8Rng, others: &[Snapshot]) {
         let class = format!("class-{}", random.random_range(0..4));
         let ids: Vec<ExampleId> =
-            self.keeper.learner().examples().iter().map(|example| example.id).collect();
+            self.persistent.learner().examples().iter().map(|example| example.id).collect();
         match random.random_range(0..12) {
             0 if !ids.is_empty() => {
                 let examples = vec![ids[random.random_range(0..ids.len())]];
@@ -109,20 +113,22 @@ impl Device {
                 let numbers: Vec<u64> = self.generations().iter().map(|one| one.number).collect();
                 if !numbers.is_empty() {
                     let number = numbers[random.random_range(0..numbers.len())];
-                    self.keeper.roll_back(number, now).expect("it is there");
+                    self.persistent.roll_back(number, now).expect("it is there");
                 }
             }
             5 => {
                 let now = self.now();
                 // All that may be made by hand may be there.
-                let _ = self.keeper.save(Some(&class), now);
+                let _ = self.persistent.save(Some(&class), now);
             }
             6 if !others.is_empty() => {
                 let now = self.now();
                 let other = &others[random.random_range(0..others.len())];
-                self.keeper.merge(std::slice::from_ref(other), None, now).expect("there is room");
+                self.persistent
+                    .merge(std::slice::from_ref(other), None, now)
+                    .expect("there is room");
             }
-            7 if random.random_range(0..8) == 0 => self.keeper.compact().expect("it is sound"),
+            7 if random.random_range(0..8) == 0 => self.persistent.compact().expect("it is sound"),
             _ => {
                 let count = random.random_range(1..4);
                 // Few values, so that devices have examples in common.

@@ -5,12 +5,12 @@ use fieldtune::learn::command::*;
 use fieldtune::learn::decision::{Doubt, Suspect, Thresholds};
 use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind};
 use fieldtune::protocol::pin::Pin;
-use fieldtune::protocol::request::{self, Answer, Judgement, RecentFrame, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Classification, RecentFrame, Refused, Request};
 use fieldtune::store::Generation;
 use fieldtune::store::signed::Signature;
 use fieldtune::store::snapshot::Difference;
 
-use super::device::judgement;
+use super::device::classification;
 
 pub fn requests() -> Vec<Request> {
     let name = || "scratch".to_owned();
@@ -171,17 +171,23 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Ok(Answer::Status { learned: None, device: pairs() }),
         Ok(Answer::Picture { frame: Some(300), width: 640, height: 480, file: vec![1; 50] }),
         Ok(Answer::Recent(vec![
-            RecentFrame { number: 2, age_micros: 1, judgement: None },
+            RecentFrame { number: 2, age_micros: 1, classification: None },
             RecentFrame {
                 number: 1,
                 age_micros: u64::MAX,
-                judgement: Some(Judgement { frame: Some(1), ..judgement("scratch") }),
+                classification: Some(Classification {
+                    frame: Some(1),
+                    ..classification("scratch")
+                }),
             },
         ])),
         Ok(Answer::Picture { frame: None, width: 640, height: 480, file: vec![1; 5000] }),
-        Ok(Answer::Judged(None)),
-        Ok(Answer::Judged(Some(judgement("scratch")))),
-        Ok(Answer::Judged(Some(Judgement { region: Some(name()), ..judgement("scratch") }))),
+        Ok(Answer::Classified(None)),
+        Ok(Answer::Classified(Some(classification("scratch")))),
+        Ok(Answer::Classified(Some(Classification {
+            region: Some(name()),
+            ..classification("scratch")
+        }))),
         Ok(Answer::Region(Region::Whole)),
         Ok(Answer::Regions(vec![(None, Region::Whole), (Some(name()), Region::Whole)])),
         Ok(Answer::Outputs(vec![(name(), true)])),

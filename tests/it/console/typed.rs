@@ -129,9 +129,10 @@ fn line_ends_of_every_kind_end_one_line() {
 
 #[test]
 fn verdicts_never_tear_a_reply_or_the_line_being_typed() {
-    let line = "verdict class=scratch best=scratch confidence=0.970 second=good second_confidence=0.030 novelty=0.500 age_us=1500 captured_us=1000000";
+    let line = "verdict class=scratch best=scratch confidence=0.970 second=good second_confidence=0.030 novelty=0.500 age_us=1500 captured=1970-01-01T00:00:01.000000Z";
     let mut talk = Talk::new(true);
-    let verdict = |talk: &mut Talk| talk.session.verdict(&judgement("scratch"), &mut talk.kept);
+    let verdict =
+        |talk: &mut Talk| talk.session.verdict(&classification("scratch"), &mut talk.kept);
     verdict(&mut talk);
     assert!(talk.kept.bytes.is_empty(), "nobody watches");
     let mut shown = talk.bytes(b"watch on\rclas");
@@ -219,7 +220,7 @@ fn whoever_watches_by_frames_and_goes_away_is_forgotten() {
     let mut talk = Talk::new(false);
     talk.frame(1, &Request::Watch(request::Watch(true)));
     let verdict_at = |talk: &mut Talk, seconds: u64| {
-        let mut verdict = judgement("good");
+        let mut verdict = classification("good");
         verdict.captured.0 = seconds * 1_000_000;
         talk.session.verdict(&verdict, &mut talk.kept);
         !std::mem::take(&mut talk.kept.bytes).is_empty()

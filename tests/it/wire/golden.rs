@@ -23,8 +23,8 @@ fn golden() -> String {
         (format!("progress {progress:?}"), wire::encode_progress(progress))
     });
     let verdicts = [None, Some(300)].map(|frame| {
-        let judgement = Judgement { frame, ..device::judgement("scratch") };
-        (format!("verdict, frame {frame:?}"), wire::encode_verdict(&judgement))
+        let classification = Classification { frame, ..device::classification("scratch") };
+        (format!("verdict, frame {frame:?}"), wire::encode_verdict(&classification))
     });
     let all = requests.chain(answers).chain(progress).chain(verdicts);
     all.map(|(name, bytes)| format!("{name}\n    {}\n", written(&bytes))).collect()

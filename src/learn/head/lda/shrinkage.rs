@@ -34,9 +34,9 @@ pub(super) fn by_looks(weights: impl Iterator<Item = f64>) -> f64 {
     looks(weights).map_or(0.5, |looks| HALF / (HALF + looks))
 }
 
-/// [`super::Shrinkage::LeaveOneOut`]: the shrinkage whose left-out looks have the least cross-entropy, found by steps of
-/// its log odds from that of [`by_looks`]. The log odds have a normal prior about it, so that a few looks do not carry
-/// them far. `None` where there is one class, or too few looks to measure anything.
+/// [`super::Shrinkage::LeaveOneOut`]: the shrinkage whose left-out looks have the least cross-entropy, found by steps
+/// of its log odds from that of [`by_looks`]. The log odds have a normal prior about it, so that a few looks do not
+/// carry them far. `None` where there is one class, or too few looks to measure anything.
 pub(super) fn measured(system: &System) -> Option<f64> {
     let weights = || system.tallies().iter().map(|tally| tally.weight);
     let enough = looks(weights()).is_some_and(|looks| looks >= LEAST_LOOKS);
@@ -95,8 +95,8 @@ fn cross_entropy(system: &System, shrinkage: f64, units: &[Unit]) -> f64 {
                 }
             }
         }
-        let judged = sums.iter().filter(|(_, looks)| *looks > 0.0);
-        let means: Vec<f64> = judged.map(|(sum, looks)| sum / looks).collect();
+        let classified = sums.iter().filter(|(_, looks)| *looks > 0.0);
+        let means: Vec<f64> = classified.map(|(sum, looks)| sum / looks).collect();
         least = least.min(means.iter().sum::<f64>() / means.len().max(1) as f64);
         temperature *= RATIO;
     }

@@ -257,7 +257,8 @@ fn one_example_a_class_is_the_nearest_mean() {
 
 /// Two classes whose means differ in every value by a little, `looks` of each.
 ///
-/// * `shared`: how far all values of a feature stray together, along directions of their own; the rest strays by itself.
+/// * `shared`: how far all values of a feature stray together, along directions of their own; the rest strays by
+///   itself.
 fn strayed(looks: u64, shared: f32, seed: u64) -> Sample {
     const DIM: usize = 24;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -277,12 +278,12 @@ fn strayed(looks: u64, shared: f32, seed: u64) -> Sample {
 }
 
 fn right(head: &dyn Head, sample: &Sample) -> f64 {
-    let judged = sample.iter().filter(|(_, class, feature)| {
+    let classified = sample.iter().filter(|(_, class, feature)| {
         let scores = head.score(feature).expect("a valid feature");
         let other = 1 - class.0 as usize;
         scores[class.0 as usize] > scores[other]
     });
-    judged.count() as f64 / sample.len() as f64
+    classified.count() as f64 / sample.len() as f64
 }
 
 #[test]
