@@ -1,5 +1,6 @@
 //! What several tests need: the program as a process, small pictures, and how many cases a slow machine takes.
 
+pub mod alone;
 pub mod desk;
 pub mod device;
 pub mod disk;

@@ -3,15 +3,9 @@
 use fieldtune::protocol::pin::{Pin, PinHash};
 use fieldtune::protocol::session::Session;
 
-#[allow(dead_code, reason = "the rest is for others")]
-#[path = "it/common/device.rs"]
-mod device;
-#[allow(dead_code, reason = "the rest is for others")]
-#[path = "it/common/figures.rs"]
-mod figures;
-
-use device::{FakeDevice, Kept, classification};
-use figures::resident_kib;
+use crate::common::alone::{Process, process};
+use crate::common::device::{FakeDevice, Kept, classification};
+use crate::common::figures::resident_kib;
 
 /// A person at a console.
 struct Talk {
@@ -84,9 +78,14 @@ fn what_was_typed_is_not_there_for_whoever_comes_next() {
 
 #[test]
 fn what_a_pin_took_to_be_checked_is_given_back_whichever_thread_checked_it() {
-    if std::env::var_os("FIELDTUNE_TEST_DIVISOR").is_some() {
-        println!("skipped: under an emulator its memory would be measured");
-        return;
+    let test = "secrets::what_a_pin_took_to_be_checked_is_given_back_whichever_thread_checked_it";
+    match process(test) {
+        Process::Own => {}
+        Process::Shared => return,
+        Process::Emulated => {
+            println!("skipped: under an emulator its memory would be measured");
+            return;
+        }
     }
     let (right, wrong) = (Pin::new("8246-x").expect("a PIN"), Pin::new("8246-y").expect("a PIN"));
     let hash = PinHash::of(&right).expect("random bytes");

@@ -4,15 +4,7 @@
 //! `FIELDTUNE_EMULATION` names the folder that `tests/emulated/prepare` made; without it the tests say that they were
 //! skipped.
 
-#[allow(dead_code, reason = "the rest is for others")]
-#[path = "it/common/figures.rs"]
-mod figures;
-#[allow(dead_code, reason = "the rest is for others")]
-#[path = "it/common/jpeg.rs"]
-mod jpeg;
-#[path = "emulated/machine.rs"]
 mod machine;
-#[path = "emulated/webcam.rs"]
 mod webcam;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +13,8 @@ use std::time::Duration;
 
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::image::picture;
+
+use crate::common::{figures, jpeg};
 use machine::{Machine, USB_CAMERA, images};
 use webcam::{Way, Webcam};
 
