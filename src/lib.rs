@@ -29,6 +29,7 @@
 //! | --- | --- |
 //! | `cli` (default) | the program, and the crates that only it needs |
 //! | `built-in` (default) | the network that is part of the library, 1.5 MB |
+//! | `web` (default) | the page and the API over HTTP |
 //! | `fetch` | downloads of networks that model cards name |
 //! | `v4l`, `gpio`, `rpi`; `device` for all | cameras and pins |
 //!
@@ -86,6 +87,10 @@ pub mod board;
 
 /// The running device: controller, ports, threads.
 pub mod device;
+
+/// The page and the API over HTTP, one more port of the device. The only room that names axum and tokio.
+#[cfg(feature = "web")]
+pub mod web;
 
 /// The library in one type.
 mod fieldtune;

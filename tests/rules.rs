@@ -21,7 +21,11 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the room or module that may name them.
-const WRAPPERS: [(&str, &str); 22] = [
+const WRAPPERS: [(&str, &str); 26] = [
+    ("axum", "web"),
+    ("tokio", "web"),
+    ("hyper", "web"),
+    ("hyper_util", "web"),
     ("tract_core", "backbone"),
     ("tract_onnx", "backbone"),
     ("prost", "backbone"),

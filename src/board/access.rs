@@ -53,16 +53,19 @@ pub(super) struct RawSettings {
     pub(super) trusted_keys: Vec<String>,
 }
 
-/// # Errors
-/// What is wrong: key, got, wanted.
-pub(super) fn check(raw: RawSettings) -> Result<AccessSettings, String> {
-    let access = |raw: RawAccess| match raw {
+pub(super) fn of_raw(raw: RawAccess) -> Access {
+    match raw {
         RawAccess::Full => Access::Full,
         RawAccess::Locked => Access::Locked,
         RawAccess::ReadOnly => Access::ReadOnly,
-    };
-    let ports = raw.access.map(access).unwrap_or_default();
-    let serial = raw.serial.map_or(ports, access);
+    }
+}
+
+/// # Errors
+/// What is wrong: key, got, wanted.
+pub(super) fn check(raw: RawSettings) -> Result<AccessSettings, String> {
+    let ports = raw.access.map(of_raw).unwrap_or_default();
+    let serial = raw.serial.map_or(ports, of_raw);
     let pin = raw.pin_hash.as_deref().map(PinHash::parse).transpose();
     let pin = pin.map_err(|error| format!("pin_hash: {error}"))?;
     if pin.is_none() && [ports, serial].contains(&Access::Locked) {

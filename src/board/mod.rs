@@ -19,11 +19,13 @@ mod camera;
 mod checks;
 mod policy_file;
 mod raw;
+mod web;
 
 pub use access::AccessSettings;
 pub use built_in::{BOARDS, POLICIES};
 pub use camera::{CameraSettings, Lost};
 pub use policy_file::{built_in_policy, policy_from_toml, read_policy};
+pub use web::{WebAddress, WebSettings};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,6 +65,8 @@ pub struct Board {
     pub regions: BTreeMap<String, Region>,
     /// The serial console.
     pub serial: Option<SerialSettings>,
+    /// The page and the API over HTTP; `None`: not served, unless `run` is asked to.
+    pub web: Option<WebSettings>,
     /// What drives the pins.
     pub driver: Driver,
     /// What can be switched, by name.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::access::{self, RawAccess, RawSettings};
 use super::checks::{within, word};
+use super::web::{self, RawWeb};
 use super::{
     Bias, Board, CameraSettings, Driver, Facts, ImageSettings, InputPin, Line, Lost, MAX_REGIONS,
     OutputPin, SerialSettings,
@@ -39,6 +40,7 @@ struct RawBoard {
     #[serde(default)]
     regions: BTreeMap<String, RawRegion>,
     serial: Option<RawSerial>,
+    web: Option<RawWeb>,
     pins: RawPins,
     #[serde(default)]
     outputs: BTreeMap<String, RawOutput>,
@@ -255,6 +257,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         relock_s: raw.relock_s,
         trusted_keys: raw.trusted_keys,
     })?;
+    let web = raw.web.map(|raw| web::check(raw, &access)).transpose()?;
     if raw.regions.len() > MAX_REGIONS {
         return Err(format!("regions: got {}, wanted at most {MAX_REGIONS}", raw.regions.len()));
     }
@@ -276,6 +279,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         images: images(raw.images)?,
         regions: regions.collect::<Result<_, _>>()?,
         serial: raw.serial.map(serial).transpose()?,
+        web,
         driver,
         outputs,
         inputs,

@@ -11,7 +11,7 @@ use super::args::store::StoreArgs;
 use super::{Context, Exit};
 use crate::board::outputs::{self, Outputs};
 use crate::board::policy::{Policy, untaught_in_words};
-use crate::board::{self, Board};
+use crate::board::{self, Board, WebSettings};
 use crate::protocol::access::Access;
 
 /// How long an output is switched by `--blink`.
@@ -123,9 +123,33 @@ fn access(board: &Board) {
     if usual == Access::Full {
         println!("  next: access = \"locked\" in the board's file, with what fieldtune pin prints");
     }
+    if let Some(web) = &board.web {
+        page(web);
+    }
     match settings.trusted_keys.len() {
         0 => println!("open     push: packs are taken from anyone, signed or not"),
         keys => println!("guarded  push: packs are taken if one of {keys} keys signed them"),
+    }
+}
+
+/// Who reaches the page, and what they may do.
+fn page(web: &WebSettings) {
+    let WebSettings { listen, access, .. } = web;
+    let may = match access {
+        Access::Full => "may change everything",
+        Access::Locked => "may look and teach; changes need the PIN",
+        Access::ReadOnly => "may look",
+    };
+    let word = if *access == Access::Full && !listen.is_local() { "open    " } else { "guarded " };
+    match listen.is_local() {
+        true => println!("{word} page: http://{listen}/: users of this machine {may}"),
+        false => {
+            println!("{word} page: http://{listen}/: anyone on the network {may}");
+            println!("  note: plain HTTP: anyone between reads pictures and the PIN");
+            if *access == Access::Full {
+                println!("  next: access = \"locked\" in [web], with what fieldtune pin prints");
+            }
+        }
     }
 }
 

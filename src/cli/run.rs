@@ -12,12 +12,16 @@ use super::args::store::{StoreArgs, of_store};
 use super::{Context, Exit, Failed};
 use crate::board::address::Address;
 use crate::board::policy::Policy;
+#[cfg(feature = "web")]
+use crate::board::WebAddress;
 use crate::board::{self, Board};
 use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
 use crate::device::runtime::{Ended, Log, LogFormat, Stop};
 use crate::protocol::access::PinLockout;
 use crate::protocol::log::Level;
+#[cfg(feature = "web")]
+use crate::web::Web;
 
 /// Run the device: classify frames, drive outputs, learn from buttons and ports
 ///
@@ -32,6 +36,8 @@ use crate::protocol::log::Level;
       without hardware, console on this terminal
   fieldtune run --board my-line.toml --policy my-policy.toml
   fieldtune run --port serial:/dev/ttyAMA0@115200 --port unix:/run/ft.sock
+  fieldtune run --camera synthetic: --web 8080
+      page at http://127.0.0.1:8080/
   fieldtune run --camera synthetic: --bench-seconds 20
       print rates and latencies, then stop
 
@@ -47,6 +53,11 @@ pub struct RunCommand {
     /// time) (repeatable) [default: the board's serial port]
     #[arg(long, value_name = "ADDRESS")]
     port: Vec<Address>,
+    /// Serve the page and the API at this address: IP:PORT, or a port of this machine only [default: web.listen
+    /// in the board file]
+    #[cfg(feature = "web")]
+    #[arg(long, value_name = "ADDRESS")]
+    web: Option<WebAddress>,
     /// Number of frames that predictions are smoothed over
     #[arg(long, default_value_t = 1, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
     smoothing: u32,
@@ -154,6 +165,10 @@ impl RunCommand {
         for address in &self.port {
             builder = builder.port(address.clone());
         }
+        #[cfg(feature = "web")]
+        {
+            builder = self.with_page(board, builder)?;
+        }
         #[cfg(debug_assertions)]
         if self.acknowledge_early {
             builder = builder.acknowledge_early();
@@ -161,6 +176,21 @@ impl RunCommand {
         let backbone = self.model.load(context)?;
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
+    }
+}
+
+#[cfg(feature = "web")]
+impl RunCommand {
+    /// With the page, where it is asked for here or in the board's file.
+    fn with_page(&self, board: &Board, builder: DeviceBuilder) -> anyhow::Result<DeviceBuilder> {
+        let of_board = board.web.as_ref();
+        let Some(address) = self.web.or(of_board.map(|web| web.listen)) else {
+            return Ok(builder);
+        };
+        let names = of_board.map(|web| web.names.clone()).unwrap_or_default();
+        let access = of_board.map_or(board.access.ports, |web| web.access);
+        let page = Web::listen(address, &names).context(Failed(Exit::Device))?;
+        Ok(builder.service(page, access))
     }
 }
 

@@ -15,9 +15,10 @@ use crate::device::clock::Clock;
 use crate::device::controller::{Station, View};
 use crate::device::port::{Port, PortError};
 use crate::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings};
+use crate::device::service::Service;
 use crate::device::stores;
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
-use crate::protocol::access::{Guard, PinLockout};
+use crate::protocol::access::{Access, Guard, PinLockout};
 use crate::protocol::log::Level;
 use crate::protocol::people::counted;
 use crate::store::persistent::{PersistError, PersistentLearner};
@@ -68,6 +69,7 @@ pub struct DeviceBuilder {
     camera: ChosenCamera,
     region: Option<Region>,
     ports: Vec<Address>,
+    services: Vec<(Box<dyn Service>, Access)>,
     smoothing: u32,
     end_after: Option<Duration>,
     lockout: Arc<Mutex<PinLockout>>,
@@ -135,6 +137,7 @@ impl DeviceBuilder {
             camera: ChosenCamera::OfTheBoard,
             region: None,
             ports: Vec::new(),
+            services: Vec::new(),
             smoothing: 1,
             end_after: None,
             lockout: Arc::default(),
@@ -175,6 +178,14 @@ impl DeviceBuilder {
     /// A port for people and programs (repeatable); without any, the board's serial port.
     pub fn port(mut self, address: Address) -> Self {
         self.ports.push(address);
+        self
+    }
+
+    /// What serves people and programs beside the ports (repeatable).
+    ///
+    /// * `access`: what its clients may do; where it is [`Access::Locked`], the board's PIN unlocks the rest.
+    pub fn service(mut self, service: impl Service + 'static, access: Access) -> Self {
+        self.services.push((Box::new(service), access));
         self
     }
 
@@ -224,6 +235,7 @@ impl DeviceBuilder {
         store: impl AsRef<Path>,
     ) -> Result<Device, BuildError> {
         let (clock, log) = (self.clock, self.log.take());
+        let services = std::mem::take(&mut self.services);
         let log = log.unwrap_or_else(|| Arc::new(Log::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
@@ -249,6 +261,11 @@ impl DeviceBuilder {
         station.set_scene(camera.scene());
         station.set_trusted_keys(board.access.trusted_keys.clone());
         let ports = self.open_ports(&log)?;
+        let services = services.into_iter().map(|(service, access)| {
+            let guard = self.guard(service.name(), access);
+            (service, guard)
+        });
+        let services = services.collect();
         let watchdog = Duration::from_millis(board.watchdog_ms.into());
         let settings = Settings {
             host: HostPaths {
@@ -273,7 +290,7 @@ impl DeviceBuilder {
             log.write(Level::Warning, &untaught);
         }
         let (outputs, inputs) = self.pins;
-        let parts = Parts { camera, station, outputs, inputs, ports };
+        let parts = Parts { camera, station, outputs, inputs, ports, services };
         Ok(Device { parts, settings, clock, log, summary })
     }
 
@@ -328,16 +345,20 @@ impl DeviceBuilder {
         Ok(views)
     }
 
-    fn open_ports(&self, log: &Log) -> Result<Vec<(Port, Guard)>, PortError> {
-        let access = &self.board.access;
-        let pin = access.pin.clone().map(Arc::new);
-        let guard = |address: &Address| Guard {
-            port: address.to_string(),
-            access: access.at(address),
-            pin: pin.clone(),
-            relock_micros: u64::from(access.relock_s) * 1_000_000,
+    fn guard(&self, port: String, access: Access) -> Guard {
+        let settings = &self.board.access;
+        Guard {
+            port,
+            access,
+            pin: settings.pin.clone().map(Arc::new),
+            relock_micros: u64::from(settings.relock_s) * 1_000_000,
             lockout: Arc::clone(&self.lockout),
-        };
+        }
+    }
+
+    fn open_ports(&self, log: &Log) -> Result<Vec<(Port, Guard)>, PortError> {
+        let guard =
+            |address: &Address| self.guard(address.to_string(), self.board.access.at(address));
         let mut ports = Vec::new();
         for address in &self.ports {
             for port in Port::listen(address)? {

@@ -32,7 +32,9 @@ use crate::learn::engine::{Engine, Step};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
 use crate::protocol::people;
-use crate::protocol::request::{Answer, Burst, Classification, Progress, Refused, Request, Teach};
+use crate::protocol::request::{
+    Answer, Burst, EndBurst, Classification, Progress, Refused, Request, Teach,
+};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed::PublicKey;
@@ -304,6 +306,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         Some(view.classification(number, region, verdict, class, seen.captured, age))
     }
 
+    /// The latest frame and its number; none before the first.
+    pub fn latest(&self) -> Option<(u64, &Frame)> {
+        Some((self.number, self.latest.as_ref()?))
+    }
+
     /// Whoever asked has gone: what was gathered for the answer is not learned.
     pub fn cancel(&mut self, ticket: Ticket) {
         if self.job.take_if(|job| job.ticket == Some(ticket)).is_some() {
@@ -433,6 +440,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let until = Until::Time(end);
                 return self.begin(Some(ticket), place, (&class, any), until, now, effects);
             }
+            Request::EndBurst(EndBurst { class }) => self.end_burst(place, &class, now, effects),
             other => self.answer(place, other, now),
         };
         self.views[place].tell_unstored(effects);

@@ -6,6 +6,9 @@ pub mod clock;
 /// Serial lines, terminals and sockets, which nobody waits for.
 pub mod port;
 
+/// What serves people and programs beside the ports, in a thread of its own.
+pub mod service;
+
 /// What stands at the line: frames, presses and requests in; verdicts, answers and levels out. No clock, no threads.
 pub mod controller;
 

@@ -6,6 +6,7 @@
 //! | inference | classifies frames, carries out requests, grants what buttons ask for | the inbox |
 //! | outputs | sets the pins when their time comes; watches the inference thread | the next change of a level |
 //! | inputs | reads the buttons | edges |
+//! | a thread a service | serves pages; see [`crate::device::service`] | its clients |
 //! | a thread a port | talks over a serial line, standard input, a socket; checks PINs | bytes, answers |
 //! | signals | ends or restarts in good order | signals |
 //!
@@ -38,6 +39,7 @@ use crate::camera::Camera;
 use crate::device::clock::Clock;
 use crate::device::controller::{LatestTimes, Station, Stats};
 use crate::device::port::{Port, PortHandle};
+use crate::device::service::{Observer, Service};
 use crate::protocol::access::{Gate, Guard};
 use crate::protocol::log::Level;
 use crate::protocol::request::Classification;
@@ -58,6 +60,8 @@ pub struct Parts<S, K> {
     pub inputs: Box<dyn Inputs>,
     /// Where people and programs talk to it, and what they may do there.
     pub ports: Vec<(Port, Guard)>,
+    /// What serves people and programs beside them.
+    pub services: Vec<(Box<dyn Service>, Guard)>,
 }
 
 /// How it runs.
@@ -114,7 +118,6 @@ pub struct ToPin {
 }
 
 /// What all threads know.
-#[derive(Debug)]
 struct Shared {
     clock: Clock,
     log: Arc<Log>,
@@ -130,6 +133,7 @@ struct Shared {
     camera_trouble: Mutex<Option<String>>,
     output_errors: AtomicU64,
     to_pin: Mutex<ToPin>,
+    observers: Vec<Arc<dyn Observer>>,
 }
 
 impl Shared {
@@ -191,6 +195,7 @@ impl Shared {
 
     fn tell(&self, classification: &Classification) {
         lock(&self.ports).iter().for_each(|port| port.offer(classification));
+        self.observers.iter().for_each(|observer| observer.judged(classification));
     }
 }
 
@@ -208,7 +213,7 @@ where
     S: FeatureSource + Send + 'static,
     K: Store + Send + 'static,
 {
-    let Parts { camera, station, outputs, inputs, ports } = parts;
+    let Parts { camera, station, outputs, inputs, ports, services } = parts;
     let shared = Arc::new(Shared {
         clock,
         log,
@@ -222,6 +227,7 @@ where
         camera_trouble: Mutex::default(),
         output_errors: AtomicU64::new(0),
         to_pin: Mutex::default(),
+        observers: services.iter().map(|(service, _)| service.observer()).collect(),
     });
     let panel = station.panel();
     let (finished, threads) = channel();
@@ -253,6 +259,12 @@ where
             }
         };
         start("port", Box::new(work));
+    }
+    for (service, guard) in services {
+        let work = move |shared: &Arc<Shared>| {
+            service.serve(guard, Arc::new(Remote(Arc::clone(shared))));
+        };
+        start("service", Box::new(work));
     }
     start("capture", Box::new(move |shared| loops::capture(shared, camera)));
     let signals = loops::signals(&shared);

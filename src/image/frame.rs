@@ -19,7 +19,8 @@ impl Timestamp {
 pub struct Frame {
     width: u32,
     height: u32,
-    pixels: Vec<u8>,
+    /// Shared by copies of the frame.
+    pixels: Arc<Vec<u8>>,
     captured: Timestamp,
     jpeg: Option<Arc<[u8]>>,
 }
@@ -71,7 +72,7 @@ impl Frame {
         if wanted == 0 || wanted != pixels.len() as u64 {
             return Err(FrameError::Size { width, height, wanted, got: pixels.len() });
         }
-        Ok(Self { width, height, pixels, captured, jpeg: None })
+        Ok(Self { width, height, pixels: Arc::new(pixels), captured, jpeg: None })
     }
 
     /// Pixels a row.
@@ -124,6 +125,7 @@ impl Frame {
         for line in self.pixels.chunks_exact(row).skip(y as usize).take(height as usize) {
             pixels.extend_from_slice(&line[left..left + bytes]);
         }
+        let pixels = Arc::new(pixels);
         Ok(Cow::Owned(Self { width, height, pixels, captured: self.captured, jpeg: None }))
     }
 }

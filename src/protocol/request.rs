@@ -60,8 +60,8 @@ use crate::protocol::log::Level;
 // used once and for ever.
 requests! {
     teach: 1 Teach, 2 TeachImage, 3 TeachFrames;
-    burst: 4 Burst;
-    undo: 5 Undo, 6 UndoTaught;
+    burst: 4 Burst, 42 EndBurst;
+    undo: 5 Undo, 6 UndoTaught, 41 UndoTeach;
     forget: 7 Forget;
     relabel: 8 Relabel;
     rename: 9 Rename;
@@ -197,4 +197,26 @@ pub trait Device {
 
     /// Something about the port, for the log.
     fn note(&mut self, _what: &str) {}
+}
+
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn handle(
+        &mut self,
+        request: Request,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Answer, Refused> {
+        (**self).handle(request, progress)
+    }
+
+    fn opened(&mut self) {
+        (**self).opened();
+    }
+
+    fn admits(&mut self, bytes: usize) -> Result<(), Refused> {
+        (**self).admits(bytes)
+    }
+
+    fn note(&mut self, what: &str) {
+        (**self).note(what);
+    }
 }

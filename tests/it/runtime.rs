@@ -114,6 +114,7 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     let clock = Clock::new();
     let log = Arc::new(Log::new(LogFormat::Text, clock));
     let parts = Parts {
+        services: Vec::new(),
         camera: Box::new(camera),
         station,
         outputs,

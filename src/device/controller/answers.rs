@@ -46,6 +46,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::Teach(_) | Request::Burst(_) => {
                 Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
             }
+            Request::UndoTeach(request::UndoTeach { examples }) => {
+                view.undo_teach(&examples, date).map(Answer::Reply)
+            }
             Request::UndoTaught(_) => view.undo_taught(date).map(Answer::Reply),
             Request::TeachImage(request::TeachImage { class, image }) => {
                 command::check_class(persistent.learner(), &class).map_err(refused)?;
@@ -165,6 +168,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 self.push(place, &learned, merge, date)
             }
             Request::Of(_)
+            | Request::EndBurst(_)
             | Request::Watch(_)
             | Request::Log(_)
             | Request::Restart(_)

@@ -168,6 +168,27 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
     }
 
+    /// Whoever asked for a burst wants it to end: what was gathered is learned, and at least one frame.
+    pub(super) fn end_burst(
+        &mut self,
+        view: usize,
+        class: &str,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) -> Result<Answer, Refused> {
+        let goes_on = |job: &&mut Job| {
+            job.view == view && job.class == class && matches!(job.until, Until::Time(_))
+        };
+        let Some(job) = self.job.as_mut().filter(goes_on) else {
+            return Err(Refused(format!("no burst of {} goes on", class.escape_debug())));
+        };
+        match job.shots.is_empty() {
+            true => job.until = Until::Count(1),
+            false => self.finish(now, effects),
+        }
+        Ok(Answer::Done)
+    }
+
     /// The frame is one that was asked for, if any are.
     pub(super) fn teach_frame(
         &mut self,

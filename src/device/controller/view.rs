@@ -1,5 +1,6 @@
 //! A part of every frame, and what was learned of it; which of several somebody means.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::answers::refused;
@@ -10,11 +11,11 @@ use super::{Effects, Station};
 use crate::backbone::{ExtractError, FeatureSource, Fingerprint};
 use crate::image::frame::{Frame, Region, Timestamp};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, Reply, Teach, Undo};
+use crate::learn::command::{Command, Forget, Reply, Teach, Undo};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError, Step};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
-use crate::learn::learner::{Learner, UNDO_DEPTH};
+use crate::learn::learner::{Change, Learner, UNDO_DEPTH};
 use crate::protocol::log::Level;
 use crate::protocol::request::{Classification, Of, Refused, Request};
 use crate::store::Store;
@@ -60,7 +61,12 @@ pub struct View<S, K> {
     pub(super) predicted: Predicted,
     /// The same before each of the latest changes, as long as they taught and this view has seen them.
     taught: Vec<Predicted>,
+    /// The examples of each of the latest requests that taught, whatever was changed since.
+    lessons: VecDeque<Vec<ExampleId>>,
 }
+
+/// Requests that taught and can be taken back by their examples.
+const LESSONS: usize = 64;
 
 impl<S: FeatureSource, K: Store> View<S, K> {
     /// All of a frame.
@@ -79,6 +85,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             told_unstored: None,
             predicted,
             taught: Vec::new(),
+            lessons: VecDeque::new(),
         }
     }
 
@@ -178,6 +185,12 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         if self.taught.len() > UNDO_DEPTH {
             self.taught.remove(0);
         }
+        if let Reply::Taught { examples, .. } = &reply {
+            self.lessons.push_back(examples.clone());
+            if self.lessons.len() > LESSONS {
+                self.lessons.pop_front();
+            }
+        }
         Ok(reply)
     }
 
@@ -241,6 +254,38 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             return Err(Refused(why.to_owned()));
         }
         self.apply(Command::Undo(Undo), now).map_err(refused)
+    }
+
+    /// Takes back what one request taught: by undoing where nothing was changed since, otherwise by forgetting what is left
+    /// of it.
+    pub(super) fn undo_teach(
+        &mut self,
+        examples: &[ExampleId],
+        now: Timestamp,
+    ) -> Result<Reply, Refused> {
+        let place = self.lessons.iter().position(|lesson| lesson == examples);
+        let Some(place) = place.filter(|_| !examples.is_empty()) else {
+            let why = "these examples were not taught by one request since the device started";
+            return Err(Refused(why.to_owned()));
+        };
+        let removed = |step: &Vec<Change>| -> Vec<ExampleId> {
+            let one = |change: &Change| match change {
+                Change::RemoveExample(id) => Some(*id),
+                _ => None,
+            };
+            step.iter().filter_map(one).collect()
+        };
+        let latest = self.learner().undo_steps().last().map(removed).unwrap_or_default();
+        let is_latest =
+            latest.len() == examples.len() && examples.iter().all(|id| latest.contains(id));
+        let left = examples.iter().filter(|id| self.learner().examples().get(**id).is_some());
+        let command = match is_latest {
+            true => Command::Undo(Undo),
+            false => Command::Forget(Forget::Examples(left.copied().collect())),
+        };
+        let reply = self.apply(command, now).map_err(refused)?;
+        self.lessons.remove(place);
+        Ok(reply)
     }
 
     /// What was learned has been changed by other means than a command.

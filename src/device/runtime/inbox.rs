@@ -15,7 +15,7 @@ use crate::util::mutex::lock;
 const EDGES: usize = 64;
 
 /// Requests that are kept: more than there are ports.
-const REQUESTS: usize = 16;
+const REQUESTS: usize = 32;
 
 /// To whom a request's answer goes.
 pub(super) type Sender = SyncSender<Message>;

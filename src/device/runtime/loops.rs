@@ -16,6 +16,7 @@ use crate::backbone::FeatureSource;
 use crate::board::outputs::{Edge, Inputs, Outputs as _, SafeOutputs};
 use crate::camera::{Camera, CameraErrorKind};
 use crate::device::controller::{Effects, SharedPanel, Station, Stats, Ticket};
+use crate::device::service::Observer;
 use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
 use crate::store::Store;
@@ -120,6 +121,12 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
                 last_frame = clock.now();
                 camera_lost = false;
                 station.frame(frame, last_frame, || clock.now(), &mut effects);
+                if let Some((number, frame)) = station.latest() {
+                    let wants = |observer: &&Arc<dyn Observer>| observer.wants_frame();
+                    for observer in shared.observers.iter().filter(wants) {
+                        observer.frame(number, frame.clone());
+                    }
+                }
             }
         }
         if station.is_due(clock.now()) {

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use super::Shared;
 use super::inbox::Message;
+use crate::device::service::Host;
+use crate::image::frame::Timestamp;
+use crate::protocol::log::Level;
 use crate::protocol::request::{Answer, Device, Log, Progress, Refused, Request};
 
 /// How long a request may take without getting on: longer than the longest burst and the slowest head.
@@ -18,7 +21,7 @@ const WORD: Duration = Duration::from_secs(3);
 const MESSAGES: usize = 16;
 
 /// The station, from a port's thread.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Remote(pub(super) Arc<Shared>);
 
 impl Device for Remote {
@@ -68,5 +71,23 @@ impl Device for Remote {
                 Err(RecvTimeoutError::Disconnected) => return Err(over()),
             }
         }
+    }
+}
+
+impl Host for Remote {
+    fn connect(&self) -> Box<dyn Device + Send> {
+        Box::new(self.clone())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.0.is_stopping()
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        self.0.log.write(level, text);
     }
 }

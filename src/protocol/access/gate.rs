@@ -36,7 +36,7 @@ type Log<'a> = dyn FnMut(Level, &str) + 'a;
 pub struct Gate<'a, D> {
     device: D,
     guard: Guard,
-    lock: PortLock,
+    lock: Arc<Mutex<PortLock>>,
     now: Box<dyn FnMut() -> Timestamp + 'a>,
     log: Box<Log<'a>>,
 }
@@ -50,7 +50,18 @@ impl<'a, D: Device> Gate<'a, D> {
         now: impl FnMut() -> Timestamp + 'a,
         log: impl FnMut(Level, &str) + 'a,
     ) -> Self {
-        let lock = PortLock::new(guard.relock_micros);
+        let lock = Arc::new(Mutex::new(PortLock::new(guard.relock_micros)));
+        Self::sharing(device, guard, lock, now, log)
+    }
+
+    /// As [`Gate::new`], with a lock that other gates have too: several connections of one person.
+    pub fn sharing(
+        device: D,
+        guard: Guard,
+        lock: Arc<Mutex<PortLock>>,
+        now: impl FnMut() -> Timestamp + 'a,
+        log: impl FnMut(Level, &str) + 'a,
+    ) -> Self {
         Self { device, guard, lock, now: Box::new(now), log: Box::new(log) }
     }
 
@@ -86,7 +97,7 @@ impl<'a, D: Device> Gate<'a, D> {
         let ended = (self.now)();
         if is_right {
             lock(&self.guard.lockout).right();
-            self.lock.unlock(ended);
+            lock(&self.lock).unlock(ended);
             self.note(Level::Info, "unlocked");
             return Ok(Answer::Done);
         }
@@ -126,14 +137,14 @@ impl<D: Device> Device for Gate<'_, D> {
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {
         let now = (self.now)();
-        if self.lock.expire(now) {
+        if lock(&self.lock).expire(now) {
             let idle = seconds(self.guard.relock_micros);
             self.note(Level::Info, &format!("locked again, after {idle} without a request"));
         }
         match request {
             Request::Unlock(Unlock { pin }) => return self.unlock(&pin),
             Request::Lock(_) => {
-                if self.lock.lock() {
+                if lock(&self.lock).lock() {
                     self.note(Level::Info, "locked");
                 }
                 return Ok(Answer::Done);
@@ -141,7 +152,7 @@ impl<D: Device> Device for Gate<'_, D> {
             _ => {}
         }
         let request = match self.guard.access {
-            Access::Locked if !self.lock.is_unlocked() => request.without_pin(),
+            Access::Locked if !lock(&self.lock).is_unlocked() => request.without_pin(),
             _ => request,
         };
         let (audit, need) = (request.audit(), request.need());
@@ -149,18 +160,20 @@ impl<D: Device> Device for Gate<'_, D> {
             Request::Of(Of { region, .. }) => Some(region.clone()),
             _ => None,
         };
-        let result = match self.guard.access.allows(self.lock.is_unlocked(), need) {
+        let is_unlocked = lock(&self.lock).is_unlocked();
+        let result = match self.guard.access.allows(is_unlocked, need) {
             Ok(()) => self.device.handle(request, progress),
             Err(refused) => Err(refused),
         };
-        self.lock.used((self.now)());
+        let ended = (self.now)();
+        lock(&self.lock).used(ended);
         self.write_down(audit, region.as_deref(), result.as_ref().map(Answer::plain));
-        let unlocked = self.lock.is_unlocked();
+        let unlocked = lock(&self.lock).is_unlocked();
         result.map(|answer| with_access(answer, self.guard.access, unlocked))
     }
 
     fn opened(&mut self) {
-        if self.lock.lock() {
+        if lock(&self.lock).lock() {
             self.note(Level::Info, "locked again: the port was reopened");
         }
         self.device.opened();
@@ -168,8 +181,9 @@ impl<D: Device> Device for Gate<'_, D> {
 
     /// Who may change nothing needs no more than a picture takes.
     fn admits(&mut self, bytes: usize) -> Result<(), Refused> {
+        let is_unlocked = lock(&self.lock).is_unlocked();
         if bytes > MAX_PICTURE_BYTES
-            && let Err(refused) = self.guard.access.allows(self.lock.is_unlocked(), Need::Change)
+            && let Err(refused) = self.guard.access.allows(is_unlocked, Need::Change)
         {
             self.note(Level::Warning, &format!("a request of {bytes} bytes refused: {refused}"));
             return Err(refused);

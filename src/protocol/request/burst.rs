@@ -14,6 +14,13 @@ pub struct Burst {
     pub any: bool,
 }
 
+/// End a burst of that class now, and learn what was gathered. For programs: a key was released.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndBurst {
+    /// As it was asked for.
+    pub class: String,
+}
+
 pub(super) const WORDS: &[Word] = &[Word::new(
     "burst",
     "CLASS [SECONDS] [any]",
@@ -36,6 +43,12 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Burst {
+    fn need(&self) -> Need {
+        Need::Teach
+    }
+}
+
+impl Ask for EndBurst {
     fn need(&self) -> Need {
         Need::Teach
     }

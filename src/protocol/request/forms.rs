@@ -3,6 +3,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::image::frame::Region;
 
@@ -61,6 +62,9 @@ pub(super) trait Fields: Sized {
 
     /// Takes all of the bytes.
     fn read(fields: &[u8]) -> Result<Self, String>;
+
+    /// Takes them as an object; without any, `{}`.
+    fn from_json(fields: Value) -> Result<Self, String>;
 }
 
 impl<T: Serialize + DeserializeOwned> Fields for T {
@@ -70,6 +74,18 @@ impl<T: Serialize + DeserializeOwned> Fields for T {
 
     fn read(fields: &[u8]) -> Result<Self, String> {
         from_bytes(fields)
+    }
+
+    fn from_json(fields: Value) -> Result<Self, String> {
+        // A request without fields is written as null by serde.
+        let is_empty = fields.as_object().is_some_and(serde_json::Map::is_empty);
+        match serde_json::from_value(fields) {
+            Err(_) if is_empty && serde_json::from_value::<Self>(Value::Null).is_ok() => {
+                serde_json::from_value(Value::Null)
+            }
+            read => read,
+        }
+        .map_err(|error| error.to_string())
     }
 }
 

@@ -91,6 +91,17 @@ macro_rules! requests {
                 }
             }
 
+            /// The request of that name (of [`Request::NAMES`]) with these fields, an object; `None` for an unknown name.
+            ///
+            /// # Errors
+            /// What is wrong with the fields, in words.
+            pub fn from_json(name: &str, fields: serde_json::Value) -> Option<Result<Self, String>> {
+                match name {
+                    $($(stringify!($name) => Some($name::from_json(fields).map(Self::$name)),)*)+
+                    _ => None,
+                }
+            }
+
             /// As a message: its number, its fields.
             pub(super) fn write(&self, message: &mut Vec<u8>) {
                 match self {

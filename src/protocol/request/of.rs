@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::words::Word;
 use super::{Ask, Audit, Need, Request, forms};
 use crate::learn::command::Command;
@@ -30,6 +32,10 @@ impl forms::Fields for Of {
     fn read(fields: &[u8]) -> Result<Self, String> {
         let (region, request) = forms::split(fields)?;
         Ok(Self { region, request: Box::new(Request::read(request, true)?) })
+    }
+
+    fn from_json(_fields: Value) -> Result<Self, String> {
+        Err("a region is named beside its request, not in it".to_owned())
     }
 }
 

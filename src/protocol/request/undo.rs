@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::words::{Word, alone};
 use super::{Ask, Audit, Need, Request};
 use crate::learn::command::{self, Command};
+use crate::learn::head::ExampleId;
 
 /// Take back the latest change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,6 +12,14 @@ pub struct Undo;
 /// Take the latest change back if it taught; what guards a locked port makes it of [`Undo`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UndoTaught;
+
+/// Take back what taught these examples, whatever was changed since. For a program that offers to undo what it asked for: it
+/// takes back nothing that others did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UndoTeach {
+    /// All that one request taught, since the program began.
+    pub examples: Vec<ExampleId>,
+}
 
 pub(super) const WORDS: &[Word] =
     &[Word::new("undo", "", "revert the latest change (repeatable)", |words| alone(words, Undo))];
@@ -39,6 +48,16 @@ impl Ask for Undo {
 }
 
 impl Ask for UndoTaught {
+    fn need(&self) -> Need {
+        Need::Teach
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Reply
+    }
+}
+
+impl Ask for UndoTeach {
     fn need(&self) -> Need {
         Need::Teach
     }

@@ -191,6 +191,7 @@ impl Device for FakeDevice {
             Request::UndoTaught(request::UndoTaught) => {
                 self.command(Command::Undo(fieldtune::learn::command::Undo))
             }
+            Request::UndoTeach(_) | Request::EndBurst(_) => Ok(Answer::Done),
             Request::Outputs(request::Outputs) => Ok(Answer::Outputs(self.outputs.clone())),
             Request::SetOutput(request::SetOutput { name, on }) => {
                 self.output(&name).map(|output| {

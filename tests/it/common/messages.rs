@@ -90,6 +90,8 @@ pub fn requests() -> Vec<Request> {
             })),
         }),
         Request::ExamplePicture(request::ExamplePicture { example: 12 }),
+        Request::UndoTeach(request::UndoTeach { examples: examples() }),
+        Request::EndBurst(request::EndBurst { class: name() }),
     ];
     commands.into_iter().chain(rest).collect()
 }

@@ -1,0 +1,102 @@
+//! The page and the API over HTTP: one more port of the device, with the same requests, the same access, the same log.
+//!
+//! One thread serves all connections. It asks the device as a port does, and what it shows is the newest there is: a slow
+//! browser misses frames and predictions, and holds nothing up. Requests that wait for the device wait in threads beside it,
+//! of which there are few.
+//!
+//! | path | what |
+//! | --- | --- |
+//! | `/` | the page |
+//! | `/api/v1/NAME` | a request of [`crate::protocol::request`]: GET where it only reads, POST otherwise |
+//! | `/api/v1/regions/REGION/NAME` | the same, of one of several regions |
+//! | `/api/v1/picture` | the newest frame as JPEG |
+//! | `/api/v1/events` | predictions and changes, as server-sent events |
+//! | `/api/v1/session` | what the caller may do |
+//! | `/metrics` | figures for Prometheus |
+
+mod api;
+mod assets;
+mod body;
+mod events;
+mod live;
+mod metrics;
+mod origin;
+mod pictures;
+mod routes;
+mod server;
+mod session;
+mod state;
+mod stream;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use crate::board::WebAddress;
+use crate::device::service::{Host, Observer, Service};
+use crate::protocol::access::Guard;
+use crate::protocol::log::Level;
+use live::Live;
+use origin::HostNames;
+use state::App;
+
+/// Serves the page and the API.
+pub struct Web {
+    listener: TcpListener,
+    address: SocketAddr,
+    names: HostNames,
+    live: Arc<Live>,
+}
+
+/// The page cannot be served there.
+#[derive(Debug, thiserror::Error)]
+#[error("the page cannot be served at {address}: {error}")]
+pub struct WebError {
+    /// Where.
+    pub address: WebAddress,
+    /// The system's answer.
+    pub error: std::io::Error,
+}
+
+impl Web {
+    /// Takes the address; connections wait until the device runs.
+    ///
+    /// * `names`: under which browsers reach the device, besides its addresses, `localhost` and its host name.
+    ///
+    /// # Errors
+    /// [`WebError`] if the address is taken or is none of this machine.
+    pub fn listen(address: WebAddress, names: &[String]) -> Result<Self, WebError> {
+        let listen = || {
+            let listener = TcpListener::bind(address.0)?;
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, local) = listen().map_err(|error| WebError { address, error })?;
+        Ok(Self { listener, address: local, names: HostNames::new(names), live: Arc::default() })
+    }
+
+    /// Where it is served: the port that the system chose, too.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Service for Web {
+    fn name(&self) -> String {
+        format!("web:{}", self.address)
+    }
+
+    fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.live) as Arc<dyn Observer>
+    }
+
+    fn serve(self: Box<Self>, guard: Guard, host: Arc<dyn Host>) {
+        let access = guard.access.name();
+        host.log(Level::Info, &format!("page: http://{}/ ({access} access)", self.address));
+        let Self { listener, names, live, .. } = *self;
+        let app = Arc::new(App::new(guard, Arc::clone(&host), names, live));
+        if let Err(error) = server::run(listener, &app) {
+            host.log(Level::Error, &format!("the page is not served: {error}"));
+        }
+    }
+}
