@@ -10,10 +10,10 @@ use super::args::camera::{CameraArgs, failed};
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, of_store};
 use super::{Context, Exit, Failed};
-use crate::board::address::Address;
-use crate::board::policy::Policy;
 #[cfg(feature = "web")]
 use crate::board::WebAddress;
+use crate::board::address::Address;
+use crate::board::policy::Policy;
 use crate::board::{self, Board};
 use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;

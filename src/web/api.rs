@@ -100,10 +100,7 @@ async fn answer(
     let result = app.ask(asks.clone(), request).await;
     let answer = match result {
         Ok(answer) => answer,
-        Err(NoAnswer::Busy) => {
-            let what = "too many requests wait; ask again".to_owned();
-            return Err((StatusCode::SERVICE_UNAVAILABLE, what));
-        }
+        Err(NoAnswer::Busy) => return Ok(busy()),
         Err(NoAnswer::Refused(Refused(why))) => {
             let is_unlocked = lock(&client.lock).is_unlocked();
             let is_allowed = app.guard.access.allows(is_unlocked, need).is_ok();
@@ -282,4 +279,65 @@ pub(super) async fn newest(State(app): State<Arc<App>>, Query(fields): Query<Fie
 pub(super) async fn status(app: &Arc<App>, address: IpAddr) -> Option<Answer> {
     let client = Client { address, lock: app.closed_lock() };
     app.ask(client, request::GetStatus.into()).await.ok()
+}
+
+/// A picture where there is none.
+const NO_PICTURE: &str = concat!(
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 4 3\"><rect width=\"4\" height=\"3\" fill=\"#8a96a3\"/>",
+    "<path d=\"M1.400 1.500h1.200\" stroke=\"#fff\" stroke-width=\".15\"/></svg>",
+);
+
+/// The picture of an example or of a frame that was classified, to look at: where none is kept, one that says so.
+pub(super) async fn thumbnail(
+    State(app): State<Arc<App>>,
+    Extension(Peer(address)): Extension<Peer>,
+    Query(fields): Query<Fields>,
+) -> Response {
+    let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, text)| text);
+    let number = |wanted: &str| field(wanted).and_then(|text| text.parse().ok());
+    let (request, key): (Request, _) = match (number("example"), number("frame")) {
+        (Some(example), _) => (request::ExamplePicture { example }.into(), None),
+        (None, Some(frame)) => {
+            let key = pictures::key(field("region").map(String::as_str), &format!("frame={frame}"));
+            (request::RecentPicture { frame }.into(), Some(key))
+        }
+        _ => {
+            let what = "which one? wanted: ?example=ID or ?frame=NUMBER".to_owned();
+            return refusal((StatusCode::BAD_REQUEST, what));
+        }
+    };
+    if let Some(file) = key.as_ref().and_then(|key| app.pictures.kept(key)) {
+        return picture(file, "no-store");
+    }
+    let keep = if key.is_some() { "no-store" } else { "private, max-age=60" };
+    let request = match field("region") {
+        Some(region) => Of::new(region.clone(), request).into(),
+        None => request,
+    };
+    let client = Client { address, lock: app.closed_lock() };
+    match app.ask(client, request).await {
+        Ok(Answer::Picture { file, .. }) => {
+            let file = Bytes::from(file);
+            key.into_iter().for_each(|key| app.pictures.keep(key, &file));
+            picture(file, keep)
+        }
+        Err(NoAnswer::Busy) => busy(),
+        _ => {
+            let headers =
+                [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-store")];
+            (headers, NO_PICTURE).into_response()
+        }
+    }
+}
+
+/// How often each class was predicted since the program began.
+pub(super) async fn counts(State(app): State<Arc<App>>) -> Response {
+    let counts = app.live.counts();
+    let count = |((region, class), count): (&(Option<String>, Option<String>), &u64)| json!({ "region": region, "class": class, "count": count });
+    let predictions: Value = counts.predictions.iter().map(count).collect();
+    told(StatusCode::OK, &json!({ "run": app.run, "predictions": predictions }))
+}
+
+fn busy() -> Response {
+    refusal((StatusCode::SERVICE_UNAVAILABLE, "too many requests wait; ask again".to_owned()))
 }

@@ -126,6 +126,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/events", get(events))
         .route("/api/v1/picture", get(api::newest))
+        .route("/api/v1/thumbnail", get(api::thumbnail))
+        .route("/api/v1/counts", get(api::counts))
         .route("/api/v1/session", get(api::session))
         .route("/api/v1/regions/{region}/{name}", any(api::of_region))
         .route("/api/v1/{name}", any(api::of_device))

@@ -117,6 +117,8 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::SetRegion(request::SetRegion(Some(Region::Whole))), Change),
         (Request::Regions(request::Regions), Look),
         (Request::UndoTaught(request::UndoTaught), Teach),
+        (Request::UndoTeach(request::UndoTeach { examples: vec![ExampleId(1)] }), Teach),
+        (Request::EndBurst(request::EndBurst { class: name() }), Teach),
         (of_left(Request::Pull(request::Pull)), Look),
         (of_left(Request::Teach(request::Teach { class: name(), count: 1, any: false })), Teach),
         (of_left(Request::Forget(request::Forget::Everything)), Change),

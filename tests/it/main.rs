@@ -48,4 +48,6 @@ mod stations;
 mod store;
 mod terminal;
 mod vectors;
+#[cfg(feature = "web")]
+mod web;
 mod wire;

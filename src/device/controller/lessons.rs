@@ -21,6 +21,9 @@ use crate::store::Store;
 /// After so long without a frame that differs somebody is told to move the part.
 const HINT_MICROS: u64 = 500_000;
 
+/// After so long a burst says again how far it is, or that it waits: who has gone is noticed by what cannot be told.
+const REMIND_MICROS: u64 = 1_000_000;
+
 /// After so long without a frame that differs what was gathered is learned.
 const STILL_MICROS: u64 = 10_000_000;
 
@@ -44,8 +47,10 @@ pub(super) struct Job {
     taken: Timestamp,
     /// What a frame has to differ by, once that was asked.
     senses: Option<Senses>,
-    /// Somebody was told to move the part.
-    hinted: bool,
+    /// When somebody was told to move the part, since the latest frame was taken.
+    hinted: Option<Timestamp>,
+    /// When a burst said last how far it is.
+    reported: Timestamp,
     /// An example that was taught before and shows the part as it lies now.
     seen_before: Option<ExampleId>,
 }
@@ -128,7 +133,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             alike: 0,
             taken: now,
             senses: None,
-            hinted: false,
+            hinted: None,
+            reported: now,
             seen_before: None,
         });
     }
@@ -230,7 +236,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             joins,
             ..NewExample::new(feature, &self.camera)
         });
-        (job.taken, job.hinted) = (now, false);
+        (job.taken, job.hinted) = (now, None);
         self.panel.change(|panel| panel.wait(None));
         let done = job.examples.len() as u32;
         let complete = match &mut job.until {
@@ -241,7 +247,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 }
                 done >= total
             }
-            Until::Time(end) => *end <= now || done >= MAX_FRAMES,
+            Until::Time(end) => {
+                // Who has gone is noticed by what cannot be told.
+                if now.micros_since(job.reported) >= REMIND_MICROS {
+                    job.reported = now;
+                    let step = Progress { done, total: 0, waiting: false };
+                    effects.progress.extend(job.ticket.map(|ticket| (ticket, step)));
+                }
+                *end <= now || done >= MAX_FRAMES
+            }
             Until::Release { due, .. } => {
                 *due = false;
                 done >= MAX_FRAMES
@@ -264,8 +278,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if total > 0 && still >= STILL_MICROS {
             return self.finish(now, effects);
         }
-        if still >= HINT_MICROS && !job.hinted {
-            job.hinted = true;
+        let is_due = match (job.hinted, job.until) {
+            (None, _) => still >= HINT_MICROS,
+            (Some(hinted), Until::Time(_)) => now.micros_since(hinted) >= REMIND_MICROS,
+            (Some(_), _) => false,
+        };
+        if is_due {
+            job.hinted = Some(now);
             self.panel.change(|panel| panel.wait(Some(now)));
             let done = job.examples.len() as u32;
             let hint = |ticket| (ticket, Progress { done, total, waiting: true });

@@ -1,0 +1,186 @@
+// The inbox: frames that the device was unsure of, to assign or to drop.
+
+import { get, on, state, thumbnail } from "./api.js";
+import { el, failed, icon, may, percent } from "./dom.js";
+import { teachFrames } from "./teach.js";
+import { t } from "./words.js";
+
+/** Frames that were dropped in this browser. */
+const dropped = new Set();
+
+function isUnsure(verdict) {
+  return !verdict || verdict.class === null || verdict.novelty > 1 || (verdict.confidence !== null && verdict.confidence < 0.8);
+}
+
+function why(verdict) {
+  if (!verdict) return t("beforeTeaching");
+  if (verdict.class === null && verdict.novelty > 1) return t("unlikeShort", { best: verdict.best });
+  const sure = percent(verdict.confidence);
+  return verdict.runner_up ? t("between", { best: verdict.best, sure, second: verdict.runner_up }) : `${verdict.best} ${sure}`;
+}
+
+/** Tiles that can be chosen with mouse, finger and keyboard; see WAI-ARIA's grid of options. */
+export function chooser(label, whenChosen) {
+  const list = el("div", { class: "tiles choose", role: "listbox", "aria-multiselectable": "true", "aria-label": label, tabindex: "-1" });
+  const chosen = new Set();
+  let anchor = 0;
+  const tiles = () => [...list.querySelectorAll("[role=option]")];
+  const mark = (tile, on) => {
+    tile.setAttribute("aria-selected", String(on));
+    if (on) chosen.add(tile.dataset.id);
+    else chosen.delete(tile.dataset.id);
+  };
+  const toggle = (tile, range) => {
+    const all = tiles();
+    const at = all.indexOf(tile);
+    if (range) {
+      const [low, high] = [Math.min(anchor, at), Math.max(anchor, at)];
+      all.slice(low, high + 1).forEach((one) => mark(one, true));
+    } else {
+      mark(tile, !chosen.has(tile.dataset.id));
+      anchor = at;
+    }
+    whenChosen();
+  };
+  list.addEventListener("click", (event) => {
+    const tile = event.target.closest("[role=option]");
+    if (tile) toggle(tile, event.shiftKey);
+  });
+  list.addEventListener("keydown", (event) => {
+    const all = tiles();
+    const at = all.indexOf(event.target.closest("[role=option]"));
+    if (at < 0) return;
+    const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+    if (step) {
+      event.preventDefault();
+      const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
+      all.forEach((one) => (one.tabIndex = -1));
+      next.tabIndex = 0;
+      next.focus();
+    } else if (event.key === " " || event.key === "Enter") {
+      event.preventDefault();
+      toggle(all[at], event.shiftKey);
+    } else if (event.key === "a" && !event.ctrlKey) {
+      all.forEach((one) => mark(one, chosen.size < all.length || !chosen.has(one.dataset.id)));
+      whenChosen();
+    } else if (event.key === "Escape") {
+      all.forEach((one) => mark(one, false));
+      whenChosen();
+    }
+  });
+  /** * `entries`: id, picture, kind, caption, and a reason that may be empty; those that stay are not drawn anew. */
+  const fill = (entries) => {
+    const known = new Map(tiles().map((tile) => [`${tile.dataset.id} ${tile.dataset.key}`, tile]));
+    const focused = document.activeElement?.closest?.("[role=option]")?.dataset.id;
+    const nodes = entries.map(({ id, picture, kind, caption, reason }) => {
+      const key = `${kind} ${caption} ${reason}`;
+      const before = known.get(`${id} ${key}`);
+      if (before) return before;
+      const text = el("span", { class: "caption" }, icon(kind), ` ${caption}`);
+      const more = reason ? el("span", { class: "reason" }, reason) : null;
+      const image = el("img", { src: picture, alt: "", loading: "lazy" });
+      const isChosen = String(chosen.has(String(id)));
+      return el("div", { class: `tile ${kind}`, role: "option", tabindex: "-1", "aria-selected": isChosen, "data-id": id, "data-key": key }, image, text, more);
+    });
+    list.replaceChildren(...nodes);
+    const ids = new Set(entries.map((entry) => String(entry.id)));
+    [...chosen].filter((id) => !ids.has(id)).forEach((id) => chosen.delete(id));
+    if (nodes.length) (nodes.find((node) => node.dataset.id === focused) ?? nodes[0]).tabIndex = 0;
+    if (focused) nodes.find((node) => node.dataset.id === focused)?.focus();
+    whenChosen();
+  };
+  return { list, chosen, fill };
+}
+
+/** A row of buttons, one a class, and a field for a new one. */
+export function classButtons(signal, choose) {
+  const row = el("div", { class: "assign" });
+  const field = el("input", { maxlength: 64, autocomplete: "off", placeholder: t("newClass"), "aria-label": t("newClass") });
+  const submit = (event) => {
+    event.preventDefault();
+    if (field.value.trim()) choose(field.value.trim());
+    field.value = "";
+  };
+  const form = el("form", { class: "row", onsubmit: submit }, field, el("button", { class: "quiet", type: "submit" }, t("assign")));
+  let drawn = "";
+  const draw = () => {
+    const names = state.classes.map((one) => one.class);
+    if (JSON.stringify(names) === drawn) return;
+    drawn = JSON.stringify(names);
+    const buttons = names.map((name, at) =>
+      el("button", { class: "chip", onclick: () => choose(name) }, at < 9 ? el("kbd", { "aria-hidden": "true" }, String(at + 1)) : null, name),
+    );
+    row.replaceChildren(...buttons, form);
+  };
+  draw();
+  on("changed", draw, signal);
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.target.closest?.("input, select, dialog") || event.ctrlKey || event.altKey || event.metaKey) return;
+      const at = Number(event.key) - 1;
+      if (Number.isInteger(at) && at >= 0) row.querySelectorAll("button.chip")[at]?.click();
+    },
+    { signal },
+  );
+  return row;
+}
+
+export function inbox(main, signal) {
+  const count = el("span", { class: "count", role: "status" });
+  const none = el("p", { class: "empty" }, t("inboxEmpty"));
+  const { list, chosen, fill } = chooser(t("inbox"), () => {
+    bar.classList.toggle("on", chosen.size > 0);
+    count.textContent = t("chosen", { count: chosen.size });
+  });
+  const load = async () => {
+    const frames = await get("recent-few", { unsure_first: true, most: 80 });
+    const unsure = frames.filter(({ frame, verdict }) => isUnsure(verdict) && !dropped.has(frame)).slice(0, 48);
+    none.hidden = unsure.length > 0;
+    fill(
+      unsure.map(({ frame, verdict, age_us: age }) => ({
+        id: frame,
+        picture: thumbnail({ frame }),
+        kind: verdict ? "unknown" : "none",
+        caption: why(verdict),
+        reason: "",
+        age,
+      })),
+    );
+  };
+  const take = () => {
+    const frames = [...chosen].map(Number);
+    frames.forEach((frame) => dropped.add(frame));
+    chosen.clear();
+    return frames;
+  };
+  const assign = async (name) => {
+    if (!chosen.size) return;
+    const frames = take();
+    try {
+      await teachFrames(name, frames);
+    } catch (error) {
+      frames.forEach((frame) => dropped.delete(frame));
+      failed(error);
+    }
+    await load();
+  };
+  const drop = () => {
+    take();
+    load().catch(failed);
+  };
+  const actions = may("teach") ? [classButtons(signal, assign)] : [];
+  const bar = el("div", { class: "actions" }, count, actions, el("button", { class: "quiet", onclick: drop }, t("drop")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Delete" && chosen.size && !event.target.closest?.("input")) drop();
+  }, { signal });
+  on("region", () => load().catch(failed), signal);
+  // While tiles are being chosen they stay where they are.
+  const timer = setInterval(() => chosen.size || document.hidden || load().catch(() => {}), 3000);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  main.replaceChildren(
+    el("section", { class: "page" }, el("h2", {}, t("inbox")), el("p", { class: "hint" }, t("inboxHint")), bar, none, list),
+  );
+  load().catch(failed);
+}

@@ -1,0 +1,126 @@
+// The live view: the picture, what it was taken for, and teaching it.
+
+import { chooseRegion, on, prediction, state, watch } from "./api.js";
+import { el, icon, kindOf, percent, sentence } from "./dom.js";
+import { teachPanel } from "./teach.js";
+import { t } from "./words.js";
+
+/** "0.5,0,0.5,1" or "320,0,320,480" as fractions of a frame of that size. */
+function rectangle(text, [width, height]) {
+  const parts = text.split(",").map(Number);
+  if (parts.length !== 4 || parts.some(Number.isNaN)) return null;
+  if (text.includes(".")) return parts;
+  return width && height ? [parts[0] / width, parts[1] / height, parts[2] / width, parts[3] / height] : null;
+}
+
+/** The picture with its regions; calls back with each frame's number. */
+export function picture(signal, shown) {
+  const image = el("img", { class: "frame", alt: t("cameraPicture") });
+  const overlay = el("div", { class: "regions", "aria-hidden": "true" });
+  const box = el("div", { class: "picture" }, image, overlay);
+  let drawn = "";
+  const draw = (size) => {
+    const key = JSON.stringify([size, state.regions, state.region]);
+    if (key === drawn) return;
+    drawn = key;
+    overlay.replaceChildren();
+    for (const { name, region } of state.regions) {
+      const parts = rectangle(region, size);
+      if (!parts) continue;
+      const mark = el("div", { class: name === state.region ? "region chosen" : "region" }, name ?? "");
+      ["left", "top", "width", "height"].forEach((side, at) => mark.style.setProperty(side, `${parts[at] * 100}%`));
+      overlay.append(mark);
+    }
+  };
+  const show = async ({ number, url, size }) => {
+    image.src = url;
+    await image.decode().catch(() => {});
+    box.classList.add("has-frame");
+    draw(size);
+    shown(number);
+  };
+  watch(show, signal);
+  return box;
+}
+
+/** The verdict: shape, colour, words. */
+export function verdict(signal) {
+  const shape = el("span", { class: "shape" });
+  const name = el("strong", { class: "name" });
+  const words = el("span", { class: "words" });
+  const fill = el("span", { class: "fill" });
+  const meter = el("div", { class: "meter", role: "img" }, fill);
+  const box = el("div", { class: "verdict none" }, shape, el("div", { class: "text" }, name, words), meter);
+  const spoken = el("p", { class: "spoken", role: "status" });
+  let drawn = null;
+  let said = "";
+  const draw = () => {
+    const now = state.classes.length ? prediction() : null;
+    const kind = kindOf(now);
+    const title = !now ? t("nothingTaughtTitle") : now.class ?? t("unknown");
+    if (drawn !== kind) {
+      box.className = `verdict ${kind}`;
+      shape.replaceChildren(icon(kind));
+      drawn = kind;
+    }
+    name.textContent = title;
+    words.textContent = sentence(now);
+    const sure = now?.confidence ?? null;
+    meter.hidden = sure === null;
+    meter.setAttribute("aria-label", t("confidence", { sure: percent(sure) }));
+    fill.style.setProperty("width", `${(sure ?? 0) * 100}%`);
+    if (title !== said) {
+      said = title;
+      spoken.textContent = title;
+    }
+  };
+  draw();
+  on("prediction", draw, signal);
+  on("changed", draw, signal);
+  on("region", draw, signal);
+  return el("div", {}, box, spoken);
+}
+
+function figures(signal) {
+  const rate = el("dd", {}, "-");
+  const age = el("dd", {}, "-");
+  const novelty = el("dd", {}, "-");
+  const entry = (name, value) => el("div", {}, el("dt", {}, name), value);
+  const list = el("dl", { class: "figures" }, entry(t("framesASecond"), rate), entry(t("latency"), age), entry(t("novelty"), novelty));
+  const seen = [];
+  on(
+    "prediction",
+    (value) => {
+      if ((value.region ?? null) !== state.region) return;
+      const now = performance.now();
+      seen.push([now, value.frame]);
+      while (seen.length > 2 && now - seen[0][0] > 3000) seen.shift();
+      const [begun, first] = seen[0];
+      if (value.frame < first) seen.length = 0;
+      if (now - begun > 500) rate.textContent = (((value.frame - first) * 1000) / (now - begun)).toFixed(1);
+      age.textContent = `${(value.age_us / 1000).toFixed(0)} ms`;
+      novelty.textContent = value.novelty === null ? "-" : value.novelty.toFixed(2);
+    },
+    signal,
+  );
+  return list;
+}
+
+function regionChoice() {
+  if (state.region === null) return null;
+  const options = state.regions.map(({ name }) => el("option", { value: name, selected: name === state.region }, name));
+  const change = (event) => chooseRegion(event.target.value);
+  return el("label", { class: "choice" }, t("region"), el("select", { onchange: change }, options));
+}
+
+export function live(main, signal) {
+  let frame = null;
+  const camera = el(
+    "section",
+    { class: "camera", "aria-label": t("live") },
+    picture(signal, (number) => (frame = number)),
+    verdict(signal),
+    el("div", { class: "below" }, figures(signal), regionChoice()),
+  );
+  main.replaceChildren(el("div", { class: "split" }, camera, teachPanel(signal, () => frame)));
+}

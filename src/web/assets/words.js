@@ -1,0 +1,37 @@
+// The language of the page: the browser's, or the one that was chosen.
+
+import de from "./words-de.js";
+import en from "./words-en.js";
+
+const LANGUAGES = { en, de };
+const KEY = "fieldtune-language";
+
+function choose() {
+  let wanted = null;
+  try {
+    wanted = localStorage.getItem(KEY);
+  } catch {}
+  const known = [wanted, ...navigator.languages.map((tag) => tag.slice(0, 2))].find((tag) => tag in LANGUAGES);
+  return known ?? "en";
+}
+
+export const language = choose();
+document.documentElement.lang = language;
+
+/** The other language, and how it calls itself. */
+export function nextLanguage() {
+  const codes = Object.keys(LANGUAGES);
+  const code = codes[(codes.indexOf(language) + 1) % codes.length];
+  return { code, name: LANGUAGES[code].languageName };
+}
+
+export function setLanguage(code) {
+  localStorage.setItem(KEY, code);
+  location.reload();
+}
+
+/** A text with its {places} filled in. */
+export function t(key, places = {}) {
+  const text = LANGUAGES[language][key] ?? en[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(places[name] ?? ""));
+}
