@@ -33,7 +33,7 @@ use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
 use crate::protocol::people;
 use crate::protocol::request::{
-    Answer, Burst, EndBurst, Classification, Progress, Refused, Request, Teach,
+    Answer, Burst, Classification, EndBurst, Progress, Refused, Request, Teach,
 };
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
@@ -304,18 +304,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let age = now.micros_since(seen.captured);
         let number = Some(self.number);
         Some(view.classification(number, region, verdict, class, seen.captured, age))
-    }
-
-    /// The latest frame and its number; none before the first.
-    pub fn latest(&self) -> Option<(u64, &Frame)> {
-        Some((self.number, self.latest.as_ref()?))
-    }
-
-    /// Whoever asked has gone: what was gathered for the answer is not learned.
-    pub fn cancel(&mut self, ticket: Ticket) {
-        if self.job.take_if(|job| job.ticket == Some(ticket)).is_some() {
-            self.panel.change(|panel| panel.wait(None));
-        }
     }
 
     /// The camera gives no frames: what lasts with a verdict ends.

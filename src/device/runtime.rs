@@ -195,7 +195,7 @@ impl Shared {
 
     fn tell(&self, classification: &Classification) {
         lock(&self.ports).iter().for_each(|port| port.offer(classification));
-        self.observers.iter().for_each(|observer| observer.judged(classification));
+        self.observers.iter().for_each(|observer| observer.classified(classification));
     }
 }
 

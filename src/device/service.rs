@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::image::frame::{Frame, Timestamp};
 use crate::protocol::access::Guard;
 use crate::protocol::log::Level;
-use crate::protocol::request::{Device, Classification};
+use crate::protocol::request::{Classification, Device};
 
 /// Serves people and programs until the device stops.
 pub trait Service: Send {
@@ -25,7 +25,7 @@ pub trait Service: Send {
 /// Hears of frames and predictions on the inference thread: none of its methods may wait.
 pub trait Observer: Send + Sync {
     /// A frame was classified.
-    fn judged(&self, classification: &Classification);
+    fn classified(&self, classification: &Classification);
 
     /// Whether the frame that was just classified is wanted: it is copied only then.
     fn wants_frame(&self) -> bool;

@@ -132,7 +132,7 @@ impl Live {
 }
 
 impl Observer for Live {
-    fn judged(&self, classification: &Classification) {
+    fn classified(&self, classification: &Classification) {
         {
             let mut counts = lock(&self.counts);
             let micros = classification.age_micros;

@@ -106,6 +106,18 @@ fn no_new_look(known: ExampleId) -> String {
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// The latest frame and its number; none before the first.
+    pub fn latest(&self) -> Option<(u64, &Frame)> {
+        Some((self.number, self.latest.as_ref()?))
+    }
+
+    /// Whoever asked has gone: what was gathered for the answer is not learned.
+    pub fn cancel(&mut self, ticket: Ticket) {
+        if self.job.take_if(|job| job.ticket == Some(ticket)).is_some() {
+            self.panel.change(|panel| panel.wait(None));
+        }
+    }
+
     pub(super) fn begin(
         &mut self,
         ticket: Option<Ticket>,
@@ -188,7 +200,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let Some(job) = self.job.as_mut().filter(goes_on) else {
             return Err(Refused(format!("no burst of {} goes on", class.escape_debug())));
         };
-        match job.shots.is_empty() {
+        match job.examples.is_empty() {
             true => job.until = Until::Count(1),
             false => self.finish(now, effects),
         }
