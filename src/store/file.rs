@@ -229,7 +229,8 @@ impl FileStore {
         let disk = Arc::new(FileDisk { file, written: Arc::clone(&self.written) });
         let mut store = DiskStore::new(disk.clone(), &self.path.display().to_string());
         fill(&mut store)?;
-        store.close();
+        // Closed as any store that has grown is: compacted.
+        drop(store);
         disk.file.sync_all().map_err(io_error(&self.path, "write"))
     }
 

@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
-use redb::ReadableTable as _;
-
 use super::StoreFault;
 use super::rows::{Blob, ExampleRow, ImageCounters, decode};
-use super::tables::{NewImages, Rows, Tables, fault};
+use super::tables::{NewImages, Rows, Tables};
 use crate::learn::examples::{ImageMark, Images};
 use crate::learn::head::ExampleId;
 use crate::store::snapshot::v2::{StoredBody, StoredChange, StoredMark};
@@ -23,7 +21,7 @@ impl Tables<'_> {
     pub(super) fn put_image(&mut self, file: &[u8]) -> Result<u64, StoreFault> {
         let mut counters: ImageCounters = self.optional(COUNTERS)?.unwrap_or_default();
         let number = counters.next;
-        self.images.insert(number, file).map_err(fault)?;
+        self.images.put(number, file)?;
         counters.next += 1;
         counters.bytes += file.len() as u64;
         self.put(COUNTERS, &counters)?;
@@ -36,9 +34,7 @@ impl Tables<'_> {
     ) -> Result<(), StoreFault> {
         let mut counters: ImageCounters = self.optional(COUNTERS)?.unwrap_or_default();
         for number in numbers {
-            if let Some(file) = self.images.remove(number).map_err(fault)? {
-                counters.bytes = counters.bytes.saturating_sub(file.value().len() as u64);
-            }
+            counters.bytes = counters.bytes.saturating_sub(self.images.remove(number)?);
         }
         self.put(COUNTERS, &counters)
     }
@@ -112,11 +108,7 @@ impl Tables<'_> {
             return Ok(());
         }
         let mut over = counters.bytes.saturating_sub(budget - budget / SPARE);
-        let mut lengths = BTreeMap::new();
-        for row in self.images.iter().map_err(fault)? {
-            let (number, file) = row.map_err(fault)?;
-            lengths.insert(number.value(), file.value().len() as u64);
-        }
+        let lengths = self.images.lengths()?;
         let mut classes: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
         let mut learned = BTreeSet::new();
         for (_, row) in self.state()?.examples {
@@ -161,8 +153,8 @@ impl Tables<'_> {
                 continue;
             }
             let Some(number) = row.image else { continue };
-            if let Some(file) = self.images.get(number).map_err(fault)? {
-                each(ExampleId(id), file.value());
+            if let Some(file) = self.images.get(number)? {
+                each(ExampleId(id), &file);
             }
         }
         Ok(())
@@ -177,15 +169,15 @@ impl Tables<'_> {
         let by_number: BTreeMap<u64, ExampleRow> =
             rows.into_iter().filter_map(|row| Some((row.image?, row))).collect();
         let (mut bytes, mut idle) = (0, 0);
-        for row in self.images.iter().map_err(fault)? {
-            let (number, file) = row.map_err(fault)?;
-            let number = number.value();
-            bytes += file.value().len() as u64;
+        self.images.check()?;
+        for number in self.images.numbers()? {
+            let file = self.images.get(number)?.unwrap_or_default();
+            bytes += file.len() as u64;
             let Some(row) = by_number.get(&number).filter(|_| used.contains(&number)) else {
                 idle += 1;
                 continue;
             };
-            if self.mark(row)? != Some(ImageMark::of(file.value()).into()) {
+            if self.mark(row)? != Some(ImageMark::of(&file).into()) {
                 let what = format!("image {number} is not the one of its example");
                 return Err(StoreFault::Damaged(what));
             }

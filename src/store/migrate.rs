@@ -1,8 +1,9 @@
-//! A store of format 2 or 3 becomes one of format 4 in the transaction that first writes to it; one that only looks sees
+//! A store of format 2, 3 or 4 becomes one of format 5 in the transaction that first writes to it; one that only looks sees
 //! it as if it were.
 //!
 //! The examples of format 2 had no groups, views or images; they get groups by the time of their teaching, and their
-//! thumbnails are their images. Those of format 3 are not cut into pieces, and stay as they are.
+//! thumbnails are their images. Those of format 3 and the images of format 4 are not cut into
+//! pieces, and stay as they are.
 
 use std::collections::BTreeMap;
 

@@ -344,6 +344,7 @@ impl Drop for DiskStore {
             // What is stored is stored: where this fails, the file stays longer than it need be.
             let _ = self.compact();
         }
+        self.close();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The tables of the file. With its own modules, `images.rs` and `on_disk.rs` the only code that names redb.
+//! The tables of the file. With its own modules and `on_disk.rs` the only code that names redb.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
@@ -7,7 +7,7 @@
 //! | `examples` | id | class and blob ([`ExampleRow`]) |
 //! | `blobs` | number | feature, views, group, origin, time ([`Blob`]), or what is left of it behind its pieces |
 //! | `pieces` | number of the blob, rising from 0 | as much as fills a page (`blobs.rs`) |
-//! | `images` | number | JPEG |
+//! | `images`, `image pieces` | as `blobs`, `pieces` | JPEG |
 //! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
 //! | `settings` | name | bytes |
@@ -18,7 +18,7 @@ mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blobs::Blobs;
+use blobs::{Blobs, CONTENTS, IMAGES};
 pub(super) use new_images::NewImages;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
@@ -33,16 +33,16 @@ use crate::store::snapshot::{ModelId, Snapshot};
 /// The format that is read and made the one of today.
 const BEFORE: u16 = 2;
 
-/// The format whose blobs are not cut into pieces, which is as good: they stay as they are.
+/// From this format on older values may be in fewer pieces, which is as good: they stay as they are.
 const UNCUT: u16 = 3;
 
-/// Of the tables; version 1 was an exchanged file, version 2 had no groups, version 3 no pieces (`migrate.rs`).
-pub(super) const FORMAT: u16 = 4;
+/// Of the tables; version 1 was an exchanged file, version 2 had no groups, version 3 no pieces, version 4 none of images
+/// (`migrate.rs`).
+pub(super) const FORMAT: u16 = 5;
 
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 const CLASSES: TableDefinition<u32, &str> = TableDefinition::new("classes");
 const EXAMPLES: TableDefinition<u64, &[u8]> = TableDefinition::new("examples");
-pub(super) const IMAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("images");
 const UNDO: TableDefinition<u64, &[u8]> = TableDefinition::new("undo");
 const GENERATIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("generations");
 const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
@@ -71,7 +71,7 @@ pub(super) struct Tables<'t> {
     classes: Table<'t, u32, &'static str>,
     examples: Table<'t, u64, &'static [u8]>,
     blobs: Blobs<'t>,
-    pub(super) images: Table<'t, u64, &'static [u8]>,
+    pub(super) images: Blobs<'t>,
     undo: Table<'t, u64, &'static [u8]>,
     generations: Table<'t, u64, &'static [u8]>,
     settings: Table<'t, &'static str, &'static [u8]>,
@@ -83,8 +83,8 @@ impl<'t> Tables<'t> {
             state: transaction.open_table(STATE).map_err(fault)?,
             classes: transaction.open_table(CLASSES).map_err(fault)?,
             examples: transaction.open_table(EXAMPLES).map_err(fault)?,
-            blobs: Blobs::open(transaction)?,
-            images: transaction.open_table(IMAGES).map_err(fault)?,
+            blobs: Blobs::open(transaction, &CONTENTS)?,
+            images: Blobs::open(transaction, &IMAGES)?,
             undo: transaction.open_table(UNDO).map_err(fault)?,
             generations: transaction.open_table(GENERATIONS).map_err(fault)?,
             settings: transaction.open_table(SETTINGS).map_err(fault)?,
@@ -110,7 +110,7 @@ impl<'t> Tables<'t> {
     pub(super) fn renew(&mut self) -> Result<(), StoreFault> {
         match self.optional("format")? {
             None | Some(FORMAT) => Ok(()),
-            Some(UNCUT) => self.put_format(),
+            Some(UNCUT..FORMAT) => self.put_format(),
             Some(BEFORE) => self.migrate(),
             Some(got) => Err(StoreFault::Format { wanted: FORMAT, got }),
         }

@@ -5,9 +5,15 @@ use crate::common::{data, fieldtune};
 
 use std::fs;
 
+use fieldtune::image::frame::Timestamp;
+use fieldtune::learn::command::{Command, NewExample, Teach};
 use fieldtune::learn::examples::Examples;
-use fieldtune::store::snapshot::Snapshot;
+use fieldtune::learn::head::ExampleId;
+use fieldtune::store::persistent::PersistentLearner;
+use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{FileStore, Store as _};
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 /// Made by `tests/data/store_v3.sh`, as is `pack-v2.ftune`.
 const VERSION_3: &str = "store-v3.ftune";
@@ -87,6 +93,56 @@ fn a_file_of_format_4_is_read_as_it_was_written() {
     drop(store);
     let undone = fieldtune(&["undo", "--store", text(&copy)]);
     assert!(undone.stdout.contains("example 2 of photograph is back"), "{undone:?}");
+}
+
+/// Made by `tests/data/store_v5.sh`.
+const VERSION_5: &str = "store-v5.ftune";
+
+#[test]
+fn a_file_of_format_5_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.ftune");
+    fs::copy(data(VERSION_5), &copy).expect("it is there");
+    let mut store = FileStore::open(&copy).expect("nobody has it");
+    store.check().expect("it is sound");
+    let mut images = Vec::new();
+    let mut look =
+        |ExampleId(id), file: &[u8]| images.push((id, file.len(), crc32fast::hash(file)));
+    store.images(None, &mut look).expect("it is sound");
+    assert_eq!(images, [(1, 6346, 0xeaa6_6bad), (2, 5276, 0xef7d_eb55)]);
+}
+
+/// One command that makes a file, then one that makes it longer.
+#[test]
+fn images_fill_pages_and_nothing_is_left_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("learned.ftune");
+    let model = ModelId { name: "any".to_owned(), fingerprint: [7; 32], dim: 4 };
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut images = 0;
+    for part in 0..2 {
+        let store = FileStore::open(&path).expect("it is free");
+        let mut kept = PersistentLearner::open(store, &model).expect("it is sound");
+        let example = |at: usize| {
+            // What a camera's frames come to.
+            let mut image = vec![0; 4500 + 97 * (at % 50)];
+            random.fill_bytes(&mut image);
+            images += image.len();
+            let feature = vec![1.0, at as f32, 0.0, part as f32];
+            NewExample { image: Some(image), burst: at as u32, ..NewExample::new(feature, "a.jpg") }
+        };
+        let shots = (0..450).map(example).collect();
+        let teach = Command::Teach(Teach { class: format!("c{part}"), shots });
+        kept.apply(teach, Timestamp(part)).expect("there is room");
+        drop(kept);
+        let file = fs::metadata(&path).expect("it was written").len() as usize;
+        assert!(file < images + images / 6, "{file} bytes on disk for {images} bytes of images");
+    }
+    let mut store = FileStore::open(&path).expect("it is free");
+    store.check().expect("it is sound");
+    let mut there = 0;
+    store.images(None, &mut |_, image| there += image.len()).expect("it is sound");
+    assert_eq!(there, images);
 }
 
 /// The first values of the first example's feature.

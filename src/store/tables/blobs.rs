@@ -1,35 +1,49 @@
-//! What belongs to single examples, cut so that it fills pages.
+//! Values that are longer than a page or about as long, cut so that they fill pages: what belongs to single examples, and
+//! their images.
 //!
 //! A value that does not fit a page of the database gets as many pages as a power of two makes enough: one of 4,600 bytes
 //! takes 8 KiB. So a longer one is cut into pieces that fill a page each, in a table of their own, and the rest lies
 //! among the other rests.
+
+use std::collections::BTreeMap;
 
 use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
 
 use super::fault;
 use crate::store::StoreFault;
 
-const RESTS: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
-const PIECES: TableDefinition<(u64, u16), &[u8]> = TableDefinition::new("pieces");
+/// The two tables of one kind of values.
+pub(super) struct Kind {
+    rests: TableDefinition<'static, u64, &'static [u8]>,
+    pieces: TableDefinition<'static, (u64, u16), &'static [u8]>,
+}
+
+/// What belongs to single examples.
+pub(super) const CONTENTS: Kind =
+    Kind { rests: TableDefinition::new("blobs"), pieces: TableDefinition::new("pieces") };
+
+/// Their images.
+pub(super) const IMAGES: Kind =
+    Kind { rests: TableDefinition::new("images"), pieces: TableDefinition::new("image pieces") };
 
 /// Bytes of a piece: a page of 4 KiB less its head, a key and the place where the value ends.
 const PIECE: usize = 4072;
 
 /// Both tables, within a transaction.
-pub(super) struct Blobs<'t> {
+pub(in crate::store) struct Blobs<'t> {
     rests: Table<'t, u64, &'static [u8]>,
     pieces: Table<'t, (u64, u16), &'static [u8]>,
 }
 
 impl<'t> Blobs<'t> {
-    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreFault> {
+    pub(super) fn open(transaction: &'t WriteTransaction, kind: &Kind) -> Result<Self, StoreFault> {
         Ok(Self {
-            rests: transaction.open_table(RESTS).map_err(fault)?,
-            pieces: transaction.open_table(PIECES).map_err(fault)?,
+            rests: transaction.open_table(kind.rests).map_err(fault)?,
+            pieces: transaction.open_table(kind.pieces).map_err(fault)?,
         })
     }
 
-    pub(super) fn get(&self, number: u64) -> Result<Option<Vec<u8>>, StoreFault> {
+    pub(in crate::store) fn get(&self, number: u64) -> Result<Option<Vec<u8>>, StoreFault> {
         let Some(rest) = self.rests.get(number).map_err(fault)? else { return Ok(None) };
         let mut bytes = Vec::new();
         for piece in self.pieces.range((number, 0)..=(number, u16::MAX)).map_err(fault)? {
@@ -40,7 +54,7 @@ impl<'t> Blobs<'t> {
         Ok(Some(bytes))
     }
 
-    pub(super) fn put(&mut self, number: u64, bytes: &[u8]) -> Result<(), StoreFault> {
+    pub(in crate::store) fn put(&mut self, number: u64, bytes: &[u8]) -> Result<(), StoreFault> {
         self.remove(number)?;
         let (pieces, rest) = match bytes.len() > PIECE {
             true => bytes.as_chunks::<PIECE>(),
@@ -52,22 +66,43 @@ impl<'t> Blobs<'t> {
         self.rests.insert(number, rest).map_err(fault).map(drop)
     }
 
-    pub(super) fn remove(&mut self, number: u64) -> Result<(), StoreFault> {
-        if self.rests.remove(number).map_err(fault)?.is_none() {
-            return Ok(());
-        }
+    /// * returns its bytes; none where it was not there.
+    pub(in crate::store) fn remove(&mut self, number: u64) -> Result<u64, StoreFault> {
+        let mut bytes = match self.rests.remove(number).map_err(fault)? {
+            Some(rest) => rest.value().len() as u64,
+            None => return Ok(0),
+        };
+        let mut go = |_, piece: &[u8]| {
+            bytes += piece.len() as u64;
+            false
+        };
         let all = (number, 0)..=(number, u16::MAX);
-        self.pieces.retain_in(all, |_, _| false).map_err(fault)
+        self.pieces.retain_in(all, &mut go).map_err(fault)?;
+        Ok(bytes)
+    }
+
+    /// The bytes of each, by its number.
+    pub(in crate::store) fn lengths(&self) -> Result<BTreeMap<u64, u64>, StoreFault> {
+        let mut lengths = BTreeMap::new();
+        for row in self.rests.iter().map_err(fault)? {
+            let (number, rest) = row.map_err(fault)?;
+            lengths.insert(number.value(), rest.value().len() as u64);
+        }
+        for row in self.pieces.iter().map_err(fault)? {
+            let (key, piece) = row.map_err(fault)?;
+            *lengths.entry(key.value().0).or_default() += piece.value().len() as u64;
+        }
+        Ok(lengths)
     }
 
     /// All that there are, by rising number.
-    pub(super) fn numbers(&self) -> Result<Vec<u64>, StoreFault> {
+    pub(in crate::store) fn numbers(&self) -> Result<Vec<u64>, StoreFault> {
         let rows = self.rests.iter().map_err(fault)?;
         rows.map(|row| row.map(|(number, _)| number.value()).map_err(fault)).collect()
     }
 
     /// Every piece is one of a value that is there.
-    pub(super) fn check(&self) -> Result<(), StoreFault> {
+    pub(in crate::store) fn check(&self) -> Result<(), StoreFault> {
         let mut last = None;
         for row in self.pieces.iter().map_err(fault)? {
             let (number, _) = row.map_err(fault)?.0.value();
@@ -90,7 +125,7 @@ mod tests {
         let backend = redb::backends::InMemoryBackend::new();
         let database = Database::builder().create_with_backend(backend).expect("there is memory");
         let transaction = database.begin_write().expect("nobody else writes");
-        work(&mut Blobs::open(&transaction).expect("they are new"));
+        work(&mut Blobs::open(&transaction, &CONTENTS).expect("they are new"));
     }
 
     #[test]
@@ -109,7 +144,9 @@ mod tests {
             blobs.put(5, &value(7)).expect("there is room");
             assert_eq!(blobs.get(5).expect("sound"), Some(value(7)));
             blobs.check().expect("sound");
-            (0..6).for_each(|number| blobs.remove(number).expect("sound"));
+            assert_eq!(blobs.lengths().expect("sound")[&5], 7);
+            let bytes: u64 = (0..6).map(|number| blobs.remove(number).expect("sound")).sum();
+            assert_eq!(bytes as usize, lengths[..5].iter().sum::<usize>() + 7);
             assert_eq!(blobs.get(3).expect("sound"), None);
             assert_eq!(blobs.pieces.len().expect("sound"), 0);
         });
