@@ -61,10 +61,17 @@ fn a_store_takes_little_more_than_its_examples() {
     assert!(file < bytes + bytes / 3, "{file} bytes on disk for {bytes} bytes of examples");
 
     let idle = ALLOCATED.allocated();
-    let kept = open().expect("it is sound");
-    let held = ALLOCATED.allocated() - idle;
-    let peak = ALLOCATED.max_allocated() - idle;
-    assert_eq!(kept.learner().examples().get(ExampleId(1)), before.as_ref());
-    let wanted = bytes + bytes / 2 + FIXED;
-    assert!(peak < wanted, "{peak} bytes in memory, {held} in the end, for {bytes} of examples");
+    // To be changed, and to be looked at.
+    for store in [FileStore::open, FileStore::look] {
+        let kept = PersistentLearner::open(store(&path).expect("it is free"), &model);
+        let kept = kept.expect("it is sound");
+        let held = ALLOCATED.allocated() - idle;
+        let peak = ALLOCATED.max_allocated() - idle;
+        assert_eq!(kept.learner().examples().get(ExampleId(1)), before.as_ref());
+        let wanted = bytes + bytes / 2 + FIXED;
+        assert!(
+            peak < wanted,
+            "{peak} bytes in memory, {held} in the end, for {bytes} of examples"
+        );
+    }
 }

@@ -190,7 +190,65 @@ impl Disk for Held {
     }
 }
 
-/// Memory: for a look at a file that somebody else writes to, and for tests.
+/// A file that another process may write to, to be looked at as it was last committed: nothing is written to it, and
+/// nothing can be read any more once another commit has changed it. The pages of a commit are never written in place, and
+/// every commit changes the head of the file: so what is read between two looks at the same head is of one commit.
+#[derive(Debug)]
+pub(super) struct LookedAt {
+    file: Arc<FileDisk>,
+    head: Vec<u8>,
+    /// What is written, and never released.
+    held: Held,
+}
+
+impl LookedAt {
+    pub(super) fn new(file: File) -> io::Result<Self> {
+        let file = Arc::new(FileDisk { file, written: Arc::default() });
+        let held = Held::new(Arc::clone(&file) as Arc<dyn Disk>)?;
+        let head = Self::head(&file)?;
+        Ok(Self { file, head, held })
+    }
+
+    fn head(file: &FileDisk) -> io::Result<Vec<u8>> {
+        const HEAD: u64 = 4096;
+        let mut head = vec![0; file.len()?.min(HEAD) as usize];
+        file.read(0, &mut head)?;
+        Ok(head)
+    }
+
+    /// Whether another commit has changed it.
+    pub(super) fn has_changed(&self) -> bool {
+        Self::head(&self.file).is_ok_and(|head| head != self.head)
+    }
+}
+
+impl Disk for LookedAt {
+    fn len(&self) -> io::Result<u64> {
+        self.held.len()
+    }
+
+    fn read(&self, at: u64, to: &mut [u8]) -> io::Result<()> {
+        self.held.read(at, to)?;
+        match self.has_changed() {
+            true => Err(io::Error::other("another process has written to it meanwhile")),
+            false => Ok(()),
+        }
+    }
+
+    fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.held.write(at, bytes)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.held.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Memory: for a copy of a file that somebody else writes to, and for tests.
 #[derive(Debug, Default)]
 pub struct MemoryDisk(Mutex<Vec<u8>>);
 

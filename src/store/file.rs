@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::backup::copy_of;
-use super::disk::{FileDisk, MemoryDisk, Written};
+use super::disk::{FileDisk, LookedAt, MemoryDisk, Written};
 use super::locks::{Locks, followed};
 use super::on_disk::DiskStore;
 use super::paths::{io_error, is_database, is_read_only, read_all, sibling, sync_folder};
@@ -39,7 +39,48 @@ enum Place {
     /// A database.
     Open(DiskStore),
     /// A database that cannot be written, and why.
-    ReadOnly(DiskStore, String),
+    ReadOnly(Look, String),
+}
+
+/// A database to be looked at: its file or, where that was written to meanwhile, a copy of it in memory.
+#[derive(Debug)]
+struct Look {
+    path: PathBuf,
+    store: DiskStore,
+    /// `None` where it is a copy.
+    file: Option<Arc<LookedAt>>,
+}
+
+impl Look {
+    fn at(path: &Path) -> Result<Self, StoreError> {
+        let file = File::open(path).and_then(LookedAt::new).map_err(io_error(path, "open"))?;
+        let file = Arc::new(file);
+        let store = DiskStore::new(file.clone(), &path.display().to_string());
+        Ok(Self { path: path.to_owned(), store, file: Some(file) })
+    }
+
+    /// As it is now, whatever is written to the file from here on.
+    fn copied(&mut self) -> Result<&mut DiskStore, StoreError> {
+        if self.file.is_some() {
+            let copy = Arc::new(MemoryDisk::new(copy_of(&self.path)?));
+            self.store = DiskStore::new(copy, &self.path.display().to_string());
+            self.file = None;
+        }
+        Ok(&mut self.store)
+    }
+
+    /// * `work`: may be done twice.
+    fn read<T>(
+        &mut self,
+        work: impl Fn(&mut DiskStore) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let done = work(&mut self.store);
+        match self.file.as_ref().is_some_and(|file| file.has_changed()) {
+            // Also where it succeeded: the pages that it read may be those of the next commit.
+            true => work(self.copied()?),
+            false => done,
+        }
+    }
 }
 
 impl FileStore {
@@ -62,7 +103,7 @@ impl FileStore {
         match store.open_to_write() {
             Err(StoreError::Io { error, .. }) if is_read_only(&error) && path.exists() => {
                 store.place = match is_database(path)? {
-                    true => Place::ReadOnly(DiskStore::in_memory(path)?, error.to_string()),
+                    true => Place::ReadOnly(Look::at(path)?, error.to_string()),
                     false => Place::Other,
                 };
             }
@@ -78,9 +119,7 @@ impl FileStore {
     /// [`StoreError::Io`], [`StoreError::TooLarge`].
     pub fn look(path: &Path) -> Result<Self, StoreError> {
         let place = match path.exists() && is_database(path)? {
-            true => {
-                Place::ReadOnly(DiskStore::in_memory(path)?, "it was opened read-only".to_owned())
-            }
+            true => Place::ReadOnly(Look::at(path)?, "it was opened read-only".to_owned()),
             false => Place::Other,
         };
         Ok(Self {
@@ -156,9 +195,9 @@ impl FileStore {
     /// # Errors
     /// [`StoreError::Damaged`]; as [`Store::load`].
     pub fn check(&mut self) -> Result<(), StoreError> {
-        match &mut self.place {
-            Place::Open(store) | Place::ReadOnly(store, _) => store.check(),
-            Place::Other => self.load().map(drop),
+        match self.reading(DiskStore::check) {
+            Some(done) => done,
+            None => self.load().map(drop),
         }
     }
 
@@ -189,9 +228,13 @@ impl FileStore {
     }
 
     /// Looks at the database; `None` where there is none yet.
-    fn readable(&mut self) -> Option<&mut DiskStore> {
+    fn reading<T>(
+        &mut self,
+        work: impl Fn(&mut DiskStore) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
         match &mut self.place {
-            Place::Open(store) | Place::ReadOnly(store, _) => Some(store),
+            Place::Open(store) => Some(work(store)),
+            Place::ReadOnly(look, _) => Some(look.read(work)),
             Place::Other => None,
         }
     }
@@ -254,26 +297,14 @@ impl FileStore {
     }
 }
 
-impl DiskStore {
-    /// A copy of what was last committed to a file.
-    fn in_memory(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self::new(Arc::new(MemoryDisk::new(copy_of(path)?)), &path.display().to_string()))
-    }
-}
-
 impl Store for FileStore {
     fn load(&mut self) -> Result<Option<Snapshot>, StoreError> {
-        match self.readable() {
-            // A database is put in its place whole, so one that holds nothing was not made by us.
-            Some(store) => match store.load()? {
-                Some(snapshot) => Ok(Some(snapshot)),
-                None => {
-                    let path = self.path.display().to_string();
-                    Err(StoreError::Damaged { path, what: "it holds nothing".to_owned() })
-                }
-            },
-            None => self.other(),
-        }
+        let Some(loaded) = self.reading(Store::load) else { return self.other() };
+        // A database is put in its place whole, so one that holds nothing was not made by us.
+        loaded?.map(Some).ok_or_else(|| {
+            let path = self.path.display().to_string();
+            StoreError::Damaged { path, what: "it holds nothing".to_owned() }
+        })
     }
 
     fn commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
@@ -318,7 +349,7 @@ impl Store for FileStore {
     }
 
     fn generations(&mut self) -> Result<Vec<Generation>, StoreError> {
-        self.readable().map_or(Ok(Vec::new()), Store::generations)
+        self.reading(Store::generations).unwrap_or_else(|| Ok(Vec::new()))
     }
 
     fn save(&mut self, name: &str, at: Timestamp) -> Result<Generation, StoreError> {
@@ -332,7 +363,7 @@ impl Store for FileStore {
 
     fn generation(&mut self, number: u64) -> Result<Snapshot, StoreError> {
         let none = self.no_generation(number);
-        self.readable().map_or(Err(none), |store| store.generation(number))
+        self.reading(|store| store.generation(number)).unwrap_or(Err(none))
     }
 
     fn roll_back(&mut self, number: u64, at: Timestamp) -> Result<Snapshot, StoreError> {
@@ -354,8 +385,11 @@ impl Store for FileStore {
         of: Option<&[ExampleId]>,
         each: &mut dyn FnMut(ExampleId, &[u8]),
     ) -> Result<(), StoreError> {
-        if let Some(store) = self.readable() {
-            return store.images(of, each);
+        match &mut self.place {
+            Place::Open(store) => return store.images(of, each),
+            // Each is called once.
+            Place::ReadOnly(look, _) => return look.copied()?.images(of, each),
+            Place::Other => {}
         }
         let Some(old) = self.other()? else { return Ok(()) };
         for (id, mark) in old.image_marks() {
@@ -367,7 +401,7 @@ impl Store for FileStore {
     }
 
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.readable().map_or(Ok(None), |store| store.setting(name))
+        self.reading(|store| store.setting(name)).unwrap_or(Ok(None))
     }
 
     fn set(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {

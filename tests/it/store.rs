@@ -319,6 +319,40 @@ fn a_store_that_another_process_holds_is_refused_with_that_process_s_number() {
     assert_eq!(run.code, 0, "{run:?}");
 }
 
+/// An example more with every commit; some are written while somebody looks.
+#[test]
+fn a_look_sees_one_commit_whole_while_others_are_written() {
+    const COMMITS: usize = 120;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("learned.ftune");
+    let mut kept = learner(Examples::DEFAULT_BUDGET);
+    let mut store = FileStore::open(&path).expect("it is free");
+    let mut write = move |at: usize| {
+        let (_, changes) =
+            teach(&mut kept, "good", &[[1.0, at as f32, 0.0, 1.0]]).expect("there is room");
+        commit(&mut store, &kept, &changes).expect("there is room");
+    };
+    let seen = |store: &mut FileStore| {
+        let snapshot = store.load().expect("a commit is whole or nothing").expect("it was taught");
+        snapshot.counts().1
+    };
+    write(0);
+    let mut early = FileStore::look(&path).expect("anybody may look");
+    assert_eq!(seen(&mut early), 1);
+    write(1);
+    // Looked at again after it was written to.
+    assert_eq!(seen(&mut early), 2);
+    let mut looks = Vec::new();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (2..COMMITS).for_each(write));
+        while !writer.is_finished() {
+            looks.push(seen(&mut FileStore::look(&path).expect("anybody may look")));
+        }
+    });
+    looks.push(seen(&mut FileStore::look(&path).expect("anybody may look")));
+    assert!(looks.is_sorted() && looks.last() == Some(&COMMITS), "{looks:?}");
+}
+
 #[test]
 fn a_full_store_gives_up_what_is_redundant_and_an_undo_brings_it_back() {
     let one = {
