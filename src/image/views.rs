@@ -203,7 +203,8 @@ impl FromStr for ViewKinds {
 }
 
 fn rounded(value: f32) -> u8 {
-    value.round().clamp(0.0, 255.0) as u8
+    // Not `round`, which is a call where the processor has no instruction for it.
+    (value.clamp(0.0, 255.0) + 0.5) as u8
 }
 
 /// FNV-1a of the pixels: the same image has the same views.

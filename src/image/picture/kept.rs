@@ -55,8 +55,19 @@ pub fn kept(frame: &Frame, side: u32) -> Option<Vec<u8>> {
     let sides = u16::try_from(width).ok().zip(u16::try_from(height).ok());
     // A side beyond what a JPEG may have is one that nobody asks for.
     let (width, height) = sides?;
-    encoder.encode(small.pixels(), width, height, jpeg_encoder::ColorType::Rgb).ok()?;
-    Some(bytes)
+    let encoded = match greys(small.pixels()) {
+        Some(greys) => encoder.encode(&greys, width, height, jpeg_encoder::ColorType::Luma),
+        None => encoder.encode(small.pixels(), width, height, jpeg_encoder::ColorType::Rgb),
+    };
+    encoded.ok().map(|()| bytes)
+}
+
+/// One value a pixel, where all are grey: a third of the work and of the bytes.
+fn greys(pixels: &[u8]) -> Option<Vec<u8>> {
+    let pixels = pixels.as_chunks::<3>().0;
+    let grey = |pixels: &[[u8; 3]]| pixels.iter().all(|[r, g, b]| r == g && g == b);
+    // In parts without a way out between them, so that coloured images cost a part.
+    pixels.chunks(64).all(grey).then(|| pixels.iter().map(|pixel| pixel[0]).collect())
 }
 
 /// A file as it is, where it is a JPEG that may be kept with an example; made anew where it is not.
@@ -86,6 +97,10 @@ fn averaged(frame: &Frame, side: u32) -> Frame {
         .collect();
     let mut small = Vec::with_capacity(wide * high * 3);
     let mut sums = vec![0u32; width * 3];
+    // A number of pixels, and what to multiply a sum with in place of dividing it by that: the same below 2^16 pixels, and
+    // at most one grey level more beyond.
+    const SHIFT: u32 = 40;
+    let mut divisor = (0, 0);
     for row in 0..high {
         let rows = covered(row, high, height);
         let high = rows.len();
@@ -97,13 +112,16 @@ fn averaged(frame: &Frame, side: u32) -> Frame {
         }
         for columns in &columns {
             let count = (columns.len() / 3 * high) as u32;
+            if count != divisor.0 {
+                divisor = (count, (1 << SHIFT) / u64::from(count) + 1);
+            }
             let mut sum = [count / 2; 3];
             for pixel in sums[columns.clone()].as_chunks::<3>().0 {
                 for (sum, value) in sum.iter_mut().zip(pixel) {
                     *sum += value;
                 }
             }
-            small.extend(sum.map(|sum| (sum / count) as u8));
+            small.extend(sum.map(|sum| ((u64::from(sum) * divisor.1) >> SHIFT) as u8));
         }
     }
     Frame::new(wide as u32, high as u32, small, frame.captured())
@@ -123,6 +141,54 @@ mod tests {
             Some(file) => frame.with_jpeg(file),
             None => frame,
         }
+    }
+
+    #[test]
+    fn a_smaller_frame_is_of_averages() {
+        let pixel = |at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8;
+        for (width, height, side) in [(5, 3, 4), (640, 480, 256), (513, 2, 256), (300, 299, 1)] {
+            let pixels: Vec<u8> = (0..width * height * 3).map(pixel).collect();
+            let frame = Frame::new(width, height, pixels, Timestamp(0)).expect("it fits");
+            let small = averaged(&frame, side);
+            let (wide, high) = (small.width(), small.height());
+            for (at, &got) in small.pixels().iter().enumerate() {
+                let (column, row) = ((at as u32 / 3) % wide, at as u32 / 3 / wide);
+                let covered = |place: u32, of: u32, all: u32| {
+                    place * all / of..((place + 1) * all).div_ceil(of)
+                };
+                let (columns, rows) = (covered(column, wide, width), covered(row, high, height));
+                let values = rows.flat_map(|row| columns.clone().map(move |c| (row, c)));
+                let value = |(row, c): (u32, u32)| {
+                    u32::from(frame.pixels()[((row * width + c) * 3) as usize + at % 3])
+                };
+                let (sum, count) = values.fold((0, 0), |(sum, n), at| (sum + value(at), n + 1));
+                let (wanted, slack) = ((sum + count / 2) / count, u32::from(count >= 1 << 16));
+                assert!(
+                    (wanted..=wanted + slack).contains(&got.into()),
+                    "{width} {at}: {got} {wanted}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_grey_frame_is_kept_grey_and_takes_less() {
+        let grey = |at: u32| [(at / 9 % 256) as u8; 3];
+        let pixels: Vec<u8> = (0..200 * 100).flat_map(grey).collect();
+        let frame = Frame::new(200, 100, pixels.clone(), Timestamp(0)).expect("it fits");
+        let file = kept(&frame, 256).expect("a side is given");
+        let seen = decode_frame(&file, "", Timestamp(0)).expect("a JPEG");
+        let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) < 12;
+        assert!(seen.pixels().iter().zip(&pixels).all(near));
+        assert!(seen.pixels().as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b));
+        // One coloured pixel is seen.
+        let mut coloured = pixels;
+        coloured[59_997] ^= 0x80;
+        let frame = Frame::new(200, 100, coloured, Timestamp(0)).expect("it fits");
+        let other = kept(&frame, 256).expect("a side is given");
+        let seen = decode_frame(&other, "", Timestamp(0)).expect("a JPEG");
+        let [r, g, _] = seen.pixels().as_chunks::<3>().0[19_999];
+        assert!(r.abs_diff(g) > 40 && file.len() < other.len(), "{r} {g}");
     }
 
     #[test]
