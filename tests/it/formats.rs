@@ -131,8 +131,8 @@ fn images_fill_pages_and_nothing_is_left_over() {
             let feature = vec![1.0, at as f32, 0.0, part as f32];
             NewExample { image: Some(image), burst: at as u32, ..NewExample::new(feature, "a.jpg") }
         };
-        let shots = (0..450).map(example).collect();
-        let teach = Command::Teach(Teach { class: format!("c{part}"), shots });
+        let examples = (0..450).map(example).collect();
+        let teach = Command::Teach(Teach { class: format!("c{part}"), examples });
         kept.apply(teach, Timestamp(part)).expect("there is room");
         drop(kept);
         let file = fs::metadata(&path).expect("it was written").len() as usize;
