@@ -168,6 +168,9 @@ impl std::fmt::Display for Advice {
 
 #[cfg(test)]
 mod tests {
+    use rand::{RngExt as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
     use crate::image::frame::Timestamp;
     use crate::learn::command::{Command, NewExample, Teach};
@@ -206,6 +209,40 @@ mod tests {
             let advice = taught(looks).advice();
             let Advice::Confused { class, .. } = &advice else { panic!("{advice:?}") };
             assert_ne!(class.as_str(), "a", "{advice}");
+        }
+    }
+
+    /// Two classes of 20 looks whose values stray alone, and among those of `a` one of `b`; hard ones lie between.
+    fn with_a_wrong_label(between: f32, wrong: f32) -> Learner {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        let mut learner = Learner::new(24, HeadConfig::default(), 1 << 20).expect("it is sound");
+        for look in 0..41 {
+            let class = if look % 2 == 0 { "a" } else { "b" };
+            let own = if look % 2 == 0 { between } else { -between };
+            let own = if look == 40 { own * wrong } else { own };
+            let value = |at: usize| {
+                let sign = if at.is_multiple_of(3) { 1.0 } else { -1.0 };
+                1.0 + own * sign + random.random_range(-0.3..0.3)
+            };
+            let examples = vec![NewExample::new((0..24).map(value).collect(), "")];
+            let teach = Command::Teach(Teach { class: class.to_owned(), examples });
+            teach.apply(&mut learner, Timestamp(look)).expect("there is room");
+        }
+        learner.recalibrate();
+        learner
+    }
+
+    #[test]
+    fn one_wrong_label_among_looks_that_agree_is_found() {
+        let told = with_a_wrong_label(0.3, -1.0).advice().to_string();
+        let wanted =
+            "check example 41: it was taught as a and looks like b (relabel it if that is right)";
+        assert_eq!(told, wanted);
+        // The same with the right label, and with a look that is only a little nearer to the other class.
+        for right in [1.0, -0.1] {
+            let learner = with_a_wrong_label(0.3, right);
+            let suspects = &learner.estimate().expect("two classes").suspects;
+            assert!(suspects.iter().all(|one| one.doubt == Doubt::Hard), "{right}: {suspects:?}");
         }
     }
 }
