@@ -282,6 +282,8 @@ impl Learner {
         next_example: ExampleId,
     ) {
         self.undo = undo;
+        // What brought the examples here is no step that could be revoked.
+        self.latest = None;
         self.raise_ids((next_class, next_example));
     }
 

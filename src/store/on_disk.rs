@@ -14,7 +14,7 @@ use crate::learn::head::ExampleId;
 use crate::store::snapshot::Snapshot;
 
 /// Bytes of pages that are kept in memory: what is learned is there anyway.
-const CACHE_BYTES: usize = 4 << 20;
+const CACHE_BYTES: usize = 1 << 20;
 
 /// A file that grows is made twice as long; from this length on what is left over is given back at the end.
 const WORTH_COMPACTING: u64 = 2 << 20;

@@ -1,6 +1,7 @@
 //! The image that is kept with an example.
 
 use std::borrow::Cow;
+use std::ops::{AddAssign, Range};
 
 use crate::image::frame::Frame;
 
@@ -95,37 +96,54 @@ fn averaged(frame: &Frame, side: u32) -> Frame {
         .map(|column| covered(column, wide, width))
         .map(|columns| columns.start * 3..columns.end * 3)
         .collect();
-    let mut small = Vec::with_capacity(wide * high * 3);
-    let mut sums = vec![0u32; width * 3];
-    // A number of pixels, and what to multiply a sum with in place of dividing it by that: the same below 2^16 pixels, and
-    // at most one grey level more beyond.
-    const SHIFT: u32 = 40;
-    let mut divisor = (0, 0);
-    for row in 0..high {
+    let mut small = vec![0; wide * high * 3];
+    for (row, into) in small.chunks_exact_mut(wide * 3).enumerate() {
         let rows = covered(row, high, height);
-        let high = rows.len();
-        sums.fill(0);
-        for line in frame.pixels()[rows.start * width * 3..rows.end * width * 3].chunks(width * 3) {
-            for (sum, &value) in sums.iter_mut().zip(line) {
-                *sum += u32::from(value);
-            }
-        }
-        for columns in &columns {
-            let count = (columns.len() / 3 * high) as u32;
-            if count != divisor.0 {
-                divisor = (count, (1 << SHIFT) / u64::from(count) + 1);
-            }
-            let mut sum = [count / 2; 3];
-            for pixel in sums[columns.clone()].as_chunks::<3>().0 {
-                for (sum, value) in sum.iter_mut().zip(pixel) {
-                    *sum += value;
-                }
-            }
-            small.extend(sum.map(|sum| ((u64::from(sum) * divisor.1) >> SHIFT) as u8));
+        let lines = &frame.pixels()[rows.start * width * 3..rows.end * width * 3];
+        // Twice as quick where it is wide enough.
+        match rows.len() <= usize::from(u16::MAX / u16::from(u8::MAX)) {
+            true => average_row::<u16>(lines, width, &columns, into),
+            false => average_row::<u32>(lines, width, &columns, into),
         }
     }
     Frame::new(wide as u32, high as u32, small, frame.captured())
         .expect("as many pixels as its sides say")
+}
+
+/// A row of averages.
+///
+/// * `S`: wide enough for the sum of a column of `lines`.
+/// * `columns`: of each pixel of the row the bytes of a line that it covers.
+fn average_row<S: Copy + Default + AddAssign + From<u8> + Into<u32>>(
+    lines: &[u8],
+    width: usize,
+    columns: &[Range<usize>],
+    into: &mut [u8],
+) {
+    // A number of pixels, and what to multiply a sum with in place of dividing it by that: the same below 2^16 pixels, and
+    // at most one grey level more beyond.
+    const SHIFT: u32 = 40;
+    let mut divisor = (0, 0);
+    let high = lines.len() / (width * 3);
+    let mut sums = vec![S::default(); width * 3];
+    for line in lines.chunks_exact(width * 3) {
+        for (sum, &value) in sums.iter_mut().zip(line) {
+            *sum += value.into();
+        }
+    }
+    for (columns, pixel) in columns.iter().zip(into.as_chunks_mut::<3>().0) {
+        let count = (columns.len() / 3 * high) as u32;
+        if count != divisor.0 {
+            divisor = (count, (1 << SHIFT) / u64::from(count) + 1);
+        }
+        let mut sum = [count / 2; 3];
+        for values in sums[columns.clone()].as_chunks::<3>().0 {
+            for (sum, &value) in sum.iter_mut().zip(values) {
+                *sum += value.into();
+            }
+        }
+        *pixel = sum.map(|sum| ((u64::from(sum) * divisor.1) >> SHIFT) as u8);
+    }
 }
 
 #[cfg(test)]
