@@ -242,9 +242,9 @@ fn sources(folder: &str) -> Vec<Source> {
     sources_of(Path::new(env!("CARGO_MANIFEST_DIR")), folder)
 }
 
-/// The sources of both crates, as the repository names them.
+/// The sources of all crates, as the repository names them.
 fn all_sources() -> Vec<Source> {
-    [sources("src"), sources("kernels/src")].into_iter().flatten().collect()
+    ["src", "kernels/src", "math/src"].into_iter().flat_map(sources).collect()
 }
 
 /// The same below the root of a crate, named from there.
@@ -304,6 +304,16 @@ fn kernels_import_only_modules_above_them_and_touch_nothing() {
 }
 
 #[test]
+fn arithmetic_touches_no_file_clock_thread_or_chance() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("math");
+    let sources = sources_of(&root, "src");
+    let lib = sources.iter().find(|source| source.path == "src/lib.rs").expect("it is there");
+    let modules = declared(&lib.text);
+    assert_eq!(modules, ["linalg", "strip"]);
+    none(outside_in_data_plane(&sources, &[&modules[..], &["lib"]].concat()));
+}
+
+#[test]
 fn every_file_is_in_a_room() {
     let rooms = declared(LIB);
     let outside = |source: &&Source| source.path.matches('/').count() == 1;
@@ -344,7 +354,7 @@ fn what_is_stored_has_structs_of_its_own() {
 
 #[test]
 fn files_are_short_safe_and_finished() {
-    for folder in ["src", "tests", "examples", "kernels"] {
+    for folder in ["src", "tests", "examples", "kernels", "math"] {
         none(unwanted(&sources(folder)));
     }
 }

@@ -5,25 +5,46 @@ use std::iter::Sum;
 use std::ops::{AddAssign, Mul};
 
 /// What a sum is kept in: f32, or f64 for values that may be large and where differences matter.
-pub(crate) trait Real:
-    Copy + Default + Mul<Output = Self> + AddAssign + Sum + From<f32>
-{
+pub trait Real: Copy + Default + Mul<Output = Self> + AddAssign + Sum + From<f32> {
+    /// As [`add_scaled`].
+    fn add_scaled(y: &mut [Self], scale: Self, x: &[Self]);
 }
 
-impl Real for f32 {}
-impl Real for f64 {}
+/// What vectors of [`Real`] values are multiplied with.
+pub trait Factors<T: Real>: Copy + Into<T> {
+    /// As [`dot`].
+    fn dot(a: &[Self], b: &[T]) -> T;
+}
+
+// Functions with types of their own are compiled here, with all optimisations, and not where they are called.
+macro_rules! real {
+    ($real:ty, $($other:ty),*) => {
+        impl Real for $real {
+            fn add_scaled(y: &mut [Self], scale: Self, x: &[Self]) {
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y += scale * x);
+            }
+        }
+        $(impl Factors<$real> for $other {
+            fn dot(a: &[Self], b: &[$real]) -> $real {
+                dots([a], b)[0]
+            }
+        })*
+    };
+}
+real!(f32, f32);
+real!(f64, f32, f64);
 
 /// The product of two vectors, computed in the type of `b`.
 ///
 /// * `a`, `b`: of one length.
-pub(crate) fn dot<A: Copy + Into<T>, T: Real>(a: &[A], b: &[T]) -> T {
-    dots([a], b)[0]
+pub fn dot<A: Factors<T>, T: Real>(a: &[A], b: &[T]) -> T {
+    A::dot(a, b)
 }
 
 /// The products of several vectors with one, which is read once; each as [`dot`] gives it.
 ///
 /// * `a`: `[N][len]`, `b`: `[len]`.
-pub(crate) fn dots<A: Copy + Into<T>, T: Real, const N: usize>(a: [&[A]; N], b: &[T]) -> [T; N] {
+pub(super) fn dots<A: Copy + Into<T>, T: Real, const N: usize>(a: [&[A]; N], b: &[T]) -> [T; N] {
     const LANES: usize = 8;
     let (b_chunks, b_tail) = b.as_chunks::<LANES>();
     let a = a.map(|row| row[..b.len()].as_chunks::<LANES>());
@@ -48,7 +69,7 @@ pub(crate) fn dots<A: Copy + Into<T>, T: Real, const N: usize>(a: [&[A]; N], b: 
 ///
 /// * `rows`: `[count]`, of one length.
 /// * returns `[count][count]`, symmetric.
-pub(crate) fn products(rows: &[&[f32]]) -> Vec<f32> {
+pub fn products(rows: &[&[f32]]) -> Vec<f32> {
     const TOGETHER: usize = 4;
     let count = rows.len();
     let mut products = vec![0.0; count * count];
@@ -72,12 +93,12 @@ pub(crate) fn products(rows: &[&[f32]]) -> Vec<f32> {
 }
 
 /// `y += scale * x`
-pub(crate) fn add_scaled<T: Real>(y: &mut [T], scale: T, x: &[T]) {
-    y.iter_mut().zip(x).for_each(|(y, &x)| *y += scale * x);
+pub fn add_scaled<T: Real>(y: &mut [T], scale: T, x: &[T]) {
+    T::add_scaled(y, scale, x);
 }
 
 /// `[dim]` in f64.
-pub(crate) fn widened(values: &[f32]) -> Vec<f64> {
+pub fn widened(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
 }
 

@@ -2,18 +2,19 @@
 
 use std::f32::consts::{PI, TAU};
 
-use rand::{Rng, RngExt as _};
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
 
 use super::canvas::{Canvas, Line, noise};
 
 /// A place away from the edges, so that a defect shows.
-fn inside(canvas: &Canvas, random: &mut impl Rng) -> [f32; 2] {
+fn inside(canvas: &Canvas, random: &mut ChaCha8Rng) -> [f32; 2] {
     let (width, height) = (canvas.width() as f32, canvas.height() as f32);
     [random.random_range(0.22..0.78) * width, random.random_range(0.25..0.75) * height]
 }
 
 /// One to three nearly parallel lines across the brushing, bright with a dark edge, slightly bent.
-pub(super) fn scratch(canvas: &mut Canvas, random: &mut impl Rng) {
+pub(super) fn scratch(canvas: &mut Canvas, random: &mut ChaCha8Rng) {
     let centre = inside(canvas, random);
     // Away from the brushing, or nobody could tell.
     let angle: f32 = random.random_range(0.3..PI - 0.3);
@@ -45,7 +46,7 @@ pub(super) fn scratch(canvas: &mut Canvas, random: &mut impl Rng) {
 }
 
 /// A hollow: the side away from the light is lit, the side towards it lies in shadow.
-pub(super) fn dent(canvas: &mut Canvas, towards: [f32; 2], random: &mut impl Rng) {
+pub(super) fn dent(canvas: &mut Canvas, towards: [f32; 2], random: &mut ChaCha8Rng) {
     let centre = inside(canvas, random);
     let radius: f32 = random.random_range(17.0..38.0);
     let oval: f32 = random.random_range(0.65..1.0);
@@ -64,7 +65,7 @@ pub(super) fn dent(canvas: &mut Canvas, towards: [f32; 2], random: &mut impl Rng
 }
 
 /// A line that turns at every step, thin at its ends, with branches.
-pub(super) fn crack(canvas: &mut Canvas, random: &mut impl Rng) {
+pub(super) fn crack(canvas: &mut Canvas, random: &mut ChaCha8Rng) {
     let start = inside(canvas, random);
     let heading: f32 = random.random_range(0.0..TAU);
     let length: f32 = random.random_range(60.0..140.0);
@@ -85,7 +86,7 @@ fn grow(
     length: f32,
     half_width: f32,
     branchings: u32,
-    random: &mut impl Rng,
+    random: &mut ChaCha8Rng,
 ) {
     let mut gone = 0.0;
     let mut heading = heading;
@@ -108,7 +109,7 @@ fn grow(
 }
 
 /// Patches with ragged edges, from a breath of yellow to brown.
-pub(super) fn rust(canvas: &mut Canvas, random: &mut impl Rng) {
+pub(super) fn rust(canvas: &mut Canvas, random: &mut ChaCha8Rng) {
     let place = inside(canvas, random);
     let key: u64 = random.random();
     let cover: f32 = random.random_range(0.5..0.95);
@@ -140,7 +141,7 @@ pub(super) fn rust(canvas: &mut Canvas, random: &mut impl Rng) {
 }
 
 /// Small holes close together, each dark with a bright rim where the light meets it.
-pub(super) fn pits(canvas: &mut Canvas, towards: [f32; 2], random: &mut impl Rng) {
+pub(super) fn pits(canvas: &mut Canvas, towards: [f32; 2], random: &mut ChaCha8Rng) {
     let place = inside(canvas, random);
     let spread: f32 = random.random_range(18.0..46.0);
     let depth: f32 = random.random_range(0.5..0.9);
@@ -164,7 +165,7 @@ pub(super) fn pits(canvas: &mut Canvas, towards: [f32; 2], random: &mut impl Rng
 }
 
 /// A bead from edge to edge with ripples like scales, and the colours of heat beside it.
-pub(super) fn weld(canvas: &mut Canvas, random: &mut impl Rng) {
+pub(super) fn weld(canvas: &mut Canvas, random: &mut ChaCha8Rng) {
     let (width, height) = (canvas.width() as f32, canvas.height() as f32);
     let middle = width * random.random_range(0.25..0.75);
     let tilt: f32 = random.random_range(-0.25..0.25);

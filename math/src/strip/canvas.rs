@@ -1,6 +1,7 @@
 //! Pixels in light, before a sensor sees them.
 
-use rand::Rng;
+use rand::Rng as _;
+use rand_chacha::ChaCha8Rng;
 
 /// Linear RGB `[height, width]`, 1 being full scale.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Canvas {
     /// What a sensor makes of it: RGB8 with noise, gamma 2.2.
     ///
     /// * `noise`: its standard deviation, in shares of full scale of the finished pixel.
-    pub(super) fn expose(&self, noise: f32, random: &mut impl Rng) -> Vec<u8> {
+    pub(super) fn expose(&self, noise: f32, random: &mut ChaCha8Rng) -> Vec<u8> {
         // Four uniform bytes sum up to a bell of a standard deviation of 2 * sqrt((256^2 - 1) / 12) = 147.8.
         let scale = noise * 255.0 / 147.8;
         // The power of 230 000 values would take longer than all the drawing.

@@ -4,18 +4,18 @@
 use super::sums::{add_scaled, dot, dots};
 
 /// How many values a symmetric matrix packed by rows of its lower triangle has; `None` beyond `usize`.
-pub(crate) fn packed_len(dim: usize) -> Option<usize> {
+pub fn packed_len(dim: usize) -> Option<usize> {
     Some(dim.checked_mul(dim.checked_add(1)?)? / 2)
 }
 
 /// Where row `row` of a packed matrix begins; it has `row + 1` values.
-pub(crate) fn packed_row(row: usize) -> usize {
+pub fn packed_row(row: usize) -> usize {
     row * (row + 1) / 2
 }
 
 /// The lower Cholesky factor of a symmetric positive definite matrix, packed as that was.
 #[derive(Debug)]
-pub(crate) struct PackedCholesky {
+pub struct PackedCholesky {
     rows: Vec<f64>,
     dim: usize,
 }
@@ -23,7 +23,7 @@ pub(crate) struct PackedCholesky {
 impl PackedCholesky {
     /// * `matrix`: `[packed_len(dim)]`, overwritten.
     /// * returns `None` if the matrix is not positive definite in f64.
-    pub(crate) fn of(mut matrix: Vec<f64>, dim: usize) -> Option<Self> {
+    pub fn of(mut matrix: Vec<f64>, dim: usize) -> Option<Self> {
         // Four rows at a time, so that every finished row is fetched from memory a quarter as often.
         for first in (0..dim).step_by(4) {
             let count = (dim - first).min(4);
@@ -72,7 +72,7 @@ impl PackedCholesky {
     /// Overwrites each vector with the solution of `matrix * x = vector`.
     ///
     /// * `vectors`: `[count * dim]`.
-    pub(crate) fn solve(&self, vectors: &mut [f64]) {
+    pub fn solve(&self, vectors: &mut [f64]) {
         for group in vectors.chunks_mut(4 * self.dim) {
             if group.len() == 4 * self.dim {
                 let (a, rest) = group.split_at_mut(self.dim);

@@ -16,12 +16,12 @@ fn wide(value: f16) -> f32 {
 }
 
 /// * returns `[values]`, exactly.
-pub(crate) fn widened_halves(values: &[f16]) -> Vec<f32> {
+pub fn widened_halves(values: &[f16]) -> Vec<f32> {
     values.iter().map(|&value| wide(value)).collect()
 }
 
 /// As [`widened_halves`] into a vector that is used again, every value multiplied by `scale`.
-pub(crate) fn widen_scaled(values: &[f16], scale: f32, into: &mut Vec<f32>) {
+pub fn widen_scaled(values: &[f16], scale: f32, into: &mut Vec<f32>) {
     into.clear();
     into.extend(values.iter().map(|&value| wide(value) * scale));
 }

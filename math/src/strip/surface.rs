@@ -1,6 +1,7 @@
 //! What there is where no defect is: brushed steel, with the dust and scuffs of any shop floor, or the bench.
 
-use rand::{Rng, RngExt as _};
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
 
 use super::canvas::{Canvas, Line, floor, lattice, noise};
 
@@ -11,7 +12,7 @@ const STREAKS: [(f32, f32); 3] = [(7.0, 0.045), (38.0, 0.06), (210.0, 0.05)];
 const STEP: f64 = 347.0;
 
 /// * `number`: which frame of the strip.
-pub(super) fn steel(canvas: &mut Canvas, seed: u64, number: u64, random: &mut impl Rng) {
+pub(super) fn steel(canvas: &mut Canvas, seed: u64, number: u64, random: &mut ChaCha8Rng) {
     let middle = canvas.width() as f32 / 2.0;
     // Wrapped far beyond what an f32 tells apart, long before the eye could meet the same piece again.
     let along = (number as f64 * STEP % 1e5) as f32;
@@ -77,7 +78,7 @@ impl Streak {
 }
 
 /// Single specks, light and dark.
-fn dust(canvas: &mut Canvas, random: &mut impl Rng) {
+fn dust(canvas: &mut Canvas, random: &mut ChaCha8Rng) {
     for _ in 0..random.random_range(0..5) {
         let centre = anywhere(canvas, random);
         let radius: f32 = random.random_range(0.7..1.5);
@@ -91,7 +92,7 @@ fn dust(canvas: &mut Canvas, random: &mut impl Rng) {
 }
 
 /// Faint lines along the brushing, and a broad smear now and then.
-fn scuffs(canvas: &mut Canvas, random: &mut impl Rng) {
+fn scuffs(canvas: &mut Canvas, random: &mut ChaCha8Rng) {
     for _ in 0..random.random_range(0..3) {
         let [x, y] = anywhere(canvas, random);
         let length: f32 = random.random_range(30.0..160.0);
@@ -114,7 +115,7 @@ fn scuffs(canvas: &mut Canvas, random: &mut impl Rng) {
 }
 
 /// Planks, their grain running down the picture.
-pub(super) fn wood(canvas: &mut Canvas, seed: u64, random: &mut impl Rng) {
+pub(super) fn wood(canvas: &mut Canvas, seed: u64, random: &mut ChaCha8Rng) {
     const PLANK: f32 = 118.0;
     let shift: f32 = random.random_range(0.0..PLANK);
     let start: f32 = random.random_range(0.0..5000.0);
@@ -139,7 +140,7 @@ pub(super) fn wood(canvas: &mut Canvas, seed: u64, random: &mut impl Rng) {
 }
 
 /// A place on the canvas.
-pub(super) fn anywhere(canvas: &Canvas, random: &mut impl Rng) -> [f32; 2] {
+pub(super) fn anywhere(canvas: &Canvas, random: &mut ChaCha8Rng) -> [f32; 2] {
     [
         random.random_range(0.0..canvas.width() as f32),
         random.random_range(0.0..canvas.height() as f32),
