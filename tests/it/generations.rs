@@ -152,7 +152,7 @@ fn what_is_on_the_disk_is_what_is_in_memory_whatever_was_done() {
 
 #[test]
 fn what_devices_learned_is_put_together_in_any_order_with_the_same_bytes() {
-    for seed in 0..common::cases(20) as u64 {
+    for seed in 0..common::slow_cases(20, 3) as u64 {
         let packs: Vec<Snapshot> = (0..3)
             .map(|device| random_device(100 + 3 * seed + device, 30).persistent.learned())
             .collect();

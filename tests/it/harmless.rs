@@ -78,7 +78,7 @@ fn store_of(path: &Path, name: &str, origin: &str) {
 fn origins_and_names_of_models_in_a_pack_are_shown_and_not_obeyed() {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let pictures = folder_of(folder.path(), "red", 0, 1);
-    for (place, hostile) in HOSTILE.iter().enumerate() {
+    for (place, hostile) in HOSTILE.iter().enumerate().step_by(common::every(4)) {
         let path = folder.path().join(format!("{place}.ftune"));
         // A name of two lines is refused when it is read, see below.
         let name = if is_one_line(hostile) { hostile } else { "\u{202e}x" };
@@ -107,20 +107,23 @@ fn names_of_files_are_shown_and_not_obeyed() {
     let pictures = folder_of(folder.path(), "red", 0, 1);
     let picture = pictures.join("red-0.png");
     let store = folder.path().join("store");
-    let store = ["--store", text(&store)];
-    for hostile in &HOSTILE[..6] {
+    let model = common::data("tiny.toml");
+    // Of which model the example is makes no difference to names.
+    let with_model = ["--model", text(&model), "--store", text(&store)];
+    for hostile in HOSTILE[..6].iter().step_by(common::every(3)) {
         let name = hostile.replace('/', "_");
         let good = folder.path().join(format!("{name}.png"));
         fs::copy(&picture, &good).expect("the folder is the test's");
         let bad = folder.path().join(format!("{name}-bad.png"));
         fs::write(&bad, hostile).expect("the folder is the test's");
-        let taught = run(&[&["teach", "good", text(&good)], &store[..]].concat());
+        let taught = run(&[&["teach", "good", text(&good)], &with_model[..]].concat());
         assert_eq!(taught.code, 0, "{taught:?}");
-        let broken = run(&[&["teach", "good", text(&bad)], &store[..]].concat());
+        let broken = run(&[&["teach", "good", text(&bad)], &with_model[..]].concat());
         assert_eq!(broken.code, 2, "{broken:?}");
-        run(&[&["teach", "good", text(&good), text(&bad), "--skip-broken"], &store[..]].concat());
-        run(&[&["classify", text(&good), text(&bad)], &store[..]].concat());
-        let json = run(&[&["classify", text(&good), "--json"], &store[..]].concat());
+        run(&[&["teach", "good", text(&good), text(&bad), "--skip-broken"], &with_model[..]]
+            .concat());
+        run(&[&["classify", text(&good), text(&bad)], &with_model[..]].concat());
+        let json = run(&[&["classify", text(&good), "--json"], &with_model[..]].concat());
         let value: serde_json::Value = serde_json::from_str(json.stdout.trim())
             .unwrap_or_else(|error| panic!("{error}: {json:?}"));
         assert!(value.to_string().contains("good"), "{json:?}");
@@ -146,7 +149,7 @@ fn names_of_files_are_shown_and_not_obeyed() {
             assert_ne!(refused.code, 0, "{arguments:?}: {refused:?}");
         }
     }
-    run(&[&["examples"], &store[..]].concat());
+    run(&["examples", "--store", text(&store)]);
 }
 
 /// A text in a TOML file, in quotation marks.

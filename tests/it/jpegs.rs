@@ -28,7 +28,7 @@ fn cases() -> Vec<(String, Vec<u8>, Value)> {
 
 /// Of so many files one is damaged: on an emulated core fewer.
 fn every() -> usize {
-    if common::cases(1000) < 1000 { 8 } else { 1 }
+    common::every(8)
 }
 
 fn decode(bytes: &[u8]) -> Result<Frame, PictureError> {

@@ -146,7 +146,7 @@ fn killed(times: usize, seed: u64, more: &[&str]) -> Vec<String> {
 
 #[test]
 fn what_was_acknowledged_is_there_whenever_it_was_killed() {
-    let wrong = killed(common::cases(500), 1, &[]);
+    let wrong = killed(common::slow_cases(500, 7), 1, &[]);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

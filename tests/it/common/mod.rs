@@ -61,8 +61,22 @@ pub fn finish(mut command: Command) -> Run {
 
 /// `usual` random cases, divided by `FIELDTUNE_TEST_DIVISOR` where a slow (emulated) machine sets it; at least 20.
 pub fn cases(usual: usize) -> usize {
+    slow_cases(usual, 20)
+}
+
+/// As [`cases`] where a single case takes long: at least so many.
+pub fn slow_cases(usual: usize, least: usize) -> usize {
+    (usual / divisor()).max(least)
+}
+
+/// Of cases that are listed: 1, all of them; on a slow machine every so many.
+pub fn every(slow: usize) -> usize {
+    if divisor() > 1 { slow } else { 1 }
+}
+
+fn divisor() -> usize {
     let divisor = std::env::var("FIELDTUNE_TEST_DIVISOR").ok().and_then(|text| text.parse().ok());
-    (usual / divisor.unwrap_or(1).max(1)).max(20)
+    divisor.unwrap_or(1).max(1)
 }
 
 /// A file of `tests/data`.

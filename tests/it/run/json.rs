@@ -75,7 +75,9 @@ fn device_and_command_line_answer_with_the_same_json() {
         (&["generations", "drop", "1"], &["generations", "--drop", "1"], &[]),
         (&["classes"], &["classes"], &[]),
     ];
-    for (there, own, only) in cases {
+    // On a slow machine those up to the first checkpoint: each starts the program twice.
+    let some = cases.len() / common::every(2);
+    for (there, own, only) in &cases[..some] {
         let there = [&["--json"], *there].concat();
         let (answered, told) = (device.ctl(&there), here(own));
         assert_eq!((answered.code, told.code), (0, 0), "{own:?}: {answered:?} {told:?}");
