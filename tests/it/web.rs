@@ -192,7 +192,7 @@ fn on_a_read_only_port_the_page_works_without_a_failing_request() {
         "status",
         "counts",
         "examples",
-        "recent-few?unsure_first=true&most=80",
+        "recent-few?unsure_first=true&most=200",
         "recent-few?unsure_first=false&most=100",
         "thumbnail?example=1",
         "thumbnail?example=99999",

@@ -120,5 +120,5 @@ export function sentence(prediction) {
   if (name === null) {
     return novelty > 1 ? t("unlikeAll", { best }) : t("unsure", { best, sure });
   }
-  return second && confidence < 0.9 ? t("thenSecond", { name, sure, second }) : `${name} ${sure}`;
+  return second && confidence < 0.9 ? t("thenSecond", { sure, second }) : sure;
 }

@@ -19,6 +19,24 @@ function why(verdict) {
   return verdict.runner_up ? t("between", { best: verdict.best, sure, second: verdict.runner_up }) : `${verdict.best} ${sure}`;
 }
 
+/** Frames of one part come one after another: of each run the one that is least like what is known, with all its numbers. */
+function looks(frames) {
+  const GAP = 700_000;
+  const sorted = [...frames].sort((a, b) => a.frame - b.frame);
+  const groups = [];
+  for (const one of sorted) {
+    const last = groups.at(-1);
+    if (last && last.age - one.age_us < GAP && last.best === one.verdict?.best) {
+      last.all.push(one.frame);
+      if ((one.verdict?.novelty ?? 0) > (last.one.verdict?.novelty ?? 0)) last.one = one;
+    } else {
+      groups.push({ one, all: [one.frame], best: one.verdict?.best });
+    }
+    groups.at(-1).age = one.age_us;
+  }
+  return groups.map(({ one, all }) => ({ ...one, all })).reverse();
+}
+
 /** Tiles that can be chosen with mouse, finger and keyboard; see WAI-ARIA's grid of options. */
 export function chooser(label, whenChosen) {
   const list = el("div", { class: "tiles choose", role: "listbox", "aria-multiselectable": "true", "aria-label": label, tabindex: "-1" });
@@ -77,7 +95,7 @@ export function chooser(label, whenChosen) {
       const key = `${kind} ${caption} ${reason}`;
       const before = known.get(`${id} ${key}`);
       if (before) return before;
-      const text = el("span", { class: "caption" }, icon(kind), ` ${caption}`);
+      const text = el("span", { class: "caption" }, icon(kind), `\u00a0${caption}`);
       const more = reason ? el("span", { class: "reason" }, reason) : null;
       const image = el("img", { src: picture, alt: "", loading: "lazy" });
       const isChosen = String(chosen.has(String(id)));
@@ -134,24 +152,25 @@ export function inbox(main, signal) {
     bar.classList.toggle("on", chosen.size > 0);
     count.textContent = t("chosen", { count: chosen.size });
   });
+  let ofLook = new Map();
   const load = async () => {
-    const frames = await get("recent-few", { unsure_first: true, most: 80 });
-    const unsure = frames.filter(({ frame, verdict }) => isUnsure(verdict) && !dropped.has(frame)).slice(0, 48);
+    const frames = await get("recent-few", { unsure_first: true, most: 200 });
+    const unsure = looks(frames.filter(({ frame, verdict }) => isUnsure(verdict) && !dropped.has(frame))).slice(0, 48);
     none.hidden = unsure.length > 0;
+    ofLook = new Map(unsure.map(({ frame, all }) => [frame, all]));
     fill(
-      unsure.map(({ frame, verdict, age_us: age }) => ({
+      unsure.map(({ frame, verdict }) => ({
         id: frame,
         picture: thumbnail({ frame }),
         kind: verdict ? "unknown" : "none",
         caption: why(verdict),
         reason: "",
-        age,
       })),
     );
   };
   const take = () => {
     const frames = [...chosen].map(Number);
-    frames.forEach((frame) => dropped.add(frame));
+    frames.flatMap((frame) => ofLook.get(frame) ?? [frame]).forEach((frame) => dropped.add(frame));
     chosen.clear();
     return frames;
   };

@@ -17,12 +17,14 @@ function rectangle(text, [width, height]) {
 export function picture(signal, shown) {
   const image = el("img", { class: "frame", alt: t("cameraPicture") });
   const overlay = el("div", { class: "regions", "aria-hidden": "true" });
-  const box = el("div", { class: "picture" }, image, overlay);
+  const inner = el("div", { class: "shown" }, image, overlay);
+  const box = el("div", { class: "picture" }, inner);
   let drawn = "";
   const draw = (size) => {
     const key = JSON.stringify([size, state.regions, state.region]);
     if (key === drawn) return;
     drawn = key;
+    if (size[0] && size[1]) inner.style.setProperty("--ratio", String(size[0] / size[1]));
     overlay.replaceChildren();
     for (const { name, region } of state.regions) {
       const parts = rectangle(region, size);

@@ -1,7 +1,7 @@
 // The operator's view: OK or NG, large; counts since the reset; the last rejects as pictures.
 
 import { get, on, prediction, state, thumbnail } from "./api.js";
-import { el, failed, goodClasses, icon, kindOf, percent, setGoodClasses } from "./dom.js";
+import { el, failed, goodClasses, icon, kindOf, setGoodClasses } from "./dom.js";
 import { picture } from "./live.js";
 import { t } from "./words.js";
 
@@ -82,7 +82,7 @@ export function operator(main, signal) {
     el(
       "li",
       {},
-      el("figure", { class: `tile ${kindOf(value)}` }, el("img", { src: thumbnail({ frame }), alt: "" }), el("figcaption", {}, icon(kindOf(value)), ` ${value.class ?? t("unknown")} ${percent(value.confidence)}`)),
+      el("figure", { class: `tile ${kindOf(value)}` }, el("img", { src: thumbnail({ frame }), alt: "" }), el("figcaption", {}, icon(kindOf(value)), `\u00a0${value.class ?? t("unknown")}`)),
     );
   const add = (frame, value, at) => {
     if (kindOf(value) === "ok") return (last = { at: 0, class: undefined });

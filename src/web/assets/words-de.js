@@ -25,7 +25,7 @@ export default {
   unlikeAll: "Anders als alles Gelernte; am nächsten ist {best}",
   unlikeShort: "Anders als alles; am nächsten {best}",
   unsure: "Vielleicht {best}, {sure}",
-  thenSecond: "{name} {sure}, dann {second}",
+  thenSecond: "{sure}, dann {second}",
   between: "{best} {sure} oder {second}",
   beforeTeaching: "Vor dem ersten Einlernen",
   confidence: "Sicherheit {sure}",

@@ -25,7 +25,7 @@ export default {
   unlikeAll: "Unlike everything taught; nearest is {best}",
   unlikeShort: "Unlike all; nearest {best}",
   unsure: "Perhaps {best}, {sure}",
-  thenSecond: "{name} {sure}, then {second}",
+  thenSecond: "{sure}, then {second}",
   between: "{best} {sure} or {second}",
   beforeTeaching: "Before anything was taught",
   confidence: "Confidence {sure}",

@@ -1,0 +1,249 @@
+// What a person does with the page, in a real browser against the real program; see tests/web/run.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const tools = createRequire(join(process.env.TOOLS, "package.json"));
+const { chromium } = tools("playwright-core");
+const axe = readFileSync(tools.resolve("axe-core/axe.min.js"), "utf8");
+const [program, shots] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), "fieldtune-page-"));
+
+/** Starts a device; gives its address and what ends it. */
+async function start(access) {
+  const board = join(folder, "bench.toml");
+  writeFileSync(
+    board,
+    `access = "${access}"\n[camera]\naddress = "synthetic:"\nwidth = 320\nheight = 240\nfps = 8\n[pins]\nby = "none"\n` +
+      `[outputs]\nreject = { line = "reject" }\n`,
+  );
+  const more = ["--camera", "synthetic:", "--fps", "8", "--store", join(folder, "store")];
+  const device = spawn(program, ["run", "--board", board, "--web", "127.0.0.1:0", "--port", `unix:${join(folder, "port")}`, ...more]);
+  process.on("exit", () => device.kill("SIGKILL"));
+  let log = "";
+  const address = await new Promise((done, fail) => {
+    device.stderr.on("data", (bytes) => {
+      log += bytes;
+      const found = log.match(/page: (http:\S+)/);
+      if (found) done(found[1]);
+    });
+    device.on("exit", () => fail(new Error(log)));
+  });
+  const end = () =>
+    new Promise((done) => {
+      device.removeAllListeners("exit");
+      device.on("exit", done);
+      device.kill("SIGTERM");
+    });
+  return { address, end };
+}
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
+const problems = [];
+
+/** A page that tells of every error and of every request that fails. */
+async function open(address, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => problems.push(`error: ${error.stack}`));
+  page.on("console", (message) => message.type() === "error" && problems.push(`console: ${message.text()}`));
+  page.on("response", (answer) => answer.status() >= 400 && problems.push(`${answer.status()}: ${answer.url()}`));
+  await page.goto(address);
+  await page.waitForSelector(".picture.has-frame", { timeout: 20000 });
+  return page;
+}
+
+async function post(page, name, fields) {
+  return page.evaluate(
+    async ([name, fields]) => {
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(`/api/v1/${name}`, { method: "POST", headers, body: JSON.stringify(fields) });
+      return [answer.status, await answer.json()];
+    },
+    [name, fields],
+  );
+}
+
+async function scene(page, name) {
+  const [status, why] = await post(page, "set", { name: "scene", value: name });
+  assert.equal(status, 200, JSON.stringify(why));
+  await page.waitForTimeout(900);
+}
+
+async function accessible(page, what) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  for (const { id, nodes } of violations) problems.push(`axe, ${what}: ${id}: ${nodes.map((node) => node.html).join(" | ").slice(0, 600)}`);
+}
+
+/** Nothing is cut off at the side. */
+async function fits(page, what) {
+  const wide = await page.evaluate(() =>
+    [document.documentElement, ...document.querySelectorAll(".panel, .page, .camera")]
+      .filter((box) => box.scrollWidth > box.clientWidth + 1)
+      .map((box) => {
+        const edge = box.getBoundingClientRect().right;
+        const over = [...box.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > edge + 1);
+        return `${box.className || box.tagName}: ${over.map((one) => one.outerHTML.slice(0, 80)).join(", ")}`;
+      }),
+  );
+  assert.deepEqual(wide, [], what);
+}
+
+async function view(page, name) {
+  await page.click(`#tabs a[data-view=${name}]`);
+  await page.waitForTimeout(700);
+}
+
+async function shot(page, name) {
+  await page.evaluate(() => document.querySelectorAll(".toast").forEach((toast) => toast.remove()));
+  if (shots) await page.screenshot({ path: join(shots, `${name}.jpg`), type: "jpeg", quality: 72 });
+}
+
+const classes = (page) => page.evaluate(() => fetch("/api/v1/classes").then((answer) => answer.json()));
+const examplesOf = async (page, name) => (await classes(page)).find((one) => one.class === name)?.examples ?? 0;
+const step = (what) => console.log(`- ${what}`);
+
+let device = await start("full");
+let page = await open(device.address);
+
+step("teaches two classes by tapping");
+await accessible(page, "live, nothing taught");
+await scene(page, "good");
+await page.fill("#new-class", "good");
+await page.click(".new button");
+await page.waitForSelector("button.teach[data-class=good]");
+for (let count = 2; count <= 5; count += 1) {
+  await page.waitForTimeout(400);
+  await page.click("button.teach[data-class=good]");
+  await page.waitForFunction((count) => document.querySelector("[data-class=good] .count").textContent.startsWith(String(count)), count);
+}
+await scene(page, "scratch");
+await page.fill("#new-class", "scratch");
+await page.click(".new button");
+await page.waitForSelector("button.teach[data-class=scratch]");
+for (let count = 2; count <= 5; count += 1) {
+  await page.waitForTimeout(400);
+  await page.keyboard.press("Escape");
+  await page.click("h2");
+  await page.keyboard.press("2");
+  await page.waitForFunction((count) => document.querySelector("[data-class=scratch] .count").textContent.startsWith(String(count)), count);
+}
+
+step("takes back exactly one tap");
+await page.click("button.teach[data-class=good]");
+await page.waitForFunction(() => document.querySelector("[data-class=good] .count").textContent.startsWith("6"));
+const undo = page.locator(".toast button", { hasText: "Undo good" }).last();
+await undo.click();
+await page.waitForFunction(() => document.querySelector("[data-class=good] .count").textContent.startsWith("5"));
+
+step("teaches while the button is held");
+await scene(page, "auto");
+const before = await examplesOf(page, "good");
+const box = await page.locator("button.teach[data-class=good]").boundingBox();
+await scene(page, "good");
+await page.mouse.move(box.x + 30, box.y + 30);
+await page.mouse.down();
+await page.waitForTimeout(1800);
+await page.mouse.up();
+await page.waitForFunction(() => !document.querySelector(".held"));
+await page.waitForTimeout(300);
+assert.ok((await examplesOf(page, "good")) > before, "a burst was taught");
+await accessible(page, "live");
+await shot(page, "page-live");
+
+step("finds a wrong one and moves it");
+await scene(page, "scratch");
+await page.click("button.teach[data-class=good]");
+await page.waitForTimeout(800);
+await view(page, "examples");
+await page.waitForSelector(".tile .reason", { timeout: 10000 });
+await accessible(page, "examples");
+await shot(page, "page-examples");
+const wrong = await page.locator(".tile").first().getAttribute("data-id");
+const scratches = await examplesOf(page, "scratch");
+await page.locator(".tile").first().click();
+await page.locator(".assign .chip", { hasText: "scratch" }).click();
+await page.waitForFunction((id) => document.querySelector(`.tile[data-id="${id}"] .caption`)?.textContent.includes("scratch"), wrong);
+assert.equal(await examplesOf(page, "scratch"), scratches + 1);
+
+step("forgets one with the keyboard, and takes that back");
+const all = (await classes(page)).reduce((sum, one) => sum + one.examples, 0);
+await page.locator(".tile[tabindex='0']").focus();
+await page.keyboard.press("ArrowRight");
+await page.keyboard.press("Space");
+await page.keyboard.press("Delete");
+await page.waitForFunction((all) => document.querySelectorAll(".choose .tile").length === all - 1, all);
+await page.locator(".toast button").last().click();
+await page.waitForFunction((all) => document.querySelectorAll(".choose .tile").length === all, all);
+
+step("assigns what it is unsure of");
+await view(page, "live");
+await scene(page, "rust");
+await page.waitForTimeout(3000);
+await view(page, "inbox");
+await page.waitForSelector(".choose .tile");
+await accessible(page, "inbox");
+await page.locator(".choose .tile").nth(0).click();
+await page.locator(".choose .tile").nth(1).click();
+await shot(page, "page-inbox");
+await page.fill(".assign input", "rust");
+await page.click(".assign form button");
+await page.waitForFunction(() => fetch("/api/v1/classes").then((answer) => answer.json()).then((all) => all.some((one) => one.class === "rust")));
+assert.equal(await examplesOf(page, "rust"), 2);
+
+step("shows the operator OK and NG");
+await scene(page, "scratch");
+await view(page, "operator");
+await page.waitForTimeout(1500);
+await accessible(page, "operator");
+await shot(page, "page-operator");
+await page.click(".countbar button");
+
+step("looks good in the dark, in German, and on a phone");
+const phone = await open(`${device.address}#/live`, { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, locale: "de-DE", colorScheme: "dark", hasTouch: true, isMobile: true });
+await phone.waitForTimeout(1000);
+assert.equal(await phone.evaluate(() => document.documentElement.lang), "de");
+await fits(phone, "live");
+await accessible(phone, "phone");
+await shot(phone, "page-phone");
+for (const name of ["inbox", "examples", "operator"]) {
+  await view(phone, name);
+  await accessible(phone, `phone, ${name}`);
+  await fits(phone, name);
+  if (name === "operator") await shot(phone, "page-phone-operator");
+}
+await phone.context().close();
+
+step("keeps everything over a restart");
+const known = await classes(page);
+await page.context().close();
+await device.end();
+device = await start("full");
+page = await open(device.address);
+assert.deepEqual(await classes(page), known);
+await page.context().close();
+await device.end();
+
+step("shows everything on a read-only port, without a failing request");
+device = await start("read-only");
+page = await open(device.address);
+for (const name of ["live", "inbox", "examples", "operator"]) {
+  await view(page, name);
+  await accessible(page, `read-only, ${name}`);
+}
+assert.equal(await page.locator("button.teach").count(), 0);
+await page.context().close();
+await device.end();
+
+await browser.close();
+rmSync(folder, { recursive: true, force: true });
+if (problems.length) {
+  console.log([...new Set(problems)].join("\n"));
+  process.exit(1);
+}
+console.log("the page does all of it");
