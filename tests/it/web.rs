@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use fieldtune::store::{FileStore, Store as _};
 
+use crate::common;
 use crate::common::process::{DRAWN, Device};
 use client::{Events, Page, listening};
 
@@ -296,4 +297,41 @@ fn what_was_acknowledged_survives_a_kill() {
     let snapshot = store.load().expect("it is sound").expect("something was learned");
     let (_, examples) = snapshot.by_name().expect("it is consistent");
     assert!((1..=2).contains(&examples.len()));
+}
+
+#[test]
+fn check_says_what_an_address_on_the_network_means() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("bench.toml");
+    let check = |lines: &str| {
+        let text = format!(
+            "[camera]\naddress = \"synthetic:\"\nwidth = 320\nheight = 240\nfps = 10\n[pins]\nby = \"none\"\n[web]\n{lines}"
+        );
+        fs::write(&file, text).expect("there is room");
+        common::fieldtune(&["check", "--board", file.to_str().expect("UTF-8")])
+    };
+    let open = check("listen = \"0.0.0.0:8080\"").stdout;
+    for line in
+        ["open     page: http://0.0.0.0:8080/: anyone on the network may change", "plain HTTP"]
+    {
+        assert!(open.contains(line), "{line}: {open}");
+    }
+    let local = check("listen = \"8080\"").stdout;
+    assert!(
+        local.contains("guarded  page: http://127.0.0.1:8080/: users of this machine"),
+        "{local}"
+    );
+    for (lines, wanted) in [
+        ("listen = \"here\"", "web.listen: \"here\" is not an address"),
+        ("listen = \"80\"\naccess = \"locked\"", "web.access: \"locked\" wants a pin_hash"),
+        ("listen = \"80\"\nnames = [\"a b\"]", "web.names: \"a b\" is not the name of a host"),
+        ("listen = \"80\"\nport = 3", "unknown field `port`"),
+    ] {
+        let refused = check(lines);
+        assert!(
+            refused.code == 2 && refused.stderr.contains(wanted),
+            "{wanted}: {}",
+            refused.stderr
+        );
+    }
 }

@@ -152,7 +152,7 @@ await page.waitForTimeout(1800);
 await page.mouse.up();
 await page.waitForFunction(() => !document.querySelector(".held"));
 await page.waitForTimeout(300);
-assert.ok((await examplesOf(page, "good")) > before, "a burst was taught");
+assert.ok((await examplesOf(page, "good")) > before, "a burst was-taught");
 await accessible(page, "live");
 await shot(page, "page-live");
 
@@ -204,6 +204,46 @@ await accessible(page, "operator");
 await shot(page, "page-operator");
 await page.click(".countbar button");
 
+step("sets up: region, outputs, checkpoints, backup");
+await view(page, "setup");
+await page.waitForSelector(".lines strong");
+await accessible(page, "set-up");
+await page.click("button:has-text('Test')");
+await page.fill(".card form.row input", "as-taught");
+await page.click(".card form.row button");
+await page.waitForSelector("li:has-text('as-taught')");
+const saved = await classes(page);
+assert.equal((await post(page, "forget", { Class: "rust" }))[0], 200);
+const point = page.locator("li", { hasText: "as-taught" });
+await point.locator("button", { hasText: "Compare" }).click();
+await page.waitForSelector(".toast:has-text('2 examples fewer')");
+await page.evaluate(() => scrollTo(0, 0));
+await shot(page, "page-setup");
+await point.locator("button", { hasText: "Restore" }).click();
+await page.click("dialog .primary");
+await page.waitForSelector(".toast:has-text('restored')");
+assert.deepEqual((await classes(page)).map((one) => one.class), saved.map((one) => one.class));
+const [download] = await Promise.all([page.waitForEvent("download"), page.click("a.button")]);
+const pack = join(folder, "pack");
+await download.saveAs(pack);
+await page.setInputFiles("#pack", pack);
+await page.click("dialog .primary");
+await page.waitForSelector(".toast:has-text('in place')");
+assert.deepEqual((await classes(page)).map((one) => one.examples), saved.map((one) => one.examples));
+await page.locator(".drawable").scrollIntoViewIfNeeded();
+const picture = await page.locator(".drawable").boundingBox();
+await page.mouse.move(picture.x + 40, picture.y + 40);
+await page.mouse.down();
+await page.mouse.move(picture.x + 200, picture.y + 160, { steps: 4 });
+await page.mouse.up();
+await page.click("button:has-text('Use this region')");
+await page.waitForSelector(".toast:has-text('region is set')");
+await page.click("button:has-text('Whole frame')");
+await page.waitForTimeout(500);
+await page.fill("#share", "3");
+await page.click(".fields button");
+await page.waitForFunction(() => fetch("/api/v1/status").then((answer) => answer.json()).then((status) => status.false_reject === 0.03));
+
 step("looks good in the dark, in German, and on a phone");
 const phone = await open(`${device.address}#/live`, { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, locale: "de-DE", colorScheme: "dark", hasTouch: true, isMobile: true });
 await phone.waitForTimeout(1000);
@@ -211,7 +251,7 @@ assert.equal(await phone.evaluate(() => document.documentElement.lang), "de");
 await fits(phone, "live");
 await accessible(phone, "phone");
 await shot(phone, "page-phone");
-for (const name of ["inbox", "examples", "operator"]) {
+for (const name of ["inbox", "examples", "operator", "setup"]) {
   await view(phone, name);
   await accessible(phone, `phone, ${name}`);
   await fits(phone, name);
@@ -232,7 +272,7 @@ await device.end();
 step("shows everything on a read-only port, without a failing request");
 device = await start("read-only");
 page = await open(device.address);
-for (const name of ["live", "inbox", "examples", "operator"]) {
+for (const name of ["live", "inbox", "examples", "operator", "setup"]) {
   await view(page, name);
   await accessible(page, `read-only, ${name}`);
 }

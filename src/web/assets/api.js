@@ -79,6 +79,18 @@ export async function post(name, fields = {}) {
   }
 }
 
+/** Sends a file; asks for the PIN where that is wanted, once. */
+export async function upload(name, file) {
+  const headers = { "content-type": "application/octet-stream" };
+  const send = () => ask(path(name, true), { method: "POST", headers, body: file });
+  try {
+    return await send();
+  } catch (error) {
+    if (error.status !== 403 || state.session.access !== "locked" || !(await askPin())) throw error;
+    return send();
+  }
+}
+
 /** The picture of an example or of a frame that was classified; a neutral one where none is kept. */
 export function thumbnail(fields) {
   const region = state.region === null ? {} : { region: state.region };

@@ -15,7 +15,7 @@ function rectangle(text, [width, height]) {
 
 /** The picture with its regions; calls back with each frame's number. */
 export function picture(signal, shown) {
-  const image = el("img", { class: "frame", alt: t("cameraPicture") });
+  const image = el("img", { class: "frame", draggable: "false", alt: t("cameraPicture") });
   const overlay = el("div", { class: "regions", "aria-hidden": "true" });
   const inner = el("div", { class: "shown" }, image, overlay);
   const box = el("div", { class: "picture" }, inner);

@@ -6,9 +6,10 @@ import { examples } from "./examples.js";
 import { inbox } from "./inbox.js";
 import { live } from "./live.js";
 import { operator } from "./operator.js";
+import { setup } from "./setup.js";
 import { nextLanguage, setLanguage, t } from "./words.js";
 
-const VIEWS = { live, inbox, examples, operator };
+const VIEWS = { live, inbox, examples, operator, setup };
 const main = document.getElementById("main");
 let leaving = new AbortController();
 
