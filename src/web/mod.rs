@@ -11,6 +11,7 @@
 //! | `/api/v1/regions/REGION/NAME` | the same, of one of several regions |
 //! | `/api/v1/picture` | the newest frame as JPEG |
 //! | `/api/v1/events` | predictions and changes, as server-sent events |
+//! | `/api/v1/openapi.json` | the API as an OpenAPI 3.1 document |
 //! | `/api/v1/session` | what the caller may do |
 //! | `/metrics` | figures for Prometheus |
 
@@ -20,6 +21,7 @@ mod body;
 mod events;
 mod live;
 mod metrics;
+mod openapi;
 mod origin;
 mod pictures;
 mod routes;

@@ -24,7 +24,7 @@ use super::api::{self, Peer};
 use super::events::Events;
 use super::state::{AT_A_TIME, App};
 use super::stream::Patient;
-use super::{assets, metrics};
+use super::{assets, metrics, openapi};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 160;
@@ -126,6 +126,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/events", get(events))
         .route("/api/v1/picture", get(api::newest))
+        .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/thumbnail", get(api::thumbnail))
         .route("/api/v1/counts", get(api::counts))
         .route("/api/v1/session", get(api::session))

@@ -335,3 +335,29 @@ fn check_says_what_an_address_on_the_network_means() {
         );
     }
 }
+
+#[test]
+fn every_path_of_the_openapi_document_is_there() {
+    let (_folder, _device, page) = started("");
+    let document = page.json("/api/v1/openapi.json");
+    assert_eq!(document["openapi"], json!("3.1.0"));
+    let paths = document["paths"].as_object().expect("paths");
+    assert!(paths.len() > 40, "{}", paths.len());
+    for (path, methods) in paths {
+        let name = path.strip_prefix("/api/v1/").expect("the API's");
+        // These end the device, or never end.
+        if ["restart", "events"].contains(&name) {
+            continue;
+        }
+        let is_get = methods.get("get").is_some();
+        let answer =
+            if is_get { page.get(path) } else { page.post(name, &json!({ "nothing": 1 })) };
+        assert!(
+            ![404, 405].contains(&answer.status) && answer.status < 500,
+            "{path}: {}",
+            answer.status
+        );
+        let other = if is_get { continue } else { page.get(path) };
+        assert!(answer.status >= 200 && other.status != 500, "{path}");
+    }
+}

@@ -1,0 +1,281 @@
+//! The API as an OpenAPI 3.1 document, made from the list of requests.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use super::api::told;
+use super::routes::ROUTES;
+
+/// How a request is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// It only reads: GET, fields in the query.
+    Get,
+    /// POST, fields as JSON.
+    Post,
+    /// POST, a file as the body, fields in the query.
+    File,
+    /// POST, a JSON value of another kind.
+    Value(&'static str),
+}
+
+/// A field: its name, its JSON type (`[integer]` for a list), whether it has to be there.
+type Field = (&'static str, &'static str, bool);
+
+/// Every request: what it does, how it is asked for, its fields.
+const REQUESTS: &[(&str, How, &str, &[Field])] = &[
+    (
+        "teach",
+        How::Post,
+        "Learn the next frames",
+        &[("class", "string", true), ("count", "integer", true), ("any", "boolean", true)],
+    ),
+    ("teach-image", How::File, "Learn an image", &[("class", "string", true)]),
+    (
+        "teach-frames",
+        How::Post,
+        "Learn frames that were classified",
+        &[("class", "string", true), ("frames", "[integer]", true)],
+    ),
+    (
+        "burst",
+        How::Post,
+        "Learn what the camera sees for a while",
+        &[("class", "string", true), ("millis", "integer", true), ("any", "boolean", true)],
+    ),
+    (
+        "end-burst",
+        How::Post,
+        "End a burst and learn what was gathered",
+        &[("class", "string", true)],
+    ),
+    ("undo", How::Post, "Revert the latest change", &[]),
+    (
+        "undo-teach",
+        How::Post,
+        "Take back what one request taught",
+        &[("examples", "[integer]", true)],
+    ),
+    (
+        "forget",
+        How::Value(r#"{"Examples":[1]}"#),
+        "Forget {\"Class\": name}, {\"Examples\": [id]} or \"Everything\"",
+        &[],
+    ),
+    (
+        "relabel",
+        How::Post,
+        "Move examples to another class",
+        &[("examples", "[integer]", true), ("class", "string", true)],
+    ),
+    ("rename", How::Post, "Rename a class", &[("from", "string", true), ("to", "string", true)]),
+    ("classes", How::Get, "List the classes", &[]),
+    ("examples", How::Get, "List the examples", &[("class", "string", false)]),
+    ("example-picture", How::Get, "The image of an example", &[("example", "integer", true)]),
+    ("status", How::Get, "What was learned, how the device is", &[]),
+    (
+        "recent",
+        How::Get,
+        "List the frames that were classified",
+        &[("unsure_first", "boolean", true)],
+    ),
+    (
+        "recent-few",
+        How::Get,
+        "List some of them",
+        &[("unsure_first", "boolean", true), ("most", "integer", true)],
+    ),
+    ("recent-picture", How::Get, "The picture of one of them", &[("frame", "integer", true)]),
+    ("snap", How::Get, "The newest frame", &[]),
+    (
+        "set-region",
+        How::Value(r#"{"Fractions":{"x":0.1,"y":0.1,"width":0.5,"height":0.5}}"#),
+        "Choose the region of interest",
+        &[],
+    ),
+    ("regions", How::Get, "List the regions", &[]),
+    (
+        "set-head",
+        How::Post,
+        "Change the head; without a kind, show it",
+        &[("kind", "string", false)],
+    ),
+    (
+        "set-threshold",
+        How::Post,
+        "Set the thresholds; without values, show them",
+        &[
+            ("confidence", "number", false),
+            ("novelty", "number", false),
+            ("false_reject", "number", false),
+        ],
+    ),
+    ("outputs", How::Get, "List the outputs", &[]),
+    (
+        "set-output",
+        How::Post,
+        "Switch an output until the next prediction",
+        &[("name", "string", true), ("on", "boolean", true)],
+    ),
+    ("test-output", How::Post, "Switch an output for a moment", &[("name", "string", true)]),
+    ("save", How::Post, "Save a checkpoint", &[("name", "string", false)]),
+    ("generations", How::Get, "List the checkpoints", &[]),
+    ("drop-generation", How::Post, "Drop a checkpoint", &[("generation", "integer", true)]),
+    ("roll-back", How::Post, "Restore a checkpoint", &[("generation", "integer", true)]),
+    (
+        "diff",
+        How::Get,
+        "What changed since a checkpoint",
+        &[("from", "integer", true), ("to", "integer", false)],
+    ),
+    ("log", How::Get, "The latest lines of the log", &[("lines", "integer", true)]),
+    ("settings", How::Get, "List the settings", &[]),
+    ("set", How::Post, "Change a setting", &[("name", "string", true), ("value", "string", true)]),
+    ("version", How::Get, "Program version and backbone", &[]),
+    ("restart", How::Post, "Restart the device", &[]),
+    ("pull", How::Get, "Everything learned, as a file", &[]),
+    ("push", How::File, "Replace or merge what was learned", &[("merge", "boolean", false)]),
+    ("unlock", How::Post, "Begin a session", &[("pin", "string", true)]),
+    ("lock", How::Post, "End the session", &[]),
+    ("classify", How::File, "Classify an image", &[]),
+];
+
+/// What the page adds to the requests.
+const OWN: [(&str, &str, &[Field]); 5] = [
+    (
+        "picture",
+        "The newest frame as JPEG, other than that of a number",
+        &[("after", "integer", false)],
+    ),
+    (
+        "thumbnail",
+        "A picture to look at",
+        &[("example", "integer", false), ("frame", "integer", false), ("region", "string", false)],
+    ),
+    ("events", "Predictions and changes as server-sent events", &[]),
+    ("session", "What the caller may do", &[]),
+    ("counts", "Frames by predicted class", &[]),
+];
+
+fn schema(kind: &str) -> Value {
+    match kind.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(item) => json!({ "type": "array", "items": { "type": item } }),
+        None => json!({ "type": kind }),
+    }
+}
+
+fn query(fields: &[Field]) -> Value {
+    let field = |(name, kind, is_needed): &Field| json!({ "name": name, "in": "query", "required": is_needed, "schema": schema(kind) });
+    fields.iter().map(field).collect()
+}
+
+fn object(fields: &[Field]) -> Value {
+    let properties: Map<String, Value> =
+        fields.iter().map(|(name, kind, _)| ((*name).to_owned(), schema(kind))).collect();
+    let needed: Vec<_> = fields.iter().filter(|field| field.2).map(|field| field.0).collect();
+    json!({ "type": "object", "properties": properties, "required": needed })
+}
+
+fn operation(about: &str, parameters: Value, body: Option<(&str, Value)>) -> Value {
+    let answers = json!({
+        "200": { "description": "Done" },
+        "default": { "description": "{\"error\": text}; nothing changed" },
+    });
+    let mut operation = json!({ "summary": about, "parameters": parameters, "responses": answers });
+    if let Some((kind, schema)) = body {
+        operation["requestBody"] = json!({ "content": { kind: { "schema": schema } } });
+    }
+    operation
+}
+
+/// The document.
+pub(super) fn document() -> Value {
+    let mut paths = Map::new();
+    for (name, how, about, fields) in REQUESTS {
+        let none = json!([]);
+        let (method, operation) = match how {
+            How::Get => ("get", operation(about, query(fields), None)),
+            How::Post => {
+                ("post", operation(about, none, Some(("application/json", object(fields)))))
+            }
+            How::Value(example) => {
+                let example: Value = serde_json::from_str(example).unwrap_or_default();
+                let schema = json!({ "examples": [example] });
+                ("post", operation(about, none, Some(("application/json", schema))))
+            }
+            How::File => {
+                let file = json!({ "type": "string", "format": "binary" });
+                ("post", operation(about, query(fields), Some(("application/octet-stream", file))))
+            }
+        };
+        paths.insert(format!("/api/v1/{name}"), json!({ method: operation }));
+    }
+    for (name, about, fields) in OWN {
+        let get = operation(about, query(fields), None);
+        paths.insert(format!("/api/v1/{name}"), json!({ "get": get }));
+    }
+    debug_assert!(ROUTES.len() <= paths.len());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "fieldtune", "version": env!("CARGO_PKG_VERSION"),
+            "description": "Any request of a region: /api/v1/regions/REGION/NAME. Answers: docs/json.md.",
+        },
+        "paths": paths,
+    })
+}
+
+/// The same, asked for.
+pub(super) async fn serve() -> Response {
+    told(StatusCode::OK, &document())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::request::{Need, Request};
+
+    fn value(kind: &str) -> Value {
+        match kind {
+            "string" => json!("1234"),
+            "integer" => json!(1),
+            "number" => json!(0.1),
+            "boolean" => json!(true),
+            _ => json!([1]),
+        }
+    }
+
+    #[test]
+    fn the_document_says_what_each_request_takes() {
+        let mut names: Vec<&str> = REQUESTS.iter().map(|request| request.0).collect();
+        names.sort_unstable();
+        assert_eq!(names, ROUTES.keys().collect::<Vec<_>>());
+        for (name, how, _, fields) in REQUESTS {
+            let read = |fields: Value| Request::from_json(ROUTES[*name], fields).expect("known");
+            let all = |without: &str| -> Value {
+                let fields = fields.iter().filter(|field| field.0 != without);
+                Value::Object(
+                    fields.map(|(name, kind, _)| ((*name).to_owned(), value(kind))).collect(),
+                )
+            };
+            match how {
+                How::File => continue,
+                How::Value(example) => {
+                    read(serde_json::from_str(example).expect("JSON")).expect(name);
+                    continue;
+                }
+                How::Get | How::Post => {}
+            }
+            // Heads have names of their own.
+            let request =
+                read(if *name == "set-head" { all("kind") } else { all("") }).expect(name);
+            assert!(*how == How::Post || request.need() == Need::Look, "{name} changes something");
+            for (field, _, is_needed) in *fields {
+                if *name != "set-head" {
+                    assert_eq!(read(all(field)).is_err(), *is_needed, "{name}: {field}");
+                }
+            }
+        }
+    }
+}
