@@ -23,6 +23,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "wire" => wire_seeds(),
         "session" => sessions(),
         "console" => consoles(),
+        "json" => fields(),
         "pack" | "store" => packs(),
         "settings" => settings(),
         "picture" => pictures(),
@@ -30,6 +31,24 @@ pub fn of(target: &str) -> Vec<Seed> {
         "video" => recordings(),
         other => panic!("there is no target {other}"),
     }
+}
+
+/// The fields of requests as JSON; the first byte says of which.
+fn fields() -> Vec<Seed> {
+    let seeds = [
+        ("Teach", r#"{"class":"good","count":3,"any":false}"#),
+        ("TeachFrames", r#"{"class":"good","frames":[1,18446744073709551615]}"#),
+        ("Forget", r#"{"Examples":[1,2]}"#),
+        ("SetRegion", r#"{"Fractions":{"x":0.1,"y":0.2,"width":0.3,"height":0.4}}"#),
+        ("SetThreshold", r#"{"confidence":0.5,"novelty":1e39,"false_reject":null}"#),
+        ("Unlock", r#"{"pin":"2580"}"#),
+        ("Undo", "{}"),
+    ];
+    let seed = |(name, text): (&str, &str)| {
+        let place = Request::NAMES.iter().position(|known| *known == name).expect("a request");
+        (name.to_owned(), [&[place as u8][..], text.as_bytes()].concat())
+    };
+    seeds.map(seed).into()
 }
 
 fn requests() -> Vec<(&'static str, Request)> {

@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 pub mod console;
+pub mod json;
 pub mod onnx;
 pub mod pack;
 pub mod picture;
@@ -20,10 +21,11 @@ pub mod wire;
 pub type Check = (&'static str, fn(&[u8]));
 
 /// Every check.
-pub const ALL: [Check; 9] = [
+pub const ALL: [Check; 10] = [
     ("wire", wire::check),
     ("session", session::check),
     ("console", console::check),
+    ("json", json::check),
     ("pack", pack::check),
     ("settings", settings::check),
     ("picture", picture::check),
