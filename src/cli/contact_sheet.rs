@@ -82,6 +82,10 @@ pub(super) fn of_suspects(
     images: &mut ImagesOf<'_>,
     suspects: &[Suspect],
 ) -> anyhow::Result<()> {
+    if suspects.is_empty() {
+        eprintln!("note: no example is contradicted by the others: no sheet was written");
+        return Ok(());
+    }
     let near = |id: ExampleId| -> Vec<ExampleId> {
         let examples = learner.examples();
         let Some(own) = examples.get(id) else { return Vec::new() };

@@ -197,18 +197,17 @@ impl StatusCommand {
         println!("backbone   {} ({} values)", session.model().name, status.dim);
         people::aligned(&people::status(status)).iter().for_each(|line| println!("{line}"));
         confounds.iter().take(CONFOUNDS).for_each(|one| println!("warning    {one}"));
-        for suspect in &status.suspects {
-            let name = |class| session.learner().classes()[&class].to_string();
-            println!(
-                "{:<11}example {}: taught as {}, the others say {} ({:.0} %); {}",
-                people::doubt(suspect.doubt),
+        let name = |class| session.learner().classes()[&class].to_string();
+        let doubted = people::doubted(&status.suspects, |suspect| {
+            format!(
+                "example {}: taught as {}, the others say {} ({:.0} %)",
                 suspect.example.0,
                 name(suspect.class),
                 name(suspect.taken_for),
                 suspect.confidence * 100.0,
-                people::doubt_meaning(suspect.doubt)
-            );
-        }
+            )
+        });
+        people::aligned(&doubted).iter().for_each(|line| println!("{line}"));
         for untaught in &untaught {
             println!("policy     {untaught}");
         }

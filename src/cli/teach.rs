@@ -114,8 +114,9 @@ impl TeachCommand {
         let new_examples: Vec<NewExample> =
             new_examples.into_iter().map(|(_, new_example, _)| new_example).collect();
         let (looks, before) = independent(&new_examples);
-        let reply = session
-            .apply(Command::Teach(Teach { class: self.class, examples: new_examples }), now())?;
+        let teach = Teach { class: self.class, examples: new_examples };
+        let taken_for = teach.taken_for(session.learner());
+        let reply = session.apply(Command::Teach(teach), now())?;
         let taught = match &reply {
             Reply::Taught { examples, .. } => &examples[..],
             _ => &[],
@@ -126,6 +127,7 @@ impl TeachCommand {
             let mut reply = json::answer(&Answer::Reply(reply));
             reply["repeats"] = repeats.iter().map(repeat_json).collect();
             reply["looks"] = looks.into();
+            reply["taken_for"] = taken_for.map(|one| one.other).into();
             reply["confounds"] = confounds.iter().map(ToString::to_string).collect();
             println!("{reply}");
             return Ok(Exit::Done);
@@ -157,6 +159,7 @@ impl TeachCommand {
         if let more @ 1.. = repeats.len().saturating_sub(REPEATS) {
             println!("{} were taught before, too", counted(more, "more image", "more images"));
         }
+        taken_for.inspect(|one| println!("warning: {one}"));
         confounds.first().inspect(|one| println!("warning: {one}"));
         tell_estimate(session.learner());
         Ok(Exit::Done)

@@ -21,7 +21,7 @@ pub use relabel::Relabel;
 pub use rename::Rename;
 pub use repeats::Repeat;
 pub use status::GetStatus;
-pub use teach::{NewExample, Teach};
+pub use teach::{NewExample, TakenFor, Teach};
 pub use threshold::SetThreshold;
 pub use undo::Undo;
 

@@ -3,7 +3,7 @@
 
 use crate::image::frame::Timestamp;
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
-use crate::learn::decision::{Doubt, Thresholds};
+use crate::learn::decision::{Doubt, Suspect, Thresholds};
 use crate::learn::learner::UNKNOWN;
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
@@ -69,6 +69,31 @@ pub fn doubt_meaning(doubt: Doubt) -> &'static str {
         Doubt::WrongLabel => "probably a wrong label: look at it, and relabel it if so",
         Doubt::Hard => "if its label is right, keep it and teach more like it",
     }
+}
+
+/// Hard examples that are told one by one.
+const HARD: usize = 3;
+
+/// Examples that the others contradict, as names and values: all that probably have a wrong label, and a few hard ones.
+///
+/// * `told`: what there is to say of one.
+pub fn doubted(
+    suspects: &[Suspect],
+    told: impl Fn(&Suspect) -> String,
+) -> Vec<(&'static str, String)> {
+    let mut hard = 0;
+    let mut rows = Vec::new();
+    for suspect in suspects {
+        hard += usize::from(suspect.doubt == Doubt::Hard);
+        if suspect.doubt != Doubt::Hard || hard <= HARD {
+            let what = format!("{}; {}", told(suspect), doubt_meaning(suspect.doubt));
+            rows.push((doubt(suspect.doubt), what));
+        }
+    }
+    if let more @ 1.. = hard.saturating_sub(HARD) {
+        rows.push(("", format!("{more} more are hard: status --sheet FILE.png draws all")));
+    }
+    rows
 }
 
 /// How it stands, as names and values; without the suspects, whose classes need names.

@@ -50,6 +50,9 @@ const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
 /// What redb refuses.
 pub(super) fn fault(error: impl Into<redb::Error>) -> StoreFault {
     match error.into() {
+        redb::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            StoreFault::Damaged("it ends early".to_owned())
+        }
         redb::Error::Io(error) => StoreFault::Io(error),
         redb::Error::PreviousIo => {
             StoreFault::Io(std::io::Error::other("an access before this one failed"))

@@ -65,12 +65,10 @@ fn status(learned: Option<&Status>, device: &[(String, String)]) -> Vec<String> 
     if let Some(learned) = learned {
         let own = people::status(learned).into_iter();
         rows.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        rows.extend(learned.suspects.iter().map(|suspect| {
-            let (word, meaning) =
-                (people::doubt(suspect.doubt), people::doubt_meaning(suspect.doubt));
-            let id = suspect.example.0;
-            (word.to_owned(), format!("example {id}, contradicted by the others: {meaning}"))
-        }));
+        let doubted = people::doubted(&learned.suspects, |suspect| {
+            format!("example {}, contradicted by the others", suspect.example.0)
+        });
+        rows.extend(doubted.into_iter().map(|(word, what)| (word.to_owned(), what)));
     }
     // Learned and device are told apart by an empty line, which is no row.
     let mut lines = aligned(&rows);

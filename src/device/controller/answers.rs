@@ -63,9 +63,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     ..NewExample::new(feature, "an image that was sent")
                 };
                 let teach = Teach { class, examples: vec![example] };
+                let taken_for = teach.taken_for(view.learner());
                 let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
-                let notes = self.notes_of(place, &reply, known.map(|(known, _)| known));
+                let mut notes = self.notes_of(place, &reply, known.map(|(known, _)| known));
+                notes.extend(taken_for.map(|one| one.to_string()));
                 Ok(Answer::Reply(reply).with_notes(notes))
             }
             Request::Classify(request::Classify { image }) => {

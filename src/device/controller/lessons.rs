@@ -333,8 +333,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 ..NewExample::new(feature, &self.camera)
             });
         }
-        let reply = view.teach(Teach { class, examples }, Picked::Recent, date).map_err(refused)?;
-        let notes = self.notes_of(place, &reply, seen_before);
+        let teach = Teach { class, examples };
+        let taken_for = teach.taken_for(view.learner());
+        let reply = view.teach(teach, Picked::Recent, date).map_err(refused)?;
+        let mut notes = self.notes_of(place, &reply, seen_before);
+        notes.extend(taken_for.map(|one| one.to_string()));
         self.record.taught += frames.len() as u64;
         self.panel.change(|panel| panel.acknowledge(now));
         Ok(Answer::Reply(reply).with_notes(notes))
@@ -371,7 +374,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         let count = examples.len() as u64;
         let date = self.dated(now);
-        match self.views[view].teach(Teach { class, examples }, Picked::Live, date) {
+        let teach = Teach { class, examples };
+        notes.extend(teach.taken_for(self.views[view].learner()).map(|one| one.to_string()));
+        match self.views[view].teach(teach, Picked::Live, date) {
             Ok(reply) => {
                 self.record.taught += count;
                 // A class was taught, and none lost its last example but by making room.

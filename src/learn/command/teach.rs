@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter};
 
 use super::{Outcome, Reply, accuracy, class_or_new, name_of, removed};
 use crate::image::frame::Timestamp;
+use crate::learn::decision::Verdict;
 use crate::learn::examples::{Example, ImageMark, Images, MAX_VIEWS, narrowed};
 use crate::learn::head::{self, ExampleId, GroupId};
 use crate::learn::learner::{Change, LearnError, Learner};
@@ -48,10 +50,58 @@ impl NewExample {
     }
 }
 
+/// Frames that are taught as one class and were all classified as another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenFor {
+    /// What they are taught as.
+    pub class: String,
+    /// What they were classified as.
+    pub other: String,
+    /// How many.
+    pub frames: usize,
+}
+
+impl Display for TakenFor {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Self { class, other, frames } = self;
+        match frames {
+            1 => write!(f, "before this it was classified as {other}; undo if it is no {class}"),
+            frames => {
+                write!(
+                    f,
+                    "before this all {frames} were classified as {other}; undo if they are no {class}"
+                )
+            }
+        }
+    }
+}
+
 impl Teach {
     pub(super) fn images(&self) -> Images {
         let images = self.examples.iter().filter_map(|example| example.image.clone());
         images.map(|image| (ImageMark::of(&image), image)).collect()
+    }
+
+    /// Whether all frames were classified as one other class before they are taught: who teaches does not mean to, or the
+    /// class is hard to tell. `None` for a new class, and for a frame or two that were not classified with confidence.
+    pub fn taken_for(&self, learner: &Learner) -> Option<TakenFor> {
+        const MANY: usize = 3;
+        const CONFIDENT: f32 = 0.9;
+        let class = learner.class_named(self.class.trim_start_matches('+'))?;
+        // The same again is no other frame.
+        let new = self.examples.iter().filter(|example| example.joins.is_none());
+        let verdicts: Vec<Verdict> = new
+            .map(|example| learner.classify(&example.feature).ok().flatten())
+            .collect::<Option<_>>()?;
+        let other = verdicts.first()?.class.filter(|&other| other != class)?;
+        let confidence: f32 = verdicts.iter().map(|verdict| verdict.confidence).sum();
+        let confident = confidence >= CONFIDENT * verdicts.len() as f32;
+        let same = verdicts.iter().all(|verdict| verdict.class == Some(other));
+        (same && (confident || verdicts.len() >= MANY)).then(|| TakenFor {
+            class: name_of(learner, class),
+            other: name_of(learner, other),
+            frames: verdicts.len(),
+        })
     }
 
     pub(super) fn apply(self, learner: &mut Learner, now: Timestamp) -> Outcome {
@@ -98,5 +148,41 @@ impl Teach {
             estimate: accuracy(learner),
         };
         Ok((reply, made))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::head::HeadConfig;
+
+    fn teach(class: &str, at: [f32; 2], frames: usize) -> Teach {
+        let example = |frame| NewExample {
+            burst: frame as u32,
+            ..NewExample::new(vec![at[0] + 0.01 * frame as f32, at[1], 1.0], "")
+        };
+        Teach { class: class.to_owned(), examples: (0..frames).map(example).collect() }
+    }
+
+    #[test]
+    fn frames_that_were_all_classified_as_another_class_are_told() {
+        let mut learner = Learner::new(3, HeadConfig::default(), 1 << 20).expect("it is sound");
+        let told =
+            |learner: &Learner, teach: Teach| teach.taken_for(learner).map(|one| one.to_string());
+        for (class, at) in [("good", [5.0, 0.0]), ("dent", [0.0, 5.0])] {
+            assert_eq!(told(&learner, teach(class, at, 5)), None, "a new class");
+            teach(class, at, 5).apply(&mut learner, Timestamp(0)).expect("there is room");
+        }
+        let wanted = "before this all 5 were classified as dent; undo if they are no good";
+        assert_eq!(told(&learner, teach("good", [0.0, 5.0], 5)).as_deref(), Some(wanted));
+        assert_eq!(told(&learner, teach("good", [5.0, 0.0], 5)), None);
+        // One among them that was classified right.
+        let mut mixed = teach("good", [0.0, 5.0], 5);
+        mixed.examples.extend(teach("good", [5.0, 0.0], 1).examples);
+        assert_eq!(told(&learner, mixed), None);
+        // The same again.
+        let mut again = teach("good", [0.0, 5.0], 5);
+        again.examples.iter_mut().for_each(|example| example.joins = Some(GroupId(1)));
+        assert_eq!(told(&learner, again), None);
     }
 }
