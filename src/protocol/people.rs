@@ -76,17 +76,17 @@ const HARD: usize = 3;
 
 /// Examples that the others contradict, as names and values: all that probably have a wrong label, and a few hard ones.
 ///
-/// * `told`: what there is to say of one.
+/// * `words`: what there is to say of one.
 pub fn doubted(
     suspects: &[Suspect],
-    told: impl Fn(&Suspect) -> String,
+    words: impl Fn(&Suspect) -> String,
 ) -> Vec<(&'static str, String)> {
     let mut hard = 0;
     let mut rows = Vec::new();
     for suspect in suspects {
         hard += usize::from(suspect.doubt == Doubt::Hard);
         if suspect.doubt != Doubt::Hard || hard <= HARD {
-            let what = format!("{}; {}", told(suspect), doubt_meaning(suspect.doubt));
+            let what = format!("{}; {}", words(suspect), doubt_meaning(suspect.doubt));
             rows.push((doubt(suspect.doubt), what));
         }
     }

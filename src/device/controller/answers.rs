@@ -66,8 +66,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let taken_for = teach.taken_for(view.learner());
                 let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
-                let mut notes = self.notes_of(place, &reply, known.map(|(known, _)| known));
-                notes.extend(taken_for.map(|one| one.to_string()));
+                let known = known.map(|(known, _)| known);
+                let notes = self.notes_of(place, &reply, known, taken_for);
                 Ok(Answer::Reply(reply).with_notes(notes))
             }
             Request::Classify(request::Classify { image }) => {

@@ -11,7 +11,7 @@ use super::{Effects, MAX_BURST_MS, MAX_FRAMES, PATIENCE_MICROS, Station, Ticket}
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{self, NewExample, Repeat, Reply, Teach};
+use crate::learn::command::{self, NewExample, Repeat, Reply, TakenFor, Teach};
 use crate::learn::head::ExampleId;
 use crate::protocol::log::Level;
 use crate::protocol::people;
@@ -336,24 +336,27 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let teach = Teach { class, examples };
         let taken_for = teach.taken_for(view.learner());
         let reply = view.teach(teach, Picked::Recent, date).map_err(refused)?;
-        let mut notes = self.notes_of(place, &reply, seen_before);
-        notes.extend(taken_for.map(|one| one.to_string()));
+        let notes = self.notes_of(place, &reply, seen_before, taken_for);
         self.record.taught += frames.len() as u64;
         self.panel.change(|panel| panel.acknowledge(now));
         Ok(Answer::Reply(reply).with_notes(notes))
     }
 
     /// What there is to know about what was taught: which images were taught before, bit for bit, and otherwise that it
-    /// is no new look.
+    /// is no new look, and that it was classified as another class.
     pub(super) fn notes_of(
         &self,
         place: usize,
         reply: &Reply,
         seen_before: Option<ExampleId>,
+        taken_for: Option<TakenFor>,
     ) -> Vec<String> {
         let repeats = self.repeats(place, reply);
         let look = seen_before.filter(|known| repeats.iter().all(|one| one.known != *known));
-        repeats.iter().map(Repeat::to_string).chain(look.map(no_new_look)).collect()
+        // An image of another class was classified as that, of course.
+        let taken_for = taken_for.filter(|_| repeats.is_empty());
+        let notes = repeats.iter().map(Repeat::to_string).chain(look.map(no_new_look));
+        notes.chain(taken_for.map(|one| one.to_string())).collect()
     }
 
     fn repeats(&self, place: usize, reply: &Reply) -> Vec<Repeat> {
@@ -375,7 +378,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let count = examples.len() as u64;
         let date = self.dated(now);
         let teach = Teach { class, examples };
-        notes.extend(teach.taken_for(self.views[view].learner()).map(|one| one.to_string()));
+        let taken_for = teach.taken_for(self.views[view].learner());
         match self.views[view].teach(teach, Picked::Live, date) {
             Ok(reply) => {
                 self.record.taught += count;
@@ -389,6 +392,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let repeats = self.repeats(view, &reply);
                 let disputed = repeats.iter().filter(|one| one.class != one.known_class);
                 notes.extend(disputed.map(Repeat::to_string));
+                let taken_for = taken_for.filter(|_| repeats.is_empty());
+                notes.extend(taken_for.map(|one| one.to_string()));
                 let told: String = notes.iter().map(|note| format!("; {note}")).collect();
                 let learned = self.of_region(view, people::sentence(&reply));
                 effects.note(Level::Info, format!("{learned}{told}"));

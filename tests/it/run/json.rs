@@ -58,7 +58,7 @@ fn device_and_command_line_answer_with_the_same_json() {
         (
             &["teach", "red", &other],
             &["teach", "red", &other],
-            &["repeats", "looks", "confounds", "note", "file"],
+            &["repeats", "looks", "confounds", "taken_for", "note", "file"],
         ),
         (&["threshold", "confidence=0.8"], &["threshold", "--confidence", "0.8"], &[]),
         (&["threshold", "false-reject=3%"], &["threshold", "--false-reject", "3%"], &[]),
