@@ -126,6 +126,9 @@ pub(super) fn confounds(session: &mut Session) -> Vec<Confound> {
         wanted.extend(all.into_iter().step_by(step).map(|id| (id, name.to_string())));
     }
     let ids: Vec<ExampleId> = wanted.keys().copied().collect();
+    if ids.is_empty() {
+        return Vec::new();
+    }
     let mut frames: BTreeMap<String, Vec<Frame>> = BTreeMap::new();
     let read = session.store_mut().images(Some(&ids), &mut |id, file| {
         if let (Ok(frame), Some(name)) = (picture::decode(file, "", now()), wanted.get(&id)) {
