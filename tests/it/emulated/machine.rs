@@ -162,7 +162,10 @@ impl Machine {
             "mkdir -p /dev/v4l/by-id; for d in /sys/class/video4linux/*; do \
              [ \"$(cat $d/index)\" = 0 ] && ln -sf ../../${{d##*/}} {USB_CAMERA} && echo done; done"
         );
-        self.until("the camera is there", |board| board.sh(&link).contains("done"));
+        // Linked again where the devices were not all there yet.
+        self.until("the camera is there", |board| {
+            board.sh(&link).contains("done") && board.sh("fieldtune cameras").contains(USB_CAMERA)
+        });
     }
 
     /// As when somebody pulls the plug.
