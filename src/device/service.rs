@@ -27,7 +27,7 @@ pub trait Observer: Send + Sync {
     /// A frame was classified.
     fn classified(&self, classification: &Classification);
 
-    /// Whether the frame that was just classified is wanted: it is copied only then.
+    /// Whether the frame that was just classified is wanted: [`Observer::frame`] is called only then.
     fn wants_frame(&self) -> bool;
 
     /// Gives a frame that was wanted.

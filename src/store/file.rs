@@ -76,7 +76,7 @@ impl Look {
     ) -> Result<T, StoreError> {
         let done = work(&mut self.store);
         match self.file.as_ref().is_some_and(|file| file.has_changed()) {
-            // Also where it succeeded: the pages that it read may be those of the next commit.
+            // Also where it succeeded: it may not have read a byte, and be of the commit before.
             true => work(self.copied()?),
             false => done,
         }

@@ -37,7 +37,8 @@ impl CameraArgs {
     /// `given`, for instance a board's, with what was asked for on the command line in its place.
     pub fn wanted(&self, given: Wanted) -> Wanted {
         // Frames that are drawn have a size of their own; what a board's camera has is nothing to them.
-        let is_drawn = self.camera.as_ref().is_some_and(|address| address.starts_with("synthetic"));
+        let is_drawn =
+            self.camera.as_ref().is_some_and(|address| address.starts_with("synthetic:"));
         Wanted {
             size: self.size.or(given.size.filter(|_| !is_drawn)),
             fps: self.fps.or(given.fps),

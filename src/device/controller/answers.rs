@@ -63,8 +63,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     ..NewExample::new(feature, "an image that was sent")
                 };
                 let teach = Teach { class, examples: vec![example] };
-                let taken_for = teach.taken_for(view.learner());
-                let reply = view.teach(teach, Picked::Images, date).map_err(refused)?;
+                let (reply, taken_for) =
+                    view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
                 let known = known.map(|(known, _)| known);
                 let notes = self.notes_of(place, &reply, known, taken_for);

@@ -334,8 +334,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             });
         }
         let teach = Teach { class, examples };
-        let taken_for = teach.taken_for(view.learner());
-        let reply = view.teach(teach, Picked::Recent, date).map_err(refused)?;
+        let (reply, taken_for) = view.teach(teach, Picked::Recent, date).map_err(refused)?;
         let notes = self.notes_of(place, &reply, seen_before, taken_for);
         self.record.taught += frames.len() as u64;
         self.panel.change(|panel| panel.acknowledge(now));
@@ -377,10 +376,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         let count = examples.len() as u64;
         let date = self.dated(now);
-        let teach = Teach { class, examples };
-        let taken_for = teach.taken_for(self.views[view].learner());
-        match self.views[view].teach(teach, Picked::Live, date) {
-            Ok(reply) => {
+        match self.views[view].teach(Teach { class, examples }, Picked::Live, date) {
+            Ok((reply, taken_for)) => {
                 self.record.taught += count;
                 // A class was taught, and none lost its last example but by making room.
                 for lost in self.newly_untaught() {

@@ -11,7 +11,7 @@ use super::{Effects, Station};
 use crate::backbone::{ExtractError, FeatureSource, Fingerprint};
 use crate::image::frame::{Frame, Region, Timestamp};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, Forget, Reply, Teach, Undo};
+use crate::learn::command::{Command, Forget, Reply, TakenFor, Teach, Undo};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError, Step};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
@@ -164,21 +164,25 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     }
 
     /// Learns, once it is counted what it would have said of that.
+    ///
+    /// * returns the reply, and the class that all frames were taken for where it was another.
+    ///
+    /// # Errors
+    /// As [`View::apply`].
     pub(super) fn teach(
         &mut self,
         teach: Teach,
         picked: Picked,
         now: Timestamp,
-    ) -> Result<Reply, PersistError> {
+    ) -> Result<(Reply, Option<TakenFor>), PersistError> {
         let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
+        let mut taken_for = None;
         if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {
-            // The same again is known, and says nothing about how it would do on something new.
-            for example in teach.examples.iter().filter(|example| example.joins.is_none()) {
-                // What cannot be classified is refused below.
-                if let Ok(Some(verdict)) = self.learner().classify(&example.feature) {
-                    predicted.count(class, verdict.class == Some(class), picked, now);
-                }
+            let verdicts = teach.verdicts(self.learner());
+            for verdict in &verdicts {
+                predicted.count(class, verdict.class == Some(class), picked, now);
             }
+            taken_for = TakenFor::of(class, &verdicts, self.learner());
         }
         let reply = self.apply_predicted(Command::Teach(teach), predicted, now)?;
         self.taught.push(before);
@@ -191,7 +195,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
                 self.lessons.pop_front();
             }
         }
-        Ok(reply)
+        Ok((reply, taken_for))
     }
 
     /// Carries out a command; the score is that from then on, and kept with what it changes.

@@ -5,7 +5,7 @@ use super::{Outcome, Reply, accuracy, class_or_new, name_of, removed};
 use crate::image::frame::Timestamp;
 use crate::learn::decision::Verdict;
 use crate::learn::examples::{Example, ImageMark, Images, MAX_VIEWS, narrowed};
-use crate::learn::head::{self, ExampleId, GroupId};
+use crate::learn::head::{self, ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Change, LearnError, Learner};
 
 /// Learns examples of a class, all or none; a name that was not used makes a new class.
@@ -61,17 +61,33 @@ pub struct TakenFor {
     pub frames: usize,
 }
 
+impl TakenFor {
+    /// Whether all frames are classified as one other class before they are taught: who teaches does not mean to, or the
+    /// class is hard to tell. `None` also for a frame or two that are not classified with confidence.
+    ///
+    /// * `class`: what they are to be taught as; `verdicts`: of each.
+    pub fn of(class: ClassId, verdicts: &[Verdict], learner: &Learner) -> Option<Self> {
+        const MANY: usize = 3;
+        const CONFIDENT: f32 = 0.9;
+        let frames = verdicts.len();
+        let other = verdicts.first()?.class.filter(|&other| other != class)?;
+        let confidence: f32 = verdicts.iter().map(|verdict| verdict.confidence).sum();
+        let is_sure = frames >= MANY || confidence >= CONFIDENT * frames as f32;
+        let is_same = verdicts.iter().all(|verdict| verdict.class == Some(other));
+        let (class, other) = (name_of(learner, class), name_of(learner, other));
+        (is_sure && is_same).then_some(Self { class, other, frames })
+    }
+}
+
 impl Display for TakenFor {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Self { class, other, frames } = self;
+        let Self { other, frames, .. } = self;
         match frames {
-            1 => write!(f, "before this it was classified as {other}; undo if it is no {class}"),
-            frames => {
-                write!(
-                    f,
-                    "before this all {frames} were classified as {other}; undo if they are no {class}"
-                )
-            }
+            1 => write!(f, "before this it was classified as {other}; undo if that is right"),
+            _ => write!(
+                f,
+                "before this all {frames} were classified as {other}; undo if that is right"
+            ),
         }
     }
 }
@@ -82,26 +98,17 @@ impl Teach {
         images.map(|image| (ImageMark::of(&image), image)).collect()
     }
 
-    /// Whether all frames were classified as one other class before they are taught: who teaches does not mean to, or the
-    /// class is hard to tell. `None` for a new class, and for a frame or two that were not classified with confidence.
-    pub fn taken_for(&self, learner: &Learner) -> Option<TakenFor> {
-        const MANY: usize = 3;
-        const CONFIDENT: f32 = 0.9;
-        let class = learner.class_named(self.class.trim_start_matches('+'))?;
-        // The same again is no other frame.
+    /// What its frames are classified as before they are taught. The same again ([`NewExample::joins`]) says nothing about
+    /// other frames, and is left out; so is what cannot be classified, which is refused when it is taught.
+    pub fn verdicts(&self, learner: &Learner) -> Vec<Verdict> {
         let new = self.examples.iter().filter(|example| example.joins.is_none());
-        let verdicts: Vec<Verdict> = new
-            .map(|example| learner.classify(&example.feature).ok().flatten())
-            .collect::<Option<_>>()?;
-        let other = verdicts.first()?.class.filter(|&other| other != class)?;
-        let confidence: f32 = verdicts.iter().map(|verdict| verdict.confidence).sum();
-        let confident = confidence >= CONFIDENT * verdicts.len() as f32;
-        let same = verdicts.iter().all(|verdict| verdict.class == Some(other));
-        (same && (confident || verdicts.len() >= MANY)).then(|| TakenFor {
-            class: name_of(learner, class),
-            other: name_of(learner, other),
-            frames: verdicts.len(),
-        })
+        new.filter_map(|example| learner.classify(&example.feature).ok().flatten()).collect()
+    }
+
+    /// See [`TakenFor::of`].
+    pub fn taken_for(&self, learner: &Learner) -> Option<TakenFor> {
+        let class = learner.class_named(self.class.trim_start_matches('+'))?;
+        TakenFor::of(class, &self.verdicts(learner), learner)
     }
 
     pub(super) fn apply(self, learner: &mut Learner, now: Timestamp) -> Outcome {
@@ -173,7 +180,7 @@ mod tests {
             assert_eq!(told(&learner, teach(class, at, 5)), None, "a new class");
             teach(class, at, 5).apply(&mut learner, Timestamp(0)).expect("there is room");
         }
-        let wanted = "before this all 5 were classified as dent; undo if they are no good";
+        let wanted = "before this all 5 were classified as dent; undo if that is right";
         assert_eq!(told(&learner, teach("good", [0.0, 5.0], 5)).as_deref(), Some(wanted));
         assert_eq!(told(&learner, teach("good", [5.0, 0.0], 5)), None);
         // One among them that was classified right.

@@ -2,8 +2,9 @@
 //! their images.
 //!
 //! A value that does not fit a page of the database gets as many pages as a power of two makes enough: one of 4,600 bytes
-//! takes 8 KiB. So a longer one is cut into pieces that fill a page each, in a table of their own, and the rest lies
-//! among the other rests.
+//! takes 8 KiB. So one that would leave more than a fifth of its pages empty is cut into pieces that fill a page each, in a
+//! table of their own, and the rest lies among the other rests. One that fills its pages stays whole: a second table costs
+//! a page or two with every write.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +27,16 @@ pub(super) const CONTENTS: Kind =
 pub(super) const IMAGES: Kind =
     Kind { rests: TableDefinition::new("images"), pieces: TableDefinition::new("image pieces") };
 
-/// Bytes of a piece: a page of 4 KiB less its head, a key and the place where the value ends.
+const PAGE: usize = 4096;
+
+/// Bytes of a piece: a page less its head, a key and the place where the value ends.
 const PIECE: usize = 4072;
+
+/// Whether a value of that length leaves more than a fifth of its pages empty.
+fn is_to_be_cut(bytes: usize) -> bool {
+    let pages = (bytes + PAGE - PIECE).div_ceil(PAGE).next_power_of_two();
+    bytes > PIECE && bytes < pages * PAGE / 5 * 4
+}
 
 /// Both tables, within a transaction.
 pub(in crate::store) struct Blobs<'t> {
@@ -56,7 +65,7 @@ impl<'t> Blobs<'t> {
 
     pub(in crate::store) fn put(&mut self, number: u64, bytes: &[u8]) -> Result<(), StoreFault> {
         self.remove(number)?;
-        let (pieces, rest) = match bytes.len() > PIECE {
+        let (pieces, rest) = match is_to_be_cut(bytes.len()) {
             true => bytes.as_chunks::<PIECE>(),
             false => ([].as_slice(), bytes),
         };
@@ -131,6 +140,8 @@ mod tests {
     #[test]
     fn values_of_every_length_come_back_and_go_whole() {
         let lengths = [0, 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE + 5];
+        let cut: Vec<bool> = lengths.into_iter().map(is_to_be_cut).collect();
+        assert_eq!(cut, [false, false, false, true, false, true], "where pages would be empty");
         let value = |len: usize| (0..len).map(|at| (at % 251) as u8).collect::<Vec<u8>>();
         with_tables(|blobs| {
             for (number, len) in (0..).zip(lengths) {
@@ -168,7 +179,7 @@ mod tests {
     #[test]
     fn a_piece_of_nothing_is_damage() {
         with_tables(|blobs| {
-            blobs.put(1, &[7; 2 * PIECE]).expect("new");
+            blobs.put(1, &[7; PIECE + 1]).expect("new");
             blobs.rests.remove(1).expect("it is there");
             assert!(matches!(blobs.check(), Err(StoreFault::Damaged(_))));
         });
