@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
 
 use super::args::store::{Session, now};
+use super::pool::{cores, on_threads};
 use crate::image::frame::Frame;
 use crate::image::picture;
 use crate::learn::examples::Example;
@@ -129,14 +130,19 @@ pub(super) fn confounds(session: &mut Session) -> Vec<Confound> {
     if ids.is_empty() {
         return Vec::new();
     }
-    let mut frames: BTreeMap<String, Vec<Frame>> = BTreeMap::new();
-    let read = session.store_mut().images(Some(&ids), &mut |id, file| {
-        if let (Ok(frame), Some(name)) = (picture::decode(file, "", now()), wanted.get(&id)) {
-            frames.entry(name.clone()).or_default().push(frame);
-        }
-    });
+    let mut files: Vec<(ExampleId, Vec<u8>)> = Vec::with_capacity(ids.len());
+    let read =
+        session.store_mut().images(Some(&ids), &mut |id, file| files.push((id, file.to_vec())));
     if read.is_err() {
         return Vec::new();
+    }
+    let decoded = on_threads(files.len(), cores(), |place| {
+        let (id, file) = &files[place];
+        Some((wanted.get(id)?.clone(), picture::decode(file, "", now()).ok()?))
+    });
+    let mut frames: BTreeMap<String, Vec<Frame>> = BTreeMap::new();
+    for (name, frame) in decoded.into_iter().flatten() {
+        frames.entry(name).or_default().push(frame);
     }
     frames.retain(|_, frames| frames.len() >= LEAST);
     among(&frames)

@@ -37,8 +37,7 @@ impl Pool {
         model: &ModelArgs,
         context: &Context,
     ) -> anyhow::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let size = cores.min(images.max(1));
+        let size = cores().min(images.max(1));
         let first = model.load(context)?;
         let id = ModelId::of(&first);
         let mut free = vec![first];
@@ -96,6 +95,11 @@ impl Pool {
         self.freed.notify_one();
         result
     }
+}
+
+/// How many threads can work at a time; 1 where that is not known.
+pub(in crate::cli) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Does something with every place from 0 on, on several threads; what comes back is in their order.

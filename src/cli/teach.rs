@@ -355,15 +355,12 @@ impl TeachCommand {
 
 /// Says how well it would do. With many examples that takes a while, and is made anew only after a few have changed.
 fn tell_estimate(learner: &Learner) {
-    match learner.estimate() {
-        Some(estimate) => {
-            let accuracy = estimate.balanced_accuracy.map(people::estimated);
-            accuracy.iter().for_each(|accuracy| println!("{accuracy}"));
-        }
-        None if learner.classes().len() > 1 => {
-            println!("estimated balanced accuracy: fieldtune status measures it");
-        }
-        None => {}
+    let accuracy = learner.estimate().map(|estimate| estimate.balanced_accuracy);
+    match accuracy {
+        Some(Some(accuracy)) => println!("{}", people::estimated(accuracy)),
+        _ if learner.classes().len() < 2 => {}
+        Some(None) => println!("estimated balanced accuracy {}", people::NOT_YET),
+        None => println!("estimated balanced accuracy: fieldtune status measures it"),
     }
 }
 

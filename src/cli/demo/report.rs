@@ -249,7 +249,8 @@ impl Report {
                     "{} of {} right, the others {:+.1} points",
                     percent(added.recall),
                     added.class,
-                    -lost * 100.0
+                    // Without the sign of a loss that is rounded away.
+                    (-lost * 1000.0).round() / 10.0 + 0.0
                 ),
                 format!("at least {}, not below {:+.0}", percent(ADDED), -LOST * 100.0),
                 added.recall >= ADDED && lost <= LOST,
