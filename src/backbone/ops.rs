@@ -15,7 +15,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
 
 /// What a builder gives: the operator, and names of the surrounding graph that it reads.
-type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
+type ParsedOperator = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 static RUNTIME: LazyLock<Onnx> = LazyLock::new(tract_onnx::onnx);
 
@@ -33,7 +33,7 @@ pub(super) fn reader() -> Onnx {
 }
 
 /// The runtime's own form of an operator that is replaced here.
-fn original(context: &ParsingContext, node: &NodeProto) -> Built {
+fn original(context: &ParsingContext, node: &NodeProto) -> ParsedOperator {
     let builder = RUNTIME.op_register.0.get(&node.op_type);
     builder.with_context(|| format!("no operator {}", node.op_type))?(context, node)
 }
@@ -45,7 +45,7 @@ pub(super) fn known(operator: &str) -> bool {
 }
 
 /// The runtime's own form of an operator as a later version of the format has it.
-fn later(context: &ParsingContext, node: &NodeProto, version: i64) -> Built {
+fn later(context: &ParsingContext, node: &NodeProto, version: i64) -> ParsedOperator {
     let mut context = context.clone();
     context.onnx_operator_set_version = version;
     original(&context, node)
@@ -53,7 +53,7 @@ fn later(context: &ParsingContext, node: &NodeProto, version: i64) -> Built {
 
 /// That of versions 11 and 12 may leave out what is not wanted, as the later ones; an Upsample of version 9 and below
 /// is that of version 10.
-fn resize(context: &ParsingContext, node: &NodeProto) -> Built {
+fn resize(context: &ParsingContext, node: &NodeProto) -> ParsedOperator {
     match context.onnx_operator_set_version {
         11 | 12 => later(context, node, 13),
         version if version < 10 => later(context, node, 10),
@@ -62,7 +62,7 @@ fn resize(context: &ParsingContext, node: &NodeProto) -> Built {
 }
 
 /// Without axes it takes all that are one.
-fn squeeze(context: &ParsingContext, node: &NodeProto) -> Built {
+fn squeeze(context: &ParsingContext, node: &NodeProto) -> ParsedOperator {
     let axes = node.attribute.iter().any(|attribute| attribute.name == "axes");
     if context.onnx_operator_set_version < 13 && !axes {
         return later(context, node, 13);

@@ -9,7 +9,7 @@ use tract_onnx::tract_hir::ops::logic::wire_with_rank_broadcast;
 
 use super::*;
 
-pub(super) fn attention(_: &ParsingContext, node: &NodeProto) -> Built {
+pub(super) fn attention(_: &ParsingContext, node: &NodeProto) -> ParsedOperator {
     ensure!(
         !has_input(node, 6) && !has_output(node, 3),
         "Attention with nonpad_kv_seqlen, or with the product of queries and keys as an output"

@@ -9,7 +9,7 @@ use tract_onnx::tract_hir::ops::nn::{Reduce, Reducer};
 
 use super::*;
 
-pub(super) fn batch_normalisation(context: &ParsingContext, node: &NodeProto) -> Built {
+pub(super) fn batch_normalisation(context: &ParsingContext, node: &NodeProto) -> ParsedOperator {
     let training = node.get_attr_opt::<i64>("training_mode")?.unwrap_or(0) != 0;
     let stored: HashSet<&str> = context
         .parent_graphs

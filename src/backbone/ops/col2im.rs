@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub(super) fn col2im(_: &ParsingContext, node: &NodeProto) -> Built {
+pub(super) fn col2im(_: &ParsingContext, node: &NodeProto) -> ParsedOperator {
     let list = |name: &str| -> TractResult<Option<Vec<i64>>> { node.get_attr_opt_vec(name) };
     let op =
         Col2Im { dilations: list("dilations")?, pads: list("pads")?, strides: list("strides")? };

@@ -4,7 +4,7 @@ use tract_onnx::tract_core::ops::array::{Gather, Slice, StridedSlice};
 
 use super::*;
 
-pub(super) fn slice(context: &ParsingContext, node: &NodeProto) -> Built {
+pub(super) fn slice(context: &ParsingContext, node: &NodeProto) -> ParsedOperator {
     if !has_input(node, 4) {
         return original(context, node);
     }
