@@ -64,10 +64,10 @@ impl Offsets {
             let beyond = 1.0 / looks as f64 - share_of_most;
             (self.distance * share_of_most + own * beyond) / 2.0
         };
+        let all = of(looks + left_out);
+        let cap = self.caps.get(&class).copied().unwrap_or(f64::INFINITY);
         // A mean of fewer looks strays farther, and is seen to lie farther.
-        let farther = of(looks) - of(looks + left_out);
-        let cap = self.caps.get(&class).map_or(f64::INFINITY, |cap| cap + STRAYED * farther);
-        of(looks).min(cap) as f32
+        (all.min(cap) + STRAYED * (of(looks) - all)) as f32
     }
 }
 
@@ -181,7 +181,9 @@ mod tests {
         let of = CLASSES.map(|class| offsets.of(class, 0));
         let few = |looks: f32| 0.28 + 2.4 * (1.0 / looks - 0.1);
         assert!((of[0] - 0.28).abs() < 1e-6 && (of[1] - few(2.0)).abs() < 1e-6, "{of:?}");
-        assert!((offsets.of(CLASSES[1], 1) - few(1.0)).abs() < 1e-6);
+        // For a left-out look by 0.8 of what its class strays farther without it.
+        let left_out = few(2.0) + 0.8 * (few(1.0) - few(2.0));
+        assert!((offsets.of(CLASSES[1], 1) - left_out).abs() < 1e-6);
         let even = Offsets { looks: BTreeMap::from(CLASSES.map(|class| (class, 4))), ..offsets };
         assert_eq!(even.of(CLASSES[0], 0), even.of(CLASSES[1], 0));
     }
