@@ -106,6 +106,8 @@ pub enum CameraErrorKind {
     Ended,
     /// What came is not a frame.
     Malformed,
+    /// A file of a recording, or a part of one, cannot be read.
+    Damaged,
     /// The system refused for another reason.
     System,
 }
@@ -124,6 +126,7 @@ impl CameraErrorKind {
             CameraErrorKind::Gone => "gone",
             CameraErrorKind::Ended => "ended",
             CameraErrorKind::Malformed => "malformed",
+            CameraErrorKind::Damaged => "damaged",
             CameraErrorKind::System => "system",
         }
     }
@@ -155,6 +158,7 @@ impl CameraErrorKind {
             CameraErrorKind::Malformed => {
                 "single failures are harmless; if it continues, check --format, --resolution and the cable"
             }
+            CameraErrorKind::Damaged => "record it anew, or take the file out",
             CameraErrorKind::System => "see the system log (dmesg, journalctl)",
         }
     }

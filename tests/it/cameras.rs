@@ -92,8 +92,11 @@ fn a_damaged_picture_is_told_and_the_next_one_follows() {
     std::fs::write(pictures.join("red-0.png"), "no picture").expect("the folder is ours");
     let mut camera = replay(&pictures, &Wanted::default());
     let error = camera.capture(Timestamp(0)).expect_err("it is damaged");
-    assert_eq!(error.kind, CameraErrorKind::Malformed);
+    assert_eq!(error.kind, CameraErrorKind::Damaged);
     assert!(error.what.contains("red-0.png"), "{error}");
+    let alone = pictures.join("red-0.png");
+    let error = replay(&alone, &Wanted::default()).capture(Timestamp(0)).expect_err("damaged");
+    assert_eq!(error.to_string().matches("red-0.png").count(), 1, "{error}");
     assert!(camera.capture(Timestamp(0)).is_ok_and(|f| f.pixels() == picture("red", 1).pixels()));
     assert_eq!(camera.capture(Timestamp(0)).expect_err("over").kind, CameraErrorKind::Ended);
 }
@@ -111,7 +114,7 @@ fn mjpeg_is_replayed_and_a_torn_frame_costs_only_itself() {
     };
     near(camera.capture(Timestamp(0)).expect("whole"), 0);
     let torn = camera.capture(Timestamp(0)).expect_err("torn");
-    assert!(torn.kind == CameraErrorKind::Malformed && torn.what.contains("cut off"), "{torn}");
+    assert!(torn.kind == CameraErrorKind::Damaged && torn.what.contains("cut off"), "{torn}");
     near(camera.capture(Timestamp(0)).expect("whole"), 2);
     assert_eq!(camera.capture(Timestamp(0)).expect_err("over").kind, CameraErrorKind::Ended);
 }
@@ -186,10 +189,10 @@ fn recordings_that_cannot_be_read_say_why() {
         ("nothing.y4m", CameraErrorKind::NotACamera, "begins with \"\""),
         ("deep.y4m", CameraErrorKind::Unsupported, "C444p10\"; next: ffmpeg"),
         ("full.y4m", CameraErrorKind::Unsupported, "limited range"),
-        ("sides.y4m", CameraErrorKind::Malformed, "0x2"),
-        ("cut.y4m", CameraErrorKind::Malformed, "9 bytes into YU12 of 3x2, which has 10"),
-        ("bare.y4m", CameraErrorKind::Malformed, "ended behind the FRAME"),
-        ("frame.y4m", CameraErrorKind::Malformed, "wanted a FRAME of Y4M, got \"FRAM\""),
+        ("sides.y4m", CameraErrorKind::Damaged, "0x2"),
+        ("cut.y4m", CameraErrorKind::Damaged, "9 bytes into YU12 of 3x2, which has 10"),
+        ("bare.y4m", CameraErrorKind::Damaged, "ended behind the FRAME"),
+        ("frame.y4m", CameraErrorKind::Damaged, "wanted a FRAME of Y4M, got \"FRAM\""),
     ];
     for (name, trouble, what) in cases {
         let address = format!("replay:{}", folder.path().join(name).display());

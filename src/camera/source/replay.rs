@@ -88,15 +88,18 @@ impl Camera for Replay {
 struct Refusal(CameraErrorKind, String);
 
 impl Refusal {
+    /// An address that is the file's own says which it is.
     fn of(self, camera: &str) -> CameraError {
-        CameraError::new(camera, self.0, self.1)
+        let file = camera.strip_prefix("replay:").unwrap_or(camera);
+        let what = self.1.strip_prefix(&format!("{file}: ")).unwrap_or(&self.1);
+        CameraError::new(camera, self.0, what)
     }
 }
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         let kind = match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => CameraErrorKind::Malformed,
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => CameraErrorKind::Damaged,
             io::ErrorKind::Unsupported => CameraErrorKind::Unsupported,
             _ => trouble_of(&error),
         };
@@ -104,8 +107,8 @@ impl From<io::Error> for Refusal {
     }
 }
 
-fn malformed(error: impl std::fmt::Display) -> Refusal {
-    Refusal(CameraErrorKind::Malformed, error.to_string())
+fn damaged(error: impl std::fmt::Display) -> Refusal {
+    Refusal(CameraErrorKind::Damaged, error.to_string())
 }
 
 impl Source {
@@ -143,13 +146,13 @@ impl Source {
     fn next(&mut self, now: Timestamp) -> Option<Result<Frame, Refusal>> {
         let (bytes, layout) = match self {
             Source::Pictures(files) => {
-                return files.next().map(|file| picture::load(&file, now).map_err(malformed));
+                return files.next().map(|file| picture::load(&file, now).map_err(damaged));
             }
             Source::Mjpeg(splitter) => (splitter.next(), splitter.layout()),
             Source::Y4m(y4m) => (y4m.next(), y4m.layout()),
         };
         match bytes {
-            Ok(bytes) => bytes.map(|bytes| layout.frame(&bytes, now).map_err(malformed)),
+            Ok(bytes) => bytes.map(|bytes| layout.frame(&bytes, now).map_err(damaged)),
             Err(error) => Some(Err(error.into())),
         }
     }

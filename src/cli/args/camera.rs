@@ -58,10 +58,11 @@ impl CameraArgs {
     }
 }
 
-/// The error with its exit status: a wrong address is the caller's to mend, anything else the device's.
+/// The error with its exit status: a wrong address and a damaged recording are the caller's to mend, anything else the
+/// device's.
 pub fn failed(error: CameraError) -> anyhow::Error {
     match error.kind {
-        CameraErrorKind::Address => error.into(),
+        CameraErrorKind::Address | CameraErrorKind::Damaged => error.into(),
         _ => anyhow::Error::new(error).context(Failed(Exit::Device)),
     }
 }
