@@ -143,10 +143,11 @@ impl History {
         self.latest.iter().rev().chain(self.unsure.iter().rev())
     }
 
-    /// What is there, the newest first or the unsurest.
+    /// What is there, the newest first; or what was classified, the unsurest first.
     pub(super) fn list(&self, unsure_first: bool, now: Timestamp) -> Vec<RecentFrame> {
         let mut all: Vec<&Past> = self.all().collect();
         if unsure_first {
+            all.retain(|past| past.classification.is_some());
             all.sort_by(|a, b| b.unsureness().total_cmp(&a.unsureness()));
         }
         all.into_iter().map(|past| past.told(now)).collect()
@@ -242,6 +243,15 @@ mod tests {
     fn numbers(history: &History, unsure_first: bool) -> Vec<u64> {
         let frames = history.list(unsure_first, Timestamp(0));
         frames.into_iter().map(|frame| frame.number).collect()
+    }
+
+    #[test]
+    fn what_came_before_anything_was_taught_is_not_unsure() {
+        let mut history = History::new(1);
+        let untaught = Past { classification: None, ..past(1, None, 0.0) };
+        history.push(untaught, 1e-6, Timestamp(0));
+        history.push(past(2, Some("good"), 0.9), 1e-6, Timestamp(0));
+        assert_eq!((numbers(&history, false), numbers(&history, true)), (vec![2, 1], vec![2]));
     }
 
     #[test]
