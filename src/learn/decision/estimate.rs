@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::doubts::{Doubts, Margin};
+use super::doubts::{Doubts, Standing};
 use super::{Calibration, first_two, jeffreys};
 use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
 
@@ -72,7 +72,7 @@ impl Calibration {
         }
         let mut tallies: BTreeMap<ClassId, Tally> = BTreeMap::new();
         let mut unestimated = BTreeSet::new();
-        let (mut suspects, mut margins) = (Vec::new(), Vec::new());
+        let (mut suspects, mut standings) = (Vec::new(), Vec::new());
         for one in left_out {
             let scores = self.left_out_scores(classes, one);
             let own = classes.iter().position(|&class| class == one.class);
@@ -81,18 +81,20 @@ impl Calibration {
                 unestimated.insert(one.class);
                 continue;
             };
-            let Some((best, second)) = first_two(&scores) else { continue };
+            let Some((best, _)) = first_two(&scores) else { continue };
             let weight = 1.0 / sizes[&(one.class, one.group)];
             let tally = tallies.entry(one.class).or_default();
             tally.examples += 1;
             tally.looks += weight;
-            let nats = |other: usize| f64::from((scores[own] - scores[other]) / self.temperature());
+            let leads =
+                scores.iter().enumerate().filter(|&(at, score)| at != own && score.is_finite());
+            let nats =
+                |(_, score): (_, &f32)| f64::from((score - scores[own]) / self.temperature());
+            standings.push(Standing { leads: leads.map(nats).collect(), weight });
             if best == own {
                 tally.right += weight;
-                margins.extend(second.map(|second| Margin { nats: nats(second), weight }));
                 continue;
             }
-            margins.push(Margin { nats: nats(best), weight });
             *tally.taken_for.entry(classes[best]).or_default() += weight;
             let suspect = Suspect {
                 example: one.example,
@@ -101,15 +103,15 @@ impl Calibration {
                 confidence: self.softmax(&scores)[best],
                 doubt: Doubt::Hard,
             };
-            suspects.push((suspect, nats(best)));
+            suspects.push((suspect, standings.len() - 1));
         }
         if tallies.is_empty() && unestimated.is_empty() {
             return None;
         }
-        let doubts = Doubts::of(&margins);
+        let doubts = Doubts::of(&standings);
         let mut suspects: Vec<Suspect> = suspects
             .into_iter()
-            .map(|(suspect, margin)| Suspect { doubt: doubts.reason(margin), ..suspect })
+            .map(|(suspect, at)| Suspect { doubt: doubts.reason(&standings[at]), ..suspect })
             .collect();
         suspects.sort_by(|a, b| {
             let hard = |one: &Suspect| one.doubt == Doubt::Hard;
