@@ -293,6 +293,25 @@ impl Learner {
         self.next_example = self.next_example.max(next_example.0);
     }
 
+    /// Makes what was stored anew: all changes, without the memory that taking them back would need. A learner for which
+    /// it fails is of no use.
+    ///
+    /// # Errors
+    /// As [`Learner::change`].
+    pub(crate) fn restore(
+        &mut self,
+        changes: impl IntoIterator<Item = Change>,
+    ) -> Result<(), LearnError> {
+        for change in changes {
+            self.make_room(&change, true, &mut Vec::new())?;
+            self.apply(change, true)?;
+        }
+        self.head = self.built(&self.config)?;
+        self.calibration.set_looks(self.examples.looks());
+        self.recalibrate();
+        Ok(())
+    }
+
     /// Makes the changes in order.
     ///
     /// * returns the changes made, and those that take them back, in their order.

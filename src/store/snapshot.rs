@@ -192,14 +192,13 @@ impl Snapshot {
         let examples: Vec<Example> = examples.into_iter().map(Example::from).collect();
         let bytes: usize = examples.iter().map(Example::bytes).sum();
         let mut learner = Learner::new(dim, head.into(), budget.max(bytes))?;
-        let mut changes = Vec::with_capacity(classes.len() + examples.len() + 1);
-        for (id, name) in classes {
-            changes.push(Change::AddClass(ClassId(id), ClassName::kept(&name)?));
-        }
-        changes.extend(examples.into_iter().map(Change::AddExample));
-        changes.push(Change::SetThresholds(Thresholds::from(thresholds)));
-        // It fits the calibration, too.
-        learner.change(changes)?;
+        let class = |(id, name): (u32, String)| -> Result<Change, SnapshotError> {
+            Ok(Change::AddClass(ClassId(id), ClassName::kept(&name)?))
+        };
+        let classes = classes.into_iter().map(class).collect::<Result<Vec<_>, _>>()?;
+        let examples = examples.into_iter().map(Change::AddExample);
+        let thresholds = Change::SetThresholds(Thresholds::from(thresholds));
+        learner.restore(classes.into_iter().chain(examples).chain([thresholds]))?;
         let undo = undo
             .into_iter()
             .map(|step| step.0.into_iter().map(Change::try_from).collect::<Result<Vec<_>, _>>())

@@ -145,7 +145,7 @@ impl<F: Formula> ClosedForm<F> {
         }
         let mut seen: HashSet<ExampleId> =
             self.system.examples().iter().map(|taught| taught.id.0).collect();
-        let mut taught = Vec::new();
+        let mut taught = Vec::with_capacity(new.iter().map(|one| one.rows.len()).sum());
         for New { example, group, class, rows } in &new {
             let class = self.system.place(*class)?;
             if !seen.insert(*example) {
@@ -156,7 +156,7 @@ impl<F: Formula> ClosedForm<F> {
         }
         if !taught.is_empty() {
             let rows = new.into_iter().flat_map(|one| one.rows).collect();
-            self.system.extend(&taught, rows, |system| self.formula.lambda(system));
+            self.system.extend(taught, rows, |system| self.formula.lambda(system));
             (self.linear, self.metric, self.tuned) = (OnceCell::new(), OnceCell::new(), false);
         }
         Ok(())

@@ -25,7 +25,7 @@ mod solution;
 mod stored;
 
 pub(super) use rows::Row;
-use rows::Rows;
+use rows::{Rows, join};
 pub(super) use solution::{LeftOutTerms, Solution};
 pub(super) use stored::StoredSystem;
 
@@ -304,11 +304,11 @@ impl System {
     ///   what the system is then.
     pub(super) fn extend(
         &mut self,
-        taught: &[Taught],
+        taught: Vec<Taught>,
         rows: Vec<Row>,
         lambda: impl FnOnce(&Self) -> f64,
     ) {
-        self.examples.extend_from_slice(taught);
+        join(&mut self.examples, taught);
         self.rows.extend(rows);
         for unit in self.units(usize::MAX) {
             let weight = 1.0 / unit.rows.len() as f64;

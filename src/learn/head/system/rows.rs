@@ -67,7 +67,7 @@ impl Rows {
     /// Takes many in; [`Rows::keep_scaled`] has to follow.
     pub(super) fn extend(&mut self, rows: Vec<Row>) {
         self.scaled = None;
-        self.rows.extend(rows);
+        join(&mut self.rows, rows);
     }
 
     pub(super) fn remove(&mut self, index: usize) {
@@ -89,5 +89,14 @@ impl Rows {
                 all
             })
         });
+    }
+}
+
+/// Appends all of a list; to an empty one without a copy.
+pub(super) fn join<T>(to: &mut Vec<T>, more: Vec<T>) {
+    if to.is_empty() {
+        *to = more;
+    } else {
+        to.extend(more);
     }
 }

@@ -56,7 +56,7 @@ impl StoredSystem {
             examples.push(Taught { id, group: GroupId(group), class, weight: 1.0 });
         }
         let rows = self.z.chunks_exact(dim).map(|z| Row::Scaled(z.into())).collect();
-        system.extend(&examples, rows, lambda);
+        system.extend(examples, rows, lambda);
         Ok(system)
     }
 }
