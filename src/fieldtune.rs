@@ -183,7 +183,7 @@ impl Builder {
         self
     }
 
-    /// The head; a store with another one learns it anew from the examples. By default the store's own, LDA in a new
+    /// The head; a store with another one relearns it from the examples. By default the store's own, LDA in a new
     /// one.
     pub fn head(mut self, head: HeadConfig) -> Self {
         self.head = Some(head);
@@ -376,7 +376,7 @@ impl Fieldtune {
 
     /// Learns what another device learned, beside what was learned here, all of it or nothing.
     ///
-    /// * `pack`: of [`Fieldtune::export`] or `fieldtune store export`, signed or not: nobody's signature is asked for.
+    /// * `pack`: of [`Fieldtune::export`] or `fieldtune store export`, signed or not: no signature is required.
     ///
     /// # Errors
     /// [`Error::Pack`], [`Error::Signature`] for other bytes; [`Error::Keeping`] if it was learned with another

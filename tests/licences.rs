@@ -92,7 +92,7 @@ fn complaints(metadata: &Value) -> Vec<String> {
 }
 
 #[test]
-fn everything_it_is_built_from_may_be_used_and_comes_from_the_registry() {
+fn every_dependency_has_an_allowed_licence_and_source() {
     let variants: [&[&str]; 2] = [
         &["--filter-platform", "x86_64-unknown-linux-gnu"],
         &["--filter-platform", "aarch64-unknown-linux-gnu", "--features", "device"],
@@ -132,7 +132,7 @@ fn expressions_are_read_as_they_are_meant() {
 }
 
 #[test]
-fn a_wrong_licence_a_banned_crate_and_another_source_are_told() {
+fn wrong_licences_banned_crates_and_other_sources_are_reported() {
     let metadata = serde_json::json!({
         "resolve": { "nodes": [{ "id": "a" }, { "id": "b" }, { "id": "own" }] },
         "workspace_members": ["own"],

@@ -209,7 +209,7 @@ impl Factor {
         (self.lambda * 1e-3).max(f64::MIN_POSITIVE)
     }
 
-    /// Factors `M + lambda I` anew. In O(n^3).
+    /// Factors `M + lambda I` from scratch. In O(n^3).
     ///
     /// * `lambda`: `M + lambda I` is positive definite.
     pub fn refactor(&mut self, lambda: f64) {

@@ -388,7 +388,7 @@ pool = ["avg", "max"]
 "#;
 
     #[test]
-    fn every_built_in_card_is_valid_and_has_its_own_name() {
+    fn every_built_in_card_is_valid_and_unique() {
         let cards = ModelCard::builtin_cards();
         let names: std::collections::BTreeSet<_> = cards.iter().map(|card| &card.name).collect();
         assert_eq!((names.len(), cards.len()), (CARDS.len() + 1, CARDS.len() + 1));
@@ -419,7 +419,7 @@ pool = ["avg", "max"]
     }
 
     #[test]
-    fn cards_with_a_mistake_name_the_key_and_what_was_wanted() {
+    fn mistakes_in_a_card_name_key_and_wanted() {
         let cases = [
             ("unknown key", CARD.replace("licence", "license"), "license"),
             ("short hash", CARD.replace("c0c3", "c0"), "sha256"),

@@ -85,7 +85,7 @@ pub enum FetchError {
         url: String,
         /// The card's length.
         wanted: u64,
-        /// The server's, or words for one that it did not tell.
+        /// The server's, or words for one that it did not give.
         got: String,
     },
     /// All of it arrived, and it is another file.
@@ -110,7 +110,7 @@ pub enum FetchError {
         /// Bytes in all.
         wanted: u64,
     },
-    /// Somebody else is fetching it.
+    /// Another process is fetching it.
     #[error("{path} is in use: it is being fetched already")]
     Busy {
         /// The part.
@@ -133,7 +133,7 @@ impl FetchError {
 
 /// Fetches a file, continuing an earlier attempt if there was one.
 ///
-/// * `progress`: is told how many bytes are there, from time to time; fewer than before when it had to start afresh.
+/// * `progress`: is called with the bytes that are there, from time to time; fewer than before when it restarted.
 ///
 /// # Errors
 /// [`FetchError`]; the target is as it was.
@@ -302,7 +302,7 @@ impl Part {
             Err(TryLockError::WouldBlock) => {
                 return Err(FetchError::Busy { path: path.display().to_string() });
             }
-            // A file system without locks: whoever fetches twice at a time finds it out by the hash.
+            // A file system without locks: two fetches at a time are found by the hash.
             Err(TryLockError::Error(_)) => {}
         }
         let mut hash = Sha256::new();

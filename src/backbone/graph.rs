@@ -27,10 +27,10 @@ pub struct DeclaredInput {
     pub shape: Vec<Option<u64>>,
     /// Whether the file declares half precision; it is fed f32 all the same.
     pub half: bool,
-    /// Its axis order, as far as the file tells: one or three channels second or last, or a transposition that comes
+    /// Its axis order, as far as the file shows it: one or three channels second or last, or a transposition that comes
     /// first.
     pub layout: Layout,
-    /// How many channels it has, as far as the file or its first layer tells.
+    /// How many channels it has, as far as the file or its first layer determines it.
     pub channels: Option<u64>,
 }
 

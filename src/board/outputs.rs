@@ -101,7 +101,7 @@ pub enum PinError {
     Several(Vec<PinError>),
 }
 
-/// Goes through all, whatever fails, and tells all that failed.
+/// Goes through all, whatever fails, and reports all that failed.
 fn all(results: impl Iterator<Item = Result<(), PinError>>) -> Result<(), PinError> {
     let mut failed: Vec<_> = results.filter_map(Result::err).collect();
     match failed.len() {
@@ -241,7 +241,7 @@ fn lines(board: &Board) -> impl Iterator<Item = (String, &Line)> {
     outputs.chain(board.inputs.iter().map(|pin| (format!("inputs.{}", pin.name), &pin.line)))
 }
 
-/// A board's outputs, as the trait tells them.
+/// A board's outputs, as the trait describes them.
 fn outputs_of(board: &Board) -> Vec<Output> {
     let output = |pin: &crate::board::OutputPin| Output { name: pin.name.clone(), safe: pin.safe };
     board.outputs.iter().map(output).collect()
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn one_broken_line_keeps_no_other_from_going_safe_and_all_are_told() {
+    fn all_lines_are_driven_safe_although_one_fails() {
         let (recorder, trace) =
             Recorder::new(&[("a", false), ("b", true), ("c", false), ("d", true)]);
         let faulty = Faulty::new(Box::new(recorder), 1).broken("a").broken("c");
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_is_not_there_is_refused_with_those_there_are() {
+    fn a_missing_output_is_refused_with_those_there_are() {
         let (recorder, trace) = Recorder::new(&[("a", false), ("b", false)]);
         let mut outputs = SafeOutputs::new(Box::new(recorder));
         let error = outputs.set("c\u{1b}", true).expect_err("there is no c").to_string();

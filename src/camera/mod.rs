@@ -31,8 +31,8 @@ pub trait Camera {
     /// [`CameraError`]; the next call tries again.
     fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError>;
 
-    /// What people should know and have not been told: what differs from what was wanted, what was locked, what came
-    /// back. Each is told once; at most [`MAX_NOTES`] are kept.
+    /// Notes that were not read yet: what differs from what was wanted, what was locked, what came
+    /// back. Each is given once; at most [`MAX_NOTES`] are kept.
     fn notes(&mut self) -> Vec<String> {
         Vec::new()
     }
@@ -43,7 +43,7 @@ pub trait Camera {
     }
 }
 
-/// Notes that a camera keeps for whoever asks.
+/// Notes that a camera keeps.
 pub const MAX_NOTES: usize = 16;
 
 impl<C: Camera + ?Sized> Camera for Box<C> {
@@ -100,7 +100,7 @@ pub enum CameraErrorKind {
     Unsupported,
     /// No frame came in time.
     Stalled,
-    /// It went away: unplugged, or its program ended. It is opened anew with the next frame that is asked for.
+    /// It went away: unplugged, or its program ended. It is reopened for the next frame.
     Gone,
     /// The recording is over; asking again gives the same answer.
     Ended,

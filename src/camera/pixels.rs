@@ -1,6 +1,6 @@
 //! What devices give, turned into RGB8: packed and planar YUV, grey, RGB in both orders, JPEG.
 //!
-//! YUV is BT.601 of limited range (luma 16 to 235, chroma 16 to 240), which cameras give unless told otherwise.
+//! YUV is BT.601 of limited range (luma 16 to 235, chroma 16 to 240), which cameras give by default.
 
 use std::str::FromStr;
 
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_found_at_their_stride_and_odd_sides_have_all_their_pixels() {
+    fn strides_and_odd_sides_keep_all_pixels() {
         // 3x3 pixels whose luma counts up from 20 in steps of 10, without colour; 99 fills every gap.
         let luma = [[20, 30, 40], [50, 60, 70], [80, 90, 100]];
         let grey = |y: u8| [((f64::from(y) - 16.0) * 255.0 / 219.0).round() as u8; 3];

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use crate::camera::{Camera, CameraError, CameraErrorKind, Line, PixelFormat, Synthetic};
 use crate::image::frame::Timestamp;
 
-/// What a camera should give. What it gives instead is told in [`Camera::notes`].
+/// What a camera should give. What it gives instead is in [`Camera::notes`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
     /// Pixels a row, rows; `None` is [`Wanted::SIZE`] where a size has to be chosen.
@@ -165,7 +165,7 @@ fn trouble_of(error: &io::Error) -> CameraErrorKind {
     }
 }
 
-/// Adds a note, forgetting the oldest where nobody asked for them.
+/// Adds a note, dropping the oldest unread one.
 fn note(notes: &mut Vec<String>, text: String) {
     if notes.len() == crate::camera::MAX_NOTES {
         notes.remove(0);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_s_time_is_when_it_came_on_the_caller_s_clock() {
+    fn frames_carry_the_arrival_time_of_the_caller_s_clock() {
         let asked = Instant::now() + Duration::from_secs(1);
         let (now, moment) = (Timestamp(5_000), Duration::from_micros(1_500));
         assert_eq!(time_of(asked, now, asked), now);

@@ -8,7 +8,7 @@ use crate::image::picture::{Sketch, exif::Taken};
 /// Pictures of one camera are one burst where each was taken within so long of the one before.
 const BURST_MICROS: i64 = 2_000_000;
 
-/// What tells whether image files are of one burst.
+/// Whether image files are of one burst.
 pub(super) struct Shown<'a> {
     pub(super) file: &'a Path,
     /// When it was taken, where it says so.

@@ -232,7 +232,7 @@ impl CtlCommand {
                     bail!("every class is empty: teach an example first")
                 }
                 Ok(answer) => bar.suspend(|| self.tell_of_file(&answer, file)),
-                // Where nobody answers, nobody answers for the others either.
+                // A device that does not answer one will not answer the others either.
                 Err(error) if all_or_none || error.downcast_ref::<Failed>().is_some() => {
                     return Err(error);
                 }

@@ -215,7 +215,7 @@ impl StatusCommand {
     }
 }
 
-/// Confounds that are told.
+/// Confounds that are listed.
 const CONFOUNDS: usize = 3;
 
 /// Show or change the head; a new head learns all stored examples

@@ -1,4 +1,4 @@
-//! `fieldtune store reteach`: what was taught, learned anew from its images with another backbone.
+//! `fieldtune store reteach`: relearns what was taught from its images, with another backbone.
 
 use anyhow::bail;
 use clap::Args;
@@ -18,7 +18,7 @@ use crate::store::{Store as _, persistent};
 /// Examples that are named at most.
 const NAMED: usize = 20;
 
-/// Learn everything anew from the kept images, after a change of backbone, taps or preprocessing
+/// Relearn everything from the kept images, after a change of backbone, taps or preprocessing
 ///
 /// All or nothing; what was learned before becomes a checkpoint, with the backbone it was taught with.
 #[derive(Debug, Args)]

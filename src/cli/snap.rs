@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_s_border_is_drawn_and_what_it_holds_is_left() {
+    fn drawing_a_region_leaves_its_inside_unchanged() {
         let inside = drawn(Region::Pixels { x: 2, y: 1, width: 4, height: 3 });
         assert_eq!(inside, ".bbbbbb\n.byyyyb\n.by..yb\n.byyyyb\n.bbbbbb\n.......\n");
         let corner = drawn(Region::Pixels { x: 5, y: 4, width: 2, height: 2 });

@@ -69,7 +69,7 @@ fn subfolders(dir: &Path, files: &[PathBuf]) -> usize {
     files.iter().filter_map(first).collect::<BTreeSet<_>>().len()
 }
 
-/// Images taught before that are told one by one.
+/// Images taught before that are listed one by one.
 const REPEATS: usize = 10;
 
 fn repeat_json(repeat: &Repeat) -> serde_json::Value {
@@ -353,7 +353,7 @@ impl TeachCommand {
     }
 }
 
-/// Says how well it would do. With many examples that takes a while, and is made anew only after a few have changed.
+/// Says how well it would do. With many examples that takes a while, and is repeated only after a few have changed.
 fn tell_estimate(learner: &Learner) {
     let accuracy = learner.estimate().map(|estimate| estimate.balanced_accuracy);
     match accuracy {
@@ -440,7 +440,7 @@ mod tests {
     use crate::learn::head::HeadConfig;
 
     #[test]
-    fn more_images_than_fit_are_refused_before_they_are_looked_at() {
+    fn too_many_images_are_refused_before_decoding() {
         let learner = Learner::new(100, HeadConfig::default(), 1 << 20).expect("it is sound");
         let views = ViewKinds::default();
         // 1 MiB of examples of five features of 200 bytes.

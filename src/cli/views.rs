@@ -23,7 +23,7 @@ use crate::store::{Store as _, persistent};
 /// Show, try or set the views that examples are learned with
 ///
 /// An image is learned together with views of it: darker, noisy, blurred, turned a little. More of them help where the
-/// part may lie so, and harm where that makes it another part. What is there keeps its views until it is learned anew
+/// part may lie so, and harm where that makes it another part. What is there keeps its views until it is relearned
 /// with store reteach.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -155,12 +155,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             record: Stats::default(),
             trusted: Vec::new(),
         };
-        // Told by who starts it.
+        // Set by the builder.
         station.newly_untaught();
         station
     }
 
-    /// What the outputs follow, for whoever drives them.
+    /// What the outputs follow.
     pub fn panel(&self) -> Arc<SharedPanel> {
         Arc::clone(&self.panel)
     }
@@ -395,7 +395,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
     }
 
-    /// Somebody asks for something; the answer comes at once or, where frames are needed, with one of them.
+    /// A request; the answer comes at once or, where frames are needed, with one of them.
     pub fn request(
         &mut self,
         ticket: Ticket,

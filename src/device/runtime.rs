@@ -13,7 +13,7 @@
 //! The inference thread says beforehand until when it will be heard of again. When that time has passed the outputs
 //! thread drives every output to its safe level and ends the process, so that its supervisor starts it again, unless
 //! the whole process was held up: then the inference thread is first given half a second to be heard of. A thread that
-//! panics ends the others. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when a
+//! panics ends the others. The outputs are also driven safe when the set of outputs is dropped: at the end, and when a
 //! panic unwinds.
 
 mod host;
@@ -67,7 +67,7 @@ pub struct Parts<S, K> {
 /// How it runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the board tells how it is.
+    /// Where the board reports its temperature and load.
     pub host: HostPaths,
     /// Without a frame for so long the camera counts as lost, and what lasts with a verdict ends.
     pub camera_patience: Duration,
@@ -84,7 +84,7 @@ pub struct Settings {
 pub enum Stop {
     /// A signal, the end of a recording, or of the time it was given.
     Asked(String),
-    /// Somebody asked for a new start.
+    /// A restart was requested.
     Restart,
     /// Something broke.
     Failed(String),
@@ -243,7 +243,7 @@ where
         Box::new(move |shared| {
             let record =
                 loops::inference(shared, station, frame_patience, camera_patience, safe_when_lost);
-            // Nobody waits for it after a hang.
+            // It is not awaited after a hang.
             let _ = returned.send(record);
         }),
     );
@@ -299,7 +299,7 @@ fn wait(clock: &Clock, ended: &Receiver<&'static str>) {
 /// The thread that has the outputs.
 const OUTPUTS: &str = "outputs";
 
-/// Starts a thread whose end, by a panic too, is told.
+/// Starts a thread whose end, by a panic too, is reported.
 fn spawn(name: &'static str, shared: Arc<Shared>, finished: Sender<&'static str>, work: Work) {
     let guarded = move || {
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&shared)));

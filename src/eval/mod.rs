@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_are_sorted_by_name_and_labelled_by_folder_in_whatever_order_they_come() {
+    fn images_are_sorted_by_name_and_labelled_by_folder() {
         let image = |name: &str, value: f32| (name.to_owned(), vec![value]);
         let images =
             vec![image("b/x.png", 1.0), image("a/deep/y.png", 2.0), image("a-c/z.png", 3.0)];

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_the_mean_over_runs_of_what_is_counted_by_hand() {
+    fn a_summary_is_the_mean_counted_by_hand() {
         // Run 0: class 0 2 of 3, class 1 1 of 1; run 1: all right.
         let runs = vec![
             run_of(0, Some(0.5), &[(0, 0, 0.9), (0, 0, 0.9), (0, 1, 0.4), (1, 1, 0.6)]),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_that_one_run_lacks_is_not_averaged_over_the_others() {
+    fn an_estimate_missing_in_one_run_has_no_mean() {
         let runs = vec![run_of(0, Some(0.5), &[(0, 0, 0.9)]), run_of(1, None, &[(0, 0, 0.9)])];
         let cell = Cell { head: HeadKind::Lda, shots: 1, runs };
         let summary = cell.summary(3).expect("there are predictions");

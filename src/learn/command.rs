@@ -202,7 +202,7 @@ impl Status {
     }
 }
 
-/// Suspects that are told.
+/// Suspects that are listed.
 pub const MAX_SUSPECTS: usize = 10;
 
 /// Why a command was refused; nothing changed.

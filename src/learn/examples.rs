@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_examples_as_may_be_are_kept_whatever_the_budget() {
+    fn the_number_of_examples_is_bounded_whatever_the_budget() {
         let mut examples = Examples { most: 3, ..Examples::new(usize::MAX >> 1) };
         for id in 1..=3 {
             assert_eq!(examples.to_evict(ClassId(0), 1), None);

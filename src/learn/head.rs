@@ -134,7 +134,7 @@ pub trait Head: Send + std::fmt::Debug {
     /// [`HeadError::NoExample`], [`HeadError::NoClass`], [`HeadError::Dim`], [`HeadError::NotForgettable`].
     fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError>;
 
-    /// Measures anew, by left-out looks of what is taught now, the settings that are measured; nothing for a head without
+    /// Measures again, by left-out looks of what is taught now, the measured settings; nothing for a head without
     /// such. It takes as long as [`Head::leave_out`] a few times, so teaching does not do it by itself.
     fn tune(&mut self) {}
 

@@ -101,7 +101,7 @@ pub enum LatestStep<'a> {
     Made {
         /// What takes it back.
         inverse: &'a [Change],
-        /// How many there are now; older ones are let go of.
+        /// How many there are now; older ones are dropped.
         steps: usize,
     },
     /// It took the last of them back.
@@ -324,7 +324,7 @@ impl Learner {
             for (_, inverse) in done.into_iter().rev() {
                 self.apply(inverse, rebuild).expect("the inverse of a change that was just made");
             }
-            // Nobody was told of these ids.
+            // These ids were never reported.
             (self.next_class, self.next_example) = (next_class, next_example);
             return Err(error);
         }

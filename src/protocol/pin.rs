@@ -26,7 +26,7 @@ const MAX_PASSES: u32 = 4;
 /// Lanes, at most; they are worked through one after another.
 const MAX_LANES: u32 = 4;
 
-/// A PIN as somebody gave it. It is not shown by `{:?}`, and has no other way into a text by itself.
+/// A PIN as it was given. It is not shown by `{:?}`, and has no other way into a text by itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pin(String);
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_4_to_64_characters_that_every_line_carries_and_are_never_shown() {
+    fn pins_have_4_to_64_characters_and_are_never_shown() {
         for text in ["1234", "a-B9!", &"x".repeat(64)] {
             assert_eq!(pin(text).reveal(), text);
         }

@@ -10,13 +10,13 @@ use crate::protocol::wire::{
 
 /// Where a session's bytes go. It never waits: what finds no room is lost.
 pub trait Sink {
-    /// Bytes that somebody asked for.
+    /// Bytes that answer a request.
     fn send(&mut self, bytes: Vec<u8>);
 
     /// Bytes that may be left out, whole, where the line is busy.
     fn offer(&mut self, bytes: Vec<u8>);
 
-    /// Whether nobody is there any more to read what is sent.
+    /// Whether the client has gone.
     fn is_gone(&self) -> bool {
         false
     }
@@ -27,7 +27,7 @@ pub trait Sink {
     }
 }
 
-/// Whoever watches by frames asks again within that time, or is taken for gone.
+/// A client that watches by frames asks again within that time, or is taken for gone.
 const WATCH_MICROS: u64 = 30_000_000;
 
 /// Verdicts are sent as frames.
@@ -70,7 +70,7 @@ impl Session {
         self.broken
     }
 
-    /// Somebody is at the other end, perhaps somebody else: nobody watches, nothing has been typed.
+    /// A client has come, perhaps another one: it does not watch, nothing has been typed.
     pub fn opened(&mut self, sink: &mut dyn Sink) {
         self.console.reset();
         self.decoder.idle();
@@ -91,7 +91,7 @@ impl Session {
         self.console.idle();
     }
 
-    /// The time is `now`: to be told before bytes are handed in, and now and then.
+    /// The time is `now`: to be called before bytes are handed in, and now and then.
     pub fn tick(&mut self, now: Timestamp) {
         self.console.tick(now);
     }
@@ -104,7 +104,7 @@ impl Session {
                 Piece::Frame(frame) => self.frame(&frame, device, sink),
                 Piece::Broken(error) => {
                     self.broken += 1;
-                    // Asked for by another version: whoever it is would wait for ever. Answers are not answered.
+                    // From another version, which would wait for ever. Answers are not answered.
                     if let WireError::Version { id, is_request: true, .. } = error {
                         let refused = Err(Refused(error.to_string()));
                         send_answer(id, &refused, sink);
@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    /// Tells a verdict to whoever watches.
+    /// Sends a verdict to a client that watches.
     pub fn verdict(&mut self, classification: &Classification, sink: &mut dyn Sink) {
         if self.watching_text {
             let mut out = Vec::new();
@@ -141,7 +141,7 @@ impl Session {
                     self.watching_text = on;
                     self.console.answer(&Ok(Answer::Done), &mut out);
                 }
-                // Whoever has gone gets nothing more done.
+                // Requests of a client that has gone are dropped.
                 Event::Request(_) if sink.is_gone() => return,
                 Event::Request(request) => {
                     let console = &mut self.console;

@@ -248,7 +248,7 @@ impl Disk for LookedAt {
     }
 }
 
-/// Memory: for a copy of a file that somebody else writes to, and for tests.
+/// Memory: for a copy of a file that another process writes to, and for tests.
 #[derive(Debug, Default)]
 pub struct MemoryDisk(Mutex<Vec<u8>>);
 

@@ -272,7 +272,7 @@ pub enum StoreError {
     /// Nothing was ever committed.
     #[error("nothing has been taught yet, so there is nothing to save")]
     NothingKept,
-    /// Somebody moved it, deleted it or put another file in its place.
+    /// It was moved, deleted or replaced by another file.
     #[error(
         "{path} is not the file any more that was opened: it was moved, deleted or replaced, so nothing is stored there\n  next: put it back; or fetch what is still known with fieldtune ctl pull FILE, then start again"
     )]

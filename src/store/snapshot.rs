@@ -178,7 +178,7 @@ impl Snapshot {
         }
     }
 
-    /// Everything learned, its head taught anew with the stored examples.
+    /// Everything learned, its head retaught with the stored examples.
     ///
     /// * `budget`: bytes of examples, see [`crate::learn::examples::Examples::new`]; where more are stored, as many as they are.
     ///

@@ -347,7 +347,7 @@ fn play(case: &Case, timers: bool) -> String {
 }
 
 #[test]
-fn verdicts_and_presses_give_the_levels_and_wishes_that_the_policy_says() {
+fn a_policy_maps_verdicts_and_presses_to_levels_and_actions() {
     let mut failures = Vec::new();
     for case in &CASES {
         let got = play(case, true);
@@ -360,7 +360,7 @@ fn verdicts_and_presses_give_the_levels_and_wishes_that_the_policy_says() {
 }
 
 #[test]
-fn a_clock_that_is_looked_at_late_loses_no_press_and_floods_nothing() {
+fn a_late_tick_loses_no_press_and_floods_nothing() {
     let case = |name, script| Case { name, policy: BUTTONS, script, wanted: "" };
     let cases = [
         (
@@ -380,7 +380,7 @@ fn a_clock_that_is_looked_at_late_loses_no_press_and_floods_nothing() {
 }
 
 #[test]
-fn the_next_change_is_when_a_level_changes_and_never_in_the_past() {
+fn the_next_change_is_never_in_the_past() {
     let policy = policy_from_toml(&[GATE, BLINK].concat(), "policy.toml").expect("it is valid");
     let mut actions = Actions::new(policy, None);
     assert_eq!(actions.next_change(at(0)), None);

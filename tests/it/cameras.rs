@@ -65,7 +65,7 @@ fn y4m(header: &str, levels: &[u8], bytes: usize) -> Vec<u8> {
 }
 
 #[test]
-fn pictures_of_a_folder_come_in_the_order_of_their_names_and_end_or_begin_again() {
+fn pictures_of_a_folder_come_by_name_once_or_repeated() {
     let folder = tempfile::tempdir().expect("a folder");
     let pictures = folder_of(folder.path(), "red", 0, 3);
     std::fs::write(pictures.join("notes.txt"), "no picture").expect("the folder is ours");
@@ -203,7 +203,7 @@ fn recordings_that_cannot_be_read_say_why() {
 }
 
 #[test]
-fn what_a_recording_has_instead_of_what_was_wanted_is_noted_once() {
+fn what_a_recording_lacks_is_noted_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let pictures = folder_of(folder.path(), "red", 0, 3);
     let mut camera = replay(&pictures, &Wanted { size: Some((64, 64)), ..Wanted::default() });
@@ -279,7 +279,7 @@ fn a_program_that_keeps_dying_is_started_ever_more_seldom() {
 }
 
 #[test]
-fn a_program_that_is_not_there_or_ends_within_a_frame_is_told() {
+fn a_missing_or_dying_camera_program_is_reported() {
     let cases = [
         ("exec no-such-program-anywhere", "no-such-program-anywhere", "exit status: 127"),
         ("head -c 5000 /dev/zero", "it ended 5000 bytes into RGB3 of 48x40, which has 5760", ""),
@@ -312,7 +312,7 @@ fn a_program_that_stalls_is_ended_with_all_it_started() {
 }
 
 #[test]
-fn a_program_may_take_longer_to_its_first_frame_than_to_the_next() {
+fn a_program_may_take_longer_to_its_first_frame() {
     let bytes = SIZE.0 * SIZE.1;
     let command = format!("pipe:sleep 0.5; head -c {bytes} /dev/zero; sleep 60");
     let (size, format) = (Some(SIZE), Some(PixelFormat::Grey));
@@ -348,7 +348,7 @@ fn a_program_ends_with_its_camera() {
 }
 
 #[test]
-fn the_newest_frame_of_a_program_wins_and_its_time_is_when_it_came() {
+fn the_newest_frame_wins_with_its_arrival_time() {
     let folder = tempfile::tempdir().expect("a folder");
     // A black frame; when told to, another, a white one, and half a frame, which is more than the pipe and our buffer
     // hold: when that is written, the white one has been taken out.

@@ -215,7 +215,7 @@ fn commands_may_have_capitals_and_names_keep_theirs() {
 }
 
 #[test]
-fn who_teaches_a_part_that_lies_still_is_told_to_move_it() {
+fn teaching_a_still_part_asks_to_move_it() {
     let mut talk = Talk::new(false);
     let wanted = [
         "progress done=1 total=2",
@@ -310,7 +310,7 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
 }
 
 #[test]
-fn a_refusal_is_one_line_without_escapes_whatever_the_device_says() {
+fn a_refusal_is_one_line_without_escape_sequences() {
     use fieldtune::protocol::console::refused;
     use fieldtune::protocol::request::Refused;
     let shown = refused(&Refused("bad \u{1b}[31mfile\r\nok\u{85}forged".to_owned()));

@@ -263,7 +263,7 @@ fn frames_that_come_back_are_not_answered() {
 }
 
 #[test]
-fn no_line_of_help_is_a_command_and_all_fit_a_terminal() {
+fn help_lines_are_no_commands_and_fit_a_terminal() {
     let all = commands().map(|spec| help(Some(spec))).chain([help(None)]);
     for line in all.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()) {
         assert!(line.chars().count() <= WIDTH, "{line}");

@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 const VERSION_3: &str = "store-v3.ftune";
 
 #[test]
-fn a_file_of_format_3_is_read_as_it_was_written() {
+fn files_of_format_3_read_as_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.ftune");
     fs::copy(data(VERSION_3), &copy).expect("it is there");
@@ -63,7 +63,7 @@ fn a_file_of_format_3_is_read_as_it_was_written() {
 const VERSION_4: &str = "store-v4.ftune";
 
 #[test]
-fn a_file_of_format_4_is_read_as_it_was_written() {
+fn files_of_format_4_read_as_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.ftune");
     fs::copy(data(VERSION_4), &copy).expect("it is there");
@@ -99,7 +99,7 @@ fn a_file_of_format_4_is_read_as_it_was_written() {
 const VERSION_5: &str = "store-v5.ftune";
 
 #[test]
-fn a_file_of_format_5_is_read_as_it_was_written() {
+fn files_of_format_5_read_as_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.ftune");
     fs::copy(data(VERSION_5), &copy).expect("it is there");

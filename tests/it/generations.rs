@@ -130,7 +130,7 @@ fn a_day_of_changes_makes_a_generation() {
 }
 
 #[test]
-fn nothing_taught_is_nothing_to_save_and_a_setting_is_kept() {
+fn an_empty_store_saves_no_checkpoint_but_keeps_settings() {
     let mut device = Device::new();
     let refused = device.persistent.save(None, Timestamp(1)).expect_err("nothing was taught");
     assert!(matches!(refused, PersistError::Generation(StoreError::NothingKept)), "{refused}");
@@ -144,14 +144,14 @@ fn nothing_taught_is_nothing_to_save_and_a_setting_is_kept() {
 }
 
 #[test]
-fn what_is_on_the_disk_is_what_is_in_memory_whatever_was_done() {
+fn disk_and_memory_agree_after_every_command() {
     for seed in 0..common::cases(20) as u64 {
         random_device(seed, 60);
     }
 }
 
 #[test]
-fn what_devices_learned_is_put_together_in_any_order_with_the_same_bytes() {
+fn packs_merge_in_any_order_with_the_same_bytes() {
     for seed in 0..common::slow_cases(20, 3) as u64 {
         let packs: Vec<Snapshot> = (0..3)
             .map(|device| random_device(100 + 3 * seed + device, 30).persistent.learned())
@@ -287,7 +287,7 @@ fn images_make_room_and_their_examples_stay() {
 }
 
 #[test]
-fn another_backbone_s_features_take_the_place_of_all_and_can_be_rolled_back() {
+fn features_of_another_backbone_replace_all_and_roll_back() {
     let mut device = Device::new();
     device.teach("good", &[[1.0, 0.0, 0.0], [1.0, 0.1, 0.0]]);
     let (before, kept) = (device.persistent.learned(), images(&mut device));

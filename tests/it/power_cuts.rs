@@ -198,7 +198,7 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
 }
 
 #[test]
-fn what_was_acknowledged_is_found_again_wherever_the_power_was_cut() {
+fn acknowledged_changes_survive_a_power_cut_at_any_write() {
     let wanted = common::cases(10_000);
     let mut cuts = 0;
     for seed in 0.. {

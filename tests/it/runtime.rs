@@ -150,9 +150,9 @@ fn source() -> Source {
 }
 
 #[test]
-fn a_recording_is_classified_to_its_end_and_everything_is_safe_then() {
+fn a_recording_is_classified_to_its_end() {
     // The runtime takes the signals of its process.
-    let test = "runtime::a_recording_is_classified_to_its_end_and_everything_is_safe_then";
+    let test = "runtime::a_recording_is_classified_to_its_end";
     if process(test) == Process::Shared {
         return;
     }
@@ -198,7 +198,7 @@ fn the_child_goes_wrong() {
 }
 
 #[test]
-fn inference_that_hangs_or_panics_leaves_everything_safe_and_ends_the_process() {
+fn hung_or_panicking_inference_drives_outputs_safe_and_exits() {
     for (what, says) in
         [("hang", "inference timed out"), ("panic", "the thread of inference panicked")]
     {

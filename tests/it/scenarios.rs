@@ -199,7 +199,7 @@ fn overlapping(config: HeadConfig, count: usize) -> Learner {
 }
 
 #[test]
-fn a_head_without_examples_is_calibrated_by_one_that_has_them() {
+fn a_head_without_examples_takes_another_s_calibration() {
     let slda = overlapping(HeadConfig::of(HeadKind::Slda), 90);
     let twin = slda.head().twin().expect("the exact update has one");
     let lda = overlapping(twin, 90);

@@ -319,9 +319,8 @@ fn dates_follow_the_system_s_and_durations_do_not() {
 }
 
 #[test]
-fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
-    let process =
-        process("stations::a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat");
+fn a_day_of_faults_leaves_memory_flat_and_heartbeats_regular() {
+    let process = process("stations::a_day_of_faults_leaves_memory_flat_and_heartbeats_regular");
     if process == Process::Shared {
         return;
     }

@@ -66,7 +66,7 @@ fn with_checksum(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_of_version_1_is_read_and_its_examples_get_groups() {
+fn a_file_of_version_1_is_read_with_groups() {
     let snapshot = Snapshot::decode(VERSION_1).expect("files of version 1 are read for ever");
     let model = snapshot.model.clone();
     assert_eq!((model.name.as_str(), model.dim), ("tiny", 4));
@@ -122,7 +122,7 @@ fn a_file_of_version_1_is_read_and_its_examples_get_groups() {
 }
 
 #[test]
-fn a_change_of_any_byte_and_a_cut_anywhere_are_noticed() {
+fn any_changed_byte_and_any_cut_are_noticed() {
     for at in 0..VERSION_1.len() {
         for flip in [0x01, 0x80, 0xff] {
             let mut damaged = VERSION_1.to_vec();
@@ -242,7 +242,7 @@ fn a_first_commit_that_fails_leaves_what_was_there() {
 }
 
 #[test]
-fn a_damaged_store_is_not_taken_for_an_empty_one_and_stays_as_it_is() {
+fn a_damaged_store_is_refused_and_stays_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("learned.ftune");
     for (name, content) in
@@ -303,7 +303,7 @@ fn a_store_that_is_let_go_soon_is_waited_for() {
 }
 
 #[test]
-fn a_store_that_another_process_holds_is_refused_with_that_process_s_number() {
+fn a_store_in_use_is_refused_with_its_process_id() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("learned.ftune");
     fs::write(&path, VERSION_1).expect("the folder is ours");
@@ -354,7 +354,7 @@ fn a_look_sees_one_commit_whole_while_others_are_written() {
 }
 
 #[test]
-fn a_full_store_gives_up_what_is_redundant_and_an_undo_brings_it_back() {
+fn a_full_store_evicts_the_redundant_and_undo_restores_it() {
     let one = {
         let mut learner = learner(Examples::DEFAULT_BUDGET);
         teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0]]).expect("valid");
@@ -405,7 +405,7 @@ fn a_full_store_gives_up_what_is_redundant_and_an_undo_brings_it_back() {
 }
 
 #[test]
-fn an_example_that_fits_no_budget_is_refused_and_nothing_changes() {
+fn an_example_beyond_the_budget_is_refused_without_change() {
     let mut learner = learner(200);
     teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0]]).expect("valid");
     let before = Snapshot::of(&learner, model());

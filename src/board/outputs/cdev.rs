@@ -190,7 +190,7 @@ struct Place {
     label: String,
     offset: Offset,
     name: String,
-    /// Who has it, where somebody has.
+    /// The process that has it, if any.
     owner: Option<String>,
 }
 

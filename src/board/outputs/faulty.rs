@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_fails_at_the_same_calls_and_another_one_does_not() {
+    fn the_same_seed_fails_at_the_same_calls() {
         let run = |seed| {
             let (recorder, _) = Recorder::new(&[("a", false)]);
             let mut faulty = Faulty::new(Box::new(recorder), seed).failing(0.25);

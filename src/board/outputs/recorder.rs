@@ -1,4 +1,4 @@
-//! Outputs that write down what they are told, and inputs that a program presses.
+//! Outputs that record what is set, and inputs that a program presses.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -14,14 +14,14 @@ const MEMORY: usize = 1 << 16;
 
 type Log = VecDeque<(String, bool)>;
 
-/// Outputs that write down what they are told.
+/// Outputs that record what is set.
 #[derive(Debug)]
 pub struct Recorder {
     outputs: Vec<Output>,
     log: Arc<Mutex<Log>>,
 }
 
-/// What a [`Recorder`] was told.
+/// What a [`Recorder`] recorded.
 #[derive(Debug, Clone)]
 pub struct Trace(Arc<Mutex<Log>>);
 
@@ -77,7 +77,7 @@ impl Presses {
 impl ButtonPresser {
     /// Presses an input, or lets it go. Nothing happens where the inputs are gone.
     pub fn set(&self, name: &str, pressed: bool) {
-        // An error means that nobody reads any more.
+        // An error means that the reader has ended.
         let _ = self.0.send(Edge { name: name.to_owned(), pressed });
     }
 }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn presses_come_in_order_and_a_hand_that_is_gone_presses_nothing() {
+    fn presses_come_in_order_and_stop_with_their_sender() {
         let (mut inputs, hand) = Presses::new();
         hand.set("a", true);
         hand.set("b", true);

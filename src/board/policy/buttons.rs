@@ -1,4 +1,4 @@
-//! Edges of inputs to wishes: debounced, short and long presses told apart.
+//! Edges of inputs to button events: debounced, short and long presses distinguished.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::{ButtonAction, Policy, Role, micros};
 use crate::image::frame::Timestamp;
 use crate::learn::learner::ClassName;
 
-/// What somebody at the buttons wants.
+/// What a button asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ButtonEvent {
     /// The button is down: an example of a class, at once.

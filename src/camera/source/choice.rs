@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_size_goes_before_the_rate_and_the_rate_before_the_format() {
+    fn size_is_chosen_before_rate_and_rate_before_format() {
         let modes = [
             mode("H264", (1280, 720), &[60.0]),
             mode("GREY", (1280, 720), &[60.0]),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn every_control_is_listed_once_and_the_locked_ones_are_among_them() {
+    fn controls_are_listed_once_with_the_locked_ones() {
         for (at, one) in CONTROLS.iter().enumerate() {
             let same = |other: &Control| other.name == one.name || other.id == one.id;
             assert!(!CONTROLS[at + 1..].iter().any(same), "{one:?}");

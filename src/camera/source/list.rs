@@ -29,7 +29,7 @@ pub struct Mode {
     pub format: String,
     /// Its size or sizes.
     pub size: Size,
-    /// Frames a second; empty where the camera does not tell.
+    /// Frames a second; empty where the camera does not say.
     pub fps: Vec<f32>,
 }
 
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_come_in_the_order_of_their_numbers_with_their_links() {
+    fn devices_are_listed_by_number_with_their_links() {
         let dev = tempfile::tempdir().expect("a folder");
         for name in ["video10", "video2", "video", "videox", "vbi0"] {
             fs::write(dev.path().join(name), "").expect("the folder is the test's");

@@ -101,7 +101,7 @@ impl Pipe {
     fn start(&mut self) -> Result<Running, CameraError> {
         if let Some(until) = self.rest_until.take() {
             thread::sleep(until.saturating_duration_since(Instant::now()));
-            // Told more and more rarely, as it goes on.
+            // Reported more and more rarely, as it goes on.
             if self.failures.is_power_of_two() {
                 let text = format!("started again, failures in a row: {}", self.failures);
                 note(&mut self.notes, text);
@@ -196,7 +196,7 @@ struct Running {
     has_begun: bool,
     newest: Arc<Newest>,
     last_words: Arc<Mutex<Vec<u8>>>,
-    /// Told when standard error has ended.
+    /// Set when stderr has ended.
     silent: Receiver<()>,
 }
 
@@ -227,7 +227,7 @@ impl Running {
                     let old = words.len().saturating_sub(LAST_WORDS);
                     words.drain(..old);
                 }
-                // Nobody may be left to hear it.
+                // The receiver may be gone.
                 let _ = tell.send(());
             });
         }
@@ -358,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_of_a_raspberry_pi_s_camera_have_rows_without_gaps() {
+    fn raspberry_pi_camera_sizes_have_packed_rows() {
         let cases = [
             ((640, 480), (640, 480)),
             ((1280, 720), (1280, 720)),
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_again_and_again_waits_longer_each_time() {
+    fn a_program_that_keeps_ending_restarts_more_slowly() {
         let seconds: Vec<f32> = (0..12).map(|failures| delay(failures).as_secs_f32()).collect();
         let wanted = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0, 30.0];
         assert_eq!(seconds, wanted);

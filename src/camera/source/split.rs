@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jpeg_cut_anywhere_neither_hangs_nor_eats_the_next_one() {
+    fn a_truncated_jpeg_leaves_the_next_one_whole() {
         let frame = Synthetic::new(2).capture(Timestamp(0)).expect("drawn frames are whole");
         let jpeg = thumbnail(&frame, 32);
         for cut in 0..jpeg.len() {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_pixels_are_counted_and_a_part_of_a_picture_is_no_picture() {
+    fn raw_pixels_are_counted_and_partial_pictures_dropped() {
         let layout = Layout { format: PixelFormat::Rgb3, width: 2, height: 1, stride: 0 };
         assert_eq!(split(b"abcdefghijkl", layout), [b"abcdef", b"ghijkl"]);
         let mut splitter = Splitter::new(&b"abcdefgh"[..], layout);

@@ -1,4 +1,4 @@
-//! Video4Linux devices: mapped buffers, the newest frame, what drifts locked, opened anew after every failure. What can
+//! Video4Linux devices: mapped buffers, the newest frame, what drifts locked, reopened after every failure. What can
 //! be decided without a device stands in `choice`.
 
 use std::fs;

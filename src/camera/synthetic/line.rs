@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_that_is_chosen_comes_from_the_next_frame_on() {
+    fn the_chosen_kind_starts_with_the_next_frame() {
         let mut line = Line::new(1);
         let scene = line.scene().expect("it can be chosen");
         capture(&mut line, 0);

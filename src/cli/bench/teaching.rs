@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn measuring_goes_on_for_a_number_of_tries_or_a_time_but_a_few_times_at_least() {
+    fn measuring_repeats_a_few_times_at_least() {
         let now = Instant::now();
         let long_ago = now.checked_sub(LONGEST).expect("the machine has run for some seconds");
         assert!(more(0, now) && more(99, now) && !more(100, now));

@@ -39,7 +39,7 @@ pub(super) struct Link {
     heard: Heard,
 }
 
-/// What came that was no frame, to tell what is wrong.
+/// What came that was no frame, to find what is wrong.
 #[derive(Debug, Default)]
 struct Heard {
     readable: usize,
@@ -193,7 +193,7 @@ impl Link {
     }
 }
 
-/// What a device could not do since something of it failed is told apart from what it would not do.
+/// Failures of a device are distinguished from refusals.
 fn refused(Refused(why): Refused) -> anyhow::Error {
     let failed = ["change rolled back: cannot write the store", "no frame for ", "no frame, "];
     match failed.iter().any(|start| why.starts_with(start)) {

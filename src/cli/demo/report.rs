@@ -8,7 +8,7 @@ use crate::learn::decision::Verdict;
 
 /// Share of fresh frames that are right, at least.
 const ACCURACY: f64 = 0.85;
-/// How far the estimate may be off: thirty examples tell no finer (one of them is 3 points; the standard deviation of
+/// How far the estimate may be off: thirty examples are no finer (one of them is 3 points; the standard deviation of
 /// thirty tries at 90 % is 5 points).
 const ESTIMATE: f64 = 0.15;
 /// Share of frames of another surface that are called unknown, at least.
@@ -23,7 +23,7 @@ const LOST: f64 = 0.05;
 /// How far a confidence may move where a class came and went: rounding, and no more than people ever see.
 const ROUNDING: f32 = 1e-4;
 
-/// Everything that is told at the end.
+/// Everything that is reported at the end.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     pub(super) seed: u64,
@@ -75,7 +75,7 @@ impl Seen {
     }
 }
 
-/// Fresh frames of the taught classes. What is right is the nearest class, as in the estimate; `unknown` is told apart.
+/// Fresh frames of the taught classes. What is right is the nearest class, as in the estimate; `unknown` is apart.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Fresh {
     pub(super) frames: usize,
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn every_check_is_broken_by_what_it_is_about_and_by_nothing_else() {
+    fn every_check_fails_for_its_own_cause_alone() {
         assert_eq!(broken(good()), [""; 0]);
         type Spoil = fn(&mut Report);
         let cases: [(&str, Spoil); 12] = [

@@ -139,7 +139,7 @@ impl<'a> Story<'a> {
             scope.spawn(move || {
                 for &scene in scenes {
                     camera.show(scene);
-                    // Nobody listens any more where classifying failed.
+                    // The receiver is gone where classifying failed.
                     if give.send((scene, camera.capture(now()))).is_err() {
                         return;
                     }
@@ -342,7 +342,7 @@ impl<'a> Story<'a> {
         start: &dyn Fn() -> anyhow::Result<Device>,
     ) -> anyhow::Result<()> {
         self.report.stored_bytes = self.device().stored_bytes()?;
-        // The store is let go before it is opened again.
+        // The store is closed before it is opened again.
         drop(self.device.take());
         self.device = Some(start()?);
         let after = self.probed()?;

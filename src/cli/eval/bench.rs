@@ -125,7 +125,7 @@ impl EvalCommand {
 /// Looks at every image once; names those that cannot be used.
 fn readable(bank: &Bank, context: &Context) -> Vec<LeftOutImage> {
     let bar = context.bar(bank.files().len() as u64, "features");
-    // What went wrong is kept with the image and told below, in their order.
+    // Errors are kept with the image and reported below, in their order.
     on_threads(bank.files().len(), bank.pool().size(), |image| {
         let _ = bank.feature(image, Variant::AsIs);
         bar.inc(1);

@@ -244,7 +244,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for place in 0..self.views.len() {
             let Err(error) = self.views[place].persistent.set_views(kinds) else { continue };
             for (view, kinds) in self.views.iter_mut().zip(&before).take(place) {
-                // What can be written no more is told with the first error.
+                // That the store cannot be written any more is reported with the first error.
                 let _ = view.persistent.set_views(kinds);
             }
             return Err(refused(error));

@@ -21,7 +21,7 @@ impl SharedPanel {
         Self { panel: Mutex::new((panel, 0)), changed: Condvar::new() }
     }
 
-    /// Works with it; whoever waits for a change is woken.
+    /// Works with it; threads that wait for a change are woken.
     pub(super) fn change<T>(&self, work: impl FnOnce(&mut Panel) -> T) -> T {
         let mut guard = lock(&self.panel);
         guard.1 += 1;
@@ -76,7 +76,7 @@ pub struct Panel {
     by_hand: BTreeMap<String, bool>,
     /// The other way round until then, so that a person sees it.
     tests: BTreeMap<String, Timestamp>,
-    /// Since when somebody waits for a part to be moved.
+    /// Since when a lesson waits for a part to be moved.
     waiting: Option<Timestamp>,
     verdicts: u64,
     latest: Option<Seen>,

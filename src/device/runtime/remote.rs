@@ -14,7 +14,7 @@ use crate::protocol::request::{Answer, Device, Log, Progress, Refused, Request};
 /// How long a request may take without getting on: longer than the longest burst and the slowest head.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often the other side is told that somebody still works.
+/// How often the other side is told that work goes on.
 const WORD: Duration = Duration::from_secs(3);
 
 /// Messages that may wait for a port.

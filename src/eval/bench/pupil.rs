@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::figures::Classified;
+use super::figures::{Classified, SelfEstimate};
 use super::{Bench, BenchError, Look, Variant};
 use crate::image::frame::Timestamp;
 use crate::learn::command::{Command, Forget, Relabel, SetHead};
@@ -18,15 +18,6 @@ pub(super) struct Burst {
     pub(super) class: usize,
     /// At least one.
     pub(super) frames: Vec<Arc<Look>>,
-}
-
-/// What the learner says of itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct SelfEstimate {
-    /// Balanced accuracy, 0 to 1; `None` where it cannot be told.
-    pub(super) estimate: Option<f64>,
-    /// In which it lies with 90 % probability; `None` where that is not told.
-    pub(super) interval: Option<(f64, f64)>,
 }
 
 /// A learner and what it was taught.
@@ -139,7 +130,7 @@ impl<'a> Pupil<'a> {
         }
     }
 
-    /// After small changes the learner's figures are fitted anew when it is asked for its status.
+    /// After small changes the learner's figures are refitted when it is asked for its status.
     fn refresh(&mut self) {
         if std::mem::take(&mut self.stale) {
             self.learner.recalibrate();

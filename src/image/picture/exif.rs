@@ -1,6 +1,6 @@
 //! When a picture was taken, and with what, as its EXIF data say: <https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf>.
 
-/// What tells pictures of one burst from others.
+/// What distinguishes pictures of one burst from others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Taken {
     /// Maker and model of the camera, empty where they are not said.

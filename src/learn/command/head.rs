@@ -2,10 +2,10 @@ use super::{Outcome, Reply, accuracy};
 use crate::learn::head::HeadConfig;
 use crate::learn::learner::{Change, Learner};
 
-/// Uses another head, taught with all that is stored; without one, tells which is in use.
+/// Uses another head, taught with all that is stored; without one, shows which is in use.
 ///
 /// A head that lives by angles, [`HeadKind::wants_centre`], is given the mean of what is stored as its centre, unless
-/// it comes with one; asking for the same head again takes the mean anew.
+/// it comes with one; asking for the same head again recomputes the mean.
 ///
 /// [`HeadKind::wants_centre`]: crate::learn::head::HeadKind::wants_centre
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ mod tests {
     use crate::learn::head::HeadKind;
 
     #[test]
-    fn heads_that_live_by_angles_are_centred_on_what_is_stored() {
+    fn heads_by_angle_are_centred_on_the_stored_examples() {
         let mut learner = Learner::new(2, HeadConfig::default(), usize::MAX).expect("valid");
         let example = |feature: [f32; 2]| NewExample::new(feature.to_vec(), "");
         for (class, feature) in [("a", [3.0, 1.0]), ("b", [1.0, 3.0]), ("b", [2.0, 5.0])] {

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_kept_once_whichever_way_it_came() {
+    fn duplicates_are_kept_once_from_any_source() {
         let mut device = learner(Examples::DEFAULT_BUDGET);
         let first = [("good", example([1.0, 0.0], 5, None)), ("bad", example([0.0, 1.0], 6, None))];
         let reply = merge(&mut device, &first).expect("there is room");

@@ -1,7 +1,7 @@
 use super::{MAX_SUSPECTS, Outcome, Reply, Status, accuracy};
 use crate::learn::learner::Learner;
 
-/// Tells how it stands: what is stored, how well it would do, which examples hurt.
+/// Shows what is stored, the estimated accuracy and the suspects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetStatus;
 

@@ -189,7 +189,7 @@ impl HeadConfig {
         }
     }
 
-    /// Whether the head can forget single examples; one that cannot is built anew from those that stay.
+    /// Whether the head can forget single examples; one that cannot is rebuilt from those that stay.
     pub fn forgets(&self) -> bool {
         !matches!(self.method, Method::Slda { update: SldaUpdate::Published, .. })
     }

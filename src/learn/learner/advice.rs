@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn of_classes_with_as_many_looks_the_confused_one_is_asked_for() {
+    fn among_equal_classes_the_confused_one_is_proposed() {
         for looks in [[8, 8, 8], [8, 10, 9]] {
             let advice = taught(looks).advice();
             let Advice::Confused { class, .. } = &advice else { panic!("{advice:?}") };

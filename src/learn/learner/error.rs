@@ -25,7 +25,7 @@ pub enum LearnError {
     /// A class of that id is there.
     #[error("there is a class with id {} already", .0.0)]
     ClassExists(ClassId),
-    /// Every id was given to somebody.
+    /// Every id was given out.
     #[error("no id is left for another {what}: got {got}, the last is {last}")]
     NoIdLeft {
         /// "class" or "example".

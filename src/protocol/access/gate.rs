@@ -76,7 +76,7 @@ impl<'a, D: Device> Gate<'a, D> {
 
     fn unlock(&mut self, pin: &Pin) -> Result<Answer, Refused> {
         match self.guard.access {
-            // Nothing is locked, and nobody learns here whether a PIN is right.
+            // Nothing is locked, and the answer does not reveal whether a PIN is right.
             Access::Full => return Ok(Answer::Done),
             Access::ReadOnly => {
                 return Err(Refused("this port is read-only: no PIN unlocks it".to_owned()));
@@ -196,7 +196,7 @@ impl<D: Device> Device for Gate<'_, D> {
     }
 }
 
-/// A status tells how the port is, unless everything is allowed.
+/// A status shows the port's access, unless everything is allowed.
 fn with_access(mut answer: Answer, access: Access, unlocked: bool) -> Answer {
     if let (Answer::Status { device, .. }, true) = (&mut answer, access != Access::Full) {
         let how = if unlocked { "unlocked" } else { access.name() };

@@ -75,7 +75,7 @@ fn understood(word: &Word, arguments: &[&str], words: &[&str]) -> Result<Entry, 
 }
 
 /// Whether it is the beginning of what help says of the word, which was copied or has come back: CLASS stands for a class,
-/// and nobody is to teach one of that name by half a line of help.
+/// and half a line of help must not teach one of that name.
 fn is_usage(word: &Word, arguments: &[&str]) -> bool {
     let stands_for = |text: &&str| text.chars().all(|c| c.is_ascii_uppercase());
     let wanted: Vec<&str> = word.arguments.split_whitespace().collect();

@@ -5,7 +5,7 @@ use super::{Ask, Audit, Need, Request};
 use crate::learn::command::{self, Command};
 use crate::learn::head::{HeadConfig, HeadKind};
 
-/// Use another head with its usual settings, taught with all that is stored; without one, tell which is in use.
+/// Use another head with its usual settings, taught with all that is stored; without one, show which is in use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetHead {
     /// The head to use.

@@ -15,7 +15,7 @@ pub struct Push {
     pub merge: bool,
 }
 
-/// Nobody types a file.
+/// A file cannot be typed.
 pub(super) const WORDS: &[Word] = &[];
 
 impl Ask for Push {

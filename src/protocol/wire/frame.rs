@@ -17,7 +17,7 @@ const LONGEST_ENCODED: usize = LONGEST + LONGEST / 254 + 1;
 
 /// Ends a frame, and is nowhere inside.
 const DELIMITER: u8 = 0;
-/// A frame's second decoded byte is 0, so its first encoded one is 2, which nobody types.
+/// A frame's second decoded byte is 0, so its first encoded one is 2, which no terminal sends.
 const START: u8 = 2;
 
 /// What a frame is a part of.
@@ -29,7 +29,7 @@ pub enum Kind {
     Answer = 2,
     /// From the device: still at it.
     Progress = 3,
-    /// From the device: a verdict, where somebody watches.
+    /// From the device: a verdict, for a client that watches.
     Verdict = 4,
     /// To either side: send these parts of a message.
     More = 5,
@@ -116,7 +116,7 @@ enum State {
     Delimiter { broken: bool },
     /// Inside a frame.
     Frame,
-    /// In the rest of something broken: bytes of a torn frame must never be taken for what somebody typed.
+    /// In the rest of something broken: bytes of a torn frame must never be taken for typed input.
     Lost,
 }
 

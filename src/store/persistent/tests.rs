@@ -6,7 +6,7 @@ use crate::learn::command::{Forget, NewExample, Teach, Undo};
 use crate::learn::learner::UNDO_DEPTH;
 use crate::store::{Disk, DiskStore, MemoryDisk};
 
-/// A disk that is full when told so.
+/// A disk that is full on demand.
 #[derive(Debug, Default)]
 struct Card {
     memory: MemoryDisk,
@@ -114,7 +114,7 @@ fn what_could_not_be_stored_was_not_learned() {
 }
 
 #[test]
-fn a_step_that_could_not_be_stored_pushes_no_other_out_of_what_can_be_undone() {
+fn a_step_that_is_not_stored_keeps_the_undo_history() {
     let (mut persistent, card) = persistent();
     for step in 0..UNDO_DEPTH as u64 + 3 {
         persistent.apply(teach("good", [1.0, step as f32]), Timestamp(step)).expect("room");

@@ -64,8 +64,8 @@ impl Snapshot {
         difference
     }
 
-    /// The same, in the one form that does not tell where or in which order it was learned: classes in the order of
-    /// their names, examples in that of their times, numbered anew, and nothing that can be undone. What two devices
+    /// The same, in the canonical form, without where or in which order it was learned: classes in the order of
+    /// their names, examples in that of their times, renumbered, and nothing that can be undone. What two devices
     /// learned of each other encodes to the same bytes.
     ///
     /// * `images`: keep them.

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_head_s_settings_stay_what_they_are() {
+    fn stored_head_settings_keep_their_bytes() {
         let of = |config: &HeadConfig| {
             postcard::to_allocvec(&StoredHead::from(config)).expect("known length")
         };

@@ -60,7 +60,7 @@ fn who_changed_what_stands_in_the_log() {
 }
 
 #[test]
-fn no_pin_comes_back_and_none_is_written_down_in_text_and_in_frames() {
+fn no_pin_is_echoed_or_logged_on_console_or_wire() {
     let house = House::new();
     let mut gate = house.port("serial", Access::Locked);
     let mut session = Session::new(true);

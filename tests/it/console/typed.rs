@@ -181,7 +181,7 @@ fn text_and_frames_share_a_line() {
 }
 
 #[test]
-fn a_request_in_frames_is_done_once_however_often_it_comes() {
+fn a_repeated_request_in_frames_is_done_once() {
     let mut talk = Talk::new(false);
     let teach = Request::Teach(request::Teach { class: "good".to_owned(), count: 2, any: false });
     let kinds = |frames: Vec<Frame>| frames.iter().map(|frame| frame.kind).collect::<Vec<_>>();
@@ -200,7 +200,7 @@ fn a_request_in_frames_is_done_once_however_often_it_comes() {
 }
 
 #[test]
-fn a_request_that_cannot_be_understood_is_refused_to_who_asked() {
+fn a_malformed_request_is_answered_with_a_refusal() {
     let mut talk = Talk::new(false);
     let refusal = |frames: &[Frame], id: u32| {
         let [frame] = frames else { panic!("{frames:?}") };

@@ -23,16 +23,16 @@ pub(super) struct Progressive<'a> {
     parts: Vec<Part<'a>>,
     /// The first and the last coefficient, in zigzag order.
     band: (usize, usize),
-    /// The lowest bit that the scan tells.
+    /// The lowest bit that the scan has.
     low: u32,
-    /// A scan before told the higher bits.
+    /// An earlier scan had the higher bits.
     refines: bool,
     /// Blocks without anything new that are still to come.
     empty: u32,
 }
 
 impl<'a> Progressive<'a> {
-    /// Takes the coefficients of the components that the scan tells more of.
+    /// Takes the coefficients of the components that the scan refines.
     ///
     /// # Errors
     /// [`Refused`]: a scan that does not go on where those before it ended, a table that is missing.
