@@ -9,7 +9,8 @@ use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
 use crate::learn::command::{
-    Command, CommandError, Forget, NewExample, Reply, SetHead, SetThreshold, Teach, Undo,
+    ChangeHead, ChangeThresholds, Command, CommandError, ForgetExamples, NewExample, Reply,
+    TeachExamples, UndoLatest,
 };
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError};
@@ -56,7 +57,7 @@ pub struct Fieldtune {
 pub struct Builder {
     backbone: Option<Backbone>,
     head: Option<HeadConfig>,
-    thresholds: SetThreshold,
+    thresholds: ChangeThresholds,
     image_side: Option<u32>,
 }
 
@@ -232,9 +233,9 @@ impl Builder {
         let image_side = self.image_side.unwrap_or(IMAGE_SIDE);
         let mut tuner = Fieldtune { persistent, clock: Clock::new(), image_side };
         if let Some(head) = self.head.filter(|head| head != tuner.learner().head_config()) {
-            tuner.apply(Command::Head(SetHead { config: Some(head) }))?;
+            tuner.apply(Command::Head(ChangeHead { config: Some(head) }))?;
         }
-        if self.thresholds != SetThreshold::default() {
+        if self.thresholds != ChangeThresholds::default() {
             tuner.apply(Command::Threshold(self.thresholds))?;
         }
         Ok(tuner)
@@ -291,7 +292,7 @@ impl Fieldtune {
     }
 
     fn teach_example(&mut self, class: &str, example: NewExample) -> Result<usize, Error> {
-        let teach = Teach { class: class.to_owned(), examples: vec![example] };
+        let teach = TeachExamples { class: class.to_owned(), examples: vec![example] };
         match self.apply(Command::Teach(teach))? {
             Reply::Taught { count, .. } => Ok(count),
             _ => unreachable!("teaching is answered so"),
@@ -335,7 +336,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Refused`] where there is no such class.
     pub fn forget(&mut self, class: &str) -> Result<(), Error> {
-        self.apply(Command::Forget(Forget::Class(class.to_owned()))).map(drop)
+        self.apply(Command::Forget(ForgetExamples::Class(class.to_owned()))).map(drop)
     }
 
     /// Takes back the latest change.
@@ -345,7 +346,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Keeping`].
     pub fn undo(&mut self) -> Result<bool, Error> {
-        match self.apply(Command::Undo(Undo))? {
+        match self.apply(Command::Undo(UndoLatest))? {
             Reply::Undone { changes, .. } => Ok(!changes.is_empty()),
             _ => unreachable!("undoing is answered so"),
         }

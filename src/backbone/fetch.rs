@@ -16,7 +16,7 @@ use ureq::http::{HeaderMap, Response, StatusCode};
 
 /// What is to be fetched.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct Download<'a> {
     /// Where it is, `http://` or `https://`.
     pub url: &'a str,
     /// Its length; not a byte more is taken.
@@ -138,7 +138,7 @@ impl FetchError {
 /// # Errors
 /// [`FetchError`]; the target is as it was.
 pub fn fetch(
-    wanted: &Wanted,
+    wanted: &Download,
     patience: &Patience,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), FetchError> {
@@ -186,7 +186,7 @@ pub fn fetch(
 /// One request, from where the part ends.
 fn transfer(
     agent: &ureq::Agent,
-    wanted: &Wanted,
+    wanted: &Download,
     part: &mut Part,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), FetchError> {
@@ -281,7 +281,7 @@ struct Part {
 
 impl Part {
     /// Opens what an earlier run has left, or a new one.
-    fn open(wanted: &Wanted) -> Result<Self, FetchError> {
+    fn open(wanted: &Download) -> Result<Self, FetchError> {
         let path = beside(wanted.target, ".part");
         let disk = |error| FetchError::Disk {
             path: path.display().to_string(),
@@ -348,7 +348,7 @@ impl Part {
         crate::backbone::card::hex(&self.digest())
     }
 
-    fn is_right(&self, wanted: &Wanted) -> bool {
+    fn is_right(&self, wanted: &Download) -> bool {
         self.have == wanted.bytes && self.digest() == wanted.sha256
     }
 

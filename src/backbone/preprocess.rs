@@ -135,7 +135,7 @@ impl Norm {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TensorError {
     /// A side out of range.
-    #[error("the network's input is {width}x{height}, wanted sides of 1 to {MAX_SIDE}")]
+    #[error("the network's input is {width}x{height}, wanted sides of 1 to {MAX_INPUT_SIDE}")]
     Side {
         /// Pixels a row.
         width: u32,
@@ -173,7 +173,7 @@ pub enum TensorError {
 }
 
 /// The largest side of a network's input.
-pub const MAX_SIDE: u32 = 4096;
+pub const MAX_INPUT_SIDE: u32 = 4096;
 
 /// Makes frames into the network's input; buffers are kept from frame to frame.
 #[derive(Debug)]
@@ -191,7 +191,7 @@ impl InputSpec {
     /// [`TensorError::Side`], [`TensorError::Norm`], [`TensorError::Crop`].
     pub fn check(&self) -> Result<(), TensorError> {
         let InputSpec { width, height, .. } = *self;
-        let sides = 1..=MAX_SIDE;
+        let sides = 1..=MAX_INPUT_SIDE;
         if !sides.contains(&width) || !sides.contains(&height) {
             return Err(TensorError::Side { width, height });
         }
@@ -408,7 +408,7 @@ mod tests {
         let base = || spec(8, 8);
         let cases = [
             ("no width", InputSpec { width: 0, ..base() }),
-            ("too high", InputSpec { height: MAX_SIDE + 1, ..base() }),
+            ("too high", InputSpec { height: MAX_INPUT_SIDE + 1, ..base() }),
             ("NaN mean", InputSpec { mean: [0.0, f32::NAN, 0.0], ..base() }),
             ("no scale", InputSpec { scale: [1.0, 1.0, 0.0], ..base() }),
             ("no crop", InputSpec { fit: Fit::CenterCrop { fraction: 0.0 }, ..base() }),

@@ -12,8 +12,8 @@ mod pixels;
 mod synthetic;
 
 pub use faulty::{Faults, Faulty};
-pub use pixels::{Layout, PixelFormat, PixelsError};
-pub use synthetic::{Line, Scene, Synthetic, SyntheticScene};
+pub use pixels::{PixelFormat, PixelLayout, PixelsError};
+pub use synthetic::{Scene, Synthetic, SyntheticLine, SyntheticScene};
 
 use crate::image::frame::{Frame, Timestamp};
 

@@ -116,7 +116,7 @@ pub enum PixelsError {
     #[error("{layout} needs at least {wanted} bytes a row, got a stride of {got}")]
     Stride {
         /// The layout.
-        layout: Layout,
+        layout: PixelLayout,
         /// Bytes of a row.
         wanted: u64,
         /// The stride.
@@ -126,7 +126,7 @@ pub enum PixelsError {
     #[error("{layout} has {wanted} bytes, got {got}")]
     Short {
         /// The layout.
-        layout: Layout,
+        layout: PixelLayout,
         /// Bytes of a picture.
         wanted: u64,
         /// Bytes that came.
@@ -142,7 +142,7 @@ pub enum PixelsError {
 
 /// How a picture lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
+pub struct PixelLayout {
     /// How its pixels are kept.
     pub format: PixelFormat,
     /// Pixels a row; of a JPEG what it says itself counts.
@@ -153,7 +153,7 @@ pub struct Layout {
     pub stride: u32,
 }
 
-impl std::fmt::Display for Layout {
+impl std::fmt::Display for PixelLayout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} of {}x{}", self.format, self.width, self.height)
     }
@@ -181,7 +181,7 @@ impl Plane {
     }
 }
 
-impl Layout {
+impl PixelLayout {
     fn planes(&self) -> Vec<Plane> {
         let (width, height) = (u64::from(self.width), u64::from(self.height));
         let (pairs, low) = (width.div_ceil(2), height.div_ceil(2));
@@ -222,12 +222,12 @@ impl Layout {
         self.planes().last().map_or(0, |last| last.end() - (last.pitch - last.row))
     }
 
-    /// Sides and stride that a picture can have. [`Layout::frame`] asks it, too.
+    /// Sides and stride that a picture can have. [`PixelLayout::frame`] asks it, too.
     ///
     /// # Errors
     /// [`PixelsError::Sides`], [`PixelsError::Stride`].
     pub fn check(&self) -> Result<(), PixelsError> {
-        let Layout { format, width, height, stride } = *self;
+        let PixelLayout { format, width, height, stride } = *self;
         if format == PixelFormat::Mjpg {
             return Ok(());
         }
@@ -391,11 +391,11 @@ mod tests {
         ([126, 128, 128], [128, 128, 128]),
     ];
 
-    fn layout(format: PixelFormat, width: u32, height: u32, stride: u32) -> Layout {
-        Layout { format, width, height, stride }
+    fn layout(format: PixelFormat, width: u32, height: u32, stride: u32) -> PixelLayout {
+        PixelLayout { format, width, height, stride }
     }
 
-    fn pixels(layout: Layout, bytes: &[u8]) -> Vec<[u8; 3]> {
+    fn pixels(layout: PixelLayout, bytes: &[u8]) -> Vec<[u8; 3]> {
         let frame = layout.frame(bytes, Timestamp(9)).expect("the bytes are whole");
         assert_eq!((frame.width(), frame.height()), (layout.width, layout.height));
         assert_eq!(frame.captured(), Timestamp(9));

@@ -12,7 +12,7 @@ mod line;
 pub use fieldtune_math::strip::SyntheticScene;
 use fieldtune_math::strip::{self, HEIGHT, WIDTH};
 
-pub use self::line::{Line, Scene};
+pub use self::line::{Scene, SyntheticLine};
 use super::{Camera, CameraError, CameraErrorKind};
 use crate::image::frame::{Frame, Timestamp};
 

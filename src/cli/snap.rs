@@ -9,7 +9,7 @@ use super::args::camera::{CameraArgs, failed};
 use super::args::store::now;
 use super::output::{refuse_store, write_whole};
 use super::{Exit, Failed};
-use crate::camera::source::Wanted;
+use crate::camera::source::CaptureSettings;
 use crate::image::frame::{Frame, Region};
 use crate::image::picture;
 
@@ -43,7 +43,7 @@ impl SnapCommand {
         let (board, _) = self.board.choose()?;
         // What a board wants of its own camera is not for another one.
         let given = match self.camera.camera {
-            Some(_) => Wanted::default(),
+            Some(_) => CaptureSettings::default(),
             None => board.camera.wanted(),
         };
         let mut camera = self.camera.open(&board.camera.address, given).map_err(failed)?;

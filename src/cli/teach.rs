@@ -14,9 +14,11 @@ use super::confounds::confounds;
 use super::eval::images::find_at_least;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
-use crate::image::picture::{self, Sketch, exif, exif::Taken};
+use crate::image::picture::{self, Sketch, exif, exif::CaptureInfo};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, Merge, NewExample, Repeat, Reply, Teach, check_class};
+use crate::learn::command::{
+    Command, Merge, NewExample, Repeat, Reply, TeachExamples, check_class,
+};
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{ClassName, Learner};
@@ -114,7 +116,7 @@ impl TeachCommand {
         let new_examples: Vec<NewExample> =
             new_examples.into_iter().map(|(_, new_example, _)| new_example).collect();
         let (looks, before) = independent(&new_examples);
-        let teach = Teach { class: self.class, examples: new_examples };
+        let teach = TeachExamples { class: self.class, examples: new_examples };
         let taken_for = teach.taken_for(session.learner());
         let reply = session.apply(Command::Teach(teach), now())?;
         let taught = match &reply {
@@ -231,7 +233,7 @@ impl TeachCommand {
         file: &Path,
         pool: &Pool,
         views: &ViewKinds,
-    ) -> anyhow::Result<(NewExample, Option<Taken>, Option<Sketch>)> {
+    ) -> anyhow::Result<(NewExample, Option<CaptureInfo>, Option<Sketch>)> {
         let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
         let frame = picture::decode(&bytes, &picture::shown(file), now())?;
         let (feature, views) = (pool.feature(&frame)?, pool.views(&frame, views)?);

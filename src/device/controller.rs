@@ -27,8 +27,8 @@ use crate::board::policy::{ButtonAction, ButtonEvent, Buttons, Policy, Timing, U
 use crate::camera::Scene;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{Command, Forget, Undo};
-use crate::learn::engine::{Engine, Step};
+use crate::learn::command::{Command, ForgetExamples, UndoLatest};
+use crate::learn::engine::{Engine, FrameResult};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
 use crate::protocol::people;
@@ -292,7 +292,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     fn classified(
         &self,
         place: usize,
-        step: &Step,
+        step: &FrameResult,
         seen: Seen,
         now: Timestamp,
     ) -> Option<Classification> {
@@ -362,8 +362,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 }
                 ButtonEvent::Do { deed, region } => {
                     let command = match deed {
-                        ButtonAction::Undo => Command::Undo(Undo),
-                        ButtonAction::Reset => Command::Forget(Forget::Everything),
+                        ButtonAction::Undo => Command::Undo(UndoLatest),
+                        ButtonAction::Reset => Command::Forget(ForgetExamples::Everything),
                     };
                     self.press(command, region.as_deref(), now, effects);
                 }

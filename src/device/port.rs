@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
-use crate::protocol::request::{Classification, Device};
+use crate::protocol::request::{Classification, RequestHandler};
 use crate::protocol::session::{Session, Sink};
 use crate::util::mutex::lock;
 use ends::{Ends, Source};
@@ -235,7 +235,7 @@ impl Port {
     /// Serves the client at the other end, until the port closes or `stop` is set.
     ///
     /// * returns whether who was there, at the program's own terminal, wants it to end.
-    pub fn serve(&self, device: &mut dyn Device, stop: &AtomicBool) -> bool {
+    pub fn serve(&self, device: &mut dyn RequestHandler, stop: &AtomicBool) -> bool {
         let mut session = Session::new(self.is_for_a_person);
         let begun = Instant::now();
         let mut heard = begun;

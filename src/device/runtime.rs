@@ -30,11 +30,11 @@ use std::thread;
 use std::time::Duration;
 
 pub use host::HostPaths;
-pub use log::{Log, LogFormat};
+pub use log::{DeviceLog, LogFormat};
 pub use loops::survive_file_limit;
 
 use crate::backbone::FeatureSource;
-use crate::board::outputs::{Inputs, SafeOutputs};
+use crate::board::outputs::{InputDriver, SafeOutputs};
 use crate::camera::Camera;
 use crate::device::clock::Clock;
 use crate::device::controller::{LatestTimes, Station, Stats};
@@ -57,7 +57,7 @@ pub struct Parts<S, K> {
     /// The pins.
     pub outputs: SafeOutputs,
     /// The buttons.
-    pub inputs: Box<dyn Inputs>,
+    pub inputs: Box<dyn InputDriver>,
     /// Where people and programs talk to it, and what they may do there.
     pub ports: Vec<(Port, Guard)>,
     /// What serves people and programs beside them.
@@ -66,7 +66,7 @@ pub struct Parts<S, K> {
 
 /// How it runs.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct RuntimeSettings {
     /// Where the board reports its temperature and load.
     pub host: HostPaths,
     /// Without a frame for so long the camera counts as lost, and what lasts with a verdict ends.
@@ -120,7 +120,7 @@ pub struct ToPin {
 /// What all threads know.
 struct Shared {
     clock: Clock,
-    log: Arc<Log>,
+    log: Arc<DeviceLog>,
     inbox: Inbox,
     stop: Mutex<Option<Stop>>,
     stopping: AtomicBool,
@@ -204,9 +204,9 @@ impl Shared {
 /// * `summary`: how it stands, in a line, for the supervisor.
 pub fn run<S, K>(
     parts: Parts<S, K>,
-    settings: &Settings,
+    settings: &RuntimeSettings,
     clock: Clock,
-    log: Arc<Log>,
+    log: Arc<DeviceLog>,
     summary: &str,
 ) -> Ended
 where

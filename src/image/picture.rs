@@ -25,7 +25,7 @@ use image::{
 
 use crate::image::frame::{Frame, Timestamp};
 
-pub use folder::{Found, in_folder};
+pub use folder::{ImageFiles, in_folder};
 pub use kept::{IMAGE_SIDE, kept, kept_file, to_be_kept};
 pub use sketch::Sketch;
 

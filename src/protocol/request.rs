@@ -5,7 +5,7 @@
 //! it, with their help. A new request is such a file and a line in the list below. Consoles, frames, access
 //! and `fieldtune ctl` take everything from there.
 //!
-//! Consoles and programs reach the device through [`Device`] alone.
+//! Consoles and programs reach the device through [`RequestHandler`] alone.
 
 #[macro_use]
 mod list;
@@ -170,7 +170,7 @@ impl Request {
 }
 
 /// A running device, as seen from a port.
-pub trait Device {
+pub trait RequestHandler {
     /// Carries out a request and answers when it is done; always answers, and within seconds says that it goes on.
     ///
     /// * `progress`: to be called meanwhile, so that the other side knows that work goes on; `false` says that the
@@ -199,7 +199,7 @@ pub trait Device {
     fn note(&mut self, _what: &str) {}
 }
 
-impl<D: Device + ?Sized> Device for Box<D> {
+impl<D: RequestHandler + ?Sized> RequestHandler for Box<D> {
     fn handle(
         &mut self,
         request: Request,

@@ -3,9 +3,11 @@
 use crate::image::frame::Timestamp;
 use crate::learn::command::Reply;
 use crate::protocol::console::{Console, Event};
-use crate::protocol::request::{Answer, Classification, Device, Progress, Refused, Request, Watch};
+use crate::protocol::request::{
+    Answer, Classification, Progress, Refused, Request, RequestHandler, Watch,
+};
 use crate::protocol::wire::{
-    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+    self, Decoder, Incoming, Kind, Outgoing, Piece, Taken, WireError, WireFrame,
 };
 
 /// Where a session's bytes go. It never waits: what finds no room is lost.
@@ -97,7 +99,7 @@ impl Session {
     }
 
     /// Takes what came and carries it out.
-    pub fn feed(&mut self, bytes: &[u8], device: &mut dyn Device, sink: &mut dyn Sink) {
+    pub fn feed(&mut self, bytes: &[u8], device: &mut dyn RequestHandler, sink: &mut dyn Sink) {
         for piece in self.decoder.feed(bytes) {
             match piece {
                 Piece::Text(text) => self.text(&text, device, sink),
@@ -129,11 +131,11 @@ impl Session {
             }
             let id = watch.id;
             let body = wire::encode_verdict(classification);
-            sink.offer(Frame { kind: Kind::Verdict, id, part: 0, parts: 1, body }.encode());
+            sink.offer(WireFrame { kind: Kind::Verdict, id, part: 0, parts: 1, body }.encode());
         }
     }
 
-    fn text(&mut self, mut bytes: &[u8], device: &mut dyn Device, sink: &mut dyn Sink) {
+    fn text(&mut self, mut bytes: &[u8], device: &mut dyn RequestHandler, sink: &mut dyn Sink) {
         let mut out = Vec::new();
         while let Some(event) = self.console.feed(&mut bytes, &mut out) {
             match event {
@@ -174,7 +176,7 @@ impl Session {
         }
     }
 
-    fn frame(&mut self, frame: &Frame, device: &mut dyn Device, sink: &mut dyn Sink) {
+    fn frame(&mut self, frame: &WireFrame, device: &mut dyn RequestHandler, sink: &mut dyn Sink) {
         match frame.kind {
             Kind::More => {
                 let wanted = wire::decode_more(&frame.body).unwrap_or_default();
@@ -188,7 +190,12 @@ impl Session {
         }
     }
 
-    fn part_of_request(&mut self, frame: &Frame, device: &mut dyn Device, sink: &mut dyn Sink) {
+    fn part_of_request(
+        &mut self,
+        frame: &WireFrame,
+        device: &mut dyn RequestHandler,
+        sink: &mut dyn Sink,
+    ) {
         if let Some(answer) = self.answered.as_ref().filter(|answer| answer.id() == frame.id) {
             answer.part(0).into_iter().for_each(|bytes| sink.send(bytes));
             if let Some(watch) = self.watching_frames.as_mut().filter(|w| w.id == frame.id) {
@@ -222,7 +229,7 @@ impl Session {
         &mut self,
         id: u32,
         message: &[u8],
-        device: &mut dyn Device,
+        device: &mut dyn RequestHandler,
         sink: &mut dyn Sink,
     ) -> Result<Answer, Refused> {
         match wire::decode_request(message).map_err(|error| Refused(error.to_string()))? {
@@ -232,7 +239,7 @@ impl Session {
             }
             request => device.handle(request, &mut |progress: Progress| {
                 let body = wire::encode_progress(progress);
-                sink.send(Frame { kind: Kind::Progress, id, part: 0, parts: 1, body }.encode());
+                sink.send(WireFrame { kind: Kind::Progress, id, part: 0, parts: 1, body }.encode());
                 !sink.is_gone()
             }),
         }

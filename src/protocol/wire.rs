@@ -49,7 +49,7 @@ mod frame;
 mod messages;
 mod transfer;
 
-pub use frame::{CHUNK, Decoder, Frame, Kind, Piece, VERSION};
+pub use frame::{CHUNK, Decoder, Kind, Piece, VERSION, WireFrame};
 pub use messages::{
     decode_answer, decode_progress, decode_request, decode_verdict, encode_answer, encode_progress,
     encode_request, encode_verdict,

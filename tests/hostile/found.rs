@@ -2,7 +2,7 @@
 
 use fieldtune::backbone::Graph;
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, CommandError, NewExample, Teach, Undo};
+use fieldtune::learn::command::{Command, CommandError, NewExample, TeachExamples, UndoLatest};
 use fieldtune::learn::head::{
     FeatureScaling, HeadConfig, HeadKind, MAX_PENALTY, MAX_STEP_SIZE, Method, SldaUpdate,
 };
@@ -17,7 +17,8 @@ fn bytes(learner: &Learner) -> Vec<u8> {
 
 fn teach(learner: &mut Learner, class: &str, features: &[[f32; 2]]) -> Result<(), CommandError> {
     let example = |feature: &[f32; 2]| NewExample::new(feature.to_vec(), &"x".repeat(100));
-    let teach = Teach { class: class.to_owned(), examples: features.iter().map(example).collect() };
+    let teach =
+        TeachExamples { class: class.to_owned(), examples: features.iter().map(example).collect() };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }
 
@@ -58,7 +59,7 @@ fn teaching_a_head_that_cannot_forget_can_be_undone() {
     for undo in [true, false] {
         teach(&mut learner, "b", &[[0.0, 1.0]]).expect("there is room");
         if undo {
-            Command::Undo(Undo).apply(&mut learner, Timestamp(2)).expect("it was the latest");
+            Command::Undo(UndoLatest).apply(&mut learner, Timestamp(2)).expect("it was the latest");
         } else {
             // As where the store is full.
             learner.revoke();

@@ -8,9 +8,9 @@ use fieldtune::learn::head::{ExampleId, HeadKind};
 use fieldtune::protocol::access::{Access, Gate, Guard, Need, PinLockout};
 use fieldtune::protocol::log::Level;
 use fieldtune::protocol::pin::{Pin, PinHash};
-use fieldtune::protocol::request::{self, Answer, Device, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Refused, Request, RequestHandler};
 use fieldtune::protocol::session::Session;
-use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Piece};
+use fieldtune::protocol::wire::{self, Decoder, Kind, Piece, WireFrame};
 
 use crate::common::device;
 

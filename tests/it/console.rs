@@ -3,7 +3,7 @@
 use fieldtune::protocol::console::{commands, harmless};
 use fieldtune::protocol::request::{self, Request};
 use fieldtune::protocol::session::Session;
-use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Piece};
+use fieldtune::protocol::wire::{self, Decoder, Kind, Piece, WireFrame};
 
 use crate::common::device;
 use crate::common::screen;
@@ -39,17 +39,17 @@ impl Talk {
         self.says(&format!("{line}\r")).lines().map(str::to_owned).collect()
     }
 
-    fn frame(&mut self, id: u32, request: &Request) -> Vec<Frame> {
+    fn frame(&mut self, id: u32, request: &Request) -> Vec<WireFrame> {
         let body = wire::encode_request(request).expect("sendable");
         frames(&self.bytes(&request_frame(id, body)))
     }
 }
 
 fn request_frame(id: u32, body: Vec<u8>) -> Vec<u8> {
-    Frame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode()
+    WireFrame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode()
 }
 
-fn frames(bytes: &[u8]) -> Vec<Frame> {
+fn frames(bytes: &[u8]) -> Vec<WireFrame> {
     let frame = |piece| match piece {
         Piece::Frame(frame) => Some(frame),
         Piece::Text(_) | Piece::Broken(_) => None,

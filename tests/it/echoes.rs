@@ -4,7 +4,7 @@ use fieldtune::image::frame::Timestamp;
 use fieldtune::protocol::console::{Entry, WIDTH, commands, help, parse};
 use fieldtune::protocol::request::{self, Request};
 use fieldtune::protocol::session::Session;
-use fieldtune::protocol::wire::{self, Frame, Kind};
+use fieldtune::protocol::wire::{self, Kind, WireFrame};
 
 use crate::common::device;
 
@@ -243,7 +243,7 @@ fn frames_that_come_back_are_not_answered() {
     let body = wire::encode_request(&Request::Snap(request::Snap)).expect("sendable");
     let frame = |kind, version| {
         let body = body.clone();
-        let mut line = Frame { kind, id: 7, part: 0, parts: 1, body }.encode();
+        let mut line = WireFrame { kind, id: 7, part: 0, parts: 1, body }.encode();
         // The version stands alone behind COBS' first code; the checksum does not fit any more.
         line[2] = version;
         line

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use fieldtune::backbone::fetch::{FetchError, Patience, Wanted, fetch};
+use fieldtune::backbone::fetch::{Download, FetchError, Patience, fetch};
 use sha2::{Digest, Sha256};
 
 const LENGTH: usize = 300_000;
@@ -181,7 +181,7 @@ impl Place {
         let target = self.target();
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         let sha256 = Sha256::digest(content()).into();
-        let wanted = Wanted { url, bytes: LENGTH as u64, sha256, target: &target };
+        let wanted = Download { url, bytes: LENGTH as u64, sha256, target: &target };
         let patience = Patience { retries: 2, pause: Duration::ZERO, silence };
         fetch(&wanted, &patience, &mut |_| {})
     }

@@ -6,7 +6,7 @@ use crate::common::{data, fieldtune};
 use std::fs;
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, NewExample, Teach};
+use fieldtune::learn::command::{Command, NewExample, TeachExamples};
 use fieldtune::learn::examples::Examples;
 use fieldtune::learn::head::ExampleId;
 use fieldtune::store::persistent::PersistentLearner;
@@ -132,7 +132,7 @@ fn images_fill_pages_and_nothing_is_left_over() {
             NewExample { image: Some(image), burst: at as u32, ..NewExample::new(feature, "a.jpg") }
         };
         let examples = (0..450).map(example).collect();
-        let teach = Command::Teach(Teach { class: format!("c{part}"), examples });
+        let teach = Command::Teach(TeachExamples { class: format!("c{part}"), examples });
         kept.apply(teach, Timestamp(part)).expect("there is room");
         drop(kept);
         let file = fs::metadata(&path).expect("it was written").len() as usize;

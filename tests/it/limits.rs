@@ -10,10 +10,10 @@ use fieldtune::backbone::card::MAX_MODEL_NAME;
 use fieldtune::backbone::card::{MAX_FILE_NAME, MAX_MODEL_BYTES, ModelCard, read_limited};
 use fieldtune::backbone::{Graph, MAX_NODES};
 use fieldtune::board::{Board, read_policy};
-use fieldtune::camera::source::{self, Wanted};
+use fieldtune::camera::source::{self, CaptureSettings};
 use fieldtune::image::frame::{MAX_SIDE, Timestamp};
 use fieldtune::image::picture::{self, MAX_FILE_BYTES};
-use fieldtune::learn::command::{Command, CommandError, NewExample, Teach};
+use fieldtune::learn::command::{Command, CommandError, NewExample, TeachExamples};
 use fieldtune::learn::examples::MAX_EXAMPLES;
 use fieldtune::learn::head::{
     ClassId, FeatureScaling, HeadConfig, HeadKind, MAX_PENALTY, MAX_STEP_SIZE, MAX_WEIGHTS, Method,
@@ -24,7 +24,7 @@ use fieldtune::learn::learner::{
 };
 use fieldtune::protocol::console::{Console, Entry, LINE_LIMIT, parse};
 use fieldtune::protocol::wire::{
-    self, CHUNK, Decoder, Frame, Kind, MAX_MESSAGE, Outgoing, Piece, WINDOW,
+    self, CHUNK, Decoder, Kind, MAX_MESSAGE, Outgoing, Piece, WINDOW, WireFrame,
 };
 use fieldtune::store::snapshot::{MAX_DIM, ModelId, Snapshot};
 use forged::{Change as Forge, Forged, Method as Forging, example};
@@ -43,7 +43,7 @@ fn learner() -> Learner {
 
 fn teach(learner: &mut Learner, class: &str) -> Result<(), CommandError> {
     let example = NewExample::new(vec![1.0], "");
-    let teach = Teach { class: class.to_owned(), examples: vec![example] };
+    let teach = TeachExamples { class: class.to_owned(), examples: vec![example] };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }
 
@@ -59,7 +59,7 @@ fn long_file(folder: &Path, name: &str, length: u64) -> std::path::PathBuf {
 fn frames_messages_and_windows_have_their_stated_limits() {
     let frame = |bytes: usize| {
         let body = vec![1; bytes];
-        Frame { kind: Kind::Request, id: 1, part: 0, parts: 1, body }
+        WireFrame { kind: Kind::Request, id: 1, part: 0, parts: 1, body }
     };
     let whole = frame(CHUNK);
     assert_eq!(Decoder::default().feed(&whole.encode()), [Piece::Frame(whole)]);
@@ -382,7 +382,7 @@ fn sides_of_cameras_and_lines_of_headers_are_bounded() {
         let rest = format!("{:<length$}\nFRAME\nabcd", words);
         fs::write(&path, rest).expect("the folder is the test's");
         let address = format!("replay:{}", path.display());
-        source::open(&address, &Wanted::default())
+        source::open(&address, &CaptureSettings::default())
             .and_then(|mut camera| camera.capture(Timestamp(0)).map(drop))
             .map_err(|error| error.to_string())
     };

@@ -85,10 +85,10 @@ impl Line {
 
 /// A pack that knows that class.
 fn pack(class: &str) -> Vec<u8> {
-    use fieldtune::learn::command::{NewExample, Teach};
+    use fieldtune::learn::command::{NewExample, TeachExamples};
     let mut learner = persistent::empty(&model()).expect("three values");
     let example = NewExample::new(vec![1.0, 2.0, 3.0], "test");
-    let teach = Teach { class: class.to_owned(), examples: vec![example] };
+    let teach = TeachExamples { class: class.to_owned(), examples: vec![example] };
     Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("it is a class");
     Snapshot::of(&learner, model()).encode()
 }

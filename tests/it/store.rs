@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{
-    Command, CommandError, Forget, NewExample, Reply, SetHead, Teach, Undo,
+    ChangeHead, Command, CommandError, ForgetExamples, NewExample, Reply, TeachExamples, UndoLatest,
 };
 use fieldtune::learn::examples::Examples;
 use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind, Method, Shrinkage};
@@ -45,7 +45,7 @@ fn teach(
     examples: &[[f32; DIM]],
 ) -> Result<(Reply, Vec<Change>), CommandError> {
     let examples = examples.iter().copied().map(example).collect();
-    Command::Teach(Teach { class: class.to_owned(), examples }).apply(learner, Timestamp(1))
+    Command::Teach(TeachExamples { class: class.to_owned(), examples }).apply(learner, Timestamp(1))
 }
 
 fn commit(store: &mut FileStore, learner: &Learner, changes: &[Change]) -> Result<(), StoreError> {
@@ -103,7 +103,7 @@ fn a_file_of_version_1_is_read_with_groups() {
 
     let mut undone = Vec::new();
     while let Ok((Reply::Undone { changes, .. }, _)) =
-        Command::Undo(Undo).apply(&mut learner, Timestamp(2))
+        Command::Undo(UndoLatest).apply(&mut learner, Timestamp(2))
     {
         if changes.is_empty() {
             break;
@@ -377,7 +377,7 @@ fn a_full_store_evicts_the_redundant_and_undo_restores_it() {
     let mut learner =
         Snapshot::decode(&bytes).expect("just written").into_learner(one).expect("consistent");
     assert_eq!((learner.examples().len(), learner.examples().budget()), (4, 4 * one));
-    Command::Undo(Undo).apply(&mut learner, Timestamp(2)).expect("there is a step");
+    Command::Undo(UndoLatest).apply(&mut learner, Timestamp(2)).expect("there is a step");
     let ids = |learner: &Learner| learner.examples().iter().map(|e| e.id.0).collect::<Vec<_>>();
     assert_eq!(ids(&learner), [1, 2, 3, 4]);
     let mut restored = Snapshot::decode(&before.encode())
@@ -410,7 +410,7 @@ fn an_example_beyond_the_budget_is_refused_without_change() {
     teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0]]).expect("valid");
     let before = Snapshot::of(&learner, model());
     let large = NewExample { origin: "x".repeat(500), ..example([0.0, 1.0, 0.0, 0.0]) };
-    let command = Command::Teach(Teach { class: "b".to_owned(), examples: vec![large] });
+    let command = Command::Teach(TeachExamples { class: "b".to_owned(), examples: vec![large] });
     let error = command.apply(&mut learner, Timestamp(1)).expect_err("it cannot fit");
     assert!(matches!(error, CommandError::Learn(LearnError::Budget { .. })), "{error}");
     assert_eq!(Snapshot::of(&learner, model()), before);
@@ -422,14 +422,17 @@ fn a_command_that_fails_in_the_middle_changes_nothing() {
     teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]).expect("valid");
     let before = Snapshot::of(&learner, model());
     let wrong = [
-        Command::Forget(Forget::Examples(vec![ExampleId(1), ExampleId(99)])),
-        Command::Forget(Forget::Class("b".to_owned())),
-        Command::Teach(Teach { class: "no name".to_owned(), examples: vec![example([0.0; 4])] }),
-        Command::Teach(Teach {
+        Command::Forget(ForgetExamples::Examples(vec![ExampleId(1), ExampleId(99)])),
+        Command::Forget(ForgetExamples::Class("b".to_owned())),
+        Command::Teach(TeachExamples {
+            class: "no name".to_owned(),
+            examples: vec![example([0.0; 4])],
+        }),
+        Command::Teach(TeachExamples {
             class: "b".to_owned(),
             examples: vec![example([0.0; 4]), example([f32::NAN, 0.0, 0.0, 0.0])],
         }),
-        Command::Head(SetHead {
+        Command::Head(ChangeHead {
             config: Some(HeadConfig::default().with_centre(Some(vec![0.0; 3]))),
         }),
     ];

@@ -8,10 +8,12 @@ use rand_chacha::ChaCha8Rng;
 use fieldtune::image::frame::Timestamp;
 use fieldtune::protocol::access::{Access, Gate, Guard, MAX_PICTURE_BYTES};
 use fieldtune::protocol::pin::{Pin, PinHash};
-use fieldtune::protocol::request::{self, Classification, Device, Progress, Refused, Request};
+use fieldtune::protocol::request::{
+    self, Classification, Progress, Refused, Request, RequestHandler,
+};
 use fieldtune::protocol::session::Session;
 use fieldtune::protocol::wire::{
-    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+    self, Decoder, Incoming, Kind, Outgoing, Piece, Taken, WireError, WireFrame,
 };
 
 use crate::common;
@@ -23,8 +25,8 @@ use device::{FakeDevice, Kept};
 
 mod golden;
 
-fn frame(id: u32, body: &[u8]) -> Frame {
-    Frame { kind: Kind::Request, id, part: 0, parts: 1, body: body.to_vec() }
+fn frame(id: u32, body: &[u8]) -> WireFrame {
+    WireFrame { kind: Kind::Request, id, part: 0, parts: 1, body: body.to_vec() }
 }
 
 /// The pieces with text put together, as cuts must not change it.
@@ -273,7 +275,7 @@ fn each_lost_frame_of_a_long_message_costs_one_part() {
 
 #[test]
 fn parts_that_do_not_belong_are_refused_and_change_nothing() {
-    let part = |part, parts, length| Frame {
+    let part = |part, parts, length| WireFrame {
         kind: Kind::Request,
         id: 1,
         part,
@@ -285,8 +287,8 @@ fn parts_that_do_not_belong_are_refused_and_change_nothing() {
         ("short in the middle", part(3, 40, 10)),
         ("far ahead", part(32, 40, wire::CHUNK)),
         ("of another length", part(0, 41, wire::CHUNK)),
-        ("of another request", Frame { id: 2, ..part(0, 40, wire::CHUNK) }),
-        ("of another kind", Frame { kind: Kind::Answer, ..part(0, 40, wire::CHUNK) }),
+        ("of another request", WireFrame { id: 2, ..part(0, 40, wire::CHUNK) }),
+        ("of another kind", WireFrame { kind: Kind::Answer, ..part(0, 40, wire::CHUNK) }),
     ] {
         assert_eq!(incoming.take(&frame), Taken::Alien, "{name}");
     }
@@ -353,10 +355,10 @@ fn a_long_request_is_refused_early_where_nothing_may_change() {
         Gate::new(FakeDevice::new(), guard, || Timestamp(0), |_, _| {})
     };
     // What comes back for the first part of a message of so many: refused or nothing.
-    let refused = |gate: &mut dyn Device, parts: u16| {
+    let refused = |gate: &mut dyn RequestHandler, parts: u16| {
         let (mut session, mut kept) = (Session::new(false), Kept::default());
         let body = vec![0; wire::CHUNK];
-        let first = Frame { kind: Kind::Request, id: 7, part: 0, parts, body };
+        let first = WireFrame { kind: Kind::Request, id: 7, part: 0, parts, body };
         session.feed(&first.encode(), gate, &mut kept);
         let pieces = Decoder::default().feed(&kept.bytes).into_iter();
         let answers: Vec<_> = pieces

@@ -1,6 +1,6 @@
 //! Names of tests, and names that documents and scripts refer to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::*;
@@ -39,6 +39,45 @@ fn test_names_have_at_most_ten_words() {
     let text = "#[test]\n#[ignore = \"slow\"]\nfn a_b_c_d_e_f_g_h_i_j_k() {}\n#[test]\nfn a_b() {}";
     let found = long_names("tests/it/a.rs", text);
     assert_eq!(found, ["tests/it/a.rs: a_b_c_d_e_f_g_h_i_j_k has 11 words"]);
+}
+
+/// Public types and constants of the library, by their names; `cli` is not public, nor is `util`.
+fn public_types(sources: &[Source]) -> BTreeMap<String, BTreeSet<String>> {
+    let starts = ["struct ", "enum ", "trait ", "type ", "const ", "static "];
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources.iter().filter(|source| !["cli", "util"].contains(&source.room())) {
+        let code = source.code();
+        let items = code.lines().filter_map(|line| line.strip_prefix("pub "));
+        for item in
+            items.filter_map(|item| starts.iter().find_map(|start| item.strip_prefix(start)))
+        {
+            let name: String =
+                item.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            found.entry(name).or_default().insert(source.path.clone());
+        }
+    }
+    found
+}
+
+/// Public types and constants that have the name of another.
+fn names_twice(sources: &[Source]) -> Vec<String> {
+    let twice = public_types(sources).into_iter().filter(|(_, paths)| paths.len() > 1);
+    let words = |paths: BTreeSet<String>| paths.into_iter().collect::<Vec<_>>().join(" and ");
+    twice.map(|(name, paths)| format!("{name} is in {}", words(paths))).collect()
+}
+
+#[test]
+fn no_public_type_has_the_name_of_another() {
+    none(names_twice(&sources("src")));
+    let found = names_twice(&[
+        Source::new("src/learn/a.rs", "pub struct Frame {"),
+        Source::new(
+            "src/protocol/b.rs",
+            "pub enum Frame {\n    pub enum Deeper {}\n}\npub const ONE: u8 = 1;",
+        ),
+        Source::new("src/cli/c.rs", "pub const ONE: u8 = 1;\npub(super) struct Frame;"),
+    ]);
+    assert_eq!(found, ["Frame is in src/learn/a.rs and src/protocol/b.rs"]);
 }
 
 /// Names behind a word, up to white space.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::util::mutex::lock;
 
-use super::{Edge, Inputs, Output, Outputs, PinError, place};
+use super::{Edge, GpioError, InputDriver, Output, OutputDriver, place};
 
 /// How much is remembered; the oldest is dropped.
 const MEMORY: usize = 1 << 16;
@@ -42,12 +42,12 @@ impl Trace {
     }
 }
 
-impl Outputs for Recorder {
+impl OutputDriver for Recorder {
     fn outputs(&self) -> &[Output] {
         &self.outputs
     }
 
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         place(&self.outputs, name)?;
         let mut log = lock(&self.log);
         if log.len() == MEMORY {
@@ -82,8 +82,8 @@ impl ButtonPresser {
     }
 }
 
-impl Inputs for Presses {
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, PinError> {
+impl InputDriver for Presses {
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, GpioError> {
         match self.0.recv_timeout(timeout) {
             Ok(first) => Ok(std::iter::once(first).chain(self.0.try_iter()).collect()),
             Err(RecvTimeoutError::Timeout) => Ok(Vec::new()),

@@ -10,7 +10,7 @@ use crate::device::port::{CLIENTS, Port, Post};
 use crate::protocol::request::{Answer, Classification, Progress, Refused, Request, Watch};
 use crate::protocol::session::Sink;
 use crate::protocol::wire::{
-    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+    self, Decoder, Incoming, Kind, Outgoing, Piece, Taken, WireError, WireFrame,
 };
 
 /// How long to listen before asking again.
@@ -160,7 +160,7 @@ impl Link {
     }
 
     /// The frames of that request that have come, after a moment at most.
-    fn frames(&mut self, id: u32) -> anyhow::Result<Vec<Frame>> {
+    fn frames(&mut self, id: u32) -> anyhow::Result<Vec<WireFrame>> {
         let bytes = match self.port.receive(TURN) {
             Post::Bytes(bytes) => bytes,
             Post::Closed => {

@@ -7,7 +7,7 @@ use crate::camera::SyntheticScene;
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
 use crate::image::views::ViewKinds;
-use crate::learn::command::{self, NewExample, Reply, Teach};
+use crate::learn::command::{self, NewExample, Reply, TeachExamples};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::learn::head::ExampleId;
@@ -62,7 +62,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     joins: known.map(|(_, look)| look),
                     ..NewExample::new(feature, "an image that was sent")
                 };
-                let teach = Teach { class, examples: vec![example] };
+                let teach = TeachExamples { class, examples: vec![example] };
                 let (reply, taken_for) =
                     view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;

@@ -11,7 +11,7 @@ use super::{Effects, MAX_BURST_MS, MAX_FRAMES, PATIENCE_MICROS, Station, Ticket}
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{self, NewExample, Repeat, Reply, TakenFor, Teach};
+use crate::learn::command::{self, NewExample, Repeat, Reply, TakenFor, TeachExamples};
 use crate::learn::head::ExampleId;
 use crate::protocol::log::Level;
 use crate::protocol::people;
@@ -333,7 +333,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 ..NewExample::new(feature, &self.camera)
             });
         }
-        let teach = Teach { class, examples };
+        let teach = TeachExamples { class, examples };
         let (reply, taken_for) = view.teach(teach, Picked::Recent, date).map_err(refused)?;
         let notes = self.notes_of(place, &reply, seen_before, taken_for);
         self.record.taught += frames.len() as u64;
@@ -376,7 +376,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         let count = examples.len() as u64;
         let date = self.dated(now);
-        match self.views[view].teach(Teach { class, examples }, Picked::Live, date) {
+        match self.views[view].teach(TeachExamples { class, examples }, Picked::Live, date) {
             Ok((reply, taken_for)) => {
                 self.record.taught += count;
                 // A class was taught, and none lost its last example but by making room.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use crate::board::outputs::{Output, PinError, place};
+use crate::board::outputs::{GpioError, Output, place};
 use crate::board::policy::{Actions, Policy};
 use crate::image::frame::Timestamp;
 use crate::util::mutex::lock;
@@ -151,13 +151,13 @@ impl Panel {
         tests.chain(blink).chain(self.actions.next_change(now)).min()
     }
 
-    pub(super) fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    pub(super) fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         place(&self.outputs, name)?;
         self.by_hand.insert(name.to_owned(), on);
         Ok(())
     }
 
-    pub(super) fn test(&mut self, name: &str, now: Timestamp) -> Result<(), PinError> {
+    pub(super) fn test(&mut self, name: &str, now: Timestamp) -> Result<(), GpioError> {
         place(&self.outputs, name)?;
         self.tests.insert(name.to_owned(), Timestamp(now.0.saturating_add(TEST_MICROS)));
         Ok(())

@@ -11,9 +11,9 @@ use super::{Effects, Station};
 use crate::backbone::{ExtractError, FeatureSource, Fingerprint};
 use crate::image::frame::{Frame, Region, Timestamp};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, Forget, Reply, TakenFor, Teach, Undo};
+use crate::learn::command::{Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest};
 use crate::learn::decision::Verdict;
-use crate::learn::engine::{Engine, EngineError, Step};
+use crate::learn::engine::{Engine, EngineError, FrameResult};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Change, Learner, UNDO_DEPTH};
 use crate::protocol::log::Level;
@@ -171,7 +171,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// As [`View::apply`].
     pub(super) fn teach(
         &mut self,
-        teach: Teach,
+        teach: TeachExamples,
         picked: Picked,
         now: Timestamp,
     ) -> Result<(Reply, Option<TakenFor>), PersistError> {
@@ -227,7 +227,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         &mut self,
         number: u64,
         classification: &Option<Classification>,
-        step: &Step,
+        step: &FrameResult,
         frame: &Frame,
         now: Timestamp,
     ) {
@@ -257,7 +257,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             let why = "the latest change did not teach, or was made before the device started: unlock PIN first to undo it";
             return Err(Refused(why.to_owned()));
         }
-        self.apply(Command::Undo(Undo), now).map_err(refused)
+        self.apply(Command::Undo(UndoLatest), now).map_err(refused)
     }
 
     /// Takes back what one request taught: by undoing where nothing was changed since, otherwise by forgetting what is left
@@ -284,8 +284,8 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             latest.len() == examples.len() && examples.iter().all(|id| latest.contains(id));
         let left = examples.iter().filter(|id| self.learner().examples().get(**id).is_some());
         let command = match is_latest {
-            true => Command::Undo(Undo),
-            false => Command::Forget(Forget::Examples(left.copied().collect())),
+            true => Command::Undo(UndoLatest),
+            false => Command::Forget(ForgetExamples::Examples(left.copied().collect())),
         };
         let reply = self.apply(command, now).map_err(refused)?;
         self.lessons.remove(place);

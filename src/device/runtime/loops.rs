@@ -13,7 +13,7 @@ use signal_hook::iterator::{Handle, Signals};
 use super::inbox::{Item, Message, Sender};
 use super::{Shared, Stop};
 use crate::backbone::FeatureSource;
-use crate::board::outputs::{Edge, Inputs, Outputs as _, SafeOutputs};
+use crate::board::outputs::{Edge, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::camera::{Camera, CameraErrorKind};
 use crate::device::controller::{Effects, SharedPanel, Station, Stats, Ticket};
 use crate::device::service::Observer;
@@ -225,7 +225,7 @@ pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &Sh
     }
 }
 
-pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn Inputs>) {
+pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn InputDriver>) {
     let mut failing = false;
     while !shared.is_stopping() {
         match inputs.poll(LOOK) {

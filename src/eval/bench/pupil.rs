@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::figures::{Classified, SelfEstimate};
 use super::{Bench, BenchError, Look, Variant};
 use crate::image::frame::Timestamp;
-use crate::learn::command::{Command, Forget, Relabel, SetHead};
+use crate::learn::command::{ChangeHead, Command, ForgetExamples, RelabelExamples};
 use crate::learn::decision::Doubt;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
@@ -41,7 +41,7 @@ impl<'a> Pupil<'a> {
         // Asked for when something is there, as on a device: some heads take their centre from that.
         if let Some(kind) = head {
             let config = Some(HeadConfig::of(kind));
-            pupil.apply(Command::Head(SetHead { config }))?;
+            pupil.apply(Command::Head(ChangeHead { config }))?;
         }
         // Both fitted it to everything.
         pupil.stale = false;
@@ -151,14 +151,14 @@ impl<'a> Pupil<'a> {
     pub(super) fn forget(&mut self, places: &[usize]) -> Result<(), BenchError> {
         match places {
             [] => Ok(()),
-            places => self.apply(Command::Forget(Forget::Examples(ids(places)))),
+            places => self.apply(Command::Forget(ForgetExamples::Examples(ids(places)))),
         }
     }
 
     /// Says that examples, by their place in the order taught, are of another class.
     pub(super) fn relabel(&mut self, places: &[usize], class: usize) -> Result<(), BenchError> {
         let class = format!("class{class}");
-        self.apply(Command::Relabel(Relabel { examples: ids(places), class }))
+        self.apply(Command::Relabel(RelabelExamples { examples: ids(places), class }))
     }
 
     /// Of which class it wants to see one more; `None` where it does not say.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use half::f16;
 
-use super::{CommandError, Outcome, Reply};
+use super::{CommandError, CommandResult, Reply};
 use crate::learn::examples::{Example, ImageMark, Images, StoredFeature};
 use crate::learn::head::{self, ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Change, ClassName, LearnError, Learner};
@@ -134,7 +134,7 @@ impl Together {
 }
 
 impl Merge {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         for (_, example) in self.packs.iter().flatten() {
             head::check_feature(learner.dim(), &example.widened()).map_err(LearnError::from)?;
         }

@@ -7,7 +7,9 @@ use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
 use crate::protocol::people;
 use crate::protocol::pin::{Pin, PinHash};
-use crate::protocol::request::{Answer, Audit, Device, Of, Progress, Refused, Request, Unlock};
+use crate::protocol::request::{
+    Answer, Audit, Of, Progress, Refused, Request, RequestHandler, Unlock,
+};
 use crate::util::mutex::lock;
 
 /// Bytes of a request where nothing may be changed: a picture to be classified or taught.
@@ -41,7 +43,7 @@ pub struct Gate<'a, D> {
     log: Box<Log<'a>>,
 }
 
-impl<'a, D: Device> Gate<'a, D> {
+impl<'a, D: RequestHandler> Gate<'a, D> {
     /// * `now`: gives the time; the same clock for every port that shares the guard's tries.
     /// * `log`: takes what is to be written down. No PIN stands in it.
     pub fn new(
@@ -130,7 +132,7 @@ impl<'a, D: Device> Gate<'a, D> {
     }
 }
 
-impl<D: Device> Device for Gate<'_, D> {
+impl<D: RequestHandler> RequestHandler for Gate<'_, D> {
     fn handle(
         &mut self,
         request: Request,

@@ -41,6 +41,6 @@ impl Ask for SetHead {
     }
 
     fn into_command(self) -> Result<Command, Request> {
-        Ok(Command::Head(command::SetHead { config: self.kind.map(HeadConfig::of) }))
+        Ok(Command::Head(command::ChangeHead { config: self.kind.map(HeadConfig::of) }))
     }
 }

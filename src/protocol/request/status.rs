@@ -27,6 +27,6 @@ impl Ask for GetStatus {
     }
 
     fn into_command(self) -> Result<Command, Request> {
-        Ok(Command::Status(command::GetStatus))
+        Ok(Command::Status(command::ReadStatus))
     }
 }

@@ -41,7 +41,7 @@ impl Kind {
 
 /// A part of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
+pub struct WireFrame {
     /// Of what.
     pub kind: Kind,
     /// The request that it belongs to.
@@ -54,7 +54,7 @@ pub struct Frame {
     pub body: Vec<u8>,
 }
 
-impl Frame {
+impl WireFrame {
     /// As it goes over the line, its delimiters included.
     pub fn encode(&self) -> Vec<u8> {
         debug_assert!(self.body.len() <= CHUNK && self.part < self.parts);
@@ -103,7 +103,7 @@ pub enum Piece {
     /// Bytes outside frames.
     Text(Vec<u8>),
     /// A frame, whole and right.
-    Frame(Frame),
+    Frame(WireFrame),
     /// What began like a frame and is none.
     Broken(WireError),
 }
@@ -183,7 +183,7 @@ impl Decoder {
                 && bytes.len() - HEADER_BYTES - CRC_BYTES
                     >= usize::from(u16::from_le_bytes([bytes[11], bytes[12]]))
         });
-        pieces.push(match decoded.and_then(|bytes| Frame::decode(&bytes)) {
+        pieces.push(match decoded.and_then(|bytes| WireFrame::decode(&bytes)) {
             Ok(frame) => Piece::Frame(frame),
             Err(error) => Piece::Broken(error),
         });

@@ -101,7 +101,7 @@ fn no_pin_is_echoed_or_logged_on_console_or_wire() {
     }
     let mut frame = |id: u32, request: &Request| {
         let body = wire::encode_request(request).expect("sendable");
-        let bytes = Frame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode();
+        let bytes = WireFrame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode();
         session.feed(&bytes, &mut gate, &mut kept);
         let mut pieces = Decoder::default().feed(&std::mem::take(&mut kept.bytes)).into_iter();
         match pieces.next() {

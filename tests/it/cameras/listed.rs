@@ -83,8 +83,9 @@ fn cameras_are_listed_or_reported_as_missing() {
 #[test]
 fn a_build_without_cameras_names_the_feature() {
     for address in ["/dev/video0", "v4l:/dev/video0"] {
-        let error =
-            source::open(address, &Wanted::default()).map(drop).expect_err("not in this build");
+        let error = source::open(address, &CaptureSettings::default())
+            .map(drop)
+            .expect_err("not in this build");
         let line = "sudo apt install libclang-dev && cargo build --release --features v4l";
         assert!(error.what.contains(line), "{error}");
         assert!(error.what.contains("-i /dev/video0 "), "ffmpeg does it without: {error}");

@@ -184,7 +184,7 @@ fn text_and_frames_share_a_line() {
 fn a_repeated_request_in_frames_is_done_once() {
     let mut talk = Talk::new(false);
     let teach = Request::Teach(request::Teach { class: "good".to_owned(), count: 2, any: false });
-    let kinds = |frames: Vec<Frame>| frames.iter().map(|frame| frame.kind).collect::<Vec<_>>();
+    let kinds = |frames: Vec<WireFrame>| frames.iter().map(|frame| frame.kind).collect::<Vec<_>>();
     let first = kinds(talk.frame(1, &teach));
     assert_eq!(first, [Kind::Progress, Kind::Progress, Kind::Answer]);
     assert_eq!(kinds(talk.frame(1, &teach)), [Kind::Answer], "again, its answer was lost");
@@ -202,7 +202,7 @@ fn a_repeated_request_in_frames_is_done_once() {
 #[test]
 fn a_malformed_request_is_answered_with_a_refusal() {
     let mut talk = Talk::new(false);
-    let refusal = |frames: &[Frame], id: u32| {
+    let refusal = |frames: &[WireFrame], id: u32| {
         let [frame] = frames else { panic!("{frames:?}") };
         assert_eq!((frame.kind, frame.id), (Kind::Answer, id));
         wire::decode_answer(&frame.body).expect("an answer").expect_err("a refusal").0
