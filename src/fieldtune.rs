@@ -69,6 +69,7 @@ enum Backbone {
 
 /// What a frame shows, by the names of classes.
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
 #[non_exhaustive]
 pub struct Prediction {
     /// The class; `None` where it is unknown: not like anything that was taught, or not sure enough.

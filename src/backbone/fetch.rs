@@ -49,6 +49,7 @@ impl Default for Patience {
 
 /// Why a file was not fetched.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FetchError {
     /// The server could not be reached, or did not answer.
     #[error("{url}: {error}")]

@@ -95,6 +95,7 @@ fn luma(&[red, green, blue]: &[u8; 3]) -> u8 {
 /// How a frame is fitted to the input's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Fit {
     /// The whole frame, its aspect ratio not kept.
     Whole,
@@ -108,6 +109,7 @@ pub enum Fit {
 /// The usual normalisations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Norm {
     /// `x / 127.5 - 1`.
     Tf,
@@ -133,6 +135,7 @@ impl Norm {
 
 /// Why a frame cannot become the network's input.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TensorError {
     /// A side out of range.
     #[error("the network's input is {width}x{height}, wanted sides of 1 to {MAX_INPUT_SIDE}")]

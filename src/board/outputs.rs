@@ -71,6 +71,7 @@ pub trait InputDriver: Send {
 
 /// Why a pin does not do what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GpioError {
     /// No output of that name.
     #[error("there is no output called \"{name}\"; there are {known}")]

@@ -85,6 +85,7 @@ impl CameraError {
 
 /// Kinds of [`CameraError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum CameraErrorKind {
     /// Nothing can be found under such an address.
     Address,

@@ -9,6 +9,7 @@ use crate::image::picture::{self, MAX_PIXELS, PictureError};
 
 /// How a pixel is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum PixelFormat {
     /// Y U Y V: two pixels in four bytes.
     Yuyv,
@@ -98,6 +99,7 @@ impl PixelFormat {
 
 /// Why bytes are not a frame of their layout.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PixelsError {
     /// No such format.
     #[error(

@@ -315,14 +315,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// An input changed.
     pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp, effects: &mut Effects) {
-        let wishes = self.buttons.edge(name, pressed, now);
-        self.grant(wishes, now, effects);
+        let events = self.buttons.edge(name, pressed, now);
+        self.grant(events, now, effects);
     }
 
     /// The time is `now`: to be called when [`Station::next_tick`] has come.
     pub fn tick(&mut self, now: Timestamp, effects: &mut Effects) {
-        let wishes = self.buttons.tick(now);
-        self.grant(wishes, now, effects);
+        let events = self.buttons.tick(now);
+        self.grant(events, now, effects);
         if self.job.as_ref().is_some_and(|job| job.is_over(now)) {
             self.finish(now, effects);
         }
@@ -343,10 +343,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         [self.buttons.next_tick(), job].into_iter().flatten().min()
     }
 
-    fn grant(&mut self, wishes: Vec<ButtonEvent>, now: Timestamp, effects: &mut Effects) {
-        for wish in wishes {
-            let up = matches!(wish, ButtonEvent::TeachEnd { .. });
-            match wish {
+    fn grant(&mut self, events: Vec<ButtonEvent>, now: Timestamp, effects: &mut Effects) {
+        for event in events {
+            let up = matches!(event, ButtonEvent::TeachEnd { .. });
+            match event {
                 ButtonEvent::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
                 ButtonEvent::Teach { class, region } => {
                     let place = self.place(region.as_deref());
@@ -360,8 +360,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                         self.held(place, class.as_str(), up, now, effects);
                     }
                 }
-                ButtonEvent::Do { deed, region } => {
-                    let command = match deed {
+                ButtonEvent::Do { action, region } => {
+                    let command = match action {
                         ButtonAction::Undo => Command::Undo(UndoLatest),
                         ButtonAction::Reset => Command::Forget(ForgetExamples::Everything),
                     };

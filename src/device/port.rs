@@ -50,6 +50,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 
 /// Why there is no port.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PortError {
     /// It cannot be opened.
     #[error("{address}: {error}{next}")]

@@ -81,6 +81,7 @@ pub struct RuntimeSettings {
 
 /// Why it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stop {
     /// A signal, the end of a recording, or of the time it was given.
     Asked(String),

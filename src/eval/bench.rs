@@ -63,6 +63,7 @@ pub trait Looks: Sync {
 
 /// Why a benchmark ended.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BenchError {
     /// No feature of an image.
     #[error("{0}")]
@@ -146,6 +147,7 @@ const ALL_CLASSES: &str = "all";
 /// One question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "`Part::about` says what each is")]
+#[non_exhaustive]
 pub enum Part {
     Shots,
     Bursts,

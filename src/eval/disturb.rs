@@ -9,6 +9,7 @@ use crate::image::picture;
 
 /// One thing that happens to a frame. Lengths are relative to its sides, so that large and small images suffer alike.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Disturbance {
     /// Every value times this.
     Gain(f32),

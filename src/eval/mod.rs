@@ -40,6 +40,7 @@ pub struct LabelledFeatures {
 
 /// Why features cannot be evaluated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SetError {
     /// A name without a class.
     #[error("{0}: wanted class/file")]

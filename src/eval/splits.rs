@@ -86,6 +86,7 @@ pub struct NamedSplit {
 
 /// Why a list of splits cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SplitError {
     /// An image that there is not.
     #[error("{shots} shots, seed {seed}: there is no image {file}")]

@@ -40,6 +40,7 @@ const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8;
 
 /// Why a picture gave no frame.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PictureError {
     /// The system refused.
     #[error("{name}: {error}")]

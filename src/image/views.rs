@@ -124,6 +124,7 @@ impl ViewKinds {
     }
 
     /// These and one more.
+    #[must_use]
     pub fn and(&self, kind: ViewKind) -> Self {
         Self::of(&[&self.0[..], &[kind]].concat())
     }

@@ -34,6 +34,7 @@ use crate::util::letters;
 
 /// A command with its arguments.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Command {
     /// Learn examples of a class.
     Teach(TeachExamples),
@@ -61,6 +62,7 @@ pub enum Command {
 
 /// What a command answers.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Reply {
     /// Examples were learned.
     Taught {
@@ -207,6 +209,7 @@ pub const MAX_SUSPECTS: usize = 10;
 
 /// Why a command was refused; nothing changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommandError {
     /// No class of that name.
     #[error("there is no class called \"{name}\"{}", known(.name, .classes))]

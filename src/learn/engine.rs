@@ -34,6 +34,7 @@ pub struct FrameResult {
 
 /// Why a frame gave no verdict; what was learned is untouched.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError {
     /// The region does not fit the frame.
     #[error(transparent)]

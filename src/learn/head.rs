@@ -69,6 +69,7 @@ pub const MAX_FEATURES: usize = 17;
 /// The kinds of head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum HeadKind {
     /// Shrinkage linear discriminant analysis on L2-normalised features. The default.
     Lda,
@@ -245,6 +246,7 @@ pub struct LeftOut {
 
 /// Why a head refused; it is unchanged.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HeadError {
     /// A feature of the wrong length.
     #[error("the head was made for features of {wanted} values, got {got}")]

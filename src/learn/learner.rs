@@ -30,6 +30,7 @@ pub const UNDO_DEPTH: usize = 32;
 
 /// One change of what was learned; the unit in which a store writes and an undo takes back.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Change {
     /// A new class, or one that comes back.
     AddClass(ClassId, ClassName),

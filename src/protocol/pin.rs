@@ -38,6 +38,7 @@ pub struct PinHash {
 
 /// Why there is no PIN or no hash. What was typed does not stand in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PinError {
     /// Too short or too long.
     #[error("a PIN has {SHORTEST} to {LONGEST} characters, got {got}")]

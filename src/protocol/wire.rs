@@ -58,6 +58,7 @@ pub use transfer::{Incoming, Outgoing, Taken, WINDOW, decode_more, encode_more};
 
 /// Why bytes are no frame, or a frame no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WireError {
     /// Not COBS.
     #[error("a frame is damaged: its COBS codes lead outside")]

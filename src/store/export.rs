@@ -33,6 +33,7 @@ use crate::store::snapshot::ModelId;
 
 /// Why there is nothing to export.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// Nothing was taught.
     #[error(

@@ -189,6 +189,7 @@ pub trait Store {
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The system refused.
     #[error("{path}: cannot {doing}: {error}")]

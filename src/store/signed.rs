@@ -45,6 +45,7 @@ pub struct PrivateKey {
 
 /// What is known of who made a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Signature {
     /// It is not signed.
     None,
@@ -78,6 +79,7 @@ pub struct Opened<'a> {
 
 /// Why a pack is not taken, or a key is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignedError {
     /// No container around it, where one has to be.
     #[error("the pack is not signed; sign it: fieldtune key sign PACK --key FILE")]

@@ -100,7 +100,12 @@ fn unwanted_names(sources: &[Source]) -> Vec<String> {
 }
 
 /// Words that no name has, public or not, with the folder in which they mean something else.
-const UNWANTED_IN_NAMES: [(&str, Option<&str>); 8] = [
+const UNWANTED_IN_NAMES: [(&str, Option<&str>); 13] = [
+    ("wish", None),
+    ("wishes", None),
+    ("wished", None),
+    ("deed", None),
+    ("sight", None),
     ("keeper", None),
     ("judge", None),
     ("judges", None),

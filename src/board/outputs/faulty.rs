@@ -23,12 +23,14 @@ impl FaultyOutputs {
     }
 
     /// This output fails always.
+    #[must_use]
     pub fn broken(mut self, name: &str) -> Self {
         self.broken.insert(name.to_owned());
         self
     }
 
     /// * `share`: of all calls that fail, clamped to 0..=1.
+    #[must_use]
     pub fn failing(mut self, share: f64) -> Self {
         self.failures = share.clamp(0.0, 1.0);
         self

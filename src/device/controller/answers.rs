@@ -259,15 +259,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 format!("{} is a real camera: scenes need run --camera synthetic:", self.camera);
             return Err(Refused(what));
         };
-        let sight = SyntheticScene::ALL.into_iter().find(|sight| sight.name() == value);
-        if sight.is_none() && value != AUTO {
+        let kind = SyntheticScene::ALL.into_iter().find(|kind| kind.name() == value);
+        if kind.is_none() && value != AUTO {
             let names = SyntheticScene::ALL.map(SyntheticScene::name).join(", ");
             let value = value.escape_debug();
             return Err(Refused(format!(
                 "there is no scene {value}; there are {names} and {AUTO}"
             )));
         }
-        scene.choose(sight);
+        scene.choose(kind);
         Ok(())
     }
 

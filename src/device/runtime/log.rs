@@ -15,6 +15,7 @@ const KEPT: usize = 200;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogFormat {
     /// For people; under systemd each line begins with its level, which journald understands
     Text,

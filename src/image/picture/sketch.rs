@@ -11,7 +11,7 @@ use crate::image::frame::Frame;
 
 const SIDE: usize = 32;
 
-/// Pixels at the border that are not compared: they move in and out of sight.
+/// Pixels at the border that are not compared: they move in and out of the frame.
 const MARGIN: usize = 3;
 
 const INNER: usize = (SIDE - 2 * MARGIN) * (SIDE - 2 * MARGIN);

@@ -6,6 +6,7 @@ use crate::learn::head::{ClassId, ExampleId};
 
 /// What would help most, in one sentence by [`std::fmt::Display`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Advice {
     /// Nothing has been taught.
     Begin,

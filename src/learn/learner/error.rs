@@ -7,6 +7,7 @@ use crate::learn::head::{ClassId, ExampleId, HeadError};
 
 /// Why a change was refused; nothing was changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LearnError {
     /// Not a name for a class.
     #[error("\"{name}\" cannot be a class's name: {why}")]

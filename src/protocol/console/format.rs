@@ -72,6 +72,7 @@ impl Row {
     }
 
     /// With one more field.
+    #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.fields.push((key.to_owned(), value.into()));
         self

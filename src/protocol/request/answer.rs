@@ -13,6 +13,7 @@ use crate::store::snapshot::Difference;
 
 /// What a device answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Answer {
     /// It is done, and there is nothing to report.
     Done,
@@ -84,6 +85,7 @@ pub enum Answer {
 
 impl Answer {
     /// With a note.
+    #[must_use]
     pub fn with_notes(self, notes: Vec<String>) -> Self {
         let note = notes.join("; ");
         match (notes.is_empty(), self) {

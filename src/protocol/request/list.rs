@@ -7,6 +7,7 @@ macro_rules! requests {
 
         /// What a device is asked for.
         #[derive(Clone, PartialEq)]
+        #[non_exhaustive]
         pub enum Request {
             $($(
                 #[doc = concat!("See [`", stringify!($name), "`].")]

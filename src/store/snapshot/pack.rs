@@ -69,6 +69,7 @@ impl Snapshot {
     /// learned of each other encodes to the same bytes.
     ///
     /// * `images`: keep them.
+    #[must_use]
     pub fn canonical(&self, images: bool) -> Self {
         let mut classes = self.body.classes.clone();
         classes.sort_by(|a, b| a.1.cmp(&b.1));
