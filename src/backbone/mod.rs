@@ -425,7 +425,7 @@ fn guarded<T>(
                 .downcast_ref::<String>()
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(runtime(name, doing, words.unwrap_or("it failed without a word")))
+            Err(runtime(name, doing, words.unwrap_or("it failed without a message")))
         }
     }
 }

@@ -141,7 +141,7 @@ impl CameraErrorKind {
             CameraErrorKind::Permission => {
                 "let this user read it; a camera: sudo usermod -aG video USER, then log in again"
             }
-            CameraErrorKind::Busy => "end the program that uses it; fuser -v DEVICE tells which",
+            CameraErrorKind::Busy => "end the program that uses it; fuser -v DEVICE names it",
             CameraErrorKind::NotACamera => "fieldtune cameras lists what gives frames",
             CameraErrorKind::Unsupported => {
                 "another --format or --resolution, or a build with what is missing; see fieldtune cameras"

@@ -221,7 +221,7 @@ pub enum CommandError {
     },
     /// A new name that people would take for another.
     #[error(
-        "there is a class {there} already: use that, or +{name} makes one more that is written so alike"
+        "there is a class {there} already: use that, or +{name} for another class with this similar name"
     )]
     LooksLike {
         /// The new name.

@@ -85,7 +85,7 @@ impl App {
         }
     }
 
-    /// A lock that nobody has opened.
+    /// A lock that was not opened.
     pub(super) fn closed_lock(&self) -> Arc<Mutex<PortLock>> {
         Arc::new(Mutex::new(PortLock::new(self.guard.relock_micros)))
     }

@@ -284,7 +284,7 @@ fn another_backbone_learns_what_was_taught_from_its_images() {
 
     let run = bench.ok(&["store", "reteach", "--model", &other, "--drop-missing"]);
     for told in [
-        "learned 25 examples anew with otherwise instead of tiny",
+        "relearned 25 examples with otherwise instead of tiny",
         "forgot 1 without an image: 26",
         "estimated balanced accuracy: ",
         " % before, 100 % now",

@@ -237,7 +237,7 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         ("help stauts", "there is no command stauts"),
         (
             "teach",
-            "wanted: teach CLASS [COUNT] [any] | CLASS frame NUMBER..., got: teach; help teach tells more",
+            "wanted: teach CLASS [COUNT] [any] | CLASS frame NUMBER..., got: teach; see help teach",
         ),
         ("teach a b", "COUNT has to be a number from 1 to 1000, got b"),
         ("teach a 0", "COUNT has to be a number from 1 to 1000, got 0"),
@@ -304,7 +304,7 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
     );
     let got = talk.bytes(b"ver\xffsion\r\x02undo\rclass\xc3es\r\xc2\x9bundo\rversion\r");
     let got = String::from_utf8(got).expect("UTF-8");
-    let damaged = "error: the line came damaged, type it again";
+    let damaged = "error: the line was damaged on the way, type it again";
     let wanted = [damaged, damaged, damaged, damaged, "ok version=0.1.0 model=fake"];
     assert_eq!(got.lines().collect::<Vec<_>>(), wanted);
 }

@@ -250,7 +250,7 @@ fn failed(pin: String, error: &gpiocdev::Error) -> GpioError {
     let text = error.to_string();
     let next = match text.to_lowercase() {
         text if text.contains("busy") => {
-            "\n  next: end the program that has the line (gpioinfo tells)"
+            "\n  next: end the program that has the line (gpioinfo names it)"
         }
         text if text.contains("permission") => GROUP,
         text if text.contains("invalid argument") => {

@@ -29,7 +29,7 @@ impl ClassName {
             return refuse(why);
         }
         if letters::looks(&normal) == UNKNOWN {
-            return refuse("that word is kept for what was not taught");
+            return refuse("that word is reserved for what was not taught");
         }
         Ok(Self(normal))
     }

@@ -326,6 +326,6 @@ fn columns(c: char) -> usize {
     visible(c).width().unwrap_or(0)
 }
 
-const DAMAGED: &str = "the line came damaged, type it again";
+const DAMAGED: &str = "the line was damaged on the way, type it again";
 
-const MISPLACED: &str = "a PIN stood in the line: it was dropped; wanted: unlock PIN";
+const MISPLACED: &str = "the line contained a PIN and was dropped; wanted: unlock PIN";

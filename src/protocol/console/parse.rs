@@ -87,9 +87,9 @@ fn usage(word: &Word, words: &[&str]) -> String {
     let name = word.name;
     let wanted = format!("{name} {}", word.arguments);
     if word.is_secret {
-        return format!("wanted: {wanted}, and nothing behind it");
+        return format!("wanted: {wanted}, and no more");
     }
-    format!("wanted: {}, got: {}; help {name} tells more", wanted.trim(), words.join(" "))
+    format!("wanted: {}, got: {}; see help {name}", wanted.trim(), words.join(" "))
 }
 
 /// What stands before the name of a region.

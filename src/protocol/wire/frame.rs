@@ -168,7 +168,7 @@ impl Decoder {
         pieces
     }
 
-    /// Nothing came for a while, a second or so: a frame that was begun will not be ended, and whoever speaks next
+    /// Nothing came for a while, a second or so: a frame that was begun will not be ended, and what comes next
     /// begins afresh.
     pub fn idle(&mut self) {
         self.state = State::Text;

@@ -59,7 +59,7 @@ pub(crate) struct StoredStep(
 );
 
 /// A list of which only one item more than `MOST` is kept: a file of a few megabytes must not take gigabytes when it is
-/// read, and whoever asks can tell that there were too many.
+/// read, and the caller can see that there were too many.
 pub(super) fn at_most<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -47,10 +47,10 @@ impl<'a> Progressive<'a> {
         let wrong =
             |what: &str| Refused::Damaged(format!("the JPEG's scans do not fit together: {what}"));
         if first > last || last > 63 || (first == 0 && last != 0) || low > 13 {
-            return Err(wrong("one tells impossible coefficients"));
+            return Err(wrong("one has impossible coefficients"));
         }
         if first > 0 && units.parts.len() != 1 {
-            return Err(wrong("one tells fine detail of several components"));
+            return Err(wrong("one has fine detail of several components"));
         }
         let mut parts = Vec::new();
         for part in &units.parts {
