@@ -116,9 +116,9 @@ mod tests {
             ("a\u{e000}", "letters, digits"),
             ("·a", "between"),
             ("😀", "letters, digits"),
-            (UNKNOWN, "kept"),
-            ("Unknown", "kept"),
-            ("ｕｎｋｎｏｗｎ", "kept"),
+            (UNKNOWN, "reserved"),
+            ("Unknown", "reserved"),
+            ("ｕｎｋｎｏｗｎ", "reserved"),
         ];
         for (name, wanted) in cases {
             let error = ClassName::new(name).expect_err(name).to_string();
