@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use crate::util::mutex::lock;
 
 /// Bytes at places, and a promise that they last.
-#[allow(clippy::len_without_is_empty)]
+#[allow(clippy::len_without_is_empty, reason = "a disk is never asked whether it is empty")]
 pub trait Disk: Debug + Send + Sync {
     /// Length in bytes.
     ///

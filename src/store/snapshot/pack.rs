@@ -114,7 +114,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`SnapshotError::Content`] where an example's class is not there, [`SnapshotError::Refused`] for a name.
-    #[allow(clippy::type_complexity)]
+    #[allow(clippy::type_complexity, reason = "both halves are used at once, by one caller")]
     pub fn by_name(
         &self,
     ) -> Result<(BTreeSet<ClassName>, Vec<(ClassName, Example)>), SnapshotError> {
