@@ -19,7 +19,7 @@ use fieldtune::backbone::Extractor;
 use fieldtune::backbone::card::ModelCard;
 use fieldtune::camera::{Camera as _, Synthetic};
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command as Request, NewExample, Teach};
+use fieldtune::learn::command::{Command as Request, NewExample, TeachExamples};
 use fieldtune::store::FileStore;
 use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::ModelId;
@@ -110,7 +110,7 @@ impl Points {
             ..NewExample::new(self.near(class), &format!("part-{:05}.jpg", first + at))
         };
         let examples = (0..count).map(&mut example).collect();
-        Request::Teach(Teach { class: format!("c{class}"), examples })
+        Request::Teach(TeachExamples { class: format!("c{class}"), examples })
     }
 }
 

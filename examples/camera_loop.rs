@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io::Write as _;
 
 use fieldtune::Fieldtune;
-use fieldtune::camera::source::{self, Wanted};
+use fieldtune::camera::source::{self, CaptureSettings};
 use fieldtune::camera::{Camera, SyntheticScene};
 use fieldtune::device::clock::Clock;
 
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or_else(|| "synthetic:".to_owned());
     let frames: u32 = arguments.next().map_or(Ok(10), |frames| frames.parse())?;
-    let mut camera = source::open(&address, &Wanted::default())?;
+    let mut camera = source::open(&address, &CaptureSettings::default())?;
     let clock = Clock::new();
 
     let store = std::env::temp_dir().join(format!("fieldtune-loop-{}.ftune", std::process::id()));

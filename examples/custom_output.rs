@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use fieldtune::board::outputs::{Output, Outputs, PinError};
+use fieldtune::board::outputs::{GpioError, Output, OutputDriver};
 use fieldtune::board::policy::Actions;
 use fieldtune::board::policy_from_toml;
 use fieldtune::image::frame::Timestamp;
@@ -15,14 +15,14 @@ struct Printed {
     switched: u32,
 }
 
-impl Outputs for Printed {
+impl OutputDriver for Printed {
     fn outputs(&self) -> &[Output] {
         &self.outputs
     }
 
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         if !self.outputs.iter().any(|output| output.name == name) {
-            return Err(PinError::NoOutput { name: name.to_owned(), known: "reject".to_owned() });
+            return Err(GpioError::NoOutput { name: name.to_owned(), known: "reject".to_owned() });
         }
         self.switched += 1;
         println!("  {name} {}", if on { "on" } else { "off" });

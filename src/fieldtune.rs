@@ -9,7 +9,8 @@ use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
 use crate::learn::command::{
-    Command, CommandError, Forget, NewExample, Reply, SetHead, SetThreshold, Teach, Undo,
+    ChangeHead, ChangeThresholds, Command, CommandError, ForgetExamples, NewExample, Reply,
+    TeachExamples, UndoLatest,
 };
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError};
@@ -56,7 +57,7 @@ pub struct Fieldtune {
 pub struct Builder {
     backbone: Option<Backbone>,
     head: Option<HeadConfig>,
-    thresholds: SetThreshold,
+    thresholds: ChangeThresholds,
     image_side: Option<u32>,
 }
 
@@ -68,6 +69,7 @@ enum Backbone {
 
 /// What a frame shows, by the names of classes.
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
 #[non_exhaustive]
 pub struct Prediction {
     /// The class; `None` where it is unknown: not like anything that was taught, or not sure enough.
@@ -183,7 +185,7 @@ impl Builder {
         self
     }
 
-    /// The head; a store with another one learns it anew from the examples. By default the store's own, LDA in a new
+    /// The head; a store with another one relearns it from the examples. By default the store's own, LDA in a new
     /// one.
     pub fn head(mut self, head: HeadConfig) -> Self {
         self.head = Some(head);
@@ -232,9 +234,9 @@ impl Builder {
         let image_side = self.image_side.unwrap_or(IMAGE_SIDE);
         let mut tuner = Fieldtune { persistent, clock: Clock::new(), image_side };
         if let Some(head) = self.head.filter(|head| head != tuner.learner().head_config()) {
-            tuner.apply(Command::Head(SetHead { config: Some(head) }))?;
+            tuner.apply(Command::Head(ChangeHead { config: Some(head) }))?;
         }
-        if self.thresholds != SetThreshold::default() {
+        if self.thresholds != ChangeThresholds::default() {
             tuner.apply(Command::Threshold(self.thresholds))?;
         }
         Ok(tuner)
@@ -291,7 +293,7 @@ impl Fieldtune {
     }
 
     fn teach_example(&mut self, class: &str, example: NewExample) -> Result<usize, Error> {
-        let teach = Teach { class: class.to_owned(), examples: vec![example] };
+        let teach = TeachExamples { class: class.to_owned(), examples: vec![example] };
         match self.apply(Command::Teach(teach))? {
             Reply::Taught { count, .. } => Ok(count),
             _ => unreachable!("teaching is answered so"),
@@ -335,7 +337,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Refused`] where there is no such class.
     pub fn forget(&mut self, class: &str) -> Result<(), Error> {
-        self.apply(Command::Forget(Forget::Class(class.to_owned()))).map(drop)
+        self.apply(Command::Forget(ForgetExamples::Class(class.to_owned()))).map(drop)
     }
 
     /// Takes back the latest change.
@@ -345,7 +347,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Keeping`].
     pub fn undo(&mut self) -> Result<bool, Error> {
-        match self.apply(Command::Undo(Undo))? {
+        match self.apply(Command::Undo(UndoLatest))? {
             Reply::Undone { changes, .. } => Ok(!changes.is_empty()),
             _ => unreachable!("undoing is answered so"),
         }
@@ -376,7 +378,7 @@ impl Fieldtune {
 
     /// Learns what another device learned, beside what was learned here, all of it or nothing.
     ///
-    /// * `pack`: of [`Fieldtune::export`] or `fieldtune store export`, signed or not: nobody's signature is asked for.
+    /// * `pack`: of [`Fieldtune::export`] or `fieldtune store export`, signed or not: no signature is required.
     ///
     /// # Errors
     /// [`Error::Pack`], [`Error::Signature`] for other bytes; [`Error::Keeping`] if it was learned with another

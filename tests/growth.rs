@@ -6,7 +6,7 @@ use std::fs;
 
 use cap::Cap;
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, NewExample, Teach};
+use fieldtune::learn::command::{Command, NewExample, TeachExamples};
 use fieldtune::learn::head::ExampleId;
 use fieldtune::store::FileStore;
 use fieldtune::store::persistent::PersistentLearner;
@@ -50,7 +50,7 @@ fn a_store_takes_little_more_than_its_examples() {
             ..NewExample::new(feature(class, &mut random), "part.jpg")
         };
         let examples = (0..EACH).map(example).collect();
-        let teach = Command::Teach(Teach { class: format!("c{class}"), examples });
+        let teach = Command::Teach(TeachExamples { class: format!("c{class}"), examples });
         kept.apply(teach, Timestamp(class as u64)).expect("there is room");
     }
     let bytes = kept.learner().examples().bytes();

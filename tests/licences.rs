@@ -1,7 +1,10 @@
 //! What the program is built from: crates of the registry alone, under licences that allow what this one allows, and
-//! without the C libraries that a board would have to bring. Read from `cargo metadata`, which needs no network.
+//! without the C libraries that a board would have to bring; and what of it is published. Read from `cargo metadata`,
+//! `cargo tree` and `cargo package --list`, which need no network.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -92,7 +95,7 @@ fn complaints(metadata: &Value) -> Vec<String> {
 }
 
 #[test]
-fn everything_it_is_built_from_may_be_used_and_comes_from_the_registry() {
+fn every_dependency_has_an_allowed_licence_and_source() {
     let variants: [&[&str]; 2] = [
         &["--filter-platform", "x86_64-unknown-linux-gnu"],
         &["--filter-platform", "aarch64-unknown-linux-gnu", "--features", "device"],
@@ -114,6 +117,76 @@ fn everything_it_is_built_from_may_be_used_and_comes_from_the_registry() {
     }
 }
 
+/// Crates that only the program needs, and those that only the page needs. `anyhow` comes with the runtime of networks.
+const OF_THE_PROGRAM: [&str; 12] = [
+    "clap",
+    "clap_complete",
+    "clap_mangen",
+    "csv",
+    "indicatif",
+    "ndarray-npy",
+    "noto-sans-mono-bitmap",
+    "ureq",
+    "zip",
+    "axum",
+    "hyper",
+    "tokio",
+];
+
+/// What cargo prints, by lines; `None` where a crate was never fetched here.
+fn cargo(arguments: &[&str]) -> Option<Vec<String>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(arguments).args(["--locked", "--offline"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = cargo.output().expect("cargo, which built this, can be started");
+    if !output.status.success() {
+        eprintln!("skipped: {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        return None;
+    }
+    Some(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
+/// The names of the crates that are compiled with these features.
+fn crates(features: &[&str]) -> Option<BTreeSet<String>> {
+    let tree = ["tree", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
+    let lines = cargo(&[&tree[..], features].concat())?;
+    Some(lines.iter().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
+#[test]
+fn the_library_alone_needs_no_crate_of_the_program() {
+    let Some(library) = crates(&["--no-default-features", "--features", "built-in"]) else {
+        return;
+    };
+    let Some(program) = crates(&[]) else { return };
+    for name in OF_THE_PROGRAM {
+        assert!(program.contains(name), "{name} is not used any more");
+        assert!(!library.contains(name), "the library needs {name}");
+    }
+    assert!(library.len() < 170, "{} crates", library.len());
+}
+
+#[test]
+fn what_is_published_builds_and_has_no_tests() {
+    let list = ["package", "--list", "--package", "fieldtune", "--allow-dirty"];
+    let Some(published) = cargo(&list) else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["src", "boards", "examples"] {
+        for entry in fs::read_dir(root.join(folder)).expect("the repository is there") {
+            let name = entry.expect("the repository is there").file_name();
+            let path = format!("{folder}/{}", name.to_string_lossy());
+            assert!(published.iter().any(|file| file.starts_with(&path)), "{path} is left out");
+        }
+    }
+    for needed in
+        ["README.md", "LICENSE-MIT", "models/fieldtune-128.onnx", "models/mobilenetv2-12.toml"]
+    {
+        assert!(published.iter().any(|file| file == needed), "{needed} is left out");
+    }
+    let unwanted = ["tests/", "fuzz/", "models/pretrain", "models/check", ".ci", ".github"];
+    let unwanted = |file: &&String| unwanted.iter().any(|start| file.starts_with(start));
+    assert_eq!(published.iter().find(unwanted), None);
+}
+
 #[test]
 fn expressions_are_read_as_they_are_meant() {
     for (expression, wanted) in [
@@ -132,7 +205,7 @@ fn expressions_are_read_as_they_are_meant() {
 }
 
 #[test]
-fn a_wrong_licence_a_banned_crate_and_another_source_are_told() {
+fn wrong_licences_banned_crates_and_other_sources_are_reported() {
     let metadata = serde_json::json!({
         "resolve": { "nodes": [{ "id": "a" }, { "id": "b" }, { "id": "own" }] },
         "workspace_members": ["own"],

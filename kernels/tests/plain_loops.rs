@@ -292,7 +292,7 @@ fn pools_are_those_of_plain_loops() {
 }
 
 #[test]
-fn what_is_done_value_by_value_is_that_of_plain_loops() {
+fn elementwise_kernels_equal_plain_loops() {
     for level in Level::all() {
         let (mut random, lanes) = (Random::new(4), level.lanes());
         for case in 0..CASES {

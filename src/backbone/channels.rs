@@ -1,4 +1,4 @@
-//! Which axis of a tensor holds its channels, told by the layers that it comes from: a Conv's are axis 1, those of a
+//! Which axis of a tensor holds its channels, by the layers that it comes from: a Conv's are axis 1, those of a
 //! product with stored weights are the last, and what stands behind carries them on.
 
 use std::collections::{HashMap, HashSet};
@@ -183,7 +183,7 @@ impl Place<'_> {
         Some(at)
     }
 
-    /// Where an axis is of which only the lengths before and after are known, if that tells.
+    /// Where an axis is of which only the lengths before and after are known, if they determine it.
     fn left(&self, axis: usize, input: &str) -> Option<usize> {
         let before = self.shapes.get(input)?;
         let after = self.shapes.get(self.node.output.first()?.as_str())?;

@@ -2,6 +2,7 @@
 
 /// Why a network cannot be used, or gave no feature.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BackboneError {
     /// Not a network that can be read.
     #[error("{name}: {what}")]

@@ -43,6 +43,7 @@ pub trait FeatureSource {
 
 /// Why a frame gave no feature.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExtractError {
     /// The frame could not be made the network's input.
     #[error(transparent)]

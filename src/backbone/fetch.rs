@@ -16,7 +16,7 @@ use ureq::http::{HeaderMap, Response, StatusCode};
 
 /// What is to be fetched.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct Download<'a> {
     /// Where it is, `http://` or `https://`.
     pub url: &'a str,
     /// Its length; not a byte more is taken.
@@ -49,6 +49,7 @@ impl Default for Patience {
 
 /// Why a file was not fetched.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FetchError {
     /// The server could not be reached, or did not answer.
     #[error("{url}: {error}")]
@@ -85,7 +86,7 @@ pub enum FetchError {
         url: String,
         /// The card's length.
         wanted: u64,
-        /// The server's, or words for one that it did not tell.
+        /// The server's, or words for one that it did not give.
         got: String,
     },
     /// All of it arrived, and it is another file.
@@ -110,7 +111,7 @@ pub enum FetchError {
         /// Bytes in all.
         wanted: u64,
     },
-    /// Somebody else is fetching it.
+    /// Another process is fetching it.
     #[error("{path} is in use: it is being fetched already")]
     Busy {
         /// The part.
@@ -133,12 +134,12 @@ impl FetchError {
 
 /// Fetches a file, continuing an earlier attempt if there was one.
 ///
-/// * `progress`: is told how many bytes are there, from time to time; fewer than before when it had to start afresh.
+/// * `progress`: is called with the bytes that are there, from time to time; fewer than before when it restarted.
 ///
 /// # Errors
 /// [`FetchError`]; the target is as it was.
 pub fn fetch(
-    wanted: &Wanted,
+    wanted: &Download,
     patience: &Patience,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), FetchError> {
@@ -186,7 +187,7 @@ pub fn fetch(
 /// One request, from where the part ends.
 fn transfer(
     agent: &ureq::Agent,
-    wanted: &Wanted,
+    wanted: &Download,
     part: &mut Part,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), FetchError> {
@@ -281,7 +282,7 @@ struct Part {
 
 impl Part {
     /// Opens what an earlier run has left, or a new one.
-    fn open(wanted: &Wanted) -> Result<Self, FetchError> {
+    fn open(wanted: &Download) -> Result<Self, FetchError> {
         let path = beside(wanted.target, ".part");
         let disk = |error| FetchError::Disk {
             path: path.display().to_string(),
@@ -302,7 +303,7 @@ impl Part {
             Err(TryLockError::WouldBlock) => {
                 return Err(FetchError::Busy { path: path.display().to_string() });
             }
-            // A file system without locks: whoever fetches twice at a time finds it out by the hash.
+            // A file system without locks: two fetches at a time are found by the hash.
             Err(TryLockError::Error(_)) => {}
         }
         let mut hash = Sha256::new();
@@ -348,7 +349,7 @@ impl Part {
         crate::backbone::card::hex(&self.digest())
     }
 
-    fn is_right(&self, wanted: &Wanted) -> bool {
+    fn is_right(&self, wanted: &Download) -> bool {
         self.have == wanted.bytes && self.digest() == wanted.sha256
     }
 

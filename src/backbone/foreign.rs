@@ -2,7 +2,7 @@
 
 use super::outline;
 
-/// How the beginning of a file tells what it is: where, what stands there, what it is, what to do.
+/// Kinds of files by their first bytes: where, which bytes, what it is, what to do.
 const MAGIC: &[(usize, &[u8], &str, &str)] = &[
     (0, b"version https://git-lfs", "a Git LFS pointer, a few lines that stand for the file", LFS),
     (4, b"TFL3", "a TensorFlow Lite network", TFLITE),

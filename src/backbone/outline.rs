@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_too_many_parts_is_refused_before_it_is_decoded() {
+    fn too_many_parts_are_refused_before_decoding() {
         let nodes = |count: usize| made(7, &made(1, b"").repeat(count));
         let most = (MAX_PARTS / 16) as usize - 1;
         assert_eq!(check(&nodes(most), "x"), Ok(()));

@@ -102,7 +102,7 @@ impl Reasons {
         }
     }
 
-    /// The error with the operator, its node and what to do, as far as they can be told.
+    /// The error with the operator, its node and what to do, as far as they are known.
     pub(super) fn explain(&self, error: BackboneError) -> BackboneError {
         let (name, words) = match &error {
             BackboneError::Runtime { name, doing, error } => (name, format!("{doing}: {error}")),

@@ -48,7 +48,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Operators that nobody can compute here. The graph is cut to what is needed.
+    /// Operators that cannot be computed here. The graph is cut to what is needed.
     pub(super) fn refuse_unknown(&self) -> Result<(), BackboneError> {
         let version = self.opset();
         let stored = self.stored();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// Where a port is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Address {
     /// A serial line.
     Serial {

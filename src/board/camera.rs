@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::camera::PixelFormat;
-use crate::camera::source::Wanted;
+use crate::camera::source::CaptureSettings;
 
 /// The camera of a board.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +31,8 @@ pub struct CameraSettings {
 
 impl CameraSettings {
     /// What the camera is opened with.
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
+    pub fn wanted(&self) -> CaptureSettings {
+        CaptureSettings {
             size: Some((self.width, self.height)),
             fps: Some(self.fps),
             format: self.format,
@@ -40,7 +40,7 @@ impl CameraSettings {
             settle: (self.settle_ms > 0).then(|| Duration::from_millis(self.settle_ms.into())),
             controls: self.controls.clone(),
             again: false,
-            ..Wanted::default()
+            ..CaptureSettings::default()
         }
     }
 }

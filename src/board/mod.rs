@@ -4,7 +4,7 @@
 //! A file is parsed to a raw form that refuses unknown keys, then checked into [`Board`](crate::board::Board), which
 //! cannot be wrong in itself.
 
-/// Verdicts to levels of named outputs and until when; presses of buttons to wishes.
+/// Verdicts to levels of named outputs and until when; presses of buttons to events.
 pub mod policy;
 
 /// Where a port is, as board files and `--port` write it.
@@ -100,6 +100,7 @@ pub struct SerialSettings {
 
 /// What drives the pins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Driver {
     /// Nothing: outputs can be set and go nowhere, buttons are never pressed.
     None,
@@ -190,6 +191,7 @@ pub struct Facts {
 
 /// Why a board or a policy cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BoardError {
     /// The file cannot be read.
     #[error("{file}: {error}")]

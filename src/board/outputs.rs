@@ -12,7 +12,7 @@ mod recorder;
 #[cfg(feature = "rpi")]
 mod rppal;
 
-pub use faulty::Faulty;
+pub use faulty::FaultyOutputs;
 pub use recorder::{ButtonPresser, Presses, Recorder, Trace};
 
 use std::collections::BTreeMap;
@@ -30,21 +30,21 @@ pub struct Output {
 }
 
 /// Drives outputs.
-pub trait Outputs: Send {
+pub trait OutputDriver: Send {
     /// All of them; they stay the same.
     fn outputs(&self) -> &[Output];
 
     /// Switches one.
     ///
     /// # Errors
-    /// [`PinError`]; its level is then unknown, the others' are unchanged.
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError>;
+    /// [`GpioError`]; its level is then unknown, the others' are unchanged.
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError>;
 
     /// Every output to its safe level, trying all even if one fails.
     ///
     /// # Errors
-    /// [`PinError`] for those that failed.
-    fn make_safe(&mut self) -> Result<(), PinError> {
+    /// [`GpioError`] for those that failed.
+    fn make_safe(&mut self) -> Result<(), GpioError> {
         let outputs = self.outputs().to_vec();
         all(outputs.iter().map(|output| self.set(&output.name, output.safe)))
     }
@@ -60,18 +60,19 @@ pub struct Edge {
 }
 
 /// Reads inputs.
-pub trait Inputs: Send {
+pub trait InputDriver: Send {
     /// What changed since the last call, in order; waits up to `timeout` for the first change. An input that is
     /// pressed when it is opened has not changed.
     ///
     /// # Errors
-    /// [`PinError`]; the next call tries again.
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, PinError>;
+    /// [`GpioError`]; the next call tries again.
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, GpioError>;
 }
 
 /// Why a pin does not do what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PinError {
+#[non_exhaustive]
+pub enum GpioError {
     /// No output of that name.
     #[error("there is no output called \"{name}\"; there are {known}")]
     NoOutput {
@@ -98,40 +99,40 @@ pub enum PinError {
     },
     /// More than one.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Several(Vec<PinError>),
+    Several(Vec<GpioError>),
 }
 
-/// Goes through all, whatever fails, and tells all that failed.
-fn all(results: impl Iterator<Item = Result<(), PinError>>) -> Result<(), PinError> {
+/// Goes through all, whatever fails, and reports all that failed.
+fn all(results: impl Iterator<Item = Result<(), GpioError>>) -> Result<(), GpioError> {
     let mut failed: Vec<_> = results.filter_map(Result::err).collect();
     match failed.len() {
         0 => Ok(()),
         1 => Err(failed.remove(0)),
-        _ => Err(PinError::Several(failed)),
+        _ => Err(GpioError::Several(failed)),
     }
 }
 
 /// The output of that name, by its place.
 ///
 /// # Errors
-/// [`PinError::NoOutput`].
-pub(crate) fn place(outputs: &[Output], name: &str) -> Result<usize, PinError> {
+/// [`GpioError::NoOutput`].
+pub(crate) fn place(outputs: &[Output], name: &str) -> Result<usize, GpioError> {
     outputs.iter().position(|output| output.name == name).ok_or_else(|| {
         let known: Vec<_> = outputs.iter().map(|output| output.name.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        PinError::NoOutput { name: name.escape_debug().to_string(), known }
+        GpioError::NoOutput { name: name.escape_debug().to_string(), known }
     })
 }
 
 /// Outputs that go to their safe levels when this is dropped, and that remember their levels.
 pub struct SafeOutputs {
-    inner: Box<dyn Outputs>,
+    inner: Box<dyn OutputDriver>,
     levels: BTreeMap<String, bool>,
 }
 
 impl SafeOutputs {
     /// Takes over outputs; their levels are unknown until they are set.
-    pub fn new(inner: Box<dyn Outputs>) -> Self {
+    pub fn new(inner: Box<dyn OutputDriver>) -> Self {
         Self { inner, levels: BTreeMap::new() }
     }
 
@@ -144,11 +145,11 @@ impl SafeOutputs {
     /// Sets those that have another level, or a level that is not known; tries all even if one fails.
     ///
     /// # Errors
-    /// [`PinError`] for those that failed.
+    /// [`GpioError`] for those that failed.
     pub fn apply<'a>(
         &mut self,
         levels: impl IntoIterator<Item = (&'a str, bool)>,
-    ) -> Result<(), PinError> {
+    ) -> Result<(), GpioError> {
         let levels = levels.into_iter();
         all(levels.map(|(name, on)| match self.levels.get(name) {
             Some(level) if *level == on => Ok(()),
@@ -157,12 +158,12 @@ impl SafeOutputs {
     }
 }
 
-impl Outputs for SafeOutputs {
+impl OutputDriver for SafeOutputs {
     fn outputs(&self) -> &[Output] {
         self.inner.outputs()
     }
 
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         self.levels.remove(name);
         self.inner.set(name, on)?;
         self.levels.insert(name.to_owned(), on);
@@ -185,13 +186,13 @@ impl std::fmt::Debug for SafeOutputs {
 }
 
 /// A board's pins, as a driver opens them.
-type Pair = (Box<dyn Outputs>, Box<dyn Inputs>);
+type Pair = (Box<dyn OutputDriver>, Box<dyn InputDriver>);
 
 /// Takes a board's pins; the outputs are at their safe levels then.
 ///
 /// # Errors
-/// [`PinError`] for the first that cannot be had; those taken before are safe.
-pub fn open(board: &Board) -> Result<(SafeOutputs, Box<dyn Inputs>), PinError> {
+/// [`GpioError`] for the first that cannot be had; those taken before are safe.
+pub fn open(board: &Board) -> Result<(SafeOutputs, Box<dyn InputDriver>), GpioError> {
     let (outputs, inputs) = match board.driver {
         Driver::None => nowhere::open(board),
         #[cfg(feature = "gpio")]
@@ -207,10 +208,10 @@ pub fn open(board: &Board) -> Result<(SafeOutputs, Box<dyn Inputs>), PinError> {
 }
 
 /// A pin of a board, such as `outputs.reject`, and where it was found.
-pub type Found = (String, Result<String, PinError>);
+pub type ProbedPin = (String, Result<String, GpioError>);
 
 /// Looks for every pin of a board without taking or changing one.
-pub fn probe(board: &Board) -> Vec<Found> {
+pub fn probe(board: &Board) -> Vec<ProbedPin> {
     match board.driver {
         Driver::None => nowhere::probe(board),
         #[cfg(feature = "gpio")]
@@ -224,7 +225,7 @@ pub fn probe(board: &Board) -> Vec<Found> {
 
 /// The driver's feature is not in this program.
 #[cfg(not(all(feature = "gpio", feature = "rpi")))]
-fn not_built(driver: Driver) -> PinError {
+fn not_built(driver: Driver) -> GpioError {
     let (driver, feature) = match driver {
         Driver::Rppal => ("rppal", "rpi"),
         _ => ("gpiocdev", "gpio"),
@@ -232,7 +233,7 @@ fn not_built(driver: Driver) -> PinError {
     let what = format!(
         "this program was built without it\n  next: build it with --features {feature}, or take a board whose pins are by = \"none\""
     );
-    PinError::Driver { driver, what }
+    GpioError::Driver { driver, what }
 }
 
 /// The lines of a board, each with its key, such as `outputs.reject`.
@@ -241,7 +242,7 @@ fn lines(board: &Board) -> impl Iterator<Item = (String, &Line)> {
     outputs.chain(board.inputs.iter().map(|pin| (format!("inputs.{}", pin.name), &pin.line)))
 }
 
-/// A board's outputs, as the trait tells them.
+/// A board's outputs, as the trait describes them.
 fn outputs_of(board: &Board) -> Vec<Output> {
     let output = |pin: &crate::board::OutputPin| Output { name: pin.name.clone(), safe: pin.safe };
     board.outputs.iter().map(output).collect()
@@ -278,10 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn one_broken_line_keeps_no_other_from_going_safe_and_all_are_told() {
+    fn all_lines_are_driven_safe_although_one_fails() {
         let (recorder, trace) =
             Recorder::new(&[("a", false), ("b", true), ("c", false), ("d", true)]);
-        let faulty = Faulty::new(Box::new(recorder), 1).broken("a").broken("c");
+        let faulty = FaultyOutputs::new(Box::new(recorder), 1).broken("a").broken("c");
         let mut outputs = SafeOutputs::new(Box::new(faulty));
         let error = outputs.make_safe().expect_err("two are broken").to_string();
         assert_eq!(trace.take(), [("b", true), ("d", true)].map(owned));
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_is_not_there_is_refused_with_those_there_are() {
+    fn a_missing_output_is_refused_with_those_there_are() {
         let (recorder, trace) = Recorder::new(&[("a", false), ("b", false)]);
         let mut outputs = SafeOutputs::new(Box::new(recorder));
         let error = outputs.set("c\u{1b}", true).expect_err("there is no c").to_string();

@@ -1,8 +1,8 @@
 //! What each named output does and until when, and what a button asks for.
 //!
 //! A [`Policy`](crate::board::policy::Policy) says it once; [`Actions`](crate::board::policy::Actions) turns verdicts
-//! into levels of outputs, [`Buttons`](crate::board::policy::Buttons) edges of inputs into wishes. Both are functions
-//! of what they are told and of its times. A level is "on" or "off"; which voltage that is, the board knows.
+//! into levels of outputs, [`Buttons`](crate::board::policy::Buttons) edges of inputs into events. Both are functions
+//! of its arguments and its times. A level is "on" or "off"; which voltage that is, the board knows.
 
 mod buttons;
 mod definition;

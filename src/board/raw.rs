@@ -263,7 +263,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
     }
     let mut names = BTreeSet::new();
     if let Some(name) = raw.regions.keys().find(|name| !names.insert(name.to_lowercase())) {
-        // Their stores would be one file where a card does not tell letters of different size apart.
+        // Their stores would be one file where a file system ignores the size of letters.
         return Err(format!("regions.{name}: another one differs by the size of its letters only"));
     }
     let regions = raw.regions.into_iter().map(|(name, raw)| region(name, raw));

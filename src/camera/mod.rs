@@ -12,8 +12,8 @@ mod pixels;
 mod synthetic;
 
 pub use faulty::{Faults, Faulty};
-pub use pixels::{Layout, PixelFormat, PixelsError};
-pub use synthetic::{Line, Scene, Synthetic, SyntheticScene};
+pub use pixels::{PixelFormat, PixelLayout, PixelsError};
+pub use synthetic::{Scene, Synthetic, SyntheticLine, SyntheticScene};
 
 use crate::image::frame::{Frame, Timestamp};
 
@@ -31,8 +31,8 @@ pub trait Camera {
     /// [`CameraError`]; the next call tries again.
     fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError>;
 
-    /// What people should know and have not been told: what differs from what was wanted, what was locked, what came
-    /// back. Each is told once; at most [`MAX_NOTES`] are kept.
+    /// Notes that were not read yet: what differs from what was wanted, what was locked, what came
+    /// back. Each is given once; at most [`MAX_NOTES`] are kept.
     fn notes(&mut self) -> Vec<String> {
         Vec::new()
     }
@@ -43,7 +43,7 @@ pub trait Camera {
     }
 }
 
-/// Notes that a camera keeps for whoever asks.
+/// Notes that a camera keeps.
 pub const MAX_NOTES: usize = 16;
 
 impl<C: Camera + ?Sized> Camera for Box<C> {
@@ -85,6 +85,7 @@ impl CameraError {
 
 /// Kinds of [`CameraError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum CameraErrorKind {
     /// Nothing can be found under such an address.
     Address,
@@ -100,7 +101,7 @@ pub enum CameraErrorKind {
     Unsupported,
     /// No frame came in time.
     Stalled,
-    /// It went away: unplugged, or its program ended. It is opened anew with the next frame that is asked for.
+    /// It went away: unplugged, or its program ended. It is reopened for the next frame.
     Gone,
     /// The recording is over; asking again gives the same answer.
     Ended,
@@ -143,7 +144,7 @@ impl CameraErrorKind {
             CameraErrorKind::Permission => {
                 "let this user read it; a camera: sudo usermod -aG video USER, then log in again"
             }
-            CameraErrorKind::Busy => "end the program that uses it; fuser -v DEVICE tells which",
+            CameraErrorKind::Busy => "end the program that uses it; fuser -v DEVICE names it",
             CameraErrorKind::NotACamera => "fieldtune cameras lists what gives frames",
             CameraErrorKind::Unsupported => {
                 "another --format or --resolution, or a build with what is missing; see fieldtune cameras"

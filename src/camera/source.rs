@@ -21,21 +21,21 @@ mod split;
 mod v4l;
 mod y4m;
 
-pub use list::{Found, Mode, Size, list};
+pub use list::{FoundCamera, Mode, Size, list};
 
 use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::camera::{Camera, CameraError, CameraErrorKind, Line, PixelFormat, Synthetic};
+use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, Synthetic, SyntheticLine};
 use crate::image::frame::Timestamp;
 
-/// What a camera should give. What it gives instead is told in [`Camera::notes`].
+/// What a camera should give. What it gives instead is in [`Camera::notes`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wanted {
-    /// Pixels a row, rows; `None` is [`Wanted::SIZE`] where a size has to be chosen.
+pub struct CaptureSettings {
+    /// Pixels a row, rows; `None` is [`CaptureSettings::SIZE`] where a size has to be chosen.
     pub size: Option<(u32, u32)>,
-    /// Frames a second, above 0; `None` is [`Wanted::FPS`] from a device, and as fast as they are asked for from a
+    /// Frames a second, above 0; `None` is [`CaptureSettings::FPS`] from a device, and as fast as they are asked for from a
     /// recording.
     pub fps: Option<f32>,
     /// How the pixels come; `None` is the best that a device has, and [`PixelFormat::Yu12`] from a program.
@@ -54,14 +54,14 @@ pub struct Wanted {
     pub again: bool,
 }
 
-impl Wanted {
+impl CaptureSettings {
     /// Pixels a row, rows.
     pub const SIZE: (u32, u32) = (640, 480);
     /// Frames a second.
     pub const FPS: f32 = 30.0;
 }
 
-impl Default for Wanted {
+impl Default for CaptureSettings {
     fn default() -> Self {
         Self {
             size: None,
@@ -93,7 +93,7 @@ pub type AnyCamera = Box<dyn Camera + Send>;
 ///
 /// # Errors
 /// [`CameraError`] with what to do next.
-pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
+pub fn open(address: &str, wanted: &CaptureSettings) -> Result<AnyCamera, CameraError> {
     let shown = address.escape_debug().to_string();
     let refused = |what: &str| Err(CameraError::new(&shown, CameraErrorKind::Address, what));
     if wanted.fps.is_some_and(|fps| !(fps.is_finite() && fps > 0.0)) {
@@ -110,7 +110,7 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
     match kind {
         "v4l" if rest.is_empty() => refused("which device? wanted v4l:/dev/video0"),
         #[cfg(feature = "v4l")]
-        "v4l" => Ok(Box::new(v4l::Device::open(address, rest, wanted)?)),
+        "v4l" => Ok(Box::new(v4l::V4lCamera::open(address, rest, wanted)?)),
         #[cfg(not(feature = "v4l"))]
         "v4l" => Err(CameraError::new(&shown, CameraErrorKind::Unsupported, without_v4l(rest))),
         "rpicam" if rest.is_empty() => Ok(Box::new(pipe::Pipe::rpicam(wanted)?)),
@@ -128,7 +128,7 @@ pub fn open(address: &str, wanted: &Wanted) -> Result<AnyCamera, CameraError> {
                 let told = other.map(|(wide, high)| {
                     format!("frames are drawn with {width}x{height}, wanted {wide}x{high}")
                 });
-                Ok(paced::at_rate(Line::new(seed), wanted.fps, told))
+                Ok(paced::at_rate(SyntheticLine::new(seed), wanted.fps, told))
             }
             Err(_) => refused("the seed has to be a whole number"),
         },
@@ -165,7 +165,7 @@ fn trouble_of(error: &io::Error) -> CameraErrorKind {
     }
 }
 
-/// Adds a note, forgetting the oldest where nobody asked for them.
+/// Adds a note, dropping the oldest unread one.
 fn note(notes: &mut Vec<String>, text: String) {
     if notes.len() == crate::camera::MAX_NOTES {
         notes.remove(0);
@@ -188,24 +188,24 @@ mod tests {
             ("synthetic:x", "whole number"),
         ];
         for (address, wanted) in cases {
-            let error = open(address, &Wanted::default()).err().expect("refused");
+            let error = open(address, &CaptureSettings::default()).err().expect("refused");
             let text = error.to_string();
             assert_eq!(error.kind, CameraErrorKind::Address, "{address}: {text}");
             assert!(text.contains(wanted) && text.contains("next: "), "{address}: {text}");
         }
         #[cfg(not(feature = "v4l"))]
         {
-            let error = open("/dev/video0", &Wanted::default()).err().expect("refused");
+            let error = open("/dev/video0", &CaptureSettings::default()).err().expect("refused");
             assert_eq!(error.kind, CameraErrorKind::Unsupported);
             assert!(error.to_string().contains("--features v4l"), "{error}");
         }
-        let never = Wanted { fps: Some(0.0), ..Wanted::default() };
+        let never = CaptureSettings { fps: Some(0.0), ..CaptureSettings::default() };
         let error = open("synthetic:", &never).err().expect("refused");
         assert!(error.what.contains("more than 0"), "{error}");
     }
 
     #[test]
-    fn a_frame_s_time_is_when_it_came_on_the_caller_s_clock() {
+    fn frames_carry_the_arrival_time_of_the_caller_s_clock() {
         let asked = Instant::now() + Duration::from_secs(1);
         let (now, moment) = (Timestamp(5_000), Duration::from_micros(1_500));
         assert_eq!(time_of(asked, now, asked), now);

@@ -4,7 +4,7 @@
 //!
 //! A frame is a function of the seed, its number, the number of the piece of the strip that lies there and what it
 //! shows; every number draws its own chances, so what was shown before changes nothing. It is made to be neither trivial nor unfair: dust, scuffs and brush marks lie on good
-//! surface, too, sizes, places and contrasts vary widely, and brightness tells no class. Only rust and the weld have
+//! surface, too, sizes, places and contrasts vary widely, and brightness shows no class. Only rust and the weld have
 //! colours of their own.
 
 mod line;
@@ -12,7 +12,7 @@ mod line;
 pub use fieldtune_math::strip::SyntheticScene;
 use fieldtune_math::strip::{self, HEIGHT, WIDTH};
 
-pub use self::line::{Line, Scene};
+pub use self::line::{Scene, SyntheticLine};
 use super::{Camera, CameraError, CameraErrorKind};
 use crate::image::frame::{Frame, Timestamp};
 
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn seed_number_and_sight_make_the_frame_and_nothing_else_does() {
+    fn seed_number_and_scene_alone_make_the_frame() {
         let mut camera = Synthetic::new(3);
         let mut shown = Vec::new();
         for scene in SyntheticScene::ALL {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_defect_changes_its_part_of_the_frame_and_leaves_the_rest() {
+    fn a_defect_changes_only_its_part_of_the_frame() {
         for scene in [
             SyntheticScene::Scratch,
             SyntheticScene::Dent,

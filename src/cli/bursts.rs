@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::image::picture::{Sketch, exif::Taken};
+use crate::image::picture::{Sketch, exif::CaptureInfo};
 
 /// Pictures of one camera are one burst where each was taken within so long of the one before.
 const BURST_MICROS: i64 = 2_000_000;
 
-/// What tells whether image files are of one burst.
+/// Whether image files are of one burst.
 pub(super) struct Shown<'a> {
     pub(super) file: &'a Path,
     /// When it was taken, where it says so.
-    pub(super) taken: Option<Taken>,
+    pub(super) taken: Option<CaptureInfo>,
     /// Its look; `None` where every image is to be a look of its own.
     pub(super) sketch: Option<Sketch>,
 }
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn files_are_of_one_burst_by_time_or_by_name() {
         let taken = |camera: &str, seconds: f64| {
-            Some(Taken { camera: camera.to_owned(), micros: (seconds * 1e6) as i64 })
+            Some(CaptureInfo { camera: camera.to_owned(), micros: (seconds * 1e6) as i64 })
         };
         let cases = [
             ("a/1.jpg", taken("one", 10.0), 0),

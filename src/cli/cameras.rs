@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Exit;
 use crate::camera::PixelFormat;
-use crate::camera::source::{self, Found, Mode, Size};
+use crate::camera::source::{self, FoundCamera, Mode, Size};
 
 /// List cameras with formats, sizes and frame rates
 ///
@@ -46,7 +46,7 @@ fn is_readable(mode: &Mode) -> bool {
     mode.format.parse::<PixelFormat>().is_ok()
 }
 
-fn in_words(camera: &Found) -> String {
+fn in_words(camera: &FoundCamera) -> String {
     let mut lines = vec![format!("{}  {}", camera.address, camera.name).trim_end().to_owned()];
     lines.extend(camera.also.iter().map(|address| format!("  also {address}")));
     lines.extend(camera.error.iter().map(|error| format!("  error: {error}")));
@@ -70,7 +70,7 @@ fn in_words(camera: &Found) -> String {
     lines.join("\n")
 }
 
-fn in_json(camera: &Found) -> serde_json::Value {
+fn in_json(camera: &FoundCamera) -> serde_json::Value {
     let mode = |mode: &Mode| {
         let mut line =
             json!({ "format": mode.format, "readable": is_readable(mode), "fps": mode.fps });
@@ -96,14 +96,14 @@ mod tests {
     use super::*;
     use crate::camera::{CameraError, CameraErrorKind};
 
-    fn camera() -> Found {
+    fn camera() -> FoundCamera {
         let range = Size::Range { min: (2, 2), max: (64, 48), step: (2, 1) };
         let mode = |format: &str, size, fps: &[f32]| Mode {
             format: format.to_owned(),
             size,
             fps: fps.to_vec(),
         };
-        Found {
+        FoundCamera {
             address: "v4l:/dev/video0".to_owned(),
             name: "Eye (uvcvideo, usb-1)".to_owned(),
             also: vec!["v4l:/dev/v4l/by-id/eye".to_owned()],
@@ -126,7 +126,7 @@ mod tests {
   not readable: H264";
         assert_eq!(in_words(&camera()), wanted);
         let error = Some(CameraError::new("v4l:/dev/video0", CameraErrorKind::Busy, "in use"));
-        let text = in_words(&Found { error, modes: Vec::new(), ..camera() });
+        let text = in_words(&FoundCamera { error, modes: Vec::new(), ..camera() });
         assert!(text.contains("error: v4l:/dev/video0: in use\n  next: end the program"), "{text}");
     }
 

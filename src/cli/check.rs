@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::args::board::BoardArgs;
 use super::args::store::StoreArgs;
 use super::{Context, Exit};
-use crate::board::outputs::{self, Outputs};
+use crate::board::outputs::{self, OutputDriver};
 use crate::board::policy::{Policy, untaught_in_words};
 use crate::board::{self, Board, WebSettings};
 use crate::protocol::access::Access;
@@ -236,7 +236,7 @@ fn refused(path: &Path, error: &std::io::Error, group: &str, next: &str) -> Stri
     }
 }
 
-fn blink(board: &Board, context: &Context) -> Result<String, outputs::PinError> {
+fn blink(board: &Board, context: &Context) -> Result<String, outputs::GpioError> {
     let (mut pins, _) = outputs::open(board)?;
     let all = pins.outputs().to_vec();
     let bar = context.bar(all.len() as u64, "blinking");

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::args::store::{StoreArgs, now};
 use super::{Exit, answer};
-use crate::learn::command::{Classes, Command};
+use crate::learn::command::{Command, ReadClasses};
 
 /// List classes with example counts and leave-one-out recall
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ pub struct ClassesCommand {
 
 impl ClassesCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let reply = self.store.look()?.apply(Command::Classes(Classes), now())?;
+        let reply = self.store.look()?.apply(Command::Classes(ReadClasses), now())?;
         answer(&reply, self.json);
         Ok(Exit::Done)
     }

@@ -102,7 +102,7 @@ impl ClassifyCommand {
     }
 }
 
-/// Images of each thread before verdicts are told.
+/// Images of each thread before verdicts are printed.
 const AT_ONCE: usize = 8;
 
 fn feature(pool: &Pool, file: &Path) -> anyhow::Result<Vec<f32>> {

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confound_is_told_in_a_sentence_with_what_to_do() {
+    fn a_confound_is_reported_with_what_to_do() {
         let confound = Confound {
             classes: ["three".to_owned(), "seven".to_owned()],
             property: Property::Colour,

@@ -21,7 +21,7 @@ use super::{Context, Exit, Failed};
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
 use crate::image::picture::{self, PictureError};
-use crate::learn::command::{Command, ListExamples, Reply};
+use crate::learn::command::{Command, ReadExamples, Reply};
 use crate::learn::head::ExampleId;
 use crate::protocol::console::{self, Entry};
 use crate::protocol::json;
@@ -232,7 +232,7 @@ impl CtlCommand {
                     bail!("every class is empty: teach an example first")
                 }
                 Ok(answer) => bar.suspend(|| self.tell_of_file(&answer, file)),
-                // Where nobody answers, nobody answers for the others either.
+                // A device that does not answer one will not answer the others either.
                 Err(error) if all_or_none || error.downcast_ref::<Failed>().is_some() => {
                     return Err(error);
                 }
@@ -323,7 +323,7 @@ impl CtlCommand {
         match *words {
             ["examples", ref class @ ..] => {
                 let class = class.first().map(|&class| class.to_owned());
-                let list = Command::Examples(ListExamples { class });
+                let list = Command::Examples(ReadExamples { class });
                 let (Reply::Examples(examples), _) = list.apply(&mut learner, Timestamp(0))? else {
                     bail!("unexpected answer to examples");
                 };

@@ -2,6 +2,7 @@
 
 mod bank;
 mod bench;
+mod choices;
 pub(super) mod images;
 mod npz;
 pub(super) mod plot;
@@ -9,20 +10,17 @@ pub(super) mod report;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
 
+use self::choices::{CentreChoice, PartChoice, Protocol, ShrinkageChoice};
 use self::images::LeftOutImage;
 use self::report::Report;
 use super::args::head::{HeadChoice, kinds};
 use super::args::model::ModelArgs;
 use super::pool::Pool;
 use super::{Context, Exit};
-use crate::eval::bench::Part;
-use crate::eval::{self, Cell, Centre, LabelledFeatures, NamedSplit, Split};
+use crate::eval::{self, Cell, LabelledFeatures, NamedSplit, Split};
 use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
 
 /// Compare heads on a data set, a folder of class folders
@@ -93,92 +91,6 @@ pub struct EvalCommand {
     plot: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Protocol {
-    /// Teach a few images of each class, classify all others
-    Shots,
-    /// Simulate a production line, part by part
-    Bench,
-}
-
-/// A part of the bench protocol, on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct PartChoice(Part);
-
-impl ValueEnum for PartChoice {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [PartChoice; Part::ALL.len()] = {
-            let mut all = [PartChoice(Part::Shots); Part::ALL.len()];
-            let mut place = 0;
-            while place < all.len() {
-                all[place] = PartChoice(Part::ALL[place]);
-                place += 1;
-            }
-            all
-        };
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.0.name()).help(self.0.about()))
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CentreChoice {
-    Auto,
-    None,
-    Mean,
-}
-
-impl CentreChoice {
-    fn of(self, kind: HeadKind) -> Centre {
-        match (self, kind) {
-            (CentreChoice::Mean, _) => Centre::TaughtMean,
-            (CentreChoice::Auto, kind) if kind.wants_centre() => Centre::TaughtMean,
-            (CentreChoice::Auto | CentreChoice::None, _) => Centre::None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            CentreChoice::Auto => "auto",
-            CentreChoice::None => "none",
-            CentreChoice::Mean => "mean",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct ShrinkageChoice(Shrinkage);
-
-impl FromStr for ShrinkageChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" {
-            return Ok(Self(Shrinkage::LeaveOneOut));
-        }
-        if text == "looks" {
-            return Ok(Self(Shrinkage::ByLooks));
-        }
-        match text.parse() {
-            Ok(s) if s > 0.0 && s <= 1.0 => Ok(Self(Shrinkage::Fixed(s))),
-            _ => Err("wanted auto, looks or a number that is more than 0 and at most 1".to_owned()),
-        }
-    }
-}
-
-impl std::fmt::Display for ShrinkageChoice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Shrinkage::Fixed(s) => write!(f, "{s}"),
-            Shrinkage::LeaveOneOut => f.write_str("auto"),
-            Shrinkage::ByLooks => f.write_str("looks"),
-        }
-    }
 }
 
 /// Where labelled features came from.

@@ -12,7 +12,8 @@ use super::{Exit, answer};
 use crate::board::policy::{Taught, untaught_in_words};
 use crate::board::read_policy;
 use crate::learn::command::{
-    Command, Forget, GetStatus, ListExamples, Relabel, Rename, Reply, SetHead, SetThreshold, Undo,
+    ChangeHead, ChangeThresholds, Command, ForgetExamples, ReadExamples, ReadStatus,
+    RelabelExamples, RenameClass, Reply, UndoLatest,
 };
 use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
 use crate::protocol::request::{self, Answer};
@@ -35,7 +36,7 @@ pub struct ExamplesCommand {
 
 impl ExamplesCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let command = Command::Examples(ListExamples { class: self.class });
+        let command = Command::Examples(ReadExamples { class: self.class });
         let mut session = self.store.look()?;
         let reply = session.apply(command, now())?;
         if let (Some(file), Reply::Examples(examples)) = (&self.sheet, &reply) {
@@ -73,8 +74,8 @@ pub struct ForgetCommand {
 impl ForgetCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let forget = match self.class {
-            Some(class) => Forget::Class(class),
-            None => Forget::Examples(self.example.into_iter().map(ExampleId).collect()),
+            Some(class) => ForgetExamples::Class(class),
+            None => ForgetExamples::Examples(self.example.into_iter().map(ExampleId).collect()),
         };
         let reply = self.store.open_taught()?.apply(Command::Forget(forget), now())?;
         answer(&reply, self.json);
@@ -102,7 +103,7 @@ pub struct RelabelCommand {
 impl RelabelCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let examples = self.examples.into_iter().map(ExampleId).collect();
-        let command = Command::Relabel(Relabel { examples, class: self.class });
+        let command = Command::Relabel(RelabelExamples { examples, class: self.class });
         let reply = self.store.open_taught()?.apply(command, now())?;
         answer(&reply, self.json);
         Ok(Exit::Done)
@@ -125,7 +126,7 @@ pub struct RenameCommand {
 
 impl RenameCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let command = Command::Rename(Rename { from: self.from, to: self.to });
+        let command = Command::Rename(RenameClass { from: self.from, to: self.to });
         let reply = self.store.open_taught()?.apply(command, now())?;
         answer(&reply, self.json);
         Ok(Exit::Done)
@@ -148,7 +149,7 @@ impl UndoCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         // As a device that was taught nothing answers.
         let reply = match self.store.path()?.exists() {
-            true => self.store.open_taught()?.apply(Command::Undo(Undo), now())?,
+            true => self.store.open_taught()?.apply(Command::Undo(UndoLatest), now())?,
             false => Reply::Undone { changes: Vec::new(), left: 0 },
         };
         let Reply::Undone { changes, .. } = &reply else { unreachable!("answers Undone") };
@@ -176,7 +177,7 @@ pub struct StatusCommand {
 impl StatusCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let mut session = self.store.look()?;
-        let reply = session.apply(Command::Status(GetStatus), now())?;
+        let reply = session.apply(Command::Status(ReadStatus), now())?;
         let path = self.store.path()?;
         let policy = self.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
         let taught = [Taught::of(None, session.learner())];
@@ -215,7 +216,7 @@ impl StatusCommand {
     }
 }
 
-/// Confounds that are told.
+/// Confounds that are listed.
 const CONFOUNDS: usize = 3;
 
 /// Show or change the head; a new head learns all stored examples
@@ -238,7 +239,7 @@ pub struct HeadCommand {
 impl HeadCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let config = self.kind.map(HeadConfig::of);
-        let reply = self.store.open_taught()?.apply(Command::Head(SetHead { config }), now())?;
+        let reply = self.store.open_taught()?.apply(Command::Head(ChangeHead { config }), now())?;
         answer(&reply, self.json);
         Ok(Exit::Done)
     }
@@ -272,7 +273,7 @@ pub struct ThresholdCommand {
 impl ThresholdCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let Self { confidence, novelty, false_reject, .. } = self;
-        let command = SetThreshold { confidence, novelty, false_reject };
+        let command = ChangeThresholds { confidence, novelty, false_reject };
         let reply = self.store.open_taught()?.apply(Command::Threshold(command), now())?;
         answer(&reply, self.json);
         Ok(Exit::Done)

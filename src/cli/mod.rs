@@ -50,7 +50,7 @@ use crate::protocol::{json, people};
 use crate::store::StoreError;
 use crate::store::persistent::PersistError;
 
-/// Exit status: what a script can tell apart.
+/// Exit status: what a script can distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// It did what was asked.
@@ -63,7 +63,7 @@ pub enum Exit {
     Device = 3,
 }
 
-/// What every subcommand is told.
+/// Options of every subcommand.
 #[derive(Debug, Clone, Copy)]
 pub struct Context {
     /// Draw progress bars: stderr is a terminal, without --quiet.
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_cannot_be_written_is_a_failed_device_and_is_told_once() {
+    fn a_store_that_cannot_be_written_is_reported_once() {
         let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let error = StoreError::Io { path: "card".to_owned(), doing: "write", error };
         let error = anyhow::Error::from(PersistError::from(error));

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Context, Exit, Failed};
 use crate::backbone::card::{DataFile, ModelCard, built_in, hex};
-use crate::backbone::fetch::{FetchError, Patience, Wanted, fetch};
+use crate::backbone::fetch::{Download, FetchError, Patience, fetch};
 
 /// List, download and verify backbones
 #[derive(Debug, clap::Args)]
@@ -151,7 +151,7 @@ impl FetchCommand {
                 std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
             }
             let (bytes, sha256) = (file.bytes, file.sha256);
-            let wanted = Wanted { url: &url, bytes, sha256, target: &target };
+            let wanted = Download { url: &url, bytes, sha256, target: &target };
             let bar = bar(context, file);
             let fetched = fetch(&wanted, &patience, &mut |have| bar.set_position(have));
             bar.finish_and_clear();

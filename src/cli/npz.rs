@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_begin_at_a_multiple_of_64_bytes_and_have_the_header_s_width() {
+    fn strings_are_aligned_to_64_bytes_with_the_declared_width() {
         let names = ["gut/äöü.png", "1.png", "a longer name 🔍.png"].map(str::to_owned);
         let mut bytes = Vec::new();
         write_strings(&mut bytes, &names, "(3,)").expect("memory does not run full");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_shape_or_is_not_there_is_refused_by_name() {
+    fn arrays_missing_or_of_another_shape_are_refused_by_name() {
         let mut writer = Writer::new(Cursor::new(Vec::new()), 1);
         writer.array("row", ArrayView1::from(&[1.0f32])).expect("in memory");
         writer.array("one", arr0(true).view()).expect("in memory");

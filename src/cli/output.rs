@@ -25,7 +25,7 @@ macro_rules! println {
     }};
 }
 
-/// In place of the standard macro: what is told on standard error may hold a file's name, too.
+/// In place of the standard macro: what goes to stderr may hold a file's name, too.
 macro_rules! eprintln {
     ($($argument:tt)*) => {
         std::eprintln!("{}", $crate::cli::output::harmless(&format!($($argument)*)))
@@ -55,7 +55,7 @@ pub(super) fn harmless(text: &str) -> String {
 pub(super) fn write(bytes: &[u8]) {
     let mut stdout = stdout().lock();
     if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        // What had to be kept was committed before it was told.
+        // What had to be stored was committed before it was reported.
         if error.kind() == ErrorKind::BrokenPipe {
             std::process::exit(Exit::Done as i32);
         }

@@ -1,4 +1,4 @@
-//! `fieldtune store reteach`: what was taught, learned anew from its images with another backbone.
+//! `fieldtune store reteach`: relearns what was taught from its images, with another backbone.
 
 use anyhow::bail;
 use clap::Args;
@@ -6,7 +6,7 @@ use clap::Args;
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
 use super::pool::{Pool, on_threads};
-use super::views::{frame_of, images_of_all, learned_anew};
+use super::views::{frame_of, images_of_all, relearned};
 use super::{Context, Exit};
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::ExampleId;
@@ -18,7 +18,7 @@ use crate::store::{Store as _, persistent};
 /// Examples that are named at most.
 const NAMED: usize = 20;
 
-/// Learn everything anew from the kept images, after a change of backbone, taps or preprocessing
+/// Relearn everything from the kept images, after a change of backbone, taps or preprocessing
 ///
 /// All or nothing; what was learned before becomes a checkpoint, with the backbone it was taught with.
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ impl ReteachCommand {
         }
         let kept: Vec<&Example> =
             old.examples().iter().filter(|example| images.contains_key(&example.id)).collect();
-        let bar = context.bar(kept.len() as u64, "learning anew");
+        let bar = context.bar(kept.len() as u64, "relearning");
         let examples = on_threads(kept.len(), pool.size(), |place| -> anyhow::Result<Example> {
             let example = kept[place];
             let frame = frame_of(example.id, &images[&example.id])?;
@@ -66,7 +66,7 @@ impl ReteachCommand {
         let examples: Vec<Example> = examples.into_iter().collect::<anyhow::Result<_>>()?;
         // A centre is the mean of features of the backbone before.
         let config = old.head_config().clone().with_centre(None);
-        let mut new = learned_anew(old, examples.into_iter(), pool.dim(), config)?;
+        let mut new = relearned(old, examples.into_iter(), pool.dim(), config)?;
         let (count, before, ids) = (new.examples().len(), estimate(old), old.next_ids());
         new.restore_history(Vec::new(), ids.0, ids.1);
         let after = estimate(&new);
@@ -74,7 +74,7 @@ impl ReteachCommand {
         let from = session.model().name.clone();
         session.store_mut().replace(&whole, Some("before reteach"), None, now())?;
         println!(
-            "learned {} anew with {} instead of {from}",
+            "relearned {} with {} instead of {from}",
             counted(count, "example", "examples"),
             model.name
         );

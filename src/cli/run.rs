@@ -17,7 +17,7 @@ use crate::board::policy::Policy;
 use crate::board::{self, Board};
 use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
-use crate::device::runtime::{Ended, Log, LogFormat, Stop};
+use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
 use crate::protocol::access::PinLockout;
 use crate::protocol::log::Level;
 #[cfg(feature = "web")]
@@ -94,7 +94,7 @@ impl RunCommand {
         let lockout = Arc::new(Mutex::new(PinLockout::default()));
         loop {
             let clock = Clock::new();
-            let log = Arc::new(Log::new(self.log_format, clock));
+            let log = Arc::new(DeviceLog::new(self.log_format, clock));
             let ended = self.once(context, clock, &log, &wiring, &lockout)?;
             if self.bench_seconds.is_some() {
                 report(&ended);
@@ -142,7 +142,7 @@ impl RunCommand {
         &self,
         context: &Context,
         clock: Clock,
-        log: &Arc<Log>,
+        log: &Arc<DeviceLog>,
         wiring: &Wiring,
         lockout: &Arc<Mutex<PinLockout>>,
     ) -> anyhow::Result<Ended> {

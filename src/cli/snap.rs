@@ -9,7 +9,7 @@ use super::args::camera::{CameraArgs, failed};
 use super::args::store::now;
 use super::output::{refuse_store, write_whole};
 use super::{Exit, Failed};
-use crate::camera::source::Wanted;
+use crate::camera::source::CaptureSettings;
 use crate::image::frame::{Frame, Region};
 use crate::image::picture;
 
@@ -43,7 +43,7 @@ impl SnapCommand {
         let (board, _) = self.board.choose()?;
         // What a board wants of its own camera is not for another one.
         let given = match self.camera.camera {
-            Some(_) => Wanted::default(),
+            Some(_) => CaptureSettings::default(),
             None => board.camera.wanted(),
         };
         let mut camera = self.camera.open(&board.camera.address, given).map_err(failed)?;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_s_border_is_drawn_and_what_it_holds_is_left() {
+    fn drawing_a_region_leaves_its_inside_unchanged() {
         let inside = drawn(Region::Pixels { x: 2, y: 1, width: 4, height: 3 });
         assert_eq!(inside, ".bbbbbb\n.byyyyb\n.by..yb\n.byyyyb\n.bbbbbb\n.......\n");
         let corner = drawn(Region::Pixels { x: 5, y: 4, width: 2, height: 2 });

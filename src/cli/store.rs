@@ -179,7 +179,7 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
             );
         }
         let bytes = bounded::read(file, store::MAX_BYTES).with_context(place)?;
-        // Whoever can write to the store needs nobody's signature.
+        // A user who can write to the store needs no signature.
         let opened = signed::open(&bytes, &[]).with_context(place)?;
         packs.push((file, Snapshot::decode(opened.pack).with_context(place)?));
     }

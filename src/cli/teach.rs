@@ -1,29 +1,34 @@
 //! `fieldtune teach`: learn examples of a class, or of several, from image files.
 
+mod looks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail};
 
+use self::looks::{independent, join_known};
 use super::args::images;
 use super::args::model::ModelArgs;
-use super::args::store::{Session, StoreArgs, now};
+use super::args::store::{StoreArgs, now};
 use super::bursts::{Shown, bursts};
 use super::confounds::confounds;
 use super::eval::images::find_at_least;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
-use crate::image::picture::{self, Sketch, exif, exif::Taken};
+use crate::image::picture::{self, Sketch, exif, exif::CaptureInfo};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, Merge, NewExample, Repeat, Reply, Teach, check_class};
+use crate::learn::command::{
+    Command, Merge, NewExample, Repeat, Reply, TeachExamples, check_class,
+};
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{ClassName, Learner};
 use crate::protocol::people::counted;
 use crate::protocol::request::Answer;
 use crate::protocol::{json, people};
-use crate::store::{Store as _, persistent};
+use crate::store::persistent;
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
 ///
@@ -69,7 +74,7 @@ fn subfolders(dir: &Path, files: &[PathBuf]) -> usize {
     files.iter().filter_map(first).collect::<BTreeSet<_>>().len()
 }
 
-/// Images taught before that are told one by one.
+/// Images taught before that are listed one by one.
 const REPEATS: usize = 10;
 
 fn repeat_json(repeat: &Repeat) -> serde_json::Value {
@@ -114,7 +119,7 @@ impl TeachCommand {
         let new_examples: Vec<NewExample> =
             new_examples.into_iter().map(|(_, new_example, _)| new_example).collect();
         let (looks, before) = independent(&new_examples);
-        let teach = Teach { class: self.class, examples: new_examples };
+        let teach = TeachExamples { class: self.class, examples: new_examples };
         let taken_for = teach.taken_for(session.learner());
         let reply = session.apply(Command::Teach(teach), now())?;
         let taught = match &reply {
@@ -231,7 +236,7 @@ impl TeachCommand {
         file: &Path,
         pool: &Pool,
         views: &ViewKinds,
-    ) -> anyhow::Result<(NewExample, Option<Taken>, Option<Sketch>)> {
+    ) -> anyhow::Result<(NewExample, Option<CaptureInfo>, Option<Sketch>)> {
         let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
         let frame = picture::decode(&bytes, &picture::shown(file), now())?;
         let (feature, views) = (pool.feature(&frame)?, pool.views(&frame, views)?);
@@ -353,7 +358,7 @@ impl TeachCommand {
     }
 }
 
-/// Says how well it would do. With many examples that takes a while, and is made anew only after a few have changed.
+/// Says how well it would do. With many examples that takes a while, and is repeated only after a few have changed.
 fn tell_estimate(learner: &Learner) {
     let accuracy = learner.estimate().map(|estimate| estimate.balanced_accuracy);
     match accuracy {
@@ -378,69 +383,13 @@ fn refuse_too_many(learner: &Learner, images: usize, views: &ViewKinds) -> anyho
     Ok(())
 }
 
-/// Examples that a new image is compared with: the nearest by feature.
-const COMPARED: usize = 3;
-
-/// Cosine to an example from which on it is compared with.
-const ALIKE: f32 = 0.85;
-
-/// Finds the images that are one look with an example of their class that was taught before.
-///
-/// * `class`: the name of the class of the image in that place.
-fn join_known<'a>(
-    session: &mut Session,
-    class: &dyn Fn(usize) -> &'a str,
-    new_examples: &mut [(usize, NewExample, Option<Sketch>)],
-) -> anyhow::Result<()> {
-    let learner = session.learner();
-    let near: Vec<Vec<ExampleId>> = new_examples
-        .iter()
-        .map(|(place, new_example, sketch)| {
-            let class = learner.class_named(class(*place).trim_start_matches('+'));
-            let Some((class, _)) = class.zip(sketch.as_ref()) else { return Vec::new() };
-            let found = learner.examples().nearest_of(class, &new_example.feature, COMPARED);
-            found.into_iter().filter(|near| near.cosine >= ALIKE).map(|near| near.example).collect()
-        })
-        .collect();
-    let wanted: BTreeSet<ExampleId> = near.iter().flatten().copied().collect();
-    let wanted: Vec<ExampleId> = wanted.into_iter().collect();
-    let mut known: BTreeMap<ExampleId, Sketch> = BTreeMap::new();
-    if !wanted.is_empty() {
-        session.store_mut().images(Some(&wanted), &mut |id, file| {
-            // One that cannot be read is like nothing.
-            if let Ok(frame) = picture::decode(file, "", now()) {
-                known.insert(id, Sketch::of(&frame));
-            }
-        })?;
-    }
-    let examples = session.learner().examples();
-    for ((_, new_example, sketch), near) in new_examples.iter_mut().zip(near) {
-        let Some(sketch) = sketch else { continue };
-        let same =
-            near.iter().find(|id| known.get(id).is_some_and(|one| sketch.is_of_same_look(one)));
-        new_example.joins = same.and_then(|id| examples.get(*id)).map(|example| example.group);
-    }
-    Ok(())
-}
-
-/// How many looks there are among the new examples, and how many of them were taught before.
-fn independent(new_examples: &[NewExample]) -> (usize, usize) {
-    let bursts: BTreeSet<u32> = new_examples.iter().map(|new_example| new_example.burst).collect();
-    let joining: BTreeMap<u32, GroupId> = new_examples
-        .iter()
-        .filter_map(|new_example| Some((new_example.burst, new_example.joins?)))
-        .collect();
-    let before: BTreeSet<GroupId> = joining.values().copied().collect();
-    (bursts.len() - joining.len() + before.len(), before.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::learn::head::HeadConfig;
 
     #[test]
-    fn more_images_than_fit_are_refused_before_they_are_looked_at() {
+    fn too_many_images_are_refused_before_decoding() {
         let learner = Learner::new(100, HeadConfig::default(), 1 << 20).expect("it is sound");
         let views = ViewKinds::default();
         // 1 MiB of examples of five features of 200 bytes.

@@ -23,14 +23,14 @@ use crate::store::{Store as _, persistent};
 /// Show, try or set the views that examples are learned with
 ///
 /// An image is learned together with views of it: darker, noisy, blurred, turned a little. More of them help where the
-/// part may lie so, and harm where that makes it another part. What is there keeps its views until it is learned anew
+/// part may lie so, and harm where that makes it another part. What is there keeps its views until it is relearned
 /// with store reteach.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune views                     show the views in use
   fieldtune views --try               estimate whether more views help
   fieldtune views usual,flipped       the usual four and a mirrored one
-  fieldtune store reteach             learn what is there anew, with these
+  fieldtune store reteach             relearn the stored examples with these
 
 Views: darker, noise, blur, turned (these four are \"usual\"), flipped, quarter-turns, scaled; none.")]
 pub(super) struct ViewsCommand {
@@ -70,7 +70,7 @@ impl ViewsCommand {
                 "example that is there keeps its",
                 "examples that are there keep their",
             );
-            println!("{keep} views\n  next: fieldtune store reteach learns them anew with these");
+            println!("{keep} views\n  next: fieldtune store reteach relearns them with these");
         }
         Ok(Exit::Done)
     }
@@ -106,7 +106,7 @@ impl ViewsCommand {
                 Example { views, ..example.clone() }
             });
             let config = learner.head_config().clone();
-            Ok(learned_anew(learner, examples, pool.dim(), config)?.estimate().cloned())
+            Ok(relearned(learner, examples, pool.dim(), config)?.estimate().cloned())
         };
         let Some(before) = estimate_with(&kinds)?.filter(|one| one.balanced_accuracy.is_some())
         else {
@@ -222,7 +222,7 @@ pub(super) fn images_of_all(session: &mut Session) -> anyhow::Result<KeptImages>
     session.store_mut().images(None, &mut |id, file| drop(images.insert(id, file.to_vec())))?;
     if images.is_empty() {
         bail!(
-            "no example has an image, so nothing can be learned anew\n  next: teach images without --image-side 0"
+            "no example has an image, so nothing can be relearned\n  next: teach images without --image-side 0"
         );
     }
     Ok(images)
@@ -263,7 +263,7 @@ pub(super) fn frame_of(
 }
 
 /// What a learner with the same classes and thresholds makes of these examples.
-pub(super) fn learned_anew(
+pub(super) fn relearned(
     old: &Learner,
     examples: impl Iterator<Item = Example>,
     dim: usize,

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use crate::backbone::{ExtractError, Extractor, FeatureSource as _};
 use crate::board::address::Address;
-use crate::board::outputs::{self, Inputs, Outputs as _, PinError, SafeOutputs};
+use crate::board::outputs::{self, GpioError, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::board::policy::Policy;
 use crate::board::{Board, BoardError, Lost};
-use crate::camera::source::{self, AnyCamera, Wanted};
+use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{Camera, CameraError};
 use crate::device::clock::Clock;
 use crate::device::controller::{Station, View};
 use crate::device::port::{Port, PortError};
-use crate::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings};
+use crate::device::runtime::{
+    self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings,
+};
 use crate::device::service::Service;
 use crate::device::stores;
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
@@ -64,7 +66,7 @@ type RegionView = View<SharedExtractor, FileStore>;
 pub struct DeviceBuilder {
     board: Board,
     policy: Policy,
-    pins: (SafeOutputs, Box<dyn Inputs>),
+    pins: (SafeOutputs, Box<dyn InputDriver>),
     chosen: Option<String>,
     camera: ChosenCamera,
     region: Option<Region>,
@@ -74,7 +76,7 @@ pub struct DeviceBuilder {
     end_after: Option<Duration>,
     lockout: Arc<Mutex<PinLockout>>,
     clock: Clock,
-    log: Option<Arc<Log>>,
+    log: Option<Arc<DeviceLog>>,
     #[cfg(debug_assertions)]
     acknowledge_early: bool,
 }
@@ -82,7 +84,7 @@ pub struct DeviceBuilder {
 /// Where frames come from.
 enum ChosenCamera {
     OfTheBoard,
-    At(String, Wanted),
+    At(String, CaptureSettings),
     Given(AnyCamera),
 }
 
@@ -95,7 +97,7 @@ pub enum BuildError {
     Board(#[from] BoardError),
     /// A pin cannot be had.
     #[error(transparent)]
-    Pin(#[from] PinError),
+    Pin(#[from] GpioError),
     /// The backbone gives no embedding.
     #[error(transparent)]
     Backbone(#[from] ExtractError),
@@ -164,7 +166,7 @@ impl DeviceBuilder {
     /// board wants of its own.
     ///
     /// [`CameraSettings::wanted`]: crate::board::CameraSettings::wanted
-    pub fn camera_at(mut self, address: impl Into<String>, wanted: Wanted) -> Self {
+    pub fn camera_at(mut self, address: impl Into<String>, wanted: CaptureSettings) -> Self {
         self.camera = ChosenCamera::At(address.into(), wanted);
         self
     }
@@ -208,7 +210,7 @@ impl DeviceBuilder {
     }
 
     /// The device's clock and its log; without them, a new clock and text on stderr.
-    pub fn log(mut self, clock: Clock, log: Arc<Log>) -> Self {
+    pub fn log(mut self, clock: Clock, log: Arc<DeviceLog>) -> Self {
         self.clock = clock;
         self.log = Some(log);
         self
@@ -236,7 +238,7 @@ impl DeviceBuilder {
     ) -> Result<Device, BuildError> {
         let (clock, log) = (self.clock, self.log.take());
         let services = std::mem::take(&mut self.services);
-        let log = log.unwrap_or_else(|| Arc::new(Log::new(LogFormat::Text, clock)));
+        let log = log.unwrap_or_else(|| Arc::new(DeviceLog::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
         let views = self.views(backbone, store.as_ref(), &log)?;
@@ -267,7 +269,7 @@ impl DeviceBuilder {
         });
         let services = services.collect();
         let watchdog = Duration::from_millis(board.watchdog_ms.into());
-        let settings = Settings {
+        let settings = RuntimeSettings {
             host: HostPaths {
                 temperature: board.temperature.clone(),
                 throttled: board.throttled.clone(),
@@ -299,7 +301,7 @@ impl DeviceBuilder {
         &self,
         backbone: Extractor,
         path: &Path,
-        log: &Log,
+        log: &DeviceLog,
     ) -> Result<Vec<RegionView>, BuildError> {
         let model = ModelId::of(&backbone);
         let backbone = Arc::new(Mutex::new(backbone));
@@ -356,7 +358,7 @@ impl DeviceBuilder {
         }
     }
 
-    fn open_ports(&self, log: &Log) -> Result<Vec<(Port, Guard)>, PortError> {
+    fn open_ports(&self, log: &DeviceLog) -> Result<Vec<(Port, Guard)>, PortError> {
         let guard =
             |address: &Address| self.guard(address.to_string(), self.board.access.at(address));
         let mut ports = Vec::new();
@@ -384,9 +386,9 @@ impl DeviceBuilder {
 #[must_use = "call `run`"]
 pub struct Device {
     parts: Parts<SharedExtractor, FileStore>,
-    settings: Settings,
+    settings: RuntimeSettings,
     clock: Clock,
-    log: Arc<Log>,
+    log: Arc<DeviceLog>,
     summary: String,
 }
 

@@ -1,4 +1,4 @@
-//! The time, for those around the data plane, which is told it.
+//! The time, for the rooms around the data plane, which takes it as an argument.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

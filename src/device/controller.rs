@@ -27,8 +27,8 @@ use crate::board::policy::{ButtonAction, ButtonEvent, Buttons, Policy, Timing, U
 use crate::camera::Scene;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{Command, Forget, Undo};
-use crate::learn::engine::{Engine, Step};
+use crate::learn::command::{Command, ForgetExamples, UndoLatest};
+use crate::learn::engine::{Engine, FrameResult};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
 use crate::protocol::people;
@@ -155,12 +155,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             record: Stats::default(),
             trusted: Vec::new(),
         };
-        // Told by who starts it.
+        // Set by the builder.
         station.newly_untaught();
         station
     }
 
-    /// What the outputs follow, for whoever drives them.
+    /// What the outputs follow.
     pub fn panel(&self) -> Arc<SharedPanel> {
         Arc::clone(&self.panel)
     }
@@ -292,7 +292,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     fn classified(
         &self,
         place: usize,
-        step: &Step,
+        step: &FrameResult,
         seen: Seen,
         now: Timestamp,
     ) -> Option<Classification> {
@@ -315,14 +315,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// An input changed.
     pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp, effects: &mut Effects) {
-        let wishes = self.buttons.edge(name, pressed, now);
-        self.grant(wishes, now, effects);
+        let events = self.buttons.edge(name, pressed, now);
+        self.grant(events, now, effects);
     }
 
     /// The time is `now`: to be called when [`Station::next_tick`] has come.
     pub fn tick(&mut self, now: Timestamp, effects: &mut Effects) {
-        let wishes = self.buttons.tick(now);
-        self.grant(wishes, now, effects);
+        let events = self.buttons.tick(now);
+        self.grant(events, now, effects);
         if self.job.as_ref().is_some_and(|job| job.is_over(now)) {
             self.finish(now, effects);
         }
@@ -343,10 +343,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         [self.buttons.next_tick(), job].into_iter().flatten().min()
     }
 
-    fn grant(&mut self, wishes: Vec<ButtonEvent>, now: Timestamp, effects: &mut Effects) {
-        for wish in wishes {
-            let up = matches!(wish, ButtonEvent::TeachEnd { .. });
-            match wish {
+    fn grant(&mut self, events: Vec<ButtonEvent>, now: Timestamp, effects: &mut Effects) {
+        for event in events {
+            let up = matches!(event, ButtonEvent::TeachEnd { .. });
+            match event {
                 ButtonEvent::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
                 ButtonEvent::Teach { class, region } => {
                     let place = self.place(region.as_deref());
@@ -360,10 +360,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                         self.held(place, class.as_str(), up, now, effects);
                     }
                 }
-                ButtonEvent::Do { deed, region } => {
-                    let command = match deed {
-                        ButtonAction::Undo => Command::Undo(Undo),
-                        ButtonAction::Reset => Command::Forget(Forget::Everything),
+                ButtonEvent::Do { action, region } => {
+                    let command = match action {
+                        ButtonAction::Undo => Command::Undo(UndoLatest),
+                        ButtonAction::Reset => Command::Forget(ForgetExamples::Everything),
                     };
                     self.press(command, region.as_deref(), now, effects);
                 }
@@ -395,7 +395,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
     }
 
-    /// Somebody asks for something; the answer comes at once or, where frames are needed, with one of them.
+    /// A request; the answer comes at once or, where frames are needed, with one of them.
     pub fn request(
         &mut self,
         ticket: Ticket,

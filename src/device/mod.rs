@@ -3,7 +3,7 @@
 /// The time, for those around the data plane.
 pub mod clock;
 
-/// Serial lines, terminals and sockets, which nobody waits for.
+/// Serial lines, terminals and sockets, which never block the device.
 pub mod port;
 
 /// What serves people and programs beside the ports, in a thread of its own.

@@ -4,10 +4,10 @@
 //! | --- | --- |
 //! | `serial:/dev/ttyUSB0@115200` | a serial line, 8 bits, no parity; 115200 baud if left out |
 //! | `stdio:` | standard input and output |
-//! | `pty:` | a new pseudo-terminal; its other side is told |
+//! | `pty:` | a new pseudo-terminal; the path of its other side is logged |
 //! | `unix:PATH` | a socket, for up to [`CLIENTS`](crate::device::port::CLIENTS) at a time |
 //!
-//! Nobody waits for a line: a thread reads, a thread writes from a queue, and what finds no room in it is dropped and
+//! Nothing waits for a line: a thread reads, a thread writes from a queue, and what finds no room in it is dropped and
 //! counted, verdicts first. A serial line that was pulled out is opened again when it is back.
 
 mod ends;
@@ -24,13 +24,13 @@ use std::time::{Duration, Instant};
 
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
-use crate::protocol::request::{Classification, Device};
+use crate::protocol::request::{Classification, RequestHandler};
 use crate::protocol::session::{Session, Sink};
 use crate::util::mutex::lock;
 use ends::{Ends, Source};
 use threads::{read, write};
 
-/// Who may be at a socket at the same time; whoever comes after them waits until one leaves.
+/// Clients at a socket at the same time; the next one waits until one leaves.
 pub const CLIENTS: usize = 4;
 /// Bytes of answers that may wait for the line.
 const QUEUE_BYTES: usize = 1 << 20;
@@ -50,6 +50,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 
 /// Why there is no port.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PortError {
     /// It cannot be opened.
     #[error("{address}: {error}{next}")]
@@ -83,11 +84,11 @@ fn is_for_a_person(address: &Address) -> bool {
 /// What comes to a session.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Post {
-    /// Somebody is at the other end, perhaps somebody else.
+    /// A client has come, perhaps another one.
     Opened,
     /// Bytes from there.
     Bytes(Vec<u8>),
-    /// From the device, for whoever watches.
+    /// From the device, for clients that watch.
     Verdict(Classification),
     /// Who was there asks no more; answers are still read, perhaps.
     Left,
@@ -109,7 +110,7 @@ pub struct Port {
     hangs_up: bool,
     /// Whether it is the program's own terminal.
     is_own_terminal: bool,
-    /// Whoever is at that terminal wants the program to end.
+    /// The user at that terminal ends the program.
     is_left: AtomicBool,
     /// Which of those who came is being served.
     served: AtomicU64,
@@ -151,9 +152,9 @@ struct Shared {
     closing: AtomicBool,
     dropped: AtomicU64,
     broken: AtomicU64,
-    /// How often somebody came.
+    /// How often a client came.
     came: AtomicU64,
-    /// Whoever is there was let go for reading nothing.
+    /// The client was disconnected for reading nothing.
     stuck: AtomicBool,
 }
 
@@ -163,7 +164,7 @@ struct Queue {
     bytes: usize,
     /// Where to write; `None` while the line is away.
     ends: Option<Arc<Ends>>,
-    /// Since when nobody asks any more; the line is closed once all is written.
+    /// Since when no requests come any more; the line is closed once all is written.
     left: Option<Instant>,
 }
 
@@ -195,7 +196,7 @@ impl Port {
     fn open(address: &Address, mut source: Source) -> std::io::Result<Self> {
         let ends = source.open(Duration::ZERO)?;
         let shared = Arc::new(Shared::default());
-        // Before the threads: what is sent from now on is not sent to nobody.
+        // Before the threads: what is sent from now on has a receiver.
         let ends = ends.map(Arc::new);
         shared.set_ends(ends.clone());
         let (sender, inbox) = sync_channel(INBOX);
@@ -232,10 +233,10 @@ impl Port {
         }
     }
 
-    /// Speaks for the device with whoever is at the other end, until the port closes or `stop` is set.
+    /// Serves the client at the other end, until the port closes or `stop` is set.
     ///
     /// * returns whether who was there, at the program's own terminal, wants it to end.
-    pub fn serve(&self, device: &mut dyn Device, stop: &AtomicBool) -> bool {
+    pub fn serve(&self, device: &mut dyn RequestHandler, stop: &AtomicBool) -> bool {
         let mut session = Session::new(self.is_for_a_person);
         let begun = Instant::now();
         let mut heard = begun;
@@ -299,10 +300,10 @@ impl Sink for &Port {
         self.shared.push(bytes, BUSY_BYTES);
     }
 
-    /// Of a socket it is known; at the other end of a line somebody may be all the same.
+    /// Known of a socket; a serial line may have a client all the same.
     fn is_gone(&self) -> bool {
         let ends = self.shared.lock().ends.clone();
-        // Somebody else may be there already.
+        // Another client may be there already.
         let is_served =
             self.served.load(Ordering::Relaxed) == self.shared.came.load(Ordering::Relaxed);
         self.hangs_up && !(is_served && ends.is_some_and(|ends| !ends::hung_up(&ends.input)))
@@ -370,7 +371,7 @@ impl Shared {
         self.lock().ends.as_ref().is_some_and(|now| Arc::ptr_eq(now, ends))
     }
 
-    /// Where to write from now on; what waited was for somebody who is gone.
+    /// Where to write from now on; what waited was for a client that has gone.
     fn set_ends(&self, ends: Option<Arc<Ends>>) {
         let mut queue = self.lock();
         self.came.fetch_add(u64::from(ends.is_some()), Ordering::Relaxed);
@@ -378,7 +379,7 @@ impl Shared {
         *queue = Queue { ends, ..Queue::default() };
     }
 
-    /// Waits until the answers to somebody who left are written, for a while.
+    /// Waits until the answers to a client that left are written, for a while.
     fn wait_for_the_last_answer(&self) {
         let mut queue = self.lock();
         while queue.ends.is_some()
@@ -392,53 +393,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-    use std::os::fd::OwnedFd;
-    use std::os::unix::net::UnixStream;
-
-    use super::*;
-
-    #[test]
-    fn who_reads_nothing_at_a_socket_is_let_go_and_who_reads_slowly_is_not() {
-        let patience = Duration::from_millis(600);
-        for reads in [false, true] {
-            let (mut client, served) = UnixStream::pair().expect("a pair");
-            served.set_nonblocking(true).expect("its own end");
-            let shared = Arc::new(Shared::default());
-            let ends = Ends::of(OwnedFd::from(served).into()).expect("two ends");
-            shared.set_ends(Some(Arc::new(ends)));
-            let writing = Arc::clone(&shared);
-            let writer = std::thread::spawn(move || write(&writing, patience));
-            shared.push(vec![7; QUEUE_BYTES], QUEUE_BYTES);
-            let mut taken = 0;
-            for _ in 0..10 {
-                std::thread::sleep(patience / 4);
-                if reads {
-                    let mut some = vec![0; QUEUE_BYTES / 16];
-                    taken += client.read(&mut some).expect("there is something");
-                }
-            }
-            assert_eq!(shared.stuck.load(Ordering::Relaxed), !reads, "{taken} bytes read");
-            shared.closing.store(true, Ordering::Relaxed);
-            shared.changed.notify_all();
-            drop(client);
-            writer.join().expect("it ends");
-        }
-    }
-
-    #[test]
-    fn what_waits_for_a_line_that_is_not_read_has_an_end() {
-        let shared = Shared::default();
-        let nobody = std::fs::File::open("/dev/null").and_then(Ends::of).expect("it is everywhere");
-        shared.set_ends(Some(Arc::new(nobody)));
-        let sent = |bytes: usize, room: usize| {
-            shared.push(vec![0; bytes], room);
-            (shared.lock().bytes, shared.dropped.load(Ordering::Relaxed))
-        };
-        assert_eq!(sent(BUSY_BYTES, BUSY_BYTES), (BUSY_BYTES, 0));
-        assert_eq!(sent(1, BUSY_BYTES), (BUSY_BYTES, 1));
-        assert_eq!(sent(QUEUE_BYTES - BUSY_BYTES, QUEUE_BYTES), (QUEUE_BYTES, 1));
-        assert_eq!(sent(1, QUEUE_BYTES), (QUEUE_BYTES, 2));
-    }
-}
+mod tests;

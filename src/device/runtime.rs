@@ -13,7 +13,7 @@
 //! The inference thread says beforehand until when it will be heard of again. When that time has passed the outputs
 //! thread drives every output to its safe level and ends the process, so that its supervisor starts it again, unless
 //! the whole process was held up: then the inference thread is first given half a second to be heard of. A thread that
-//! panics ends the others. The outputs go safe, too, whenever the set of outputs is dropped: at the end, and when a
+//! panics ends the others. The outputs are also driven safe when the set of outputs is dropped: at the end, and when a
 //! panic unwinds.
 
 mod host;
@@ -30,11 +30,11 @@ use std::thread;
 use std::time::Duration;
 
 pub use host::HostPaths;
-pub use log::{Log, LogFormat};
+pub use log::{DeviceLog, LogFormat};
 pub use loops::survive_file_limit;
 
 use crate::backbone::FeatureSource;
-use crate::board::outputs::{Inputs, SafeOutputs};
+use crate::board::outputs::{InputDriver, SafeOutputs};
 use crate::camera::Camera;
 use crate::device::clock::Clock;
 use crate::device::controller::{LatestTimes, Station, Stats};
@@ -57,7 +57,7 @@ pub struct Parts<S, K> {
     /// The pins.
     pub outputs: SafeOutputs,
     /// The buttons.
-    pub inputs: Box<dyn Inputs>,
+    pub inputs: Box<dyn InputDriver>,
     /// Where people and programs talk to it, and what they may do there.
     pub ports: Vec<(Port, Guard)>,
     /// What serves people and programs beside them.
@@ -66,8 +66,8 @@ pub struct Parts<S, K> {
 
 /// How it runs.
 #[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where the board tells how it is.
+pub struct RuntimeSettings {
+    /// Where the board reports its temperature and load.
     pub host: HostPaths,
     /// Without a frame for so long the camera counts as lost, and what lasts with a verdict ends.
     pub camera_patience: Duration,
@@ -81,10 +81,11 @@ pub struct Settings {
 
 /// Why it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stop {
     /// A signal, the end of a recording, or of the time it was given.
     Asked(String),
-    /// Somebody asked for a new start.
+    /// A restart was requested.
     Restart,
     /// Something broke.
     Failed(String),
@@ -120,7 +121,7 @@ pub struct ToPin {
 /// What all threads know.
 struct Shared {
     clock: Clock,
-    log: Arc<Log>,
+    log: Arc<DeviceLog>,
     inbox: Inbox,
     stop: Mutex<Option<Stop>>,
     stopping: AtomicBool,
@@ -204,9 +205,9 @@ impl Shared {
 /// * `summary`: how it stands, in a line, for the supervisor.
 pub fn run<S, K>(
     parts: Parts<S, K>,
-    settings: &Settings,
+    settings: &RuntimeSettings,
     clock: Clock,
-    log: Arc<Log>,
+    log: Arc<DeviceLog>,
     summary: &str,
 ) -> Ended
 where
@@ -243,7 +244,7 @@ where
         Box::new(move |shared| {
             let record =
                 loops::inference(shared, station, frame_patience, camera_patience, safe_when_lost);
-            // Nobody waits for it after a hang.
+            // It is not awaited after a hang.
             let _ = returned.send(record);
         }),
     );
@@ -299,7 +300,7 @@ fn wait(clock: &Clock, ended: &Receiver<&'static str>) {
 /// The thread that has the outputs.
 const OUTPUTS: &str = "outputs";
 
-/// Starts a thread whose end, by a panic too, is told.
+/// Starts a thread whose end, by a panic too, is reported.
 fn spawn(name: &'static str, shared: Arc<Shared>, finished: Sender<&'static str>, work: Work) {
     let guarded = move || {
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&shared)));

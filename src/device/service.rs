@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::image::frame::{Frame, Timestamp};
 use crate::protocol::access::Guard;
 use crate::protocol::log::Level;
-use crate::protocol::request::{Classification, Device};
+use crate::protocol::request::{Classification, RequestHandler};
 
 /// Serves people and programs until the device stops.
 pub trait Service: Send {
@@ -39,7 +39,7 @@ pub trait Observer: Send + Sync {
 /// The running device, as a service sees it.
 pub trait Host: Send + Sync {
     /// A connection to the device; it is not guarded.
-    fn connect(&self) -> Box<dyn Device + Send>;
+    fn connect(&self) -> Box<dyn RequestHandler + Send>;
 
     /// The time on the clock of the device.
     fn now(&self) -> Timestamp;

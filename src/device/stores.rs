@@ -35,7 +35,7 @@ pub fn unused(path: &Path, used: &[PathBuf]) -> Vec<PathBuf> {
         (!region.contains('.')).then(|| region.to_owned())
     };
     let mut others = Vec::new();
-    // Where the folder cannot be listed nobody is warned; what is needed of it was opened.
+    // Where the folder cannot be listed there is no warning; what is needed of it was opened.
     for entry in folder.read_dir().into_iter().flatten().flatten() {
         let file = path.with_file_name(entry.file_name());
         let is_other = !used.contains(&file) && (file == path || region_of(&file).is_some());
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_s_store_lies_beside_the_one_of_the_device() {
+    fn the_store_of_a_region_lies_beside_the_device_s() {
         for (path, wanted) in [
             ("/var/lib/x.y/learned.ftune", "/var/lib/x.y/learned.left-2.ftune"),
             ("store", "store.left-2"),

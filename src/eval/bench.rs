@@ -63,6 +63,7 @@ pub trait Looks: Sync {
 
 /// Why a benchmark ended.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BenchError {
     /// No feature of an image.
     #[error("{0}")]
@@ -113,7 +114,7 @@ pub type Task<'a> = Box<dyn Fn() -> Result<Vec<Sample>, BenchError> + Send + Syn
 
 /// Samples with the same labels.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct BenchRow {
     /// The labels.
     pub of: Vec<(&'static str, String)>,
     /// How many samples.
@@ -122,7 +123,7 @@ pub struct Row {
     pub values: Vec<(&'static str, Option<Spread>)>,
 }
 
-impl Row {
+impl BenchRow {
     /// Whether it is of one class alone, and there is one over all classes, too.
     pub fn is_detail(&self) -> bool {
         self.of.iter().any(|(label, value)| *label == "class" && value != ALL_CLASSES)
@@ -146,6 +147,7 @@ const ALL_CLASSES: &str = "all";
 /// One question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "`Part::about` says what each is")]
+#[non_exhaustive]
 pub enum Part {
     Shots,
     Bursts,
@@ -213,7 +215,7 @@ impl Part {
     }
 
     /// Samples to rows, in the order in which their labels came first.
-    pub fn rows(self, samples: &[Sample]) -> Vec<Row> {
+    pub fn rows(self, samples: &[Sample]) -> Vec<BenchRow> {
         let mut rows = gathered(samples);
         if self == Part::Imbalance {
             imbalance::add_worst(&mut rows);
@@ -222,7 +224,7 @@ impl Part {
     }
 }
 
-fn gathered(samples: &[Sample]) -> Vec<Row> {
+fn gathered(samples: &[Sample]) -> Vec<BenchRow> {
     let mut places: BTreeMap<&[(&'static str, String)], usize> = BTreeMap::new();
     let mut groups: Vec<Vec<&Sample>> = Vec::new();
     for sample in samples {
@@ -238,7 +240,7 @@ fn gathered(samples: &[Sample]) -> Vec<Row> {
             Spread::of(&values)
         };
         let values = group[0].values.iter().enumerate();
-        Row {
+        BenchRow {
             of: group[0].of.clone(),
             samples: group.len(),
             values: values.map(|(place, (name, _))| (*name, spread(place))).collect(),

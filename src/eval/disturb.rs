@@ -5,10 +5,11 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::image::frame::Frame;
-use crate::image::picture;
+use crate::image::{picture, views};
 
 /// One thing that happens to a frame. Lengths are relative to its sides, so that large and small images suffer alike.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Disturbance {
     /// Every value times this.
     Gain(f32),
@@ -96,27 +97,7 @@ fn mapped(frame: &Frame, of: impl Fn(f32, usize) -> f32) -> Frame {
 /// * `from`: where a place of the new frame lies in the old one, both in pixels from the middle.
 fn warped(frame: &Frame, from: impl Fn(f32, f32) -> (f32, f32)) -> Frame {
     let (width, height) = (frame.width() as usize, frame.height() as usize);
-    let (middle_x, middle_y) = ((width - 1) as f32 / 2.0, (height - 1) as f32 / 2.0);
-    let old = frame.pixels();
-    let mut pixels = Vec::with_capacity(old.len());
-    for row in 0..height {
-        for column in 0..width {
-            let (x, y) = from(column as f32 - middle_x, row as f32 - middle_y);
-            let x = (x + middle_x).clamp(0.0, (width - 1) as f32);
-            let y = (y + middle_y).clamp(0.0, (height - 1) as f32);
-            let (left, top) = (x as usize, y as usize);
-            let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-            let (part_x, part_y) = (x - left as f32, y - top as f32);
-            let at =
-                |x: usize, y: usize, channel: usize| f32::from(old[(y * width + x) * 3 + channel]);
-            for channel in 0..3 {
-                let mix =
-                    |y| at(left, y, channel) * (1.0 - part_x) + at(right, y, channel) * part_x;
-                pixels.push(level(mix(top) * (1.0 - part_y) + mix(bottom) * part_y));
-            }
-        }
-    }
-    with_pixels(frame, pixels)
+    with_pixels(frame, views::mapped(frame.pixels(), width, height, &from))
 }
 
 /// * `sigma`: in pixels.

@@ -21,7 +21,7 @@ mod splits;
 pub use holdout::{Folder, Holdout};
 pub use interval::{mean_interval, share_interval};
 pub use measures::{Confusion, Outcome, Spread, auroc, calibration_error, calibration_error_in};
-pub use run::{Cell, CellSummary, Centre, Prediction, Run, run};
+pub use run::{Cell, CellSummary, Centre, ClassifiedImage, Run, run};
 pub use splits::{NamedSplit, Seeded, Split, SplitError, seeded};
 
 use std::collections::BTreeMap;
@@ -40,6 +40,7 @@ pub struct LabelledFeatures {
 
 /// Why features cannot be evaluated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SetError {
     /// A name without a class.
     #[error("{0}: wanted class/file")]
@@ -149,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_are_sorted_by_name_and_labelled_by_folder_in_whatever_order_they_come() {
+    fn images_are_sorted_by_name_and_labelled_by_folder() {
         let image = |name: &str, value: f32| (name.to_owned(), vec![value]);
         let images =
             vec![image("b/x.png", 1.0), image("a/deep/y.png", 2.0), image("a-c/z.png", 3.0)];

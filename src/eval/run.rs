@@ -19,7 +19,7 @@ pub enum Centre {
 
 /// What one classified image was taken for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prediction {
+pub struct ClassifiedImage {
     /// Place of the image.
     pub image: usize,
     /// Its class.
@@ -44,7 +44,7 @@ pub struct Run {
     /// Images that were taught.
     pub taught: usize,
     /// Of every classified image, in the split's order.
-    pub predictions: Vec<Prediction>,
+    pub predictions: Vec<ClassifiedImage>,
     /// Balanced accuracy by leave-one-out over the taught images, 0 to 1: what a device would say of itself; `None`
     /// where the head has none or no class has two images.
     pub estimate: Option<f64>,
@@ -92,7 +92,7 @@ pub fn run(
     let mut predictions = Vec::with_capacity(split.test.len());
     for &image in &split.test {
         let Some(verdict) = learner.classify(set.feature(image))? else { continue };
-        predictions.push(Prediction {
+        predictions.push(ClassifiedImage {
             image,
             truth: labels[image],
             predicted: verdict.best.0 as usize,
@@ -187,7 +187,7 @@ impl Cell {
                 runs().map(|(run, confusion)| of(run, confusion)).collect();
             Spread::of(&values?)
         };
-        let mean = |run: &Run, of: &dyn Fn(&Prediction) -> f64| {
+        let mean = |run: &Run, of: &dyn Fn(&ClassifiedImage) -> f64| {
             Spread::of(&run.predictions.iter().map(of).collect::<Vec<_>>())
                 .map(|spread| spread.mean)
         };
@@ -221,14 +221,14 @@ mod tests {
             .enumerate()
             .map(|(image, &(truth, predicted, confidence))| {
                 let unknown = confidence < 0.5;
-                Prediction { image, truth, predicted, confidence, novelty: 0.5, unknown }
+                ClassifiedImage { image, truth, predicted, confidence, novelty: 0.5, unknown }
             })
             .collect();
         Run { seed, classes: vec![0, 1], taught: 2, predictions, estimate }
     }
 
     #[test]
-    fn a_summary_is_the_mean_over_runs_of_what_is_counted_by_hand() {
+    fn a_summary_is_the_mean_counted_by_hand() {
         // Run 0: class 0 2 of 3, class 1 1 of 1; run 1: all right.
         let runs = vec![
             run_of(0, Some(0.5), &[(0, 0, 0.9), (0, 0, 0.9), (0, 1, 0.4), (1, 1, 0.6)]),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_that_one_run_lacks_is_not_averaged_over_the_others() {
+    fn an_estimate_missing_in_one_run_has_no_mean() {
         let runs = vec![run_of(0, Some(0.5), &[(0, 0, 0.9)]), run_of(1, None, &[(0, 0, 0.9)])];
         let cell = Cell { head: HeadKind::Lda, shots: 1, runs };
         let summary = cell.summary(3).expect("there are predictions");

@@ -86,6 +86,7 @@ pub struct NamedSplit {
 
 /// Why a list of splits cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SplitError {
     /// An image that there is not.
     #[error("{shots} shots, seed {seed}: there is no image {file}")]
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn seeded_splits_are_whole_disjoint_and_have_as_many_of_each_class() {
+    fn seeded_splits_are_complete_disjoint_and_balanced() {
         let set = set();
         for (shots, seed) in [(1, 0), (1, 1), (2, 0), (2, 77)] {
             let Seeded { split, left_out } = seeded(&set, shots, seed).expect("enough images");
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_with_too_few_images_are_left_out_and_change_no_other_class() {
+    fn classes_with_too_few_images_are_left_out() {
         let set = set();
         let three = seeded(&set, 3, 5).expect("a and b have more than 3");
         assert_eq!(three.left_out, [2]);
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seeded_split_is_the_one_that_another_program_made_from_the_description() {
+    fn a_seeded_split_equals_an_independent_implementation() {
         // Made by an independent implementation in Python (hashlib and a hand-written ChaCha8).
         let set = set();
         let named = |seed| {
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn splits_by_name_come_back_and_what_is_wrong_with_them_is_named() {
+    fn named_splits_round_trip_and_mistakes_are_named() {
         let set = set();
         let split = seeded(&set, 2, 3).expect("enough images").split;
         let named = NamedSplit::of(&split, &set);

@@ -30,6 +30,7 @@ pub const MAX_SIDE: u32 = 16_384;
 
 /// Why pixels are not a frame, or a region not part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// The buffer is not `height * width * 3` bytes, or a side is 0.
     #[error(
@@ -101,11 +102,13 @@ impl Frame {
     }
 
     /// The same, with the JPEG file that it was decoded from.
+    #[must_use]
     pub fn with_jpeg(self, file: &[u8]) -> Self {
         Self { jpeg: Some(file.into()), ..self }
     }
 
     /// The same, taken at another time.
+    #[must_use]
     pub fn taken_at(self, captured: Timestamp) -> Self {
         Self { captured, ..self }
     }

@@ -1,4 +1,4 @@
-//! Image files, decoded to frames: PNG, JPEG, BMP, PPM/PGM/PBM and WebP, told apart by their content.
+//! Image files, decoded to frames: PNG, JPEG, BMP, PPM/PGM/PBM and WebP, recognised by their content.
 //!
 //! Grey becomes RGB, 16 bits become 8, transparency is laid over black, the EXIF orientation is honoured, and of an
 //! animation the first picture is taken. A picture of more than [`MAX_PIXELS`](crate::image::picture::MAX_PIXELS) is refused
@@ -25,7 +25,7 @@ use image::{
 
 use crate::image::frame::{Frame, Timestamp};
 
-pub use folder::{Found, in_folder};
+pub use folder::{ImageFiles, in_folder};
 pub use kept::{IMAGE_SIDE, kept, kept_file, to_be_kept};
 pub use sketch::Sketch;
 
@@ -40,6 +40,7 @@ const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8;
 
 /// Why a picture gave no frame.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PictureError {
     /// The system refused.
     #[error("{name}: {error}")]
@@ -108,7 +109,7 @@ pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PictureError> {
     let name = shown(path);
     let io = |error| PictureError::Io { name: name.clone(), error };
-    // Looked at first: opening a pipe that nobody writes to would wait for ever.
+    // Looked at first: opening a pipe without a writer would wait for ever.
     let metadata = std::fs::metadata(path).map_err(io)?;
     if metadata.is_dir() || metadata.file_type().is_fifo() {
         let kind = if metadata.is_dir() { "a folder" } else { "a pipe" };
@@ -117,7 +118,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PictureError> {
     }
     let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
-    // One byte more than may be tells a longer file, or an endless device, apart.
+    // One byte beyond the limit shows that a file is longer, or a device endless.
     BufReader::new(file).take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > limit {
         let (got, wanted) = ("a longer file".to_owned(), format!("{limit} bytes"));

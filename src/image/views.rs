@@ -124,6 +124,7 @@ impl ViewKinds {
     }
 
     /// These and one more.
+    #[must_use]
     pub fn and(&self, kind: ViewKind) -> Self {
         Self::of(&[&self.0[..], &[kind]].concat())
     }
@@ -267,7 +268,9 @@ fn blurred(pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
 
 /// Every pixel from where `from` says it stood, both measured from the middle; bilinear, and beyond the border stands what
 /// stands at it.
-fn mapped(
+///
+/// * `pixels`: `[height, width, 3]`.
+pub(crate) fn mapped(
     pixels: &[u8],
     width: usize,
     height: usize,

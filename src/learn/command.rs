@@ -13,17 +13,17 @@ mod teach;
 mod threshold;
 mod undo;
 
-pub use forget::Forget;
-pub use head::SetHead;
-pub use list::{Classes, ListExamples};
+pub use forget::ForgetExamples;
+pub use head::ChangeHead;
+pub use list::{ReadClasses, ReadExamples};
 pub use merge::Merge;
-pub use relabel::Relabel;
-pub use rename::Rename;
+pub use relabel::RelabelExamples;
+pub use rename::RenameClass;
 pub use repeats::Repeat;
-pub use status::GetStatus;
-pub use teach::{NewExample, TakenFor, Teach};
-pub use threshold::SetThreshold;
-pub use undo::Undo;
+pub use status::ReadStatus;
+pub use teach::{NewExample, TakenFor, TeachExamples};
+pub use threshold::ChangeThresholds;
+pub use undo::UndoLatest;
 
 use crate::image::frame::Timestamp;
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
@@ -34,33 +34,35 @@ use crate::util::letters;
 
 /// A command with its arguments.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Command {
     /// Learn examples of a class.
-    Teach(Teach),
+    Teach(TeachExamples),
     /// Take back the latest change.
-    Undo(Undo),
+    Undo(UndoLatest),
     /// Forget a class or examples.
-    Forget(Forget),
+    Forget(ForgetExamples),
     /// Move examples to another class.
-    Relabel(Relabel),
+    Relabel(RelabelExamples),
     /// Call a class differently.
-    Rename(Rename),
+    Rename(RenameClass),
     /// List the classes.
-    Classes(Classes),
+    Classes(ReadClasses),
     /// List the examples.
-    Examples(ListExamples),
+    Examples(ReadExamples),
     /// How it stands.
-    Status(GetStatus),
+    Status(ReadStatus),
     /// Use another head.
-    Head(SetHead),
+    Head(ChangeHead),
     /// When a verdict is unknown.
-    Threshold(SetThreshold),
+    Threshold(ChangeThresholds),
     /// Learn what was learned elsewhere.
     Merge(Merge),
 }
 
 /// What a command answers.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Reply {
     /// Examples were learned.
     Taught {
@@ -202,11 +204,12 @@ impl Status {
     }
 }
 
-/// Suspects that are told.
+/// Suspects that are listed.
 pub const MAX_SUSPECTS: usize = 10;
 
 /// Why a command was refused; nothing changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommandError {
     /// No class of that name.
     #[error("there is no class called \"{name}\"{}", known(.name, .classes))]
@@ -218,7 +221,7 @@ pub enum CommandError {
     },
     /// A new name that people would take for another.
     #[error(
-        "there is a class {there} already: use that, or +{name} makes one more that is written so alike"
+        "there is a class {there} already: use that, or +{name} for another class with this similar name"
     )]
     LooksLike {
         /// The new name.
@@ -270,14 +273,14 @@ fn known(name: &str, classes: &[String]) -> String {
 }
 
 /// A reply, and the changes that have to be stored before it may be given.
-pub type Outcome = Result<(Reply, Vec<Change>), CommandError>;
+pub type CommandResult = Result<(Reply, Vec<Change>), CommandError>;
 
 impl Command {
     /// Carries it out.
     ///
     /// # Errors
     /// [`CommandError`]; then nothing changed.
-    pub fn apply(self, learner: &mut Learner, now: Timestamp) -> Outcome {
+    pub fn apply(self, learner: &mut Learner, now: Timestamp) -> CommandResult {
         match self {
             Command::Teach(command) => command.apply(learner, now),
             Command::Undo(command) => command.apply(learner),
@@ -309,8 +312,8 @@ impl Command {
             Command::Classes(_)
                 | Command::Examples(_)
                 | Command::Status(_)
-                | Command::Head(SetHead { config: None })
-                | Command::Threshold(SetThreshold {
+                | Command::Head(ChangeHead { config: None })
+                | Command::Threshold(ChangeThresholds {
                     confidence: None,
                     novelty: None,
                     false_reject: None
@@ -322,9 +325,13 @@ impl Command {
     /// much that an undo may not reach any more.
     pub fn takes_away(&self) -> Option<String> {
         match self {
-            Command::Forget(Forget::Class(class)) => Some(format!("before forget {class}")),
-            Command::Forget(Forget::Examples(_)) => Some("before forget of examples".to_owned()),
-            Command::Forget(Forget::Everything) => Some("before forget of everything".to_owned()),
+            Command::Forget(ForgetExamples::Class(class)) => Some(format!("before forget {class}")),
+            Command::Forget(ForgetExamples::Examples(_)) => {
+                Some("before forget of examples".to_owned())
+            }
+            Command::Forget(ForgetExamples::Everything) => {
+                Some("before forget of everything".to_owned())
+            }
             Command::Relabel(_) => Some("before relabel".to_owned()),
             Command::Merge(_) => Some("before import".to_owned()),
             Command::Teach(_)

@@ -11,7 +11,7 @@
 //!   examples is the share of them that was right (Clarte et al. 2023, "Expectation consistency for calibration of
 //! neural networks"). Where few were taught a fit of the likelihood would be ruled by the one or two that went most
 //! wrong.
-//! * **Novelty** tells what is unknown, see `decision/novelty.rs`.
+//! * **Novelty** decides what is unknown, see `decision/novelty.rs`.
 
 mod calibration;
 mod doubts;
@@ -75,7 +75,7 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// Whether a verdict can be told by them: a confidence of 0 to 1, a novelty above 0.
+    /// Whether they can decide a verdict: a confidence of 0 to 1, a novelty above 0.
     pub fn are_valid(&self) -> bool {
         (0.0..=1.0).contains(&self.confidence)
             && self.novelty > 0.0

@@ -4,7 +4,7 @@
 use crate::backbone::{ExtractError, FeatureSource};
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, NewExample, Outcome};
+use crate::learn::command::{Command, CommandResult, NewExample};
 use crate::learn::decision::{Smoother, Verdict};
 use crate::learn::head::{ClassId, HeadError};
 use crate::learn::learner::Learner;
@@ -21,7 +21,7 @@ pub struct Engine<S> {
 
 /// What one frame gave.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub struct FrameResult {
     /// The frame's own verdict; `None` while nothing has been taught.
     pub verdict: Option<Verdict>,
     /// The verdict steadied over frames: the class, or unknown, and its share, 0 to 1.
@@ -34,6 +34,7 @@ pub struct Step {
 
 /// Why a frame gave no verdict; what was learned is untouched.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError {
     /// The region does not fit the frame.
     #[error(transparent)]
@@ -104,7 +105,7 @@ impl<S: FeatureSource> Engine<S> {
     ///
     /// # Errors
     /// [`EngineError`]; the next frame starts afresh.
-    pub fn step(&mut self, frame: &Frame, now: Timestamp) -> Result<Step, EngineError> {
+    pub fn step(&mut self, frame: &Frame, now: Timestamp) -> Result<FrameResult, EngineError> {
         let feature = self.feature(frame)?;
         self.classify(frame, feature, now)
     }
@@ -120,10 +121,10 @@ impl<S: FeatureSource> Engine<S> {
         frame: &Frame,
         feature: Vec<f32>,
         now: Timestamp,
-    ) -> Result<Step, EngineError> {
+    ) -> Result<FrameResult, EngineError> {
         let verdict = self.learner.classify(&feature)?;
         let steady = verdict.as_ref().map(|verdict| self.smoother.step(verdict));
-        Ok(Step { verdict, steady, feature, age_micros: now.micros_since(frame.captured()) })
+        Ok(FrameResult { verdict, steady, feature, age_micros: now.micros_since(frame.captured()) })
     }
 
     /// `[dim]`, what the backbone says of the region of a frame.
@@ -176,7 +177,7 @@ impl<S: FeatureSource> Engine<S> {
     ///
     /// # Errors
     /// [`crate::learn::command::CommandError`]; then nothing changed.
-    pub fn apply(&mut self, command: Command, now: Timestamp) -> Outcome {
+    pub fn apply(&mut self, command: Command, now: Timestamp) -> CommandResult {
         let outcome = command.apply(&mut self.learner, now)?;
         if !outcome.1.is_empty() {
             self.smoother.reset();

@@ -3,6 +3,7 @@
 mod closed_form;
 mod config;
 mod descent;
+mod error;
 mod keeping;
 mod knn;
 mod layer;
@@ -26,7 +27,7 @@ pub use config::{
     FeatureScaling, HeadConfig, MAX_PENALTY, MAX_STEP_SIZE, MAX_WEIGHTS, Method, Metric, MlpConfig,
     Shrinkage, SldaUpdate, SoftmaxConfig,
 };
-
+pub use error::HeadError;
 pub use layers::{Affine, Layers};
 pub use lesson::{Lesson, StoredLesson};
 
@@ -69,6 +70,7 @@ pub const MAX_FEATURES: usize = 17;
 /// The kinds of head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum HeadKind {
     /// Shrinkage linear discriminant analysis on L2-normalised features. The default.
     Lda,
@@ -134,7 +136,7 @@ pub trait Head: Send + std::fmt::Debug {
     /// [`HeadError::NoExample`], [`HeadError::NoClass`], [`HeadError::Dim`], [`HeadError::NotForgettable`].
     fn unlearn(&mut self, lesson: &Lesson<'_>) -> Result<(), HeadError>;
 
-    /// Measures anew, by left-out looks of what is taught now, the settings that are measured; nothing for a head without
+    /// Measures again, by left-out looks of what is taught now, the measured settings; nothing for a head without
     /// such. It takes as long as [`Head::leave_out`] a few times, so teaching does not do it by itself.
     fn tune(&mut self) {}
 
@@ -241,56 +243,6 @@ pub struct LeftOut {
     pub scores: Vec<f32>,
     /// As [`Head::spread`].
     pub spread: Option<f32>,
-}
-
-/// Why a head refused; it is unchanged.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum HeadError {
-    /// A feature of the wrong length.
-    #[error("the head was made for features of {wanted} values, got {got}")]
-    Dim {
-        /// The head's dimension.
-        wanted: usize,
-        /// The feature's length.
-        got: usize,
-    },
-    /// A feature with NaN or infinity in it.
-    #[error("the feature's value {index} is {value}, wanted finite values")]
-    NotFinite {
-        /// Where.
-        index: usize,
-        /// What stands there.
-        value: f32,
-    },
-    /// The head does not know the class.
-    #[error("the head has no class with id {}", .0.0)]
-    NoClass(ClassId),
-    /// The class is there already.
-    #[error("the head has the class with id {} already", .0.0)]
-    ClassExists(ClassId),
-    /// The head does not know the example.
-    #[error("the head has no example with id {}", .0.0)]
-    NoExample(ExampleId),
-    /// An example with too many features, or none.
-    #[error("an example came with {got} features, wanted its own and up to {} of its views", MAX_FEATURES - 1)]
-    Features {
-        /// How many.
-        got: usize,
-    },
-    /// The example is there already.
-    #[error("the head has the example with id {} already", .0.0)]
-    ExampleExists(ExampleId),
-    /// This head cannot forget.
-    #[error(
-        "a {0:?} head in this mode cannot forget single examples; rebuild it from the stored ones"
-    )]
-    NotForgettable(HeadKind),
-    /// A setting out of its range.
-    #[error("head settings: {0}")]
-    Config(String),
-    /// Bytes that are not a saved head.
-    #[error("not a saved head: {0}")]
-    Damaged(String),
 }
 
 impl HeadKind {

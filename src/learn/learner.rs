@@ -30,6 +30,7 @@ pub const UNDO_DEPTH: usize = 32;
 
 /// One change of what was learned; the unit in which a store writes and an undo takes back.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Change {
     /// A new class, or one that comes back.
     AddClass(ClassId, ClassName),
@@ -101,7 +102,7 @@ pub enum LatestStep<'a> {
     Made {
         /// What takes it back.
         inverse: &'a [Change],
-        /// How many there are now; older ones are let go of.
+        /// How many there are now; older ones are dropped.
         steps: usize,
     },
     /// It took the last of them back.
@@ -343,7 +344,7 @@ impl Learner {
             for (_, inverse) in done.into_iter().rev() {
                 self.apply(inverse, rebuild).expect("the inverse of a change that was just made");
             }
-            // Nobody was told of these ids.
+            // These ids were never reported.
             (self.next_class, self.next_example) = (next_class, next_example);
             return Err(error);
         }

@@ -23,12 +23,12 @@ use crate::protocol::request::Refused;
 /// What a port is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Access {
-    /// Whoever reaches it may do everything.
+    /// Every client may do everything.
     #[default]
     Full,
-    /// Whoever reaches it may look and teach; a PIN unlocks the rest.
+    /// Every client may look and teach; a PIN unlocks the rest.
     Locked,
-    /// Whoever reaches it may look.
+    /// Every client may look.
     ReadOnly,
 }
 

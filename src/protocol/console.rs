@@ -33,12 +33,12 @@ use editor::{Editor, Typed};
 /// What a console needs of others.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Somebody asks for this; [`Console::answer`] has to follow.
+    /// A request; [`Console::answer`] has to follow.
     Request(Request),
     /// The names of classes or outputs, to complete one: [`Console::complete`] may follow with those of the answer to
     /// this request.
     Names(Request),
-    /// Somebody wants to leave; [`Console::stay`] has to follow where that cannot be.
+    /// The end of the session; [`Console::stay`] has to follow where that cannot be.
     Leave,
 }
 
@@ -64,7 +64,7 @@ impl Console {
         }
     }
 
-    /// The time is `now`: to be told before bytes are handed in, and now and then.
+    /// The time is `now`: to be called before bytes are handed in, and now and then.
     pub fn tick(&mut self, now: Timestamp) {
         if self.echoes.tick(now) {
             self.editor.quiet = false;
@@ -83,7 +83,7 @@ impl Console {
         self.refuse(why, "", true, out);
     }
 
-    /// Whoever was typing is gone, and what was typed is not for others.
+    /// The user has gone, and what was typed is not for others.
     pub fn reset(&mut self) {
         self.editor = Editor::new(self.editor.echo);
         self.echoes = Echoes::new(self.for_person);
@@ -172,10 +172,10 @@ impl Console {
             return None;
         }
         let is_first = self.echoes.is_first();
-        // A prompt of ours that came back stands before what somebody types.
+        // An echoed prompt stands before what is typed.
         let line = if self.echoes.are_heard() { echoes::without_prompts(line) } else { line };
         match parse(line) {
-            // Lines that come back have ends, too: only an Enter by itself shows that there is somebody.
+            // Lines that come back have ends, too: only an Enter by itself shows that there is a user.
             Ok(Entry::Nothing) if !self.echoes.are_heard() || is_first => self.editor.prompt(out),
             Ok(Entry::Nothing) => {}
             Err(_) if line.starts_with("> ") => {

@@ -49,7 +49,7 @@ pub fn answer(answer: &Answer) -> Value {
     }
 }
 
-/// A verdict of a frame of the camera, where somebody watches.
+/// A verdict of a frame of the camera, as `watch` sends it.
 pub fn verdict(classification: &Classification) -> Value {
     let Classification { captured, age_micros, frame, .. } = classification;
     let object = with(classified(classification), "age_us", json!(age_micros));
@@ -66,7 +66,7 @@ pub fn with(mut object: Value, key: &str, value: Value) -> Value {
     object
 }
 
-/// A number as short as an f32 can be told apart: 0.8. JSON has no infinity; null is no limit.
+/// A number in the fewest digits that give the same f32: 0.8. JSON has no infinity; null is no limit.
 pub fn real(real: f32) -> Value {
     match real.to_string().parse() {
         Ok(short) => Number::from_f64(short).map_or(Value::Null, Value::Number),

@@ -23,5 +23,5 @@ pub mod wire;
 /// One port's dialogue with the device, in text and frames.
 pub mod session;
 
-/// Who may do what at which port: what a request needs, PINs, what the log is told.
+/// Who may do what at which port: what a request needs, PINs, what is logged.
 pub mod access;

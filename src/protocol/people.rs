@@ -71,7 +71,7 @@ pub fn doubt_meaning(doubt: Doubt) -> &'static str {
     }
 }
 
-/// Hard examples that are told one by one.
+/// Hard examples that are listed one by one.
 const HARD: usize = 3;
 
 /// Examples that the others contradict, as names and values: all that probably have a wrong label, and a few hard ones.
@@ -131,7 +131,7 @@ pub fn aligned<N: AsRef<str>>(rows: &[(N, String)]) -> Vec<String> {
     rows.iter().map(|(name, value)| format!("{:<width$}  {value}", name.as_ref())).collect()
 }
 
-/// Changes of an undo that are told one by one.
+/// Changes of an undo that are listed one by one.
 const CHANGES: usize = 5;
 
 /// What a reply says, in one line; of a list, how long it is.

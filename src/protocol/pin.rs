@@ -26,7 +26,7 @@ const MAX_PASSES: u32 = 4;
 /// Lanes, at most; they are worked through one after another.
 const MAX_LANES: u32 = 4;
 
-/// A PIN as somebody gave it. It is not shown by `{:?}`, and has no other way into a text by itself.
+/// A PIN as it was given. It is not shown by `{:?}`, and has no other way into a text by itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pin(String);
 
@@ -38,6 +38,7 @@ pub struct PinHash {
 
 /// Why there is no PIN or no hash. What was typed does not stand in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PinError {
     /// Too short or too long.
     #[error("a PIN has {SHORTEST} to {LONGEST} characters, got {got}")]
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_4_to_64_characters_that_every_line_carries_and_are_never_shown() {
+    fn pins_have_4_to_64_characters_and_are_never_shown() {
         for text in ["1234", "a-B9!", &"x".repeat(64)] {
             assert_eq!(pin(text).reveal(), text);
         }

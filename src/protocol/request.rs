@@ -1,11 +1,11 @@
 //! What a person or a program may ask of a running device, and what it answers.
 //!
 //! A request is a file of this folder. It has the request's fields, which are its form on the wire; what it needs,
-//! whether it is about a region, whether it takes long, what the log is told of it; and the words that are typed for
-//! it, with their help. Whoever adds one writes such a file and names it in the list below. Consoles, frames, access
+//! whether it is about a region, whether it takes long, what is logged of it; and the words that are typed for
+//! it, with their help. A new request is such a file and a line in the list below. Consoles, frames, access
 //! and `fieldtune ctl` take everything from there.
 //!
-//! Consoles and programs reach the device through [`Device`] alone.
+//! Consoles and programs reach the device through [`RequestHandler`] alone.
 
 #[macro_use]
 mod list;
@@ -95,7 +95,7 @@ requests! {
 
 /// What a request says of itself.
 trait Ask: Sized + Into<Request> {
-    /// What whoever asks has to be allowed.
+    /// The access that it needs.
     fn need(&self) -> Need;
 
     /// Whether it is about what one region shows or has learned. Where there are several, it has to be asked of one of
@@ -170,10 +170,10 @@ impl Request {
 }
 
 /// A running device, as seen from a port.
-pub trait Device {
+pub trait RequestHandler {
     /// Carries out a request and answers when it is done; always answers, and within seconds says that it goes on.
     ///
-    /// * `progress`: to be called meanwhile, so that the other side knows that somebody works; `false` says that the
+    /// * `progress`: to be called meanwhile, so that the other side knows that work goes on; `false` says that the
     ///   other side has gone, and what is not done yet need not be.
     ///
     /// # Errors
@@ -184,7 +184,7 @@ pub trait Device {
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused>;
 
-    /// Somebody is at the other end of the port, perhaps somebody else.
+    /// A client has come to the port, perhaps another one.
     fn opened(&mut self) {}
 
     /// Whether a request may have so many bytes now: asked with its first part.
@@ -199,7 +199,7 @@ pub trait Device {
     fn note(&mut self, _what: &str) {}
 }
 
-impl<D: Device + ?Sized> Device for Box<D> {
+impl<D: RequestHandler + ?Sized> RequestHandler for Box<D> {
     fn handle(
         &mut self,
         request: Request,

@@ -3,20 +3,22 @@
 use crate::image::frame::Timestamp;
 use crate::learn::command::Reply;
 use crate::protocol::console::{Console, Event};
-use crate::protocol::request::{Answer, Classification, Device, Progress, Refused, Request, Watch};
+use crate::protocol::request::{
+    Answer, Classification, Progress, Refused, Request, RequestHandler, Watch,
+};
 use crate::protocol::wire::{
-    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+    self, Decoder, Incoming, Kind, Outgoing, Piece, Taken, WireError, WireFrame,
 };
 
 /// Where a session's bytes go. It never waits: what finds no room is lost.
 pub trait Sink {
-    /// Bytes that somebody asked for.
+    /// Bytes that answer a request.
     fn send(&mut self, bytes: Vec<u8>);
 
     /// Bytes that may be left out, whole, where the line is busy.
     fn offer(&mut self, bytes: Vec<u8>);
 
-    /// Whether nobody is there any more to read what is sent.
+    /// Whether the client has gone.
     fn is_gone(&self) -> bool {
         false
     }
@@ -27,7 +29,7 @@ pub trait Sink {
     }
 }
 
-/// Whoever watches by frames asks again within that time, or is taken for gone.
+/// A client that watches by frames asks again within that time, or is taken for gone.
 const WATCH_MICROS: u64 = 30_000_000;
 
 /// Verdicts are sent as frames.
@@ -70,7 +72,7 @@ impl Session {
         self.broken
     }
 
-    /// Somebody is at the other end, perhaps somebody else: nobody watches, nothing has been typed.
+    /// A client has come, perhaps another one: it does not watch, nothing has been typed.
     pub fn opened(&mut self, sink: &mut dyn Sink) {
         self.console.reset();
         self.decoder.idle();
@@ -91,20 +93,20 @@ impl Session {
         self.console.idle();
     }
 
-    /// The time is `now`: to be told before bytes are handed in, and now and then.
+    /// The time is `now`: to be called before bytes are handed in, and now and then.
     pub fn tick(&mut self, now: Timestamp) {
         self.console.tick(now);
     }
 
     /// Takes what came and carries it out.
-    pub fn feed(&mut self, bytes: &[u8], device: &mut dyn Device, sink: &mut dyn Sink) {
+    pub fn feed(&mut self, bytes: &[u8], device: &mut dyn RequestHandler, sink: &mut dyn Sink) {
         for piece in self.decoder.feed(bytes) {
             match piece {
                 Piece::Text(text) => self.text(&text, device, sink),
                 Piece::Frame(frame) => self.frame(&frame, device, sink),
                 Piece::Broken(error) => {
                     self.broken += 1;
-                    // Asked for by another version: whoever it is would wait for ever. Answers are not answered.
+                    // From another version, which would wait for ever. Answers are not answered.
                     if let WireError::Version { id, is_request: true, .. } = error {
                         let refused = Err(Refused(error.to_string()));
                         send_answer(id, &refused, sink);
@@ -114,7 +116,7 @@ impl Session {
         }
     }
 
-    /// Tells a verdict to whoever watches.
+    /// Sends a verdict to a client that watches.
     pub fn verdict(&mut self, classification: &Classification, sink: &mut dyn Sink) {
         if self.watching_text {
             let mut out = Vec::new();
@@ -129,11 +131,11 @@ impl Session {
             }
             let id = watch.id;
             let body = wire::encode_verdict(classification);
-            sink.offer(Frame { kind: Kind::Verdict, id, part: 0, parts: 1, body }.encode());
+            sink.offer(WireFrame { kind: Kind::Verdict, id, part: 0, parts: 1, body }.encode());
         }
     }
 
-    fn text(&mut self, mut bytes: &[u8], device: &mut dyn Device, sink: &mut dyn Sink) {
+    fn text(&mut self, mut bytes: &[u8], device: &mut dyn RequestHandler, sink: &mut dyn Sink) {
         let mut out = Vec::new();
         while let Some(event) = self.console.feed(&mut bytes, &mut out) {
             match event {
@@ -141,7 +143,7 @@ impl Session {
                     self.watching_text = on;
                     self.console.answer(&Ok(Answer::Done), &mut out);
                 }
-                // Whoever has gone gets nothing more done.
+                // Requests of a client that has gone are dropped.
                 Event::Request(_) if sink.is_gone() => return,
                 Event::Request(request) => {
                     let console = &mut self.console;
@@ -174,7 +176,7 @@ impl Session {
         }
     }
 
-    fn frame(&mut self, frame: &Frame, device: &mut dyn Device, sink: &mut dyn Sink) {
+    fn frame(&mut self, frame: &WireFrame, device: &mut dyn RequestHandler, sink: &mut dyn Sink) {
         match frame.kind {
             Kind::More => {
                 let wanted = wire::decode_more(&frame.body).unwrap_or_default();
@@ -188,7 +190,12 @@ impl Session {
         }
     }
 
-    fn part_of_request(&mut self, frame: &Frame, device: &mut dyn Device, sink: &mut dyn Sink) {
+    fn part_of_request(
+        &mut self,
+        frame: &WireFrame,
+        device: &mut dyn RequestHandler,
+        sink: &mut dyn Sink,
+    ) {
         if let Some(answer) = self.answered.as_ref().filter(|answer| answer.id() == frame.id) {
             answer.part(0).into_iter().for_each(|bytes| sink.send(bytes));
             if let Some(watch) = self.watching_frames.as_mut().filter(|w| w.id == frame.id) {
@@ -222,7 +229,7 @@ impl Session {
         &mut self,
         id: u32,
         message: &[u8],
-        device: &mut dyn Device,
+        device: &mut dyn RequestHandler,
         sink: &mut dyn Sink,
     ) -> Result<Answer, Refused> {
         match wire::decode_request(message).map_err(|error| Refused(error.to_string()))? {
@@ -232,7 +239,7 @@ impl Session {
             }
             request => device.handle(request, &mut |progress: Progress| {
                 let body = wire::encode_progress(progress);
-                sink.send(Frame { kind: Kind::Progress, id, part: 0, parts: 1, body }.encode());
+                sink.send(WireFrame { kind: Kind::Progress, id, part: 0, parts: 1, body }.encode());
                 !sink.is_gone()
             }),
         }

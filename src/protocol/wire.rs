@@ -49,7 +49,7 @@ mod frame;
 mod messages;
 mod transfer;
 
-pub use frame::{CHUNK, Decoder, Frame, Kind, Piece, VERSION};
+pub use frame::{CHUNK, Decoder, Kind, Piece, VERSION, WireFrame};
 pub use messages::{
     decode_answer, decode_progress, decode_request, decode_verdict, encode_answer, encode_progress,
     encode_request, encode_verdict,
@@ -58,6 +58,7 @@ pub use transfer::{Incoming, Outgoing, Taken, WINDOW, decode_more, encode_more};
 
 /// Why bytes are no frame, or a frame no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WireError {
     /// Not COBS.
     #[error("a frame is damaged: its COBS codes lead outside")]

@@ -31,7 +31,7 @@ pub(super) fn copy_of(path: &Path) -> Result<Vec<u8>, StoreError> {
         }
         tries += 1;
         if tries == TRIES {
-            let busy = io::Error::other("it was written to again and again meanwhile");
+            let busy = io::Error::other("it kept changing while it was copied");
             return Err(io_error(path, "read")(busy));
         }
         std::thread::sleep(Duration::from_millis(50));

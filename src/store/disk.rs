@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use crate::util::mutex::lock;
 
 /// Bytes at places, and a promise that they last.
-#[allow(clippy::len_without_is_empty)]
+#[allow(clippy::len_without_is_empty, reason = "a disk is never asked whether it is empty")]
 pub trait Disk: Debug + Send + Sync {
     /// Length in bytes.
     ///
@@ -248,7 +248,7 @@ impl Disk for LookedAt {
     }
 }
 
-/// Memory: for a copy of a file that somebody else writes to, and for tests.
+/// Memory: for a copy of a file that another process writes to, and for tests.
 #[derive(Debug, Default)]
 pub struct MemoryDisk(Mutex<Vec<u8>>);
 

@@ -1,6 +1,6 @@
 //! What was learned, for other programs: the finished classifier, and the head alone.
 //!
-//! The scores of most heads are a few sums and products ([`crate::learn::head::Layers`]), so nobody needs this program to
+//! The scores of most heads are a few sums and products ([`crate::learn::head::Layers`]), so other programs can
 //! compute them. With numpy, from the arrays of `fieldtune export head.npz` and a feature `x` (that of
 //! `fieldtune inspect NETWORK --run`, or the output `feature` of `fieldtune export classifier.onnx`):
 //! ```text
@@ -33,6 +33,7 @@ use crate::store::snapshot::ModelId;
 
 /// Why there is nothing to export.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// Nothing was taught.
     #[error(

@@ -205,7 +205,7 @@ impl FileStore {
     fn writable(&mut self) -> Result<Option<&mut DiskStore>, StoreError> {
         if let Place::ReadOnly(_, why) = &self.place {
             let why = why.clone();
-            // It may have become writable: a card that was mounted anew, a right that was given.
+            // It may have become writable: a card that was remounted, a permission that was given.
             if self.open_to_write().is_err() {
                 return Err(StoreError::ReadOnly { path: self.path.display().to_string(), why });
             }

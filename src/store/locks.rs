@@ -1,6 +1,6 @@
 //! Who may write to a store: one process, whatever the names are that it has.
 //!
-//! The lock beside the file is there before the file is, and tells who has it. The lock of the file itself is that of
+//! The lock beside the file is there before the file is, and names its process. The lock of the file itself is that of
 //! every name that it has, and stays where the other was deleted.
 
 use std::fs::{self, File, TryLockError};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::StoreError;
 use super::paths::{io_error, sibling};
 
-/// How long to wait for another process to let go.
+/// How long to wait for another process to release it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The locks of an open store; they end with it.
@@ -73,7 +73,7 @@ impl Locks {
                 }
                 Err(TryLockError::WouldBlock) => {
                     let mut pid = String::new();
-                    // Whoever has the file itself under another name has written none here.
+                    // A process that has the file under another name has written no number here.
                     let known = own.is_none() && self.beside.read_to_string(&mut pid).is_ok();
                     let owner = match pid.trim() {
                         pid if known && !pid.is_empty() => format!(" (process {pid})"),

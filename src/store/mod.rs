@@ -189,6 +189,7 @@ pub trait Store {
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The system refused.
     #[error("{path}: cannot {doing}: {error}")]
@@ -202,7 +203,7 @@ pub enum StoreError {
     },
     /// Another process has it.
     #[error(
-        "{path} is in use by another fieldtune{owner}; wait for it to end, ask it through its port (fieldtune ctl), or use another --store"
+        "{path} is in use by another fieldtune{owner}; wait for it to end, use its port (fieldtune ctl), or use another --store"
     )]
     Locked {
         /// The store.
@@ -272,9 +273,9 @@ pub enum StoreError {
     /// Nothing was ever committed.
     #[error("nothing has been taught yet, so there is nothing to save")]
     NothingKept,
-    /// Somebody moved it, deleted it or put another file in its place.
+    /// It was moved, deleted or replaced by another file.
     #[error(
-        "{path} is not the file any more that was opened: it was moved, deleted or replaced, so nothing is stored there\n  next: put it back; or fetch what is still known with fieldtune ctl pull FILE, then start again"
+        "{path} was moved, deleted or replaced while it was open, so nothing is stored there\n  next: put it back; or fetch what is in memory with fieldtune ctl pull FILE, then start again"
     )]
     Gone {
         /// The file.
@@ -282,7 +283,7 @@ pub enum StoreError {
     },
     /// The last change failed in a way that left open whether it is kept.
     #[error(
-        "{path}: the last change failed, and whether it was stored is unknown; teach or undo something, then ask again"
+        "{path}: the last change failed, and whether it was stored is unknown; teach or undo something, then try again"
     )]
     InDoubt {
         /// The file.

@@ -1,4 +1,4 @@
-//! A store on a disk: opens it, keeps it open, opens it anew after it failed.
+//! A store on a disk: opens it, keeps it open, reopens it after it failed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl DiskStore {
         self.held = Some(Arc::clone(&disk));
         self.database = Some(guarded(|| {
             let mut builder = Database::builder();
-            // Whoever changed or damaged the file since, its pages are not believed unseen.
+            // The file may have been changed or damaged since: its pages are checked.
             builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
             builder.create_with_backend(Backend(disk)).map_err(fault)
         })?);
@@ -348,7 +348,7 @@ impl Drop for DiskStore {
     }
 }
 
-/// A panic over a file that somebody changed is damage like any other.
+/// A panic over a changed file is damage like any other.
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().map(String::as_str);

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use crate::backbone::{FeatureSource, Fingerprint};
 use crate::image::frame::Timestamp;
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, CommandError, Merge, Outcome, Reply};
+use crate::learn::command::{Command, CommandError, CommandResult, Merge, Reply};
 use crate::learn::engine::Engine;
 use crate::learn::examples::{Examples, ImageMark, Images};
 use crate::learn::learner::{ClassName, LearnError, Learner};
@@ -44,7 +44,7 @@ pub trait Learns {
     ///
     /// # Errors
     /// [`CommandError`]; then nothing changed.
-    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome;
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> CommandResult;
 }
 
 impl Learns for Learner {
@@ -64,7 +64,7 @@ impl Learns for Learner {
         true
     }
 
-    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> CommandResult {
         command.apply(self, now)
     }
 }
@@ -86,7 +86,7 @@ impl<S: FeatureSource> Learns for Engine<S> {
         self.source().fingerprint()
     }
 
-    fn carry_out(&mut self, command: Command, now: Timestamp) -> Outcome {
+    fn carry_out(&mut self, command: Command, now: Timestamp) -> CommandResult {
         self.apply(command, now)
     }
 }

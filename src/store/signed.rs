@@ -7,12 +7,12 @@
 //! | 8 | `FTSIGNED` |
 //! | 2 | version, 1, little-endian |
 //! | 8 | time of signing, microseconds since 1970, little-endian |
-//! | 32 | the public key of whoever signed, Ed25519 |
+//! | 32 | the signer's public key, Ed25519 |
 //! | 64 | the signature, Ed25519, of the 50 bytes before and the SHA-256 of the pack: 82 bytes |
 //! | n | the pack |
 //!
-//! The key that stands in it tells a pack that was changed on the way from one that a stranger signed; it is believed
-//! only where a board trusts it. Keys are told as base64 of their 32 bytes.
+//! The key in it distinguishes a pack that was changed on the way from one of an unknown signer; it is trusted
+//! only where a board trusts it. Keys are written as base64 of their 32 bytes.
 
 use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
@@ -33,7 +33,7 @@ const KEY_CHARS: usize = 44;
 const PRIVATE_FILE: &str =
     "# a private key of fieldtune (ed25519): keep it secret, it signs in your name";
 
-/// Whoever has the private key that belongs to it.
+/// The holder of the private key that belongs to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey([u8; 32]);
 
@@ -45,10 +45,11 @@ pub struct PrivateKey {
 
 /// What is known of who made a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Signature {
     /// It is not signed.
     None,
-    /// It is signed and whole; nobody asked by whom.
+    /// It is signed and whole; the signer was not checked.
     Unchecked,
     /// It is signed by a key that is trusted.
     Trusted,
@@ -78,6 +79,7 @@ pub struct Opened<'a> {
 
 /// Why a pack is not taken, or a key is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignedError {
     /// No container around it, where one has to be.
     #[error("the pack is not signed; sign it: fieldtune key sign PACK --key FILE")]
@@ -99,7 +101,7 @@ pub enum SignedError {
     /// The signature does not fit.
     #[error("the signed pack was changed after it was signed: its signature does not fit")]
     Altered,
-    /// Signed by somebody else.
+    /// Signed with another key.
     #[error("the pack is signed by {key}, which is not in the board's trusted_keys")]
     Stranger {
         /// Whose key stands in it.
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pack_comes_out_as_it_went_in_and_who_signed_is_known() {
+    fn a_signed_pack_round_trips_with_its_signer() {
         let (mine, other) = (key(1), key(2));
         let signed = mine.sign(b"the pack", Timestamp(7));
         let by = Some((mine.public(), Timestamp(7)));
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_read_as_they_are_written_and_nothing_else_is_a_key() {
+    fn keys_round_trip_and_nothing_else_is_a_key() {
         let mine = key(9);
         let read = PrivateKey::from_text(&mine.to_text()).expect("it was just written");
         assert_eq!(read.public(), mine.public());

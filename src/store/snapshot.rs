@@ -66,6 +66,7 @@ pub struct Snapshot {
 
 /// Why bytes are not a snapshot.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SnapshotError {
     /// It does not begin like one.
     #[error(
@@ -145,6 +146,7 @@ impl Snapshot {
     }
 
     /// The same with these images; those that are of no example are left out.
+    #[must_use]
     pub fn with_images(mut self, images: Images) -> Self {
         let marks = self.body.marks();
         self.images = images.into_iter().filter(|(mark, _)| marks.contains(mark)).collect();
@@ -178,7 +180,7 @@ impl Snapshot {
         }
     }
 
-    /// Everything learned, its head taught anew with the stored examples.
+    /// Everything learned, its head retaught with the stored examples.
     ///
     /// * `budget`: bytes of examples, see [`crate::learn::examples::Examples::new`]; where more are stored, as many as they are.
     ///

@@ -13,7 +13,7 @@ use std::path::Path;
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
-    // One byte more than may be tells a longer file apart, where it does not say so itself.
+    // One byte beyond the limit shows that a file is longer, where its metadata does not.
     let too_long = file.metadata()?.len() > limit
         || file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64 > limit;
     if too_long {

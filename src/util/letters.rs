@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_only_in_what_is_hardly_seen_look_alike() {
+    fn names_that_differ_invisibly_look_alike() {
         let pairs = [
             ("Good", "good"),
             ("ＧＯＯＤ", "good"),

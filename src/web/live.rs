@@ -22,7 +22,7 @@ pub(super) const BOUNDS: [u64; 12] = [
     5_000_000,
 ];
 
-/// A frame that somebody wanted to see.
+/// A frame that a client wanted to see.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) number: u64,

@@ -1,4 +1,4 @@
-//! Which requests a browser may have been tricked into: a page of another site, a name of somebody else's that leads here.
+//! Which requests a browser may have been tricked into: a page of another site, a foreign name that leads here.
 
 use std::net::IpAddr;
 
@@ -22,8 +22,8 @@ impl HostNames {
         Self(names)
     }
 
-    /// Whether a `Host` header names this device. An address always does: what leads a browser here under a name of
-    /// somebody else's (DNS rebinding) is that name.
+    /// Whether a `Host` header names this device. An address always does: what leads a browser here under a foreign name
+    /// (DNS rebinding) is that name.
     fn is_ours(&self, host: &str) -> bool {
         let name = match host.strip_prefix('[') {
             Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),

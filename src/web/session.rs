@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_ends_with_its_lock_and_there_are_not_many() {
+    fn a_session_ends_with_its_lock_and_sessions_are_bounded() {
         let mut sessions = Sessions::default();
         let open = || {
             let mut lock = PortLock::new(10);

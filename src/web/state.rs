@@ -12,7 +12,7 @@ use super::pictures::Pictures;
 use super::session::{Sessions, random_id};
 use crate::device::service::Host;
 use crate::protocol::access::{Gate, Guard, PortLock};
-use crate::protocol::request::{Answer, Device as _, Progress, Refused, Request};
+use crate::protocol::request::{Answer, Progress, Refused, Request, RequestHandler as _};
 
 /// Requests that may be with the device at a time.
 pub(super) const AT_A_TIME: usize = 6;
@@ -85,7 +85,7 @@ impl App {
         }
     }
 
-    /// A lock that nobody has opened.
+    /// A lock that was not opened.
     pub(super) fn closed_lock(&self) -> Arc<Mutex<PortLock>> {
         Arc::new(Mutex::new(PortLock::new(self.guard.relock_micros)))
     }

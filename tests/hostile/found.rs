@@ -2,7 +2,7 @@
 
 use fieldtune::backbone::Graph;
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, CommandError, NewExample, Teach, Undo};
+use fieldtune::learn::command::{Command, CommandError, NewExample, TeachExamples, UndoLatest};
 use fieldtune::learn::head::{
     FeatureScaling, HeadConfig, HeadKind, MAX_PENALTY, MAX_STEP_SIZE, Method, SldaUpdate,
 };
@@ -17,7 +17,8 @@ fn bytes(learner: &Learner) -> Vec<u8> {
 
 fn teach(learner: &mut Learner, class: &str, features: &[[f32; 2]]) -> Result<(), CommandError> {
     let example = |feature: &[f32; 2]| NewExample::new(feature.to_vec(), &"x".repeat(100));
-    let teach = Teach { class: class.to_owned(), examples: features.iter().map(example).collect() };
+    let teach =
+        TeachExamples { class: class.to_owned(), examples: features.iter().map(example).collect() };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }
 
@@ -40,7 +41,7 @@ fn a_tab_behind_a_space_of_several_bytes_completes() {
 }
 
 #[test]
-fn a_refused_change_leaves_a_head_that_cannot_forget_as_it_was() {
+fn a_refused_change_leaves_every_head_unchanged() {
     // Room for two; the third is refused behind the second, which then has to go again.
     let mut learner = Learner::new(2, published(), 2 * (2 * 2 + 100 + 64)).expect("valid settings");
     teach(&mut learner, "a", &[[1.0, 0.0]]).expect("there is room");
@@ -51,14 +52,14 @@ fn a_refused_change_leaves_a_head_that_cannot_forget_as_it_was() {
 }
 
 #[test]
-fn what_a_head_that_cannot_forget_was_taught_can_be_undone_and_revoked() {
+fn teaching_a_head_that_cannot_forget_can_be_undone() {
     let mut learner = Learner::new(2, published(), 1 << 20).expect("valid settings");
     teach(&mut learner, "a", &[[1.0, 0.0], [1.0, 0.1]]).expect("there is room");
     let before = (learner.examples().len(), learner.classify(&[1.0, 0.5]));
     for undo in [true, false] {
         teach(&mut learner, "b", &[[0.0, 1.0]]).expect("there is room");
         if undo {
-            Command::Undo(Undo).apply(&mut learner, Timestamp(2)).expect("it was the latest");
+            Command::Undo(UndoLatest).apply(&mut learner, Timestamp(2)).expect("it was the latest");
         } else {
             // As where the store is full.
             learner.revoke();
@@ -95,7 +96,7 @@ fn the_largest_settings_of_a_training_end_with_finite_weights() {
 }
 
 #[test]
-fn what_is_typed_is_not_obeyed_when_it_is_echoed_or_completed() {
+fn echoed_and_completed_input_is_not_obeyed() {
     for hostile in ["\u{202e}", "\u{2066}", "\u{200b}", "\u{61c}", "\u{e0041}"] {
         let mut console = Console::new(true);
         let mut out = Vec::new();
@@ -158,7 +159,7 @@ fn network(parts: &[Vec<u8>]) -> Graph {
 }
 
 #[test]
-fn roundings_without_a_result_and_weights_of_absurd_shapes_are_left_alone() {
+fn absurd_roundings_and_weight_shapes_are_left_alone() {
     let scale =
         |count: usize| tensor("scale", &[count as u64], 1, &[0, 0, 0x80, 0x3f].repeat(count));
     let no_result = network(&[

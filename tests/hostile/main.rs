@@ -66,7 +66,7 @@ fn every_seed_holds_and_so_does_every_seed_cut_off() {
 }
 
 #[test]
-fn what_is_kept_is_small_and_every_target_has_its_check() {
+fn the_corpus_is_small_and_every_target_has_checks() {
     if !corpus().is_dir() {
         return;
     }

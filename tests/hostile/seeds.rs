@@ -8,11 +8,13 @@ use fieldtune::board::{BOARDS, POLICIES};
 use fieldtune::camera::{Camera as _, Synthetic};
 use fieldtune::image::frame::{Frame, Region, Timestamp};
 use fieldtune::image::picture;
-use fieldtune::learn::command::{Command, Forget, GetStatus, NewExample, Rename, Teach};
+use fieldtune::learn::command::{
+    Command, ForgetExamples, NewExample, ReadStatus, RenameClass, TeachExamples,
+};
 use fieldtune::learn::head::{HeadConfig, HeadKind};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{self, Answer, Classification, Refused, Request};
-use fieldtune::protocol::wire::{self, Frame as WireFrame, Kind, Outgoing};
+use fieldtune::protocol::wire::{self, Kind, Outgoing, WireFrame};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 
 type Seed = (String, Vec<u8>);
@@ -88,7 +90,7 @@ fn requests() -> Vec<(&'static str, Request)> {
 }
 
 fn answers() -> Vec<(&'static str, Result<Answer, Refused>)> {
-    let status = Command::Status(GetStatus).apply(&mut taught(HeadKind::Lda, 3), Timestamp(1));
+    let status = Command::Status(ReadStatus).apply(&mut taught(HeadKind::Lda, 3), Timestamp(1));
     let (status, _) = status.expect("it can always be asked");
     let outputs = vec![("red".to_owned(), true), ("reject".to_owned(), false)];
     vec![
@@ -209,7 +211,7 @@ fn taught(kind: HeadKind, count: u16) -> Learner {
         let image = (at == 0).then(|| vec![0xFF, 0xD8, 0xFF, 0xD9]);
         let example =
             NewExample { image, ..NewExample::new(feature.to_vec(), &format!("{at}.png")) };
-        let teach = Command::Teach(Teach { class, examples: vec![example] });
+        let teach = Command::Teach(TeachExamples { class, examples: vec![example] });
         teach.apply(&mut learner, Timestamp(u64::from(at))).expect("a finite feature");
     }
     learner
@@ -224,8 +226,8 @@ fn packs() -> Vec<Seed> {
         HeadKind::ALL.map(|kind| (kind.name().to_owned(), pack(kind, 2))).to_vec();
     let mut renamed = taught(HeadKind::Lda, 3);
     for command in [
-        Command::Rename(Rename { from: "good".to_owned(), to: "fine".to_owned() }),
-        Command::Forget(Forget::Class("scratch".to_owned())),
+        Command::Rename(RenameClass { from: "good".to_owned(), to: "fine".to_owned() }),
+        Command::Forget(ForgetExamples::Class("scratch".to_owned())),
     ] {
         command.apply(&mut renamed, Timestamp(99)).expect("both classes are there");
     }

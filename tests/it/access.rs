@@ -8,9 +8,9 @@ use fieldtune::learn::head::{ExampleId, HeadKind};
 use fieldtune::protocol::access::{Access, Gate, Guard, Need, PinLockout};
 use fieldtune::protocol::log::Level;
 use fieldtune::protocol::pin::{Pin, PinHash};
-use fieldtune::protocol::request::{self, Answer, Device, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Refused, Request, RequestHandler};
 use fieldtune::protocol::session::Session;
-use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Piece};
+use fieldtune::protocol::wire::{self, Decoder, Kind, Piece, WireFrame};
 
 use crate::common::device;
 
@@ -165,7 +165,7 @@ fn the_table_of_this_test_has_every_request() {
 }
 
 #[test]
-fn every_request_at_every_level_passes_or_is_refused_with_what_to_do() {
+fn every_request_passes_or_is_refused_at_every_access_level() {
     let house = House::new();
     let mut failures = Vec::new();
     for (request, wanted) in requests() {
@@ -208,7 +208,7 @@ fn every_request_at_every_level_passes_or_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_pin_opens_one_port_until_it_is_locked_left_alone_or_opened_anew() {
+fn a_pin_unlocks_one_port_until_lock_timeout_or_reopening() {
     let house = House::new();
     let (mut one, mut other) =
         (house.port("one", Access::Locked), house.port("two", Access::Locked));
@@ -283,7 +283,7 @@ fn a_status_tells_how_the_port_is() {
 }
 
 #[test]
-fn a_full_port_needs_no_pin_and_says_nothing_of_one_and_a_read_only_one_takes_none() {
+fn full_and_read_only_ports_take_no_pin() {
     let house = House::new();
     let mut full = house.port("full", Access::Full);
     assert_eq!(ask(&mut full, unlock("wrong")), Ok(Answer::Done));
@@ -298,7 +298,7 @@ fn a_full_port_needs_no_pin_and_says_nothing_of_one_and_a_read_only_one_takes_no
 }
 
 #[test]
-fn wrong_pins_make_every_port_wait_longer_and_longer_and_none_is_looked_at_meanwhile() {
+fn wrong_pins_delay_every_port_and_none_is_checked_meanwhile() {
     let house = House::new();
     let (mut one, mut other) =
         (house.port("one", Access::Locked), house.port("two", Access::Locked));

@@ -1,4 +1,4 @@
-//! Verdicts and presses over time, and the levels of outputs and the wishes that come of them.
+//! Verdicts and presses over time, and the levels of outputs and the button events that come of them.
 
 use std::collections::BTreeMap;
 
@@ -269,8 +269,8 @@ impl Play {
                 Some(next) if next <= end => now = next,
                 _ => return,
             }
-            let wishes = self.buttons.tick(now);
-            self.wished(wishes, now);
+            let events = self.buttons.tick(now);
+            self.heard(events, now);
             self.changed(now);
         }
     }
@@ -286,17 +286,18 @@ impl Play {
         }
     }
 
-    fn wished(&mut self, wishes: Vec<ButtonEvent>, now: Timestamp) {
-        for wish in wishes {
-            let wish = match wish {
+    fn heard(&mut self, events: Vec<ButtonEvent>, now: Timestamp) {
+        for event in events {
+            let event = match event {
                 ButtonEvent::Teach { class, .. } => format!("teach {class}"),
                 ButtonEvent::TeachMore { class, .. } => format!("more {class}"),
                 ButtonEvent::TeachEnd { .. } => "teach end".to_owned(),
-                ButtonEvent::Do { deed: ButtonAction::Undo, .. } => "undo".to_owned(),
-                ButtonEvent::Do { deed: ButtonAction::Reset, .. } => "reset".to_owned(),
+                ButtonEvent::Do { action: ButtonAction::Undo, .. } => "undo".to_owned(),
+                ButtonEvent::Do { action: ButtonAction::Reset, .. } => "reset".to_owned(),
                 ButtonEvent::Trigger { at } => format!("trigger at {}", at.0 / 1000),
+                other => format!("{other:?}"),
             };
-            self.told.push(format!("{} {wish}", now.0 / 1000));
+            self.told.push(format!("{} {event}", now.0 / 1000));
         }
     }
 
@@ -318,8 +319,8 @@ impl Play {
             }
             ["end"] => {}
             [press] => {
-                let wishes = self.buttons.edge(&press[1..], press.starts_with('+'), now);
-                self.wished(wishes, now);
+                let events = self.buttons.edge(&press[1..], press.starts_with('+'), now);
+                self.heard(events, now);
             }
             _ => panic!("{event:?} is no event"),
         }
@@ -347,7 +348,7 @@ fn play(case: &Case, timers: bool) -> String {
 }
 
 #[test]
-fn verdicts_and_presses_give_the_levels_and_wishes_that_the_policy_says() {
+fn a_policy_maps_verdicts_and_presses_to_levels_and_actions() {
     let mut failures = Vec::new();
     for case in &CASES {
         let got = play(case, true);
@@ -360,7 +361,7 @@ fn verdicts_and_presses_give_the_levels_and_wishes_that_the_policy_says() {
 }
 
 #[test]
-fn a_clock_that_is_looked_at_late_loses_no_press_and_floods_nothing() {
+fn a_late_tick_loses_no_press_and_floods_nothing() {
     let case = |name, script| Case { name, policy: BUTTONS, script, wanted: "" };
     let cases = [
         (
@@ -380,7 +381,7 @@ fn a_clock_that_is_looked_at_late_loses_no_press_and_floods_nothing() {
 }
 
 #[test]
-fn the_next_change_is_when_a_level_changes_and_never_in_the_past() {
+fn the_next_change_is_never_in_the_past() {
     let policy = policy_from_toml(&[GATE, BLINK].concat(), "policy.toml").expect("it is valid");
     let mut actions = Actions::new(policy, None);
     assert_eq!(actions.next_change(at(0)), None);

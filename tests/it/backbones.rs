@@ -82,7 +82,7 @@ fn difference(got: &[f32], wanted: &[f32]) -> f32 {
 }
 
 #[test]
-fn every_kind_of_network_gives_the_feature_that_onnx_runtime_gives() {
+fn features_of_every_network_equal_onnx_runtime_s() {
     let Expected { tolerance, cases } = expected::<Case>("expected.json");
     let mut wrong = Vec::new();
     for Case { name, shape, taps, feature, tensor, .. } in &cases {
@@ -150,7 +150,7 @@ fn a_frame_gives_the_same_feature_every_time() {
 }
 
 #[test]
-fn a_survey_counts_the_work_and_names_the_last_map_of_each_resolution() {
+fn a_survey_counts_work_and_names_maps_by_resolution() {
     for Case { name, shape, multiply_accumulates, feature, .. } in
         expected::<Case>("expected.json").cases
     {
@@ -230,7 +230,7 @@ fn faulty_networks_are_refused_with_the_place_and_the_reason() {
 }
 
 #[test]
-fn a_specification_that_does_not_fit_is_refused_with_wanted_and_got() {
+fn a_mismatched_specification_is_refused_with_wanted_and_got() {
     let tap = |tensor: &str| Tap { tensor: tensor.to_owned(), pool: vec![Pooling::Avg] };
     let square = [1, 3, 16, 16];
     let cases = [
@@ -252,7 +252,7 @@ fn a_specification_that_does_not_fit_is_refused_with_wanted_and_got() {
 }
 
 #[test]
-fn an_input_that_drives_the_network_beyond_f32_gives_an_error_and_not_a_feature() {
+fn an_input_that_overflows_f32_is_an_error() {
     let mut backbone = Backbone::load(&bytes("gemm"), "gemm", &spec([1, 3, 16, 16], &[])).unwrap();
     for value in [f32::NAN, f32::INFINITY, 3e38] {
         let got = backbone.extract(Array4::from_elem((1, 3, 16, 16), value).view());
@@ -284,7 +284,7 @@ fn probabilities(feature: &[f32], classifier: &Classifier) -> Vec<f32> {
 }
 
 #[test]
-fn every_kind_of_network_is_exported_with_its_feature_and_a_classifier() {
+fn every_kind_of_network_exports_its_classifier() {
     let mut wrong = Vec::new();
     for Case { name, shape, taps, .. } in expected::<Case>("expected.json").cases {
         let (onnx, spec) = (bytes(&name), spec(shape, &taps));

@@ -133,7 +133,7 @@ const MISTAKES: [(&str, &str, &[&str]); 42] = [
 ];
 
 #[test]
-fn what_a_port_is_for_is_said_for_all_ports_or_for_serial_lines() {
+fn access_is_set_for_all_ports_or_for_serial_lines() {
     let hash = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
     let with = |top: &str, serial: &str| {
@@ -168,7 +168,7 @@ fn what_a_port_is_for_is_said_for_all_ports_or_for_serial_lines() {
 }
 
 #[test]
-fn a_board_of_one_s_own_need_not_tell_about_itself() {
+fn a_custom_board_needs_no_description() {
     let whole = Board::parse(BOARD, "bench.toml").expect("a board");
     let text = BOARD.replacen("about = \"a bench\"", "", 1);
     let text = text.replacen("[facts]\ntried = [\"on a bench\"]\n", "", 1);
@@ -178,7 +178,7 @@ fn a_board_of_one_s_own_need_not_tell_about_itself() {
 }
 
 #[test]
-fn mistakes_in_a_board_are_told_with_file_key_got_and_wanted() {
+fn mistakes_in_a_board_name_file_key_got_and_wanted() {
     let mut failures = Vec::new();
     for (from, to, wanted) in MISTAKES {
         let text = BOARD.replacen(from, to, 1);
@@ -232,7 +232,7 @@ fn mistakes_in_a_policy_are_told_with_file_and_key() {
 }
 
 #[test]
-fn every_file_of_boards_is_built_in_and_says_how_far_it_can_be_trusted() {
+fn board_files_are_built_in_and_say_what_was_tested() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards");
     let files = fs::read_dir(folder).expect("it is there").map(|file| {
         file.expect("it is there").file_name().into_string().expect("our names are ASCII")
@@ -251,7 +251,7 @@ fn every_file_of_boards_is_built_in_and_says_how_far_it_can_be_trusted() {
 }
 
 #[test]
-fn boards_and_policies_meet_at_names_of_outputs_and_buttons_only() {
+fn boards_and_policies_share_only_output_and_button_names() {
     let sorting = built_in_policy("policy-reject").expect("it is built in");
     let lights = built_in_policy("policy-teachable").expect("it is built in");
     for board in Board::built_in() {
@@ -270,7 +270,7 @@ fn boards_and_policies_meet_at_names_of_outputs_and_buttons_only() {
 }
 
 #[test]
-fn a_policy_for_what_the_board_has_not_is_refused_with_what_it_has() {
+fn policies_for_missing_outputs_are_refused_with_those_there_are() {
     let board = Board::parse(BOARD, "bench.toml").expect("it is valid");
     let board = Board { regions: Default::default(), ..board };
     let hold = |output| format!("[[action]]\noutput = \"{output}\"\nwhen = [\"a\"]\ndo = \"hold\"");
@@ -297,7 +297,7 @@ fn a_policy_for_what_the_board_has_not_is_refused_with_what_it_has() {
 }
 
 #[test]
-fn a_board_is_found_by_what_the_device_says_of_itself() {
+fn a_board_is_detected_from_the_device_tree() {
     let cases = [
         ("Raspberry Pi Zero 2 W Rev 1.0\0", Some("raspberry-pi-zero-2w")),
         ("Raspberry Pi 3 Model B\0", Some("raspberry-pi-3")),
@@ -342,7 +342,7 @@ fn all_there() -> String {
 }
 
 #[test]
-fn check_tells_what_is_there_and_what_to_do_about_the_rest() {
+fn check_lists_what_is_missing_with_a_fix() {
     let good = all_there();
     let cases: [(&str, String, i32, &[&str]); 11] = [
         (

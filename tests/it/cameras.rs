@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{command, fieldtune, finish, folder_of, picture};
-use fieldtune::camera::source::{self, AnyCamera, Wanted};
+use fieldtune::camera::source::{self, AnyCamera, CaptureSettings};
 use fieldtune::camera::{Camera, CameraError, CameraErrorKind, Faults, Faulty, PixelFormat};
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::image::picture::{load, save_png, thumbnail};
@@ -17,16 +17,17 @@ mod listed;
 /// Sides of the pictures of [`picture`].
 const SIZE: (u32, u32) = (48, 40);
 
-fn open(address: &str, wanted: &Wanted) -> AnyCamera {
+fn open(address: &str, wanted: &CaptureSettings) -> AnyCamera {
     source::open(address, wanted).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn replay(path: &Path, wanted: &Wanted) -> AnyCamera {
+fn replay(path: &Path, wanted: &CaptureSettings) -> AnyCamera {
     open(&format!("replay:{}", path.display()), wanted)
 }
 
 fn pipe(command: &str, format: PixelFormat) -> AnyCamera {
-    let wanted = Wanted { size: Some(SIZE), format: Some(format), ..Wanted::default() };
+    let wanted =
+        CaptureSettings { size: Some(SIZE), format: Some(format), ..CaptureSettings::default() };
     open(&format!("pipe:{command}"), &wanted)
 }
 
@@ -65,12 +66,12 @@ fn y4m(header: &str, levels: &[u8], bytes: usize) -> Vec<u8> {
 }
 
 #[test]
-fn pictures_of_a_folder_come_in_the_order_of_their_names_and_end_or_begin_again() {
+fn pictures_of_a_folder_come_by_name_once_or_repeated() {
     let folder = tempfile::tempdir().expect("a folder");
     let pictures = folder_of(folder.path(), "red", 0, 3);
     std::fs::write(pictures.join("notes.txt"), "no picture").expect("the folder is ours");
     let wanted: Vec<Frame> = (0..3).map(|seed| picture("red", seed)).collect();
-    let (frames, end) = until_error(&mut replay(&pictures, &Wanted::default()));
+    let (frames, end) = until_error(&mut replay(&pictures, &CaptureSettings::default()));
     let pixels = |frames: &[Frame]| frames.iter().map(|f| f.pixels().to_vec()).collect::<Vec<_>>();
     assert!(pixels(&frames) == pixels(&wanted));
     let times: Vec<u64> = frames.iter().map(|frame| frame.captured().0).collect();
@@ -78,7 +79,8 @@ fn pictures_of_a_folder_come_in_the_order_of_their_names_and_end_or_begin_again(
     assert_eq!(end.kind, CameraErrorKind::Ended, "{end}");
     assert!(end.to_string().contains("next: --loop"), "{end}");
 
-    let mut camera = replay(&pictures, &Wanted { again: true, ..Wanted::default() });
+    let mut camera =
+        replay(&pictures, &CaptureSettings { again: true, ..CaptureSettings::default() });
     let frames: Vec<Frame> =
         (0..7).map(|_| camera.capture(Timestamp(0)).expect("it goes on")).collect();
     let wanted: Vec<Frame> = [0, 1, 2, 0, 1, 2, 0].map(|seed| picture("red", seed)).into();
@@ -90,7 +92,7 @@ fn a_damaged_picture_is_told_and_the_next_one_follows() {
     let folder = tempfile::tempdir().expect("a folder");
     let pictures = folder_of(folder.path(), "red", 0, 2);
     std::fs::write(pictures.join("red-0.png"), "no picture").expect("the folder is ours");
-    let mut camera = replay(&pictures, &Wanted::default());
+    let mut camera = replay(&pictures, &CaptureSettings::default());
     let error = camera.capture(Timestamp(0)).expect_err("it is damaged");
     assert_eq!(error.kind, CameraErrorKind::Damaged);
     assert!(error.what.contains("red-0.png"), "{error}");
@@ -107,7 +109,7 @@ fn mjpeg_is_replayed_and_a_torn_frame_costs_only_itself() {
     let file = folder.path().join("video.mjpeg");
     let [a, b, c] = jpegs(3).try_into().expect("three");
     std::fs::write(&file, [&a[..], &b[..b.len() - 100], &c].concat()).expect("the folder is ours");
-    let mut camera = replay(&file, &Wanted::default());
+    let mut camera = replay(&file, &CaptureSettings::default());
     let near = |frame: Frame, seed| {
         let apart = apart(&frame, &picture("checks", seed));
         assert!(apart < 15.0, "{apart} from picture {seed}");
@@ -127,7 +129,8 @@ fn y4m_is_replayed_in_its_colours_and_begins_again() {
     for (colours, bytes) in [("C420jpeg", 10), ("C420mpeg2", 10), ("", 10), ("Cmono", 6)] {
         let header = format!("W3 H2 F25:1 Ip A1:1 {colours}");
         std::fs::write(&file, y4m(&header, &[16, 235], bytes)).expect("the folder is ours");
-        let mut camera = replay(&file, &Wanted { again: true, ..Wanted::default() });
+        let mut camera =
+            replay(&file, &CaptureSettings { again: true, ..CaptureSettings::default() });
         for (at, luma) in [16, 235, 16].into_iter().enumerate() {
             let frame = camera.capture(Timestamp(0)).expect("whole");
             let level = if colours == "Cmono" { luma } else { [0, 255][usize::from(luma > 16)] };
@@ -153,7 +156,8 @@ fn y4m_of_every_sampling_is_read_from_files_and_programs() {
         for address in
             [format!("replay:{}", file.display()), format!("pipe:cat '{}'", file.display())]
         {
-            let mut camera = source::open(&address, &Wanted::default()).expect("it is there");
+            let mut camera =
+                source::open(&address, &CaptureSettings::default()).expect("it is there");
             let frame = camera.capture(Timestamp(0)).expect("a whole picture");
             assert_eq!((frame.width(), frame.height()), (2, 2), "{address}");
             let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 1;
@@ -196,7 +200,7 @@ fn recordings_that_cannot_be_read_say_why() {
     ];
     for (name, trouble, what) in cases {
         let address = format!("replay:{}", folder.path().join(name).display());
-        let error = match source::open(&address, &Wanted::default()) {
+        let error = match source::open(&address, &CaptureSettings::default()) {
             Ok(mut camera) => until_error(&mut camera).1,
             Err(error) => error,
         };
@@ -206,10 +210,11 @@ fn recordings_that_cannot_be_read_say_why() {
 }
 
 #[test]
-fn what_a_recording_has_instead_of_what_was_wanted_is_noted_once() {
+fn what_a_recording_lacks_is_noted_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let pictures = folder_of(folder.path(), "red", 0, 3);
-    let mut camera = replay(&pictures, &Wanted { size: Some((64, 64)), ..Wanted::default() });
+    let mut camera =
+        replay(&pictures, &CaptureSettings { size: Some((64, 64)), ..CaptureSettings::default() });
     camera.capture(Timestamp(0)).expect("whole");
     assert_eq!(camera.notes(), ["the recording has 48x40, wanted 64x64"]);
     camera.capture(Timestamp(0)).expect("whole");
@@ -282,7 +287,7 @@ fn a_program_that_keeps_dying_is_started_ever_more_seldom() {
 }
 
 #[test]
-fn a_program_that_is_not_there_or_ends_within_a_frame_is_told() {
+fn a_missing_or_dying_camera_program_is_reported() {
     let cases = [
         ("exec no-such-program-anywhere", "no-such-program-anywhere", "exit status: 127"),
         ("head -c 5000 /dev/zero", "it ended 5000 bytes into RGB3 of 48x40, which has 5760", ""),
@@ -299,7 +304,7 @@ fn a_program_that_stalls_is_ended_with_all_it_started() {
     let folder = tempfile::tempdir().expect("a folder");
     let pid = folder.path().join("pid");
     let short = Duration::from_millis(300);
-    let wanted = Wanted { timeout: short, start: short, ..Wanted::default() };
+    let wanted = CaptureSettings { timeout: short, start: short, ..CaptureSettings::default() };
     // A grandchild that does not listen to a polite request.
     let command = format!(
         "sh -c 'trap \"\" TERM; echo $$ >\"{0}.new\"; mv \"{0}.new\" \"{0}\"; while :; do sleep 1; done' & wait",
@@ -315,12 +320,13 @@ fn a_program_that_stalls_is_ended_with_all_it_started() {
 }
 
 #[test]
-fn a_program_may_take_longer_to_its_first_frame_than_to_the_next() {
+fn a_program_may_take_longer_to_its_first_frame() {
     let bytes = SIZE.0 * SIZE.1;
     let command = format!("pipe:sleep 0.5; head -c {bytes} /dev/zero; sleep 60");
     let (size, format) = (Some(SIZE), Some(PixelFormat::Grey));
     let timeout = Duration::from_millis(200);
-    let mut camera = open(&command, &Wanted { size, format, timeout, ..Wanted::default() });
+    let mut camera =
+        open(&command, &CaptureSettings { size, format, timeout, ..CaptureSettings::default() });
     camera.capture(Timestamp(0)).expect("it has until its first frame");
     let error = camera.capture(Timestamp(0)).expect_err("it gives one");
     assert!(error.what.contains("no frame within 200ms"), "{error}");
@@ -351,7 +357,7 @@ fn a_program_ends_with_its_camera() {
 }
 
 #[test]
-fn the_newest_frame_of_a_program_wins_and_its_time_is_when_it_came() {
+fn the_newest_frame_wins_with_its_arrival_time() {
     let folder = tempfile::tempdir().expect("a folder");
     // A black frame; when told to, another, a white one, and half a frame, which is more than the pipe and our buffer
     // hold: when that is written, the white one has been taken out.
@@ -360,8 +366,10 @@ fn the_newest_frame_of_a_program_wins_and_its_time_is_when_it_came() {
         folder.path().display()
     );
     let (size, format) = (Some((400, 300)), Some(PixelFormat::Rgb3));
-    let mut camera =
-        open(&format!("pipe:{command}"), &Wanted { size, format, ..Wanted::default() });
+    let mut camera = open(
+        &format!("pipe:{command}"),
+        &CaptureSettings { size, format, ..CaptureSettings::default() },
+    );
     let first = camera.capture(Timestamp(10_000_000)).unwrap_or_else(|error| panic!("{error}"));
     assert!(first.pixels().iter().all(|&value| value == 0));
     assert!(first.captured() >= Timestamp(10_000_000), "it was waited for");
@@ -382,7 +390,8 @@ fn any_camera_can_be_made_faulty_and_the_seed_decides() {
     let pictures = folder_of(folder.path(), "stripes", 0, 4);
     let faults = Faults { dropped: 0.2, stalled: 0.2, torn: 0.2, wrong_size: 0.2 };
     let run = |seed| {
-        let camera = replay(&pictures, &Wanted { again: true, ..Wanted::default() });
+        let camera =
+            replay(&pictures, &CaptureSettings { again: true, ..CaptureSettings::default() });
         let mut camera = Faulty::new(camera, faults, seed);
         (0..50).map(|at| camera.capture(Timestamp(at))).collect::<Vec<_>>()
     };

@@ -35,7 +35,7 @@ fn what_was_taught_is_told_apart_in_new_pictures() {
 }
 
 #[test]
-fn a_verdict_in_json_has_every_field_and_the_same_values_each_time() {
+fn a_verdict_in_json_has_every_field_and_repeats_exactly() {
     let bench = Bench::taught();
     let file = bench.new_picture("checks");
     let verdict = bench.verdict(&file);
@@ -203,7 +203,7 @@ fn broken_images_teach_nothing_unless_they_may_be_left_out() {
 }
 
 #[test]
-fn names_of_classes_may_be_in_any_script_and_no_escape_reaches_the_terminal() {
+fn class_names_take_any_script_and_no_escape_sequence() {
     let bench = Bench::new();
     let folder = folder_of(bench.path(), "red", 0, 1);
     for name in ["Kratzer_ü", "傷", "défaut-2", "царапина"] {

@@ -33,7 +33,7 @@ fn a_folder_from_a_mac_is_taught_without_its_notes() {
 }
 
 #[test]
-fn files_that_are_no_images_are_named_with_what_converts_them() {
+fn other_files_are_named_with_a_converter() {
     let bench = Bench::new();
     for (case, what, next) in [
         ("heic.jpg", "this is a HEIC", "heif-convert"),
@@ -155,7 +155,7 @@ fn images_that_are_nearly_the_same_count_as_one_look() {
 }
 
 #[test]
-fn classes_that_differ_in_the_shape_of_their_images_are_told() {
+fn classes_with_images_of_another_shape_are_reported() {
     let bench = Bench::new();
     let (upright, wide) = (bench.path().join("upright"), bench.path().join("wide"));
     for seed in 0..4 {

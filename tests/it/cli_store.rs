@@ -122,7 +122,7 @@ fn backups_are_sound_while_the_store_is_in_use() {
 const VERSION_2: &str = "store-v2.ftune";
 
 #[test]
-fn a_store_in_use_is_neither_written_over_nor_opened_under_another_name() {
+fn a_store_in_use_is_not_overwritten_or_opened_twice() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let mut device = Device::start(folder, &DRAWN);
@@ -178,7 +178,7 @@ fn run_backup(store: &str, to: &str) -> i32 {
 }
 
 #[test]
-fn a_file_of_format_2_is_read_as_it_was_written() {
+fn files_of_format_2_read_as_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.ftune");
     fs::copy(data(VERSION_2), &copy).expect("it is there");
@@ -284,7 +284,7 @@ fn another_backbone_learns_what_was_taught_from_its_images() {
 
     let run = bench.ok(&["store", "reteach", "--model", &other, "--drop-missing"]);
     for told in [
-        "learned 25 examples anew with otherwise instead of tiny",
+        "relearned 25 examples with otherwise instead of tiny",
         "forgot 1 without an image: 26",
         "estimated balanced accuracy: ",
         " % before, 100 % now",
@@ -388,7 +388,7 @@ fn limited(bench: &Bench, blocks: u32, arguments: &[&str]) -> common::Run {
 }
 
 #[test]
-fn a_store_that_may_not_grow_is_an_error_in_words() {
+fn a_store_that_cannot_grow_is_an_error() {
     let bench = Bench::new();
     let folder = folder_of(bench.path(), "red", 0, 1);
     let run = limited(&bench, 8, &["teach", "red", text(&folder)]);

@@ -108,7 +108,7 @@ fn lay_out(folder: &Path) {
 }
 
 #[test]
-fn wrong_input_ends_with_2_and_names_the_place_what_was_wanted_and_what_was_there() {
+fn wrong_input_exits_with_2_naming_place_wanted_and_got() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     lay_out(folder.path());
     let run = |line: &str| {

@@ -3,7 +3,7 @@
 use fieldtune::protocol::console::{commands, harmless};
 use fieldtune::protocol::request::{self, Request};
 use fieldtune::protocol::session::Session;
-use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Piece};
+use fieldtune::protocol::wire::{self, Decoder, Kind, Piece, WireFrame};
 
 use crate::common::device;
 use crate::common::screen;
@@ -39,17 +39,17 @@ impl Talk {
         self.says(&format!("{line}\r")).lines().map(str::to_owned).collect()
     }
 
-    fn frame(&mut self, id: u32, request: &Request) -> Vec<Frame> {
+    fn frame(&mut self, id: u32, request: &Request) -> Vec<WireFrame> {
         let body = wire::encode_request(request).expect("sendable");
         frames(&self.bytes(&request_frame(id, body)))
     }
 }
 
 fn request_frame(id: u32, body: Vec<u8>) -> Vec<u8> {
-    Frame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode()
+    WireFrame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode()
 }
 
-fn frames(bytes: &[u8]) -> Vec<Frame> {
+fn frames(bytes: &[u8]) -> Vec<WireFrame> {
     let frame = |piece| match piece {
         Piece::Frame(frame) => Some(frame),
         Piece::Text(_) | Piece::Broken(_) => None,
@@ -215,7 +215,7 @@ fn commands_may_have_capitals_and_names_keep_theirs() {
 }
 
 #[test]
-fn who_teaches_a_part_that_lies_still_is_told_to_move_it() {
+fn teaching_a_still_part_asks_to_move_it() {
     let mut talk = Talk::new(false);
     let wanted = [
         "progress done=1 total=2",
@@ -237,7 +237,7 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
         ("help stauts", "there is no command stauts"),
         (
             "teach",
-            "wanted: teach CLASS [COUNT] [any] | CLASS frame NUMBER..., got: teach; help teach tells more",
+            "wanted: teach CLASS [COUNT] [any] | CLASS frame NUMBER..., got: teach; see help teach",
         ),
         ("teach a b", "COUNT has to be a number from 1 to 1000, got b"),
         ("teach a 0", "COUNT has to be a number from 1 to 1000, got 0"),
@@ -304,13 +304,13 @@ fn what_cannot_be_done_gets_one_error_and_changes_nothing() {
     );
     let got = talk.bytes(b"ver\xffsion\r\x02undo\rclass\xc3es\r\xc2\x9bundo\rversion\r");
     let got = String::from_utf8(got).expect("UTF-8");
-    let damaged = "error: the line came damaged, type it again";
+    let damaged = "error: the line was damaged on the way, type it again";
     let wanted = [damaged, damaged, damaged, damaged, "ok version=0.1.0 model=fake"];
     assert_eq!(got.lines().collect::<Vec<_>>(), wanted);
 }
 
 #[test]
-fn a_refusal_is_one_line_without_escapes_whatever_the_device_says() {
+fn a_refusal_is_one_line_without_escape_sequences() {
     use fieldtune::protocol::console::refused;
     use fieldtune::protocol::request::Refused;
     let shown = refused(&Refused("bad \u{1b}[31mfile\r\nok\u{85}forged".to_owned()));

@@ -153,7 +153,7 @@ fn frames_that_were_classified_are_fetched_and_taught() {
 }
 
 #[test]
-fn who_teaches_a_part_that_lies_still_is_told_to_move_it() {
+fn teaching_a_still_part_asks_to_move_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let served = Served::on(&socket(folder.path()));
     let run = served.ctl(&["teach", "still", "2"]);
@@ -166,7 +166,7 @@ fn who_teaches_a_part_that_lies_still_is_told_to_move_it() {
 }
 
 #[test]
-fn an_image_that_cannot_be_read_keeps_no_other_from_being_classified_but_all_from_being_taught() {
+fn an_unreadable_image_stops_teaching_but_not_classifying() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let served = Served::on(&socket(folder.path()));
@@ -273,7 +273,7 @@ fn a_console_on_a_socket_serves_one_after_another() {
 }
 
 #[test]
-fn a_line_that_nobody_reads_holds_nobody_up() {
+fn an_unread_line_holds_nothing_up() {
     let folder = tempfile::tempdir().expect("a folder");
     let served = Served::on(&socket(folder.path()));
     let path = folder.path().join("device.sock");

@@ -52,7 +52,7 @@ fn a_seed_tells_one_story_and_another_seed_another() {
 }
 
 #[test]
-fn every_chapter_is_in_the_answer_and_the_exit_status_says_whether_the_checks_passed() {
+fn the_answer_has_every_chapter_and_status_follows_the_checks() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let run = demo(folder.path(), &["--json"]);
     let answer = answer(&run);

@@ -117,7 +117,7 @@ fn the_reference_of_the_command_line_is_current() {
         assert_eq!(
             written,
             now,
-            "docs/cli.md:{}: cargo test --test it docs:: -- --ignored writes it anew",
+            "docs/cli.md:{}: cargo test --test it docs:: -- --ignored writes it again",
             line + 1
         );
     }

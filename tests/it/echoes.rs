@@ -4,7 +4,7 @@ use fieldtune::image::frame::Timestamp;
 use fieldtune::protocol::console::{Entry, WIDTH, commands, help, parse};
 use fieldtune::protocol::request::{self, Request};
 use fieldtune::protocol::session::Session;
-use fieldtune::protocol::wire::{self, Frame, Kind};
+use fieldtune::protocol::wire::{self, Kind, WireFrame};
 
 use crate::common::device;
 
@@ -243,7 +243,7 @@ fn frames_that_come_back_are_not_answered() {
     let body = wire::encode_request(&Request::Snap(request::Snap)).expect("sendable");
     let frame = |kind, version| {
         let body = body.clone();
-        let mut line = Frame { kind, id: 7, part: 0, parts: 1, body }.encode();
+        let mut line = WireFrame { kind, id: 7, part: 0, parts: 1, body }.encode();
         // The version stands alone behind COBS' first code; the checksum does not fit any more.
         line[2] = version;
         line
@@ -263,7 +263,7 @@ fn frames_that_come_back_are_not_answered() {
 }
 
 #[test]
-fn no_line_of_help_is_a_command_and_all_fit_a_terminal() {
+fn help_lines_are_no_commands_and_fit_a_terminal() {
     let all = commands().map(|spec| help(Some(spec))).chain([help(None)]);
     for line in all.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()) {
         assert!(line.chars().count() <= WIDTH, "{line}");

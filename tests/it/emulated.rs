@@ -40,7 +40,7 @@ const LAMP: u8 = 1 << 1;
 const BUTTON_1: u8 = 4;
 
 #[test]
-fn a_virtual_board_learns_from_its_camera_and_drives_its_pins() {
+fn a_virtual_board_learns_and_drives_its_pins() {
     let Some(images) = images() else { return };
     let mut board = Machine::virt(&images, "vivid");
     let camera = board.sh("fieldtune cameras");
@@ -120,7 +120,7 @@ fn scene(grey: impl Fn(u32, u32) -> u8) -> [Vec<u8>; 2] {
 }
 
 #[test]
-fn a_usb_camera_is_taken_and_its_light_locked_and_what_goes_wrong_with_it_passes() {
+fn a_usb_camera_locks_its_exposure_and_recovers_from_faults() {
     let Some(images) = images() else { return };
     let stripes = || scene(|x, _| if x / 10 % 2 == 0 { 230 } else { 30 });
     let chess = || scene(|x, y| if (x / 40 + y / 40) % 2 == 0 { 250 } else { 90 });
@@ -258,7 +258,7 @@ fn cut(images: &Path, times: u64, more: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_a_board_acknowledged_is_there_after_its_plug_was_pulled() {
+fn an_unplugged_board_keeps_what_it_acknowledged() {
     let Some(images) = images() else { return };
     let times = std::env::var("FIELDTUNE_TEST_CUTS").ok().and_then(|times| times.parse().ok());
     let wrong = cut(&images, times.unwrap_or(4), "");
@@ -273,7 +273,7 @@ fn a_board_that_acknowledges_too_early_is_found_out() {
 }
 
 #[test]
-fn a_raspberry_pi_3_boots_and_drives_its_pins_by_both_drivers() {
+fn a_raspberry_pi_3_drives_its_pins_by_both_drivers() {
     let Some(images) = images() else { return };
     let mut board = Machine::raspi3b(&images);
     let found = board.sh("fieldtune check | head -n 1");

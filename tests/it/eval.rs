@@ -177,7 +177,7 @@ fn a_folder_is_evaluated_and_every_output_tells_the_same() {
 }
 
 #[test]
-fn the_same_question_has_the_same_answer_from_seeds_splits_and_kept_features() {
+fn seeds_splits_and_cached_features_give_the_same_result() {
     let place = Place::new();
     let asked = ["--shots", "2", "--seeds", "2", "--json", "-", "--head", "lda,prototype"];
     let first = place.eval_well(
@@ -193,7 +193,7 @@ fn the_same_question_has_the_same_answer_from_seeds_splits_and_kept_features() {
 }
 
 #[test]
-fn several_heads_stand_in_a_last_column_and_a_small_class_sits_out_where_it_has_to() {
+fn several_heads_share_a_table_small_classes_are_left_out() {
     let place = Place::new();
     for i in 3..8 {
         std::fs::remove_file(place.at(&format!("parts/blue/{i}.png"))).unwrap();

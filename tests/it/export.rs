@@ -148,7 +148,7 @@ fn kinds() -> Vec<String> {
 }
 
 #[test]
-fn an_exported_network_answers_as_the_program_does_with_every_head() {
+fn an_exported_network_answers_as_the_program() {
     let benches = [
         ("tiny", Bench::tiny(&[])),
         ("tapped", Bench::tiny(&["--taps", "block1.pointwise.relu:avg+max,feature:avg"])),
@@ -177,7 +177,7 @@ fn an_exported_network_answers_as_the_program_does_with_every_head() {
 }
 
 #[test]
-fn the_file_says_what_it_is_and_holds_nothing_that_is_not_used() {
+fn an_exported_file_describes_itself_and_holds_nothing_unused() {
     let bench = Bench::tiny(&[]).taught();
     bench.exported(&["out.onnx"]);
     let onnx = fs::read(bench.path("out.onnx")).unwrap();
@@ -205,7 +205,7 @@ fn the_file_says_what_it_is_and_holds_nothing_that_is_not_used() {
 }
 
 #[test]
-fn an_exported_network_is_a_backbone_with_the_same_feature_and_can_be_exported_again() {
+fn an_exported_network_is_a_backbone_and_exports_again() {
     let bench = Bench::tiny(&[]).taught();
     bench.exported(&["out.onnx"]);
     let inputs = bench.tensors(&bench.strangers());
@@ -298,7 +298,7 @@ fn assert_same_arrays(npz: &Path, json: &Value) {
 }
 
 #[test]
-fn a_class_without_examples_is_left_out_and_said_to_be() {
+fn a_class_without_examples_is_reported_and_not_exported() {
     let bench = Bench::tiny(&[]).taught();
     bench.ok(&["forget", "--example", "5", "6", "7", "8"]);
     let run = bench.exported(&["out.json"]);
@@ -312,7 +312,7 @@ fn a_class_without_examples_is_left_out_and_said_to_be() {
 }
 
 #[test]
-fn a_quantised_network_is_written_as_it_is_computed_or_with_a_warning_as_it_is() {
+fn quantised_networks_export_as_computed_or_with_a_warning() {
     let network = data("backbones/quantised.onnx");
     let card = built_in::card().spec.input;
     let input = InputSpec { width: 16, height: 16, ..card };

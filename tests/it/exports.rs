@@ -177,7 +177,7 @@ fn copied(name: &str, folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn weights_in_other_files_count_for_the_hash_and_the_card() {
+fn external_weights_count_for_hash_and_card() {
     let folder = tempfile::tempdir().unwrap();
     let network = copied("external_many", folder.path());
     let run = |arguments: &[&str]| -> Run {
@@ -246,7 +246,7 @@ fn weights_are_not_read_through_links_out_of_the_folder() {
 }
 
 #[test]
-fn files_that_are_no_networks_are_told_with_what_to_do() {
+fn files_that_are_no_networks_get_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let onnx = fs::read(path("last_normed")).unwrap();
     let cases: [(&str, &[u8], &[&str]); 10] = [
@@ -272,7 +272,7 @@ fn files_that_are_no_networks_are_told_with_what_to_do() {
 }
 
 #[test]
-fn a_grey_network_is_taught_and_inspected_without_a_word_of_channels() {
+fn a_grey_network_needs_no_option_for_channels() {
     let folder = tempfile::tempdir().unwrap();
     let network = path("grey_first");
     let network = network.to_str().unwrap();

@@ -109,7 +109,7 @@ fn packs_are_merged_and_other_bytes_are_refused() {
 }
 
 #[test]
-fn files_are_taught_and_a_camera_and_a_name_can_be_wrong() {
+fn files_are_taught_and_mistakes_are_errors() {
     let folder = tempfile::tempdir().expect("there is a folder");
     let mut tuner = open(&folder.path().join("learned.ftune"));
     let picture = |name: &str| format!("{PICTURES}/{name}");

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use fieldtune::backbone::fetch::{FetchError, Patience, Wanted, fetch};
+use fieldtune::backbone::fetch::{Download, FetchError, Patience, fetch};
 use sha2::{Digest, Sha256};
 
 const LENGTH: usize = 300_000;
@@ -181,7 +181,7 @@ impl Place {
         let target = self.target();
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         let sha256 = Sha256::digest(content()).into();
-        let wanted = Wanted { url, bytes: LENGTH as u64, sha256, target: &target };
+        let wanted = Download { url, bytes: LENGTH as u64, sha256, target: &target };
         let patience = Patience { retries: 2, pause: Duration::ZERO, silence };
         fetch(&wanted, &patience, &mut |_| {})
     }
@@ -219,7 +219,7 @@ fn a_redirection_is_followed() {
 }
 
 #[test]
-fn a_file_that_is_there_already_is_not_fetched_and_a_damaged_one_is() {
+fn only_a_missing_or_damaged_file_is_fetched() {
     let (server, place) = (Server::answering(&[Answer::File]), Place::new());
     place.put(&place.target(), &content());
     assert!(place.fetch(&server.url).status.success());
@@ -230,7 +230,7 @@ fn a_file_that_is_there_already_is_not_fetched_and_a_damaged_one_is() {
 }
 
 #[test]
-fn a_download_that_was_cut_off_goes_on_where_it_stopped() {
+fn an_interrupted_download_resumes_where_it_stopped() {
     let (server, place) = (Server::answering(&[Answer::Cut(100_000), Answer::File]), Place::new());
     let output = place.fetch(&server.url);
     let text = stderr(&output);
@@ -247,7 +247,7 @@ fn a_download_that_was_cut_off_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn a_version_that_has_changed_since_is_fetched_from_the_start() {
+fn a_changed_version_is_fetched_from_the_start() {
     let (server, place) = (Server::answering(&[Answer::File]), Place::new());
     place.put(&place.part(), &[7; 5000]);
     let from = format!("{}\n\"version-0\"\n", server.url);
@@ -258,7 +258,7 @@ fn a_version_that_has_changed_since_is_fetched_from_the_start() {
 }
 
 #[test]
-fn a_server_that_ignores_ranges_gives_the_file_from_the_start() {
+fn a_server_without_ranges_sends_the_whole_file() {
     let (server, place) = (Server::answering(&[Answer::Whole]), Place::new());
     place.put(&place.part(), &content()[..120_000]);
     assert!(place.fetch(&server.url).status.success());
@@ -267,7 +267,7 @@ fn a_server_that_ignores_ranges_gives_the_file_from_the_start() {
 }
 
 #[test]
-fn an_earlier_part_that_is_wrong_or_too_long_costs_time_and_nothing_else() {
+fn a_wrong_partial_download_costs_only_time() {
     let parts =
         [("other bytes", 5000, 2), ("as long as the file", LENGTH, 1), ("longer", LENGTH + 9, 1)];
     for (name, length, requests) in parts {
@@ -289,7 +289,7 @@ fn a_part_that_is_already_whole_needs_no_server() {
 }
 
 #[test]
-fn what_is_not_the_card_s_file_never_gets_into_its_place() {
+fn only_the_file_of_the_card_is_installed() {
     let mut other = content();
     other[LENGTH / 2] ^= 1;
     let long = vec![0; LENGTH + 1];
@@ -317,7 +317,7 @@ fn what_is_not_the_card_s_file_never_gets_into_its_place() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_said_with_exit_status_3() {
+fn an_unreachable_server_exits_with_3() {
     let place = Place::new();
     let output = place.fetch("http://127.0.0.1:1/test.onnx");
     let text = stderr(&output);
@@ -326,7 +326,7 @@ fn a_server_that_is_not_there_is_said_with_exit_status_3() {
 }
 
 #[test]
-fn a_full_disk_keeps_what_has_arrived_and_the_next_run_goes_on() {
+fn a_download_resumes_after_a_full_disk() {
     let (server, place) = (Server::answering(&[Answer::File]), Place::new());
     let mut limited = Command::new("sh");
     // Without the trap the system ends a process that goes over the limit; with it the write fails.
@@ -358,7 +358,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_second_fetch_of_the_same_file_is_refused_while_the_first_runs() {
+fn a_file_is_fetched_by_one_process_at_a_time() {
     let (server, place) = (Server::answering(&[Answer::File]), Place::new());
     place.put(&place.part(), b"");
     let first = fs::OpenOptions::new().write(true).open(place.part()).unwrap();

@@ -6,7 +6,7 @@ use crate::common::{data, fieldtune};
 use std::fs;
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, NewExample, Teach};
+use fieldtune::learn::command::{Command, NewExample, TeachExamples};
 use fieldtune::learn::examples::Examples;
 use fieldtune::learn::head::ExampleId;
 use fieldtune::store::persistent::PersistentLearner;
@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 const VERSION_3: &str = "store-v3.ftune";
 
 #[test]
-fn a_file_of_format_3_is_read_as_it_was_written() {
+fn files_of_format_3_read_as_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.ftune");
     fs::copy(data(VERSION_3), &copy).expect("it is there");
@@ -63,7 +63,7 @@ fn a_file_of_format_3_is_read_as_it_was_written() {
 const VERSION_4: &str = "store-v4.ftune";
 
 #[test]
-fn a_file_of_format_4_is_read_as_it_was_written() {
+fn files_of_format_4_read_as_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.ftune");
     fs::copy(data(VERSION_4), &copy).expect("it is there");
@@ -99,7 +99,7 @@ fn a_file_of_format_4_is_read_as_it_was_written() {
 const VERSION_5: &str = "store-v5.ftune";
 
 #[test]
-fn a_file_of_format_5_is_read_as_it_was_written() {
+fn files_of_format_5_read_as_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("copy.ftune");
     fs::copy(data(VERSION_5), &copy).expect("it is there");
@@ -132,7 +132,7 @@ fn images_fill_pages_and_nothing_is_left_over() {
             NewExample { image: Some(image), burst: at as u32, ..NewExample::new(feature, "a.jpg") }
         };
         let examples = (0..450).map(example).collect();
-        let teach = Command::Teach(Teach { class: format!("c{part}"), examples });
+        let teach = Command::Teach(TeachExamples { class: format!("c{part}"), examples });
         kept.apply(teach, Timestamp(part)).expect("there is room");
         drop(kept);
         let file = fs::metadata(&path).expect("it was written").len() as usize;

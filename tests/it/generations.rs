@@ -4,7 +4,9 @@
 use crate::common;
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, Forget, Relabel, Rename, Reply, Undo};
+use fieldtune::learn::command::{
+    Command, ForgetExamples, RelabelExamples, RenameClass, Reply, UndoLatest,
+};
 use fieldtune::learn::head::ExampleId;
 use fieldtune::store::persistent::PersistError;
 use fieldtune::store::snapshot::Snapshot;
@@ -27,7 +29,7 @@ fn what_was_taken_away_can_be_come_back_to() {
     let now = device.now();
     let saved = device.persistent.save(Some("monday"), now).expect("there is room");
     assert_eq!((saved.classes, saved.examples, saved.automatic), (2, 2, false));
-    let relabel = Relabel { examples: vec![ExampleId(3)], class: "odd".to_owned() };
+    let relabel = RelabelExamples { examples: vec![ExampleId(3)], class: "odd".to_owned() };
     device.apply(Command::Relabel(relabel)).expect("it is there");
     // The state before was saved by hand already.
     assert_eq!(device.names(), ["before forget good", "monday"]);
@@ -39,7 +41,8 @@ fn what_was_taken_away_can_be_come_back_to() {
     assert_eq!(device.names(), ["before forget good", "monday", "before rollback to 1"]);
     let (was, is) = (before.canonical(true), device.persistent.learned().canonical(true));
     assert_eq!(was, is);
-    let Reply::Undone { changes, .. } = device.apply(Command::Undo(Undo)).expect("no error") else {
+    let Reply::Undone { changes, .. } = device.apply(Command::Undo(UndoLatest)).expect("no error")
+    else {
         panic!("undo answers Undone")
     };
     assert!(changes.is_empty(), "nothing can be undone after it: {changes:?}");
@@ -64,10 +67,14 @@ fn a_difference_names_what_came_and_went() {
     device.teach("bad", &[[0.0, 1.0, 0.0], [0.0, 1.0, 0.1]]);
     let now = device.now();
     let first = device.persistent.save(None, now).expect("there is room").number;
-    device.apply(Command::Rename(Rename { from: "good".into(), to: "fine".into() })).expect("ok");
-    let relabel = Relabel { examples: vec![ExampleId(2)], class: "bad".to_owned() };
+    device
+        .apply(Command::Rename(RenameClass { from: "good".into(), to: "fine".into() }))
+        .expect("ok");
+    let relabel = RelabelExamples { examples: vec![ExampleId(2)], class: "bad".to_owned() };
     device.apply(Command::Relabel(relabel)).expect("it is there");
-    device.apply(Command::Forget(Forget::Examples(vec![ExampleId(3)]))).expect("it is there");
+    device
+        .apply(Command::Forget(ForgetExamples::Examples(vec![ExampleId(3)])))
+        .expect("it is there");
     device.teach("odd", &[[0.0, 0.0, 1.0]]);
     let difference = device.persistent.difference(first, None).expect("it is there");
     assert_eq!(difference.classes_added, ["odd"]);
@@ -125,12 +132,12 @@ fn a_day_of_changes_makes_a_generation() {
     device.teach("bad", &[[0.0, 1.0, 0.1]]);
     assert_eq!(device.names(), ["daily"]);
     device.now += 2 * DAY;
-    device.apply(Command::Undo(Undo)).expect("there is a step");
+    device.apply(Command::Undo(UndoLatest)).expect("there is a step");
     assert_eq!(device.names(), ["daily", "daily"]);
 }
 
 #[test]
-fn nothing_taught_is_nothing_to_save_and_a_setting_is_kept() {
+fn an_empty_store_saves_no_checkpoint_but_keeps_settings() {
     let mut device = Device::new();
     let refused = device.persistent.save(None, Timestamp(1)).expect_err("nothing was taught");
     assert!(matches!(refused, PersistError::Generation(StoreError::NothingKept)), "{refused}");
@@ -144,14 +151,14 @@ fn nothing_taught_is_nothing_to_save_and_a_setting_is_kept() {
 }
 
 #[test]
-fn what_is_on_the_disk_is_what_is_in_memory_whatever_was_done() {
+fn disk_and_memory_agree_after_every_command() {
     for seed in 0..common::cases(20) as u64 {
         random_device(seed, 60);
     }
 }
 
 #[test]
-fn what_devices_learned_is_put_together_in_any_order_with_the_same_bytes() {
+fn packs_merge_in_any_order_with_the_same_bytes() {
     for seed in 0..common::slow_cases(20, 3) as u64 {
         let packs: Vec<Snapshot> = (0..3)
             .map(|device| random_device(100 + 3 * seed + device, 30).persistent.learned())
@@ -243,9 +250,9 @@ fn images_come_back_with_an_undo_and_a_generation() {
     assert_eq!(all, [(1, vec![2; 10]), (2, vec![2; 10]), (3, vec![1; 10])]);
     device.apply(forget("good")).expect("there is one");
     assert_eq!(images(&mut device), [(3, vec![1; 10])]);
-    device.apply(Command::Undo(Undo)).expect("there is a step");
+    device.apply(Command::Undo(UndoLatest)).expect("there is a step");
     assert_eq!(images(&mut device), all);
-    device.apply(Command::Forget(Forget::Everything)).expect("there is something");
+    device.apply(Command::Forget(ForgetExamples::Everything)).expect("there is something");
     assert_eq!(images(&mut device), []);
     let last = device.generations().last().expect("one was made").number;
     let now = device.now();
@@ -269,7 +276,7 @@ fn images_make_room_and_their_examples_stay() {
             ..fieldtune::learn::command::NewExample::new(feature, "test")
         };
         let class = class.to_owned();
-        let teach = fieldtune::learn::command::Teach { class, examples: vec![example] };
+        let teach = fieldtune::learn::command::TeachExamples { class, examples: vec![example] };
         let now = device.now();
         device.persistent.apply(Command::Teach(teach), now).expect("there is room");
     };
@@ -287,7 +294,7 @@ fn images_make_room_and_their_examples_stay() {
 }
 
 #[test]
-fn another_backbone_s_features_take_the_place_of_all_and_can_be_rolled_back() {
+fn features_of_another_backbone_replace_all_and_roll_back() {
     let mut device = Device::new();
     device.teach("good", &[[1.0, 0.0, 0.0], [1.0, 0.1, 0.0]]);
     let (before, kept) = (device.persistent.learned(), images(&mut device));

@@ -75,7 +75,7 @@ fn store_of(path: &Path, name: &str, origin: &str) {
 }
 
 #[test]
-fn origins_and_names_of_models_in_a_pack_are_shown_and_not_obeyed() {
+fn escapes_in_a_pack_are_shown_and_not_obeyed() {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let pictures = folder_of(folder.path(), "red", 0, 1);
     for (place, hostile) in HOSTILE.iter().enumerate().step_by(common::every(4)) {

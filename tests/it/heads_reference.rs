@@ -182,7 +182,7 @@ fn accuracy(head: &dyn Head, set: &Logistic) -> f64 {
 }
 
 #[test]
-fn softmax_is_as_accurate_as_scikit_learn_at_once_and_step_by_step() {
+fn softmax_matches_scikit_learn_at_once_and_incrementally() {
     let Reference { tolerance, logistic: set, .. } = reference();
     let method = HeadConfig::of(HeadKind::Softmax).method;
     let examples = examples(&set.features, &set.labels);

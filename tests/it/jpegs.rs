@@ -107,7 +107,7 @@ fn refused_jpegs_say_why_in_words_for_people() {
         ("refused-arithmetic", "with arithmetic coding; this makes a usual one of it: magick it"),
         ("refused-fraction", "2x1 samples of a colour beside 3x1"),
         ("refused-12-bit", "12 bits a colour"),
-        ("refused-height-0", "a height that is told after the picture"),
+        ("refused-height-0", "a height given after the picture"),
         ("refused-lossless", "lossless coding"),
         ("refused-middle-lost", "damaged: a block is beyond black or white"),
         ("refused-end-lost", "damaged: data is missing, at 55 %"),
@@ -115,7 +115,7 @@ fn refused_jpegs_say_why_in_words_for_people() {
         ("refused-interval-lost", "damaged: a restart marker is missing or wrong"),
         ("refused-scan-lost", "its last scans are missing"),
         ("refused-colour-lost", "the JPEG is cut off"),
-        ("refused-scan-twice", "two scans of the JPEG tell the same part"),
+        ("refused-scan-twice", "two scans of the JPEG have the same part"),
     ];
     let cases = cases();
     assert_eq!(

@@ -25,7 +25,7 @@ fn copy(folder: &Path, name: &str) -> String {
 }
 
 #[test]
-fn a_key_is_made_for_its_owner_alone_and_never_over_another() {
+fn a_key_is_private_and_overwrites_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("line.key").display().to_string();
     let made = fieldtune(&["key", "new", &file]);
@@ -112,7 +112,7 @@ fn pin_of(input: &str) -> Run {
 }
 
 #[test]
-fn a_pin_on_standard_input_becomes_a_line_of_a_board_file() {
+fn a_pin_on_stdin_becomes_a_board_line() {
     for input in ["8246-x", "8246-x\n", "8246-x\r\nmore\n"] {
         let run = pin_of(input);
         wanted(&run, 0, "$argon2id$v=19$m=19456,t=2,p=1$");
@@ -175,7 +175,7 @@ fn typed(keys: &[&str]) -> (i32, String, String) {
 }
 
 #[test]
-fn a_pin_on_a_terminal_is_asked_for_twice_and_never_shown() {
+fn a_pin_on_a_terminal_is_typed_twice_unseen() {
     let (code, printed, shown) = typed(&["82x\x7f46-x\r", "junk\x158246-x\r"]);
     assert_eq!(code, 0, "{shown}");
     assert!(hash(&printed).fits(&Pin::new("8246-x").expect("a PIN")));

@@ -10,10 +10,10 @@ use fieldtune::backbone::card::MAX_MODEL_NAME;
 use fieldtune::backbone::card::{MAX_FILE_NAME, MAX_MODEL_BYTES, ModelCard, read_limited};
 use fieldtune::backbone::{Graph, MAX_NODES};
 use fieldtune::board::{Board, read_policy};
-use fieldtune::camera::source::{self, Wanted};
+use fieldtune::camera::source::{self, CaptureSettings};
 use fieldtune::image::frame::{MAX_SIDE, Timestamp};
 use fieldtune::image::picture::{self, MAX_FILE_BYTES};
-use fieldtune::learn::command::{Command, CommandError, NewExample, Teach};
+use fieldtune::learn::command::{Command, CommandError, NewExample, TeachExamples};
 use fieldtune::learn::examples::MAX_EXAMPLES;
 use fieldtune::learn::head::{
     ClassId, FeatureScaling, HeadConfig, HeadKind, MAX_PENALTY, MAX_STEP_SIZE, MAX_WEIGHTS, Method,
@@ -24,7 +24,7 @@ use fieldtune::learn::learner::{
 };
 use fieldtune::protocol::console::{Console, Entry, LINE_LIMIT, parse};
 use fieldtune::protocol::wire::{
-    self, CHUNK, Decoder, Frame, Kind, MAX_MESSAGE, Outgoing, Piece, WINDOW,
+    self, CHUNK, Decoder, Kind, MAX_MESSAGE, Outgoing, Piece, WINDOW, WireFrame,
 };
 use fieldtune::store::snapshot::{MAX_DIM, ModelId, Snapshot};
 use forged::{Change as Forge, Forged, Method as Forging, example};
@@ -43,7 +43,7 @@ fn learner() -> Learner {
 
 fn teach(learner: &mut Learner, class: &str) -> Result<(), CommandError> {
     let example = NewExample::new(vec![1.0], "");
-    let teach = Teach { class: class.to_owned(), examples: vec![example] };
+    let teach = TeachExamples { class: class.to_owned(), examples: vec![example] };
     Command::Teach(teach).apply(learner, Timestamp(1)).map(drop)
 }
 
@@ -56,10 +56,10 @@ fn long_file(folder: &Path, name: &str, length: u64) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_frame_a_message_and_a_window_end_where_they_are_said_to() {
+fn frames_messages_and_windows_have_their_stated_limits() {
     let frame = |bytes: usize| {
         let body = vec![1; bytes];
-        Frame { kind: Kind::Request, id: 1, part: 0, parts: 1, body }
+        WireFrame { kind: Kind::Request, id: 1, part: 0, parts: 1, body }
     };
     let whole = frame(CHUNK);
     assert_eq!(Decoder::default().feed(&whole.encode()), [Piece::Frame(whole)]);
@@ -79,7 +79,7 @@ fn a_frame_a_message_and_a_window_end_where_they_are_said_to() {
 }
 
 #[test]
-fn a_line_has_at_most_1024_characters_and_fifty_are_remembered() {
+fn a_line_has_1024_characters_and_history_fifty_lines() {
     let typed = |text: &str| {
         let mut out = Vec::new();
         let mut bytes = text.as_bytes();
@@ -132,7 +132,7 @@ fn one_class_too_many_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_class_that_is_there_cannot_be_added_again_alone_or_in_a_long_list() {
+fn an_existing_class_cannot_be_added_again() {
     let add = |id: u32, name: &str| {
         Change::AddClass(ClassId(id), ClassName::new(name).expect("a plain name"))
     };
@@ -230,7 +230,7 @@ fn features_names_and_thresholds_of_a_pack_have_ends() {
 }
 
 #[test]
-fn an_undo_of_a_pack_is_checked_like_any_other_change() {
+fn an_undo_of_a_pack_is_checked_too() {
     for (step, wanted) in [
         (Forge::SetThresholds((f32::NAN, 1.0)), "thresholds"),
         (Forge::AddClass(0, "b".to_owned()), "already"),
@@ -360,7 +360,7 @@ fn names_in_a_card_are_plain_and_end() {
 }
 
 #[test]
-fn sides_of_cameras_and_regions_and_lines_of_headers_have_ends() {
+fn sides_of_cameras_and_lines_of_headers_are_bounded() {
     let board = fieldtune::board::BOARDS[0].1;
     let width = |width: u32| {
         let text: String = board
@@ -382,7 +382,7 @@ fn sides_of_cameras_and_regions_and_lines_of_headers_have_ends() {
         let rest = format!("{:<length$}\nFRAME\nabcd", words);
         fs::write(&path, rest).expect("the folder is the test's");
         let address = format!("replay:{}", path.display());
-        source::open(&address, &Wanted::default())
+        source::open(&address, &CaptureSettings::default())
             .and_then(|mut camera| camera.capture(Timestamp(0)).map(drop))
             .map_err(|error| error.to_string())
     };

@@ -85,10 +85,10 @@ impl Line {
 
 /// A pack that knows that class.
 fn pack(class: &str) -> Vec<u8> {
-    use fieldtune::learn::command::{NewExample, Teach};
+    use fieldtune::learn::command::{NewExample, TeachExamples};
     let mut learner = persistent::empty(&model()).expect("three values");
     let example = NewExample::new(vec![1.0, 2.0, 3.0], "test");
-    let teach = Teach { class: class.to_owned(), examples: vec![example] };
+    let teach = TeachExamples { class: class.to_owned(), examples: vec![example] };
     Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("it is a class");
     Snapshot::of(&learner, model()).encode()
 }
@@ -102,7 +102,7 @@ fn key(seed: u8) -> PrivateKey {
 }
 
 #[test]
-fn where_no_key_is_trusted_everything_whole_is_taken_and_it_is_told_how() {
+fn without_trusted_keys_every_whole_pack_is_accepted() {
     let card = Arc::new(Card::default());
     let mut line = Line::start(&card, &[]);
     assert_eq!(line.push(&pack("plain")), pushed(Signature::None));
@@ -118,7 +118,7 @@ fn where_no_key_is_trusted_everything_whole_is_taken_and_it_is_told_how() {
 }
 
 #[test]
-fn where_keys_are_trusted_each_kind_of_wrong_pack_is_refused_in_its_own_words() {
+fn with_trusted_keys_each_wrong_pack_has_its_own_message() {
     let card = Arc::new(Card::default());
     let (mine, second, stranger) = (key(1), key(2), key(3));
     let mut line = Line::start(&card, &[&mine, &second]);
@@ -182,7 +182,7 @@ fn a_pack_is_taken_once_also_over_a_restart() {
 }
 
 #[test]
-fn a_full_card_lets_no_pack_in_twice_and_uses_none_up() {
+fn a_full_card_neither_repeats_nor_uses_up_a_pack() {
     let card = Arc::new(Card::default());
     let health = |health| *card.health.lock().expect("no test panics with it") = health;
     let mine = key(1);
@@ -203,7 +203,7 @@ fn a_full_card_lets_no_pack_in_twice_and_uses_none_up() {
 }
 
 #[test]
-fn a_pack_that_is_learned_beside_the_rest_is_taken_once_too() {
+fn a_merged_pack_is_accepted_once_too() {
     let card = Arc::new(Card::default());
     let mine = key(1);
     let mut line = Line::start(&card, &[&mine]);
@@ -234,7 +234,7 @@ fn asked(station: &mut Station<Pixel, DiskStore>, request: Request) -> Result<An
 }
 
 #[test]
-fn a_device_of_several_regions_takes_a_signed_pack_for_one_of_them_once() {
+fn a_signed_pack_is_accepted_once_across_regions() {
     let view = |name: &str| {
         let store = DiskStore::new(Arc::new(Card::default()), name);
         let persistent = persistent_of(persistent::empty(&model()).expect("three values"), store);

@@ -96,7 +96,7 @@ fn every_kind_of_picture_shows_what_it_should() {
 }
 
 #[test]
-fn files_that_are_no_pictures_are_refused_with_their_name_and_what_is_wrong() {
+fn files_that_are_no_pictures_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let cases: [(&str, &[u8], &str); 6] = [
         ("empty.png", b"", "0 bytes"),
@@ -124,7 +124,7 @@ fn files_that_are_no_pictures_are_refused_with_their_name_and_what_is_wrong() {
 }
 
 #[test]
-fn pictures_that_claim_too_many_pixels_are_refused_before_they_are_decoded() {
+fn pictures_with_too_many_pixels_are_refused_before_decoding() {
     for name in ["bomb.png", "bomb.jpg", "bomb.bmp", "bomb.ppm", "bomb.webp"] {
         let begun = Instant::now();
         let error = load(name).expect_err(name);
@@ -152,7 +152,7 @@ fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
 }
 
 #[test]
-fn a_picture_cut_off_anywhere_is_refused_and_never_a_panic() {
+fn a_truncated_picture_is_refused_without_a_panic() {
     for name in KINDS {
         let whole = std::fs::read(folder().join(name)).expect("it is in the repository");
         let full = picture::decode(&whole, name, Timestamp(0)).expect(name);
@@ -174,7 +174,7 @@ fn a_picture_cut_off_anywhere_is_refused_and_never_a_panic() {
 }
 
 #[test]
-fn a_damaged_picture_is_an_error_or_a_frame_and_never_a_panic() {
+fn a_damaged_picture_never_panics() {
     let mut random = ChaCha8Rng::seed_from_u64(5);
     for name in KINDS {
         let whole = std::fs::read(folder().join(name)).expect("it is in the repository");
@@ -193,7 +193,7 @@ fn a_damaged_picture_is_an_error_or_a_frame_and_never_a_panic() {
 }
 
 #[test]
-fn a_resize_is_pillow_s_bilinear_within_two_grey_levels_on_average() {
+fn resizing_matches_pillow_s_bilinear_filter() {
     let source = load("resize-source.png").expect("the source");
     let (mean, scale) = Norm::Unit.mean_scale();
     let (layout, order) = (Layout::Nchw, ChannelOrder::Rgb);
@@ -219,7 +219,7 @@ fn a_resize_is_pillow_s_bilinear_within_two_grey_levels_on_average() {
 }
 
 #[test]
-fn what_is_saved_as_png_is_read_back_and_a_thumbnail_is_a_small_jpeg() {
+fn a_saved_png_reads_back_and_thumbnails_are_small_jpegs() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let frame = load("resize-source.png").expect("the source");
     let path = folder.path().join("saved.png");
@@ -235,7 +235,7 @@ fn what_is_saved_as_png_is_read_back_and_a_thumbnail_is_a_small_jpeg() {
 }
 
 #[test]
-fn a_jpeg_without_huffman_tables_as_webcams_send_it_shows_the_same() {
+fn a_jpeg_without_huffman_tables_decodes_the_same() {
     // By another program's encoder, and by ours.
     let file = std::fs::read(folder().join("exif-6.jpg")).expect("it is in the repository");
     let ours = picture::jpeg(&load("resize-source.png").expect("the source"));

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, NewExample, Teach};
+use fieldtune::learn::command::{Command, NewExample, TeachExamples};
 use fieldtune::learn::examples::Examples;
 use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::Snapshot;
@@ -190,7 +190,7 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
         let mut persistent =
             PersistentLearner::new(learner, store, model()).expect("the same backbone");
         let example = NewExample::new(vec![0.5, 0.25, 0.75], "");
-        let teach = Teach { class: "afterwards".to_owned(), examples: vec![example] };
+        let teach = TeachExamples { class: "afterwards".to_owned(), examples: vec![example] };
         let taught = persistent.apply(Command::Teach(teach), Timestamp(u64::MAX / 2));
         taught.map_err(|error| error.to_string())?;
     }
@@ -198,7 +198,7 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
 }
 
 #[test]
-fn what_was_acknowledged_is_found_again_wherever_the_power_was_cut() {
+fn acknowledged_changes_survive_a_power_cut_at_any_write() {
     let wanted = common::cases(10_000);
     let mut cuts = 0;
     for seed in 0.. {

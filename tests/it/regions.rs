@@ -92,7 +92,7 @@ fn typed(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_region_stands_before_the_command_and_its_name_is_completed() {
+fn a_region_precedes_the_command_and_is_completed() {
     let asked = |line: &str| match console::parse(line) {
         Ok(Entry::Request(Request::Of(request::Of { region, request }))) => {
             format!("{region}: {request:?}")

@@ -19,7 +19,7 @@ mod json;
 mod told;
 
 #[test]
-fn what_was_acknowledged_is_there_after_an_end_and_after_a_kill() {
+fn acknowledged_changes_survive_exit_and_kill() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let mut device = Device::start(folder, &DRAWN);
@@ -40,7 +40,7 @@ fn what_was_acknowledged_is_there_after_an_end_and_after_a_kill() {
 }
 
 #[test]
-fn images_are_taught_and_classified_and_what_was_learned_goes_from_device_to_device() {
+fn images_are_taught_and_packs_move_between_devices() {
     let scratch = tempfile::tempdir().expect("a folder");
     let pictures = ["red", "stripes"].map(|kind| folder_of(scratch.path(), kind, 0, 6));
     let (one, other) = (scratch.path().join("one"), scratch.path().join("other"));
@@ -67,7 +67,7 @@ fn images_are_taught_and_classified_and_what_was_learned_goes_from_device_to_dev
 }
 
 #[test]
-fn a_camera_that_dies_is_told_and_the_rest_goes_on() {
+fn a_camera_that_dies_is_reported_and_ports_still_answer() {
     let folder = tempfile::tempdir().expect("a folder");
     let camera = ["--camera", "pipe:exit 3", "--resolution", "32x32"];
     let mut device = Device::start(folder.path(), &camera);
@@ -117,7 +117,7 @@ fn a_restart_reads_board_and_policy_again() {
 }
 
 #[test]
-fn who_goes_while_frames_are_learned_for_it_leaves_the_device_to_others_and_nothing_learned() {
+fn a_client_that_leaves_during_teaching_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut device = Device::start(folder.path(), &DRAWN);
     let mut gone = UnixStream::connect(folder.path().join("port")).expect("it listens");
@@ -138,7 +138,7 @@ fn who_goes_while_frames_are_learned_for_it_leaves_the_device_to_others_and_noth
 }
 
 #[test]
-fn some_are_at_a_socket_at_once_and_the_next_waits_for_one_of_them_to_leave() {
+fn a_socket_serves_four_clients_and_the_next_waits() {
     let folder = tempfile::tempdir().expect("a folder");
     let device = Device::start(folder.path(), &DRAWN);
     device.ok(&["teach", "steel", "2"]);
@@ -175,7 +175,7 @@ fn some_are_at_a_socket_at_once_and_the_next_waits_for_one_of_them_to_leave() {
 }
 
 #[test]
-fn a_process_that_was_held_up_as_a_whole_does_not_take_itself_for_hung() {
+fn a_suspended_process_does_not_count_as_hung() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut device = Device::start(folder.path(), &DRAWN);
     for _ in 0..3 {
@@ -193,7 +193,7 @@ fn a_process_that_was_held_up_as_a_whole_does_not_take_itself_for_hung() {
 }
 
 #[test]
-fn several_regions_have_a_store_each_and_are_asked_by_name() {
+fn regions_have_a_store_each_and_are_named() {
     let scratch = tempfile::tempdir().expect("a folder");
     let folder = scratch.path();
     let board = board_with(folder, "");
@@ -241,7 +241,7 @@ fn several_regions_have_a_store_each_and_are_asked_by_name() {
 }
 
 #[test]
-fn wrong_boards_policies_and_cameras_say_what_is_wrong_and_start_nothing() {
+fn wrong_boards_policies_and_cameras_start_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -278,7 +278,7 @@ fn board_with(folder: &Path, top: &str) -> String {
 }
 
 #[test]
-fn a_locked_port_lets_teach_and_wants_the_pin_for_the_rest_and_the_log_knows_no_pin() {
+fn a_locked_port_allows_teaching_and_logs_no_pin() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let (right, wrong) = ("8246-right", "8246-wrong");
@@ -343,7 +343,7 @@ fn a_locked_port_lets_teach_and_wants_the_pin_for_the_rest_and_the_log_knows_no_
 }
 
 #[test]
-fn a_signed_pack_is_taken_once_also_over_an_end_of_the_program() {
+fn a_signed_pack_is_accepted_once_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let path = |name: &str| folder.join(name).display().to_string();

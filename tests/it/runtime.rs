@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fieldtune::backbone::{ExtractError, FeatureSource};
-use fieldtune::board::outputs::{Outputs as _, PinError, Presses, Recorder, SafeOutputs};
+use fieldtune::board::outputs::{GpioError, OutputDriver as _, Presses, Recorder, SafeOutputs};
 use fieldtune::board::policy::Policy;
 use fieldtune::board::policy_from_toml;
 use fieldtune::camera::{Camera, CameraError, CameraErrorKind};
 use fieldtune::device::clock::Clock;
 use fieldtune::device::controller::Station;
-use fieldtune::device::runtime::{self, Ended, HostPaths, Log, LogFormat, Parts, Settings, Stop};
+use fieldtune::device::runtime::{
+    self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings, Stop,
+};
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::learn::engine::Engine;
 use fieldtune::store::FileStore;
@@ -71,12 +73,12 @@ impl FeatureSource for Source {
 /// Writes every level that is set into a file, so that it can be read after the process has ended.
 struct ToFile(Recorder, std::fs::File);
 
-impl fieldtune::board::outputs::Outputs for ToFile {
+impl fieldtune::board::outputs::OutputDriver for ToFile {
     fn outputs(&self) -> &[fieldtune::board::outputs::Output] {
         self.0.outputs()
     }
 
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         use std::io::Write as _;
         writeln!(self.1, "{name} {on}").expect("there is room");
         self.0.set(name, on)
@@ -104,7 +106,7 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     let timings = BTreeMap::new();
     let names = outputs.outputs().to_vec();
     let station = Station::new(persistent, "colours", &policy(), names, None, &timings);
-    let settings = Settings {
+    let settings = RuntimeSettings {
         host: HostPaths::default(),
         camera_patience: Duration::from_secs(5),
         safe_when_lost: true,
@@ -112,7 +114,7 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
         end_after: None,
     };
     let clock = Clock::new();
-    let log = Arc::new(Log::new(LogFormat::Text, clock));
+    let log = Arc::new(DeviceLog::new(LogFormat::Text, clock));
     let parts = Parts {
         services: Vec::new(),
         camera: Box::new(camera),
@@ -150,9 +152,9 @@ fn source() -> Source {
 }
 
 #[test]
-fn a_recording_is_classified_to_its_end_and_everything_is_safe_then() {
+fn a_recording_is_classified_to_its_end() {
     // The runtime takes the signals of its process.
-    let test = "runtime::a_recording_is_classified_to_its_end_and_everything_is_safe_then";
+    let test = "runtime::a_recording_is_classified_to_its_end";
     if process(test) == Process::Shared {
         return;
     }
@@ -198,7 +200,7 @@ fn the_child_goes_wrong() {
 }
 
 #[test]
-fn inference_that_hangs_or_panics_leaves_everything_safe_and_ends_the_process() {
+fn hung_or_panicking_inference_drives_outputs_safe_and_exits() {
     for (what, says) in
         [("hang", "inference timed out"), ("panic", "the thread of inference panicked")]
     {

@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{
-    Command, Forget, ListExamples, NewExample, Relabel, Rename, Reply, SetHead, SetThreshold,
-    Teach, Undo,
+    ChangeHead, ChangeThresholds, Command, ForgetExamples, NewExample, ReadExamples,
+    RelabelExamples, RenameClass, Reply, TeachExamples, UndoLatest,
 };
 use fieldtune::learn::head::{ExampleId, HeadConfig, HeadKind};
 use fieldtune::learn::learner::{Learner, UNDO_DEPTH};
@@ -58,25 +58,25 @@ fn any_command(random: &mut ChaCha8Rng, next_example: u64) -> Command {
                     }
                 })
                 .collect();
-            Command::Teach(Teach { class: name, examples: new_examples })
+            Command::Teach(TeachExamples { class: name, examples: new_examples })
         }
-        10..=11 => Command::Forget(Forget::Examples(examples)),
-        12 => Command::Forget(Forget::Class(name)),
-        13 => Command::Relabel(Relabel { examples, class: name }),
+        10..=11 => Command::Forget(ForgetExamples::Examples(examples)),
+        12 => Command::Forget(ForgetExamples::Class(name)),
+        13 => Command::Relabel(RelabelExamples { examples, class: name }),
         14 => {
             let to = NAMES[random.random_range(0..NAMES.len())].to_owned();
-            Command::Rename(Rename { from: name, to })
+            Command::Rename(RenameClass { from: name, to })
         }
         15 => {
             let kind = HEADS[random.random_range(0..HEADS.len())];
-            Command::Head(SetHead { config: Some(HeadConfig::of(kind)) })
+            Command::Head(ChangeHead { config: Some(HeadConfig::of(kind)) })
         }
         16 => {
             let confidence = Some(random.random_range(-0.2..1.2));
-            Command::Threshold(SetThreshold { confidence, ..SetThreshold::default() })
+            Command::Threshold(ChangeThresholds { confidence, ..ChangeThresholds::default() })
         }
-        17 => Command::Examples(ListExamples { class: None }),
-        _ => Command::Undo(Undo),
+        17 => Command::Examples(ReadExamples { class: None }),
+        _ => Command::Undo(UndoLatest),
     }
 }
 
@@ -171,7 +171,7 @@ fn undoing_goes_back_through_every_state() {
         assert!((2..=UNDO_DEPTH).contains(&steps), "seed {seed}: {steps} steps");
         for back in 0..steps {
             let Some(state) = states.pop() else { break };
-            Command::Undo(Undo).apply(&mut learner, Timestamp(100)).expect("there are steps");
+            Command::Undo(UndoLatest).apply(&mut learner, Timestamp(100)).expect("there are steps");
             assert_eq!(learned(&learner), state, "seed {seed}, {back} steps back");
         }
         assert_same_scores(&learner, &mut random, &format!("undoing, seed {seed}"));
@@ -191,7 +191,7 @@ fn overlapping(config: HeadConfig, count: usize) -> Learner {
         new_examples[at % 3].push(NewExample { burst, ..NewExample::new(feature, "") });
     }
     for (name, new_examples) in NAMES.iter().zip(new_examples) {
-        let teach = Teach { class: (*name).to_owned(), examples: new_examples };
+        let teach = TeachExamples { class: (*name).to_owned(), examples: new_examples };
         Command::Teach(teach).apply(&mut learner, Timestamp(0)).expect("valid examples");
     }
     learner.recalibrate();
@@ -199,7 +199,7 @@ fn overlapping(config: HeadConfig, count: usize) -> Learner {
 }
 
 #[test]
-fn a_head_without_examples_is_calibrated_by_one_that_has_them() {
+fn a_head_without_examples_takes_another_s_calibration() {
     let slda = overlapping(HeadConfig::of(HeadKind::Slda), 90);
     let twin = slda.head().twin().expect("the exact update has one");
     let lda = overlapping(twin, 90);

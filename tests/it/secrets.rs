@@ -77,8 +77,8 @@ fn what_was_typed_is_not_there_for_whoever_comes_next() {
 }
 
 #[test]
-fn what_a_pin_took_to_be_checked_is_given_back_whichever_thread_checked_it() {
-    let test = "secrets::what_a_pin_took_to_be_checked_is_given_back_whichever_thread_checked_it";
+fn memory_of_a_pin_check_is_returned_by_every_thread() {
+    let test = "secrets::memory_of_a_pin_check_is_returned_by_every_thread";
     match process(test) {
         Process::Own => {}
         Process::Shared => return,

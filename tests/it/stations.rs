@@ -319,9 +319,8 @@ fn dates_follow_the_system_s_and_durations_do_not() {
 }
 
 #[test]
-fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
-    let process =
-        process("stations::a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat");
+fn a_day_of_faults_leaves_memory_flat_and_heartbeats_regular() {
+    let process = process("stations::a_day_of_faults_leaves_memory_flat_and_heartbeats_regular");
     if process == Process::Shared {
         return;
     }
@@ -342,7 +341,7 @@ fn a_day_of_frames_and_faults_leaves_memory_flat_and_misses_no_heartbeat() {
     };
     let mut stage = Stage::of(&scenario);
     let colours = ["red", "pink", "green", "lime", "blue", "navy"];
-    // A fixed sequence of faults and wishes, by xorshift.
+    // A fixed sequence of faults and presses, by xorshift.
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
     let mut random = |below: u64| {
         state ^= state << 13;

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{
-    Command, CommandError, Forget, NewExample, Reply, SetHead, Teach, Undo,
+    ChangeHead, Command, CommandError, ForgetExamples, NewExample, Reply, TeachExamples, UndoLatest,
 };
 use fieldtune::learn::examples::Examples;
 use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind, Method, Shrinkage};
@@ -45,7 +45,7 @@ fn teach(
     examples: &[[f32; DIM]],
 ) -> Result<(Reply, Vec<Change>), CommandError> {
     let examples = examples.iter().copied().map(example).collect();
-    Command::Teach(Teach { class: class.to_owned(), examples }).apply(learner, Timestamp(1))
+    Command::Teach(TeachExamples { class: class.to_owned(), examples }).apply(learner, Timestamp(1))
 }
 
 fn commit(store: &mut FileStore, learner: &Learner, changes: &[Change]) -> Result<(), StoreError> {
@@ -66,7 +66,7 @@ fn with_checksum(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_of_version_1_is_read_and_its_examples_get_groups() {
+fn a_file_of_version_1_is_read_with_groups() {
     let snapshot = Snapshot::decode(VERSION_1).expect("files of version 1 are read for ever");
     let model = snapshot.model.clone();
     assert_eq!((model.name.as_str(), model.dim), ("tiny", 4));
@@ -103,7 +103,7 @@ fn a_file_of_version_1_is_read_and_its_examples_get_groups() {
 
     let mut undone = Vec::new();
     while let Ok((Reply::Undone { changes, .. }, _)) =
-        Command::Undo(Undo).apply(&mut learner, Timestamp(2))
+        Command::Undo(UndoLatest).apply(&mut learner, Timestamp(2))
     {
         if changes.is_empty() {
             break;
@@ -122,7 +122,7 @@ fn a_file_of_version_1_is_read_and_its_examples_get_groups() {
 }
 
 #[test]
-fn a_change_of_any_byte_and_a_cut_anywhere_are_noticed() {
+fn any_changed_byte_and_any_cut_are_noticed() {
     for at in 0..VERSION_1.len() {
         for flip in [0x01, 0x80, 0xff] {
             let mut damaged = VERSION_1.to_vec();
@@ -242,7 +242,7 @@ fn a_first_commit_that_fails_leaves_what_was_there() {
 }
 
 #[test]
-fn a_damaged_store_is_not_taken_for_an_empty_one_and_stays_as_it_is() {
+fn a_damaged_store_is_refused_and_stays_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("learned.ftune");
     for (name, content) in
@@ -303,7 +303,7 @@ fn a_store_that_is_let_go_soon_is_waited_for() {
 }
 
 #[test]
-fn a_store_that_another_process_holds_is_refused_with_that_process_s_number() {
+fn a_store_in_use_is_refused_with_its_process_id() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("learned.ftune");
     fs::write(&path, VERSION_1).expect("the folder is ours");
@@ -354,7 +354,7 @@ fn a_look_sees_one_commit_whole_while_others_are_written() {
 }
 
 #[test]
-fn a_full_store_gives_up_what_is_redundant_and_an_undo_brings_it_back() {
+fn a_full_store_evicts_the_redundant_and_undo_restores_it() {
     let one = {
         let mut learner = learner(Examples::DEFAULT_BUDGET);
         teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0]]).expect("valid");
@@ -377,7 +377,7 @@ fn a_full_store_gives_up_what_is_redundant_and_an_undo_brings_it_back() {
     let mut learner =
         Snapshot::decode(&bytes).expect("just written").into_learner(one).expect("consistent");
     assert_eq!((learner.examples().len(), learner.examples().budget()), (4, 4 * one));
-    Command::Undo(Undo).apply(&mut learner, Timestamp(2)).expect("there is a step");
+    Command::Undo(UndoLatest).apply(&mut learner, Timestamp(2)).expect("there is a step");
     let ids = |learner: &Learner| learner.examples().iter().map(|e| e.id.0).collect::<Vec<_>>();
     assert_eq!(ids(&learner), [1, 2, 3, 4]);
     let mut restored = Snapshot::decode(&before.encode())
@@ -405,12 +405,12 @@ fn a_full_store_gives_up_what_is_redundant_and_an_undo_brings_it_back() {
 }
 
 #[test]
-fn an_example_that_fits_no_budget_is_refused_and_nothing_changes() {
+fn an_example_beyond_the_budget_is_refused_without_change() {
     let mut learner = learner(200);
     teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0]]).expect("valid");
     let before = Snapshot::of(&learner, model());
     let large = NewExample { origin: "x".repeat(500), ..example([0.0, 1.0, 0.0, 0.0]) };
-    let command = Command::Teach(Teach { class: "b".to_owned(), examples: vec![large] });
+    let command = Command::Teach(TeachExamples { class: "b".to_owned(), examples: vec![large] });
     let error = command.apply(&mut learner, Timestamp(1)).expect_err("it cannot fit");
     assert!(matches!(error, CommandError::Learn(LearnError::Budget { .. })), "{error}");
     assert_eq!(Snapshot::of(&learner, model()), before);
@@ -422,14 +422,17 @@ fn a_command_that_fails_in_the_middle_changes_nothing() {
     teach(&mut learner, "a", &[[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]).expect("valid");
     let before = Snapshot::of(&learner, model());
     let wrong = [
-        Command::Forget(Forget::Examples(vec![ExampleId(1), ExampleId(99)])),
-        Command::Forget(Forget::Class("b".to_owned())),
-        Command::Teach(Teach { class: "no name".to_owned(), examples: vec![example([0.0; 4])] }),
-        Command::Teach(Teach {
+        Command::Forget(ForgetExamples::Examples(vec![ExampleId(1), ExampleId(99)])),
+        Command::Forget(ForgetExamples::Class("b".to_owned())),
+        Command::Teach(TeachExamples {
+            class: "no name".to_owned(),
+            examples: vec![example([0.0; 4])],
+        }),
+        Command::Teach(TeachExamples {
             class: "b".to_owned(),
             examples: vec![example([0.0; 4]), example([f32::NAN, 0.0, 0.0, 0.0])],
         }),
-        Command::Head(SetHead {
+        Command::Head(ChangeHead {
             config: Some(HeadConfig::default().with_centre(Some(vec![0.0; 3]))),
         }),
     ];

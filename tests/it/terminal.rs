@@ -62,7 +62,7 @@ fn plug(line: &Line, at: &Path) {
 }
 
 #[test]
-fn a_serial_line_that_was_pulled_out_comes_back_and_the_device_goes_on_meanwhile() {
+fn a_serial_line_that_was_pulled_out_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let at = folder.join("line");
@@ -102,7 +102,7 @@ fn on_terminal(line: &Line, store: &Path) -> Child {
 }
 
 #[test]
-fn a_terminal_is_raw_while_it_is_a_console_and_as_before_afterwards() {
+fn a_terminal_is_raw_only_while_it_is_a_console() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut line = Line::new();
     // Held open, or the terminal forgets its modes when the program has ended.
@@ -139,7 +139,7 @@ fn send_back(line: &mut Line, seconds: u64) -> usize {
 }
 
 #[test]
-fn a_line_that_sends_everything_back_falls_silent_and_nothing_changes() {
+fn a_line_that_echoes_everything_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let mut line = Line::new();

@@ -63,7 +63,7 @@ fn built_in() -> (OnnxFiles, BackboneSpec) {
 }
 
 #[test]
-fn the_built_in_network_gives_the_same_feature_with_all_vectors() {
+fn the_built_in_feature_is_the_same_with_all_vectors() {
     let (files, spec) = built_in();
     let wanted = feature(&files, &spec, Vectors::off());
     for vectors in all() {
@@ -89,7 +89,7 @@ fn features_that_were_stored_before_are_those_of_today() {
 }
 
 #[test]
-fn networks_of_every_form_give_the_same_feature_with_all_vectors() {
+fn features_of_all_networks_agree_with_all_vectors() {
     let mut compared = 0;
     for folder in ["exports", "backbones"] {
         for entry in fs::read_dir(data(folder)).unwrap() {

@@ -51,7 +51,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[test]
-fn the_frame_on_the_screen_is_taught_and_exactly_that_is_undone() {
+fn the_displayed_frame_is_taught_and_undone() {
     let (_folder, _device, page) = started("");
     let shown = page.get("/api/v1/picture?after=0");
     assert_eq!((shown.status, shown.header("content-type")), (200, Some("image/jpeg")));
@@ -165,7 +165,7 @@ fn the_pin_opens_a_session_for_who_gave_it() {
 }
 
 #[test]
-fn on_a_read_only_port_the_page_works_without_a_failing_request() {
+fn the_page_works_on_a_read_only_port() {
     let (_folder, device, page) =
         started("access = \"full\"\n[web]\nlisten = \"127.0.0.1:1\"\naccess = \"read-only\"");
     device.ok(&["teach", "good", "2", "any"]);

@@ -8,10 +8,12 @@ use rand_chacha::ChaCha8Rng;
 use fieldtune::image::frame::Timestamp;
 use fieldtune::protocol::access::{Access, Gate, Guard, MAX_PICTURE_BYTES};
 use fieldtune::protocol::pin::{Pin, PinHash};
-use fieldtune::protocol::request::{self, Classification, Device, Progress, Refused, Request};
+use fieldtune::protocol::request::{
+    self, Classification, Progress, Refused, Request, RequestHandler,
+};
 use fieldtune::protocol::session::Session;
 use fieldtune::protocol::wire::{
-    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+    self, Decoder, Incoming, Kind, Outgoing, Piece, Taken, WireError, WireFrame,
 };
 
 use crate::common;
@@ -23,8 +25,8 @@ use device::{FakeDevice, Kept};
 
 mod golden;
 
-fn frame(id: u32, body: &[u8]) -> Frame {
-    Frame { kind: Kind::Request, id, part: 0, parts: 1, body: body.to_vec() }
+fn frame(id: u32, body: &[u8]) -> WireFrame {
+    WireFrame { kind: Kind::Request, id, part: 0, parts: 1, body: body.to_vec() }
 }
 
 /// The pieces with text put together, as cuts must not change it.
@@ -80,7 +82,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn the_worked_example_of_the_documentation_is_what_goes_over_the_line() {
+fn the_documented_example_is_what_the_wire_carries() {
     let message = wire::encode_request(&Request::Undo(request::Undo)).expect("sendable");
     let line = frame(7, &message).encode();
     let mut bytes = vec![2, 0, 1, 7, 0, 0, 0, 0, 0, 1, 0, 1, 0, 5];
@@ -132,7 +134,7 @@ fn a_stream_is_understood_however_it_is_cut() {
 }
 
 #[test]
-fn a_byte_lost_changed_or_put_in_costs_the_frame_it_hits_and_no_other() {
+fn a_damaged_byte_costs_the_frame_it_hits_alone() {
     let frames: Vec<Vec<u8>> = (1..=3).map(|id| frame(id, b"bo\0dy\rundo\r").encode()).collect();
     let stream = frames.concat();
     let length = frames[0].len();
@@ -162,7 +164,7 @@ fn a_byte_lost_changed_or_put_in_costs_the_frame_it_hits_and_no_other() {
 }
 
 #[test]
-fn the_rest_of_a_torn_frame_is_never_taken_for_typing() {
+fn the_rest_of_a_torn_frame_is_not_typed_input() {
     let line = frame(1, b"\rforget good\r").encode();
     let inside = line.windows(6).position(|bytes| bytes == b"forget").expect("it is plain there");
     let mut torn = line.clone();
@@ -182,7 +184,7 @@ fn the_rest_of_a_torn_frame_is_never_taken_for_typing() {
 }
 
 #[test]
-fn noise_never_costs_a_frame_behind_it_and_memory_stays_bounded() {
+fn noise_costs_no_later_frame_and_memory_stays_bounded() {
     let mut random = ChaCha8Rng::seed_from_u64(5);
     let mut decoder = Decoder::default();
     for id in 1..=common::cases(2000) as u32 {
@@ -205,7 +207,7 @@ fn noise_never_costs_a_frame_behind_it_and_memory_stays_bounded() {
 }
 
 #[test]
-fn frames_that_are_right_on_the_way_and_wrong_from_the_start_are_told() {
+fn malformed_frames_with_a_right_checksum_are_reported() {
     let line = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = vec![2, 0, 1, 9, 0, 0, 0, 0, 0, 1, 0, 2, 0, 8, 8];
         change(&mut bytes);
@@ -230,7 +232,7 @@ fn frames_that_are_right_on_the_way_and_wrong_from_the_start_are_told() {
 }
 
 #[test]
-fn a_long_message_arrives_over_a_line_that_loses_frames_and_each_lost_one_costs_one_part() {
+fn each_lost_frame_of_a_long_message_costs_one_part() {
     for (seed, loss, length) in
         [(1, 0.0, 300_000), (2, 0.1, 300_000), (3, 0.5, 150_000), (4, 0.3, 0)]
     {
@@ -273,7 +275,7 @@ fn a_long_message_arrives_over_a_line_that_loses_frames_and_each_lost_one_costs_
 
 #[test]
 fn parts_that_do_not_belong_are_refused_and_change_nothing() {
-    let part = |part, parts, length| Frame {
+    let part = |part, parts, length| WireFrame {
         kind: Kind::Request,
         id: 1,
         part,
@@ -285,8 +287,8 @@ fn parts_that_do_not_belong_are_refused_and_change_nothing() {
         ("short in the middle", part(3, 40, 10)),
         ("far ahead", part(32, 40, wire::CHUNK)),
         ("of another length", part(0, 41, wire::CHUNK)),
-        ("of another request", Frame { id: 2, ..part(0, 40, wire::CHUNK) }),
-        ("of another kind", Frame { kind: Kind::Answer, ..part(0, 40, wire::CHUNK) }),
+        ("of another request", WireFrame { id: 2, ..part(0, 40, wire::CHUNK) }),
+        ("of another kind", WireFrame { kind: Kind::Answer, ..part(0, 40, wire::CHUNK) }),
     ] {
         assert_eq!(incoming.take(&frame), Taken::Alien, "{name}");
     }
@@ -299,7 +301,7 @@ fn parts_that_do_not_belong_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn every_message_comes_back_as_it_was_and_cut_off_or_longer_is_refused() {
+fn every_message_round_trips_and_other_lengths_are_refused() {
     let mut random = ChaCha8Rng::seed_from_u64(8);
     let mut damage = |bytes: &[u8], decode: &dyn Fn(&[u8]) -> bool| {
         for end in 0..bytes.len().min(400) {
@@ -344,7 +346,7 @@ fn every_message_comes_back_as_it_was_and_cut_off_or_longer_is_refused() {
 }
 
 #[test]
-fn a_request_longer_than_a_picture_is_refused_at_its_first_part_unless_the_port_may_change() {
+fn a_long_request_is_refused_early_where_nothing_may_change() {
     let pin = || Pin::new("8246-x").expect("a PIN");
     let hash = Arc::new(PinHash::of(&pin()).expect("random bytes"));
     let port = |access| {
@@ -353,10 +355,10 @@ fn a_request_longer_than_a_picture_is_refused_at_its_first_part_unless_the_port_
         Gate::new(FakeDevice::new(), guard, || Timestamp(0), |_, _| {})
     };
     // What comes back for the first part of a message of so many: refused or nothing.
-    let refused = |gate: &mut dyn Device, parts: u16| {
+    let refused = |gate: &mut dyn RequestHandler, parts: u16| {
         let (mut session, mut kept) = (Session::new(false), Kept::default());
         let body = vec![0; wire::CHUNK];
-        let first = Frame { kind: Kind::Request, id: 7, part: 0, parts, body };
+        let first = WireFrame { kind: Kind::Request, id: 7, part: 0, parts, body };
         session.feed(&first.encode(), gate, &mut kept);
         let pieces = Decoder::default().feed(&kept.bytes).into_iter();
         let answers: Vec<_> = pieces

@@ -20,6 +20,13 @@ impl Source {
         inside.strip_suffix(".rs").unwrap_or(inside)
     }
 
+    /// What a folder's module is called that this file is or lies in: `lda` in `learn/head` for `src/learn/head/lda/x.rs`;
+    /// `None` for what lies elsewhere and for the folder's own file.
+    pub fn module_in(&self, folder: &str) -> Option<&str> {
+        let rest = self.inside().strip_prefix(folder)?.strip_prefix('/')?;
+        rest.split('/').next().filter(|&name| name != "mod")
+    }
+
     /// The first folder: `learn` for everything in `src/learn/`; the name of a file that is in none.
     pub fn room(&self) -> &str {
         self.inside().split('/').next().unwrap_or_default()
@@ -86,7 +93,13 @@ impl Source {
 
     /// What the code names of its own room: behind `crate::ROOM::` or `super::` up to there.
     pub fn siblings(&self) -> BTreeSet<String> {
-        self.named_below(&format!("crate::{}::", self.room()), self.depth().saturating_sub(1))
+        self.named_in(self.room())
+    }
+
+    /// The same of a folder that it lies in.
+    pub fn named_in(&self, folder: &str) -> BTreeSet<String> {
+        let supers = self.depth().saturating_sub(folder.split('/').count());
+        self.named_below(&format!("crate::{}::", folder.replace('/', "::")), supers)
     }
 
     /// The first names behind a path, or behind so many `super::` where that is at least one.

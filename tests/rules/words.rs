@@ -4,8 +4,15 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-/// What is said to people in no text of the program: `docs/glossary.md` and CONTRIBUTING have the words that are.
-const UNWANTED_WORDS: [&str; 32] = [
+/// What is said to people in no text of the program and in no document: `docs/glossary.md` and CONTRIBUTING have the words
+/// that are.
+const UNWANTED_WORDS: [&str; 35] = [
+    " anew",
+    "is told",
+    "are told",
+    "was told",
+    "tells more",
+    "without a word",
     "asked to end",
     "age at the verdict",
     "frames came",
@@ -21,9 +28,6 @@ const UNWANTED_WORDS: [&str; 32] = [
     "go safe",
     "was let go",
     "let go of",
-    "opened anew",
-    "fetched anew",
-    "signed anew",
     "cannot be told",
     "tells what it",
     "is looked at in",
@@ -60,6 +64,59 @@ fn messages_and_help_use_the_words_of_the_glossary() {
     assert_eq!(said("fn a() { print(\"it was asked \\\n  to end\") }"), 1);
     assert_eq!(said("/// Whoever asks\n#[arg(long)]\nname: String,"), 1);
     assert_eq!(said("#[cfg(test)]\nmod tests { const A: &str = \"nobody\"; }"), 0);
+}
+
+/// Words of [`UNWANTED_WORDS`] in a document.
+fn unwanted_in(path: &str, text: &str) -> Vec<String> {
+    let text = text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let found = UNWANTED_WORDS.iter().filter(|word| text.contains(*word));
+    found.map(|word| format!("{path} says \"{word}\"")).collect()
+}
+
+#[test]
+fn documents_use_the_words_of_the_glossary() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = Vec::new();
+    for folder in ["", "docs", "models", "models/pretrain", "boards", ".github/ISSUE_TEMPLATE"] {
+        for entry in fs::read_dir(root.join(folder)).expect("the repository is there") {
+            let path = entry.expect("the repository is there").path();
+            let is_text = |ending: &std::ffi::OsStr| ending == "md" || ending == "toml";
+            if path.extension().is_some_and(is_text) {
+                documents.push(path);
+            }
+        }
+    }
+    assert!(documents.len() > 40, "{documents:?}");
+    let text = |path: &Path| fs::read_to_string(path).expect("documents are UTF-8");
+    let shown = |path: &Path| path.strip_prefix(root).expect("below it").display().to_string();
+    none(documents.iter().flat_map(|path| unwanted_in(&shown(path), &text(path))).collect());
+    assert_eq!(unwanted_in("a.md", "It is\ntold to\nWhoever asks").len(), 2);
+}
+
+/// Words for people who act, in comments: they are clients, users, processes or requests.
+const UNWANTED_IN_COMMENTS: [&str; 3] = ["whoever", "nobody", "somebody"];
+
+/// Files whose documentation has a word of [`UNWANTED_IN_COMMENTS`].
+fn unwanted_in_comments(sources: &[Source]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for source in sources {
+        let comments = source.text.lines().map(str::trim_start);
+        let documentation =
+            comments.filter(|line| line.starts_with("///") || line.starts_with("//!"));
+        let text = documentation.collect::<String>().to_lowercase();
+        for word in UNWANTED_IN_COMMENTS.iter().filter(|word| has_word(&text, word)) {
+            broken.push(format!("{} says \"{word}\"", source.path));
+        }
+    }
+    broken
+}
+
+#[test]
+fn documentation_names_clients_users_and_processes() {
+    none(unwanted_in_comments(&all_sources()));
+    let found = |text| unwanted_in_comments(&[Source::new("src/device/a.rs", text)]);
+    assert_eq!(found("/// Nobody waits.\nfn a() {}"), ["src/device/a.rs says \"nobody\""]);
+    assert!(found("// Nobody waits.\nfn a() { \"nobody\" }").is_empty());
 }
 
 /// Parts of names that no public item has: the field's own words are used, or what a thing is.
@@ -100,7 +157,12 @@ fn unwanted_names(sources: &[Source]) -> Vec<String> {
 }
 
 /// Words that no name has, public or not, with the folder in which they mean something else.
-const UNWANTED_IN_NAMES: [(&str, Option<&str>); 8] = [
+const UNWANTED_IN_NAMES: [(&str, Option<&str>); 13] = [
+    ("wish", None),
+    ("wishes", None),
+    ("wished", None),
+    ("deed", None),
+    ("sight", None),
     ("keeper", None),
     ("judge", None),
     ("judges", None),

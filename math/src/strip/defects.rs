@@ -16,7 +16,7 @@ fn inside(canvas: &Canvas, random: &mut ChaCha8Rng) -> [f32; 2] {
 /// One to three nearly parallel lines across the brushing, bright with a dark edge, slightly bent.
 pub(super) fn scratch(canvas: &mut Canvas, random: &mut ChaCha8Rng) {
     let centre = inside(canvas, random);
-    // Away from the brushing, or nobody could tell.
+    // Across the brushing, or it would not show.
     let angle: f32 = random.random_range(0.3..PI - 0.3);
     let strength: f32 = random.random_range(0.85..1.5);
     let mut lines = Vec::new();

@@ -14,7 +14,7 @@ const STEP: f64 = 347.0;
 /// * `number`: which frame of the strip.
 pub(super) fn steel(canvas: &mut Canvas, seed: u64, number: u64, random: &mut ChaCha8Rng) {
     let middle = canvas.width() as f32 / 2.0;
-    // Wrapped far beyond what an f32 tells apart, long before the eye could meet the same piece again.
+    // Wrapped far beyond the precision of an f32, long before the eye could meet the same piece again.
     let along = (number as f64 * STEP % 1e5) as f32;
     let sway: f32 = random.random_range(0.0..40.0);
     let slope: f32 = random.random_range(-0.03..0.03);

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_network_in_the_program_is_the_one_of_its_card() {
+    fn the_built_in_network_matches_its_card() {
         let onnx = onnx().expect("the hash is the card's");
         assert_eq!(onnx.len() as u64, card().bytes);
         assert!(onnx.len() <= 2 << 20, "{} bytes", onnx.len());

@@ -4,6 +4,7 @@ use crate::backbone::BackboneError;
 
 /// Why a card, or the file that it describes, cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// Not a card.
     #[error("{card}: {what}")]

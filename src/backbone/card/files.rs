@@ -171,10 +171,8 @@ impl ModelCard {
                 names => format!("weights in {}", names.join(", ")),
             };
             let got: Vec<&str> = names.iter().map(String::as_str).collect();
-            let advice = format!(
-                "\n  next: write the card anew: fieldtune inspect {} --card",
-                path.display()
-            );
+            let advice =
+                format!("\n  next: write a new card: fieldtune inspect {} --card", path.display());
             return Err(self.mismatch(path, list(&known), list(&got) + &advice));
         }
         let files = read_weights(path, onnx, names)?;

@@ -6,7 +6,7 @@ use ndarray::ArrayView4;
 use tract_core::internal::*;
 
 use super::operator::{Part, State};
-use super::program::{Buffers, Layer, Program};
+use super::program::{After, Buffers, Layer, Program};
 
 /// Runs a network: by itself where all of it is computed here, else by the runtime's plan.
 pub(in crate::backbone) enum Engine {
@@ -18,9 +18,6 @@ pub(in crate::backbone) enum Engine {
 
 /// What reads an output: its number, its shape and its values.
 pub(in crate::backbone) type Reader<'a> = dyn FnMut(usize, &[usize], &[f32]) + 'a;
-
-/// What is told that a layer is done; it may ask which.
-pub(in crate::backbone) type After<'a> = dyn FnMut(&dyn Fn() -> Layer) + 'a;
 
 impl Engine {
     /// * `model`: as optimised as it is going to be; the weights are packed.

@@ -4,8 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tract_core::internal::*;
 
-use super::engine::After;
-use super::program::{Buffers, Program};
+use super::program::{After, Buffers, Program};
 
 /// The program is put in when the network that its weights come from is gone.
 #[derive(Debug, Clone)]

@@ -1,6 +1,5 @@
 //! A part of a network as steps over buffers that are planned once.
 
-use super::engine::After;
 use super::net::{Leaves, Map};
 use fieldtune_kernels::conv::{Conv, Window, convolve, point};
 use fieldtune_kernels::depthwise::{Depthwise, Rows, depthwise};
@@ -96,6 +95,9 @@ pub struct Layer {
     pub work: usize,
 }
 
+/// What is called after each layer; it may ask which.
+pub(in crate::backbone) type After<'a> = dyn FnMut(&dyn Fn() -> Layer) + 'a;
+
 impl Program {
     pub(super) fn buffers(&self) -> Buffers {
         Buffers {
@@ -107,7 +109,7 @@ impl Program {
 
     /// Computes all steps; allocates nothing.
     ///
-    /// * `inputs`: of each input `[channels][pixels]`; `after`: is told of each step that is done.
+    /// * `inputs`: of each input `[channels][pixels]`; `after`: is called after each step.
     pub(super) fn run(&self, inputs: &[&[f32]], buffers: &mut Buffers, after: &mut After) {
         for step in &self.steps {
             let mut out = std::mem::take(&mut buffers.slots[step.slot]);

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use gpiocdev::line::{EdgeDetection, EdgeKind, Offset, Value, Values};
 use gpiocdev::{Chip, Request};
 
-use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, lines, outputs_of, place};
+use super::{
+    Edge, GpioError, InputDriver, Output, OutputDriver, Pair, ProbedPin, lines, outputs_of, place,
+};
 use crate::board::{Bias, Board, InputPin, Line};
 
 /// What the kernel calls the owner of our lines.
@@ -28,12 +30,12 @@ struct Lines {
     requests: Vec<(Request, Offset)>,
 }
 
-impl Outputs for Lines {
+impl OutputDriver for Lines {
     fn outputs(&self) -> &[Output] {
         &self.outputs
     }
 
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         let (request, offset) = &self.requests[place(&self.outputs, name)?];
         request
             .set_value(*offset, level(on))
@@ -52,8 +54,8 @@ struct Watch {
     chips: Vec<Watched>,
 }
 
-impl Inputs for Watch {
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, PinError> {
+impl InputDriver for Watch {
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, GpioError> {
         let end = Instant::now() + timeout;
         loop {
             let mut found = Vec::new();
@@ -75,7 +77,7 @@ impl Inputs for Watch {
 
 impl Watched {
     /// Edges that came, then levels that differ without one.
-    fn changed(&mut self, found: &mut Vec<Edge>) -> Result<(), PinError> {
+    fn changed(&mut self, found: &mut Vec<Edge>) -> Result<(), GpioError> {
         let lost = |error| failed("inputs".to_owned(), &error);
         let mut levels = Vec::new();
         while self.edges && self.request.has_edge_event().map_err(lost)? {
@@ -101,7 +103,7 @@ impl Watched {
     }
 }
 
-pub(super) fn open(board: &Board) -> Result<Pair, PinError> {
+pub(super) fn open(board: &Board) -> Result<Pair, GpioError> {
     let mut requests = Vec::new();
     for pin in &board.outputs {
         let key = format!("outputs.{}", pin.name);
@@ -120,7 +122,7 @@ pub(super) fn open(board: &Board) -> Result<Pair, PinError> {
     Ok((Box::new(lines), Box::new(watch(board)?)))
 }
 
-fn watch(board: &Board) -> Result<Watch, PinError> {
+fn watch(board: &Board) -> Result<Watch, GpioError> {
     let mut chips: BTreeMap<PathBuf, Vec<(Offset, &InputPin)>> = BTreeMap::new();
     for pin in &board.inputs {
         let place = find(&format!("inputs.{}", pin.name), &pin.line)?;
@@ -158,20 +160,20 @@ fn watched(
     request: Request,
     edges: bool,
     pins: &[(Offset, &InputPin)],
-) -> Result<Watched, PinError> {
+) -> Result<Watched, GpioError> {
     let lines = pins.iter().map(|(offset, pin)| {
         let value = request.value(*offset);
         let value = value.map_err(|error| failed(format!("inputs.{}", pin.name), &error))?;
         Ok((*offset, (pin.name.clone(), value == Value::Active)))
     });
-    let lines = lines.collect::<Result<_, PinError>>()?;
+    let lines = lines.collect::<Result<_, GpioError>>()?;
     Ok(Watched { request, edges, lines })
 }
 
-pub(super) fn probe(board: &Board) -> Vec<Found> {
+pub(super) fn probe(board: &Board) -> Vec<ProbedPin> {
     let probe = |(key, line): (String, &Line)| {
         let found = find(&key, line).and_then(|place| match &place.owner {
-            Some(owner) => Err(PinError::Line {
+            Some(owner) => Err(GpioError::Line {
                 pin: key.clone(),
                 what: format!(
                     "{place} is in use by {owner}\n  next: end that, or choose another line"
@@ -190,7 +192,7 @@ struct Place {
     label: String,
     offset: Offset,
     name: String,
-    /// Who has it, where somebody has.
+    /// The process that has it, if any.
     owner: Option<String>,
 }
 
@@ -202,8 +204,8 @@ impl std::fmt::Display for Place {
     }
 }
 
-fn find(key: &str, wanted: &Line) -> Result<Place, PinError> {
-    let line = |what: String| PinError::Line { pin: key.to_owned(), what };
+fn find(key: &str, wanted: &Line) -> Result<Place, GpioError> {
+    let line = |what: String| GpioError::Line { pin: key.to_owned(), what };
     let paths = gpiocdev::chip::chips().map_err(|error| line(error.to_string()))?;
     if paths.is_empty() {
         return Err(line(format!(
@@ -244,11 +246,11 @@ fn find(key: &str, wanted: &Line) -> Result<Place, PinError> {
 /// What to do where the device may not be opened.
 const GROUP: &str = "\n  next: sudo usermod -aG gpio $USER, and log in again; or run as root";
 
-fn failed(pin: String, error: &gpiocdev::Error) -> PinError {
+fn failed(pin: String, error: &gpiocdev::Error) -> GpioError {
     let text = error.to_string();
     let next = match text.to_lowercase() {
         text if text.contains("busy") => {
-            "\n  next: end the program that has the line (gpioinfo tells)"
+            "\n  next: end the program that has the line (gpioinfo names it)"
         }
         text if text.contains("permission") => GROUP,
         text if text.contains("invalid argument") => {
@@ -256,7 +258,7 @@ fn failed(pin: String, error: &gpiocdev::Error) -> PinError {
         }
         _ => "",
     };
-    PinError::Line { pin, what: format!("{text}{next}") }
+    GpioError::Line { pin, what: format!("{text}{next}") }
 }
 
 fn level(on: bool) -> Value {

@@ -5,46 +5,48 @@ use std::collections::BTreeSet;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Output, Outputs, PinError};
+use super::{GpioError, Output, OutputDriver};
 
 /// Outputs of which some fail always, and all now and then, by a seed.
-pub struct Faulty {
-    inner: Box<dyn Outputs>,
+pub struct FaultyOutputs {
+    inner: Box<dyn OutputDriver>,
     broken: BTreeSet<String>,
     failures: f64,
     random: ChaCha8Rng,
 }
 
-impl Faulty {
+impl FaultyOutputs {
     /// Nothing fails yet.
-    pub fn new(inner: Box<dyn Outputs>, seed: u64) -> Self {
+    pub fn new(inner: Box<dyn OutputDriver>, seed: u64) -> Self {
         let random = ChaCha8Rng::seed_from_u64(seed);
         Self { inner, broken: BTreeSet::new(), failures: 0.0, random }
     }
 
     /// This output fails always.
+    #[must_use]
     pub fn broken(mut self, name: &str) -> Self {
         self.broken.insert(name.to_owned());
         self
     }
 
     /// * `share`: of all calls that fail, clamped to 0..=1.
+    #[must_use]
     pub fn failing(mut self, share: f64) -> Self {
         self.failures = share.clamp(0.0, 1.0);
         self
     }
 }
 
-impl Outputs for Faulty {
+impl OutputDriver for FaultyOutputs {
     fn outputs(&self) -> &[Output] {
         self.inner.outputs()
     }
 
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         let chance = self.random.random_bool(self.failures);
         if chance || self.broken.contains(name) {
             let pin = name.escape_debug().to_string();
-            return Err(PinError::Line { pin, what: "injected fault".to_owned() });
+            return Err(GpioError::Line { pin, what: "injected fault".to_owned() });
         }
         self.inner.set(name, on)
     }
@@ -56,10 +58,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_fails_at_the_same_calls_and_another_one_does_not() {
+    fn the_same_seed_fails_at_the_same_calls() {
         let run = |seed| {
             let (recorder, _) = Recorder::new(&[("a", false)]);
-            let mut faulty = Faulty::new(Box::new(recorder), seed).failing(0.25);
+            let mut faulty = FaultyOutputs::new(Box::new(recorder), seed).failing(0.25);
             (0..400).map(|_| faulty.set("a", true).is_err()).collect::<Vec<_>>()
         };
         let failed = run(1);

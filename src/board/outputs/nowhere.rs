@@ -2,27 +2,29 @@
 
 use std::time::Duration;
 
-use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, lines, outputs_of, place};
+use super::{
+    Edge, GpioError, InputDriver, Output, OutputDriver, Pair, ProbedPin, lines, outputs_of, place,
+};
 use crate::board::Board;
 
 struct Nowhere {
     outputs: Vec<Output>,
 }
 
-impl Outputs for Nowhere {
+impl OutputDriver for Nowhere {
     fn outputs(&self) -> &[Output] {
         &self.outputs
     }
 
-    fn set(&mut self, name: &str, _on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, _on: bool) -> Result<(), GpioError> {
         place(&self.outputs, name).map(drop)
     }
 }
 
 struct NeverPressed;
 
-impl Inputs for NeverPressed {
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, PinError> {
+impl InputDriver for NeverPressed {
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, GpioError> {
         std::thread::sleep(timeout);
         Ok(Vec::new())
     }
@@ -32,6 +34,6 @@ pub(super) fn open(board: &Board) -> Pair {
     (Box::new(Nowhere { outputs: outputs_of(board) }), Box::new(NeverPressed))
 }
 
-pub(super) fn probe(board: &Board) -> Vec<Found> {
+pub(super) fn probe(board: &Board) -> Vec<ProbedPin> {
     lines(board).map(|(key, _)| (key, Ok("nowhere, as the board says".to_owned()))).collect()
 }

@@ -1,4 +1,4 @@
-//! Outputs that write down what they are told, and inputs that a program presses.
+//! Outputs that record what is set, and inputs that a program presses.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use crate::util::mutex::lock;
 
-use super::{Edge, Inputs, Output, Outputs, PinError, place};
+use super::{Edge, GpioError, InputDriver, Output, OutputDriver, place};
 
 /// How much is remembered; the oldest is dropped.
 const MEMORY: usize = 1 << 16;
 
 type Log = VecDeque<(String, bool)>;
 
-/// Outputs that write down what they are told.
+/// Outputs that record what is set.
 #[derive(Debug)]
 pub struct Recorder {
     outputs: Vec<Output>,
     log: Arc<Mutex<Log>>,
 }
 
-/// What a [`Recorder`] was told.
+/// What a [`Recorder`] recorded.
 #[derive(Debug, Clone)]
 pub struct Trace(Arc<Mutex<Log>>);
 
@@ -42,12 +42,12 @@ impl Trace {
     }
 }
 
-impl Outputs for Recorder {
+impl OutputDriver for Recorder {
     fn outputs(&self) -> &[Output] {
         &self.outputs
     }
 
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         place(&self.outputs, name)?;
         let mut log = lock(&self.log);
         if log.len() == MEMORY {
@@ -77,13 +77,13 @@ impl Presses {
 impl ButtonPresser {
     /// Presses an input, or lets it go. Nothing happens where the inputs are gone.
     pub fn set(&self, name: &str, pressed: bool) {
-        // An error means that nobody reads any more.
+        // An error means that the reader has ended.
         let _ = self.0.send(Edge { name: name.to_owned(), pressed });
     }
 }
 
-impl Inputs for Presses {
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, PinError> {
+impl InputDriver for Presses {
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, GpioError> {
         match self.0.recv_timeout(timeout) {
             Ok(first) => Ok(std::iter::once(first).chain(self.0.try_iter()).collect()),
             Err(RecvTimeoutError::Timeout) => Ok(Vec::new()),
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn presses_come_in_order_and_a_hand_that_is_gone_presses_nothing() {
+    fn presses_come_in_order_and_stop_with_their_sender() {
         let (mut inputs, hand) = Presses::new();
         hand.set("a", true);
         hand.set("b", true);

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use rppal::gpio::{Gpio, InputPin, Level, OutputPin};
 
-use super::{Edge, Found, Inputs, Output, Outputs, Pair, PinError, lines, outputs_of, place};
+use super::{
+    Edge, GpioError, InputDriver, Output, OutputDriver, Pair, ProbedPin, lines, outputs_of, place,
+};
 use crate::board::{Bias, Board, Line};
 
 /// How long is waited before levels are read again.
@@ -17,12 +19,12 @@ struct Pins {
     pins: Vec<(OutputPin, bool)>,
 }
 
-impl Outputs for Pins {
+impl OutputDriver for Pins {
     fn outputs(&self) -> &[Output] {
         &self.outputs
     }
 
-    fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         let (pin, active_low) = &mut self.pins[place(&self.outputs, name)?];
         pin.write(Level::from(on != *active_low));
         Ok(())
@@ -42,8 +44,8 @@ impl Watched {
     }
 }
 
-impl Inputs for Vec<Watched> {
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, PinError> {
+impl InputDriver for Vec<Watched> {
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Edge>, GpioError> {
         let end = Instant::now() + timeout;
         loop {
             let mut found = Vec::new();
@@ -63,14 +65,14 @@ impl Inputs for Vec<Watched> {
     }
 }
 
-pub(super) fn open(board: &Board) -> Result<Pair, PinError> {
+pub(super) fn open(board: &Board) -> Result<Pair, GpioError> {
     let gpio = gpio()?;
     let outputs = board.outputs.iter().map(|output| {
         let key = format!("outputs.{}", output.name);
         let pin = gpio.get(number(&key, &output.line)?).map_err(|error| line(&key, &error))?;
         if output.bias != Bias::AsIs {
             let what = "rppal sets no resistor of an output\n  next: leave bias out, or use pins.by = \"gpiocdev\"";
-            return Err(PinError::Line { pin: key, what: what.to_owned() });
+            return Err(GpioError::Line { pin: key, what: what.to_owned() });
         }
         let mut pin = match output.safe != output.active_low {
             true => pin.into_output_high(),
@@ -80,7 +82,7 @@ pub(super) fn open(board: &Board) -> Result<Pair, PinError> {
         pin.set_reset_on_drop(false);
         Ok((pin, output.active_low))
     });
-    let pins = outputs.collect::<Result<_, PinError>>()?;
+    let pins = outputs.collect::<Result<_, GpioError>>()?;
     let inputs = board.inputs.iter().map(|input| {
         let key = format!("inputs.{}", input.name);
         let pin = gpio.get(number(&key, &input.line)?).map_err(|error| line(&key, &error))?;
@@ -93,11 +95,11 @@ pub(super) fn open(board: &Board) -> Result<Pair, PinError> {
         watched.pressed = watched.read();
         Ok(watched)
     });
-    let inputs = inputs.collect::<Result<Vec<_>, PinError>>()?;
+    let inputs = inputs.collect::<Result<Vec<_>, GpioError>>()?;
     Ok((Box::new(Pins { outputs: outputs_of(board), pins }), Box::new(inputs)))
 }
 
-pub(super) fn probe(board: &Board) -> Vec<Found> {
+pub(super) fn probe(board: &Board) -> Vec<ProbedPin> {
     if let Err(error) = gpio() {
         return vec![("pins".to_owned(), Err(error))];
     }
@@ -108,8 +110,8 @@ pub(super) fn probe(board: &Board) -> Vec<Found> {
     lines(board).map(probe).collect()
 }
 
-fn gpio() -> Result<Gpio, PinError> {
-    Gpio::new().map_err(|error| PinError::Driver {
+fn gpio() -> Result<Gpio, GpioError> {
+    Gpio::new().map_err(|error| GpioError::Driver {
         driver: "rppal",
         what: format!(
             "{error}\n  next: this needs a Raspberry Pi with /dev/gpiomem or the right to /dev/mem; pins.by = \"gpiocdev\" works on any board"
@@ -118,19 +120,19 @@ fn gpio() -> Result<Gpio, PinError> {
 }
 
 /// The BCM number of a line: its number on the chip, or that in a name such as `GPIO17`.
-fn number(key: &str, line: &Line) -> Result<u8, PinError> {
+fn number(key: &str, line: &Line) -> Result<u8, GpioError> {
     let number = match line {
         Line::Offset { offset, .. } => u8::try_from(*offset).ok(),
         Line::Name(name) => name.strip_prefix("GPIO").and_then(|digits| digits.parse().ok()),
     };
-    number.filter(|number| *number < 54).ok_or_else(|| PinError::Line {
+    number.filter(|number| *number < 54).ok_or_else(|| GpioError::Line {
         pin: key.to_owned(),
         what: format!("{line} has no BCM number, which rppal needs"),
     })
 }
 
-fn line(pin: &str, error: &rppal::gpio::Error) -> PinError {
-    PinError::Line { pin: pin.to_owned(), what: error.to_string() }
+fn line(pin: &str, error: &rppal::gpio::Error) -> GpioError {
+    GpioError::Line { pin: pin.to_owned(), what: error.to_string() }
 }
 
 fn bias(bias: Bias) -> Option<rppal::gpio::Bias> {

@@ -1,4 +1,4 @@
-//! Edges of inputs to wishes: debounced, short and long presses told apart.
+//! Edges of inputs to button events: debounced, short and long presses distinguished.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,9 @@ use super::{ButtonAction, Policy, Role, micros};
 use crate::image::frame::Timestamp;
 use crate::learn::learner::ClassName;
 
-/// What somebody at the buttons wants.
+/// What a button asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ButtonEvent {
     /// The button is down: an example of a class, at once.
     Teach {
@@ -33,7 +34,7 @@ pub enum ButtonEvent {
     /// Something to do.
     Do {
         /// What.
-        deed: ButtonAction,
+        action: ButtonAction,
         /// The region it is about; the only one if `None`.
         region: Option<String>,
     },
@@ -94,22 +95,22 @@ impl Buttons {
 
     /// An edge came; so did the time `now`, as with [`Buttons::tick`]. An input without a role means nothing.
     pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp) -> Vec<ButtonEvent> {
-        let mut wishes = self.tick(now);
+        let mut events = self.tick(now);
         if let Some(button) = self.buttons.get_mut(name) {
             button.other_since =
                 (pressed != button.pressed).then(|| button.other_since.unwrap_or(now));
-            button.tick(now, &mut wishes);
+            button.tick(now, &mut events);
         }
-        wishes
+        events
     }
 
     /// The time is `now`. A late call loses no press, but a burst does not catch up on the examples it missed.
     pub fn tick(&mut self, now: Timestamp) -> Vec<ButtonEvent> {
-        let mut wishes = Vec::new();
+        let mut events = Vec::new();
         for button in self.buttons.values_mut() {
-            button.tick(now, &mut wishes);
+            button.tick(now, &mut events);
         }
-        wishes
+        events
     }
 
     /// When [`Buttons::tick`] has to be called next, if no edge comes before.
@@ -127,64 +128,66 @@ impl Button {
         self.other_since.map(|since| Timestamp(lasted(since)))
     }
 
-    fn tick(&mut self, now: Timestamp, wishes: &mut Vec<ButtonEvent>) {
+    fn tick(&mut self, now: Timestamp, events: &mut Vec<ButtonEvent>) {
         // A long press that is due while the button may be up already has to wait until that is settled.
         let held_until = self.other_since.unwrap_or(now);
         if self.pressed && self.due.is_some_and(|due| due <= held_until) {
-            self.held(now, wishes);
+            self.held(now, events);
         }
         if self.settled().is_some_and(|settled| settled <= now) {
             let since = self.other_since.take().expect("it settled");
             self.pressed = !self.pressed;
             if self.pressed {
-                self.down(since, wishes);
+                self.down(since, events);
                 if self.due.is_some_and(|due| due <= now) {
-                    self.held(now, wishes);
+                    self.held(now, events);
                 }
             } else {
-                self.up(wishes);
+                self.up(events);
             }
         }
     }
 
-    fn down(&mut self, since: Timestamp, wishes: &mut Vec<ButtonEvent>) {
+    fn down(&mut self, since: Timestamp, events: &mut Vec<ButtonEvent>) {
         let long = Some(Timestamp(since.0.saturating_add(self.timing.long_micros)));
         match &self.role {
             Role::Teach { class, region, .. } => {
-                wishes.push(ButtonEvent::Teach { class: class.clone(), region: region.clone() });
+                events.push(ButtonEvent::Teach { class: class.clone(), region: region.clone() });
                 self.due = long;
             }
-            Role::Press { short, long: None, region } => wishes.extend(wish(*short, region)),
+            Role::Press { short, long: None, region } => events.extend(event_of(*short, region)),
             Role::Press { long: Some(_), .. } => self.due = long,
-            Role::Trigger => wishes.push(ButtonEvent::Trigger { at: since }),
+            Role::Trigger => events.push(ButtonEvent::Trigger { at: since }),
         }
     }
 
-    fn held(&mut self, now: Timestamp, wishes: &mut Vec<ButtonEvent>) {
+    fn held(&mut self, now: Timestamp, events: &mut Vec<ButtonEvent>) {
         self.due = None;
         match &self.role {
             Role::Teach { class, region, burst_ms } => {
-                wishes
+                events
                     .push(ButtonEvent::TeachMore { class: class.clone(), region: region.clone() });
                 self.due = Some(Timestamp(now.0.saturating_add(micros(*burst_ms))));
             }
-            Role::Press { long, region, .. } => wishes.extend(wish(*long, region)),
+            Role::Press { long, region, .. } => events.extend(event_of(*long, region)),
             Role::Trigger => {}
         }
     }
 
-    fn up(&mut self, wishes: &mut Vec<ButtonEvent>) {
+    fn up(&mut self, events: &mut Vec<ButtonEvent>) {
         let was_short = self.due.take().is_some();
         match &self.role {
             Role::Teach { class, region, .. } => {
-                wishes.push(ButtonEvent::TeachEnd { class: class.clone(), region: region.clone() });
+                events.push(ButtonEvent::TeachEnd { class: class.clone(), region: region.clone() });
             }
-            Role::Press { short, region, .. } if was_short => wishes.extend(wish(*short, region)),
+            Role::Press { short, region, .. } if was_short => {
+                events.extend(event_of(*short, region))
+            }
             Role::Press { .. } | Role::Trigger => {}
         }
     }
 }
 
-fn wish(deed: Option<ButtonAction>, region: &Option<String>) -> Option<ButtonEvent> {
-    deed.map(|deed| ButtonEvent::Do { deed, region: region.clone() })
+fn event_of(action: Option<ButtonAction>, region: &Option<String>) -> Option<ButtonEvent> {
+    action.map(|action| ButtonEvent::Do { action, region: region.clone() })
 }

@@ -10,6 +10,7 @@ pub const MAX_MS: u32 = 60_000;
 
 /// Which verdicts an action is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum When {
     /// This class.
     Class(ClassName),
@@ -21,6 +22,7 @@ pub enum When {
 
 /// What an output does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Effect {
     /// On while the verdict lasts.
     Hold,
@@ -69,6 +71,7 @@ impl Action {
 
 /// What a button asks for besides teaching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ButtonAction {
     /// Take the latest change back.
     Undo,
@@ -88,7 +91,7 @@ pub enum Role {
         /// Milliseconds between examples while it is held, 20 to [`MAX_MS`].
         burst_ms: u32,
     },
-    /// One deed when pressed, another one when held; at least one of the two.
+    /// One action when pressed, another one when held; at least one of the two.
     Press {
         /// When pressed, or released before the long press where that means something else.
         short: Option<ButtonAction>,
@@ -210,6 +213,7 @@ impl Policy {
 
     /// The same for several regions: an action that follows any region's verdicts becomes one for each of them, so
     /// that the verdict of one does not end what lasts with another's.
+    #[must_use]
     pub fn for_regions(&self, regions: &[&str]) -> Self {
         let each = |action: &Action| {
             let names: Vec<String> = match &action.region {

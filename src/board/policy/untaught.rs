@@ -1,4 +1,4 @@
-//! Classes that a policy names and nobody taught: an output that never moves is not seen by itself.
+//! Classes that a policy names and that are not taught: an output that never moves is easily overlooked.
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter};
@@ -31,7 +31,7 @@ impl Taught {
     }
 }
 
-/// A class that a policy names and nobody taught.
+/// A class that a policy names and that is not taught.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Untaught {
     /// Its name.

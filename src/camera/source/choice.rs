@@ -1,7 +1,7 @@
 //! What a device is asked for: the best of its modes, its controls by name, and which of them are locked. Nothing here
 //! touches a device.
 
-use super::{Mode, Size, Wanted};
+use super::{CaptureSettings, Mode, Size};
 use crate::camera::PixelFormat;
 
 /// What a device is asked for.
@@ -20,9 +20,9 @@ pub struct Choice {
 ///
 /// # Errors
 /// What was wanted and what there is, if none can be read.
-pub fn choose(modes: &[Mode], wanted: &Wanted) -> Result<Choice, String> {
-    let size = wanted.size.unwrap_or(Wanted::SIZE);
-    let fps = wanted.fps.unwrap_or(Wanted::FPS);
+pub fn choose(modes: &[Mode], wanted: &CaptureSettings) -> Result<Choice, String> {
+    let size = wanted.size.unwrap_or(CaptureSettings::SIZE);
+    let fps = wanted.fps.unwrap_or(CaptureSettings::FPS);
     let rank = |mode: &Mode| {
         let format: PixelFormat = mode.format.parse().ok()?;
         if wanted.format.is_some_and(|wanted| wanted != format) {
@@ -71,12 +71,12 @@ fn nearest(size: Size, wanted: (u32, u32)) -> (u32, u32) {
 /// In words, where what is given is not what was wanted.
 ///
 /// * `fps`: what the device says; `None` if it does not say.
-pub fn differences(wanted: &Wanted, size: (u32, u32), fps: Option<f32>) -> Vec<String> {
+pub fn differences(wanted: &CaptureSettings, size: (u32, u32), fps: Option<f32>) -> Vec<String> {
     let mut found = Vec::new();
     if let Some((width, height)) = wanted.size.filter(|wanted| *wanted != size) {
         found.push(format!("gives {}x{}, wanted {width}x{height}", size.0, size.1));
     }
-    let asked = wanted.fps.unwrap_or(Wanted::FPS);
+    let asked = wanted.fps.unwrap_or(CaptureSettings::FPS);
     match fps {
         Some(fps) if (fps - asked).abs() > asked * 0.01 => {
             found.push(format!("gives {fps:.1} frames a second, wanted {asked}"));
@@ -149,7 +149,7 @@ fn number(name: &str) -> Option<u32> {
 ///
 /// # Errors
 /// The name that is not known, and those that are.
-pub fn controls(wanted: &Wanted) -> Result<Vec<(Control, i64)>, String> {
+pub fn controls(wanted: &CaptureSettings) -> Result<Vec<(Control, i64)>, String> {
     let known = |name: &String| CONTROLS.iter().any(|control| control.name == name);
     let unknown = |name: &&String| !known(name) && number(name).is_none();
     if let Some(name) = wanted.controls.keys().find(unknown) {
@@ -207,7 +207,7 @@ const AUTOMATIC: [Automatic; 3] = [
 ];
 
 /// What is to be locked: all that drifts, but not what is set by hand.
-pub fn to_lock(wanted: &Wanted) -> Vec<Automatic> {
+pub fn to_lock(wanted: &CaptureSettings) -> Vec<Automatic> {
     let by_hand = |control: &Control| wanted.controls.contains_key(control.name);
     let drifts = |it: &&Automatic| !by_hand(&it.switch) && !it.values.iter().any(by_hand);
     AUTOMATIC.iter().filter(drifts).copied().collect()
@@ -221,12 +221,12 @@ mod tests {
         Mode { format: format.to_owned(), size: Size::Fixed(size), fps: fps.to_vec() }
     }
 
-    fn wanted(size: (u32, u32), fps: f32, format: Option<PixelFormat>) -> Wanted {
-        Wanted { size: Some(size), fps: Some(fps), format, ..Wanted::default() }
+    fn wanted(size: (u32, u32), fps: f32, format: Option<PixelFormat>) -> CaptureSettings {
+        CaptureSettings { size: Some(size), fps: Some(fps), format, ..CaptureSettings::default() }
     }
 
     #[test]
-    fn the_nearest_size_goes_before_the_rate_and_the_rate_before_the_format() {
+    fn size_is_chosen_before_rate_and_rate_before_format() {
         let modes = [
             mode("H264", (1280, 720), &[60.0]),
             mode("GREY", (1280, 720), &[60.0]),
@@ -250,11 +250,14 @@ mod tests {
             let choice = choose(&modes, &wanted).expect("there is one");
             assert_eq!((choice.format, choice.size), (format, size), "{name}");
         }
-        let nothing = choose(&modes[..1], &Wanted::default()).expect_err("H264 cannot be read");
+        let nothing =
+            choose(&modes[..1], &CaptureSettings::default()).expect_err("H264 cannot be read");
         assert!(nothing.contains("it gives H264"), "{nothing}");
         let nothing = choose(&modes, &wanted((1, 1), 1.0, Some(PixelFormat::Nv12)));
         assert!(nothing.is_err_and(|text| text.contains("wanted NV12, it gives H264 GREY MJPG")));
-        assert!(choose(&[], &Wanted::default()).is_err_and(|text| text.contains("gives none")));
+        assert!(
+            choose(&[], &CaptureSettings::default()).is_err_and(|text| text.contains("gives none"))
+        );
     }
 
     #[test]
@@ -276,7 +279,10 @@ mod tests {
     fn what_differs_is_said_and_nothing_else() {
         let asked = wanted((640, 480), 30.0, None);
         assert!(differences(&asked, (640, 480), Some(29.97)).is_empty());
-        assert!(differences(&Wanted::default(), (640, 360), None).is_empty(), "nothing was asked");
+        assert!(
+            differences(&CaptureSettings::default(), (640, 360), None).is_empty(),
+            "nothing was asked"
+        );
         let found = differences(&asked, (640, 360), Some(5.0)).join("; ");
         assert_eq!(found, "gives 640x360, wanted 640x480; gives 5.0 frames a second, wanted 30");
         assert_eq!(differences(&asked, (640, 480), None).len(), 1);
@@ -290,9 +296,9 @@ mod tests {
             ("exposure_time_absolute", 100),
             ("auto_exposure", 1),
         ];
-        let controls_of = |pairs: &[(&str, i64)]| Wanted {
+        let controls_of = |pairs: &[(&str, i64)]| CaptureSettings {
             controls: pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-            ..Wanted::default()
+            ..CaptureSettings::default()
         };
         let set = controls(&controls_of(&pairs)).expect("all are known");
         let names: Vec<_> = set.iter().map(|(control, value)| (control.name, *value)).collect();
@@ -314,7 +320,7 @@ mod tests {
     fn what_is_set_by_hand_is_not_locked() {
         let names = |controls: &[&str]| {
             let controls = controls.iter().map(|name| ((*name).to_owned(), 1)).collect();
-            let locked = to_lock(&Wanted { controls, ..Wanted::default() });
+            let locked = to_lock(&CaptureSettings { controls, ..CaptureSettings::default() });
             locked.iter().map(|it| it.name).collect::<Vec<_>>()
         };
         assert_eq!(names(&["brightness"]), ["exposure", "gain", "white balance"]);
@@ -322,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn every_control_is_listed_once_and_the_locked_ones_are_among_them() {
+    fn controls_are_listed_once_with_the_locked_ones() {
         for (at, one) in CONTROLS.iter().enumerate() {
             let same = |other: &Control| other.name == one.name || other.id == one.id;
             assert!(!CONTROLS[at + 1..].iter().any(same), "{one:?}");

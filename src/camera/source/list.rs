@@ -9,7 +9,7 @@ use crate::camera::CameraErrorKind;
 
 /// A camera that was found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct FoundCamera {
     /// What [`crate::camera::source::open`] takes.
     pub address: String,
     /// Its name.
@@ -29,7 +29,7 @@ pub struct Mode {
     pub format: String,
     /// Its size or sizes.
     pub size: Size,
-    /// Frames a second; empty where the camera does not tell.
+    /// Frames a second; empty where the camera does not say.
     pub fps: Vec<f32>,
 }
 
@@ -63,14 +63,14 @@ impl std::fmt::Display for Size {
 }
 
 /// All Video4Linux devices that give frames or could not be asked, then the Raspberry Pi's camera program.
-pub fn list() -> Vec<Found> {
-    let mut found: Vec<Found> = devices(Path::new("/dev")).iter().filter_map(ask).collect();
+pub fn list() -> Vec<FoundCamera> {
+    let mut found: Vec<FoundCamera> = devices(Path::new("/dev")).iter().filter_map(ask).collect();
     let in_path = |name: &str| {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
     };
     if let Some(program) = ["rpicam-vid", "libcamera-vid"].into_iter().find(|name| in_path(name)) {
-        found.push(Found {
+        found.push(FoundCamera {
             address: "rpicam:".to_owned(),
             name: format!("{program} is installed; rpicam-hello --list-cameras lists cameras"),
             also: Vec::new(),
@@ -111,9 +111,9 @@ fn devices(dev: &Path) -> Vec<Node> {
     nodes.into_iter().map(|(_, path)| Node { links: links_to(&path), path }).collect()
 }
 
-fn ask(node: &Node) -> Option<Found> {
+fn ask(node: &Node) -> Option<FoundCamera> {
     let address = |path: &Path| format!("v4l:{}", path.display());
-    let found = Found {
+    let found = FoundCamera {
         address: address(&node.path),
         name: String::new(),
         also: node.links.iter().map(|link| address(link)).collect(),
@@ -126,7 +126,7 @@ fn ask(node: &Node) -> Option<Found> {
     {
         let what = super::without_v4l(&node.path.display().to_string());
         let error = Some(CameraError::new(&found.address, CameraErrorKind::Unsupported, what));
-        Some(Found { error, ..found })
+        Some(FoundCamera { error, ..found })
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_come_in_the_order_of_their_numbers_with_their_links() {
+    fn devices_are_listed_by_number_with_their_links() {
         let dev = tempfile::tempdir().expect("a folder");
         for name in ["video10", "video2", "video", "videox", "vbi0"] {
             fs::write(dev.path().join(name), "").expect("the folder is the test's");

@@ -37,7 +37,7 @@ impl<C: Camera> Camera for Paced<C> {
         let asked = Instant::now();
         let wait = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(asked));
         thread::sleep(wait);
-        // Whoever asks late gets the next frame a whole interval later: missed ones are not made up for.
+        // A late call gets the next frame a whole interval later: missed ones are not made up for.
         self.due = (asked + wait).checked_add(interval);
         let frame = self.camera.capture(time_of(asked + wait, now, asked))?;
         Ok(frame.taken_at(time_of(Instant::now(), now, asked)))

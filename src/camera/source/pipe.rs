@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::split::Splitter;
 use super::y4m::{self, Y4m};
-use super::{Wanted, note, time_of, trouble_of};
-use crate::camera::{Camera, CameraError, CameraErrorKind, Layout, PixelFormat};
+use super::{CaptureSettings, note, time_of, trouble_of};
+use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, PixelLayout};
 use crate::image::frame::{Frame, Timestamp};
 use crate::util::mutex::lock;
 
@@ -38,7 +38,7 @@ const LAST_WORDS: usize = 600;
 pub struct Pipe {
     name: String,
     command: String,
-    layout: Layout,
+    layout: PixelLayout,
     timeout: Duration,
     /// The same for the first frame after a start.
     start: Duration,
@@ -54,10 +54,10 @@ impl Pipe {
     ///
     /// # Errors
     /// [`CameraErrorKind::Unsupported`] for sizes that cannot be.
-    pub fn new(name: &str, command: &str, wanted: &Wanted) -> Result<Self, CameraError> {
-        let (width, height) = wanted.size.unwrap_or(Wanted::SIZE);
+    pub fn new(name: &str, command: &str, wanted: &CaptureSettings) -> Result<Self, CameraError> {
+        let (width, height) = wanted.size.unwrap_or(CaptureSettings::SIZE);
         let format = wanted.format.unwrap_or(PixelFormat::Yu12);
-        let layout = Layout { format, width, height, stride: 0 };
+        let layout = PixelLayout { format, width, height, stride: 0 };
         layout.check().map_err(|error| {
             CameraError::new(name, CameraErrorKind::Unsupported, error.to_string())
         })?;
@@ -78,12 +78,12 @@ impl Pipe {
     ///
     /// # Errors
     /// As [`Pipe::new`].
-    pub fn rpicam(wanted: &Wanted) -> Result<Self, CameraError> {
-        let asked = wanted.size.unwrap_or(Wanted::SIZE);
+    pub fn rpicam(wanted: &CaptureSettings) -> Result<Self, CameraError> {
+        let asked = wanted.size.unwrap_or(CaptureSettings::SIZE);
         let size = rpicam_size(asked);
         let format = Some(PixelFormat::Yu12);
-        let given = Wanted { size: Some(size), format, ..wanted.clone() };
-        let command = rpicam_command(size, wanted.fps.unwrap_or(Wanted::FPS));
+        let given = CaptureSettings { size: Some(size), format, ..wanted.clone() };
+        let command = rpicam_command(size, wanted.fps.unwrap_or(CaptureSettings::FPS));
         let mut camera = Self::new("rpicam:", &command, &given)?;
         let ((width, height), (w, h)) = (size, asked);
         if size != asked {
@@ -101,7 +101,7 @@ impl Pipe {
     fn start(&mut self) -> Result<Running, CameraError> {
         if let Some(until) = self.rest_until.take() {
             thread::sleep(until.saturating_duration_since(Instant::now()));
-            // Told more and more rarely, as it goes on.
+            // Reported more and more rarely, as it goes on.
             if self.failures.is_power_of_two() {
                 let text = format!("started again, failures in a row: {}", self.failures);
                 note(&mut self.notes, text);
@@ -196,12 +196,12 @@ struct Running {
     has_begun: bool,
     newest: Arc<Newest>,
     last_words: Arc<Mutex<Vec<u8>>>,
-    /// Told when standard error has ended.
+    /// Set when stderr has ended.
     silent: Receiver<()>,
 }
 
 impl Running {
-    fn start(command: &str, layout: Layout) -> std::io::Result<Self> {
+    fn start(command: &str, layout: PixelLayout) -> std::io::Result<Self> {
         let mut child = Command::new("sh")
             .args(["-c", command])
             .stdin(Stdio::null())
@@ -227,7 +227,7 @@ impl Running {
                     let old = words.len().saturating_sub(LAST_WORDS);
                     words.drain(..old);
                 }
-                // Nobody may be left to hear it.
+                // The receiver may be gone.
                 let _ = tell.send(());
             });
         }
@@ -286,20 +286,20 @@ struct Newest {
 
 #[derive(Debug, Default)]
 struct State {
-    picture: Option<(Vec<u8>, Layout, Instant)>,
+    picture: Option<(Vec<u8>, PixelLayout, Instant)>,
     /// The stream is over, for this reason if it was an error.
     end: Option<Option<String>>,
 }
 
 #[derive(Debug)]
 enum Event {
-    Frame(Vec<u8>, Layout, Instant),
+    Frame(Vec<u8>, PixelLayout, Instant),
     End(Option<String>),
     Nothing,
 }
 
 impl Newest {
-    fn fill(&self, stdout: ChildStdout, layout: Layout) {
+    fn fill(&self, stdout: ChildStdout, layout: PixelLayout) {
         let mut stdout = BufReader::with_capacity(1 << 16, stdout);
         // Y4M says itself how its pictures lie, and raw pixels never begin so by chance.
         let mut start = Vec::new();
@@ -322,7 +322,11 @@ impl Newest {
         }
     }
 
-    fn fill_from(&self, layout: Layout, mut next: impl FnMut() -> io::Result<Option<Vec<u8>>>) {
+    fn fill_from(
+        &self,
+        layout: PixelLayout,
+        mut next: impl FnMut() -> io::Result<Option<Vec<u8>>>,
+    ) {
         loop {
             match next() {
                 Ok(Some(picture)) => {
@@ -358,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_of_a_raspberry_pi_s_camera_have_rows_without_gaps() {
+    fn raspberry_pi_camera_sizes_have_packed_rows() {
         let cases = [
             ((640, 480), (640, 480)),
             ((1280, 720), (1280, 720)),
@@ -375,12 +379,15 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_again_and_again_waits_longer_each_time() {
+    fn a_program_that_keeps_ending_restarts_more_slowly() {
         let seconds: Vec<f32> = (0..12).map(|failures| delay(failures).as_secs_f32()).collect();
         let wanted = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0, 30.0];
         assert_eq!(seconds, wanted);
-        let wanted =
-            Wanted { size: Some((4, 1)), format: Some(PixelFormat::Grey), ..Wanted::default() };
+        let wanted = CaptureSettings {
+            size: Some((4, 1)),
+            format: Some(PixelFormat::Grey),
+            ..CaptureSettings::default()
+        };
         let command = "printf abcd; echo no lens >&2; exit 7";
         let mut camera = Pipe::new("pipe", command, &wanted).expect("the size can be");
         let begun = Instant::now();
@@ -396,7 +403,8 @@ mod tests {
     #[test]
     fn what_differs_on_a_raspberry_pi_is_noted() {
         let size = Some((300, 200));
-        let wanted = Wanted { size, format: Some(PixelFormat::Grey), ..Wanted::default() };
+        let wanted =
+            CaptureSettings { size, format: Some(PixelFormat::Grey), ..CaptureSettings::default() };
         let notes = Pipe::rpicam(&wanted).expect("nothing is started yet").notes().join("\n");
         for part in ["gives 320x200, wanted 300x200", "YU12", "--awbgains"] {
             assert!(notes.contains(part), "{notes}");

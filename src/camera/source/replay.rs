@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::split::Splitter;
 use super::y4m::{self, Y4m};
-use super::{Wanted, note, trouble_of};
-use crate::camera::{Camera, CameraError, CameraErrorKind, Layout, PixelFormat};
+use super::{CaptureSettings, note, trouble_of};
+use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, PixelLayout};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 
@@ -34,7 +34,7 @@ enum Source {
 impl Replay {
     /// # Errors
     /// [`CameraError`] if there is no such recording, or none that can be read.
-    pub fn open(name: &str, path: &str, wanted: &Wanted) -> Result<Self, CameraError> {
+    pub fn open(name: &str, path: &str, wanted: &CaptureSettings) -> Result<Self, CameraError> {
         Ok(Self {
             name: name.to_owned(),
             path: path.into(),
@@ -128,7 +128,7 @@ impl Source {
         }
         let start = reader.fill_buf()?;
         if start.starts_with(&[0xFF, 0xD8]) {
-            let layout = Layout { format: PixelFormat::Mjpg, width: 0, height: 0, stride: 0 };
+            let layout = PixelLayout { format: PixelFormat::Mjpg, width: 0, height: 0, stride: 0 };
             return Ok(Source::Mjpeg(Splitter::new(reader, layout)));
         }
         if start.starts_with(y4m::START) {

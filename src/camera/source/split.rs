@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read as _};
 
-use crate::camera::{Layout, PixelFormat};
+use crate::camera::{PixelFormat, PixelLayout};
 
 /// Bytes a JPEG may have.
 const MAX_JPEG_BYTES: u64 = 32 << 20;
@@ -11,19 +11,19 @@ const MAX_JPEG_BYTES: u64 = 32 << 20;
 #[derive(Debug)]
 pub struct Splitter<R> {
     reader: R,
-    layout: Layout,
+    layout: PixelLayout,
     /// A JPEG's first marker was read when the one before ended without its last.
     begun: bool,
 }
 
 impl<R: BufRead> Splitter<R> {
     /// Pictures of that layout, without gaps between rows.
-    pub fn new(reader: R, layout: Layout) -> Self {
+    pub fn new(reader: R, layout: PixelLayout) -> Self {
         Self { reader, layout, begun: false }
     }
 
     /// How its pictures lie.
-    pub fn layout(&self) -> Layout {
+    pub fn layout(&self) -> PixelLayout {
         self.layout
     }
 
@@ -137,9 +137,10 @@ mod tests {
     use crate::image::frame::Timestamp;
     use crate::image::picture::thumbnail;
 
-    const MJPG: Layout = Layout { format: PixelFormat::Mjpg, width: 0, height: 0, stride: 0 };
+    const MJPG: PixelLayout =
+        PixelLayout { format: PixelFormat::Mjpg, width: 0, height: 0, stride: 0 };
 
-    fn split(bytes: &[u8], layout: Layout) -> Vec<Vec<u8>> {
+    fn split(bytes: &[u8], layout: PixelLayout) -> Vec<Vec<u8>> {
         // A buffer of three bytes puts every marker across a border once.
         let reader = io::BufReader::with_capacity(3, bytes);
         let mut splitter = Splitter::new(reader, layout);
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jpeg_cut_anywhere_neither_hangs_nor_eats_the_next_one() {
+    fn a_truncated_jpeg_leaves_the_next_one_whole() {
         let frame = Synthetic::new(2).capture(Timestamp(0)).expect("drawn frames are whole");
         let jpeg = thumbnail(&frame, 32);
         for cut in 0..jpeg.len() {
@@ -199,8 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn raw_pixels_are_counted_and_a_part_of_a_picture_is_no_picture() {
-        let layout = Layout { format: PixelFormat::Rgb3, width: 2, height: 1, stride: 0 };
+    fn raw_pixels_are_counted_and_partial_pictures_dropped() {
+        let layout = PixelLayout { format: PixelFormat::Rgb3, width: 2, height: 1, stride: 0 };
         assert_eq!(split(b"abcdefghijkl", layout), [b"abcdef", b"ghijkl"]);
         let mut splitter = Splitter::new(&b"abcdefgh"[..], layout);
         assert!(splitter.next().is_ok_and(|picture| picture.is_some()));

@@ -1,4 +1,4 @@
-//! Video4Linux devices: mapped buffers, the newest frame, what drifts locked, opened anew after every failure. What can
+//! Video4Linux devices: mapped buffers, the newest frame, what drifts locked, reopened after every failure. What can
 //! be decided without a device stands in `choice`.
 
 use std::fs;
@@ -22,8 +22,8 @@ use v4l::video::capture::Parameters;
 use v4l::{Format, FourCC, Fraction};
 
 use super::choice::{self, Automatic, Choice};
-use super::{Found, Mode, Size, Wanted, note, time_of, trouble_of};
-use crate::camera::{Camera, CameraError, CameraErrorKind, Layout, PixelFormat};
+use super::{CaptureSettings, FoundCamera, Mode, Size, note, time_of, trouble_of};
+use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, PixelLayout};
 use crate::image::frame::{Frame, Timestamp};
 
 /// Buffers that the driver fills in turn.
@@ -36,10 +36,10 @@ const REST: Duration = Duration::from_millis(500);
 const READABLE: i16 = 1;
 
 /// A device as a camera.
-pub struct Device {
+pub struct V4lCamera {
     name: String,
     path: PathBuf,
-    wanted: Wanted,
+    wanted: CaptureSettings,
     open: Option<Open>,
     /// Control, value: in the order in which they are set when the device is back, so that it sees as it did before.
     locked: Option<Vec<(u32, i64)>>,
@@ -51,13 +51,13 @@ pub struct Device {
 struct Open {
     stream: Stream<'static>,
     device: v4l::Device,
-    layout: Layout,
+    layout: PixelLayout,
 }
 
-impl Device {
+impl V4lCamera {
     /// # Errors
     /// [`CameraError`]: the device is missing, busy, not permitted, no camera, or cannot give what is wanted.
-    pub fn open(name: &str, path: &str, wanted: &Wanted) -> Result<Self, CameraError> {
+    pub fn open(name: &str, path: &str, wanted: &CaptureSettings) -> Result<Self, CameraError> {
         let mut camera = Self {
             name: name.to_owned(),
             path: path.into(),
@@ -195,7 +195,7 @@ impl Device {
     }
 }
 
-impl Camera for Device {
+impl Camera for V4lCamera {
     fn name(&self) -> &str {
         &self.name
     }
@@ -266,7 +266,7 @@ fn device(path: &Path) -> Result<v4l::Device, (CameraErrorKind, String)> {
 /// What a device gives, for `source::list`; `None` if that is no frames.
 ///
 /// * `found`: its addresses.
-pub fn describe(path: &Path, mut found: Found) -> Option<Found> {
+pub fn describe(path: &Path, mut found: FoundCamera) -> Option<FoundCamera> {
     let refused = |(kind, what)| CameraError::new(&found.address, kind, what);
     let described = device(path).map_err(refused).and_then(|device| {
         let system = |error: io::Error| refused((trouble_of(&error), error.to_string()));
@@ -342,7 +342,7 @@ fn rate(interval: Fraction) -> Option<f32> {
     (numerator > 0 && denominator > 0).then(|| denominator as f32 / numerator as f32)
 }
 
-fn set_format(device: &v4l::Device, choice: Choice) -> io::Result<Layout> {
+fn set_format(device: &v4l::Device, choice: Choice) -> io::Result<PixelLayout> {
     let mut code = [0; 4];
     code.copy_from_slice(choice.format.fourcc().as_bytes());
     // A new one has a stride of 0, which lets the driver choose: that of another format would be kept, however long.
@@ -353,7 +353,7 @@ fn set_format(device: &v4l::Device, choice: Choice) -> io::Result<Layout> {
         let what = format!("wanted {}, it gives {}", choice.format, name.escape_debug());
         io::Error::new(io::ErrorKind::InvalidInput, what)
     })?;
-    Ok(Layout { format, width: given.width, height: given.height, stride: given.stride })
+    Ok(PixelLayout { format, width: given.width, height: given.height, stride: given.stride })
 }
 
 /// Frames a second that the device says it gives.

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read as _};
 
 use super::split::Splitter;
-use crate::camera::{Layout, PixelFormat};
+use crate::camera::{PixelFormat, PixelLayout};
 
 /// What a stream begins with.
 pub(super) const START: &[u8] = b"YUV4MPEG2";
@@ -25,7 +25,7 @@ impl<R: BufRead> Y4m<R> {
         Ok(Self(Splitter::new(reader, layout)))
     }
 
-    pub(super) fn layout(&self) -> Layout {
+    pub(super) fn layout(&self) -> PixelLayout {
         self.0.layout()
     }
 
@@ -64,7 +64,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
 }
 
 /// Width, height and colours of the first line: words that begin with W, H and C.
-fn layout(header: &[u8]) -> io::Result<Layout> {
+fn layout(header: &[u8]) -> io::Result<PixelLayout> {
     let text = String::from_utf8_lossy(header);
     let word = |key: char| text.split(' ').skip(1).find_map(|word| word.strip_prefix(key));
     let side = |key| word(key).and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -83,7 +83,7 @@ fn layout(header: &[u8]) -> io::Result<Layout> {
         );
         return Err(io::Error::new(io::ErrorKind::Unsupported, what));
     };
-    let layout = Layout { format, width: side('W'), height: side('H'), stride: 0 };
+    let layout = PixelLayout { format, width: side('W'), height: side('H'), stride: 0 };
     layout.check().map_err(|error| invalid(error.to_string()))?;
     Ok(layout)
 }

@@ -67,7 +67,7 @@ impl Scene {
 ///
 /// What comes is a function of the seed, the times of its frames and what was chosen.
 #[derive(Debug)]
-pub struct Line {
+pub struct SyntheticLine {
     camera: Synthetic,
     seed: u64,
     scene: Scene,
@@ -78,7 +78,7 @@ pub struct Line {
     moving: Timestamp,
 }
 
-impl Line {
+impl SyntheticLine {
     /// A line over a strip of that seed.
     pub fn new(seed: u64) -> Self {
         let (camera, scene) = (Synthetic::new(seed), Scene::default());
@@ -96,7 +96,7 @@ impl Line {
     }
 }
 
-impl Camera for Line {
+impl Camera for SyntheticLine {
     fn name(&self) -> &str {
         self.camera.name()
     }
@@ -127,13 +127,13 @@ mod tests {
 
     use super::*;
 
-    fn capture(line: &mut Line, millis: u64) -> Frame {
+    fn capture(line: &mut SyntheticLine, millis: u64) -> Frame {
         line.capture(Timestamp(millis * 1000)).expect("drawn frames are whole")
     }
 
     #[test]
     fn parts_of_every_kind_come_by_and_lie_still() {
-        let mut line = Line::new(1);
+        let mut line = SyntheticLine::new(1);
         let scene = line.scene().expect("it can be chosen");
         let (mut kinds, mut pieces) = (Vec::new(), BTreeSet::new());
         for part in 0..60u64 {
@@ -159,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_that_is_chosen_comes_from_the_next_frame_on() {
-        let mut line = Line::new(1);
+    fn the_chosen_kind_starts_with_the_next_frame() {
+        let mut line = SyntheticLine::new(1);
         let scene = line.scene().expect("it can be chosen");
         capture(&mut line, 0);
         capture(&mut line, 700);

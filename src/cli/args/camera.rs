@@ -2,7 +2,7 @@
 
 use crate::cli::{Exit, Failed};
 
-use crate::camera::source::{self, AnyCamera, Wanted};
+use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{CameraError, CameraErrorKind, PixelFormat, PixelsError};
 use crate::image::frame::Region;
 
@@ -35,11 +35,11 @@ pub struct CameraArgs {
 
 impl CameraArgs {
     /// `given`, for instance a board's, with what was asked for on the command line in its place.
-    pub fn wanted(&self, given: Wanted) -> Wanted {
+    pub fn wanted(&self, given: CaptureSettings) -> CaptureSettings {
         // Frames that are drawn have a size of their own; what a board's camera has is nothing to them.
         let is_drawn =
             self.camera.as_ref().is_some_and(|address| address.starts_with("synthetic:"));
-        Wanted {
+        CaptureSettings {
             size: self.size.or(given.size.filter(|_| !is_drawn)),
             fps: self.fps.or(given.fps),
             format: self.format.or(given.format),
@@ -53,7 +53,7 @@ impl CameraArgs {
     ///
     /// # Errors
     /// As [`source::open`].
-    pub fn open(&self, otherwise: &str, given: Wanted) -> Result<AnyCamera, CameraError> {
+    pub fn open(&self, otherwise: &str, given: CaptureSettings) -> Result<AnyCamera, CameraError> {
         source::open(self.camera.as_deref().unwrap_or(otherwise), &self.wanted(given))
     }
 }
@@ -173,9 +173,17 @@ mod tests {
         };
         let controls = |gain| [("gain".to_owned(), gain), ("hue".to_owned(), 1)].into();
         let controls_given = controls(1);
-        let given = Wanted { size: Some((1, 1)), fps: Some(5.0), again: true, ..Wanted::default() };
-        let given = Wanted { controls: controls_given, ..given };
+        let given = CaptureSettings {
+            size: Some((1, 1)),
+            fps: Some(5.0),
+            again: true,
+            ..CaptureSettings::default()
+        };
+        let given = CaptureSettings { controls: controls_given, ..given };
         let wanted = arguments.wanted(given.clone());
-        assert_eq!(wanted, Wanted { size: Some((320, 240)), controls: controls(7), ..given });
+        assert_eq!(
+            wanted,
+            CaptureSettings { size: Some((320, 240)), controls: controls(7), ..given }
+        );
     }
 }

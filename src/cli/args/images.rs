@@ -7,7 +7,7 @@ use anyhow::bail;
 use crate::image::picture;
 
 /// The image files that were named, be they there or not, and those in the folders that were named, at any depth, sorted
-/// within each folder. Of files in them that show something but cannot be read, standard error is told.
+/// within each folder. Images in them that cannot be read are reported on stderr.
 ///
 /// # Errors
 /// A folder without an image.

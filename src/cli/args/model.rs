@@ -74,7 +74,7 @@ impl ModelArgs {
                     self.refuse_with_card()?;
                     from_card(card, None)?
                 }
-                // A network by another name, or something else that has to be told by what it is.
+                // A network by another name, or something else that is recognised by its content.
                 Err(_) if path.exists() => self.without_card(path)?,
                 Err(error) => return Err(error.into()),
             },

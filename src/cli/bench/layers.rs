@@ -12,7 +12,7 @@ use crate::backbone::{Backbone, BackboneSpec, Exercise, Layer, OnnxFiles, Vector
 /// Frames before the first that is timed.
 const WARM_UP: u32 = 5;
 
-/// Runs of the exercise that tells the machine's peak.
+/// Runs of the exercise that measures the machine's peak.
 const EXERCISES: u32 = 200;
 
 /// What a frame of the backbone consists of.

@@ -96,7 +96,7 @@ pub(super) fn measure(
     })
 }
 
-/// Classifies frames as a device does, and tells the memory after a warm-up and at the end.
+/// Classifies frames as a device does, and measures memory after a warm-up and at the end.
 pub(super) fn grow(
     source: Extractor,
     kind: HeadKind,

@@ -12,7 +12,7 @@ use super::{Quantiles, milliseconds};
 use crate::cli::Context;
 use crate::image::frame::Timestamp;
 use crate::image::picture;
-use crate::learn::command::{Command, NewExample, SetHead, Teach};
+use crate::learn::command::{ChangeHead, Command, NewExample, TeachExamples};
 use crate::learn::head::{HeadConfig, HeadKind};
 use crate::learn::learner::Learner;
 use crate::store::persistent::PersistentLearner;
@@ -115,7 +115,7 @@ fn session(
     let model = ModelId { name: "bench".to_owned(), fingerprint: [0; 32], dim: dim as u32 };
     let mut session = PersistentLearner::open(FileStore::open(&path)?, &model)?;
     let config = Some(HeadConfig::of(head));
-    session.apply(Command::Head(SetHead { config }), Timestamp(1))?;
+    session.apply(Command::Head(ChangeHead { config }), Timestamp(1))?;
     Ok((session, path))
 }
 
@@ -125,7 +125,7 @@ fn teach(
     new_examples: Vec<NewExample>,
 ) -> anyhow::Result<()> {
     let class = format!("class{}", number % CLASSES);
-    session.apply(Command::Teach(Teach { class, examples: new_examples }), Timestamp(1))?;
+    session.apply(Command::Teach(TeachExamples { class, examples: new_examples }), Timestamp(1))?;
     Ok(())
 }
 

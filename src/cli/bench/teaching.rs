@@ -12,7 +12,7 @@ use super::{Quantiles, milliseconds};
 use crate::backbone::{ExtractError, FeatureSource};
 use crate::cli::Context;
 use crate::image::frame::{Frame, Timestamp};
-use crate::learn::command::{Command, Forget, NewExample, Teach};
+use crate::learn::command::{Command, ForgetExamples, NewExample, TeachExamples};
 use crate::learn::engine::Engine;
 use crate::learn::examples::Example;
 use crate::learn::head::{self, ClassId, ExampleId, HeadConfig, HeadKind};
@@ -146,8 +146,10 @@ fn commands(
     while more(teach.len(), begun) {
         let class = features.pick(classes);
         let new_example = NewExample::new(features.next(class), "bench");
-        let command =
-            Command::Teach(Teach { class: name(class as u32), examples: vec![new_example] });
+        let command = Command::Teach(TeachExamples {
+            class: name(class as u32),
+            examples: vec![new_example],
+        });
         let (_, ExampleId(id)) = engine.learner().next_ids();
         let start = Instant::now();
         engine.apply(command, Timestamp::default())?;
@@ -158,7 +160,7 @@ fn commands(
         classify.push(milliseconds(start));
         let gone = features.pick(ids.len());
         let gone = std::mem::replace(&mut ids[gone], ExampleId(id));
-        let command = Command::Forget(Forget::Examples(vec![gone]));
+        let command = Command::Forget(ForgetExamples::Examples(vec![gone]));
         let start = Instant::now();
         engine.apply(command, Timestamp::default())?;
         forget.push(milliseconds(start));
@@ -249,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn measuring_goes_on_for_a_number_of_tries_or_a_time_but_a_few_times_at_least() {
+    fn measuring_repeats_a_few_times_at_least() {
         let now = Instant::now();
         let long_ago = now.checked_sub(LONGEST).expect("the machine has run for some seconds");
         assert!(more(0, now) && more(99, now) && !more(100, now));

@@ -10,7 +10,7 @@ use crate::device::port::{CLIENTS, Port, Post};
 use crate::protocol::request::{Answer, Classification, Progress, Refused, Request, Watch};
 use crate::protocol::session::Sink;
 use crate::protocol::wire::{
-    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+    self, Decoder, Incoming, Kind, Outgoing, Piece, Taken, WireError, WireFrame,
 };
 
 /// How long to listen before asking again.
@@ -39,7 +39,7 @@ pub(super) struct Link {
     heard: Heard,
 }
 
-/// What came that was no frame, to tell what is wrong.
+/// What came that was no frame, to find what is wrong.
 #[derive(Debug, Default)]
 struct Heard {
     readable: usize,
@@ -160,7 +160,7 @@ impl Link {
     }
 
     /// The frames of that request that have come, after a moment at most.
-    fn frames(&mut self, id: u32) -> anyhow::Result<Vec<Frame>> {
+    fn frames(&mut self, id: u32) -> anyhow::Result<Vec<WireFrame>> {
         let bytes = match self.port.receive(TURN) {
             Post::Bytes(bytes) => bytes,
             Post::Closed => {
@@ -193,7 +193,7 @@ impl Link {
     }
 }
 
-/// What a device could not do since something of it failed is told apart from what it would not do.
+/// Failures of a device are distinguished from refusals.
 fn refused(Refused(why): Refused) -> anyhow::Error {
     let failed = ["change rolled back: cannot write the store", "no frame for ", "no frame, "];
     match failed.iter().any(|start| why.starts_with(start)) {

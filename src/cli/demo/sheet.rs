@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn every_frame_stands_in_its_row_and_column_at_half_its_size() {
+    fn every_frame_stands_in_its_cell_at_half_size() {
         let rows = [("dark", vec![grey(10), grey(20)]), ("light", vec![grey(200)])];
         let sheet = draw("a title", &rows);
         let pixel = |x: usize, y: usize| sheet.pixels()[(y * sheet.width() as usize + x) * 3];

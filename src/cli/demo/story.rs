@@ -18,7 +18,7 @@ use crate::cli::args::store::now;
 use crate::eval::Confusion;
 use crate::image::frame::Frame;
 use crate::image::picture;
-use crate::learn::command::{Command, Forget, Reply, Teach, Undo};
+use crate::learn::command::{Command, ForgetExamples, Reply, TeachExamples, UndoLatest};
 use crate::learn::decision::Verdict;
 
 /// What is taught at first.
@@ -139,7 +139,7 @@ impl<'a> Story<'a> {
             scope.spawn(move || {
                 for &scene in scenes {
                     camera.show(scene);
-                    // Nobody listens any more where classifying failed.
+                    // The receiver is gone where classifying failed.
                     if give.send((scene, camera.capture(now()))).is_err() {
                         return;
                     }
@@ -167,7 +167,8 @@ impl<'a> Story<'a> {
         let image = picture::kept(&frame, picture::IMAGE_SIDE);
         let example = self.device().engine().new_example(&frame, &origin, image)?;
         let class = scene.name();
-        let command = Command::Teach(Teach { class: class.to_owned(), examples: vec![example] });
+        let command =
+            Command::Teach(TeachExamples { class: class.to_owned(), examples: vec![example] });
         let Reply::Taught { estimate, count, .. } = self.device().send(command)? else {
             unreachable!("teach answers Taught")
         };
@@ -322,7 +323,7 @@ impl<'a> Story<'a> {
     /// The added class goes again.
     pub(super) fn forget(&mut self) -> anyhow::Result<()> {
         let class = ADDED.name();
-        let command = Command::Forget(Forget::Class(class.to_owned()));
+        let command = Command::Forget(ForgetExamples::Class(class.to_owned()));
         let Reply::Forgotten { examples, .. } = self.device().send(command)? else {
             unreachable!("forget answers Forgotten")
         };
@@ -342,7 +343,7 @@ impl<'a> Story<'a> {
         start: &dyn Fn() -> anyhow::Result<Device>,
     ) -> anyhow::Result<()> {
         self.report.stored_bytes = self.device().stored_bytes()?;
-        // The store is let go before it is opened again.
+        // The store is closed before it is opened again.
         drop(self.device.take());
         self.device = Some(start()?);
         let after = self.probed()?;
@@ -357,7 +358,7 @@ impl<'a> Story<'a> {
 
     /// Work goes on after it.
     pub(super) fn go_on(&mut self) -> anyhow::Result<()> {
-        let Reply::Undone { changes, .. } = self.device().send(Command::Undo(Undo))? else {
+        let Reply::Undone { changes, .. } = self.device().send(Command::Undo(UndoLatest))? else {
             unreachable!("undo answers Undone")
         };
         if changes.is_empty() {

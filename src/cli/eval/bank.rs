@@ -67,7 +67,7 @@ fn kept<T>(
     compute: impl FnOnce() -> Result<T, String>,
 ) -> Result<Arc<T>, String> {
     let cell = Arc::clone(lock(kept).entry(key).or_default());
-    // Whoever asks for the same in the meantime waits here, and nobody else does.
+    // A thread that asks for the same in the meantime waits here, and no other does.
     cell.get_or_init(|| compute().map(Arc::new)).clone()
 }
 

@@ -12,7 +12,7 @@ use super::{EvalCommand, write_json};
 use crate::cli::args::head::kinds;
 use crate::cli::pool::{Pool, on_threads};
 use crate::cli::{Context, Exit};
-use crate::eval::bench::{self, Bench, Looks as _, Part, Row, Variant};
+use crate::eval::bench::{self, Bench, BenchRow, Looks as _, Part, Variant};
 use crate::protocol::people::counted;
 
 /// Format of the JSON; a reader refuses what it does not know.
@@ -125,7 +125,7 @@ impl EvalCommand {
 /// Looks at every image once; names those that cannot be used.
 fn readable(bank: &Bank, context: &Context) -> Vec<LeftOutImage> {
     let bar = context.bar(bank.files().len() as u64, "features");
-    // What went wrong is kept with the image and told below, in their order.
+    // Errors are kept with the image and reported below, in their order.
     on_threads(bank.files().len(), bank.pool().size(), |image| {
         let _ = bank.feature(image, Variant::AsIs);
         bar.inc(1);
@@ -142,7 +142,7 @@ fn readable(bank: &Bank, context: &Context) -> Vec<LeftOutImage> {
     left_out
 }
 
-fn row_json(row: &Row) -> Value {
+fn row_json(row: &BenchRow) -> Value {
     let mut value: Map<String, Value> =
         row.of.iter().map(|(name, label)| ((*name).to_owned(), json!(label))).collect();
     value.insert("samples".to_owned(), json!(row.samples));
@@ -154,8 +154,8 @@ fn row_json(row: &Row) -> Value {
 }
 
 /// Means in %, one line a row; values that no row has take no column, rows of one class alone no line.
-fn table(part: Part, rows: &[Row]) -> String {
-    let rows: Vec<&Row> = rows.iter().filter(|row| !row.is_detail()).collect();
+fn table(part: Part, rows: &[BenchRow]) -> String {
+    let rows: Vec<&BenchRow> = rows.iter().filter(|row| !row.is_detail()).collect();
     let mut out = format!("{}: {}\n", part.name(), part.about());
     let Some(first) = rows.first() else { return out + "  -\n\n" };
     let labels: Vec<&str> =

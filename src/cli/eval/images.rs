@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn class_folders_are_walked_in_one_order_and_only_for_images() {
+    fn class_folders_are_walked_in_order_for_images() {
         let root = tempfile::tempdir().expect("a writable temporary folder");
         for name in [
             "b/2.png",

@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn every_class_and_share_is_written_and_names_cannot_break_the_svg() {
+    fn every_class_is_written_and_no_name_breaks_the_svg() {
         let names = ["good", "<b>&", "scratch"].map(str::to_owned);
         let svg = Drawing::of("title", &names, &confusion(3)).svg();
         for (text, times) in [(">good<", 2), (">&lt;b&gt;&amp;<", 2), (">90.0<", 3), (">10.0<", 3)]

@@ -7,7 +7,7 @@ use crate::camera::SyntheticScene;
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
 use crate::image::views::ViewKinds;
-use crate::learn::command::{self, NewExample, Reply, Teach};
+use crate::learn::command::{self, NewExample, Reply, TeachExamples};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::learn::head::ExampleId;
@@ -62,7 +62,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     joins: known.map(|(_, look)| look),
                     ..NewExample::new(feature, "an image that was sent")
                 };
-                let teach = Teach { class, examples: vec![example] };
+                let teach = TeachExamples { class, examples: vec![example] };
                 let (reply, taken_for) =
                     view.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
@@ -244,7 +244,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for place in 0..self.views.len() {
             let Err(error) = self.views[place].persistent.set_views(kinds) else { continue };
             for (view, kinds) in self.views.iter_mut().zip(&before).take(place) {
-                // What can be written no more is told with the first error.
+                // That the store cannot be written any more is reported with the first error.
                 let _ = view.persistent.set_views(kinds);
             }
             return Err(refused(error));
@@ -259,15 +259,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 format!("{} is a real camera: scenes need run --camera synthetic:", self.camera);
             return Err(Refused(what));
         };
-        let sight = SyntheticScene::ALL.into_iter().find(|sight| sight.name() == value);
-        if sight.is_none() && value != AUTO {
+        let kind = SyntheticScene::ALL.into_iter().find(|kind| kind.name() == value);
+        if kind.is_none() && value != AUTO {
             let names = SyntheticScene::ALL.map(SyntheticScene::name).join(", ");
             let value = value.escape_debug();
             return Err(Refused(format!(
                 "there is no scene {value}; there are {names} and {AUTO}"
             )));
         }
-        scene.choose(sight);
+        scene.choose(kind);
         Ok(())
     }
 

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_lies_still_is_kept_once_in_five_seconds() {
+    fn a_still_part_is_kept_once_in_five_seconds() {
         let mut history = History::new(1);
         for number in 0..400 {
             let class = (number % 5 != 3).then_some("good");

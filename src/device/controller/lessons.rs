@@ -11,23 +11,23 @@ use super::{Effects, MAX_BURST_MS, MAX_FRAMES, PATIENCE_MICROS, Station, Ticket}
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{self, NewExample, Repeat, Reply, TakenFor, Teach};
+use crate::learn::command::{self, NewExample, Repeat, Reply, TakenFor, TeachExamples};
 use crate::learn::head::ExampleId;
 use crate::protocol::log::Level;
 use crate::protocol::people;
 use crate::protocol::request::{Answer, Progress, Refused};
 use crate::store::Store;
 
-/// After so long without a frame that differs somebody is told to move the part.
+/// After so long without a frame that differs the client is asked to move the part.
 const HINT_MICROS: u64 = 500_000;
 
-/// After so long a burst says again how far it is, or that it waits: who has gone is noticed by what cannot be told.
+/// After so long a burst says again how far it is, or that it waits: a client that has gone cannot be sent that.
 const REMIND_MICROS: u64 = 1_000_000;
 
 /// After so long without a frame that differs what was gathered is learned.
 const STILL_MICROS: u64 = 10_000_000;
 
-/// Frames that somebody asked to be learned.
+/// Frames that a request asked to learn.
 #[derive(Debug)]
 pub(super) struct Job {
     /// `None` for a button.
@@ -47,7 +47,7 @@ pub(super) struct Job {
     taken: Timestamp,
     /// What a frame has to differ by, once that was asked.
     senses: Option<Senses>,
-    /// When somebody was told to move the part, since the latest frame was taken.
+    /// When the client was asked to move the part, since the latest frame was taken.
     hinted: Option<Timestamp>,
     /// When a burst said last how far it is.
     reported: Timestamp,
@@ -111,7 +111,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         Some((self.number, self.latest.as_ref()?))
     }
 
-    /// Whoever asked has gone: what was gathered for the answer is not learned.
+    /// The client has gone: what was gathered for the answer is not learned.
     pub fn cancel(&mut self, ticket: Ticket) {
         if self.job.take_if(|job| job.ticket == Some(ticket)).is_some() {
             self.panel.change(|panel| panel.wait(None));
@@ -186,7 +186,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
     }
 
-    /// Whoever asked for a burst wants it to end: what was gathered is learned, and at least one frame.
+    /// The client ends its burst: what was gathered is learned, and at least one frame.
     pub(super) fn end_burst(
         &mut self,
         view: usize,
@@ -260,7 +260,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 done >= total
             }
             Until::Time(end) => {
-                // Who has gone is noticed by what cannot be told.
+                // A client that has gone is noticed by what cannot be sent.
                 if now.micros_since(job.reported) >= REMIND_MICROS {
                     job.reported = now;
                     let step = Progress { done, total: 0, waiting: false };
@@ -333,7 +333,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 ..NewExample::new(feature, &self.camera)
             });
         }
-        let teach = Teach { class, examples };
+        let teach = TeachExamples { class, examples };
         let (reply, taken_for) = view.teach(teach, Picked::Recent, date).map_err(refused)?;
         let notes = self.notes_of(place, &reply, seen_before, taken_for);
         self.record.taught += frames.len() as u64;
@@ -376,7 +376,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         let count = examples.len() as u64;
         let date = self.dated(now);
-        match self.views[view].teach(Teach { class, examples }, Picked::Live, date) {
+        match self.views[view].teach(TeachExamples { class, examples }, Picked::Live, date) {
             Ok((reply, taken_for)) => {
                 self.record.taught += count;
                 // A class was taught, and none lost its last example but by making room.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use crate::board::outputs::{Output, PinError, place};
+use crate::board::outputs::{GpioError, Output, place};
 use crate::board::policy::{Actions, Policy};
 use crate::image::frame::Timestamp;
 use crate::util::mutex::lock;
@@ -21,7 +21,7 @@ impl SharedPanel {
         Self { panel: Mutex::new((panel, 0)), changed: Condvar::new() }
     }
 
-    /// Works with it; whoever waits for a change is woken.
+    /// Works with it; threads that wait for a change are woken.
     pub(super) fn change<T>(&self, work: impl FnOnce(&mut Panel) -> T) -> T {
         let mut guard = lock(&self.panel);
         guard.1 += 1;
@@ -76,7 +76,7 @@ pub struct Panel {
     by_hand: BTreeMap<String, bool>,
     /// The other way round until then, so that a person sees it.
     tests: BTreeMap<String, Timestamp>,
-    /// Since when somebody waits for a part to be moved.
+    /// Since when a lesson waits for a part to be moved.
     waiting: Option<Timestamp>,
     verdicts: u64,
     latest: Option<Seen>,
@@ -151,13 +151,13 @@ impl Panel {
         tests.chain(blink).chain(self.actions.next_change(now)).min()
     }
 
-    pub(super) fn set(&mut self, name: &str, on: bool) -> Result<(), PinError> {
+    pub(super) fn set(&mut self, name: &str, on: bool) -> Result<(), GpioError> {
         place(&self.outputs, name)?;
         self.by_hand.insert(name.to_owned(), on);
         Ok(())
     }
 
-    pub(super) fn test(&mut self, name: &str, now: Timestamp) -> Result<(), PinError> {
+    pub(super) fn test(&mut self, name: &str, now: Timestamp) -> Result<(), GpioError> {
         place(&self.outputs, name)?;
         self.tests.insert(name.to_owned(), Timestamp(now.0.saturating_add(TEST_MICROS)));
         Ok(())

@@ -1,6 +1,6 @@
 //! How often the head was right about what it was then taught: every frame that a person gives a name to was classified
 //! first, with what was known before. The leave-one-out estimate is about examples like those that were taught; this is
-//! about what really came, though of frames that somebody chose. Both stand in `status`.
+//! about what really came, though of frames that a person chose. Both stand in `status`.
 //!
 //! Counted is a frame whose class was known before it was taught; unknown is a wrong answer. What teaching is taken
 //! back was never counted.
@@ -19,9 +19,9 @@ const VERSION: u64 = 1;
 /// How the frames that were taught were chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Picked {
-    /// They came from the camera while somebody asked for them.
+    /// They came from the camera while a request waited for them.
     Live,
-    /// Somebody chose them among those that had been classified.
+    /// They were chosen among those that had been classified.
     Recent,
     /// They are image files.
     Images,
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_counted_by_class_and_by_how_frames_were_picked() {
+    fn predictions_are_counted_by_class_and_selection() {
         let name = |class: ClassId| {
             (class.0 < 2).then(|| ["good", "scratch"][class.0 as usize].to_owned())
         };

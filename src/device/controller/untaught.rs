@@ -1,4 +1,4 @@
-//! What the policy names and nobody taught: told at the start, in a status, and when a change brings it about.
+//! What the policy names and was not taught: reported at the start, in a status, and when a change brings it about.
 
 use super::{Effects, Station};
 use crate::backbone::FeatureSource;
@@ -16,7 +16,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.views.iter().map(|view| Taught::of(view.name(), view.learner())).collect()
     }
 
-    /// What the policy names and nobody taught, in words.
+    /// What the policy names and was not taught, in words.
     pub fn untaught(&self) -> Vec<String> {
         let taught = self.taught();
         untaught_in_words(&self.policy.untaught(&taught), &taught)

@@ -1,4 +1,4 @@
-//! A part of every frame, and what was learned of it; which of several somebody means.
+//! A part of every frame, and what was learned of it; which of several a request means.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,9 +11,9 @@ use super::{Effects, Station};
 use crate::backbone::{ExtractError, FeatureSource, Fingerprint};
 use crate::image::frame::{Frame, Region, Timestamp};
 use crate::image::views::ViewKinds;
-use crate::learn::command::{Command, Forget, Reply, TakenFor, Teach, Undo};
+use crate::learn::command::{Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest};
 use crate::learn::decision::Verdict;
-use crate::learn::engine::{Engine, EngineError, Step};
+use crate::learn::engine::{Engine, EngineError, FrameResult};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Change, Learner, UNDO_DEPTH};
 use crate::protocol::log::Level;
@@ -51,11 +51,11 @@ pub struct View<S, K> {
     pub(super) stillness: Stillness,
     /// The frames that were classified last.
     pub(super) history: History,
-    /// Why the latest frame could not be classified: told once.
+    /// Why the latest frame could not be classified: reported once.
     pub(super) trouble: Option<String>,
     /// Why the latest change could not be stored.
     unstored: Option<String>,
-    /// What the log was told of that.
+    /// What was logged of that.
     told_unstored: Option<String>,
     /// How often it was right about what it was then taught.
     pub(super) predicted: Predicted,
@@ -71,7 +71,7 @@ const LESSONS: usize = 64;
 impl<S: FeatureSource, K: Store> View<S, K> {
     /// All of a frame.
     pub fn whole(mut persistent: PersistentLearner<Engine<S>, K>) -> Self {
-        // Where it cannot be read, it is counted anew.
+        // Where it cannot be read, counting starts from zero.
         let kept = persistent.store_mut().setting(predicted::SETTING).ok().flatten();
         let predicted = kept.and_then(|bytes| Predicted::decode(&bytes)).unwrap_or_default();
         Self {
@@ -171,7 +171,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// As [`View::apply`].
     pub(super) fn teach(
         &mut self,
-        teach: Teach,
+        teach: TeachExamples,
         picked: Picked,
         now: Timestamp,
     ) -> Result<(Reply, Option<TakenFor>), PersistError> {
@@ -227,7 +227,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         &mut self,
         number: u64,
         classification: &Option<Classification>,
-        step: &Step,
+        step: &FrameResult,
         frame: &Frame,
         now: Timestamp,
     ) {
@@ -239,7 +239,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         }
     }
 
-    /// Tells, once, why nothing can be stored.
+    /// Reports, once, why nothing can be stored.
     pub(super) fn tell_unstored(&mut self, effects: &mut Effects) {
         if self.unstored != self.told_unstored {
             let of = self.name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
@@ -257,7 +257,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             let why = "the latest change did not teach, or was made before the device started: unlock PIN first to undo it";
             return Err(Refused(why.to_owned()));
         }
-        self.apply(Command::Undo(Undo), now).map_err(refused)
+        self.apply(Command::Undo(UndoLatest), now).map_err(refused)
     }
 
     /// Takes back what one request taught: by undoing where nothing was changed since, otherwise by forgetting what is left
@@ -284,8 +284,8 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             latest.len() == examples.len() && examples.iter().all(|id| latest.contains(id));
         let left = examples.iter().filter(|id| self.learner().examples().get(**id).is_some());
         let command = match is_latest {
-            true => Command::Undo(Undo),
-            false => Command::Forget(Forget::Examples(left.copied().collect())),
+            true => Command::Undo(UndoLatest),
+            false => Command::Forget(ForgetExamples::Examples(left.copied().collect())),
         };
         let reply = self.apply(command, now).map_err(refused)?;
         self.lessons.remove(place);
@@ -331,7 +331,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     /// A verdict in words.
     ///
-    /// * `frame`, `region`: the number and the name to tell.
+    /// * `frame`, `region`: the number and the name to report.
     pub(super) fn classification(
         &self,
         frame: Option<u64>,
@@ -357,7 +357,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
-    /// The name of a region where there are several to be told apart.
+    /// The name of a region where there are several.
     pub(super) fn told_name(&self, place: usize) -> Option<String> {
         let name = self.views[place].name().filter(|_| self.views.len() > 1);
         name.map(str::to_owned)
@@ -386,7 +386,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         })
     }
 
-    /// What is told of a region, with its name where there are several.
+    /// A message of a region, with its name where there are several.
     pub(super) fn of_region(&self, place: usize, what: String) -> String {
         match self.told_name(place) {
             Some(name) => format!("{name}: {what}"),

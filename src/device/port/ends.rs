@@ -55,9 +55,9 @@ pub(super) enum Source {
     Once(Option<Ends>),
     /// Open already the first time.
     Serial { path: PathBuf, baud: u32, first: Option<Ends> },
-    /// The device's side; the file stays open while nobody has the other.
+    /// The device's side; the file stays open while the other side is closed.
     Pty { device: File, other: PathBuf },
-    /// Whoever connects, if nobody else who listens there takes the one before.
+    /// Clients that connect, unless another listener takes them first.
     Unix(Arc<Socket>),
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Socket {
 }
 
 impl Source {
-    /// The ends, or `None` if nobody is there within that time.
+    /// The ends, or `None` if no client comes within that time.
     pub(super) fn open(&mut self, wait: Duration) -> Result<Option<Ends>> {
         match self {
             Source::Once(ends) => Ok(ends.take()),
@@ -78,7 +78,7 @@ impl Source {
                 None => serial(path, *baud).map(Some),
             },
             Source::Pty { device, .. } => {
-                // Hung up, that is: nobody has the other side open.
+                // Hung up, that is: the other side is not open.
                 if hung_up(device) {
                     std::thread::sleep(wait);
                     return Ok(None);
@@ -97,7 +97,7 @@ impl Source {
                 };
                 stream.set_nonblocking(true)?;
                 let stream = File::from(OwnedFd::from(stream));
-                // Whoever gave up waiting for others to leave wants nothing done any more.
+                // A client that gave up waiting for others to leave wants nothing done any more.
                 if hung_up(&stream) {
                     return Ok(None);
                 }
@@ -106,7 +106,7 @@ impl Source {
         }
     }
 
-    /// The same for somebody else who may be there at the same time.
+    /// The same for another client at the same time.
     pub(super) fn another(&self) -> Option<Self> {
         match self {
             Source::Unix(socket) => Some(Source::Unix(Arc::clone(socket))),
@@ -128,7 +128,7 @@ impl Source {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // Somebody may have taken it away already.
+        // It may have been removed already.
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -212,7 +212,7 @@ fn pty() -> Result<Source> {
     let name = ptsname(&device, Vec::new())?;
     let other = PathBuf::from(name.to_string_lossy().into_owned());
     // Raw before anybody opens it, or what we say first would come back as if it had been typed; to be closed again is
-    // what makes it hung up until somebody does.
+    // what makes it hung up until a client does.
     drop(serial(&other, Address::BAUD)?);
     rustix::fs::fcntl_setfl(&device, OFlags::NONBLOCK)?;
     Ok(Source::Pty { device: device.into(), other })

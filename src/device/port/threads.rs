@@ -28,7 +28,7 @@ pub(super) fn read(
                     shared.set_ends(Some(ends.clone()));
                     ends
                 }
-                // Nobody there yet.
+                // No client yet.
                 Ok(None) => continue,
                 // Away.
                 Err(_) => {
@@ -77,7 +77,7 @@ pub(super) fn read(
 
 /// The writing thread.
 ///
-/// * `patience`: who reads nothing at a socket for so long is let go.
+/// * `patience`: a socket's client that reads nothing for so long is disconnected.
 pub(super) fn write(shared: &Shared, patience: Duration) {
     let mut closed_at = None;
     loop {
@@ -108,7 +108,7 @@ pub(super) fn write(shared: &Shared, patience: Duration) {
             }
             if !is_ready(&ends.output, true, PATIENCE) {
                 if shared.writes_to(&ends) {
-                    // The reading thread sees that nobody is there any more.
+                    // The reading thread sees that the client has gone.
                     if moved.elapsed() > patience && ends.hang_up() {
                         shared.stuck.store(true, Ordering::Relaxed);
                         break;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where a board tells.
+/// Where a board reports them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostPaths {
     /// A file of millidegrees Celsius.

@@ -58,7 +58,7 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// A frame takes the place of one that nobody has looked at yet.
+    /// A frame replaces one that was not taken yet.
     pub(super) fn frame(&self, frame: Frame) {
         let mut mail = lock(&self.mail);
         mail.frames += 1;
@@ -77,7 +77,7 @@ impl Inbox {
         room
     }
 
-    /// The oldest edge makes room: the latest tells what an input is.
+    /// The oldest edge makes room: the latest one is the input's level.
     pub(super) fn edge(&self, edge: Edge, at: Timestamp) {
         let mut mail = lock(&self.mail);
         if mail.edges.len() == EDGES {
@@ -92,7 +92,7 @@ impl Inbox {
         lock(&self.mail).frame.is_none()
     }
 
-    /// Nothing more is handed out; who waits for an answer is told so by its sender's end.
+    /// Nothing more is handed out; a client that waits for an answer sees its sender's end.
     pub(super) fn close(&self) {
         let mut mail = lock(&self.mail);
         mail.closed = true;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_grows_without_bound_and_nobody_waits_for_what_is_over() {
+    fn queues_are_bounded_and_no_finished_work_is_awaited() {
         let inbox = Inbox::default();
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let taken = (0..100).filter(|_| inbox.request(Version.into(), sender.clone())).count();

@@ -15,6 +15,7 @@ const KEPT: usize = 200;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogFormat {
     /// For people; under systemd each line begins with its level, which journald understands
     Text,
@@ -24,14 +25,14 @@ pub enum LogFormat {
 
 /// The log.
 #[derive(Debug)]
-pub struct Log {
+pub struct DeviceLog {
     format: LogFormat,
     journald: bool,
     clock: Clock,
     kept: Mutex<VecDeque<String>>,
 }
 
-impl Log {
+impl DeviceLog {
     /// * `clock`: gives the times in the lines.
     pub fn new(format: LogFormat, clock: Clock) -> Self {
         let journald = std::env::var_os("JOURNAL_STREAM").is_some();
@@ -97,13 +98,15 @@ mod tests {
     #[test]
     fn lines_are_whole_and_no_control_character_gets_out() {
         let clock = Clock::new();
-        let log = Log { format: LogFormat::Json, journald: false, clock, kept: Mutex::default() };
+        let log =
+            DeviceLog { format: LogFormat::Json, journald: false, clock, kept: Mutex::default() };
         let line = log.line(Level::Warning, "a \"b\"");
         let object: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
         let time = object["time"].as_str().expect("a text");
         assert!(time.len() == "2026-11-28T16:40:04.123456Z".len() && time.ends_with('Z'), "{time}");
         assert!(line.contains(r#""level":"warning""#) && line.contains(r#""a \"b\"""#), "{line}");
-        let log = Log { format: LogFormat::Text, journald: true, clock, kept: Mutex::default() };
+        let log =
+            DeviceLog { format: LogFormat::Text, journald: true, clock, kept: Mutex::default() };
         assert_eq!(log.line(Level::Error, "it broke"), "<3>it broke");
         for number in 0..KEPT + 5 {
             log.write(Level::Info, &format!("\x1b[2J{number}"));

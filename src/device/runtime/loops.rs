@@ -13,7 +13,7 @@ use signal_hook::iterator::{Handle, Signals};
 use super::inbox::{Item, Message, Sender};
 use super::{Shared, Stop};
 use crate::backbone::FeatureSource;
-use crate::board::outputs::{Edge, Inputs, Outputs as _, SafeOutputs};
+use crate::board::outputs::{Edge, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::camera::{Camera, CameraErrorKind};
 use crate::device::controller::{Effects, SharedPanel, Station, Stats, Ticket};
 use crate::device::service::Observer;
@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long the inference thread waits without work before it is heard of.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// How long a command may take: a head may have to be trained anew.
+/// How long a command may take: a head may have to be retrained.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Microseconds: a thread that slept so much longer than it wanted was not let run.
@@ -225,7 +225,7 @@ pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &Sh
     }
 }
 
-pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn Inputs>) {
+pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn InputDriver>) {
     let mut failing = false;
     while !shared.is_stopping() {
         match inputs.poll(LOOK) {
@@ -248,7 +248,7 @@ pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn Inputs>) {
 /// A file that may grow no further, at a limit of this process, is an error of the write that needed it: by default the
 /// signal ends the program without a word.
 pub fn survive_file_limit() {
-    // What it sets nobody reads; where it cannot be set, all is as before.
+    // It sets nothing that is read; where it cannot be set, all is as before.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
@@ -279,8 +279,8 @@ pub(super) fn signals(shared: &Arc<Shared>) -> Option<Handle> {
     Some(handle)
 }
 
-/// Tells the supervisor. Without one nothing happens.
+/// Notifies the supervisor. Without one nothing happens.
 pub(super) fn notify(state: &[sd_notify::NotifyState<'_>]) {
-    // A supervisor that cannot be told will act by itself.
+    // A supervisor that cannot be notified acts by itself.
     let _ = sd_notify::notify(state);
 }

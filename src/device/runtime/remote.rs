@@ -9,12 +9,12 @@ use super::inbox::Message;
 use crate::device::service::Host;
 use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
-use crate::protocol::request::{Answer, Device, Log, Progress, Refused, Request};
+use crate::protocol::request::{Answer, Log, Progress, Refused, Request, RequestHandler};
 
 /// How long a request may take without getting on: longer than the longest burst and the slowest head.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often the other side is told that somebody still works.
+/// How often the other side is told that work goes on.
 const WORD: Duration = Duration::from_secs(3);
 
 /// Messages that may wait for a port.
@@ -24,7 +24,7 @@ const MESSAGES: usize = 16;
 #[derive(Clone)]
 pub(super) struct Remote(pub(super) Arc<Shared>);
 
-impl Device for Remote {
+impl RequestHandler for Remote {
     fn handle(
         &mut self,
         request: Request,
@@ -75,7 +75,7 @@ impl Device for Remote {
 }
 
 impl Host for Remote {
-    fn connect(&self) -> Box<dyn Device + Send> {
+    fn connect(&self) -> Box<dyn RequestHandler + Send> {
         Box::new(self.clone())
     }
 

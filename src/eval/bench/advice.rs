@@ -1,4 +1,4 @@
-//! What to show next: following the learner's wish against showing a random class, image by image.
+//! What to show next: following the learner's advice against showing a random class, image by image.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,5 @@
 //! Figures of classified images, every class weighing the same.
 
-use super::pupil::SelfEstimate;
 use super::{Sample, Values};
 use crate::eval::measures::{auroc, calibration_error_in};
 use crate::eval::{Confusion, Outcome, Spread};
@@ -12,12 +11,21 @@ pub(super) struct Classified {
     pub(super) truth: usize,
     /// The class with the highest score; `None` where nothing was taught.
     pub(super) best: Option<usize>,
-    /// The probability told of that class.
+    /// The reported probability of that class.
     pub(super) confidence: f32,
     /// Whether it was called unknown.
     pub(super) unknown: bool,
     /// How far it is from everything taught.
     pub(super) novelty: f32,
+}
+
+/// What the learner says of itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct SelfEstimate {
+    /// Balanced accuracy, 0 to 1; `None` where there is no estimate.
+    pub(super) estimate: Option<f64>,
+    /// In which it lies with 90 % probability; `None` where there is none.
+    pub(super) interval: Option<(f64, f64)>,
 }
 
 impl Classified {
@@ -76,14 +84,14 @@ pub(super) fn calibration_error(classified: &[Classified], balanced: bool) -> Op
     calibration_error_in(10, &classified.iter().map(outcome).collect::<Vec<_>>())
 }
 
-/// How well novelty tells what was never taught from what was.
+/// How well novelty separates what was never taught from what was.
 pub(super) fn novelty_auroc(novel: &[Classified], known: &[Classified]) -> Option<f64> {
     let novelties =
         |classified: &[Classified]| classified.iter().map(|one| one.novelty).collect::<Vec<_>>();
     auroc(&novelties(novel), &novelties(known))
 }
 
-/// What is true, what was told, and how far apart they are.
+/// The true accuracy, the reported one, and how far apart they are.
 pub(super) fn honesty(classified: &[Classified], told: SelfEstimate) -> Values {
     let truth = balanced_accuracy(classified);
     let bias = told.estimate.zip(truth).map(|(told, truth)| told - truth);

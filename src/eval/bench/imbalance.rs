@@ -1,7 +1,9 @@
 //! A rare class beside a common one: each class in turn as the rare one, against the largest of the others.
 
 use super::pupil::Pupil;
-use super::{ALL_CLASSES, Bench, BenchError, Row, Sample, Spread, Task, Values, Variant, figures};
+use super::{
+    ALL_CLASSES, Bench, BenchError, BenchRow, Sample, Spread, Task, Values, Variant, figures,
+};
 
 pub(super) const ABOUT: &str = "each class as the rare one against the largest of the others";
 
@@ -65,7 +67,7 @@ fn label((many, few): (usize, usize)) -> String {
 
 /// How much each uneven row lost against the even one with as many of the rare class, the worst of all classes: means
 /// over the seeds are compared, so that one odd draw does not decide.
-pub(super) fn add_worst(rows: &mut Vec<Row>) {
+pub(super) fn add_worst(rows: &mut Vec<BenchRow>) {
     let find = |class: &str, counts: &str| {
         rows.iter()
             .find(|row| row.label("class") == Some(class) && row.label("counts") == Some(counts))
@@ -77,7 +79,7 @@ pub(super) fn add_worst(rows: &mut Vec<Row>) {
             .iter()
             .filter(|row| row.is_detail() && row.label("counts") == Some(&uneven))
             .filter_map(|row| Some((row, find(row.label("class")?, &even)?)));
-        let pairs: Vec<(&Row, &Row)> = pairs.collect();
+        let pairs: Vec<(&BenchRow, &BenchRow)> = pairs.collect();
         let lost = |name: &'static str| {
             let changes =
                 pairs.iter().filter_map(|(row, base)| Some(row.mean(name)? - base.mean(name)?));
@@ -85,7 +87,7 @@ pub(super) fn add_worst(rows: &mut Vec<Row>) {
             (name, worst.map(|mean| Spread { mean, std: 0.0 }))
         };
         if !pairs.is_empty() {
-            worst.push(Row {
+            worst.push(BenchRow {
                 of: vec![
                     ("class", ALL_CLASSES.to_owned()),
                     ("counts", format!("worst change {even} to {uneven}")),

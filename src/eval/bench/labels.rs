@@ -1,4 +1,4 @@
-//! Wrong labels planted among right ones: how many are found, and what comes of following what is told.
+//! Wrong labels planted among right ones: how many are found, and what following the report gives.
 
 use super::pupil::Pupil;
 use super::{Bench, BenchError, Sample, Task, Values, Variant, figures};

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::figures::Classified;
+use super::figures::{Classified, SelfEstimate};
 use super::{Bench, BenchError, Look, Variant};
 use crate::image::frame::Timestamp;
-use crate::learn::command::{Command, Forget, Relabel, SetHead};
+use crate::learn::command::{ChangeHead, Command, ForgetExamples, RelabelExamples};
 use crate::learn::decision::Doubt;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
@@ -18,15 +18,6 @@ pub(super) struct Burst {
     pub(super) class: usize,
     /// At least one.
     pub(super) frames: Vec<Arc<Look>>,
-}
-
-/// What the learner says of itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct SelfEstimate {
-    /// Balanced accuracy, 0 to 1; `None` where it cannot be told.
-    pub(super) estimate: Option<f64>,
-    /// In which it lies with 90 % probability; `None` where that is not told.
-    pub(super) interval: Option<(f64, f64)>,
 }
 
 /// A learner and what it was taught.
@@ -50,7 +41,7 @@ impl<'a> Pupil<'a> {
         // Asked for when something is there, as on a device: some heads take their centre from that.
         if let Some(kind) = head {
             let config = Some(HeadConfig::of(kind));
-            pupil.apply(Command::Head(SetHead { config }))?;
+            pupil.apply(Command::Head(ChangeHead { config }))?;
         }
         // Both fitted it to everything.
         pupil.stale = false;
@@ -139,7 +130,7 @@ impl<'a> Pupil<'a> {
         }
     }
 
-    /// After small changes the learner's figures are fitted anew when it is asked for its status.
+    /// After small changes the learner's figures are refitted when it is asked for its status.
     fn refresh(&mut self) {
         if std::mem::take(&mut self.stale) {
             self.learner.recalibrate();
@@ -160,14 +151,14 @@ impl<'a> Pupil<'a> {
     pub(super) fn forget(&mut self, places: &[usize]) -> Result<(), BenchError> {
         match places {
             [] => Ok(()),
-            places => self.apply(Command::Forget(Forget::Examples(ids(places)))),
+            places => self.apply(Command::Forget(ForgetExamples::Examples(ids(places)))),
         }
     }
 
     /// Says that examples, by their place in the order taught, are of another class.
     pub(super) fn relabel(&mut self, places: &[usize], class: usize) -> Result<(), BenchError> {
         let class = format!("class{class}");
-        self.apply(Command::Relabel(Relabel { examples: ids(places), class }))
+        self.apply(Command::Relabel(RelabelExamples { examples: ids(places), class }))
     }
 
     /// Of which class it wants to see one more; `None` where it does not say.

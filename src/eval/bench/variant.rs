@@ -4,6 +4,7 @@ use crate::eval::disturb::Disturbance;
 
 /// An image as it is, or as it looks a moment later or elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Variant {
     /// The image itself.
     AsIs,
@@ -19,6 +20,7 @@ pub enum Variant {
 /// Other conditions, of a middle severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "their names say it, `Variant::disturbances` how much")]
+#[non_exhaustive]
 pub enum Shift {
     Darker,
     Brighter,

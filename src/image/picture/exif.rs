@@ -1,8 +1,8 @@
 //! When a picture was taken, and with what, as its EXIF data say: <https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf>.
 
-/// What tells pictures of one burst from others.
+/// What distinguishes pictures of one burst from others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Taken {
+pub struct CaptureInfo {
     /// Maker and model of the camera, empty where they are not said.
     pub camera: String,
     /// Microseconds since 1970 by the camera's clock, whatever its time zone.
@@ -16,7 +16,7 @@ const TAKEN: u16 = 0x9003;
 const TAKEN_SUBSECONDS: u16 = 0x9291;
 
 /// When a JPEG was taken; `None` where it does not say, or is none.
-pub fn taken(file: &[u8]) -> Option<Taken> {
+pub fn taken(file: &[u8]) -> Option<CaptureInfo> {
     let tiff = exif_segment(file)?;
     let tiff = Tiff { big_endian: tiff.starts_with(b"MM\0*"), bytes: tiff };
     let first = tiff.u32(4)?;
@@ -27,7 +27,7 @@ pub fn taken(file: &[u8]) -> Option<Taken> {
     let digits = text(exif, TAKEN_SUBSECONDS);
     let digits: String = digits.chars().take_while(char::is_ascii_digit).take(6).collect();
     let micros: i64 = format!("{digits:0<6}").parse().ok()?;
-    Some(Taken { camera, micros: seconds * 1_000_000 + micros })
+    Some(CaptureInfo { camera, micros: seconds * 1_000_000 + micros })
 }
 
 /// The TIFF structure within the segment of a JPEG that holds EXIF data.

@@ -15,7 +15,7 @@ const OTHERS: [&str; 32] = [
 
 /// What a folder has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
+pub struct ImageFiles {
     /// Files named like images that can be read, sorted by the bytes of their paths.
     pub images: Vec<PathBuf>,
     /// Files named like other images, and like videos; sorted likewise.
@@ -28,8 +28,8 @@ pub struct Found {
 ///
 /// # Errors
 /// [`PictureError::Io`].
-pub fn in_folder(folder: &Path) -> Result<Found, PictureError> {
-    let mut found = Found { folder: folder.to_owned(), ..Found::default() };
+pub fn in_folder(folder: &Path) -> Result<ImageFiles, PictureError> {
+    let mut found = ImageFiles { folder: folder.to_owned(), ..ImageFiles::default() };
     let mut seen = HashSet::new();
     let mut waiting = vec![folder.to_owned()];
     while let Some(folder) = waiting.pop() {
@@ -73,7 +73,7 @@ pub(super) fn has_ending(path: &Path, endings: &[&str]) -> bool {
         .is_some_and(|extension| endings.contains(&extension.to_ascii_lowercase().as_str()))
 }
 
-impl Found {
+impl ImageFiles {
     /// What to say where it has no image.
     pub fn nothing(&self) -> String {
         let none = "no PNG, JPEG, BMP, PPM or WebP file in this folder";

@@ -235,7 +235,7 @@ impl Decoder {
             0xC5..=0xC7 | 0xDE | 0xDF => unknown("hierarchical coding"),
             0xF7 => unknown("the coding of JPEG-LS"),
             0xDB => self.tables.read_steps(segment),
-            0xDC => unknown("a height that is told after the picture"),
+            0xDC => unknown("a height given after the picture"),
             0xDD => {
                 let &[high, low] = segment else { return Err(malformed("restart interval")) };
                 self.tables.restart_interval = usize::from(u16::from_be_bytes([high, low]));
@@ -286,7 +286,7 @@ impl Decoder {
             return Err(Refused::Unknown(format!("{bits} bits a colour")));
         }
         if height == 0 {
-            return Err(Refused::Unknown("a height that is told after the picture".to_owned()));
+            return Err(Refused::Unknown("a height given after the picture".to_owned()));
         }
         if ![1, 3, 4].contains(&count) {
             return Err(Refused::Unknown(format!("{count} colours")));

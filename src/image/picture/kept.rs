@@ -54,7 +54,7 @@ pub fn kept(frame: &Frame, side: u32) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoder = jpeg_encoder::Encoder::new(&mut bytes, QUALITY);
     let sides = u16::try_from(width).ok().zip(u16::try_from(height).ok());
-    // A side beyond what a JPEG may have is one that nobody asks for.
+    // A side beyond what a JPEG may have is never asked for.
     let (width, height) = sides?;
     let encoded = match greys(small.pixels()) {
         Some(greys) => encoder.encode(&greys, width, height, jpeg_encoder::ColorType::Luma),
@@ -71,7 +71,7 @@ fn greys(pixels: &[u8]) -> Option<Vec<u8>> {
     pixels.chunks(64).all(grey).then(|| pixels.iter().map(|pixel| pixel[0]).collect())
 }
 
-/// A file as it is, where it is a JPEG that may be kept with an example; made anew where it is not.
+/// A file as it is, where it is a JPEG that may be kept with an example; encoded again where it is not.
 ///
 /// * `file`: what the frame was decoded from.
 /// * `side`: as of [`kept`].

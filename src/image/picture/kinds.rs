@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_of_files_are_told_with_the_line_that_converts_them() {
+    fn file_kinds_are_named_with_their_converter() {
         let cases: &[(&[u8], &str, &str, &str)] = &[
             (b"GIF89a\x01\0", "a.gif", "a GIF", "magick a.gif -coalesce"),
             (b"\0\x05\x16\x07\0\x02\0\0", "._a.jpg", "AppleDouble", "names begin with ._"),

@@ -1,4 +1,4 @@
-//! Whether two images show one part in one place: frames of a burst, the same picture saved anew, lighter or darker, moved
+//! Whether two images show one part in one place: frames of a burst, one picture, saved again, lighter, darker, moved
 //! by a pixel or two.
 //!
 //! An image is made grey and small, 32 x 32, and the difference of two Gaussian blurs (1 and 4 pixels) leaves its
@@ -11,7 +11,7 @@ use crate::image::frame::Frame;
 
 const SIDE: usize = 32;
 
-/// Pixels at the border that are not compared: they move in and out of sight.
+/// Pixels at the border that are not compared: they move in and out of the frame.
 const MARGIN: usize = 3;
 
 const INNER: usize = (SIDE - 2 * MARGIN) * (SIDE - 2 * MARGIN);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_of_a_burst_are_one_look_and_other_parts_are_not() {
+    fn frames_of_a_burst_are_one_look() {
         let of = |part, moved, gain, noise| Sketch::of(&frame(part, moved, gain, noise));
         for part in 0..20 {
             let first = of(part, (0.0, 0.0), 1.0, 1);

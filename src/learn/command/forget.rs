@@ -1,10 +1,10 @@
-use super::{CommandError, Outcome, Reply, class_named};
+use super::{CommandError, CommandResult, Reply, class_named};
 use crate::learn::head::ExampleId;
 use crate::learn::learner::{Change, Learner};
 
 /// Forgets a class with all its examples, single examples, or everything; exactly, as if they had never been taught.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Forget {
+pub enum ForgetExamples {
     /// The class of that name.
     Class(String),
     /// These examples, at least one; their classes stay.
@@ -13,10 +13,10 @@ pub enum Forget {
     Everything,
 }
 
-impl Forget {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl ForgetExamples {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         let (changes, classes, examples) = match self {
-            Forget::Class(name) => {
+            ForgetExamples::Class(name) => {
                 let class = class_named(learner, &name)?;
                 let of_class = learner.examples().iter().filter(|example| example.class == class);
                 let examples: Vec<_> = of_class.map(|example| example.id).collect();
@@ -25,13 +25,13 @@ impl Forget {
                 changes.push(Change::RemoveClass(class));
                 (changes, vec![name], examples)
             }
-            Forget::Examples(examples) => {
+            ForgetExamples::Examples(examples) => {
                 if examples.is_empty() {
                     return Err(CommandError::Nothing { command: "forget" });
                 }
                 (examples.iter().copied().map(Change::RemoveExample).collect(), vec![], examples)
             }
-            Forget::Everything => {
+            ForgetExamples::Everything => {
                 let examples: Vec<_> = learner.examples().iter().map(|one| one.id).collect();
                 let changes = examples.iter().copied().map(Change::RemoveExample);
                 let classes = learner.classes();

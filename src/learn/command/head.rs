@@ -1,21 +1,21 @@
-use super::{Outcome, Reply, accuracy};
+use super::{CommandResult, Reply, accuracy};
 use crate::learn::head::HeadConfig;
 use crate::learn::learner::{Change, Learner};
 
-/// Uses another head, taught with all that is stored; without one, tells which is in use.
+/// Uses another head, taught with all that is stored; without one, shows which is in use.
 ///
 /// A head that lives by angles, [`HeadKind::wants_centre`], is given the mean of what is stored as its centre, unless
-/// it comes with one; asking for the same head again takes the mean anew.
+/// it comes with one; asking for the same head again recomputes the mean.
 ///
 /// [`HeadKind::wants_centre`]: crate::learn::head::HeadKind::wants_centre
 #[derive(Debug, Clone, PartialEq)]
-pub struct SetHead {
+pub struct ChangeHead {
     /// The head to use.
     pub config: Option<HeadConfig>,
 }
 
-impl SetHead {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl ChangeHead {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         let config = self.config.map(|config| match config.scaling.centre {
             None if config.kind().wants_centre() => config.with_centre(mean(learner)),
             _ => config,
@@ -46,20 +46,20 @@ fn mean(learner: &Learner) -> Option<Vec<f32>> {
 mod tests {
     use super::*;
     use crate::image::frame::Timestamp;
-    use crate::learn::command::{Command, NewExample, Teach};
+    use crate::learn::command::{Command, NewExample, TeachExamples};
     use crate::learn::head::HeadKind;
 
     #[test]
-    fn heads_that_live_by_angles_are_centred_on_what_is_stored() {
+    fn heads_by_angle_are_centred_on_the_stored_examples() {
         let mut learner = Learner::new(2, HeadConfig::default(), usize::MAX).expect("valid");
         let example = |feature: [f32; 2]| NewExample::new(feature.to_vec(), "");
         for (class, feature) in [("a", [3.0, 1.0]), ("b", [1.0, 3.0]), ("b", [2.0, 5.0])] {
-            let teach = Teach { class: class.to_owned(), examples: vec![example(feature)] };
+            let teach = TeachExamples { class: class.to_owned(), examples: vec![example(feature)] };
             Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("a new example");
         }
         let mut centre = |kind, centre| {
             let config = Some(HeadConfig::of(kind).with_centre(centre));
-            SetHead { config }.apply(&mut learner).expect("valid settings");
+            ChangeHead { config }.apply(&mut learner).expect("valid settings");
             learner.head_config().scaling.centre.clone()
         };
         assert_eq!(centre(HeadKind::Knn, None), Some(vec![2.0, 3.0]));

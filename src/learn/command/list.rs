@@ -1,12 +1,12 @@
-use super::{ClassSummary, ExampleSummary, Outcome, Reply, class_named};
+use super::{ClassSummary, CommandResult, ExampleSummary, Reply, class_named};
 use crate::learn::learner::Learner;
 
 /// Lists the classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Classes;
+pub struct ReadClasses;
 
-impl Classes {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl ReadClasses {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         let list = learner
             .classes()
             .iter()
@@ -26,13 +26,13 @@ impl Classes {
 
 /// Lists the examples, of one class or all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListExamples {
+pub struct ReadExamples {
     /// Only of the class of that name.
     pub class: Option<String>,
 }
 
-impl ListExamples {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl ReadExamples {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         let only = self.class.map(|name| class_named(learner, &name)).transpose()?;
         learner.bring_up_to_date();
         let name = |class| learner.classes()[class].as_str().to_owned();

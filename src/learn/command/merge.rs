@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use half::f16;
 
-use super::{CommandError, Outcome, Reply};
+use super::{CommandError, CommandResult, Reply};
 use crate::learn::examples::{Example, ImageMark, Images, StoredFeature};
 use crate::learn::head::{self, ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Change, ClassName, LearnError, Learner};
@@ -134,7 +134,7 @@ impl Together {
 }
 
 impl Merge {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         for (_, example) in self.packs.iter().flatten() {
             head::check_feature(learner.dim(), &example.widened()).map_err(LearnError::from)?;
         }
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_kept_once_whichever_way_it_came() {
+    fn duplicates_are_kept_once_from_any_source() {
         let mut device = learner(Examples::DEFAULT_BUDGET);
         let first = [("good", example([1.0, 0.0], 5, None)), ("bad", example([0.0, 1.0], 6, None))];
         let reply = merge(&mut device, &first).expect("there is room");

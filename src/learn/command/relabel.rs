@@ -1,18 +1,18 @@
-use super::{CommandError, Outcome, Reply, class_or_new, name_of};
+use super::{CommandError, CommandResult, Reply, class_or_new, name_of};
 use crate::learn::head::ExampleId;
 use crate::learn::learner::{Change, Learner};
 
 /// Moves examples to another class; a name that was not used makes a new class.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Relabel {
+pub struct RelabelExamples {
     /// At least one.
     pub examples: Vec<ExampleId>,
     /// The class's name.
     pub class: String,
 }
 
-impl Relabel {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl RelabelExamples {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         if self.examples.is_empty() {
             return Err(CommandError::Nothing { command: "relabel" });
         }

@@ -1,17 +1,17 @@
-use super::{Outcome, Reply, class_named, name_of, new_name};
+use super::{CommandResult, Reply, class_named, name_of, new_name};
 use crate::learn::learner::{Change, Learner};
 
 /// Calls a class differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rename {
+pub struct RenameClass {
     /// Its name.
     pub from: String,
     /// Its new name.
     pub to: String,
 }
 
-impl Rename {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl RenameClass {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         let class = class_named(learner, &self.from)?;
         let from = name_of(learner, class);
         let name = new_name(learner, &self.to, Some(class))?;

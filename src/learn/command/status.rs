@@ -1,12 +1,12 @@
-use super::{MAX_SUSPECTS, Outcome, Reply, Status, accuracy};
+use super::{CommandResult, MAX_SUSPECTS, Reply, Status, accuracy};
 use crate::learn::learner::Learner;
 
-/// Tells how it stands: what is stored, how well it would do, which examples hurt.
+/// Shows what is stored, the estimated accuracy and the suspects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GetStatus;
+pub struct ReadStatus;
 
-impl GetStatus {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl ReadStatus {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         learner.bring_up_to_date();
         let estimate = learner.estimate();
         let told = estimate.filter(|estimate| estimate.balanced_accuracy.is_some());

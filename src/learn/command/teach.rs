@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
 
-use super::{Outcome, Reply, accuracy, class_or_new, name_of, removed};
+use super::{CommandResult, Reply, accuracy, class_or_new, name_of, removed};
 use crate::image::frame::Timestamp;
 use crate::learn::decision::Verdict;
 use crate::learn::examples::{Example, ImageMark, Images, MAX_VIEWS, narrowed};
@@ -10,7 +10,7 @@ use crate::learn::learner::{Change, LearnError, Learner};
 
 /// Learns examples of a class, all or none; a name that was not used makes a new class.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Teach {
+pub struct TeachExamples {
     /// The class's name.
     pub class: String,
     /// At least one.
@@ -92,7 +92,7 @@ impl Display for TakenFor {
     }
 }
 
-impl Teach {
+impl TeachExamples {
     pub(super) fn images(&self) -> Images {
         let images = self.examples.iter().filter_map(|example| example.image.clone());
         images.map(|image| (ImageMark::of(&image), image)).collect()
@@ -111,7 +111,7 @@ impl Teach {
         TakenFor::of(class, &self.verdicts(learner), learner)
     }
 
-    pub(super) fn apply(self, learner: &mut Learner, now: Timestamp) -> Outcome {
+    pub(super) fn apply(self, learner: &mut Learner, now: Timestamp) -> CommandResult {
         if self.examples.is_empty() {
             return Err(super::CommandError::Nothing { command: "teach" });
         }
@@ -163,19 +163,20 @@ mod tests {
     use super::*;
     use crate::learn::head::HeadConfig;
 
-    fn teach(class: &str, at: [f32; 2], frames: usize) -> Teach {
+    fn teach(class: &str, at: [f32; 2], frames: usize) -> TeachExamples {
         let example = |frame| NewExample {
             burst: frame as u32,
             ..NewExample::new(vec![at[0] + 0.01 * frame as f32, at[1], 1.0], "")
         };
-        Teach { class: class.to_owned(), examples: (0..frames).map(example).collect() }
+        TeachExamples { class: class.to_owned(), examples: (0..frames).map(example).collect() }
     }
 
     #[test]
     fn frames_that_were_all_classified_as_another_class_are_told() {
         let mut learner = Learner::new(3, HeadConfig::default(), 1 << 20).expect("it is sound");
-        let told =
-            |learner: &Learner, teach: Teach| teach.taken_for(learner).map(|one| one.to_string());
+        let told = |learner: &Learner, teach: TeachExamples| {
+            teach.taken_for(learner).map(|one| one.to_string())
+        };
         for (class, at) in [("good", [5.0, 0.0]), ("dent", [0.0, 5.0])] {
             assert_eq!(told(&learner, teach(class, at, 5)), None, "a new class");
             teach(class, at, 5).apply(&mut learner, Timestamp(0)).expect("there is room");

@@ -1,10 +1,10 @@
-use super::{CommandError, Outcome, Reply};
+use super::{CommandError, CommandResult, Reply};
 use crate::learn::decision::Thresholds;
 use crate::learn::learner::{Change, Learner};
 
 /// Shows or sets the thresholds for unknown predictions; without values, it only shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct SetThreshold {
+pub struct ChangeThresholds {
     /// Least confidence, 0 to 1.
     pub confidence: Option<f32>,
     /// Largest novelty, above 0; infinity turns the check off.
@@ -14,8 +14,8 @@ pub struct SetThreshold {
     pub false_reject: Option<f32>,
 }
 
-impl SetThreshold {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl ChangeThresholds {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         let mut thresholds = *learner.thresholds();
         if let Some(got) = self.confidence {
             if !(0.0..=1.0).contains(&got) {

@@ -1,12 +1,12 @@
-use super::{Outcome, Reply};
+use super::{CommandResult, Reply};
 use crate::learn::learner::{Change, Learner};
 
 /// Takes back the latest teach, forget, relabel, rename, head or threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Undo;
+pub struct UndoLatest;
 
-impl Undo {
-    pub(super) fn apply(self, learner: &mut Learner) -> Outcome {
+impl UndoLatest {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         let names = learner.classes().clone();
         let changes = learner.undo()?.unwrap_or_default();
         let name = |class| {

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_far_feature_is_unknown_and_a_near_one_is_not() {
+    fn only_a_far_feature_is_unknown() {
         let taught: Vec<_> = (0..20).map(|i| left_out(i, (i % 2) as u32, &[2.0, 1.0])).collect();
         let angles: Vec<f32> = (0..20).map(|i| 0.1 + 0.005 * i as f32).collect();
         let calibration = Calibration::fit(&CLASSES, &taught, &angles, BTreeMap::new(), None, 0.02);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_without_examples_never_win_and_nothing_taught_gives_no_verdict() {
+    fn classes_without_examples_never_win() {
         let all = |scores: &[f32]| {
             let thresholds = Thresholds::default();
             Calibration::NONE.verdict(&CLASSES, scores, None, neighbour(1.0), &thresholds)
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_is_the_mean_of_recalls_and_names_who_hurts() {
+    fn the_estimate_is_mean_recall_and_names_suspects() {
         let taught = [
             left_out(1, 0, &[2.0, 0.0]),
             left_out(2, 0, &[2.0, 0.0]),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_as_wide_as_the_class_of_few_looks_makes_it() {
+    fn the_class_of_fewest_looks_sets_the_interval() {
         let of = |common: u64, rare: u64| {
             let all = (0..common + rare).map(|id| {
                 let class = u32::from(id >= common);
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_of_one_look_count_once_and_a_single_look_cannot_be_told() {
+    fn a_look_counts_once_and_one_look_has_no_estimate() {
         let mut taught: Vec<_> = (0..4).map(|id| left_out(id, 0, &[2.0, 0.0])).collect();
         taught.extend(
             (4..10).map(|id| LeftOut { group: GroupId(4), ..left_out(id, 0, &[0.0, 1.0]) }),
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn smoothing_rides_over_one_odd_frame_and_follows_a_lasting_change() {
+    fn smoothing_ignores_one_odd_frame_and_follows_a_change() {
         let thresholds = Thresholds::default();
         let mut verdict = Calibration::NONE
             .verdict(&CLASSES, &[2.0, 1.0], None, neighbour(1.0), &thresholds)

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_of_few_looks_is_moved_by_how_far_its_mean_may_stray() {
+    fn rare_classes_are_moved_by_the_spread_of_their_mean() {
         // Every look lies 8 from the mean of the others of its class and 14 from the other class's.
         let taught: Vec<LeftOut> = (0..12)
             .map(|id| match id >= 10 {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_of_few_looks_beside_another_is_not_moved_beyond_it() {
+    fn a_rare_class_is_not_moved_beyond_its_neighbour() {
         // Looks of the common class lie 10 from its mean and 12 from the other's, which lies 2 away.
         let common = |id| left_out(id, 0, 10.0, [0.0, -1.0]);
         let rare = |id| left_out(id, 1, 30.0, [0.0, -5.0]);

@@ -31,6 +31,7 @@ impl Default for FeatureScaling {
 
 /// A method and its settings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Method {
     /// Shrinkage linear discriminant analysis.
     Lda {
@@ -69,6 +70,7 @@ pub enum Method {
 
 /// Weight `s` of the identity in the shrunk covariance `(1 - s) S + s (tr S / d) I`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Shrinkage {
     /// In (0, 1].
     Fixed(f32),
@@ -189,7 +191,7 @@ impl HeadConfig {
         }
     }
 
-    /// Whether the head can forget single examples; one that cannot is built anew from those that stay.
+    /// Whether the head can forget single examples; one that cannot is rebuilt from those that stay.
     pub fn forgets(&self) -> bool {
         !matches!(self.method, Method::Slda { update: SldaUpdate::Published, .. })
     }
@@ -197,6 +199,7 @@ impl HeadConfig {
     /// The same head with that centre.
     ///
     /// * `centre`: `[dim]`, finite.
+    #[must_use]
     pub fn with_centre(mut self, centre: Option<Vec<f32>>) -> Self {
         self.scaling.centre = centre;
         self

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_lie_around_zero_at_a_mean_square_length_of_one() {
+    fn inputs_are_centred_with_mean_square_length_one() {
         let set = TrainingSet::of(&stored(&[[1e3, 0.0], [2e3, 5e3], [0.0, 4e3]]));
         for value in 0..2 {
             assert!((0..3).map(|row| set.input(row)[value]).sum::<f32>().abs() < 1e-5);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_takes_every_example_once_in_an_order_of_its_own() {
+    fn a_pass_takes_every_example_once_shuffled() {
         let mut orders = Vec::new();
         let mut shares = Vec::new();
         Passes { epochs: 3, batch: 4 }.run(10, 0.0, &mut random(1), |rows, share, _| {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_passes_than_asked_for_and_fewer_for_many_examples() {
+    fn passes_are_bounded_and_fewer_for_many_examples() {
         let epochs = |examples, warm| Passes::of(100, 10, examples, warm).epochs;
         assert_eq!((epochs(20, false), epochs(20, true)), (100, 25));
         assert_eq!((epochs(1000, false), epochs(1_000_000, false)), (15, 1));

@@ -1,4 +1,4 @@
-//! Every head that keeps its examples: what they have in common, over the rule that tells them apart.
+//! Every head that keeps its examples: what they have in common, over the rule that distinguishes them.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

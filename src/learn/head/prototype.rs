@@ -131,7 +131,7 @@ impl Rule for Prototype {
             && let Some(kept) = stored.of(example).next()
             && let Some(sum) = self.sums.get_mut(&kept.class)
         {
-            // By rising id it is the last to be added; so this is what computing the sum anew would give.
+            // By rising id it is the last to be added; so this is what recomputing the sum would give.
             stored.of(example).for_each(|kept| sum.add(&kept.z));
             sum.square();
             return;

@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_class_is_the_one_with_the_highest_id() {
+    fn the_last_example_has_the_highest_id() {
         let mut stored = Stored::new(1, FeatureScaling::default());
         stored.add_class(ClassId(0)).expect("new");
         stored.add_class(ClassId(1)).expect("new");

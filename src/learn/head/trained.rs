@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn training_waits_for_a_score_begins_with_what_is_known_and_forgets_all() {
+    fn training_is_lazy_warm_started_and_forgets_all() {
         let mut stored = stored();
         let method = HeadConfig::of(HeadKind::Softmax).method;
         let mut head = Trained::<Softmax>::of(&method).expect("it is softmax's");

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rare_classes_are_left_out_whole_where_not_all_can_be() {
+    fn rare_classes_are_left_out_whole_under_a_limit() {
         let rows = (0..40u64).map(|id| (GroupId(id / 2), usize::from(id >= 36)));
         let some = units(rows.clone(), 6);
         assert_eq!(some.iter().filter(|unit| unit.class == 1).count(), 2);

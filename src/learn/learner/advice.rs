@@ -6,6 +6,7 @@ use crate::learn::head::{ClassId, ExampleId};
 
 /// What would help most, in one sentence by [`std::fmt::Display`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Advice {
     /// Nothing has been taught.
     Begin,
@@ -173,7 +174,7 @@ mod tests {
 
     use super::*;
     use crate::image::frame::Timestamp;
-    use crate::learn::command::{Command, NewExample, Teach};
+    use crate::learn::command::{Command, NewExample, TeachExamples};
     use crate::learn::head::HeadConfig;
 
     /// Classes of that many looks; those of `c` lie among those of `b`.
@@ -187,7 +188,7 @@ mod tests {
                 let feature = vec![middle[0] + stray, middle[1] - stray, stray * 2.0];
                 let examples = vec![NewExample::new(feature, "")];
                 let class = ["a", "b", "c"][class].to_owned();
-                let teach = Command::Teach(Teach { class, examples });
+                let teach = Command::Teach(TeachExamples { class, examples });
                 teach.apply(&mut learner, Timestamp(0)).expect("there is room");
             }
         }
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn of_classes_with_as_many_looks_the_confused_one_is_asked_for() {
+    fn among_equal_classes_the_confused_one_is_proposed() {
         for looks in [[8, 8, 8], [8, 10, 9]] {
             let advice = taught(looks).advice();
             let Advice::Confused { class, .. } = &advice else { panic!("{advice:?}") };
@@ -225,7 +226,7 @@ mod tests {
                 1.0 + own * sign + random.random_range(-0.3..0.3)
             };
             let examples = vec![NewExample::new((0..24).map(value).collect(), "")];
-            let teach = Command::Teach(Teach { class: class.to_owned(), examples });
+            let teach = Command::Teach(TeachExamples { class: class.to_owned(), examples });
             teach.apply(&mut learner, Timestamp(look)).expect("there is room");
         }
         learner.recalibrate();

@@ -5,7 +5,7 @@ use crate::learn::examples::MAX_VIEWS;
 use crate::learn::head;
 
 impl Learner {
-    /// Makes one change and returns its inverse. With `rebuild` the head is left alone: it is built anew afterwards.
+    /// Makes one change and returns its inverse. With `rebuild` the head is left alone: it is rebuilt afterwards.
     pub(super) fn apply(&mut self, change: Change, rebuild: bool) -> Result<Change, LearnError> {
         match change {
             Change::AddClass(class, name) => {

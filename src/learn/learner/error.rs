@@ -7,6 +7,7 @@ use crate::learn::head::{ClassId, ExampleId, HeadError};
 
 /// Why a change was refused; nothing was changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LearnError {
     /// Not a name for a class.
     #[error("\"{name}\" cannot be a class's name: {why}")]
@@ -25,7 +26,7 @@ pub enum LearnError {
     /// A class of that id is there.
     #[error("there is a class with id {} already", .0.0)]
     ClassExists(ClassId),
-    /// Every id was given to somebody.
+    /// Every id was given out.
     #[error("no id is left for another {what}: got {got}, the last is {last}")]
     NoIdLeft {
         /// "class" or "example".

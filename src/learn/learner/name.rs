@@ -29,7 +29,7 @@ impl ClassName {
             return refuse(why);
         }
         if letters::looks(&normal) == UNKNOWN {
-            return refuse("that word is kept for what was not taught");
+            return refuse("that word is reserved for what was not taught");
         }
         Ok(Self(normal))
     }
@@ -116,9 +116,9 @@ mod tests {
             ("a\u{e000}", "letters, digits"),
             ("·a", "between"),
             ("😀", "letters, digits"),
-            (UNKNOWN, "kept"),
-            ("Unknown", "kept"),
-            ("ｕｎｋｎｏｗｎ", "kept"),
+            (UNKNOWN, "reserved"),
+            ("Unknown", "reserved"),
+            ("ｕｎｋｎｏｗｎ", "reserved"),
         ];
         for (name, wanted) in cases {
             let error = ClassName::new(name).expect_err(name).to_string();

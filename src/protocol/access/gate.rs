@@ -7,7 +7,9 @@ use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
 use crate::protocol::people;
 use crate::protocol::pin::{Pin, PinHash};
-use crate::protocol::request::{Answer, Audit, Device, Of, Progress, Refused, Request, Unlock};
+use crate::protocol::request::{
+    Answer, Audit, Of, Progress, Refused, Request, RequestHandler, Unlock,
+};
 use crate::util::mutex::lock;
 
 /// Bytes of a request where nothing may be changed: a picture to be classified or taught.
@@ -41,7 +43,7 @@ pub struct Gate<'a, D> {
     log: Box<Log<'a>>,
 }
 
-impl<'a, D: Device> Gate<'a, D> {
+impl<'a, D: RequestHandler> Gate<'a, D> {
     /// * `now`: gives the time; the same clock for every port that shares the guard's tries.
     /// * `log`: takes what is to be written down. No PIN stands in it.
     pub fn new(
@@ -76,7 +78,7 @@ impl<'a, D: Device> Gate<'a, D> {
 
     fn unlock(&mut self, pin: &Pin) -> Result<Answer, Refused> {
         match self.guard.access {
-            // Nothing is locked, and nobody learns here whether a PIN is right.
+            // Nothing is locked, and the answer does not reveal whether a PIN is right.
             Access::Full => return Ok(Answer::Done),
             Access::ReadOnly => {
                 return Err(Refused("this port is read-only: no PIN unlocks it".to_owned()));
@@ -130,7 +132,7 @@ impl<'a, D: Device> Gate<'a, D> {
     }
 }
 
-impl<D: Device> Device for Gate<'_, D> {
+impl<D: RequestHandler> RequestHandler for Gate<'_, D> {
     fn handle(
         &mut self,
         request: Request,
@@ -196,7 +198,7 @@ impl<D: Device> Device for Gate<'_, D> {
     }
 }
 
-/// A status tells how the port is, unless everything is allowed.
+/// A status shows the port's access, unless everything is allowed.
 fn with_access(mut answer: Answer, access: Access, unlocked: bool) -> Answer {
     if let (Answer::Status { device, .. }, true) = (&mut answer, access != Access::Full) {
         let how = if unlocked { "unlocked" } else { access.name() };

@@ -26,7 +26,7 @@ pub struct Wait {
 }
 
 impl PinLockout {
-    /// Somebody wants to try a PIN. The try counts as wrong until [`PinLockout::right`] says otherwise, so that two ports
+    /// A PIN is tried. The try counts as wrong until [`PinLockout::right`] says otherwise, so that two ports
     /// cannot try at once.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl PortLock {
         self.open_until.take_if(|until| *until <= now).is_some()
     }
 
-    /// A request came, or has been answered: the time begins anew.
+    /// A request came, or has been answered: the time restarts.
     pub fn used(&mut self, now: Timestamp) {
         if self.open_until.is_some() {
             self.unlock(now);
@@ -121,7 +121,7 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     #[test]
-    fn every_wrong_pin_doubles_the_wait_up_to_5_minutes_and_a_right_one_ends_it() {
+    fn wrong_pins_double_the_delay_until_the_right_one() {
         let mut tries = PinLockout::default();
         let mut now = Timestamp(7 * SECOND);
         for (number, seconds) in (1..).zip([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]) {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_locks_nobody_out_for_longer_than_5_minutes() {
+    fn a_clock_set_back_delays_pins_by_5_minutes() {
         let mut tries = PinLockout::default();
         tries.begin(Timestamp(1_000_000 * SECOND)).expect("the first");
         let wait = tries.begin(Timestamp(0)).expect_err("it was wrong");

@@ -86,7 +86,7 @@ impl Echoes {
         self.fresh = true;
     }
 
-    /// A line came. Asked once for each, since only the first after a pause may be an Enter that somebody pressed.
+    /// A line came. Asked once for each, since only the first after a pause may be an Enter that was pressed.
     pub(super) fn is_first(&mut self) -> bool {
         std::mem::take(&mut self.fresh)
     }
@@ -116,7 +116,7 @@ impl Echoes {
     /// A line came that is no command.
     ///
     /// * `unknown`: it begins with none.
-    /// * returns whether that is told.
+    /// * returns whether that is reported.
     pub(super) fn refuses(&mut self, line: &str, unknown: bool) -> bool {
         if self.heard && self.is_piece(line) {
             return false;

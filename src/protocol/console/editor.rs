@@ -16,7 +16,7 @@ const PROMPT: &str = "> ";
 const HISTORY: usize = 50;
 /// Columns of the line that are shown: a row of a terminal has 80.
 const SHOWN: usize = 72;
-/// Characters of a line that nobody typed, if they repeat.
+/// Characters that are noise, not typed, if they repeat.
 const CIRCLE: usize = 256;
 
 /// What typing led to.
@@ -165,7 +165,7 @@ impl Editor {
         (1..=CIRCLE / 4).any(|period| tail.iter().zip(&tail[period..]).all(|(a, b)| a == b))
     }
 
-    /// Shows prompt and line anew, wherever the cursor stood in its row.
+    /// Redraws prompt and line, wherever the cursor stood in its row.
     pub(super) fn draw(&self, out: &mut Vec<u8>) {
         if !self.shows() {
             return;
@@ -200,7 +200,7 @@ impl Editor {
         }
     }
 
-    /// The line, with stars for what nobody is to see.
+    /// The line, with stars for what is secret.
     fn shown(&self) -> impl Iterator<Item = char> {
         let all = if self.hides { 0 } else { self.line.len() };
         let secret = secret_from(&self.line).unwrap_or(all);
@@ -326,6 +326,6 @@ fn columns(c: char) -> usize {
     visible(c).width().unwrap_or(0)
 }
 
-const DAMAGED: &str = "the line came damaged, type it again";
+const DAMAGED: &str = "the line was damaged on the way, type it again";
 
-const MISPLACED: &str = "a PIN stood in the line: it was dropped; wanted: unlock PIN";
+const MISPLACED: &str = "the line contained a PIN and was dropped; wanted: unlock PIN";

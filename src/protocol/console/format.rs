@@ -18,7 +18,7 @@ use crate::util::text::{harmless, obeyed};
 pub enum Value {
     /// A name or a text, from whomever.
     Text(String),
-    /// A number with or without a part, or a text, as whoever made it wrote it.
+    /// A number with or without a fraction, or a text, as it was written.
     Figure(String),
     /// A count or an id.
     Number(u64),
@@ -72,6 +72,7 @@ impl Row {
     }
 
     /// With one more field.
+    #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.fields.push((key.to_owned(), value.into()));
         self
@@ -378,7 +379,7 @@ fn classified(row: Row, classification: &Classification) -> Row {
         .with("age_us", Value::Number(classification.age_micros))
 }
 
-/// The line of a verdict where somebody watches.
+/// The line of a verdict that `watch` prints.
 pub fn verdict(classification: &Classification) -> Row {
     let row = classified(Row::new("verdict"), classification);
     let row = row.with("captured", calendar::precise(classification.captured.0).as_str());
@@ -411,7 +412,7 @@ pub fn progress(progress: Progress) -> String {
     }
 }
 
-/// What a person is told while every frame is like those that were taken already.
+/// The message while every frame is like those that were taken already.
 pub const WAITING: &str = "waiting: move the part";
 
 /// One line, whatever stands in the refusal.

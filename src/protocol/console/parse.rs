@@ -75,7 +75,7 @@ fn understood(word: &Word, arguments: &[&str], words: &[&str]) -> Result<Entry, 
 }
 
 /// Whether it is the beginning of what help says of the word, which was copied or has come back: CLASS stands for a class,
-/// and nobody is to teach one of that name by half a line of help.
+/// and half a line of help must not teach one of that name.
 fn is_usage(word: &Word, arguments: &[&str]) -> bool {
     let stands_for = |text: &&str| text.chars().all(|c| c.is_ascii_uppercase());
     let wanted: Vec<&str> = word.arguments.split_whitespace().collect();
@@ -87,9 +87,9 @@ fn usage(word: &Word, words: &[&str]) -> String {
     let name = word.name;
     let wanted = format!("{name} {}", word.arguments);
     if word.is_secret {
-        return format!("wanted: {wanted}, and nothing behind it");
+        return format!("wanted: {wanted}, and no more");
     }
-    format!("wanted: {}, got: {}; help {name} tells more", wanted.trim(), words.join(" "))
+    format!("wanted: {}, got: {}; see help {name}", wanted.trim(), words.join(" "))
 }
 
 /// What stands before the name of a region.

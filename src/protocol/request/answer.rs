@@ -13,8 +13,9 @@ use crate::store::snapshot::Difference;
 
 /// What a device answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Answer {
-    /// It is done and there is nothing to tell.
+    /// It is done, and there is nothing to report.
     Done,
     /// To a command, and to everything that teaches.
     Reply(#[serde(with = "written::ReplyForm")] Reply),
@@ -72,7 +73,7 @@ pub enum Answer {
         #[serde(with = "written::SignatureForm")]
         signature: Signature,
     },
-    /// Another answer, and what somebody should know besides. On the wire the note stands beside the answer.
+    /// Another answer, with a note. On the wire the note stands beside the answer.
     #[serde(skip)]
     Noted {
         /// It; never another of these.
@@ -83,7 +84,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// With what somebody should know besides.
+    /// With a note.
+    #[must_use]
     pub fn with_notes(self, notes: Vec<String>) -> Self {
         let note = notes.join("; ");
         match (notes.is_empty(), self) {
@@ -104,7 +106,7 @@ impl Answer {
     }
 }
 
-/// A verdict in words, as it is told to people and programs.
+/// A verdict in words, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
     /// When the frame was taken.

@@ -23,6 +23,6 @@ impl Ask for Classes {
     }
 
     fn into_command(self) -> Result<Command, Request> {
-        Ok(Command::Classes(command::Classes))
+        Ok(Command::Classes(command::ReadClasses))
     }
 }

@@ -10,7 +10,7 @@ pub struct Classify {
     pub image: Vec<u8>,
 }
 
-/// Nobody types a picture.
+/// A picture cannot be typed.
 pub(super) const WORDS: &[Word] = &[];
 
 impl Ask for Classify {

@@ -45,6 +45,6 @@ impl Ask for ListExamples {
     }
 
     fn into_command(self) -> Result<Command, Request> {
-        Ok(Command::Examples(command::ListExamples { class: self.class }))
+        Ok(Command::Examples(command::ReadExamples { class: self.class }))
     }
 }

@@ -57,9 +57,9 @@ impl Ask for Forget {
 
     fn into_command(self) -> Result<Command, Request> {
         Ok(Command::Forget(match self {
-            Forget::Class(name) => command::Forget::Class(name),
-            Forget::Examples(examples) => command::Forget::Examples(examples),
-            Forget::Everything => command::Forget::Everything,
+            Forget::Class(name) => command::ForgetExamples::Class(name),
+            Forget::Examples(examples) => command::ForgetExamples::Examples(examples),
+            Forget::Everything => command::ForgetExamples::Everything,
         }))
     }
 }

@@ -9,7 +9,7 @@ use super::{Ask, Audit, Need};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generations;
 
-/// Let go of a generation.
+/// Drop a generation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DropGeneration {
     /// Its number.

@@ -5,7 +5,7 @@ use super::{Ask, Audit, Need, Request};
 use crate::learn::command::{self, Command};
 use crate::learn::head::{HeadConfig, HeadKind};
 
-/// Use another head with its usual settings, taught with all that is stored; without one, tell which is in use.
+/// Use another head with its usual settings, taught with all that is stored; without one, show which is in use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetHead {
     /// The head to use.
@@ -41,6 +41,6 @@ impl Ask for SetHead {
     }
 
     fn into_command(self) -> Result<Command, Request> {
-        Ok(Command::Head(command::SetHead { config: self.kind.map(HeadConfig::of) }))
+        Ok(Command::Head(command::ChangeHead { config: self.kind.map(HeadConfig::of) }))
     }
 }

@@ -7,6 +7,7 @@ macro_rules! requests {
 
         /// What a device is asked for.
         #[derive(Clone, PartialEq)]
+        #[non_exhaustive]
         pub enum Request {
             $($(
                 #[doc = concat!("See [`", stringify!($name), "`].")]
@@ -38,7 +39,7 @@ macro_rules! requests {
             /// The names of all.
             pub const NAMES: &[&str] = &[$($(stringify!($name),)*)+];
 
-            /// What whoever asks has to be allowed.
+            /// The access that it needs.
             pub fn need(&self) -> Need {
                 match self {
                     $($(Self::$name(request) => request.need(),)*)+
@@ -118,7 +119,7 @@ macro_rules! requests {
             pub(super) fn read(message: &[u8], of_region: bool) -> Result<Self, String> {
                 let (number, fields) = message.split_first().ok_or("it is empty")?;
                 match number {
-                    // However deep somebody packs them, it is looked into no further.
+                    // However deeply they are nested, only one level is read.
                     0 if of_region => Err("a region inside a region".to_owned()),
                     $($($number => $name::read(fields).map(Self::$name),)*)+
                     unknown => Err(format!("there is no request {unknown}")),

@@ -18,7 +18,7 @@ pub struct SetOutput {
     pub on: bool,
 }
 
-/// Switch an output for a moment, so that somebody can see it.
+/// Switch an output for a moment, as a visible test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestOutput {
     /// Its name in the board file.

@@ -15,7 +15,7 @@ pub struct Push {
     pub merge: bool,
 }
 
-/// Nobody types a file.
+/// A file cannot be typed.
 pub(super) const WORDS: &[Word] = &[];
 
 impl Ask for Push {
@@ -37,7 +37,7 @@ fn entry(result: Result<&Answer, &Refused>) -> (Level, String) {
         }
         Ok(Answer::Pushed { signature: Signature::Trusted }) => ", signed by a trusted key",
         Ok(Answer::Pushed { signature: Signature::Unchecked }) => {
-            "; who signed it was not asked, since the board trusts no keys"
+            "; the signature was not checked, since the board trusts no keys"
         }
         Ok(_) => ", not signed",
     };

@@ -5,7 +5,7 @@ use super::words::{Parsed, Place, Word, Wrong};
 use super::{Ask, Audit, Need};
 use crate::image::frame::Region;
 
-/// Look at this part of every frame; without one, tell which.
+/// Look at this part of every frame; without one, show which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetRegion(#[serde(with = "forms::region_if_any")] pub Option<Region>);
 

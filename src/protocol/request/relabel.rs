@@ -38,6 +38,6 @@ impl Ask for Relabel {
 
     fn into_command(self) -> Result<Command, Request> {
         let Self { examples, class } = self;
-        Ok(Command::Relabel(command::Relabel { examples, class }))
+        Ok(Command::Relabel(command::RelabelExamples { examples, class }))
     }
 }

@@ -33,6 +33,6 @@ impl Ask for Rename {
 
     fn into_command(self) -> Result<Command, Request> {
         let Self { from, to } = self;
-        Ok(Command::Rename(command::Rename { from, to }))
+        Ok(Command::Rename(command::RenameClass { from, to }))
     }
 }

@@ -13,7 +13,7 @@ pub(super) const WORDS: &[Word] = &[Word::new(
     "auto", "good", "scratch", "dent", "crack", "rust", "pits", "weld", "bench",
 ])])
 .more(
-    "For run --camera synthetic: alone; `status` tells what lies there. `set scene KIND` is the same.",
+    "For run --camera synthetic: alone; `status` shows the current one. `set scene KIND` is the same.",
 )];
 
 fn parse(words: &[&str]) -> Parsed {

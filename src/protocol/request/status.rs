@@ -4,7 +4,7 @@ use super::words::{Word, alone};
 use super::{Ask, Need, Request};
 use crate::learn::command::{self, Command};
 
-/// Tell how it stands.
+/// Show what was learned and how the device is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GetStatus;
 
@@ -27,6 +27,6 @@ impl Ask for GetStatus {
     }
 
     fn into_command(self) -> Result<Command, Request> {
-        Ok(Command::Status(command::GetStatus))
+        Ok(Command::Status(command::ReadStatus))
     }
 }

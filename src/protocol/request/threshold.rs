@@ -61,6 +61,6 @@ impl Ask for SetThreshold {
 
     fn into_command(self) -> Result<Command, Request> {
         let Self { confidence, novelty, false_reject } = self;
-        Ok(Command::Threshold(command::SetThreshold { confidence, novelty, false_reject }))
+        Ok(Command::Threshold(command::ChangeThresholds { confidence, novelty, false_reject }))
     }
 }

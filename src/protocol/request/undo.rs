@@ -43,7 +43,7 @@ impl Ask for Undo {
     }
 
     fn into_command(self) -> Result<Command, Request> {
-        Ok(Command::Undo(command::Undo))
+        Ok(Command::Undo(command::UndoLatest))
     }
 }
 

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::words::{ON_OFF, Parsed, Word, Wrong, on_off};
 use super::{Ask, Need};
 
-/// Tell every verdict from now on, or stop; a port's session does this, not the device.
+/// Send every verdict from now on, or stop; a port's session does this, not the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Watch(pub bool);
 

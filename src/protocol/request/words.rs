@@ -51,7 +51,7 @@ pub struct Word {
     pub more: &'static str,
     /// What its arguments may be, as far as it is known.
     pub(in crate::protocol) places: &'static [Place],
-    /// Whether nobody is to see its arguments.
+    /// Whether its arguments are secret.
     pub(in crate::protocol) is_secret: bool,
     /// Understands its arguments.
     pub(in crate::protocol) parse: fn(&[&str]) -> Parsed,
@@ -76,7 +76,7 @@ impl Word {
         Self { places, ..self }
     }
 
-    /// Nobody is to see its arguments.
+    /// Its arguments are secret.
     pub(super) const fn secret(self) -> Self {
         Self { is_secret: true, ..self }
     }

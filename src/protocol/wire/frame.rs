@@ -17,7 +17,7 @@ const LONGEST_ENCODED: usize = LONGEST + LONGEST / 254 + 1;
 
 /// Ends a frame, and is nowhere inside.
 const DELIMITER: u8 = 0;
-/// A frame's second decoded byte is 0, so its first encoded one is 2, which nobody types.
+/// A frame's second decoded byte is 0, so its first encoded one is 2, which no terminal sends.
 const START: u8 = 2;
 
 /// What a frame is a part of.
@@ -29,7 +29,7 @@ pub enum Kind {
     Answer = 2,
     /// From the device: still at it.
     Progress = 3,
-    /// From the device: a verdict, where somebody watches.
+    /// From the device: a verdict, for a client that watches.
     Verdict = 4,
     /// To either side: send these parts of a message.
     More = 5,
@@ -41,7 +41,7 @@ impl Kind {
 
 /// A part of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
+pub struct WireFrame {
     /// Of what.
     pub kind: Kind,
     /// The request that it belongs to.
@@ -54,7 +54,7 @@ pub struct Frame {
     pub body: Vec<u8>,
 }
 
-impl Frame {
+impl WireFrame {
     /// As it goes over the line, its delimiters included.
     pub fn encode(&self) -> Vec<u8> {
         debug_assert!(self.body.len() <= CHUNK && self.part < self.parts);
@@ -103,7 +103,7 @@ pub enum Piece {
     /// Bytes outside frames.
     Text(Vec<u8>),
     /// A frame, whole and right.
-    Frame(Frame),
+    Frame(WireFrame),
     /// What began like a frame and is none.
     Broken(WireError),
 }
@@ -116,7 +116,7 @@ enum State {
     Delimiter { broken: bool },
     /// Inside a frame.
     Frame,
-    /// In the rest of something broken: bytes of a torn frame must never be taken for what somebody typed.
+    /// In the rest of something broken: bytes of a torn frame must never be taken for typed input.
     Lost,
 }
 
@@ -168,7 +168,7 @@ impl Decoder {
         pieces
     }
 
-    /// Nothing came for a while, a second or so: a frame that was begun will not be ended, and whoever speaks next
+    /// Nothing came for a while, a second or so: a frame that was begun will not be ended, and what comes next
     /// begins afresh.
     pub fn idle(&mut self) {
         self.state = State::Text;
@@ -183,7 +183,7 @@ impl Decoder {
                 && bytes.len() - HEADER_BYTES - CRC_BYTES
                     >= usize::from(u16::from_le_bytes([bytes[11], bytes[12]]))
         });
-        pieces.push(match decoded.and_then(|bytes| Frame::decode(&bytes)) {
+        pieces.push(match decoded.and_then(|bytes| WireFrame::decode(&bytes)) {
             Ok(frame) => Piece::Frame(frame),
             Err(error) => Piece::Broken(error),
         });

@@ -1,6 +1,6 @@
 //! Messages of many parts: sent and asked for a window at a time, so that a lost frame costs one part.
 
-use super::frame::{CHUNK, Frame, Kind};
+use super::frame::{CHUNK, Kind, WireFrame};
 use super::{MAX_MESSAGE, WireError, from_bytes, to_bytes};
 
 /// Parts under way at once.
@@ -47,7 +47,7 @@ impl Outgoing {
             let start = usize::from(part) * CHUNK;
             let end = self.message.len().min(start + CHUNK);
             let body = self.message[start..end].to_vec();
-            Frame { kind: self.kind, id: self.id, part, parts, body }.encode()
+            WireFrame { kind: self.kind, id: self.id, part, parts, body }.encode()
         })
     }
 }
@@ -81,7 +81,7 @@ pub enum Taken {
 
 impl Incoming {
     /// Of the message that this frame is a part of; the frame itself is not taken yet.
-    pub fn new(frame: &Frame) -> Self {
+    pub fn new(frame: &WireFrame) -> Self {
         let (kind, id, parts) = (frame.kind, frame.id, frame.parts);
         let asked = parts.min(WINDOW as u16) - 1;
         Self { kind, id, parts, message: Vec::new(), have: Vec::new(), lacking: 0, asked }
@@ -98,7 +98,7 @@ impl Incoming {
     }
 
     /// Takes a part.
-    pub fn take(&mut self, frame: &Frame) -> Taken {
+    pub fn take(&mut self, frame: &WireFrame) -> Taken {
         let last = frame.part + 1 == self.parts;
         let place = usize::from(frame.part);
         if (frame.kind, frame.id, frame.parts) != (self.kind, self.id, self.parts)
@@ -146,7 +146,7 @@ impl Incoming {
 /// Asks for parts of the message with that id, as bytes for the line.
 pub fn encode_more(id: u32, parts: &[u16]) -> Vec<u8> {
     let body = to_bytes(&parts.iter().take(WINDOW).collect::<Vec<_>>());
-    Frame { kind: Kind::More, id, part: 0, parts: 1, body }.encode()
+    WireFrame { kind: Kind::More, id, part: 0, parts: 1, body }.encode()
 }
 
 /// The parts that a frame of kind [`Kind::More`] asks for.

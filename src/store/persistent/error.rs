@@ -8,6 +8,7 @@ use crate::store::snapshot::{ModelId, SnapshotError};
 
 /// Why a command was not acknowledged; what was learned is as it was before.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PersistError {
     /// It was refused.
     #[error(transparent)]

@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::learn::command::{Forget, NewExample, Teach, Undo};
+use crate::learn::command::{ForgetExamples, NewExample, TeachExamples, UndoLatest};
 use crate::learn::learner::UNDO_DEPTH;
 use crate::store::{Disk, DiskStore, MemoryDisk};
 
-/// A disk that is full when told so.
+/// A disk that is full on demand.
 #[derive(Debug, Default)]
 struct Card {
     memory: MemoryDisk,
@@ -67,7 +67,7 @@ fn assert_kept(persistent: &PersistentLearner<Learner, DiskStore>, card: &Arc<Ca
 
 fn teach(class: &str, feature: [f32; 2]) -> Command {
     let example = NewExample::new(feature.to_vec(), "");
-    Command::Teach(Teach { class: class.to_owned(), examples: vec![example] })
+    Command::Teach(TeachExamples { class: class.to_owned(), examples: vec![example] })
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn what_could_not_be_stored_was_not_learned() {
     persistent.apply(teach("bad", [0.0, 1.0]), Timestamp(3)).expect_err("it is full again");
     assert_eq!(taught(&persistent), 1);
 
-    persistent.apply(Command::Undo(Undo), Timestamp(4)).expect_err("it is full still");
+    persistent.apply(Command::Undo(UndoLatest), Timestamp(4)).expect_err("it is full still");
     assert_eq!((taught(&persistent), persistent.learner().undo_steps().len()), (1, 1));
     fill(false);
     persistent.apply(teach("bad", [0.0, 1.0]), Timestamp(6)).expect("there is room again");
@@ -99,7 +99,9 @@ fn what_could_not_be_stored_was_not_learned() {
     assert_eq!((taught(&persistent), persistent.learner().classes().len()), (2, 2));
 
     let learned = persistent.learned();
-    persistent.apply(Command::Forget(Forget::Everything), Timestamp(7)).expect("there is room");
+    persistent
+        .apply(Command::Forget(ForgetExamples::Everything), Timestamp(7))
+        .expect("there is room");
     fill(true);
     persistent.replace(learned.clone(), "push", None, Timestamp(8)).expect_err("it is full");
     assert_eq!(taught(&persistent), 0);
@@ -114,7 +116,7 @@ fn what_could_not_be_stored_was_not_learned() {
 }
 
 #[test]
-fn a_step_that_could_not_be_stored_pushes_no_other_out_of_what_can_be_undone() {
+fn a_step_that_is_not_stored_keeps_the_undo_history() {
     let (mut persistent, card) = persistent();
     for step in 0..UNDO_DEPTH as u64 + 3 {
         persistent.apply(teach("good", [1.0, step as f32]), Timestamp(step)).expect("room");
@@ -122,7 +124,7 @@ fn a_step_that_could_not_be_stored_pushes_no_other_out_of_what_can_be_undone() {
     let before = (persistent.learner().undo_steps().to_vec(), persistent.learner().next_ids());
     let fill = |full| card.full.store(full, Ordering::Relaxed);
     fill(true);
-    for command in [teach("bad", [0.0, 1.0]), Command::Undo(Undo)] {
+    for command in [teach("bad", [0.0, 1.0]), Command::Undo(UndoLatest)] {
         persistent.apply(command, Timestamp(99)).expect_err("it is full");
         let after = (persistent.learner().undo_steps().to_vec(), persistent.learner().next_ids());
         assert_eq!(after, before);
@@ -165,8 +167,10 @@ fn a_device_learns_with_the_views_that_its_store_names() {
     use crate::image::frame::Frame;
     use crate::image::views::ViewKind;
     let (mut persistent, card) = persistent();
-    let taught =
-        Teach { class: "a".to_owned(), examples: vec![NewExample::new(vec![1.0, 0.0], "")] };
+    let taught = TeachExamples {
+        class: "a".to_owned(),
+        examples: vec![NewExample::new(vec![1.0, 0.0], "")],
+    };
     persistent.apply(Command::Teach(taught), Timestamp(1)).expect("there is room");
     let wanted = ViewKinds::default().and(ViewKind::Flipped);
     set_views(persistent.store_mut(), &wanted).expect("there is room");
@@ -190,7 +194,7 @@ fn what_another_backbone_taught_is_never_classified_with() {
     let taught = || {
         let (mut persistent, card) = persistent();
         let example = NewExample::new(vec![1.0, 0.0], "");
-        let teach = Teach { class: "a".to_owned(), examples: vec![example] };
+        let teach = TeachExamples { class: "a".to_owned(), examples: vec![example] };
         persistent.apply(Command::Teach(teach), Timestamp(1)).expect("there is room");
         drop(persistent);
         DiskStore::new(card, "card")

@@ -64,11 +64,12 @@ impl Snapshot {
         difference
     }
 
-    /// The same, in the one form that does not tell where or in which order it was learned: classes in the order of
-    /// their names, examples in that of their times, numbered anew, and nothing that can be undone. What two devices
+    /// The same, in the canonical form, without where or in which order it was learned: classes in the order of
+    /// their names, examples in that of their times, renumbered, and nothing that can be undone. What two devices
     /// learned of each other encodes to the same bytes.
     ///
     /// * `images`: keep them.
+    #[must_use]
     pub fn canonical(&self, images: bool) -> Self {
         let mut classes = self.body.classes.clone();
         classes.sort_by(|a, b| a.1.cmp(&b.1));
@@ -113,7 +114,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`SnapshotError::Content`] where an example's class is not there, [`SnapshotError::Refused`] for a name.
-    #[allow(clippy::type_complexity)]
+    #[allow(clippy::type_complexity, reason = "both halves are used at once, by one caller")]
     pub fn by_name(
         &self,
     ) -> Result<(BTreeSet<ClassName>, Vec<(ClassName, Example)>), SnapshotError> {

@@ -59,7 +59,7 @@ pub(crate) struct StoredStep(
 );
 
 /// A list of which only one item more than `MOST` is kept: a file of a few megabytes must not take gigabytes when it is
-/// read, and whoever asks can tell that there were too many.
+/// read, and the caller can see that there were too many.
 pub(super) fn at_most<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_head_s_settings_stay_what_they_are() {
+    fn stored_head_settings_keep_their_bytes() {
         let of = |config: &HeadConfig| {
             postcard::to_allocvec(&StoredHead::from(config)).expect("known length")
         };

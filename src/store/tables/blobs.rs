@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_of_format_3_is_read_replaced_and_removed() {
+    fn long_values_of_format_3_are_read_and_replaced() {
         with_tables(|blobs| {
             let uncut = vec![3; 3 * PIECE];
             blobs.rests.insert(1, uncut.as_slice()).expect("new");

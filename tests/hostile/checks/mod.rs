@@ -3,8 +3,7 @@
 //! The fuzz targets in `fuzz/` call these functions, and `tests/hostile/main.rs` calls them with every input that is kept
 //! in `fuzz/corpus`, so that nothing once found comes back unseen.
 
-// The fuzz targets take all of it, the test only the table.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "the fuzz targets take all of it, the tests only the table")]
 
 pub mod console;
 pub mod json;

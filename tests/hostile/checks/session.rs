@@ -1,12 +1,12 @@
 //! Whole dialogues: text and frames, right and broken, with a device that answers anything.
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, Merge, NewExample, Teach};
+use fieldtune::learn::command::{Command, Merge, NewExample, TeachExamples};
 use fieldtune::learn::head::HeadConfig;
 use fieldtune::learn::learner::Learner;
-use fieldtune::protocol::request::{self, Answer, Device, Progress, Refused, Request};
+use fieldtune::protocol::request::{self, Answer, Progress, Refused, Request, RequestHandler};
 use fieldtune::protocol::session::{Session, Sink};
-use fieldtune::protocol::wire::{self, Decoder, Frame, Kind, Outgoing, Piece};
+use fieldtune::protocol::wire::{self, Decoder, Kind, Outgoing, Piece, WireFrame};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 
 use super::{Input, assert_for_terminal};
@@ -57,7 +57,7 @@ fn step(input: &mut Input, session: &mut Session, device: &mut AnyDevice, kept: 
 }
 
 /// A frame whose header and checksum are right; which part of which message it says it is may be anything.
-fn frame(input: &mut Input) -> Frame {
+fn frame(input: &mut Input) -> WireFrame {
     let kinds = [Kind::Request, Kind::More, Kind::Answer, Kind::Progress, Kind::Verdict];
     let kind = kinds[usize::from(input.byte()) % kinds.len()];
     let id = u32::from(input.byte() % 4);
@@ -67,7 +67,7 @@ fn frame(input: &mut Input) -> Frame {
     if input.byte() & 1 == 1 {
         body.resize(wire::CHUNK, 0);
     }
-    Frame { kind, id, part, parts, body }
+    WireFrame { kind, id, part, parts, body }
 }
 
 /// What went out is frames that can be read and text that harms no terminal.
@@ -78,8 +78,8 @@ fn sent(bytes: &[u8]) {
         match piece {
             Piece::Text(more) => text.extend(more),
             Piece::Broken(error) => panic!("a session sent a broken frame: {error}"),
-            Piece::Frame(Frame { parts: 2.., .. }) => {}
-            Piece::Frame(Frame { kind, body, .. }) => match kind {
+            Piece::Frame(WireFrame { parts: 2.., .. }) => {}
+            Piece::Frame(WireFrame { kind, body, .. }) => match kind {
                 Kind::Answer => drop(wire::decode_answer(&body).expect("an answer")),
                 Kind::Progress => drop(wire::decode_progress(&body).expect("progress")),
                 Kind::Verdict => drop(wire::decode_verdict(&body).expect("a verdict")),
@@ -133,7 +133,7 @@ impl<'a> AnyDevice<'a> {
         let feature = image.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).take(4);
         let origin = String::from_utf8_lossy(image).into_owned();
         let example = NewExample::new(feature.collect(), &origin);
-        self.command(Command::Teach(Teach { class, examples: vec![example] }))
+        self.command(Command::Teach(TeachExamples { class, examples: vec![example] }))
     }
 
     fn scripted(&mut self) -> Result<Answer, Refused> {
@@ -152,7 +152,7 @@ fn pulled(learner: &Learner) -> Vec<u8> {
     Snapshot::of(learner, model()).encode()
 }
 
-impl Device for AnyDevice<'_> {
+impl RequestHandler for AnyDevice<'_> {
     fn handle(
         &mut self,
         request: Request,

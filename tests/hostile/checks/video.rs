@@ -3,7 +3,7 @@
 use std::io::{Seek as _, Write as _};
 
 use fieldtune::camera::CameraErrorKind;
-use fieldtune::camera::source::{self, Wanted};
+use fieldtune::camera::source::{self, CaptureSettings};
 use fieldtune::image::frame::Timestamp;
 use fieldtune::image::picture::MAX_PIXELS;
 use fieldtune::protocol::console::harmless;
@@ -18,7 +18,7 @@ pub fn check(data: &[u8]) {
     let mut file = tempfile::NamedTempFile::new().expect("a folder for temporary files");
     file.write_all(data).and_then(|()| file.rewind()).expect("room for a file");
     let address = format!("replay:{}", file.path().display());
-    let mut camera = match source::open(&address, &Wanted::default()) {
+    let mut camera = match source::open(&address, &CaptureSettings::default()) {
         Ok(camera) => camera,
         Err(error) => return assert_harmless(&harmless(&error.to_string())),
     };

@@ -1,7 +1,7 @@
 //! Frames and messages: a stream is the same however it is cut, and what is decoded is encoded to the same again.
 
 use fieldtune::protocol::wire::{
-    self, Decoder, Frame, Incoming, Kind, Outgoing, Piece, Taken, WireError,
+    self, Decoder, Incoming, Kind, Outgoing, Piece, Taken, WireError, WireFrame,
 };
 
 use super::Input;
@@ -53,7 +53,7 @@ pub fn message(bytes: &[u8]) {
     stable(bytes, wire::decode_progress, |progress| wire::encode_progress(*progress));
     if let Ok(parts) = wire::decode_more(bytes) {
         match &Decoder::default().feed(&wire::encode_more(7, &parts))[..] {
-            [Piece::Frame(Frame { kind: Kind::More, id: 7, body, .. })] => {
+            [Piece::Frame(WireFrame { kind: Kind::More, id: 7, body, .. })] => {
                 assert_eq!(wire::decode_more(body), Ok(parts));
             }
             other => panic!("{other:?}"),

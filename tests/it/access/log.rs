@@ -60,7 +60,7 @@ fn who_changed_what_stands_in_the_log() {
 }
 
 #[test]
-fn no_pin_comes_back_and_none_is_written_down_in_text_and_in_frames() {
+fn no_pin_is_echoed_or_logged_on_console_or_wire() {
     let house = House::new();
     let mut gate = house.port("serial", Access::Locked);
     let mut session = Session::new(true);
@@ -101,7 +101,7 @@ fn no_pin_comes_back_and_none_is_written_down_in_text_and_in_frames() {
     }
     let mut frame = |id: u32, request: &Request| {
         let body = wire::encode_request(request).expect("sendable");
-        let bytes = Frame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode();
+        let bytes = WireFrame { kind: Kind::Request, id, part: 0, parts: 1, body }.encode();
         session.feed(&bytes, &mut gate, &mut kept);
         let mut pieces = Decoder::default().feed(&std::mem::take(&mut kept.bytes)).into_iter();
         match pieces.next() {

@@ -61,7 +61,7 @@ fn snap_without_a_picture_says_what_to_do() {
 }
 
 #[test]
-fn cameras_lists_what_is_there_or_says_that_there_is_none() {
+fn cameras_are_listed_or_reported_as_missing() {
     let mut none = command(&["cameras"]);
     none.env("PATH", "");
     let none = finish(none);
@@ -81,10 +81,11 @@ fn cameras_lists_what_is_there_or_says_that_there_is_none() {
 
 #[cfg(not(feature = "v4l"))]
 #[test]
-fn a_build_without_cameras_says_how_to_make_one_with_them() {
+fn a_build_without_cameras_names_the_feature() {
     for address in ["/dev/video0", "v4l:/dev/video0"] {
-        let error =
-            source::open(address, &Wanted::default()).map(drop).expect_err("not in this build");
+        let error = source::open(address, &CaptureSettings::default())
+            .map(drop)
+            .expect_err("not in this build");
         let line = "sudo apt install libclang-dev && cargo build --release --features v4l";
         assert!(error.what.contains(line), "{error}");
         assert!(error.what.contains("-i /dev/video0 "), "ffmpeg does it without: {error}");

@@ -1,12 +1,12 @@
-//! A device without a camera: a real learner behind [`Device`], fed with made-up features.
+//! A device without a camera: a real learner behind [`RequestHandler`], fed with made-up features.
 
 use std::sync::Arc;
 
 use fieldtune::image::frame::{Region, Timestamp};
-use fieldtune::learn::command::{Command, NewExample, Reply, Teach};
+use fieldtune::learn::command::{Command, NewExample, Reply, TeachExamples};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{
-    self, Answer, Classification, Device, Progress, RecentFrame, Refused, Request,
+    self, Answer, Classification, Progress, RecentFrame, Refused, Request, RequestHandler,
 };
 use fieldtune::protocol::session::Sink;
 use fieldtune::store::persistent::{self, PersistentLearner};
@@ -54,7 +54,7 @@ impl FakeDevice {
             NewExample::new(feature(&class, seed), &format!("camera\u{1b}[2J {seed}"))
         });
         let examples = examples.collect();
-        self.command(Command::Teach(Teach { class, examples }))
+        self.command(Command::Teach(TeachExamples { class, examples }))
     }
 
     fn command(&mut self, command: Command) -> Result<Answer, Refused> {
@@ -112,7 +112,7 @@ fn recent(unsure_first: bool, most: usize) -> Answer {
     Answer::Recent(numbers.map(frame).into_iter().take(most).collect())
 }
 
-impl Device for FakeDevice {
+impl RequestHandler for FakeDevice {
     fn handle(
         &mut self,
         request: Request,
@@ -189,7 +189,7 @@ impl Device for FakeDevice {
                 Ok(Answer::Regions(vec![named("left"), named("lower"), named("right")]))
             }
             Request::UndoTaught(request::UndoTaught) => {
-                self.command(Command::Undo(fieldtune::learn::command::Undo))
+                self.command(Command::Undo(fieldtune::learn::command::UndoLatest))
             }
             Request::UndoTeach(_) | Request::EndBurst(_) => Ok(Answer::Done),
             Request::Outputs(request::Outputs) => Ok(Answer::Outputs(self.outputs.clone())),

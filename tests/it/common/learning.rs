@@ -6,7 +6,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
-use fieldtune::learn::command::{Command, Forget, NewExample, Relabel, Reply, Teach, Undo};
+use fieldtune::learn::command::{
+    Command, ForgetExamples, NewExample, RelabelExamples, Reply, TeachExamples, UndoLatest,
+};
 use fieldtune::learn::head::ExampleId;
 use fieldtune::learn::learner::Learner;
 use fieldtune::store::persistent::{self, PersistError, PersistentLearner};
@@ -59,7 +61,7 @@ impl Device {
             burst: u32::from(feature[0] > 1.0),
             ..NewExample::new(feature.to_vec(), "test")
         });
-        let teach = Teach { class: class.to_owned(), examples: examples.collect() };
+        let teach = TeachExamples { class: class.to_owned(), examples: examples.collect() };
         self.apply(Command::Teach(teach)).expect("it can be learned");
     }
 
@@ -97,17 +99,17 @@ impl Device {
         match random.random_range(0..12) {
             0 if !ids.is_empty() => {
                 let examples = vec![ids[random.random_range(0..ids.len())]];
-                let relabel = Command::Relabel(Relabel { examples, class });
+                let relabel = Command::Relabel(RelabelExamples { examples, class });
                 self.apply(relabel).expect("it is there");
             }
             1 if !ids.is_empty() => {
                 let one = ids[random.random_range(0..ids.len())];
-                let forget = Command::Forget(Forget::Examples(vec![one]));
+                let forget = Command::Forget(ForgetExamples::Examples(vec![one]));
                 self.apply(forget).expect("it is there");
             }
             // There may be no such class.
             2 => drop(self.apply(forget(&class))),
-            3 => drop(self.apply(Command::Undo(Undo)).expect("no error")),
+            3 => drop(self.apply(Command::Undo(UndoLatest)).expect("no error")),
             4 => {
                 let now = self.now();
                 let numbers: Vec<u64> = self.generations().iter().map(|one| one.number).collect();
@@ -141,7 +143,7 @@ impl Device {
 }
 
 pub fn forget(class: &str) -> Command {
-    Command::Forget(Forget::Class(class.to_owned()))
+    Command::Forget(ForgetExamples::Class(class.to_owned()))
 }
 
 /// A device that learned at random.

@@ -181,10 +181,10 @@ fn text_and_frames_share_a_line() {
 }
 
 #[test]
-fn a_request_in_frames_is_done_once_however_often_it_comes() {
+fn a_repeated_request_in_frames_is_done_once() {
     let mut talk = Talk::new(false);
     let teach = Request::Teach(request::Teach { class: "good".to_owned(), count: 2, any: false });
-    let kinds = |frames: Vec<Frame>| frames.iter().map(|frame| frame.kind).collect::<Vec<_>>();
+    let kinds = |frames: Vec<WireFrame>| frames.iter().map(|frame| frame.kind).collect::<Vec<_>>();
     let first = kinds(talk.frame(1, &teach));
     assert_eq!(first, [Kind::Progress, Kind::Progress, Kind::Answer]);
     assert_eq!(kinds(talk.frame(1, &teach)), [Kind::Answer], "again, its answer was lost");
@@ -200,9 +200,9 @@ fn a_request_in_frames_is_done_once_however_often_it_comes() {
 }
 
 #[test]
-fn a_request_that_cannot_be_understood_is_refused_to_who_asked() {
+fn a_malformed_request_is_answered_with_a_refusal() {
     let mut talk = Talk::new(false);
-    let refusal = |frames: &[Frame], id: u32| {
+    let refusal = |frames: &[WireFrame], id: u32| {
         let [frame] = frames else { panic!("{frames:?}") };
         assert_eq!((frame.kind, frame.id), (Kind::Answer, id));
         wire::decode_answer(&frame.body).expect("an answer").expect_err("a refusal").0

@@ -12,7 +12,7 @@ use super::kinds::{
 };
 
 #[test]
-fn an_empty_head_has_no_scores_and_a_class_without_examples_has_minus_infinity() {
+fn a_class_without_examples_scores_minus_infinity() {
     every_kind(|kind| {
         let mut head = empty(kind, 0);
         assert!(score(head.as_ref(), &[1.0; DIM]).is_empty());
@@ -43,7 +43,7 @@ fn one_class_with_examples_wins() {
 }
 
 #[test]
-fn a_new_class_is_learned_later_and_the_old_ones_are_kept() {
+fn a_later_class_keeps_the_older_ones() {
     every_kind(|kind| {
         let mut source = Source::new(2);
         let mut head = with(kind, 2, &source.examples(1, 5, 2));
@@ -60,7 +60,7 @@ fn a_new_class_is_learned_later_and_the_old_ones_are_kept() {
 }
 
 #[test]
-fn a_class_with_one_example_among_fuller_ones_wins_on_it() {
+fn a_class_of_one_example_wins_on_it() {
     every_kind(|kind| {
         let mut source = Source::new(3);
         let mut head = with(kind, 3, &source.examples(1, 6, 2));
@@ -72,7 +72,7 @@ fn a_class_with_one_example_among_fuller_ones_wins_on_it() {
 }
 
 #[test]
-fn the_same_feature_can_be_taught_twice_in_one_class_and_in_two() {
+fn the_same_feature_can_be_taught_twice() {
     every_kind(|kind| {
         let mut source = Source::new(4);
         let (a, b) = (source.feature(0), source.feature(1));
@@ -100,7 +100,7 @@ fn a_zero_feature_is_a_feature() {
 }
 
 #[test]
-fn the_order_of_learning_does_not_matter_where_it_is_promised() {
+fn order_does_not_matter_for_heads_that_promise_it() {
     every_kind(|kind| {
         let mut source = Source::new(10);
         let all = source.examples(1, 6, 3);

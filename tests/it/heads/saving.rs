@@ -10,7 +10,7 @@ use super::kinds::{
 };
 
 #[test]
-fn what_is_not_a_feature_or_not_new_is_refused_and_changes_nothing() {
+fn invalid_features_and_known_ids_are_refused_without_change() {
     every_kind(|kind| {
         let mut source = Source::new(12);
         let all = source.examples(1, 3, 2);
@@ -61,7 +61,7 @@ fn what_is_not_a_feature_or_not_new_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_loaded_head_scores_and_learns_on_as_the_saved_one() {
+fn a_loaded_head_continues_as_the_saved_one() {
     every_kind(|kind| {
         let mut source = Source::new(16);
         let all = source.examples(1, 7, 3);
@@ -110,7 +110,7 @@ fn the_same_calls_give_the_same_bytes() {
 }
 
 #[test]
-fn damaged_bytes_give_an_error_or_a_head_and_never_a_panic() {
+fn damaged_bytes_of_a_head_never_panic() {
     every_kind(|kind| {
         let mut method = kind.method;
         if let Method::Mlp(settings) = &mut method {

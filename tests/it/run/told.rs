@@ -64,7 +64,7 @@ fn who_quits_at_the_program_s_own_terminal_ends_it() {
 }
 
 #[test]
-fn who_quits_at_a_socket_is_let_go_and_the_device_goes_on() {
+fn a_client_that_quits_leaves_the_device_running() {
     let folder = tempfile::tempdir().expect("a folder");
     let device = Device::start(folder.path(), &DRAWN);
     let mut stream = UnixStream::connect(folder.path().join("port")).expect("it listens");

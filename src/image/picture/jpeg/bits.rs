@@ -63,7 +63,7 @@ pub(super) fn is_padding(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == 0 || byte == 0xFF)
 }
 
-/// Reads an interval, the highest bit of a byte first. Behind its end there are zeros; [`Bits::overrun`] tells.
+/// Reads an interval, the highest bit of a byte first. Behind its end there are zeros; see [`Bits::overrun`].
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
     /// The next byte to take in; may lie behind the end.

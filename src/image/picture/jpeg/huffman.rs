@@ -7,7 +7,7 @@ use super::bits::{Bits, extended};
 const LOOK: u32 = 10;
 const LOOKS: usize = 1 << LOOK;
 
-/// A table that tells a code's symbol.
+/// A table from codes to symbols.
 #[derive(Clone)]
 pub(super) struct Huffman {
     /// For the next bits: the code's length and, above it, its symbol; 0 for a longer code.

@@ -23,16 +23,16 @@ pub(super) struct Progressive<'a> {
     parts: Vec<Part<'a>>,
     /// The first and the last coefficient, in zigzag order.
     band: (usize, usize),
-    /// The lowest bit that the scan tells.
+    /// The lowest bit that the scan has.
     low: u32,
-    /// A scan before told the higher bits.
+    /// An earlier scan had the higher bits.
     refines: bool,
     /// Blocks without anything new that are still to come.
     empty: u32,
 }
 
 impl<'a> Progressive<'a> {
-    /// Takes the coefficients of the components that the scan tells more of.
+    /// Takes the coefficients of the components that the scan refines.
     ///
     /// # Errors
     /// [`Refused`]: a scan that does not go on where those before it ended, a table that is missing.
@@ -47,10 +47,10 @@ impl<'a> Progressive<'a> {
         let wrong =
             |what: &str| Refused::Damaged(format!("the JPEG's scans do not fit together: {what}"));
         if first > last || last > 63 || (first == 0 && last != 0) || low > 13 {
-            return Err(wrong("one tells impossible coefficients"));
+            return Err(wrong("one has impossible coefficients"));
         }
         if first > 0 && units.parts.len() != 1 {
-            return Err(wrong("one tells fine detail of several components"));
+            return Err(wrong("one has fine detail of several components"));
         }
         let mut parts = Vec::new();
         for part in &units.parts {

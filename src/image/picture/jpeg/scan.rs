@@ -24,7 +24,7 @@ pub(super) trait Reader {
     /// * `x`, `y`: the block's place, in blocks.
     fn block(&mut self, bits: &mut Bits, part: usize, x: usize, y: usize) -> Result<(), Damage>;
 
-    /// Blocks that are told to be empty and have yet to come.
+    /// Blocks that are known to be empty and have yet to come.
     fn pending(&self) -> u32 {
         0
     }

@@ -38,7 +38,7 @@ impl<'a> Sequential<'a> {
         for part in &units.parts {
             let component = &mut components[part.component];
             if component.sent != [super::UNSENT; 64] {
-                let twice = "two scans of the JPEG tell the same part of the picture";
+                let twice = "two scans of the JPEG have the same part of the picture";
                 return Err(Refused::Damaged(twice.to_owned()));
             }
             component.sent = [0; 64];

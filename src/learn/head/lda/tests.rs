@@ -153,7 +153,7 @@ fn leaving_one_out_is_the_same_as_teaching_all_others() {
 }
 
 #[test]
-fn leaving_a_group_out_is_the_same_as_teaching_all_others() {
+fn leaving_a_group_out_equals_teaching_the_others() {
     for (count, dim, classes) in [(10, 60, 3), (40, 30, 4), (12, 90, 2)] {
         for shrinkage in [Shrinkage::ByLooks, Shrinkage::Fixed(0.3)] {
             // Groups of one to three examples, with none to two views each.
@@ -311,7 +311,7 @@ fn left_out_looks_choose_a_shrinkage_near_the_best() {
 }
 
 #[test]
-fn few_looks_are_shrunk_by_the_rule_and_many_by_what_is_measured() {
+fn few_looks_use_the_rule_many_measure_their_shrinkage() {
     let scores = |shrinkage, looks, query: &[f32]| {
         let mut head = head(shrinkage, 24, 2);
         learn(head.as_mut(), &strayed(looks, 0.5, 1));
