@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
+use super::downloads;
 use super::live::Live;
 use super::origin::HostNames;
 use super::pictures::Pictures;
@@ -30,6 +31,8 @@ pub(super) struct App {
     pub(super) pictures: Pictures,
     /// Tells one run of the program from the next, in which frames have other numbers.
     pub(super) run: String,
+    /// Room for downloads.
+    pub(super) downloads: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     waiting: AtomicU64,
     /// Requests over HTTP so far, and connections that found no room.
@@ -78,6 +81,7 @@ impl App {
             pictures: Pictures::default(),
             // Without randomness it is told from the next by nothing, which costs a browser a reload.
             run: random_id().unwrap_or_default(),
+            downloads: Arc::new(Semaphore::new(downloads::AT_A_TIME)),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
             waiting: AtomicU64::new(0),
             requests: AtomicU64::new(0),

@@ -34,6 +34,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                         let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
                         let mut device = view.predicted.figures(name);
                         device.extend(self.figures());
+                        let waiting = self.views[place].inbox.entries().len();
+                        device.push(("inbox".to_owned(), waiting.to_string()));
                         Ok(Answer::Status { learned: Some(learned), device })
                     }
                     reply => Ok(Answer::Reply(reply)),
@@ -114,6 +116,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::TeachFrames(request::TeachFrames { class, frames }) => {
                 self.teach_frames(place, class, &frames, now)
             }
+            Request::Confusion(_) => self.confusion(place, date),
+            Request::Inbox(_) => Ok(self.list_inbox(place)),
+            Request::InboxPicture(request::InboxPicture { id }) => self.inbox_picture(place, id),
+            Request::InboxAssign(assign) => self.assign(place, assign, now),
+            Request::InboxDrop(drop) => self.drop_from_inbox(place, drop),
             Request::SetRegion(request::SetRegion(wanted)) => {
                 if let Some(region) = wanted {
                     // Without a frame it is only seen whether it could be in any.
@@ -193,10 +200,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// How the device is, and how much each region has learned.
     pub(super) fn status_of_all(&self) -> Answer {
-        let learned = self.views.iter().filter_map(|view| Some((view.name()?, view.learner())));
-        let learned = learned.flat_map(|(name, learner)| {
-            let figures =
-                [("classes", learner.classes().len()), ("examples", learner.examples().len())];
+        let learned = self.views.iter().filter_map(|view| Some((view.name()?, view)));
+        let learned = learned.flat_map(|(name, view)| {
+            let learner = view.learner();
+            let figures = [
+                ("classes", learner.classes().len()),
+                ("examples", learner.examples().len()),
+                ("inbox", view.inbox.entries().len()),
+            ];
             figures.map(|(of, count)| (format!("{name}_{of}"), count.to_string()))
         });
         Answer::Status { learned: None, device: learned.chain(self.figures()).collect() }
