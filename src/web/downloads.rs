@@ -23,9 +23,6 @@ use crate::protocol::request::{
 };
 use crate::util::archive::Archive;
 
-/// ZIP files that are made at a time.
-pub(super) const AT_A_TIME: usize = 2;
-
 /// How long a download waits where others have the device.
 const BUSY: Duration = Duration::from_millis(500);
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
-use super::downloads;
 use super::live::Live;
 use super::origin::HostNames;
 use super::pictures::Pictures;
@@ -17,6 +16,9 @@ use crate::protocol::request::{Answer, Device as _, Progress, Refused, Request};
 
 /// Requests that may be with the device at a time.
 pub(super) const AT_A_TIME: usize = 6;
+
+/// ZIP files that are made at a time.
+const DOWNLOADS: usize = 2;
 
 /// Requests that may wait for their turn.
 const WAITING: usize = 128;
@@ -81,7 +83,7 @@ impl App {
             pictures: Pictures::default(),
             // Without randomness it is told from the next by nothing, which costs a browser a reload.
             run: random_id().unwrap_or_default(),
-            downloads: Arc::new(Semaphore::new(downloads::AT_A_TIME)),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS)),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
             waiting: AtomicU64::new(0),
             requests: AtomicU64::new(0),

@@ -34,8 +34,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                         let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
                         let mut device = view.predicted.figures(name);
                         device.extend(self.figures());
-                        let waiting = self.views[place].inbox.entries().len();
-                        device.push(("inbox".to_owned(), waiting.to_string()));
+                        let waiting = Some(self.views[place].inbox.entries().len());
+                        let waiting = waiting.filter(|frames| *frames > 0);
+                        device
+                            .extend(waiting.map(|frames| ("inbox".to_owned(), frames.to_string())));
                         Ok(Answer::Status { learned: Some(learned), device })
                     }
                     reply => Ok(Answer::Reply(reply)),
@@ -202,13 +204,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     pub(super) fn status_of_all(&self) -> Answer {
         let learned = self.views.iter().filter_map(|view| Some((view.name()?, view)));
         let learned = learned.flat_map(|(name, view)| {
-            let learner = view.learner();
-            let figures = [
-                ("classes", learner.classes().len()),
-                ("examples", learner.examples().len()),
-                ("inbox", view.inbox.entries().len()),
-            ];
-            figures.map(|(of, count)| (format!("{name}_{of}"), count.to_string()))
+            let (learner, waiting) = (view.learner(), view.inbox.entries().len());
+            let figures =
+                [("classes", learner.classes().len()), ("examples", learner.examples().len())];
+            let waiting = (waiting > 0).then_some(("inbox", waiting));
+            figures
+                .into_iter()
+                .chain(waiting)
+                .map(move |(of, count)| (format!("{name}_{of}"), count.to_string()))
         });
         Answer::Status { learned: None, device: learned.chain(self.figures()).collect() }
     }

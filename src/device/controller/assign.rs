@@ -150,6 +150,21 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 }
 
+impl<S: FeatureSource, K: Store> View<S, K> {
+    /// Frames whose teaching was undone are in the inbox again.
+    pub(super) fn bring_back(&mut self) {
+        let examples = self.persistent.learner().examples();
+        self.inbox.give_back(|id| examples.get(id).is_some());
+    }
+
+    /// What was unlike classes that are all gone says nothing of those that come.
+    pub(super) fn empty_inbox(&mut self) {
+        if self.learner().classes().is_empty() {
+            self.inbox.reset();
+        }
+    }
+}
+
 /// # Errors
 /// A number is there twice.
 pub(super) fn named_once(frames: &[u64]) -> Result<(), Refused> {

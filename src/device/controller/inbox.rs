@@ -6,11 +6,13 @@
 //! added. Where it is full, the more certain of the two that are most alike leaves, or the most certain of all where no
 //! two are. Nothing is added before something was taught.
 
+mod kept;
 mod shared;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use kept::{Kept, closer, unknown_doubt};
 pub use shared::{InboxChange, SharedInbox};
 
 use super::history::Past;
@@ -20,7 +22,6 @@ use crate::image::picture;
 use crate::learn::examples::StoredFeature;
 use crate::learn::head::ExampleId;
 use crate::learn::learner::Learner;
-use crate::learn::linalg::{dot, widened_halves};
 use crate::store::inbox::{InboxContent, InboxEntry, InboxReason};
 
 /// Below that confidence a prediction counts as unsure.
@@ -103,50 +104,6 @@ struct BurstOfDoubt {
     look: f32,
     /// The one with most doubt.
     best: Candidate,
-}
-
-#[derive(Debug)]
-struct Kept {
-    entry: Arc<InboxEntry>,
-    /// `[dim]`, of length one.
-    unit: Vec<f32>,
-    /// The nearest other one that is no sample, and how far it is.
-    nearest: Option<(u64, f32)>,
-}
-
-impl Kept {
-    fn new(entry: Arc<InboxEntry>) -> Self {
-        let mut unit = widened_halves(&entry.feature);
-        let length = dot(&unit, &unit).sqrt();
-        if length > 0.0 {
-            unit.iter_mut().for_each(|value| *value /= length);
-        }
-        Self { entry, unit, nearest: None }
-    }
-
-    fn bytes(&self) -> usize {
-        self.entry.image.len() + 6 * self.unit.len() + size_of::<InboxEntry>()
-    }
-
-    fn is_sample(&self) -> bool {
-        self.entry.reason == InboxReason::Sample
-    }
-
-    fn distance(&self, other: &Kept) -> f32 {
-        (1.0f32 - dot(&self.unit, &other.unit)).max(0.0)
-    }
-
-    /// Between classes it is less than 1, beyond them more.
-    fn doubt(&self) -> f32 {
-        match self.entry.class {
-            None => unknown_doubt(self.entry.novelty),
-            Some(_) => 1.0 - self.entry.confidence,
-        }
-    }
-}
-
-fn unknown_doubt(novelty: f32) -> f32 {
-    1.0 + novelty.clamp(0.0, 10.0) / 10.0
 }
 
 /// Frames that wait for a person.
@@ -445,12 +402,6 @@ impl Inbox {
 
     fn publish(&self) {
         self.shared.publish(self.entries().cloned().collect(), self.next);
-    }
-}
-
-fn closer(nearest: &mut Option<(u64, f32)>, id: u64, distance: f32) {
-    if nearest.is_none_or(|(_, known)| distance < known) {
-        *nearest = Some((id, distance));
     }
 }
 

@@ -181,19 +181,6 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         done
     }
 
-    /// Frames whose teaching was undone are in the inbox again.
-    fn bring_back(&mut self) {
-        let examples = self.persistent.learner().examples();
-        self.inbox.give_back(|id| examples.get(id).is_some());
-    }
-
-    /// What was unlike classes that are all gone says nothing of those that come.
-    fn empty_inbox(&mut self) {
-        if self.learner().classes().is_empty() {
-            self.inbox.reset();
-        }
-    }
-
     /// Learns, once it is counted what it would have said of that.
     ///
     /// * returns the reply, and the class that all frames were taken for where it was another.

@@ -1,5 +1,7 @@
 //! Answers in words: rows of keys and values, as lines for people and programs.
 
+mod inbox;
+
 use std::fmt::{Display, Formatter, Result as Written, Write as _};
 
 use crate::image::frame::{Region, Timestamp};
@@ -7,9 +9,7 @@ use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::Thresholds;
 use crate::learn::head::ExampleId;
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::request::{
-    Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, Progress, RecentFrame, Refused,
-};
+use crate::protocol::request::{Answer, Classification, Progress, RecentFrame, Refused};
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
 use crate::util::calendar::{self, Date};
@@ -237,10 +237,10 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
         }
         Answer::Difference(difference) => return self::difference(difference),
         Answer::Inbox(frames) => {
-            return list(frames.iter().map(inbox).collect(), "frames");
+            return list(frames.iter().map(inbox::frame).collect(), "frames");
         }
         Answer::InboxDropped { frames, left } => ok().with("dropped", *frames).with("left", *left),
-        Answer::Confusion { rows, curve } => return confusion(rows, curve),
+        Answer::Confusion { rows, curve } => return inbox::confusion(rows, curve),
         Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }
@@ -408,49 +408,6 @@ fn recent(frame: &RecentFrame) -> Row {
             .with("novelty", classification.novelty),
         None => row.with("class", Value::None),
     }
-}
-
-fn inbox(frame: &InboxFrame) -> Row {
-    let InboxFrame { id, kept, reason, classification } = frame;
-    let second = classification.runner_up.as_ref();
-    Row::new("inbox")
-        .with("id", Value::Number(*id))
-        .with("kept", date(*kept).as_str())
-        .with("reason", reason.as_str())
-        .with("class", classification.class.as_deref().unwrap_or(UNKNOWN))
-        .with("best", classification.best.as_str())
-        .with("confidence", classification.shown_confidence())
-        .with("second", second.map(|(class, _)| class.as_str()))
-        .with("second_confidence", second.map(|(_, confidence)| *confidence))
-        .with("novelty", classification.novelty)
-}
-
-/// A row for each class that another one, or itself, is predicted as.
-fn confusion(rows: &[ConfusionRow], curve: &[CurvePoint]) -> Vec<Row> {
-    let of_class = |row: &ConfusionRow| -> Vec<Row> {
-        let begin = || {
-            let begun = Row::new("confusion").with("class", row.class.as_str());
-            begun.with("examples", row.examples).with("looks", row.looks)
-        };
-        let Some(shares) = &row.predicted else {
-            return vec![begin().with("predicted", Value::None).with("share", Value::None)];
-        };
-        let some = rows.iter().zip(shares).filter(|(_, share)| **share > 0.0);
-        let one = |(other, share): (&ConfusionRow, &f32)| {
-            begin().with("predicted", other.class.as_str()).with("share", *share)
-        };
-        some.map(one).collect()
-    };
-    let point = |point: &CurvePoint| {
-        Row::new("curve")
-            .with("at", date(point.at).as_str())
-            .with("examples", point.examples as usize)
-            .with("estimate", point.estimate)
-            .with("frames", point.frames as usize)
-            .with("right", point.right as usize)
-    };
-    let last = Row::new("ok").with("classes", rows.len()).with("points", curve.len());
-    rows.iter().flat_map(of_class).chain(curve.iter().map(point)).chain([last]).collect()
 }
 
 /// How far it is.

@@ -26,7 +26,7 @@ pub struct InboxAssign {
 }
 
 /// Take frames out of the inbox.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum InboxDrop {
     /// Those of these ids, at least one.
     Frames(Vec<u64>),
@@ -58,6 +58,18 @@ fn parse(words: &[&str]) -> Parsed {
         ["drop", "all"] => Ok(InboxDrop::All.into()),
         ["drop", list @ ..] if !list.is_empty() => Ok(InboxDrop::Frames(ids(list)?).into()),
         _ => Err(Wrong::Usage),
+    }
+}
+
+/// With its name, as other requests have it.
+impl std::fmt::Debug for InboxDrop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_tuple("InboxDrop");
+        match self {
+            Self::Frames(ids) => shown.field(ids),
+            Self::All => shown.field(&"all"),
+        };
+        shown.finish()
     }
 }
 

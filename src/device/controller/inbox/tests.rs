@@ -2,6 +2,7 @@ use super::*;
 use crate::image::frame::Frame;
 use crate::learn::command::{Command, NewExample, Teach};
 use crate::learn::head::HeadConfig;
+use crate::learn::linalg::widened_halves;
 use crate::protocol::request::Classification;
 
 /// A frame at that millisecond; its feature is a direction, in degrees.
