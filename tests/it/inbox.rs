@@ -159,6 +159,28 @@ fn a_torn_inbox_is_set_aside_and_stops_nothing() {
 }
 
 #[test]
+fn an_inbox_that_cannot_be_written_is_said_so_and_stops_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let in_the_way = folder.path().join("store.inbox.new");
+    fs::create_dir(&in_the_way).expect("there is room");
+    let device = Device::start(folder.path(), &DRAWN);
+    let frames = filled(&device, "", 3);
+    let dropped = device.ok(&["inbox", "drop", &frames[0].to_string()]);
+    assert!(
+        dropped.contains("cannot write the inbox: ") && dropped.contains("restart"),
+        "{dropped}"
+    );
+    let log = || fs::read_to_string(folder.path().join("log")).expect("it was made");
+    assert_eq!(log().matches("store.inbox: cannot write the inbox").count(), 1, "{}", log());
+    assert!(device.ok(&["classes"]).contains("name=scratch examples=3"));
+    fs::remove_dir(&in_the_way).expect("it is there");
+    let dropped = device.ok(&["inbox", "drop", &frames[1].to_string()]);
+    assert!(!dropped.contains("note="), "{dropped}");
+    assert!(log().contains("the inbox is written again"), "{}", log());
+    assert!(folder.path().join("store.inbox").exists());
+}
+
+#[test]
 fn every_region_has_an_inbox_and_a_read_only_port_only_shows_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let board = "access = \"full\"\n[web]\nlisten = \"127.0.0.1:1\"\naccess = \"read-only\"\n[regions]\n\

@@ -302,6 +302,10 @@ await accessible(phone, "phone");
 await shot(phone, "page-phone");
 for (const name of ["inbox", "examples", "operator", "setup"]) {
   await view(phone, name);
+  if (name === "examples") {
+    await phone.click(".how summary");
+    await phone.waitForSelector(".confusion");
+  }
   await accessible(phone, `phone, ${name}`);
   await fits(phone, name);
   if (name === "operator") await shot(phone, "page-phone-operator");

@@ -107,7 +107,7 @@ struct BurstOfDoubt {
 }
 
 /// Frames that wait for a person.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inbox {
     limits: InboxLimits,
     /// By rising id.
@@ -119,6 +119,20 @@ pub struct Inbox {
     /// What was taught from frames that left, and those frames, the latest last.
     taught: VecDeque<(Vec<ExampleId>, Vec<Arc<InboxEntry>>)>,
     shared: Arc<SharedInbox>,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self {
+            limits: InboxLimits::default(),
+            kept: Vec::new(),
+            next: 1,
+            burst: None,
+            rejected: (None, 0),
+            taught: VecDeque::new(),
+            shared: Arc::default(),
+        }
+    }
 }
 
 impl Inbox {

@@ -327,6 +327,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// * `elsewhere`: it was learned by another device, whose classes have numbers of their own.
     pub(super) fn changed(&mut self, elsewhere: bool) {
         self.taught.clear();
+        self.empty_inbox();
         if elsewhere && self.predicted != Predicted::default() {
             self.predicted = Predicted::default();
             // What is left after a power cut now is counted of classes that are not there.

@@ -22,7 +22,7 @@ const RETRY: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How long an answer waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How long it waits at the end for changes that are under way.
 const LAST: Duration = Duration::from_millis(300);

@@ -40,8 +40,15 @@ impl Device for Remote {
         }
         let left = || Refused("the client disconnected".to_owned());
         let over = || Refused("the device is shutting down".to_owned());
-        let changes_inbox =
-            matches!(request.plain(), Request::InboxAssign(_) | Request::InboxDrop(_));
+        // What it takes out or brings back is to be so after a power cut, too.
+        let changes_inbox = matches!(
+            request.plain(),
+            Request::InboxAssign(_)
+                | Request::InboxDrop(_)
+                | Request::Undo(_)
+                | Request::UndoTaught(_)
+                | Request::UndoTeach(_)
+        );
         let (sender, receiver) = sync_channel(MESSAGES);
         if !self.0.mailbox.request(request, sender) {
             return Err(over());

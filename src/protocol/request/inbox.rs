@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, number, refuse_count};
 use super::{Ask, Audit, Need};
+use crate::protocol::people::counted;
 
 /// List the frames that wait for a person, the newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,8 +129,10 @@ impl Ask for InboxDrop {
 
     fn audit(&self) -> Audit {
         Audit::Text(match self {
-            Self::Frames(ids) => format!("dropped {} of the inbox", ids.len()),
-            Self::All => "dropped all of the inbox".to_owned(),
+            Self::Frames(ids) => {
+                format!("dropped {} of the inbox", counted(ids.len(), "frame", "frames"))
+            }
+            Self::All => "dropped all frames of the inbox".to_owned(),
         })
     }
 }

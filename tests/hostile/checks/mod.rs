@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 pub mod console;
+pub mod inbox;
 pub mod json;
 pub mod onnx;
 pub mod pack;
@@ -21,7 +22,7 @@ pub mod wire;
 pub type Check = (&'static str, fn(&[u8]));
 
 /// Every check.
-pub const ALL: [Check; 10] = [
+pub const ALL: [Check; 11] = [
     ("wire", wire::check),
     ("session", session::check),
     ("console", console::check),
@@ -32,6 +33,7 @@ pub const ALL: [Check; 10] = [
     ("onnx", onnx::check),
     ("video", video::check),
     ("store", store::check),
+    ("inbox", inbox::check),
 ];
 
 /// Bytes, taken from the front: numbers and pieces for a check that needs more than one kind of input.

@@ -26,11 +26,7 @@ fn past(class: Option<&str>, confidence: f32, novelty: f32, degrees: f32, millis
 }
 
 fn inbox(frames: usize, every: u32) -> Inbox {
-    Inbox {
-        limits: InboxLimits { frames, every, ..InboxLimits::default() },
-        next: 1,
-        ..Inbox::default()
-    }
+    Inbox { limits: InboxLimits { frames, every, ..InboxLimits::default() }, ..Inbox::default() }
 }
 
 impl Inbox {
