@@ -114,16 +114,17 @@ fn what_was_acknowledged_is_not_back_after_a_kill() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut device = Device::start(folder.path(), &DRAWN);
     let frames = filled(&device, "", 4);
-    let [one, two] = [0, 1].map(|at| frames[frames.len() - 1 - at].to_string());
+    let [one, two, three] = [0, 1, 2].map(|at| frames[frames.len() - 1 - at].to_string());
+    // Of two writes that follow each other the second would wait.
     device.ok(&["inbox", "drop", &two]);
+    device.ok(&["inbox", "drop", &three]);
     device.ok(&["inbox", "assign", &one, "rust"]);
     device.signal("KILL");
     let classes = stored(folder.path());
     assert_eq!(classes.iter().filter(|class| *class == "rust").count(), 1, "{classes:?}");
-    // As if the power had gone between the store and the inbox: the file still has it.
     let device = Device::start(folder.path(), &DRAWN);
     let there = ids(&listed(&device));
-    for gone in [&one, &two] {
+    for gone in [&one, &two, &three] {
         assert!(!there.contains(&gone.parse().expect("a number")), "{gone} is back: {there:?}");
     }
 }
