@@ -7,7 +7,7 @@ fn entry(id: u64) -> InboxEntry {
         id,
         at: Timestamp(id * 1_000_000),
         reason: [InboxReason::Unknown, InboxReason::Sample][id as usize % 2],
-        class: (id % 2 == 0).then(|| "good".to_owned()),
+        class: id.is_multiple_of(2).then(|| "good".to_owned()),
         best: "good".to_owned(),
         confidence: 0.5,
         runner_up: Some(("dent".to_owned(), 0.25)),
