@@ -17,6 +17,7 @@ mod access;
 mod built_in;
 mod camera;
 mod checks;
+mod inbox;
 mod policy_file;
 mod raw;
 mod web;
@@ -24,6 +25,7 @@ mod web;
 pub use access::AccessSettings;
 pub use built_in::{BOARDS, POLICIES};
 pub use camera::{CameraSettings, Lost};
+pub use inbox::InboxSettings;
 pub use policy_file::{built_in_policy, policy_from_toml, read_policy};
 pub use web::{WebAddress, WebSettings};
 
@@ -61,6 +63,8 @@ pub struct Board {
     pub camera: CameraSettings,
     /// The images that are kept with examples.
     pub images: ImageSettings,
+    /// The frames that wait for a person.
+    pub inbox: InboxSettings,
     /// The parts of a frame that are looked at, by name, at most [`MAX_REGIONS`]; none: all of it.
     pub regions: BTreeMap<String, Region>,
     /// The serial console.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::access::{self, RawAccess, RawSettings};
 use super::checks::{within, word};
+use super::inbox::{self, RawInbox};
 use super::web::{self, RawWeb};
 use super::{
     Bias, Board, CameraSettings, Driver, Facts, ImageSettings, InputPin, Line, Lost, MAX_REGIONS,
@@ -37,6 +38,8 @@ struct RawBoard {
     camera: RawCamera,
     #[serde(default)]
     images: RawImages,
+    #[serde(default)]
+    inbox: RawInbox,
     #[serde(default)]
     regions: BTreeMap<String, RawRegion>,
     serial: Option<RawSerial>,
@@ -277,6 +280,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         throttled: raw.throttled,
         camera: camera(raw.camera)?,
         images: images(raw.images)?,
+        inbox: inbox::check(&raw.inbox)?,
         regions: regions.collect::<Result<_, _>>()?,
         serial: raw.serial.map(serial).transpose()?,
         web,

@@ -1,5 +1,6 @@
 //! `fieldtune ctl`: the other end of a device's port.
 
+mod inbox;
 mod link;
 mod recent;
 mod told;
@@ -44,6 +45,7 @@ use link::{Link, Stage};
 ///   snap FILE              fetch the latest frame
 ///   recent DIR             fetch the latest classified frames
 ///   recent unsure DIR      the same, the least confident first
+///   inbox export DIR       fetch the frames of the inbox and predictions.csv
 ///   watch                  print every prediction until interrupted
 ///   pull FILE, push FILE   fetch or replace everything learned; signed or not
 ///   push merge FILE        add what another device learned
@@ -163,6 +165,7 @@ impl CtlCommand {
             ["examples" | "status", ..] if let Some(file) = &self.sheet => {
                 self.sheet_of_learned(file, words, context)
             }
+            ["inbox", "export", folder] => self.export_inbox(Path::new(folder), context),
             ["snap", file] => self.snap(Path::new(file), context),
             ["pull", file] => self.pull(Path::new(file), context),
             ["push", file] => self.push(Path::new(file), false, context),

@@ -12,7 +12,7 @@ use crate::board::{Board, BoardError, Lost};
 use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{Camera, CameraError};
 use crate::device::clock::Clock;
-use crate::device::controller::{Station, View};
+use crate::device::controller::{InboxLimits, SharedInbox, Station, View};
 use crate::device::port::{Port, PortError};
 use crate::device::runtime::{
     self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings,
@@ -23,6 +23,7 @@ use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::protocol::access::{Access, Guard, PinLockout};
 use crate::protocol::log::Level;
 use crate::protocol::people::counted;
+use crate::store::inbox::InboxFile;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
 use crate::store::{FileStore, StoreError};
@@ -32,6 +33,9 @@ type SharedExtractor = Arc<Mutex<Extractor>>;
 
 /// A region and what was learned of it.
 type RegionView = View<SharedExtractor, FileStore>;
+
+/// The files of the regions' inboxes.
+type RegionInboxes = Vec<(InboxFile, Arc<SharedInbox>)>;
 
 /// Builds a [`Device`]. It has the board's pins from the start, and every way out leaves the outputs at their safe level.
 ///
@@ -241,7 +245,7 @@ impl DeviceBuilder {
         let log = log.unwrap_or_else(|| Arc::new(DeviceLog::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
-        let views = self.views(backbone, store.as_ref(), &log)?;
+        let (views, inboxes) = self.views(backbone, store.as_ref(), &log)?;
         let inference = inference * views.len() as u32;
         let learned = learned(&views);
         let board = &self.board;
@@ -292,7 +296,7 @@ impl DeviceBuilder {
             log.write(Level::Warning, &untaught);
         }
         let (outputs, inputs) = self.pins;
-        let parts = Parts { camera, station, outputs, inputs, ports, services };
+        let parts = Parts { camera, station, outputs, inputs, ports, services, inboxes };
         Ok(Device { parts, settings, clock, log, summary })
     }
 
@@ -302,10 +306,12 @@ impl DeviceBuilder {
         backbone: Extractor,
         path: &Path,
         log: &DeviceLog,
-    ) -> Result<Vec<RegionView>, BuildError> {
+    ) -> Result<(Vec<RegionView>, RegionInboxes), BuildError> {
         let model = ModelId::of(&backbone);
         let backbone = Arc::new(Mutex::new(backbone));
-        let mut used = Vec::new();
+        let (mut used, mut inboxes) = (Vec::new(), Vec::new());
+        let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
+        let limits = InboxLimits::of_board(&self.board.inbox, regions);
         let mut view = |name: Option<&str>, region: Region, path: &Path| {
             let store = FileStore::open(path)?;
             let path = store.path().to_owned();
@@ -322,8 +328,10 @@ impl DeviceBuilder {
             }
             store.set_image_budget(u64::from(self.board.images.budget_mib) << 20);
             let learned = learned.looking_with(Arc::clone(&backbone)).map_err(of_store)?;
+            let (inbox, file) = stores::inbox(&path, &model, limits, learned.learner(), log);
+            inboxes.extend(file.map(|file| (file, inbox.shared())));
             used.push(path);
-            Ok(View::new(name, region, learned))
+            Ok(View::new(name, region, learned).with_inbox(inbox))
         };
         let of_board: Vec<(&String, &Region)> = match self.region {
             Some(_) => Vec::new(),
@@ -344,7 +352,7 @@ impl DeviceBuilder {
             let what = format!("{other} is not used: no region of the board has its name");
             log.write(Level::Warning, &what);
         }
-        Ok(views)
+        Ok((views, inboxes))
     }
 
     fn guard(&self, port: String, access: Access) -> Guard {

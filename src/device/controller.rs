@@ -2,7 +2,10 @@
 //! an argument, so the same events at the same times give the same answers and the same levels.
 
 mod answers;
+mod assign;
+mod confusion;
 mod history;
+mod inbox;
 mod lessons;
 mod packs;
 mod panel;
@@ -16,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use history::History;
+pub use inbox::{Inbox, InboxChange, InboxLimits, SharedInbox};
 use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{LatestTimes, Stats};
@@ -265,12 +269,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     if admitted {
                         let seen = Seen { captured, looked_micros };
                         let classification = self.classified(place, &step, seen, now);
+                        let moment = self.moment(place, classification.as_ref(), now);
                         self.views[place].remember(
                             self.number,
                             &classification,
                             &step,
                             &frame,
-                            now,
+                            moment,
                         );
                         effects.classifications.extend(classification);
                     }

@@ -3,11 +3,12 @@
 //! | thread | does | waits for |
 //! | --- | --- | --- |
 //! | capture | takes frames; the newest takes the place of one not yet looked at | the camera |
-//! | inference | classifies frames, carries out requests, grants what buttons ask for | the inbox |
+//! | inference | classifies frames, carries out requests, grants what buttons ask for | the mailbox |
 //! | outputs | sets the pins when their time comes; watches the inference thread | the next change of a level |
 //! | inputs | reads the buttons | edges |
 //! | a thread a service | serves pages; see [`crate::device::service`] | its clients |
 //! | a thread a port | talks over a serial line, standard input, a socket; checks PINs | bytes, answers |
+//! | inboxes | writes the files of frames that wait for a person, every few seconds at most | a change |
 //! | signals | ends or restarts in good order | signals |
 //!
 //! The inference thread says beforehand until when it will be heard of again. When that time has passed the outputs
@@ -17,9 +18,10 @@
 //! panic unwinds.
 
 mod host;
-mod inbox;
+mod inboxes;
 mod log;
 mod loops;
+mod mailbox;
 mod remote;
 
 use std::collections::BTreeMap;
@@ -37,15 +39,16 @@ use crate::backbone::FeatureSource;
 use crate::board::outputs::{InputDriver, SafeOutputs};
 use crate::camera::Camera;
 use crate::device::clock::Clock;
-use crate::device::controller::{LatestTimes, Station, Stats};
+use crate::device::controller::{LatestTimes, SharedInbox, Station, Stats};
 use crate::device::port::{Port, PortHandle};
 use crate::device::service::{Observer, Service};
 use crate::protocol::access::{Gate, Guard};
 use crate::protocol::log::Level;
 use crate::protocol::request::Classification;
 use crate::store::Store;
+use crate::store::inbox::InboxFile;
 use crate::util::mutex::lock;
-use inbox::Inbox;
+use mailbox::Mailbox;
 use remote::Remote;
 
 /// What the runtime brings together.
@@ -62,6 +65,9 @@ pub struct Parts<S, K> {
     pub ports: Vec<(Port, Guard)>,
     /// What serves people and programs beside them.
     pub services: Vec<(Box<dyn Service>, Guard)>,
+    /// Where the inboxes of the station's views are kept; each shared one is of a view, see
+    /// [`Inbox::shared`](crate::device::controller::Inbox::shared).
+    pub inboxes: Vec<(InboxFile, Arc<SharedInbox>)>,
 }
 
 /// How it runs.
@@ -122,7 +128,8 @@ pub struct ToPin {
 struct Shared {
     clock: Clock,
     log: Arc<DeviceLog>,
-    inbox: Inbox,
+    mailbox: Mailbox,
+    inboxes: Vec<Arc<SharedInbox>>,
     stop: Mutex<Option<Stop>>,
     stopping: AtomicBool,
     /// Microseconds on the clock at which the inference thread will have been heard of again.
@@ -142,7 +149,7 @@ impl Shared {
     fn stop(&self, why: Stop) {
         lock(&self.stop).get_or_insert(why);
         self.stopping.store(true, Ordering::SeqCst);
-        self.inbox.close();
+        self.mailbox.close();
     }
 
     fn is_stopping(&self) -> bool {
@@ -163,7 +170,7 @@ impl Shared {
 
     /// How the device is, for people.
     fn figures(&self) -> Vec<(String, String)> {
-        let (frames, dropped) = self.inbox.counts();
+        let (frames, dropped) = self.mailbox.counts();
         let uptime = self.clock.uptime().as_secs_f64();
         let mut figures = vec![
             ("uptime_s".to_owned(), format!("{uptime:.0}")),
@@ -214,11 +221,12 @@ where
     S: FeatureSource + Send + 'static,
     K: Store + Send + 'static,
 {
-    let Parts { camera, station, outputs, inputs, ports, services } = parts;
+    let Parts { camera, station, outputs, inputs, ports, services, inboxes } = parts;
     let shared = Arc::new(Shared {
         clock,
         log,
-        inbox: Inbox::default(),
+        mailbox: Mailbox::default(),
+        inboxes: inboxes.iter().map(|(_, shared)| Arc::clone(shared)).collect(),
         stop: Mutex::default(),
         stopping: AtomicBool::new(false),
         heard_by: AtomicU64::new(u64::MAX),
@@ -267,6 +275,9 @@ where
         };
         start("service", Box::new(work));
     }
+    if !inboxes.is_empty() {
+        start("inboxes", Box::new(move |shared| inboxes::write(shared, inboxes)));
+    }
     start("capture", Box::new(move |shared| loops::capture(shared, camera)));
     let signals = loops::signals(&shared);
     loops::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(summary)]);
@@ -283,7 +294,7 @@ where
     let record = record.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
     let seconds = shared.clock.uptime().as_secs_f64();
     let to_pin = lock(&shared.to_pin).clone();
-    Ended { stop, frames: shared.inbox.counts(), seconds, record, to_pin }
+    Ended { stop, frames: shared.mailbox.counts(), seconds, record, to_pin }
 }
 
 /// Waits for the outputs to be safe, and a moment longer for the others, so that a new start finds ports, pins, store

@@ -1,8 +1,14 @@
-//! Where the store of each region lies: beside the device's own.
+//! Where the store of each region lies: beside the device's own; and its inbox, beside that.
 
 use std::path::{Path, PathBuf};
 
+use crate::device::controller::{Inbox, InboxLimits};
+use crate::device::runtime::DeviceLog;
+use crate::learn::learner::Learner;
+use crate::protocol::log::Level;
 use crate::store;
+use crate::store::inbox::InboxFile;
+use crate::store::snapshot::ModelId;
 
 /// The store of one of several regions: `learned.ftune` becomes `learned.REGION.ftune`.
 ///
@@ -16,6 +22,25 @@ pub fn of_region(path: &Path, region: &str) -> PathBuf {
         name.push(extension);
     }
     path.with_file_name(name)
+}
+
+/// The inbox of a store, and its file, where one is wanted. One that cannot be read is no reason not to start.
+///
+/// * `path`: the store.
+/// * `model`, `learner`: what the store was taught with, and what it holds.
+pub fn inbox(
+    path: &Path,
+    model: &ModelId,
+    limits: InboxLimits,
+    learner: &Learner,
+    log: &DeviceLog,
+) -> (Inbox, Option<InboxFile>) {
+    if limits.frames == 0 {
+        return (Inbox::new(limits, Default::default(), learner), None);
+    }
+    let (file, mut content) = InboxFile::open(path, model.fingerprint);
+    content.damage.take().into_iter().for_each(|damage| log.write(Level::Warning, &damage));
+    (Inbox::new(limits, content, learner), Some(file))
 }
 
 /// The stores beside those in use that [`of_region`] would name, or that a device without regions would use: what was

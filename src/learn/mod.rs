@@ -3,7 +3,7 @@
 //! The modules stand in the order in which they build on each other.
 
 /// Small dense linear algebra: kernels, Cholesky factors, their updates.
-mod linalg;
+pub(crate) mod linalg;
 
 /// Scores per class from a feature; learning and forgetting one example.
 pub mod head;

@@ -6,7 +6,9 @@ use serde_json::{Map, Number, Value, json};
 use crate::image::frame::{Region, Timestamp};
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::head::ExampleId;
-use crate::protocol::request::{Answer, Classification, RecentFrame};
+use crate::protocol::request::{
+    Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
+};
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
 use crate::util::calendar::{self, Date};
@@ -42,6 +44,12 @@ pub fn answer(answer: &Answer) -> Value {
         Answer::Generations(generations) => generations.iter().map(generation).collect(),
         Answer::Difference(difference) => self::difference(difference),
         Answer::Pushed { signature } => json!({ "signature": signature.name() }),
+        Answer::Inbox(frames) => frames.iter().map(inbox).collect(),
+        Answer::InboxDropped { frames, left } => json!({ "dropped": frames, "left": left }),
+        Answer::Confusion { rows, curve } => json!({
+            "classes": rows.iter().map(confusion).collect::<Value>(),
+            "curve": curve.iter().map(point).collect::<Value>(),
+        }),
         Answer::Noted { answer, note } => match self::answer(answer) {
             object @ Value::Object(_) => with(object, "note", json!(note)),
             list => json!({ "answer": list, "note": note }),
@@ -176,6 +184,30 @@ fn recent(frame: &RecentFrame) -> Value {
     let RecentFrame { number, age_micros, classification } = frame;
     let verdict = classification.as_ref().map(classified);
     json!({ "frame": number, "age_us": age_micros, "verdict": verdict })
+}
+
+fn inbox(frame: &InboxFrame) -> Value {
+    let InboxFrame { id, kept, reason, classification } = frame;
+    json!({
+        "id": id, "kept": date(*kept), "reason": reason, "verdict": classified(classification),
+    })
+}
+
+fn confusion(row: &ConfusionRow) -> Value {
+    let ConfusionRow { class, examples, looks, predicted } = row;
+    let predicted = predicted.as_ref().map(|shares| shares.iter().map(|share| real(*share)));
+    json!({
+        "class": class, "examples": examples, "looks": looks,
+        "predicted": predicted.map(Iterator::collect::<Value>),
+    })
+}
+
+fn point(point: &CurvePoint) -> Value {
+    let CurvePoint { at, examples, estimate, frames, right } = point;
+    json!({
+        "at": date(*at), "examples": examples, "estimate": real_if_any(*estimate),
+        "frames": frames, "right": right,
+    })
 }
 
 fn generation(generation: &Generation) -> Value {

@@ -14,6 +14,9 @@ pub mod request;
 /// Answers for programs, as JSON.
 pub mod json;
 
+/// The inbox as a table for spreadsheets.
+pub mod inbox_table;
+
 /// The text console: bytes of a line to requests, answers to lines.
 pub mod console;
 

@@ -14,12 +14,14 @@ mod answer;
 mod burst;
 mod classes;
 mod classify;
+mod confusion;
 mod diff;
 mod examples;
 mod forget;
 mod forms;
 mod generations;
 mod head;
+mod inbox;
 mod lock;
 mod log;
 mod of;
@@ -47,7 +49,9 @@ mod watch;
 mod words;
 mod written;
 
-pub use answer::{Answer, Classification, Progress, RecentFrame, Refused};
+pub use answer::{
+    Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, Progress, RecentFrame, Refused,
+};
 pub(super) use words::{Parsed, Place, Wrong, on_off};
 pub use words::{Word, share};
 
@@ -68,8 +72,10 @@ requests! {
     classes: 10 Classes;
     examples: 11 ListExamples, 39 ExamplePicture;
     status: 12 GetStatus;
+    confusion: 47 Confusion;
     watch: 13 Watch;
     recent: 14 Recent, 15 RecentPicture, 40 RecentFew;
+    inbox: 43 Inbox, 44 InboxPicture, 45 InboxAssign, 46 InboxDrop;
     snap: 16 Snap;
     scene:;
     region: 17 SetRegion;

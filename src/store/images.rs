@@ -147,11 +147,16 @@ impl Tables<'_> {
         if self.is_new()? {
             return Ok(());
         }
-        let wanted: Option<BTreeSet<u64>> = of.map(|of| of.iter().map(|id| id.0).collect());
-        for (id, row) in self.state()?.examples {
-            if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&id)) {
-                continue;
+        let rows: Vec<(u64, ExampleRow)> = match of {
+            None => self.rows_of(Rows::Examples)?,
+            Some(of) => {
+                // In the order of their ids, none twice; what a reader asks for one by one takes no look at all others.
+                let wanted: BTreeSet<u64> = of.iter().map(|id| id.0).collect();
+                let rows = wanted.into_iter().map(|id| Ok(Some(id).zip(self.example(id)?)));
+                rows.filter_map(Result::transpose).collect::<Result<_, StoreFault>>()?
             }
+        };
+        for (id, row) in rows {
             let Some(number) = row.image else { continue };
             if let Some(file) = self.images.get(number)? {
                 each(ExampleId(id), &file);

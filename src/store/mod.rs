@@ -21,6 +21,9 @@ pub mod signed;
 /// What was learned, for other programs: the classifier as ONNX, the head as numbers.
 pub mod export;
 
+/// Frames that wait for a person, in a file beside the store.
+pub mod inbox;
+
 mod backup;
 mod disk;
 mod file;

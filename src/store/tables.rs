@@ -163,7 +163,7 @@ impl<'t> Tables<'t> {
         rows.map(class).collect()
     }
 
-    fn example(&self, id: u64) -> Result<Option<ExampleRow>, StoreFault> {
+    pub(super) fn example(&self, id: u64) -> Result<Option<ExampleRow>, StoreFault> {
         let Some(bytes) = self.examples.get(id).map_err(fault)? else { return Ok(None) };
         decode(bytes.value(), || format!("example {id}")).map(Some)
     }

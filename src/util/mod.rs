@@ -15,6 +15,10 @@ pub(crate) mod settings;
 /// CRC-32.
 pub(crate) mod checksum;
 
+/// ZIP archives.
+#[cfg(feature = "web")]
+pub(crate) mod archive;
+
 /// Locks that a panic elsewhere does not close.
 pub(crate) mod mutex;
 

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::body::{self, FIELDS, Refusal};
+use super::downloads::{self, Download};
 use super::pictures::{self, media_type};
 use super::routes::ROUTES;
 use super::session::{COOKIE, id_of, random_id};
@@ -74,6 +75,13 @@ async fn answer(
     name: &str,
     http: HttpRequest,
 ) -> Result<Response, Refusal> {
+    if let Some(download) = Download::named(name) {
+        if http.method() != Method::GET {
+            return Err((StatusCode::METHOD_NOT_ALLOWED, "use GET for this".to_owned()));
+        }
+        let client = Client { address, lock: app.closed_lock() };
+        return downloads::serve(app, client, region, download).await;
+    }
     let unknown = || (StatusCode::NOT_FOUND, "there is no such request".to_owned());
     let name = *ROUTES.get(name).ok_or_else(unknown)?;
     let (parts, body) = http.into_parts();
@@ -287,7 +295,8 @@ const NO_PICTURE: &str = concat!(
     "<path d=\"M1.400 1.500h1.200\" stroke=\"#fff\" stroke-width=\".15\"/></svg>",
 );
 
-/// The picture of an example or of a frame that was classified, to look at: where none is kept, one that says so.
+/// The picture of an example, of a frame that was classified or of one in the inbox, to look at: where none is kept, one
+/// that says so.
 pub(super) async fn thumbnail(
     State(app): State<Arc<App>>,
     Extension(Peer(address)): Extension<Peer>,
@@ -295,14 +304,16 @@ pub(super) async fn thumbnail(
 ) -> Response {
     let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, text)| text);
     let number = |wanted: &str| field(wanted).and_then(|text| text.parse().ok());
-    let (request, key): (Request, _) = match (number("example"), number("frame")) {
-        (Some(example), _) => (request::ExamplePicture { example }.into(), None),
-        (None, Some(frame)) => {
+    let numbers = (number("example"), number("inbox"), number("frame"));
+    let (request, key): (Request, _) = match numbers {
+        (Some(example), ..) => (request::ExamplePicture { example }.into(), None),
+        (_, Some(id), _) => (request::InboxPicture { id }.into(), None),
+        (_, _, Some(frame)) => {
             let key = pictures::key(field("region").map(String::as_str), &format!("frame={frame}"));
             (request::RecentPicture { frame }.into(), Some(key))
         }
         _ => {
-            let what = "which one? wanted: ?example=ID or ?frame=NUMBER".to_owned();
+            let what = "which one? wanted: ?example=ID, ?inbox=ID or ?frame=NUMBER".to_owned();
             return refusal((StatusCode::BAD_REQUEST, what));
         }
     };

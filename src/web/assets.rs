@@ -29,6 +29,7 @@ files![
     SCRIPT "operator.js",
     SCRIPT "inbox.js",
     SCRIPT "examples.js",
+    SCRIPT "confusion.js",
     SCRIPT "setup.js",
     SCRIPT "words.js",
     SCRIPT "words-en.js",

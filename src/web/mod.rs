@@ -10,6 +10,7 @@
 //! | `/api/v1/NAME` | a request of [`crate::protocol::request`]: GET where it only reads, POST otherwise |
 //! | `/api/v1/regions/REGION/NAME` | the same, of one of several regions |
 //! | `/api/v1/picture` | the newest frame as JPEG |
+//! | `/api/v1/images.zip`, `/api/v1/inbox.zip` | images of examples, the inbox |
 //! | `/api/v1/events` | predictions and changes, as server-sent events |
 //! | `/api/v1/openapi.json` | the API as an OpenAPI 3.1 document |
 //! | `/api/v1/session` | what the caller may do |
@@ -18,6 +19,7 @@
 mod api;
 mod assets;
 mod body;
+mod downloads;
 mod events;
 mod live;
 mod metrics;

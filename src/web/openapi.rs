@@ -87,6 +87,21 @@ const REQUESTS: &[(&str, How, &str, &[Field])] = &[
         &[("unsure_first", "boolean", true), ("most", "integer", true)],
     ),
     ("recent-picture", How::Get, "The picture of one of them", &[("frame", "integer", true)]),
+    ("confusion", How::Get, "Which classes are confused; the learning curve", &[]),
+    ("inbox", How::Get, "List the frames that wait for a person", &[]),
+    ("inbox-picture", How::Get, "The image of one of them", &[("id", "integer", true)]),
+    (
+        "inbox-assign",
+        How::Post,
+        "Learn some of them; they leave the inbox",
+        &[("class", "string", true), ("frames", "[integer]", true)],
+    ),
+    (
+        "inbox-drop",
+        How::Value(r#"{"Frames":[1]}"#),
+        "Take {\"Frames\": [id]} or \"All\" out of the inbox",
+        &[],
+    ),
     ("snap", How::Get, "The newest frame", &[]),
     (
         "set-region",
@@ -142,7 +157,9 @@ const REQUESTS: &[(&str, How, &str, &[Field])] = &[
 ];
 
 /// What the page adds to the requests.
-const OWN: [(&str, &str, &[Field]); 5] = [
+const OWN: [(&str, &str, &[Field]); 7] = [
+    ("images.zip", "The images of the examples as a ZIP file, a folder a class", &[]),
+    ("inbox.zip", "The images of the inbox as a ZIP file, with predictions.csv", &[]),
     (
         "picture",
         "The newest frame as JPEG, other than that of a number",
@@ -151,7 +168,12 @@ const OWN: [(&str, &str, &[Field]); 5] = [
     (
         "thumbnail",
         "A picture to look at",
-        &[("example", "integer", false), ("frame", "integer", false), ("region", "string", false)],
+        &[
+            ("example", "integer", false),
+            ("inbox", "integer", false),
+            ("frame", "integer", false),
+            ("region", "string", false),
+        ],
     ),
     ("events", "Predictions and changes as server-sent events", &[]),
     ("session", "What the caller may do", &[]),

@@ -17,6 +17,9 @@ use crate::protocol::request::{Answer, Progress, Refused, Request, RequestHandle
 /// Requests that may be with the device at a time.
 pub(super) const AT_A_TIME: usize = 6;
 
+/// ZIP files that are made at a time.
+const DOWNLOADS: usize = 2;
+
 /// Requests that may wait for their turn.
 const WAITING: usize = 128;
 
@@ -30,6 +33,8 @@ pub(super) struct App {
     pub(super) pictures: Pictures,
     /// Tells one run of the program from the next, in which frames have other numbers.
     pub(super) run: String,
+    /// Room for downloads.
+    pub(super) downloads: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     waiting: AtomicU64,
     /// Requests over HTTP so far, and connections that found no room.
@@ -78,6 +83,7 @@ impl App {
             pictures: Pictures::default(),
             // Without randomness it is told from the next by nothing, which costs a browser a reload.
             run: random_id().unwrap_or_default(),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS)),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
             waiting: AtomicU64::new(0),
             requests: AtomicU64::new(0),

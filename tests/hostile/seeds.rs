@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use fieldtune::backbone::card::ModelCard;
 use fieldtune::board::{BOARDS, POLICIES};
@@ -11,10 +12,12 @@ use fieldtune::image::picture;
 use fieldtune::learn::command::{
     Command, ForgetExamples, NewExample, ReadStatus, RenameClass, TeachExamples,
 };
+use fieldtune::learn::examples::narrowed;
 use fieldtune::learn::head::{HeadConfig, HeadKind};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{self, Answer, Classification, Refused, Request};
 use fieldtune::protocol::wire::{self, Kind, Outgoing, WireFrame};
+use fieldtune::store::inbox::{InboxEntry, InboxFile, InboxReason};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 
 type Seed = (String, Vec<u8>);
@@ -28,6 +31,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "json" => fields(),
         "pack" | "store" => packs(),
         "settings" => settings(),
+        "inbox" => inboxes(),
         "picture" => pictures(),
         "onnx" => networks(),
         "video" => recordings(),
@@ -233,6 +237,41 @@ fn packs() -> Vec<Seed> {
     }
     seeds.push(("changed".to_owned(), Snapshot::of(&renamed, model()).encode()));
     seeds.push(("empty".to_owned(), pack(HeadKind::Lda, 0)));
+    seeds
+}
+
+/// Files that were written, added to and written anew, and their records.
+fn inboxes() -> Vec<Seed> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("store");
+    let entry = |id: u64| {
+        Arc::new(InboxEntry {
+            id,
+            at: Timestamp(id * 1_000_000),
+            reason: [
+                InboxReason::Unknown,
+                InboxReason::Novel,
+                InboxReason::Unsure,
+                InboxReason::Sample,
+            ][id as usize % 4],
+            class: (id % 4 > 1).then(|| "good".to_owned()),
+            best: "good".to_owned(),
+            confidence: 0.5,
+            runner_up: Some(("scratch".to_owned(), 0.25)),
+            novelty: 1.5,
+            feature: narrowed(&[1.0, id as f32, 0.5]),
+            image: vec![id as u8; 20],
+        })
+    };
+    let (mut file, _) = InboxFile::open(&store, super::checks::inbox::OURS);
+    let mut seeds = Vec::new();
+    for (name, ids) in [("first", 1..3), ("more", 1..6), ("fewer", 4..6)] {
+        let entries: Vec<Arc<InboxEntry>> = ids.map(entry).collect();
+        file.write(&entries, 6).expect("there is room");
+        let bytes = fs::read(file.path()).expect("it was written");
+        seeds.push((format!("{name}-records"), super::checks::inbox::records(&bytes)));
+        seeds.push((name.to_owned(), bytes));
+    }
     seeds
 }
 

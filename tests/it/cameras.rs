@@ -97,7 +97,8 @@ fn a_damaged_picture_is_told_and_the_next_one_follows() {
     assert_eq!(error.kind, CameraErrorKind::Damaged);
     assert!(error.what.contains("red-0.png"), "{error}");
     let alone = pictures.join("red-0.png");
-    let error = replay(&alone, &Wanted::default()).capture(Timestamp(0)).expect_err("damaged");
+    let error =
+        replay(&alone, &CaptureSettings::default()).capture(Timestamp(0)).expect_err("damaged");
     assert_eq!(error.to_string().matches("red-0.png").count(), 1, "{error}");
     assert!(camera.capture(Timestamp(0)).is_ok_and(|f| f.pixels() == picture("red", 1).pixels()));
     assert_eq!(camera.capture(Timestamp(0)).expect_err("over").kind, CameraErrorKind::Ended);

@@ -113,6 +113,41 @@ fn every_line_gets_its_reply() {
             ],
         ),
         ("recent unsure 1", &["frame number=7 age_s=1.500 class=-", "ok frames=1"]),
+        (
+            "Inbox",
+            &[
+                "inbox id=9 kept=1970-01-01T00:00:01Z reason=unknown class=unknown best=scratch confidence=0.970 second=good second_confidence=0.030 novelty=0.500",
+                "inbox id=8 kept=1970-01-01T00:00:01Z reason=unknown class=unknown best=scratch confidence=0.970 second=good second_confidence=0.030 novelty=0.500",
+                "inbox id=7 kept=1970-01-01T00:00:01Z reason=unknown class=unknown best=scratch confidence=0.970 second=good second_confidence=0.030 novelty=0.500",
+                "ok frames=3",
+            ],
+        ),
+        ("inbox frame 9", &["ok width=4 height=3 bytes=40"]),
+        ("inbox drop 7 8", &["ok dropped=2 left=1"]),
+        ("inbox drop all", &["ok dropped=3 left=0"]),
+        (
+            "inbox assign 8 9",
+            &[
+                "error: which class? wanted: inbox assign 8 9 CLASS; for a class named 9: inbox assign 8 +9",
+            ],
+        ),
+        (
+            "inbox assign x good",
+            &[
+                "error: ID has to be a number from 1 to 18446744073709551615, got x; `inbox` lists them",
+            ],
+        ),
+        (
+            "confusion",
+            &[
+                "confusion class=good examples=5 looks=4 predicted=good share=0.750",
+                "confusion class=good examples=5 looks=4 predicted=scratch share=0.250",
+                "confusion class=scratch examples=5 looks=4 predicted=- share=-",
+                "curve at=1970-01-01T00:00:05Z examples=9 estimate=- frames=0 right=0",
+                "curve at=1970-01-01T00:00:05Z examples=9 estimate=0.500 frames=4 right=2",
+                "ok classes=2 points=2",
+            ],
+        ),
         ("Recent frame 8", &["ok frame=8 width=4 height=3 bytes=40"]),
         ("relabel dent 4 5", &["ok class=dent examples=4,5 new=yes"]),
         ("rename dent bump", &["ok from=dent to=bump"]),

@@ -153,6 +153,28 @@ fn frames_that_were_classified_are_fetched_and_taught() {
 }
 
 #[test]
+fn the_inbox_is_exported_and_taught_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = Served::on(&socket(folder.path()));
+    let look = folder.path().join("look");
+    let run = served.ctl(&["inbox", "export", look.to_str().expect("UTF-8")]);
+    let table = look.join("predictions.csv");
+    wanted(&run, 0, &format!("ok frames=2 table={}\n", table.display()));
+    assert!(run.stderr.contains("warning: left out: the inbox has no frame 7"), "{run:?}");
+    assert_eq!(std::fs::read(look.join("000008.jpg")).expect("it is there"), [8; 40]);
+    let kept = "file,id,kept,reason,class,best,confidence,second,second_confidence,novelty\n\
+                000009.jpg,9,1970-01-01T00:00:01Z,unknown,unknown,scratch,0.97,good,0.03,0.5\n\
+                000008.jpg,8,1970-01-01T00:00:01Z,unknown,unknown,scratch,0.97,good,0.03,0.5\n";
+    assert_eq!(std::fs::read_to_string(table).expect("it is there"), kept);
+    let run = served.ctl(&["inbox", "assign", "8", "9", "dent", "--json"]);
+    assert!(run.code == 0 && run.stdout.contains("\"examples\":[1,2]"), "{run:?}");
+    let run = served.ctl(&["inbox", "drop", "7", "--json"]);
+    wanted(&run, 0, "{\"dropped\":1,\"left\":1}\n");
+    let device = served.ends();
+    assert!(device.asked.iter().any(|asked| asked == "InboxDrop([7])"), "{:?}", device.asked);
+}
+
+#[test]
 fn teaching_a_still_part_asks_to_move_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let served = Served::on(&socket(folder.path()));

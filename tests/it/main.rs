@@ -31,6 +31,8 @@ mod generations;
 mod harmless;
 mod heads;
 mod heads_reference;
+#[cfg(feature = "web")]
+mod inbox;
 mod jpegs;
 mod keys;
 mod kills;

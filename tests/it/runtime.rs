@@ -117,6 +117,7 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     let log = Arc::new(DeviceLog::new(LogFormat::Text, clock));
     let parts = Parts {
         services: Vec::new(),
+        inboxes: Vec::new(),
         camera: Box::new(camera),
         station,
         outputs,

@@ -68,6 +68,16 @@ async function post(page, name, fields) {
   );
 }
 
+const get = (page, name) => page.evaluate((name) => fetch(`/api/v1/${name}`).then((answer) => answer.json()), name);
+
+/** Clicks a link to a file of that name, and gives its bytes. */
+async function saved(page, selector, name) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click(`${selector}[href$="${name}"]`)]);
+  const file = join(folder, name);
+  await download.saveAs(file);
+  return readFileSync(file);
+}
+
 async function scene(page, name) {
   const [status, why] = await post(page, "set", { name: "scene", value: name });
   assert.equal(status, 200, JSON.stringify(why));
@@ -181,13 +191,35 @@ await page.waitForFunction((all) => document.querySelectorAll(".choose .tile").l
 await page.locator(".toast button").last().click();
 await page.waitForFunction((all) => document.querySelectorAll(".choose .tile").length === all, all);
 
-step("assigns what it is unsure of");
+step("shows what is confused, and the learning curve");
+await page.click(".how summary");
+await page.waitForSelector(".confusion td.own");
+assert.equal(await page.locator(".confusion tbody tr").count(), 2);
+await page.waitForSelector(".curve .line-2 rect");
+await page.click(".known details summary");
+const { classes: rows, curve } = await get(page, "confusion");
+assert.equal(await page.locator(".known details tbody tr").count(), curve.length);
+const own = `${Math.round(rows[0].predicted[0] * 100)} %`;
+assert.equal(await page.locator(".confusion tbody td.own").first().textContent(), own);
+await accessible(page, "confusion");
+await shot(page, "page-confusion");
+await page.click(".how summary");
+
+step("downloads the images");
+const archive = await saved(page, "a.button", "images.zip");
+const named = [...archive.toString("latin1").matchAll(/PK\x03\x04.{22}..\0\0((?:good|scratch)\/\d+\.jpg)/gs)].map(([, name]) => name);
+const total = (await classes(page)).reduce((sum, one) => sum + one.examples, 0);
+assert.equal(new Set(named).size, total);
+
+step("assigns what waits in the inbox, drops a frame, and downloads the rest");
 await view(page, "live");
 await scene(page, "rust");
-await page.waitForTimeout(3000);
+await page.waitForFunction(() => fetch("/api/v1/inbox").then((answer) => answer.json()).then((all) => all.length >= 4), null, { timeout: 60000, polling: 500 });
+await scene(page, "good");
 await view(page, "inbox");
 await page.waitForSelector(".choose .tile");
 await accessible(page, "inbox");
+const waiting = await get(page, "inbox");
 await page.locator(".choose .tile").nth(0).click();
 await page.locator(".choose .tile").nth(1).click();
 await shot(page, "page-inbox");
@@ -195,6 +227,23 @@ await page.fill(".assign input", "rust");
 await page.click(".assign form button");
 await page.waitForFunction(() => fetch("/api/v1/classes").then((answer) => answer.json()).then((all) => all.some((one) => one.class === "rust")));
 assert.equal(await examplesOf(page, "rust"), 2);
+const without = (all, ids) => all.every((one) => !ids.includes(one.id));
+const assigned = waiting.slice(0, 2).map((one) => one.id);
+assert.ok(without(await get(page, "inbox"), assigned), "what was taught left the inbox");
+await page.locator(".toast button", { hasText: "Undo rust" }).last().click();
+await page.waitForFunction((id) => document.querySelector(`.choose .tile[data-id="${id}"]`), assigned[0]);
+for (const id of assigned) await page.locator(`.choose .tile[data-id="${id}"]`).click();
+await page.fill(".assign input", "rust");
+await page.click(".assign form button");
+await page.waitForFunction((id) => !document.querySelector(`.choose .tile[data-id="${id}"]`), assigned[0]);
+const dropped = waiting[2].id;
+await page.locator(`.choose .tile[data-id="${dropped}"]`).focus();
+await page.keyboard.press("Space");
+await page.keyboard.press("Delete");
+await page.waitForFunction((id) => !document.querySelector(`.choose .tile[data-id="${id}"]`), dropped);
+assert.ok(without(await get(page, "inbox"), [...assigned, dropped]));
+const inboxFile = await saved(page, "a.button", "inbox.zip");
+assert.ok(inboxFile.includes("predictions.csv") && inboxFile.includes(`${waiting[3].id},`));
 
 step("shows the operator OK and NG");
 await scene(page, "scratch");
@@ -212,7 +261,7 @@ await page.click("button:has-text('Test')");
 await page.fill(".card form.row input", "as-taught");
 await page.click(".card form.row button");
 await page.waitForSelector("li:has-text('as-taught')");
-const saved = await classes(page);
+const taughtThen = await classes(page);
 assert.equal((await post(page, "forget", { Class: "rust" }))[0], 200);
 const point = page.locator("li", { hasText: "as-taught" });
 await point.locator("button", { hasText: "Compare" }).click();
@@ -222,14 +271,14 @@ await shot(page, "page-setup");
 await point.locator("button", { hasText: "Restore" }).click();
 await page.click("dialog .primary");
 await page.waitForSelector(".toast:has-text('restored')");
-assert.deepEqual((await classes(page)).map((one) => one.class), saved.map((one) => one.class));
+assert.deepEqual((await classes(page)).map((one) => one.class), taughtThen.map((one) => one.class));
 const [download] = await Promise.all([page.waitForEvent("download"), page.click("a.button")]);
 const pack = join(folder, "pack");
 await download.saveAs(pack);
 await page.setInputFiles("#pack", pack);
 await page.click("dialog .primary");
 await page.waitForSelector(".toast:has-text('in place')");
-assert.deepEqual((await classes(page)).map((one) => one.examples), saved.map((one) => one.examples));
+assert.deepEqual((await classes(page)).map((one) => one.examples), taughtThen.map((one) => one.examples));
 await page.locator(".drawable").scrollIntoViewIfNeeded();
 const picture = await page.locator(".drawable").boundingBox();
 await page.mouse.move(picture.x + 40, picture.y + 40);
@@ -253,6 +302,10 @@ await accessible(phone, "phone");
 await shot(phone, "page-phone");
 for (const name of ["inbox", "examples", "operator", "setup"]) {
   await view(phone, name);
+  if (name === "examples") {
+    await phone.click(".how summary");
+    await phone.waitForSelector(".confusion");
+  }
   await accessible(phone, `phone, ${name}`);
   await fits(phone, name);
   if (name === "operator") await shot(phone, "page-phone-operator");
@@ -261,11 +314,18 @@ await phone.context().close();
 
 step("keeps everything over a restart");
 const known = await classes(page);
+const kept = (await get(page, "inbox")).map((one) => one.id);
+assert.ok(kept.includes(waiting[3].id));
 await page.context().close();
 await device.end();
 device = await start("full");
 page = await open(device.address);
 assert.deepEqual(await classes(page), known);
+const still = (await get(page, "inbox")).map((one) => one.id);
+assert.ok(kept.every((id) => still.includes(id)), `${kept} waited, ${still} wait`);
+assert.ok(without(await get(page, "inbox"), [...assigned, dropped]), "what left the inbox is not back");
+await view(page, "inbox");
+await page.waitForSelector(`.choose .tile[data-id="${kept[0]}"]`);
 await page.context().close();
 await device.end();
 

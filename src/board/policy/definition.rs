@@ -238,6 +238,15 @@ impl Policy {
         })
     }
 
+    /// Whether a verdict of that region makes an action switch that output.
+    ///
+    /// * `class`: `None` for unknown.
+    pub fn switches(&self, output: &str, region: Option<&str>, class: Option<&str>) -> bool {
+        let of_output = self.actions.iter().filter(|action| action.output == output);
+        let mut follow = of_output.filter(|action| action.follows(region));
+        follow.any(|action| self.applies(action, class))
+    }
+
     /// Whether an action that follows that region's verdicts names the class.
     fn names(&self, class: &str, region: Option<&str>) -> bool {
         self.actions

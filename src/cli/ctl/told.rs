@@ -5,7 +5,9 @@ use std::io::IsTerminal as _;
 use super::CtlCommand;
 use crate::learn::command::{Reply, Status};
 use crate::protocol::people::{self, aligned, prediction};
-use crate::protocol::request::{Answer, Classification, RecentFrame};
+use crate::protocol::request::{
+    Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
+};
 use crate::protocol::{console, json};
 
 impl CtlCommand {
@@ -47,6 +49,11 @@ pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
             let heading = format!("{:>8}  {:>9}  prediction", "frame", "age");
             [heading].into_iter().chain(frames.iter().map(recent)).collect()
         }
+        Answer::Inbox(frames) => {
+            let heading = format!("{:>6}  {:<16}  {:<7}  prediction", "id", "kept (UTC)", "reason");
+            [heading].into_iter().chain(frames.iter().map(inbox)).collect()
+        }
+        Answer::Confusion { rows, curve } => confusion(rows, curve),
         Answer::Classified(Some(classification)) => vec![classified(classification)],
         Answer::Log(lines) => lines.clone(),
         Answer::Settings(pairs) => aligned(pairs),
@@ -94,6 +101,41 @@ fn recent(frame: &RecentFrame) -> String {
     let said =
         frame.classification.as_ref().map_or_else(|| "nothing was taught".to_owned(), classified);
     format!("{:>8}  {:>7.1} s  {said}", frame.number, frame.age_micros as f64 / 1e6)
+}
+
+fn inbox(frame: &InboxFrame) -> String {
+    let InboxFrame { id, kept, reason, classification } = frame;
+    format!("{id:>6}  {:<16}  {reason:<7}  {}", people::date(*kept), classified(classification))
+}
+
+/// The matrix in percent, a row a class; then the latest points of the curve.
+fn confusion(rows: &[ConfusionRow], curve: &[CurvePoint]) -> Vec<String> {
+    const POINTS: usize = 12;
+    let width = rows.iter().map(|row| row.class.chars().count()).max().unwrap_or(0).max(6);
+    let names: String = rows.iter().map(|row| format!("  {:>width$}", row.class)).collect();
+    let mut lines = vec![format!("{:<width$}  looks{names}", "taught")];
+    for ConfusionRow { class, looks, predicted, .. } in rows {
+        let share = |share: &f32| match share * 100.0 {
+            percent if percent > 0.0 => format!("  {:>width$}", format!("{percent:.0} %")),
+            _ => format!("  {:>width$}", "."),
+        };
+        let shares = match predicted {
+            Some(shares) => shares.iter().map(share).collect(),
+            None => "  one look: show another part".to_owned(),
+        };
+        lines.push(format!("{class:<width$}  {looks:>5}{shares}"));
+    }
+    if !curve.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("{:<16}  {:>8}  {:>8}  right", "taught (UTC)", "examples", "estimate"));
+    }
+    for point in curve.iter().skip(curve.len().saturating_sub(POINTS)) {
+        let CurvePoint { at, examples, estimate, frames, right } = point;
+        let estimate = estimate.map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let right = if *frames > 0 { format!("{right} of {frames}") } else { "-".to_owned() };
+        lines.push(format!("{:<16}  {examples:>8}  {estimate:>8}  {right}", people::date(*at)));
+    }
+    lines
 }
 
 #[cfg(test)]

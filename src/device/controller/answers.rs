@@ -34,6 +34,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                         let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
                         let mut device = view.predicted.figures(name);
                         device.extend(self.figures());
+                        let waiting = Some(self.views[place].inbox.entries().len());
+                        let waiting = waiting.filter(|frames| *frames > 0);
+                        device
+                            .extend(waiting.map(|frames| ("inbox".to_owned(), frames.to_string())));
                         Ok(Answer::Status { learned: Some(learned), device })
                     }
                     reply => Ok(Answer::Reply(reply)),
@@ -114,6 +118,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::TeachFrames(request::TeachFrames { class, frames }) => {
                 self.teach_frames(place, class, &frames, now)
             }
+            Request::Confusion(_) => self.confusion(place, date),
+            Request::Inbox(_) => Ok(self.list_inbox(place)),
+            Request::InboxPicture(request::InboxPicture { id }) => self.inbox_picture(place, id),
+            Request::InboxAssign(assign) => self.assign(place, assign, now),
+            Request::InboxDrop(drop) => self.drop_from_inbox(place, drop),
             Request::SetRegion(request::SetRegion(wanted)) => {
                 if let Some(region) = wanted {
                     // Without a frame it is only seen whether it could be in any.
@@ -193,11 +202,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// How the device is, and how much each region has learned.
     pub(super) fn status_of_all(&self) -> Answer {
-        let learned = self.views.iter().filter_map(|view| Some((view.name()?, view.learner())));
-        let learned = learned.flat_map(|(name, learner)| {
+        let learned = self.views.iter().filter_map(|view| Some((view.name()?, view)));
+        let learned = learned.flat_map(|(name, view)| {
+            let (learner, waiting) = (view.learner(), view.inbox.entries().len());
             let figures =
                 [("classes", learner.classes().len()), ("examples", learner.examples().len())];
-            figures.map(|(of, count)| (format!("{name}_{of}"), count.to_string()))
+            let waiting = (waiting > 0).then_some(("inbox", waiting));
+            figures
+                .into_iter()
+                .chain(waiting)
+                .map(move |(of, count)| (format!("{name}_{of}"), count.to_string()))
         });
         Answer::Status { learned: None, device: learned.chain(self.figures()).collect() }
     }

@@ -28,15 +28,15 @@ const LOOK_MICROS: u64 = 5_000_000;
 const HALF_LIFE_MICROS: f64 = 600e6;
 
 /// A frame that was classified.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Past {
     /// Counts every frame that came since the program began.
     pub(super) number: u64,
     at: Timestamp,
     /// `None` where nothing had been taught.
-    classification: Option<Classification>,
+    pub(super) classification: Option<Classification>,
     /// `[dim]`
-    feature: StoredFeature,
+    pub(super) feature: StoredFeature,
     /// What was looked at, made smaller.
     pub(super) pixels: Frame,
 }

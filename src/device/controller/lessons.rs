@@ -4,6 +4,7 @@
 //! taken only if it differs from all that were taken for the same request by more than noise; see [`super::stillness`].
 
 use super::answers::refused;
+use super::assign::{Earlier, named_once};
 use super::predicted::Picked;
 use super::refuse;
 use super::stillness::{Senses, distance};
@@ -312,33 +313,17 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         frames: &[u64],
         now: Timestamp,
     ) -> Result<Answer, Refused> {
-        let view = &mut self.views[place];
-        if let Some(twice) = (1..frames.len()).find(|&at| frames[..at].contains(&frames[at])) {
-            return Err(Refused(format!("frame {} is named twice", frames[twice])));
-        }
+        named_once(frames)?;
+        let view = &self.views[place];
         command::check_class(view.learner(), &class).map_err(refused)?;
-        let date = Timestamp(now.0.saturating_add_signed(self.ahead));
-        let (mut examples, mut seen_before) = (Vec::with_capacity(frames.len()), None);
+        let mut earlier = Vec::with_capacity(frames.len());
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
             let (pixels, feature) = (past.pixels.clone(), past.feature());
-            let known = view.seen_before(&class, &feature, &pixels, true);
-            seen_before = seen_before.or(known.map(|(known, _)| known));
-            let views = view.persistent.get_mut().views_of_whole(&pixels).map_err(refused)?;
             let image = picture::kept(&pixels, self.image_side);
-            examples.push(NewExample {
-                image,
-                views,
-                joins: known.map(|(_, look)| look),
-                ..NewExample::new(feature, &self.camera)
-            });
+            earlier.push(Earlier { feature, pixels, image, burst: 0 });
         }
-        let teach = TeachExamples { class, examples };
-        let (reply, taken_for) = view.teach(teach, Picked::Recent, date).map_err(refused)?;
-        let notes = self.notes_of(place, &reply, seen_before, taken_for);
-        self.record.taught += frames.len() as u64;
-        self.panel.change(|panel| panel.acknowledge(now));
-        Ok(Answer::Reply(reply).with_notes(notes))
+        self.teach_earlier(place, class, earlier, now)
     }
 
     /// What there is to know about what was taught: which images were taught before, bit for bit, and otherwise that it

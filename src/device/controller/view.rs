@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::answers::refused;
 use super::history::{History, Past};
+use super::inbox::{Inbox, Moment};
 use super::predicted::{self, Picked, Predicted};
 use super::stillness::{NEAR, Senses, Stillness, distance};
 use super::{Effects, Station};
@@ -51,6 +52,8 @@ pub struct View<S, K> {
     pub(super) stillness: Stillness,
     /// The frames that were classified last.
     pub(super) history: History,
+    /// Frames that wait for a person.
+    pub(super) inbox: Inbox,
     /// Why the latest frame could not be classified: reported once.
     pub(super) trouble: Option<String>,
     /// Why the latest change could not be stored.
@@ -80,6 +83,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             persistent,
             stillness: Stillness::default(),
             history: History::new(1),
+            inbox: Inbox::default(),
             trouble: None,
             unstored: None,
             told_unstored: None,
@@ -100,6 +104,16 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         let mut view = Self { name: name.map(str::to_owned), ..Self::whole(persistent) };
         view.set_region(region);
         view
+    }
+
+    /// With the frames that wait for a person.
+    pub fn with_inbox(self, inbox: Inbox) -> Self {
+        Self { inbox, ..self }
+    }
+
+    /// The frames that wait for a person.
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 
     /// The region's name, where it has one.
@@ -156,10 +170,14 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         match &done {
             Ok(_) if only_looks => {}
             Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
-            Ok(Reply::Undone { .. }) => drop(self.taught.pop()),
+            Ok(Reply::Undone { .. }) => {
+                self.taught.pop();
+                self.bring_back();
+            }
             Ok(_) => self.taught.clear(),
             Err(_) => {}
         }
+        self.empty_inbox();
         done
     }
 
@@ -176,6 +194,8 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         now: Timestamp,
     ) -> Result<(Reply, Option<TakenFor>), PersistError> {
         let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
+        let estimate = self.learner().estimate().and_then(|estimate| estimate.balanced_accuracy);
+        predicted.begin(self.learner().examples().len(), estimate, now);
         let mut taken_for = None;
         if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {
             let verdicts = teach.verdicts(self.learner());
@@ -190,6 +210,9 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             self.taught.remove(0);
         }
         if let Reply::Taught { examples, .. } = &reply {
+            let learned = self.persistent.learner().examples();
+            let features = examples.iter().filter_map(|id| Some(learned.get(*id)?.feature.clone()));
+            self.inbox.taught(examples, &features.collect::<Vec<_>>());
             self.lessons.push_back(examples.clone());
             if self.lessons.len() > LESSONS {
                 self.lessons.pop_front();
@@ -229,14 +252,20 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         classification: &Option<Classification>,
         step: &FrameResult,
         frame: &Frame,
-        now: Timestamp,
+        moment: Moment,
     ) {
+        let now = moment.now;
         let part = frame.region(&self.region).ok();
         let past = part
             .and_then(|part| Past::new(number, classification.clone(), &step.feature, &part, now));
-        if let Some(past) = past {
-            self.history.push(past, self.stillness.enough(None), now);
+        let Some(past) = past else { return };
+        let jitter = self.stillness.enough(None);
+        if let Some(verdict) = &step.verdict {
+            let from_example = (1.0 - verdict.nearest.cosine).max(0.0);
+            let novelty = self.learner().thresholds().novelty;
+            self.inbox.see(&past, moment, (from_example, jitter, novelty));
         }
+        self.history.push(past, jitter, now);
     }
 
     /// Reports, once, why nothing can be stored.
@@ -289,6 +318,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         };
         let reply = self.apply(command, now).map_err(refused)?;
         self.lessons.remove(place);
+        self.bring_back();
         Ok(reply)
     }
 
@@ -297,6 +327,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// * `elsewhere`: it was learned by another device, whose classes have numbers of their own.
     pub(super) fn changed(&mut self, elsewhere: bool) {
         self.taught.clear();
+        self.empty_inbox();
         if elsewhere && self.predicted != Predicted::default() {
             self.predicted = Predicted::default();
             // What is left after a power cut now is counted of classes that are not there.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
-use super::inbox::{Item, Message, Sender};
+use super::mailbox::{Item, Message, Sender};
 use super::{Shared, Stop};
 use crate::backbone::FeatureSource;
 use crate::board::outputs::{Edge, InputDriver, OutputDriver as _, SafeOutputs};
@@ -54,11 +54,11 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
                     shared.info(&format!("{} delivers frames again", camera.name()));
                 }
                 wait = FIRST_WAIT;
-                shared.inbox.frame(frame);
+                shared.mailbox.frame(frame);
             }
             Err(error) if error.kind == CameraErrorKind::Ended => {
                 // The last frame is still to be classified.
-                while !shared.is_stopping() && !shared.inbox.is_looked_at() {
+                while !shared.is_stopping() && !shared.mailbox.is_looked_at() {
                     shared.pause(Duration::from_millis(5));
                 }
                 return shared.stop(Stop::Asked(format!("{} reached its end", camera.name())));
@@ -97,7 +97,7 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
     loop {
         let patience = station.next_tick().map_or(IDLE, |time| clock.until(time).min(IDLE));
         heard_within(IDLE + frame_patience);
-        let item = shared.inbox.next(patience);
+        let item = shared.mailbox.next(patience);
         let mut effects = Effects::default();
         // The system may have learned the date since.
         station.set_date(clock.now(), clock.date());
@@ -232,7 +232,7 @@ pub(super) fn inputs(shared: &Arc<Shared>, mut inputs: Box<dyn InputDriver>) {
             Ok(edges) => {
                 failing = false;
                 let at = shared.clock.now();
-                edges.into_iter().for_each(|edge| shared.inbox.edge(edge, at));
+                edges.into_iter().for_each(|edge| shared.mailbox.edge(edge, at));
             }
             Err(error) => {
                 if !failing {

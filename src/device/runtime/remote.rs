@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use super::Shared;
-use super::inbox::Message;
+use super::mailbox::Message;
+use super::{Shared, inboxes};
 use crate::device::service::Host;
 use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
@@ -40,8 +40,17 @@ impl RequestHandler for Remote {
         }
         let left = || Refused("the client disconnected".to_owned());
         let over = || Refused("the device is shutting down".to_owned());
+        // What it takes out or brings back is to be so after a power cut, too.
+        let changes_inbox = matches!(
+            request.plain(),
+            Request::InboxAssign(_)
+                | Request::InboxDrop(_)
+                | Request::Undo(_)
+                | Request::UndoTaught(_)
+                | Request::UndoTeach(_)
+        );
         let (sender, receiver) = sync_channel(MESSAGES);
-        if !self.0.inbox.request(request, sender) {
+        if !self.0.mailbox.request(request, sender) {
             return Err(over());
         }
         let mut got_on = self.0.clock.uptime();
@@ -58,6 +67,10 @@ impl RequestHandler for Remote {
                 Ok(Message::Answer(Ok(Answer::Status { learned, mut device }))) => {
                     device.extend(self.0.figures());
                     return Ok(Answer::Status { learned, device });
+                }
+                Ok(Message::Answer(Ok(answer))) if changes_inbox => {
+                    let notes = inboxes::unwritten(&self.0);
+                    return Ok(answer.with_notes(notes));
                 }
                 Ok(Message::Answer(answer)) => return answer,
                 Err(RecvTimeoutError::Timeout) if self.0.clock.uptime() - got_on < PATIENCE => {

@@ -1,5 +1,7 @@
 //! Answers in words: rows of keys and values, as lines for people and programs.
 
+mod inbox;
+
 use std::fmt::{Display, Formatter, Result as Written, Write as _};
 
 use crate::image::frame::{Region, Timestamp};
@@ -44,7 +46,7 @@ pub struct Row {
 }
 
 /// The words that rows begin with: a console knows by them what a console sent.
-pub(super) const ROW_WORDS: [&str; 15] = [
+pub(super) const ROW_WORDS: [&str; 18] = [
     "ok",
     "error",
     "frame",
@@ -60,6 +62,9 @@ pub(super) const ROW_WORDS: [&str; 15] = [
     "gone",
     "renamed",
     "relabelled",
+    "inbox",
+    "confusion",
+    "curve",
 ];
 
 impl Row {
@@ -232,6 +237,11 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
             return list(generations.iter().map(row).collect(), "generations");
         }
         Answer::Difference(difference) => return self::difference(difference),
+        Answer::Inbox(frames) => {
+            return list(frames.iter().map(inbox::frame).collect(), "frames");
+        }
+        Answer::InboxDropped { frames, left } => ok().with("dropped", *frames).with("left", *left),
+        Answer::Confusion { rows, curve } => return inbox::confusion(rows, curve),
         Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }

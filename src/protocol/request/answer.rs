@@ -73,6 +73,22 @@ pub enum Answer {
         #[serde(with = "written::SignatureForm")]
         signature: Signature,
     },
+    /// Frames that wait for a person, the newest first.
+    Inbox(Vec<InboxFrame>),
+    /// Frames left the inbox.
+    InboxDropped {
+        /// How many.
+        frames: usize,
+        /// How many are left.
+        left: usize,
+    },
+    /// How well the classes are told apart, and how that came about.
+    Confusion {
+        /// A row a class, in the order of their ids.
+        rows: Vec<ConfusionRow>,
+        /// Requests that taught, the oldest first.
+        curve: Vec<CurvePoint>,
+    },
     /// Another answer, with a note. On the wire the note stands beside the answer.
     #[serde(skip)]
     Noted {
@@ -147,6 +163,50 @@ pub struct RecentFrame {
     pub age_micros: u64,
     /// What it was taken for; `None` where nothing had been taught.
     pub classification: Option<Classification>,
+}
+
+/// A frame that waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InboxFrame {
+    /// Its id in the inbox, never used twice.
+    pub id: u64,
+    /// When it was classified.
+    #[serde(with = "written::TimestampForm")]
+    pub kept: Timestamp,
+    /// Why it is kept: `unknown`, `novel`, `unsure` or `sample`.
+    pub reason: String,
+    /// What was predicted then.
+    pub classification: Classification,
+}
+
+/// What the examples of a class are predicted as when their look is left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfusionRow {
+    /// The class's name.
+    pub class: String,
+    /// Its examples.
+    pub examples: usize,
+    /// Its independent looks.
+    pub looks: usize,
+    /// `[classes]`, the share predicted as each class, 0 to 1, in the order of the rows; `None` where it cannot be
+    /// measured: the class has a single look.
+    pub predicted: Option<Vec<f32>>,
+}
+
+/// A request that taught, or several that followed each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// When, of several the last.
+    #[serde(with = "written::TimestampForm")]
+    pub at: Timestamp,
+    /// Examples before it.
+    pub examples: u32,
+    /// Balanced accuracy by leave-one-out before it, 0 to 1, where it was known.
+    pub estimate: Option<f32>,
+    /// Frames of classes that were known, classified before they were taught.
+    pub frames: u32,
+    /// Those of them that were predicted right.
+    pub right: u32,
 }
 
 /// How far a long request is.

@@ -40,6 +40,9 @@ function path(name, ofRegion) {
   return region === null ? `/api/v1/${name}` : `/api/v1/regions/${encodeURIComponent(region)}/${name}`;
 }
 
+/** Where a file of the region that is shown is. */
+export const fileOf = (name) => path(name, true);
+
 async function ask(url, options) {
   let response;
   try {

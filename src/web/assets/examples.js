@@ -1,8 +1,9 @@
 // The examples by class: those with a suspect label first, with the reason; to move to another class or to forget.
 
 import { get, on, post, refresh, state, thumbnail } from "./api.js";
+import { confusion } from "./confusion.js";
 import { el, failed, goodClasses, may, percent, toast } from "./dom.js";
-import { chooser, classButtons } from "./inbox.js";
+import { chooser, classButtons, download } from "./inbox.js";
 import { t } from "./words.js";
 
 const MOST = 300;
@@ -97,7 +98,7 @@ export function examples(main, signal) {
   on("changed", () => load().catch(() => {}), signal);
   on("region", () => load().catch(failed), signal);
   main.replaceChildren(
-    el("section", { class: "page" }, el("h2", {}, t("examples")), el("p", { class: "hint" }, t("examplesHint")), chips, bar, none, list, more),
+    el("section", { class: "page" }, el("h2", {}, t("examples")), el("p", { class: "hint" }, t("examplesHint")), confusion(signal), chips, bar, none, list, more, download("images.zip", t("downloadImages"), signal)),
   );
   load().catch(failed);
 }

@@ -1,40 +1,15 @@
-// The inbox: frames that the device was unsure of, to assign or to drop.
+// The inbox: frames that wait for a person, to assign or to drop; kept by the device.
 
-import { get, on, state, thumbnail } from "./api.js";
+import { fileOf, get, on, post, state, thumbnail } from "./api.js";
 import { el, failed, icon, may, percent } from "./dom.js";
-import { teachFrames } from "./teach.js";
+import { taught } from "./teach.js";
 import { t } from "./words.js";
 
-/** Frames that were dropped in this browser. */
-const dropped = new Set();
-
-function isUnsure(verdict) {
-  return !verdict || verdict.class === null || verdict.novelty > 1 || (verdict.confidence !== null && verdict.confidence < 0.8);
-}
-
-function why(verdict) {
-  if (!verdict) return t("beforeTeaching");
-  if (verdict.class === null && verdict.novelty > 1) return t("unlikeShort", { best: verdict.best });
+function why({ reason, verdict }) {
+  if (reason === "sample") return t("sampled", { class: verdict.class ?? t("unknown") });
+  if (reason === "novel") return t("unlikeShort", { best: verdict.best });
   const sure = percent(verdict.confidence);
   return verdict.runner_up ? t("between", { best: verdict.best, sure, second: verdict.runner_up }) : `${verdict.best} ${sure}`;
-}
-
-/** Frames of one part come one after another: of each run the one that is least like what is known, with all its numbers. */
-function looks(frames) {
-  const GAP = 700_000;
-  const sorted = [...frames].sort((a, b) => a.frame - b.frame);
-  const groups = [];
-  for (const one of sorted) {
-    const last = groups.at(-1);
-    if (last && last.age - one.age_us < GAP && last.best === one.verdict?.best) {
-      last.all.push(one.frame);
-      if ((one.verdict?.novelty ?? 0) > (last.one.verdict?.novelty ?? 0)) last.one = one;
-    } else {
-      groups.push({ one, all: [one.frame], best: one.verdict?.best });
-    }
-    groups.at(-1).age = one.age_us;
-  }
-  return groups.map(({ one, all }) => ({ ...one, all })).reverse();
 }
 
 /** Tiles that can be chosen with mouse, finger and keyboard; see WAI-ARIA's grid of options. */
@@ -145,61 +120,62 @@ export function classButtons(signal, choose) {
   return row;
 }
 
+/** A link to a file of the region that is shown. */
+export function download(name, text, signal) {
+  const link = el("a", { class: "button", download: true }, text);
+  const aim = () => link.setAttribute("href", fileOf(name));
+  aim();
+  on("region", aim, signal);
+  return link;
+}
+
 export function inbox(main, signal) {
   const count = el("span", { class: "count", role: "status" });
   const none = el("p", { class: "empty" }, t("inboxEmpty"));
+  const file = download("inbox.zip", t("downloadInbox"), signal);
   const { list, chosen, fill } = chooser(t("inbox"), () => {
     bar.classList.toggle("on", chosen.size > 0);
     count.textContent = t("chosen", { count: chosen.size });
   });
-  let ofLook = new Map();
   const load = async () => {
-    const frames = await get("recent-few", { unsure_first: true, most: 200 });
-    const unsure = looks(frames.filter(({ frame, verdict }) => isUnsure(verdict) && !dropped.has(frame))).slice(0, 48);
-    none.hidden = unsure.length > 0;
-    ofLook = new Map(unsure.map(({ frame, all }) => [frame, all]));
+    const frames = await get("inbox");
+    none.hidden = frames.length > 0;
+    file.hidden = !frames.length;
     fill(
-      unsure.map(({ frame, verdict }) => ({
-        id: frame,
-        picture: thumbnail({ frame }),
-        kind: verdict ? "unknown" : "none",
-        caption: why(verdict),
+      frames.map((one) => ({
+        id: one.id,
+        picture: thumbnail({ inbox: one.id }),
+        kind: one.reason === "sample" ? "ng" : "unknown",
+        caption: why(one),
         reason: "",
       })),
     );
   };
-  const take = () => {
-    const frames = [...chosen].map(Number);
-    frames.flatMap((frame) => ofLook.get(frame) ?? [frame]).forEach((frame) => dropped.add(frame));
-    chosen.clear();
-    return frames;
-  };
-  const assign = async (name) => {
+  const act = async (call) => {
     if (!chosen.size) return;
-    const frames = take();
+    const frames = [...chosen].map(Number);
+    chosen.clear();
     try {
-      await teachFrames(name, frames);
+      await call(frames);
     } catch (error) {
-      frames.forEach((frame) => dropped.delete(frame));
       failed(error);
     }
-    await load();
+    await load().catch(failed);
   };
-  const drop = () => {
-    take();
-    load().catch(failed);
-  };
-  const actions = may("teach") ? [classButtons(signal, assign)] : [];
-  const bar = el("div", { class: "actions" }, count, actions, el("button", { class: "quiet", onclick: drop }, t("drop")));
+  const assign = (name) => act(async (frames) => taught(await post("inbox-assign", { class: name, frames })));
+  const drop = () => act((frames) => post("inbox-drop", { Frames: frames }));
+  const actions = may("teach") ? [classButtons(signal, assign), el("button", { class: "quiet", onclick: drop }, t("drop"))] : [];
+  const bar = el("div", { class: "actions" }, count, actions);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Delete" && chosen.size && !event.target.closest?.("input")) drop();
+    if (event.key === "Delete" && may("teach") && !event.target.closest?.("input")) drop();
   }, { signal });
   on("region", () => load().catch(failed), signal);
+  on("changed", () => chosen.size || load().catch(() => {}), signal);
   // While tiles are being chosen they stay where they are.
   const timer = setInterval(() => chosen.size || document.hidden || load().catch(() => {}), 3000);
   signal.addEventListener("abort", () => clearInterval(timer));
   main.replaceChildren(
-    el("section", { class: "page" }, el("h2", {}, t("inbox")), el("p", { class: "hint" }, t("inboxHint")), bar, none, list),
+    el("section", { class: "page" }, el("h2", {}, t("inbox")), el("p", { class: "hint" }, t("inboxHint")), bar, none, list, file),
   );
   load().catch(failed);
 }

@@ -38,7 +38,7 @@ export async function taught(reply) {
 }
 
 /** Teaches frames that were classified. */
-export async function teachFrames(name, frames) {
+async function teachFrames(name, frames) {
   const reply = await post("teach-frames", { class: name, frames });
   await taught(reply);
 }

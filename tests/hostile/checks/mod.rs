@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "the fuzz targets take all of it, the tests only the table")]
 
 pub mod console;
+pub mod inbox;
 pub mod json;
 pub mod onnx;
 pub mod pack;
@@ -20,7 +21,7 @@ pub mod wire;
 pub type Check = (&'static str, fn(&[u8]));
 
 /// Every check.
-pub const ALL: [Check; 10] = [
+pub const ALL: [Check; 11] = [
     ("wire", wire::check),
     ("session", session::check),
     ("console", console::check),
@@ -31,6 +32,7 @@ pub const ALL: [Check; 10] = [
     ("onnx", onnx::check),
     ("video", video::check),
     ("store", store::check),
+    ("inbox", inbox::check),
 ];
 
 /// Bytes, taken from the front: numbers and pieces for a check that needs more than one kind of input.

@@ -6,7 +6,8 @@ use fieldtune::image::frame::{Region, Timestamp};
 use fieldtune::learn::command::{Command, NewExample, Reply, TeachExamples};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{
-    self, Answer, Classification, Progress, RecentFrame, Refused, Request, RequestHandler,
+    self, Answer, Classification, InboxFrame, Progress, RecentFrame, Refused, Request,
+    RequestHandler,
 };
 use fieldtune::protocol::session::Sink;
 use fieldtune::store::persistent::{self, PersistentLearner};
@@ -112,6 +113,16 @@ fn recent(unsure_first: bool, most: usize) -> Answer {
     Answer::Recent(numbers.map(frame).into_iter().take(most).collect())
 }
 
+fn inbox() -> Answer {
+    let frame = |id| InboxFrame {
+        id,
+        kept: Timestamp(1_000_000),
+        reason: "unknown".to_owned(),
+        classification: Classification { class: None, ..classification("scratch") },
+    };
+    Answer::Inbox([9, 8, 7].map(frame).to_vec())
+}
+
 impl RequestHandler for FakeDevice {
     fn handle(
         &mut self,
@@ -163,6 +174,26 @@ impl RequestHandler for FakeDevice {
             Request::RecentPicture(request::RecentPicture { frame }) => {
                 Err(Refused(format!("frame {frame} is not there")))
             }
+            Request::Inbox(request::Inbox) => Ok(inbox()),
+            // One was taught meanwhile.
+            Request::InboxPicture(request::InboxPicture { id: 7 }) => {
+                Err(Refused("the inbox has no frame 7; see inbox".to_owned()))
+            }
+            Request::InboxPicture(request::InboxPicture { id }) => {
+                let file = vec![id as u8; 40];
+                Ok(Answer::Picture { frame: None, width: 4, height: 3, file })
+            }
+            Request::InboxAssign(request::InboxAssign { class, frames }) => {
+                let seeds: Vec<u8> = frames.iter().map(|&frame| frame as u8).collect();
+                self.teach(class, &seeds)
+            }
+            Request::InboxDrop(request::InboxDrop::Frames(frames)) => {
+                Ok(Answer::InboxDropped { frames: frames.len(), left: 1 })
+            }
+            Request::InboxDrop(request::InboxDrop::All) => {
+                Ok(Answer::InboxDropped { frames: 3, left: 0 })
+            }
+            Request::Confusion(request::Confusion) => Ok(super::messages::confusion()),
             Request::ExamplePicture(request::ExamplePicture { example }) => {
                 Err(Refused(format!("no image of example {example} is kept")))
             }

@@ -5,7 +5,10 @@ use fieldtune::learn::command::*;
 use fieldtune::learn::decision::{Doubt, Suspect, Thresholds};
 use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind};
 use fieldtune::protocol::pin::Pin;
-use fieldtune::protocol::request::{self, Answer, Classification, RecentFrame, Refused, Request};
+use fieldtune::protocol::request::{
+    self, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame, Refused,
+    Request,
+};
 use fieldtune::store::Generation;
 use fieldtune::store::signed::Signature;
 use fieldtune::store::snapshot::Difference;
@@ -92,8 +95,35 @@ pub fn requests() -> Vec<Request> {
         Request::ExamplePicture(request::ExamplePicture { example: 12 }),
         Request::UndoTeach(request::UndoTeach { examples: examples() }),
         Request::EndBurst(request::EndBurst { class: name() }),
+        Request::Inbox(request::Inbox),
+        Request::InboxPicture(request::InboxPicture { id: 300 }),
+        Request::InboxAssign(request::InboxAssign { class: name(), frames: vec![3, u64::MAX] }),
+        Request::InboxDrop(request::InboxDrop::Frames(vec![3, u64::MAX])),
+        Request::InboxDrop(request::InboxDrop::All),
+        Request::Confusion(request::Confusion),
     ];
     commands.into_iter().chain(rest).collect()
+}
+
+/// Two classes, one of which has a single look.
+pub fn confusion() -> Answer {
+    let row = |class: &str, predicted| ConfusionRow {
+        class: class.to_owned(),
+        examples: 5,
+        looks: 4,
+        predicted,
+    };
+    let point = |estimate, frames| CurvePoint {
+        at: Timestamp(5_000_000),
+        examples: 9,
+        estimate,
+        frames,
+        right: frames / 2,
+    };
+    Answer::Confusion {
+        rows: vec![row("good", Some(vec![0.75, 0.25])), row("scratch", None)],
+        curve: vec![point(None, 0), point(Some(0.5), 4)],
+    }
 }
 
 pub fn answers() -> Vec<Result<Answer, Refused>> {
@@ -204,6 +234,14 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Ok(Answer::Generations(vec![generation])),
         Ok(Answer::Difference(difference)),
         Err(Refused(name())),
+        Ok(Answer::Inbox(vec![InboxFrame {
+            id: 300,
+            kept: Timestamp(5),
+            reason: "unknown".to_owned(),
+            classification: classification("scratch"),
+        }])),
+        Ok(Answer::InboxDropped { frames: 3, left: 200 }),
+        Ok(confusion()),
     ];
     replies.into_iter().map(|reply| Ok(Answer::Reply(reply))).chain(rest).collect()
 }

@@ -50,7 +50,25 @@ impl Answer {
             }
             None => drop(from.read_to_end(&mut answer.body)),
         }
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = whole(&answer.body)?;
+        }
         Some(answer)
+    }
+}
+
+/// What came in chunks, each behind its length in hexadecimal figures; `None` where the last one is missing.
+fn whole(mut chunks: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|two| two == b"\r\n")?;
+        let length = std::str::from_utf8(&chunks[..end]).ok()?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.extend(chunks.get(end + 2..end + 2 + length)?);
+        chunks = chunks.get(end + 4 + length..)?;
     }
 }
 

@@ -52,12 +52,12 @@ struct Mail {
 
 /// What waits for the inference thread.
 #[derive(Debug, Default)]
-pub(super) struct Inbox {
+pub(super) struct Mailbox {
     mail: Mutex<Mail>,
     arrived: Condvar,
 }
 
-impl Inbox {
+impl Mailbox {
     /// A frame replaces one that was not taken yet.
     pub(super) fn frame(&self, frame: Frame) {
         let mut mail = lock(&self.mail);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_newest_frame_wins_and_people_come_first() {
-        let inbox = Inbox::default();
+        let inbox = Mailbox::default();
         (1..=3).for_each(|at| inbox.frame(frame(at)));
         let (sender, _receiver) = std::sync::mpsc::sync_channel(1);
         assert!(inbox.request(Version.into(), sender));
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn queues_are_bounded_and_no_finished_work_is_awaited() {
-        let inbox = Inbox::default();
+        let inbox = Mailbox::default();
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let taken = (0..100).filter(|_| inbox.request(Version.into(), sender.clone())).count();
         assert_eq!(taken, REQUESTS);

@@ -1,0 +1,175 @@
+//! The inbox, asked for: listed, taught from, emptied.
+
+use super::answers::refused;
+use super::inbox::Moment;
+use super::predicted::Picked;
+use super::{Station, View};
+use crate::backbone::FeatureSource;
+use crate::image::frame::{Frame, Timestamp};
+use crate::image::picture;
+use crate::learn::command::{self, NewExample, TeachExamples};
+use crate::learn::linalg::widened_halves;
+use crate::protocol::request::{
+    Answer, Classification, InboxAssign, InboxDrop, InboxFrame, Refused,
+};
+use crate::store::Store;
+use crate::store::inbox::InboxEntry;
+
+/// The output that the policy switches on a part that is rejected.
+const REJECT: &str = "reject";
+
+/// A frame of before, ready to be taught.
+pub(super) struct Earlier {
+    /// `[dim]`
+    pub(super) feature: Vec<f32>,
+    pub(super) pixels: Frame,
+    pub(super) image: Option<Vec<u8>>,
+    /// As [`NewExample::burst`].
+    pub(super) burst: u32,
+}
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// What the inbox has to know of a frame beside itself.
+    pub(super) fn moment(
+        &self,
+        place: usize,
+        classification: Option<&Classification>,
+        now: Timestamp,
+    ) -> Moment {
+        let view = &self.views[place];
+        let class = classification.filter(|_| view.inbox.wants_rejects());
+        let is_reject = class.is_some_and(|classification| {
+            let switches = |panel: &super::Panel| {
+                let class = classification.class.as_deref();
+                panel.actions.policy().switches(REJECT, view.name(), class)
+            };
+            self.panel.look(switches).0
+        });
+        Moment { now, date: self.dated(now), is_reject }
+    }
+
+    pub(super) fn list_inbox(&self, place: usize) -> Answer {
+        let view = &self.views[place];
+        let frames = view.inbox.entries().rev().map(|entry| InboxFrame {
+            id: entry.id,
+            kept: entry.at,
+            reason: entry.reason.name().to_owned(),
+            classification: self.classification_of(place, entry),
+        });
+        Answer::Inbox(frames.collect())
+    }
+
+    fn classification_of(&self, place: usize, entry: &InboxEntry) -> Classification {
+        Classification {
+            captured: entry.at,
+            age_micros: 0,
+            frame: None,
+            region: self.told_name(place),
+            class: entry.class.clone(),
+            best: entry.best.clone(),
+            confidence: entry.confidence,
+            runner_up: entry.runner_up.clone(),
+            novelty: entry.novelty,
+        }
+    }
+
+    pub(super) fn inbox_picture(&self, place: usize, id: u64) -> Result<Answer, Refused> {
+        let entry = self.views[place].inbox.get(id).map_err(Refused)?;
+        let frame = picture::decode(&entry.image, "the image", entry.at).map_err(refused)?;
+        let (width, height, file) = (frame.width(), frame.height(), entry.image.clone());
+        Ok(Answer::Picture { frame: None, width, height, file })
+    }
+
+    pub(super) fn drop_from_inbox(
+        &mut self,
+        place: usize,
+        request: InboxDrop,
+    ) -> Result<Answer, Refused> {
+        let inbox = &mut self.views[place].inbox;
+        let dropped = match request {
+            InboxDrop::All => inbox.drop_all(),
+            InboxDrop::Frames(ids) if ids.is_empty() => {
+                return Err(Refused("which frames? the request names none".to_owned()));
+            }
+            InboxDrop::Frames(ids) => inbox.drop_frames(&ids).map_err(Refused)?,
+        };
+        Ok(Answer::InboxDropped { frames: dropped, left: inbox.entries().len() })
+    }
+
+    /// Learns frames of the inbox, each a look of its own, all or none; they leave it.
+    pub(super) fn assign(
+        &mut self,
+        place: usize,
+        InboxAssign { class, frames }: InboxAssign,
+        now: Timestamp,
+    ) -> Result<Answer, Refused> {
+        named_once(&frames)?;
+        let view = &self.views[place];
+        command::check_class(view.learner(), &class).map_err(refused)?;
+        let (side, mut earlier) = (self.image_side, Vec::with_capacity(frames.len()));
+        for (id, burst) in frames.into_iter().zip(0..) {
+            let entry = view.inbox.get(id).map_err(Refused)?;
+            let pixels = picture::decode(&entry.image, "the image", entry.at).map_err(refused)?;
+            let image = picture::kept_file(&entry.image, &pixels, side).filter(|_| side > 0);
+            let feature = widened_halves(&entry.feature);
+            earlier.push(Earlier { feature, pixels, image, burst });
+        }
+        self.teach_earlier(place, class, earlier, now)
+    }
+
+    /// Learns frames of before, all or none, in one transaction.
+    pub(super) fn teach_earlier(
+        &mut self,
+        place: usize,
+        class: String,
+        earlier: Vec<Earlier>,
+        now: Timestamp,
+    ) -> Result<Answer, Refused> {
+        let date = self.dated(now);
+        let view: &mut View<S, K> = &mut self.views[place];
+        let (count, mut seen_before) = (earlier.len() as u64, None);
+        let mut examples = Vec::with_capacity(earlier.len());
+        for Earlier { feature, pixels, image, burst } in earlier {
+            let known = view.seen_before(&class, &feature, &pixels, true);
+            seen_before = seen_before.or(known.map(|(known, _)| known));
+            let views = view.persistent.get_mut().views_of_whole(&pixels).map_err(refused)?;
+            examples.push(NewExample {
+                image,
+                views,
+                burst,
+                joins: known.map(|(_, look)| look),
+                ..NewExample::new(feature, &self.camera)
+            });
+        }
+        let teach = TeachExamples { class, examples };
+        let (reply, taken_for) = view.teach(teach, Picked::Recent, date).map_err(refused)?;
+        let notes = self.notes_of(place, &reply, seen_before, taken_for);
+        self.record.taught += count;
+        self.panel.change(|panel| panel.acknowledge(now));
+        Ok(Answer::Reply(reply).with_notes(notes))
+    }
+}
+
+impl<S: FeatureSource, K: Store> View<S, K> {
+    /// Frames whose teaching was undone are in the inbox again.
+    pub(super) fn bring_back(&mut self) {
+        let examples = self.persistent.learner().examples();
+        self.inbox.give_back(|id| examples.get(id).is_some());
+    }
+
+    /// What was unlike classes that are all gone says nothing of those that come.
+    pub(super) fn empty_inbox(&mut self) {
+        if self.learner().classes().is_empty() {
+            self.inbox.reset();
+        }
+    }
+}
+
+/// # Errors
+/// A number is there twice.
+pub(super) fn named_once(frames: &[u64]) -> Result<(), Refused> {
+    match (1..frames.len()).find(|&at| frames[..at].contains(&frames[at])) {
+        Some(twice) => Err(Refused(format!("frame {} is named twice", frames[twice]))),
+        None => Ok(()),
+    }
+}

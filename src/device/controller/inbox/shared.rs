@@ -1,0 +1,94 @@
+//! What the file of an inbox is to hold, between the thread that classifies and the one that writes.
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use crate::store::inbox::InboxEntry;
+use crate::util::mutex::lock;
+
+/// What the file of an inbox is to hold.
+#[derive(Debug, Default)]
+pub struct SharedInbox {
+    state: Mutex<State>,
+    written: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: Vec<Arc<InboxEntry>>,
+    next: u64,
+    /// Rises with every change.
+    changes: u64,
+    /// Changes that it was tried to write, and why the latest try failed.
+    tried: u64,
+    failure: Option<String>,
+    is_urgent: bool,
+}
+
+/// What is to be written.
+#[derive(Debug, Clone)]
+pub struct InboxChange {
+    /// All frames.
+    pub entries: Vec<Arc<InboxEntry>>,
+    /// The smallest id that was never used.
+    pub next: u64,
+    /// Which change it is.
+    pub number: u64,
+    /// An answer waits for it.
+    pub is_urgent: bool,
+}
+
+impl SharedInbox {
+    pub(super) fn publish(&self, entries: Vec<Arc<InboxEntry>>, next: u64) {
+        let mut state = lock(&self.state);
+        state.changes += 1;
+        (state.entries, state.next) = (entries, next);
+    }
+
+    /// What is to be written; `None` where nothing changed since the latest try, or it failed and nothing is urgent.
+    pub fn change(&self) -> Option<InboxChange> {
+        let state = lock(&self.state);
+        let is_new = state.changes > state.tried || state.failure.is_some() || state.is_urgent;
+        is_new.then(|| InboxChange {
+            entries: state.entries.clone(),
+            next: state.next,
+            number: state.changes,
+            is_urgent: state.is_urgent,
+        })
+    }
+
+    /// It was tried to write a change.
+    ///
+    /// * `failure`: why it could not be.
+    pub fn tried(&self, number: u64, failure: Option<String>) {
+        let mut state = lock(&self.state);
+        state.tried = number;
+        state.failure = failure;
+        state.is_urgent = false;
+        self.written.notify_all();
+    }
+
+    /// Waits until all that was changed so far is written.
+    ///
+    /// # Errors
+    /// Why it is not, in words.
+    pub fn settle(&self, patience: Duration) -> Result<(), String> {
+        let mut state = lock(&self.state);
+        let number = state.changes;
+        if state.tried >= number && state.failure.is_none() {
+            return Ok(());
+        }
+        state.is_urgent = true;
+        let waits = |state: &mut State| state.is_urgent || state.tried < number;
+        let (state, waited) = match self.written.wait_timeout_while(state, patience, waits) {
+            Ok(done) => done,
+            // A poisoned lock is as good as another: see `lock`.
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        match (&state.failure, waited.timed_out()) {
+            (_, true) => Err("it was not written in time".to_owned()),
+            (Some(why), false) => Err(why.clone()),
+            (None, false) => Ok(()),
+        }
+    }
+}

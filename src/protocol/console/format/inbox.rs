@@ -1,0 +1,49 @@
+//! Rows of the inbox, and of what is confused.
+
+use super::{Row, Value, date};
+use crate::learn::learner::UNKNOWN;
+use crate::protocol::request::{ConfusionRow, CurvePoint, InboxFrame};
+
+/// One that waits for a person.
+pub(super) fn frame(frame: &InboxFrame) -> Row {
+    let InboxFrame { id, kept, reason, classification } = frame;
+    let second = classification.runner_up.as_ref();
+    Row::new("inbox")
+        .with("id", Value::Number(*id))
+        .with("kept", date(*kept).as_str())
+        .with("reason", reason.as_str())
+        .with("class", classification.class.as_deref().unwrap_or(UNKNOWN))
+        .with("best", classification.best.as_str())
+        .with("confidence", classification.shown_confidence())
+        .with("second", second.map(|(class, _)| class.as_str()))
+        .with("second_confidence", second.map(|(_, confidence)| *confidence))
+        .with("novelty", classification.novelty)
+}
+
+/// A row for each class that another one, or itself, is predicted as.
+pub(super) fn confusion(rows: &[ConfusionRow], curve: &[CurvePoint]) -> Vec<Row> {
+    let of_class = |row: &ConfusionRow| -> Vec<Row> {
+        let begin = || {
+            let begun = Row::new("confusion").with("class", row.class.as_str());
+            begun.with("examples", row.examples).with("looks", row.looks)
+        };
+        let Some(shares) = &row.predicted else {
+            return vec![begin().with("predicted", Value::None).with("share", Value::None)];
+        };
+        let some = rows.iter().zip(shares).filter(|(_, share)| **share > 0.0);
+        let one = |(other, share): (&ConfusionRow, &f32)| {
+            begin().with("predicted", other.class.as_str()).with("share", *share)
+        };
+        some.map(one).collect()
+    };
+    let point = |point: &CurvePoint| {
+        Row::new("curve")
+            .with("at", date(point.at).as_str())
+            .with("examples", point.examples as usize)
+            .with("estimate", point.estimate)
+            .with("frames", point.frames as usize)
+            .with("right", point.right as usize)
+    };
+    let last = Row::new("ok").with("classes", rows.len()).with("points", curve.len());
+    rows.iter().flat_map(of_class).chain(curve.iter().map(point)).chain([last]).collect()
+}
