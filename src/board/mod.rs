@@ -18,6 +18,7 @@ mod built_in;
 mod camera;
 mod checks;
 mod policy_file;
+mod policy_source;
 mod raw;
 mod web;
 
@@ -25,7 +26,8 @@ pub use access::AccessSettings;
 pub use built_in::{BOARDS, POLICIES};
 pub use camera::{CameraSettings, Lost};
 pub use policy_file::{built_in_policy, policy_from_toml, read_policy};
-pub use web::{WebAddress, WebSettings};
+pub use policy_source::{PolicySaveError, PolicySource, PolicyText};
+pub use web::{CertificateFiles, WebAddress, WebSettings};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -22,7 +22,7 @@ pub use rename::Rename;
 pub use repeats::Repeat;
 pub use status::GetStatus;
 pub use teach::{NewExample, TakenFor, Teach};
-pub use threshold::SetThreshold;
+pub use threshold::{SetThreshold, TryThreshold};
 pub use undo::Undo;
 
 use crate::image::frame::Timestamp;
@@ -55,6 +55,8 @@ pub enum Command {
     Head(SetHead),
     /// When a verdict is unknown.
     Threshold(SetThreshold),
+    /// What other thresholds would make of the examples.
+    TryThreshold(TryThreshold),
     /// Learn what was learned elsewhere.
     Merge(Merge),
 }
@@ -122,6 +124,17 @@ pub enum Reply {
     },
     /// The thresholds in use.
     Threshold(Thresholds),
+    /// What thresholds would make of the taught examples, each left out with its group.
+    Effect {
+        /// They.
+        thresholds: Thresholds,
+        /// Examples that would be recognized.
+        right: usize,
+        /// Examples that would be taken for another class.
+        wrong: usize,
+        /// Examples that would be unknown.
+        unknown: usize,
+    },
     /// What was learned elsewhere was learned.
     Merged {
         /// Classes that are new.
@@ -289,6 +302,7 @@ impl Command {
             Command::Status(command) => command.apply(learner),
             Command::Head(command) => command.apply(learner),
             Command::Threshold(command) => command.apply(learner),
+            Command::TryThreshold(command) => command.apply(learner),
             Command::Merge(command) => command.apply(learner),
         }
     }
@@ -310,6 +324,7 @@ impl Command {
                 | Command::Examples(_)
                 | Command::Status(_)
                 | Command::Head(SetHead { config: None })
+                | Command::TryThreshold(_)
                 | Command::Threshold(SetThreshold {
                     confidence: None,
                     novelty: None,
@@ -334,6 +349,7 @@ impl Command {
             | Command::Examples(_)
             | Command::Status(_)
             | Command::Head(_)
+            | Command::TryThreshold(_)
             | Command::Threshold(_) => None,
         }
     }

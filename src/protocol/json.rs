@@ -42,6 +42,10 @@ pub fn answer(answer: &Answer) -> Value {
         Answer::Generations(generations) => generations.iter().map(generation).collect(),
         Answer::Difference(difference) => self::difference(difference),
         Answer::Pushed { signature } => json!({ "signature": signature.name() }),
+        Answer::Policy { policy, read_only, revision, text } => json!({
+            "policy": policy, "editable": read_only.is_none(), "why": read_only,
+            "revision": revision, "text": text,
+        }),
         Answer::Noted { answer, note } => match self::answer(answer) {
             object @ Value::Object(_) => with(object, "note", json!(note)),
             list => json!({ "answer": list, "note": note }),
@@ -119,6 +123,11 @@ fn reply(reply: &Reply) -> Value {
         Reply::Threshold(thresholds) => json!({
             "confidence": real(thresholds.confidence), "novelty": real(thresholds.novelty),
             "false_reject": real(thresholds.false_reject),
+        }),
+        Reply::Effect { thresholds, right, wrong, unknown } => json!({
+            "confidence": real(thresholds.confidence), "novelty": real(thresholds.novelty),
+            "false_reject": real(thresholds.false_reject), "looked_at": right + wrong + unknown,
+            "right": right, "wrong": wrong, "unknown": unknown,
         }),
         Reply::Merged { classes, added, known, disputed, repeated } => json!({
             "new_classes": classes, "added": added, "known": known, "disputed": disputed,

@@ -12,9 +12,7 @@ impl HostNames {
     /// * `more`: besides `localhost` and what the machine calls itself.
     pub(super) fn new(more: &[String]) -> Self {
         let mut names = vec!["localhost".to_owned()];
-        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let own = own.trim().to_ascii_lowercase();
-        if !own.is_empty() {
+        if let Some(own) = host_name() {
             names.push(format!("{own}.local"));
             names.push(own);
         }
@@ -64,6 +62,12 @@ impl HostNames {
             _ => Ok(()),
         }
     }
+}
+
+/// What the machine calls itself.
+pub(super) fn host_name() -> Option<String> {
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(own.trim().to_ascii_lowercase()).filter(|own| !own.is_empty())
 }
 
 #[cfg(test)]

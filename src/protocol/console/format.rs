@@ -44,7 +44,7 @@ pub struct Row {
 }
 
 /// The words that rows begin with: a console knows by them what a console sent.
-pub(super) const ROW_WORDS: [&str; 15] = [
+pub(super) const ROW_WORDS: [&str; 16] = [
     "ok",
     "error",
     "frame",
@@ -60,6 +60,7 @@ pub(super) const ROW_WORDS: [&str; 15] = [
     "gone",
     "renamed",
     "relabelled",
+    "text",
 ];
 
 impl Row {
@@ -231,6 +232,15 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
             return list(generations.iter().map(row).collect(), "generations");
         }
         Answer::Difference(difference) => return self::difference(difference),
+        Answer::Policy { policy, read_only, revision, text } => {
+            let row = |line: &str| Row::new("text").with("line", line);
+            let last = ok()
+                .with("policy", policy.as_deref())
+                .with("editable", read_only.is_none())
+                .with("why", read_only.as_deref())
+                .with("revision", revision.as_str());
+            return text.lines().map(row).chain([last]).collect();
+        }
         Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }
@@ -327,6 +337,10 @@ fn reply(reply: &Reply) -> Vec<Row> {
             ok().with("head", config.kind().name()).with("estimate", *estimate)
         }
         Reply::Threshold(thresholds) => with_thresholds(ok(), thresholds),
+        Reply::Effect { thresholds, right, wrong, unknown } => with_thresholds(ok(), thresholds)
+            .with("right", *right)
+            .with("wrong", *wrong)
+            .with("unknown", *unknown),
         Reply::Merged { classes, added, known, disputed, repeated } => ok()
             .with("new_classes", Value::Texts(classes.clone()))
             .with("added", *added)

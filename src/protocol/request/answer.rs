@@ -72,6 +72,17 @@ pub enum Answer {
         #[serde(with = "written::SignatureForm")]
         signature: Signature,
     },
+    /// The policy's text.
+    Policy {
+        /// The file or the name; `None` where the device has no policy.
+        policy: Option<String>,
+        /// Why it cannot be changed; `None` where it can.
+        read_only: Option<String>,
+        /// Changes with the text.
+        revision: String,
+        /// As it is written.
+        text: String,
+    },
     /// Another answer, and what somebody should know besides. On the wire the note stands beside the answer.
     #[serde(skip)]
     Noted {
