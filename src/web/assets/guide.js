@@ -85,7 +85,8 @@ function teaching(it, at) {
     said.textContent = step.waiting ? t("movePart") : t("gathering", { class: name, done: taught.length + step.done });
   }, it.signal);
   draw();
-  return [t("guideShow", { class: name }), el("p", {}, t("guideShowHint")), sight(it), dots, said, el("div", { class: "row wrap" }, all, one, again)];
+  const side = el("div", { class: "side" }, dots, said, el("div", { class: "row wrap" }, all, one, again));
+  return [t("guideShow", { class: name }), el("p", {}, t("guideShowHint")), el("div", { class: "beside" }, sight(it), side)];
 }
 
 function trying(it) {
@@ -107,7 +108,8 @@ function trying(it) {
   const advise = () => (next.textContent = state.status.next ? t("nextStep", { sentence: state.status.next }) : "");
   advise();
   on("changed", advise, it.signal);
-  return [t("guideTry"), el("p", {}, t("guideTryHint")), sight(it), list, el("p", {}, t("guideWrong")), el("div", { class: "row wrap" }, wrong), next];
+  const side = el("div", { class: "side" }, list, el("p", {}, t("guideWrong")), el("div", { class: "row wrap" }, wrong), next);
+  return [t("guideTry"), el("p", {}, t("guideTryHint")), el("div", { class: "beside" }, sight(it), side)];
 }
 
 /** An action of a policy, as its file has it. */
