@@ -200,6 +200,10 @@ fn measure(program: &str, folder: &Path, seconds: u64, load: Option<&Arc<Counts>
     let mut report = String::new();
     let mut stdout = device.process.stdout.take().ok_or("it has an output")?;
     stdout.read_to_string(&mut report)?;
+    if !device.process.wait()?.success() {
+        let log = std::fs::read_to_string(folder.join("log"))?;
+        return Err(format!("the device failed: {log}").into());
+    }
     let figure = |name: &str| {
         let line = report.lines().find_map(|line| line.strip_prefix(&format!("output {name}")));
         let figure = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
