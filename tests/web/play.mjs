@@ -16,14 +16,14 @@ const folder = mkdtempSync(join(tmpdir(), "fieldtune-page-"));
 const policyOf = (name) => join(folder, `${name}-policy.toml`);
 
 /** Starts a device; gives its address and what ends it. */
-async function start(access, name = "store") {
+async function start(access, name = "store", regions = "") {
   const policy = policyOf(name);
   if (!existsSync(policy)) writeFileSync(policy, "# What the outputs do.\n");
   const board = join(folder, "bench.toml");
   writeFileSync(
     board,
     `access = "${access}"\n[camera]\naddress = "synthetic:"\nwidth = 320\nheight = 240\nfps = 8\n[pins]\nby = "none"\n` +
-      `[outputs]\nreject = { line = "reject" }\n`,
+      `[outputs]\nreject = { line = "reject" }\n${regions}`,
   );
   const more = ["--camera", "synthetic:", "--fps", "8", "--store", join(folder, name), "--policy", policy];
   const device = spawn(program, ["run", "--board", board, "--web", "127.0.0.1:0", "--port", `unix:${join(folder, "port")}`, ...more]);
@@ -371,6 +371,26 @@ device = await start("full");
 page = await open(device.address);
 assert.deepEqual(await classes(page), known);
 await page.context().close();
+await device.end();
+
+step("moves one of several regions");
+device = await start("full", "regions", '[regions]\nleft = { fractions = [0.0, 0.0, 0.5, 1.0] }\nright = { pixels = [160, 0, 160, 240] }\n');
+page = await open(`${device.address}#/setup`);
+await page.waitForSelector(".drawable .region.chosen:has-text('left')");
+await page.selectOption("#tools select", "right");
+await page.waitForSelector(".drawable .region.chosen:has-text('right')");
+await page.click(".editor summary");
+for (const [side, share] of [["left", 60], ["top", 10], ["width", 30], ["height", 80]]) await page.fill(`#region-${side}`, String(share));
+await page.click("button:has-text('Use this region')");
+await page.waitForSelector("pre:has-text('0.600, 0.100, 0.300, 0.800')");
+const kept = await page.textContent("pre[aria-label='[regions]']");
+assert.equal(kept, '[regions]\n"left" = { fractions = [0.000, 0.000, 0.500, 1.000] }\n"right" = { fractions = [0.600, 0.100, 0.300, 0.800] }');
+await accessible(page, "set-up of several regions");
+await page.context().close();
+await device.end();
+// What the page shows for the board file is what a board file takes.
+device = await start("full", "kept", `${kept}\n`);
+assert.match((await (await fetch(`${device.address}api/v1/regions`)).json())[1].region, /^0\.600,/);
 await device.end();
 
 step("shows everything on a read-only port, without a failing request");

@@ -27,10 +27,20 @@ function sure(text, action) {
 }
 
 
+/** A region as the board file has it. */
+function boardLine({ name, region }) {
+  const kind = region === "whole" || region.includes(".") ? "fractions" : "pixels";
+  const parts = region === "whole" ? "0.0, 0.0, 1.0, 1.0" : region.split(",").join(", ");
+  return `${JSON.stringify(name ?? "part")} = { ${kind} = [${parts}] }`;
+}
+
 function regionCard(signal) {
   const several = state.regions.length > 1;
-  const lines = el("pre", { class: "log", tabindex: 0, "aria-label": "[regions]", hidden: !several });
-  const draw = () => (lines.textContent = `[regions]\n${state.regions.map(({ name, region }) => `${name} = "${region}"`).join("\n")}`);
+  const lines = el("pre", { class: "log", role: "group", tabindex: 0, "aria-label": "[regions]" });
+  const draw = () => {
+    lines.hidden = !several && state.regions[0]?.region === "whole";
+    lines.textContent = `[regions]\n${state.regions.map(boardLine).join("\n")}`;
+  };
   draw();
   return card(t("region"), el("p", { class: "hint" }, several ? t("regionsHint", { region: state.region }) : t("regionHint")), regionEditor(signal, draw), lines);
 }
@@ -195,7 +205,7 @@ function backupCard() {
 function healthCard(signal) {
   const shown = ["uptime_s", "frames_a_second", "dropped", "age_p50_ms", "age_p95_ms", "pin_p95_ms", "memory_mib", "temperature_c", "throttled", "camera"];
   const table = el("dl", { class: "health" });
-  const lines = el("pre", { class: "log", tabindex: 0, "aria-label": t("log") });
+  const lines = el("pre", { class: "log", role: "group", tabindex: 0, "aria-label": t("log") });
   const fill = () => {
     const figures = { ...state.status.device, bytes: state.status.bytes, examples: state.status.examples };
     const entries = [...shown, "examples"].filter((name) => figures[name] !== undefined);
