@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mdns_sd::{Error, ServiceDaemon, ServiceInfo};
 
-use super::origin::host_name;
+use super::origin::{host_label, host_name};
 
 /// How long the network is given to hear that the device goes.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -58,15 +58,7 @@ impl Drop for Announcement {
 /// * `host`: what the machine calls itself.
 /// * `address`: where it is served; an unspecified one stands for all addresses of the machine.
 fn services(host: &str, scheme: &str, address: SocketAddr) -> Result<Vec<ServiceInfo>, Error> {
-    let label: String = host
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-        .collect();
-    let label = Some(label.trim_matches('-')).filter(|label| !label.is_empty());
-    let label = label.unwrap_or("fieldtune");
+    let label = host_label(host);
     let host = format!("{label}.local.");
     let version = env!("CARGO_PKG_VERSION");
     let texts = [("path", "/"), ("api", "/api/v1/"), ("scheme", scheme), ("version", version)];
