@@ -19,6 +19,7 @@ mod camera;
 mod checks;
 mod inbox;
 mod policy_file;
+mod policy_source;
 mod raw;
 mod web;
 
@@ -27,7 +28,8 @@ pub use built_in::{BOARDS, POLICIES};
 pub use camera::{CameraSettings, Lost};
 pub use inbox::InboxSettings;
 pub use policy_file::{built_in_policy, policy_from_toml, read_policy};
-pub use web::{WebAddress, WebSettings};
+pub use policy_source::{PolicySaveError, PolicySource, PolicyText};
+pub use web::{CertificateFiles, WebAddress, WebSettings};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -63,6 +63,13 @@ impl Actions {
         Self { policy, states, heartbeat, part: None, missed: 0 }
     }
 
+    /// Follows another policy: what the one before had switched on is off until the next verdict.
+    pub fn follow(&mut self, policy: Policy) {
+        self.states = vec![State::default(); policy.actions().len()];
+        self.policy = policy;
+        self.part = None;
+    }
+
     /// What it follows.
     pub fn policy(&self) -> &Policy {
         &self.policy

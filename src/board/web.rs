@@ -1,6 +1,7 @@
 //! Where the page and the API are served, and to whom.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -54,6 +55,19 @@ pub struct WebSettings {
     pub access: Access,
     /// Names under which browsers reach the device, besides its address, `localhost` and its host name.
     pub names: Vec<String>,
+    /// Its own certificate; without one it is plain HTTP.
+    pub certificate: Option<CertificateFiles>,
+    /// Whether the device makes itself known on the network (mDNS), where it is served to one.
+    pub announce: bool,
+}
+
+/// Where a certificate and its key are, as PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The certificate, and those that lead to the one that browsers know.
+    pub certificate: PathBuf,
+    /// Its private key, without a password.
+    pub key: PathBuf,
 }
 
 /// The same, as it is written.
@@ -64,6 +78,9 @@ pub(super) struct RawWeb {
     access: Option<RawAccess>,
     #[serde(default)]
     names: Vec<String>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    announce: Option<bool>,
 }
 
 /// # Errors
@@ -83,7 +100,18 @@ pub(super) fn check(raw: RawWeb, settings: &AccessSettings) -> Result<WebSetting
         let name = name.escape_debug();
         return Err(format!("web.names: \"{name}\" is not the name of a host, without a port"));
     }
-    Ok(WebSettings { listen, access, names: raw.names })
+    let certificate = match (raw.certificate, raw.key) {
+        (Some(certificate), Some(key)) => Some(CertificateFiles { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err("web.key: a certificate wants its private key too".to_owned());
+        }
+        (None, Some(_)) => {
+            return Err("web.certificate: a key wants its certificate too".to_owned());
+        }
+    };
+    let announce = raw.announce.unwrap_or(true);
+    Ok(WebSettings { listen, access, names: raw.names, certificate, announce })
 }
 
 #[cfg(test)]

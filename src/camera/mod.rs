@@ -8,10 +8,12 @@
 pub mod source;
 
 mod faulty;
+mod locks;
 mod pixels;
 mod synthetic;
 
 pub use faulty::{Faults, Faulty};
+pub use locks::{Adaptive, CameraLocks};
 pub use pixels::{PixelFormat, PixelLayout, PixelsError};
 pub use synthetic::{Scene, Synthetic, SyntheticLine, SyntheticScene};
 
@@ -41,6 +43,11 @@ pub trait Camera {
     fn scene(&self) -> Option<Scene> {
         None
     }
+
+    /// What locks its exposure and white balance, where it can lock one of them.
+    fn locks(&self) -> Option<CameraLocks> {
+        None
+    }
 }
 
 /// Notes that a camera keeps.
@@ -61,6 +68,10 @@ impl<C: Camera + ?Sized> Camera for Box<C> {
 
     fn scene(&self) -> Option<Scene> {
         (**self).scene()
+    }
+
+    fn locks(&self) -> Option<CameraLocks> {
+        (**self).locks()
     }
 }
 

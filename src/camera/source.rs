@@ -45,7 +45,7 @@ pub struct CaptureSettings {
     /// How long a program may take from its start to its first frame; no less than a frame.
     pub start: Duration,
     /// How long a device's exposure, gain and white balance may settle before they are locked; `None` leaves them
-    /// automatic. A camera that drifts spoils what was learned from few frames.
+    /// automatic, and those of a synthetic camera wander. A camera that drifts spoils what was learned from few frames.
     pub settle: Option<Duration>,
     /// A device's controls by the names that `v4l2-ctl` shows: `exposure_time_absolute`, `gain`, ...; yes is 1. What is
     /// set here is not locked.
@@ -128,7 +128,9 @@ pub fn open(address: &str, wanted: &CaptureSettings) -> Result<AnyCamera, Camera
                 let told = other.map(|(wide, high)| {
                     format!("frames are drawn with {width}x{height}, wanted {wide}x{high}")
                 });
-                Ok(paced::at_rate(SyntheticLine::new(seed), wanted.fps, told))
+                let line = SyntheticLine::new(seed);
+                let line = if wanted.settle.is_none() { line.unlocked() } else { line };
+                Ok(paced::at_rate(line, wanted.fps, told))
             }
             Err(_) => refused("the seed has to be a whole number"),
         },

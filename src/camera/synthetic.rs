@@ -7,6 +7,7 @@
 //! surface, too, sizes, places and contrasts vary widely, and brightness shows no class. Only rust and the weld have
 //! colours of their own.
 
+mod drift;
 mod line;
 
 pub use fieldtune_math::strip::SyntheticScene;

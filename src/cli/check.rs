@@ -11,8 +11,10 @@ use super::args::store::StoreArgs;
 use super::{Context, Exit};
 use crate::board::outputs::{self, OutputDriver};
 use crate::board::policy::{Policy, untaught_in_words};
-use crate::board::{self, Board, WebSettings};
+use crate::board::{self, Board, CertificateFiles, WebSettings};
 use crate::protocol::access::Access;
+#[cfg(feature = "web")]
+use crate::web::Certificate;
 
 /// How long an output is switched by `--blink`.
 const BLINK: Duration = Duration::from_millis(300);
@@ -76,6 +78,12 @@ impl CheckCommand {
             tell("serial", &port(&serial.device));
         }
         access(&board);
+        if let Some(web) = &board.web {
+            page(web);
+            if let Some(files) = &web.certificate {
+                tell("page certificate", &certificate(files));
+            }
+        }
         if let Some(asked) = &self.policy {
             let policy = board::read_policy(asked)?;
             tell("policy", &fits(&board, &policy, asked));
@@ -123,9 +131,6 @@ fn access(board: &Board) {
     if usual == Access::Full {
         println!("  next: access = \"locked\" in the board's file, with what fieldtune pin prints");
     }
-    if let Some(web) = &board.web {
-        page(web);
-    }
     match settings.trusted_keys.len() {
         0 => println!("open     push: packs are taken from anyone, signed or not"),
         keys => println!("guarded  push: packs are taken if one of {keys} keys signed them"),
@@ -135,6 +140,7 @@ fn access(board: &Board) {
 /// Who reaches the page, and what they may do.
 fn page(web: &WebSettings) {
     let WebSettings { listen, access, .. } = web;
+    let scheme = if web.certificate.is_some() { "https" } else { "http" };
     let may = match access {
         Access::Full => "may change everything",
         Access::Locked => "may look and teach; changes need the PIN",
@@ -142,15 +148,41 @@ fn page(web: &WebSettings) {
     };
     let word = if *access == Access::Full && !listen.is_local() { "open    " } else { "guarded " };
     match listen.is_local() {
-        true => println!("{word} page: http://{listen}/: users of this machine {may}"),
+        true => println!("{word} page: {scheme}://{listen}/: users of this machine {may}"),
         false => {
-            println!("{word} page: http://{listen}/: anyone on the network {may}");
-            println!("  note: plain HTTP: anyone between reads pictures and the PIN");
+            println!("{word} page: {scheme}://{listen}/: anyone on the network {may}");
+            if web.certificate.is_none() {
+                println!("  note: plain HTTP: anyone between reads pictures and the PIN");
+                println!("  next: certificate and key in [web], or a TLS proxy in front of it");
+            }
+            if web.announce {
+                println!(
+                    "  note: announced on the network by mDNS; announce = false keeps it quiet"
+                );
+            }
             if *access == Access::Full {
                 println!("  next: access = \"locked\" in [web], with what fieldtune pin prints");
             }
         }
     }
+}
+
+/// Whether the page's certificate can be used, and how long.
+#[cfg(feature = "web")]
+fn certificate(files: &CertificateFiles) -> Finding {
+    let certificate = Certificate::read(files).map_err(|error| error.to_string())?;
+    match certificate.warning() {
+        Some(warning) => Err(format!("{warning}\n  next: name a valid one as web.certificate")),
+        None => {
+            let file = files.certificate.display();
+            Ok(format!("{file}, valid until {}", certificate.valid_until()))
+        }
+    }
+}
+
+#[cfg(not(feature = "web"))]
+fn certificate(_: &CertificateFiles) -> Finding {
+    Err("this program was built without the page (feature web)".to_owned())
 }
 
 /// Whether there is what frames would come from.

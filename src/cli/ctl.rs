@@ -2,6 +2,7 @@
 
 mod inbox;
 mod link;
+mod policy;
 mod recent;
 mod told;
 
@@ -49,6 +50,8 @@ use link::{Link, Stage};
 ///   watch                  print every prediction until interrupted
 ///   pull FILE, push FILE   fetch or replace everything learned; signed or not
 ///   push merge FILE        add what another device learned
+///   policy FILE            fetch the policy
+///   policy save FILE       check, store and follow another policy
 /// With several regions, the region comes first: @left teach good 5
 ///
 /// At a terminal answers are for people; elsewhere they are lines of key=value,
@@ -170,6 +173,8 @@ impl CtlCommand {
             ["pull", file] => self.pull(Path::new(file), context),
             ["push", file] => self.push(Path::new(file), false, context),
             ["push", "merge", file] => self.push(Path::new(file), true, context),
+            ["policy", "save", file] => self.save_policy(Path::new(file), context),
+            ["policy", file] => self.fetch_policy(Path::new(file), context),
             ["unlock", ..] => bail!(
                 "every program here can read a PIN on a command line; give it with --pin-file FILE or FIELDTUNE_PIN, and the command to do"
             ),

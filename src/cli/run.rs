@@ -21,7 +21,7 @@ use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
 use crate::protocol::access::PinLockout;
 use crate::protocol::log::Level;
 #[cfg(feature = "web")]
-use crate::web::Web;
+use crate::web::{Certificate, Web};
 
 /// Run the device: classify frames, drive outputs, learn from buttons and ports
 ///
@@ -85,6 +85,8 @@ struct Wiring {
     /// How it was chosen.
     how: String,
     policy: Policy,
+    #[cfg(feature = "web")]
+    certificate: Option<Certificate>,
 }
 
 impl RunCommand {
@@ -135,7 +137,18 @@ impl RunCommand {
         }
         let place = || format!("policy {}", self.policy.as_deref().unwrap_or("none"));
         board.check_policy(&policy).with_context(place)?;
-        Ok(Wiring { board, how, policy })
+        #[cfg(feature = "web")]
+        let certificate = {
+            let files = board.web.as_ref().and_then(|web| web.certificate.as_ref());
+            files.map(Certificate::read).transpose().context("web.certificate")?
+        };
+        Ok(Wiring {
+            board,
+            how,
+            policy,
+            #[cfg(feature = "web")]
+            certificate,
+        })
     }
 
     fn once(
@@ -146,12 +159,13 @@ impl RunCommand {
         wiring: &Wiring,
         lockout: &Arc<Mutex<PinLockout>>,
     ) -> anyhow::Result<Ended> {
-        let Wiring { board, how, policy } = wiring;
+        let Wiring { board, how, policy, .. } = wiring;
         let camera = self.camera.camera.as_deref().unwrap_or(&board.camera.address);
         // First of all: from here on every way out leaves the outputs safe.
         let mut builder = DeviceBuilder::open(board.clone(), policy.clone())
             .map_err(not_built)?
             .chosen(how)
+            .policy_source(self.policy.as_deref())
             .camera_at(camera, self.camera.wanted(board.camera.wanted()))
             .smoothing(self.smoothing)
             .lockout(Arc::clone(lockout))
@@ -167,7 +181,7 @@ impl RunCommand {
         }
         #[cfg(feature = "web")]
         {
-            builder = self.with_page(board, builder)?;
+            builder = self.with_page(wiring, builder)?;
         }
         #[cfg(debug_assertions)]
         if self.acknowledge_early {
@@ -182,7 +196,8 @@ impl RunCommand {
 #[cfg(feature = "web")]
 impl RunCommand {
     /// With the page, where it is asked for here or in the board's file.
-    fn with_page(&self, board: &Board, builder: DeviceBuilder) -> anyhow::Result<DeviceBuilder> {
+    fn with_page(&self, wiring: &Wiring, builder: DeviceBuilder) -> anyhow::Result<DeviceBuilder> {
+        let board = &wiring.board;
         let of_board = board.web.as_ref();
         let Some(address) = self.web.or(of_board.map(|web| web.listen)) else {
             return Ok(builder);
@@ -190,6 +205,9 @@ impl RunCommand {
         let names = of_board.map(|web| web.names.clone()).unwrap_or_default();
         let access = of_board.map_or(board.access.ports, |web| web.access);
         let page = Web::listen(address, &names).context(Failed(Exit::Device))?;
+        let page = page
+            .certificate(wiring.certificate.clone())
+            .announce(of_board.is_none_or(|web| web.announce));
         Ok(builder.service(page, access))
     }
 }

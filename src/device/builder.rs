@@ -8,7 +8,7 @@ use crate::backbone::{ExtractError, Extractor, FeatureSource as _};
 use crate::board::address::Address;
 use crate::board::outputs::{self, GpioError, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::board::policy::Policy;
-use crate::board::{Board, BoardError, Lost};
+use crate::board::{Board, BoardError, Lost, PolicySource};
 use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{Camera, CameraError};
 use crate::device::clock::Clock;
@@ -70,6 +70,7 @@ type RegionInboxes = Vec<(InboxFile, Arc<SharedInbox>)>;
 pub struct DeviceBuilder {
     board: Board,
     policy: Policy,
+    policy_source: Option<String>,
     pins: (SafeOutputs, Box<dyn InputDriver>),
     chosen: Option<String>,
     camera: ChosenCamera,
@@ -138,6 +139,7 @@ impl DeviceBuilder {
         Ok(Self {
             board,
             policy,
+            policy_source: None,
             pins,
             chosen: None,
             camera: ChosenCamera::OfTheBoard,
@@ -157,6 +159,12 @@ impl DeviceBuilder {
     /// How the board was chosen, for the log.
     pub fn chosen(mut self, how: impl Into<String>) -> Self {
         self.chosen = Some(how.into());
+        self
+    }
+
+    /// What [`crate::board::read_policy`] was asked for: where it is a file, it can be changed through ports.
+    pub fn policy_source(mut self, asked: Option<&str>) -> Self {
+        self.policy_source = asked.map(str::to_owned);
         self
     }
 
@@ -264,7 +272,7 @@ impl DeviceBuilder {
         );
         station.set_smoothing(self.smoothing);
         station.set_image_side(board.images.side);
-        station.set_scene(camera.scene());
+        station.set_camera_controls(camera.scene(), camera.locks());
         station.set_trusted_keys(board.access.trusted_keys.clone());
         let ports = self.open_ports(&log)?;
         let services = services.into_iter().map(|(service, access)| {
@@ -295,8 +303,9 @@ impl DeviceBuilder {
         for untaught in station.untaught() {
             log.write(Level::Warning, &untaught);
         }
+        let policy = PolicySource::new(self.policy_source.as_deref(), self.board);
         let (outputs, inputs) = self.pins;
-        let parts = Parts { camera, station, outputs, inputs, ports, services, inboxes };
+        let parts = Parts { camera, station, policy, outputs, inputs, ports, services, inboxes };
         Ok(Device { parts, settings, clock, log, summary })
     }
 

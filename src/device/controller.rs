@@ -4,6 +4,7 @@
 mod answers;
 mod assign;
 mod confusion;
+mod follow;
 mod history;
 mod inbox;
 mod lessons;
@@ -28,7 +29,7 @@ pub use view::View;
 use crate::backbone::FeatureSource;
 use crate::board::outputs::Output;
 use crate::board::policy::{ButtonAction, ButtonEvent, Buttons, Policy, Timing, Untaught};
-use crate::camera::Scene;
+use crate::camera::{CameraLocks, Scene};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 use crate::learn::command::{Command, ForgetExamples, UndoLatest};
@@ -85,6 +86,8 @@ pub struct Station<S, K> {
     views: Vec<View<S, K>>,
     panel: Arc<SharedPanel>,
     policy: Policy,
+    /// How the buttons behave, by name.
+    timings: BTreeMap<String, Timing>,
     /// What the policy names and was not taught after the latest change.
     untaught: Vec<Untaught>,
     buttons: Buttons,
@@ -99,6 +102,8 @@ pub struct Station<S, K> {
     camera: String,
     /// Where it can be chosen what the camera shows.
     scene: Option<Scene>,
+    /// Where its exposure or white balance can be locked.
+    locks: Option<CameraLocks>,
     record: Stats,
     /// Where there are any, only what one of them signed is learned from elsewhere.
     trusted: Vec<PublicKey>,
@@ -146,6 +151,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             panel: Arc::new(SharedPanel::new(Panel::new(each, outputs, heartbeat))),
             views,
             policy: policy.clone(),
+            timings: timings.clone(),
             untaught: Vec::new(),
             buttons: Buttons::new(policy, timings),
             job: None,
@@ -156,6 +162,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             image_side: picture::IMAGE_SIDE,
             camera: camera.to_owned(),
             scene: None,
+            locks: None,
             record: Stats::default(),
             trusted: Vec::new(),
         };
@@ -222,11 +229,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// * `pixels`: the longer side of the images that are kept with examples; 0 keeps none.
     pub fn set_image_side(&mut self, pixels: u32) {
         self.image_side = pixels;
-    }
-
-    /// * `scene`: what chooses what the camera shows, see [`crate::camera::Camera::scene`].
-    pub fn set_scene(&mut self, scene: Option<Scene>) {
-        self.scene = scene;
     }
 
     /// A frame came.
@@ -434,6 +436,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 return self.begin(Some(ticket), place, (&class, any), until, now, effects);
             }
             Request::EndBurst(EndBurst { class }) => self.end_burst(place, &class, now, effects),
+            Request::SavePolicy(save) => self.follow(&save.text, now, effects),
             other => self.answer(place, other, now),
         };
         self.views[place].tell_unstored(effects);

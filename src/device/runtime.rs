@@ -36,6 +36,7 @@ pub use log::{DeviceLog, LogFormat};
 pub use loops::survive_file_limit;
 
 use crate::backbone::FeatureSource;
+use crate::board::PolicySource;
 use crate::board::outputs::{InputDriver, SafeOutputs};
 use crate::camera::Camera;
 use crate::device::clock::Clock;
@@ -57,6 +58,8 @@ pub struct Parts<S, K> {
     pub camera: Box<dyn Camera + Send>,
     /// Classifies them.
     pub station: Station<S, K>,
+    /// Where its policy is kept.
+    pub policy: PolicySource,
     /// The pins.
     pub outputs: SafeOutputs,
     /// The buttons.
@@ -142,6 +145,8 @@ struct Shared {
     output_errors: AtomicU64,
     to_pin: Mutex<ToPin>,
     observers: Vec<Arc<dyn Observer>>,
+    /// Held while it is changed.
+    policy: Mutex<PolicySource>,
 }
 
 impl Shared {
@@ -221,7 +226,7 @@ where
     S: FeatureSource + Send + 'static,
     K: Store + Send + 'static,
 {
-    let Parts { camera, station, outputs, inputs, ports, services, inboxes } = parts;
+    let Parts { camera, station, policy, outputs, inputs, ports, services, inboxes } = parts;
     let shared = Arc::new(Shared {
         clock,
         log,
@@ -236,6 +241,7 @@ where
         camera_trouble: Mutex::default(),
         output_errors: AtomicU64::new(0),
         to_pin: Mutex::default(),
+        policy: Mutex::new(policy),
         observers: services.iter().map(|(service, _)| service.observer()).collect(),
     });
     let panel = station.panel();

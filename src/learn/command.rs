@@ -22,7 +22,7 @@ pub use rename::RenameClass;
 pub use repeats::Repeat;
 pub use status::ReadStatus;
 pub use teach::{NewExample, TakenFor, TeachExamples};
-pub use threshold::ChangeThresholds;
+pub use threshold::{ChangeThresholds, TryThreshold};
 pub use undo::UndoLatest;
 
 use crate::image::frame::Timestamp;
@@ -56,6 +56,8 @@ pub enum Command {
     Head(ChangeHead),
     /// When a verdict is unknown.
     Threshold(ChangeThresholds),
+    /// What other thresholds would make of the examples.
+    TryThreshold(TryThreshold),
     /// Learn what was learned elsewhere.
     Merge(Merge),
 }
@@ -124,6 +126,17 @@ pub enum Reply {
     },
     /// The thresholds in use.
     Threshold(Thresholds),
+    /// What thresholds would make of the taught examples, each left out with its group.
+    Effect {
+        /// They.
+        thresholds: Thresholds,
+        /// Examples that would be recognized.
+        right: usize,
+        /// Examples that would be taken for another class.
+        wrong: usize,
+        /// Examples that would be unknown.
+        unknown: usize,
+    },
     /// What was learned elsewhere was learned.
     Merged {
         /// Classes that are new.
@@ -292,6 +305,7 @@ impl Command {
             Command::Status(command) => command.apply(learner),
             Command::Head(command) => command.apply(learner),
             Command::Threshold(command) => command.apply(learner),
+            Command::TryThreshold(command) => command.apply(learner),
             Command::Merge(command) => command.apply(learner),
         }
     }
@@ -313,6 +327,7 @@ impl Command {
                 | Command::Examples(_)
                 | Command::Status(_)
                 | Command::Head(ChangeHead { config: None })
+                | Command::TryThreshold(_)
                 | Command::Threshold(ChangeThresholds {
                     confidence: None,
                     novelty: None,
@@ -341,6 +356,7 @@ impl Command {
             | Command::Examples(_)
             | Command::Status(_)
             | Command::Head(_)
+            | Command::TryThreshold(_)
             | Command::Threshold(_) => None,
         }
     }

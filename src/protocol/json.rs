@@ -50,6 +50,10 @@ pub fn answer(answer: &Answer) -> Value {
             "classes": rows.iter().map(confusion).collect::<Value>(),
             "curve": curve.iter().map(point).collect::<Value>(),
         }),
+        Answer::Policy { policy, read_only, revision, text } => json!({
+            "policy": policy, "editable": read_only.is_none(), "why": read_only,
+            "revision": revision, "text": text,
+        }),
         Answer::Noted { answer, note } => match self::answer(answer) {
             object @ Value::Object(_) => with(object, "note", json!(note)),
             list => json!({ "answer": list, "note": note }),
@@ -127,6 +131,11 @@ fn reply(reply: &Reply) -> Value {
         Reply::Threshold(thresholds) => json!({
             "confidence": real(thresholds.confidence), "novelty": real(thresholds.novelty),
             "false_reject": real(thresholds.false_reject),
+        }),
+        Reply::Effect { thresholds, right, wrong, unknown } => json!({
+            "confidence": real(thresholds.confidence), "novelty": real(thresholds.novelty),
+            "false_reject": real(thresholds.false_reject), "looked_at": right + wrong + unknown,
+            "right": right, "wrong": wrong, "unknown": unknown,
         }),
         Reply::Merged { classes, added, known, disputed, repeated } => json!({
             "new_classes": classes, "added": added, "known": known, "disputed": disputed,

@@ -180,6 +180,10 @@ pub fn sentence(reply: &Reply) -> String {
             "unknown below confidence {confidence} or above novelty {novelty}; {:.1} % of frames of {HOLDS_FOR} exceed novelty 1",
             false_reject * 100.0
         ),
+        Reply::Effect { right, wrong, unknown, .. } => format!(
+            "of {} left out: {right} right, {wrong} wrong, {unknown} unknown",
+            examples(right + wrong + unknown)
+        ),
         Reply::Merged { classes, added, known, .. } => {
             let classes = counted(classes.len(), "new class", "new classes");
             format!("learned {}, {known} known before, {classes}", examples(*added))

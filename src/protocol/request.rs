@@ -26,6 +26,7 @@ mod lock;
 mod log;
 mod of;
 mod outputs;
+mod policy;
 mod pull;
 mod push;
 mod recent;
@@ -81,8 +82,9 @@ requests! {
     region: 17 SetRegion;
     regions: 18 Regions;
     head: 19 SetHead;
-    threshold: 20 SetThreshold;
+    threshold: 20 SetThreshold, 50 TryThreshold;
     outputs: 21 Outputs, 22 SetOutput, 23 TestOutput;
+    policy: 51 GetPolicy, 52 SavePolicy;
     save: 24 Save;
     generations: 25 Generations, 26 DropGeneration;
     rollback: 27 RollBack;

@@ -145,7 +145,7 @@ async fn answer(
         if let Some(id) = cookie(&parts) {
             lock(&app.sessions).remove(id);
         }
-        set_cookie(&mut response, "", "; Max-Age=0");
+        set_cookie(app, &mut response, "", "; Max-Age=0");
     }
     Ok(response)
 }
@@ -157,13 +157,14 @@ fn remember(app: &App, asks: Client, response: &mut Response) -> Result<(), Refu
         (StatusCode::INTERNAL_SERVER_ERROR, what)
     };
     let id = random_id().ok_or_else(none)?;
-    set_cookie(response, &id, "");
+    set_cookie(app, response, &id, "");
     lock(&app.sessions).add(id, asks.lock);
     Ok(())
 }
 
-fn set_cookie(response: &mut Response, id: &str, more: &str) {
-    let cookie = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict{more}");
+fn set_cookie(app: &App, response: &mut Response, id: &str, more: &str) {
+    let secure = if app.is_secure { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict{secure}{more}");
     let cookie = HeaderValue::from_str(&cookie).expect("it is made of letters and digits");
     response.headers_mut().insert(header::SET_COOKIE, cookie);
 }

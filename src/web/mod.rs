@@ -16,6 +16,7 @@
 //! | `/api/v1/session` | what the caller may do |
 //! | `/metrics` | figures for Prometheus |
 
+mod announce;
 mod api;
 mod assets;
 mod body;
@@ -31,9 +32,12 @@ mod server;
 mod session;
 mod state;
 mod stream;
+mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+
+pub use tls::{Certificate, CertificateError};
 
 use crate::board::WebAddress;
 use crate::device::service::{Host, Observer, Service};
@@ -43,11 +47,16 @@ use live::Live;
 use origin::HostNames;
 use state::App;
 
+/// How much its threads leave to others where the processor is short: a third of the time of one that does not.
+const NICENESS: i32 = 5;
+
 /// Serves the page and the API.
 pub struct Web {
     listener: TcpListener,
     address: SocketAddr,
     names: HostNames,
+    certificate: Option<Certificate>,
+    announce: bool,
     live: Arc<Live>,
 }
 
@@ -76,7 +85,23 @@ impl Web {
             Ok((listener, address))
         };
         let (listener, local) = listen().map_err(|error| WebError { address, error })?;
-        Ok(Self { listener, address: local, names: HostNames::new(names), live: Arc::default() })
+        let names = HostNames::new(names);
+        let (certificate, announce, live) = (None, false, Arc::default());
+        Ok(Self { listener, address: local, names, certificate, announce, live })
+    }
+
+    /// Over TLS, with the device's own certificate.
+    pub fn certificate(self, certificate: Option<Certificate>) -> Self {
+        Self { certificate, ..self }
+    }
+
+    /// Makes the device known on the network by mDNS, where it is served to one.
+    pub fn announce(self, announce: bool) -> Self {
+        Self { announce, ..self }
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.certificate.is_some() { "https" } else { "http" }
     }
 
     /// Where it is served: the port that the system chose, too.
@@ -96,10 +121,25 @@ impl Service for Web {
 
     fn serve(self: Box<Self>, guard: Guard, host: Arc<dyn Host>) {
         let access = guard.access.name();
-        host.log(Level::Info, &format!("page: http://{}/ ({access} access)", self.address));
-        let Self { listener, names, live, .. } = *self;
-        let app = Arc::new(App::new(guard, Arc::clone(&host), names, live));
-        if let Err(error) = server::run(listener, &app) {
+        // Of this thread and those that it starts, on Linux: frames come first. Where it cannot be set, all is as before.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        let (scheme, address) = (self.scheme(), self.address);
+        host.log(Level::Info, &format!("page: {scheme}://{address}/ ({access} access)"));
+        let is_announced = self.announce && !WebAddress(address).is_local();
+        let announced = is_announced.then(|| announce::Announcement::begin(scheme, address));
+        match &announced {
+            Some(Ok(announced)) => host.log(Level::Info, &announced.to_string()),
+            // It is found by its address all the same.
+            Some(Err(why)) => host.log(Level::Warning, &format!("not announced by mDNS: {why}")),
+            None => {}
+        }
+        let Self { listener, names, certificate, live, .. } = *self;
+        if let Some(warning) = certificate.as_ref().and_then(Certificate::warning) {
+            host.log(Level::Warning, &warning);
+        }
+        let app = App::new(guard, Arc::clone(&host), names, live, certificate.is_some());
+        let app = Arc::new(app);
+        if let Err(error) = server::run(listener, certificate, &app) {
             host.log(Level::Error, &format!("the page is not served: {error}"));
         }
     }

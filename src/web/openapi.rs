@@ -134,6 +134,23 @@ const REQUESTS: &[(&str, How, &str, &[Field])] = &[
         &[("name", "string", true), ("on", "boolean", true)],
     ),
     ("test-output", How::Post, "Switch an output for a moment", &[("name", "string", true)]),
+    (
+        "try-threshold",
+        How::Get,
+        "What thresholds would make of the taught examples, each left out",
+        &[
+            ("confidence", "number", false),
+            ("novelty", "number", false),
+            ("false_reject", "number", false),
+        ],
+    ),
+    ("policy", How::Get, "The policy's text, and whether it can be changed", &[]),
+    (
+        "save-policy",
+        How::Post,
+        "Check, store and follow another policy",
+        &[("text", "string", true), ("revision", "string", false)],
+    ),
     ("save", How::Post, "Save a checkpoint", &[("name", "string", false)]),
     ("generations", How::Get, "List the checkpoints", &[]),
     ("drop-generation", How::Post, "Drop a checkpoint", &[("generation", "integer", true)]),
@@ -199,11 +216,33 @@ fn object(fields: &[Field]) -> Value {
     json!({ "type": "object", "properties": properties, "required": needed })
 }
 
-fn operation(about: &str, parameters: Value, body: Option<(&str, Value)>) -> Value {
-    let answers = json!({
-        "200": { "description": "Done" },
-        "default": { "description": "{\"error\": text}; nothing changed" },
-    });
+/// Answers of every request besides its own.
+const ALWAYS: &[(u16, &str)] = &[(400, "The fields are wrong"), (403, "Not allowed")];
+
+/// Those of requests that the device is asked for.
+const ASKED: &[(u16, &str)] =
+    &[(409, "The device refused; nothing changed"), (503, "Too many requests wait")];
+
+/// Those of requests that carry a body.
+const SENT: &[(u16, &str)] =
+    &[(408, "Too slow"), (413, "Too large"), (415, "Another kind of body is wanted")];
+
+/// * `kind`: what is answered where it is done.
+fn operation(
+    about: &str,
+    parameters: Value,
+    body: Option<(&str, Value)>,
+    kind: &str,
+    refusals: &[&[(u16, &str)]],
+) -> Value {
+    let error =
+        json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } });
+    let mut answers = Map::new();
+    answers.insert("200".to_owned(), json!({ "description": "Done", "content": { kind: {} } }));
+    for (status, what) in refusals.iter().copied().flatten() {
+        let answer = json!({ "description": what, "content": error });
+        answers.insert(status.to_string(), answer);
+    }
     let mut operation = json!({ "summary": about, "parameters": parameters, "responses": answers });
     if let Some((kind, schema)) = body {
         operation["requestBody"] = json!({ "content": { kind: { "schema": schema } } });
@@ -216,25 +255,43 @@ pub(super) fn document() -> Value {
     let mut paths = Map::new();
     for (name, how, about, fields) in REQUESTS {
         let none = json!([]);
+        let kind = match *name {
+            "snap" | "recent-picture" | "example-picture" => "image/*",
+            "pull" => "application/octet-stream",
+            _ => "application/json",
+        };
+        let read: &[&[_]] = &[ALWAYS, ASKED];
+        let sent: &[&[_]] = &[ALWAYS, ASKED, SENT];
         let (method, operation) = match how {
-            How::Get => ("get", operation(about, query(fields), None)),
+            How::Get => ("get", operation(about, query(fields), None, kind, read)),
             How::Post => {
-                ("post", operation(about, none, Some(("application/json", object(fields)))))
+                let body = Some(("application/json", object(fields)));
+                ("post", operation(about, none, body, kind, sent))
             }
             How::Value(example) => {
                 let example: Value = serde_json::from_str(example).unwrap_or_default();
                 let schema = json!({ "examples": [example] });
-                ("post", operation(about, none, Some(("application/json", schema))))
+                ("post", operation(about, none, Some(("application/json", schema)), kind, sent))
             }
             How::File => {
                 let file = json!({ "type": "string", "format": "binary" });
-                ("post", operation(about, query(fields), Some(("application/octet-stream", file))))
+                let body = Some(("application/octet-stream", file));
+                ("post", operation(about, query(fields), body, kind, sent))
             }
         };
         paths.insert(format!("/api/v1/{name}"), json!({ method: operation }));
     }
     for (name, about, fields) in OWN {
-        let get = operation(about, query(fields), None);
+        let (kind, refusals): (_, &[&[_]]) = match name {
+            "picture" => ("image/jpeg", &[ALWAYS]),
+            "thumbnail" => ("image/*", &[ALWAYS, &[(503, "Too many requests wait")]]),
+            "events" => ("text/event-stream", &[ALWAYS]),
+            _ => ("application/json", &[ALWAYS]),
+        };
+        let mut get = operation(about, query(fields), None, kind, refusals);
+        if name == "picture" {
+            get["responses"]["204"] = json!({ "description": "No other frame in time" });
+        }
         paths.insert(format!("/api/v1/{name}"), json!({ "get": get }));
     }
     debug_assert!(ROUTES.len() <= paths.len());
@@ -245,6 +302,7 @@ pub(super) fn document() -> Value {
             "description": "Any request of a region: /api/v1/regions/REGION/NAME. Answers: docs/json.md.",
         },
         "paths": paths,
+        "components": { "schemas": { "Error": object(&[("error", "string", true)]) } },
     })
 }
 

@@ -12,9 +12,9 @@ impl HostNames {
     /// * `more`: besides `localhost` and what the machine calls itself.
     pub(super) fn new(more: &[String]) -> Self {
         let mut names = vec!["localhost".to_owned()];
-        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let own = own.trim().to_ascii_lowercase();
-        if !own.is_empty() {
+        let own = host_name();
+        names.push(format!("{}.local", host_label(own.as_deref().unwrap_or_default())));
+        if let Some(own) = own {
             names.push(format!("{own}.local"));
             names.push(own);
         }
@@ -66,9 +66,40 @@ impl HostNames {
     }
 }
 
+/// What the machine calls itself.
+pub(super) fn host_name() -> Option<String> {
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(own.trim().to_ascii_lowercase()).filter(|own| !own.is_empty())
+}
+
+/// The first part of a host's name as mDNS takes it.
+pub(super) fn host_label(host: &str) -> String {
+    let first = host.split('.').next().unwrap_or_default();
+    let fits = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let label: String = first.chars().map(fits).collect();
+    match label.trim_matches('-') {
+        "" => "fieldtune".to_owned(),
+        label => label.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_reached_by_the_name_that_is_announced() {
+        for (host, label) in [
+            ("raspberrypi", "raspberrypi"),
+            ("Line_3.factory.example", "line-3"),
+            ("", "fieldtune"),
+            ("--", "fieldtune"),
+        ] {
+            assert_eq!(host_label(host), label, "{host}");
+        }
+        let announced = format!("{}.local:8080", host_label(&host_name().unwrap_or_default()));
+        assert!(HostNames::new(&[]).is_ours(&announced), "{announced}");
+    }
 
     #[test]
     fn requests_of_other_sites_and_for_other_hosts_are_refused() {

@@ -17,6 +17,7 @@ use axum::routing::{any, get};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
@@ -24,6 +25,7 @@ use super::api::{self, Peer};
 use super::events::Events;
 use super::state::{AT_A_TIME, App};
 use super::stream::Patient;
+use super::tls::Certificate;
 use super::{assets, metrics, openapi};
 
 /// Connections at a time.
@@ -47,7 +49,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Serves until the device stops.
-pub(super) fn run(listener: TcpListener, app: &Arc<App>) -> io::Result<()> {
+pub(super) fn run(
+    listener: TcpListener,
+    certificate: Option<Certificate>,
+    app: &Arc<App>,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -55,13 +61,17 @@ pub(super) fn run(listener: TcpListener, app: &Arc<App>) -> io::Result<()> {
         .max_blocking_threads(AT_A_TIME + 2)
         .thread_name("web-request")
         .build()?;
-    runtime.block_on(serve(listener, app))?;
+    runtime.block_on(serve(listener, certificate, app))?;
     // A request that the device does not answer any more is left behind.
     runtime.shutdown_timeout(LINGER);
     Ok(())
 }
 
-async fn serve(listener: TcpListener, app: &Arc<App>) -> io::Result<()> {
+async fn serve(
+    listener: TcpListener,
+    certificate: Option<Certificate>,
+    app: &Arc<App>,
+) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let routes = routes(Arc::clone(app));
@@ -83,29 +93,43 @@ async fn serve(listener: TcpListener, app: &Arc<App>) -> io::Result<()> {
         let _ = stream.set_nodelay(true);
         let service = routes.clone().layer(Extension(Peer(peer.ip().to_canonical())));
         let app = Arc::clone(app);
+        let acceptor = certificate.as_ref().map(Certificate::acceptor);
         tokio::spawn(async move {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_WITHIN)
-                .max_headers(HEADERS)
-                .max_buf_size(BUFFER)
-                .serve_connection(
-                    TokioIo::new(Patient::new(stream)),
-                    TowerToHyperService::new(service),
-                );
+            let stream = Patient::new(stream);
+            let connection = async {
+                match acceptor {
+                    None => talk(stream, service).await,
+                    Some(acceptor) => {
+                        if let Ok(Ok(stream)) = timeout(HEAD_WITHIN, acceptor.accept(stream)).await
+                        {
+                            talk(stream, service).await;
+                        }
+                    }
+                }
+            };
             let stopping = async {
                 while !app.host.is_stopping() {
                     sleep(LOOK).await;
                 }
                 sleep(LINGER).await;
             };
-            // How a connection ends concerns its other end alone.
             first_of(connection, stopping).await;
             drop(place);
         });
     }
     sleep(LINGER).await;
     Ok(())
+}
+
+/// Answers the requests of a connection until it ends; how it ends concerns its other end alone.
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, service: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_headers(HEADERS)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let _ = connection.await;
 }
 
 /// Waits for one of two.

@@ -40,6 +40,8 @@ pub(super) struct App {
     /// Requests over HTTP so far, and connections that found no room.
     pub(super) requests: AtomicU64,
     pub(super) turned_away: AtomicU64,
+    /// Whether nobody between reads what is sent.
+    pub(super) is_secure: bool,
 }
 
 /// Why a request got no answer from the device.
@@ -73,6 +75,7 @@ impl App {
         host: Arc<dyn Host>,
         names: HostNames,
         live: Arc<Live>,
+        is_secure: bool,
     ) -> Self {
         Self {
             guard,
@@ -88,6 +91,7 @@ impl App {
             waiting: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            is_secure,
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use fieldtune::backbone::{ExtractError, FeatureSource};
 use fieldtune::board::outputs::{GpioError, OutputDriver as _, Presses, Recorder, SafeOutputs};
 use fieldtune::board::policy::Policy;
-use fieldtune::board::policy_from_toml;
+use fieldtune::board::{Board, PolicySource, policy_from_toml};
 use fieldtune::camera::{Camera, CameraError, CameraErrorKind};
 use fieldtune::device::clock::Clock;
 use fieldtune::device::controller::Station;
@@ -120,6 +120,7 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
         inboxes: Vec::new(),
         camera: Box::new(camera),
         station,
+        policy: PolicySource::new(None, Board::named("sim").expect("it is built in")),
         outputs,
         inputs: Box::new(presses),
         ports: Vec::new(),

@@ -8,6 +8,7 @@
 //! | `frame COLOUR[/COLOUR] [MS]` | a frame of that colour, or of one on either side, comes; classifying a region takes so long |
 //! | `press NAME`, `release NAME` | an input changes |
 //! | `> COMMAND` | somebody types that |
+//! | `policy "TEXT"` | another policy is saved |
 //! | `camera lost` | no frames come any more |
 //! | `card full`, `card gone`, `card fine` | nothing can be stored, not even read; all is well |
 //! | `wait` | nothing, until then |
@@ -26,7 +27,7 @@ use fieldtune::device::controller::{Effects, Station, Ticket, View};
 use fieldtune::image::frame::{Frame, Region, Timestamp};
 use fieldtune::learn::engine::Engine;
 use fieldtune::protocol::console::{self, Entry};
-use fieldtune::protocol::request::Refused;
+use fieldtune::protocol::request::{Refused, SavePolicy};
 use fieldtune::store::DiskStore;
 use fieldtune::store::persistent::{self, PersistentLearner};
 use fieldtune::store::snapshot::ModelId;
@@ -220,6 +221,13 @@ impl Stage {
                     Err(why) => effects.answers.push((ticket, Err(Refused(why)))),
                 }
             }
+            ("policy", _) => {
+                self.say(now, what);
+                let text = what.split_once(' ').expect("a text").1;
+                let text = serde_json::from_str(text).expect("as JSON writes it");
+                let save = SavePolicy { text, revision: None };
+                self.station.request(ticket, save.into(), now, &mut effects);
+            }
             ("press" | "release", [name]) => {
                 self.say(now, what);
                 self.station.edge(name, verb == "press", now, &mut effects);
@@ -255,7 +263,7 @@ fn play(scenario: &Scenario) -> String {
     for (line, ticket) in scenario.trace.lines().zip(1..) {
         let (time, what) = line.trim_start().split_once(' ').unwrap_or_else(|| panic!("{line:?}"));
         let time: u64 = time.parse().unwrap_or_else(|_| panic!("{line:?} begins with no time"));
-        let known = ["frame ", "> ", "press ", "release ", "camera ", "card ", "wait"];
+        let known = ["frame ", "> ", "press ", "release ", "policy ", "camera ", "card ", "wait"];
         if !known.iter().any(|verb| what.starts_with(verb)) {
             continue;
         }

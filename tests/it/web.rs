@@ -2,6 +2,9 @@
 
 mod client;
 mod limits;
+mod schema;
+mod setup;
+mod tls;
 
 use std::fs;
 use std::path::Path;
@@ -17,13 +20,18 @@ use client::{Events, Page, listening};
 
 /// A device with its page; `board` is put before a board that draws its frames.
 pub fn start(folder: &Path, board: &str, more: &[&str]) -> (Device, Page) {
+    start_with(folder, board, &[&DRAWN[..], more].concat())
+}
+
+/// The same with the camera that is named, or the board's.
+pub fn start_with(folder: &Path, board: &str, more: &[&str]) -> (Device, Page) {
     let file = folder.join("bench.toml");
     let text = format!(
         "{board}\n[camera]\naddress = \"synthetic:\"\nwidth = 320\nheight = 240\nfps = 10\n[pins]\nby = \"none\"\n"
     );
     fs::write(&file, text).expect("there is room");
     let board = ["--board", file.to_str().expect("UTF-8"), "--web", "127.0.0.1:0"];
-    let device = Device::start(folder, &[&DRAWN[..], &board, more].concat());
+    let device = Device::start(folder, &[&board, more].concat());
     let page = listening(folder);
     (device, page)
 }
@@ -178,14 +186,14 @@ fn the_page_works_on_a_read_only_port() {
     while seen < files.len() {
         let file = page.get(&format!("/assets/{}", files[seen]));
         assert_eq!(file.status, 200, "{}", files[seen]);
-        for more in linked(&file.text(), "from \"./") {
+        for more in linked(&file.text(), "from \"./").into_iter().chain(late(&file.text())) {
             if !files.contains(&more) {
                 files.push(more);
             }
         }
         seen += 1;
     }
-    assert!(seen >= 12, "{files:?}");
+    assert!(seen >= 16 && files.iter().any(|file| file == "guide.js"), "{files:?}");
     for path in [
         "session",
         "regions",
@@ -207,6 +215,16 @@ fn the_page_works_on_a_read_only_port() {
     assert!(teach.status == 403 && teach.text().contains("read-only"), "{}", teach.text());
     assert_eq!(page.post("unlock", &json!({ "pin": "2580" })).status, 403);
     assert_eq!(page.json("/api/v1/session")["may_teach"], json!(false));
+}
+
+/// The views that are loaded once they are opened, and the words of the first language.
+fn late(text: &str) -> Vec<String> {
+    let mut names: Vec<String> =
+        linked(text, "late(\"").iter().map(|name| format!("{name}.js")).collect();
+    if text.contains("./words-${language}.js") {
+        names.push("words-en.js".to_owned());
+    }
+    names
 }
 
 /// What follows each of these marks, up to the next quotation mark.

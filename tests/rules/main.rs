@@ -18,8 +18,11 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the room or module that may name them.
-const WRAPPERS: [(&str, &str); 26] = [
+const WRAPPERS: [(&str, &str); 29] = [
     ("axum", "web"),
+    ("rustls", "web/tls"),
+    ("tokio_rustls", "web/tls"),
+    ("mdns_sd", "web/announce"),
     ("tokio", "web"),
     ("hyper", "web"),
     ("hyper_util", "web"),

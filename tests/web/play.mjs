@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,15 +13,19 @@ const axe = readFileSync(tools.resolve("axe-core/axe.min.js"), "utf8");
 const [program, shots] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "fieldtune-page-"));
 
+const policyOf = (name) => join(folder, `${name}-policy.toml`);
+
 /** Starts a device; gives its address and what ends it. */
-async function start(access) {
+async function start(access, name = "store", regions = "") {
+  const policy = policyOf(name);
+  if (!existsSync(policy)) writeFileSync(policy, "# What the outputs do.\n");
   const board = join(folder, "bench.toml");
   writeFileSync(
     board,
     `access = "${access}"\n[camera]\naddress = "synthetic:"\nwidth = 320\nheight = 240\nfps = 8\n[pins]\nby = "none"\n` +
-      `[outputs]\nreject = { line = "reject" }\n`,
+      `[outputs]\nreject = { line = "reject" }\n${regions}`,
   );
-  const more = ["--camera", "synthetic:", "--fps", "8", "--store", join(folder, "store")];
+  const more = ["--camera", "synthetic:", "--fps", "8", "--store", join(folder, name), "--policy", policy];
   const device = spawn(program, ["run", "--board", board, "--web", "127.0.0.1:0", "--port", `unix:${join(folder, "port")}`, ...more]);
   process.on("exit", () => device.kill("SIGKILL"));
   let log = "";
@@ -118,8 +122,84 @@ const classes = (page) => page.evaluate(() => fetch("/api/v1/classes").then((ans
 const examplesOf = async (page, name) => (await classes(page)).find((one) => one.class === name)?.examples ?? 0;
 const step = (what) => console.log(`- ${what}`);
 
-let device = await start("full");
+let device = await start("full", "new");
 let page = await open(device.address);
+
+step("sets up a new device, guided, in less than three minutes");
+await accessible(page, "live, offer");
+const begun = Date.now();
+await page.click(".offer a");
+await page.waitForSelector(".guide .picture.has-frame");
+assert.equal(await page.evaluate(() => document.activeElement.tagName), "H2", "the step is read aloud");
+await accessible(page, "guide, picture");
+const forward = page.locator(".guide .forward");
+await page.click(".guide summary");
+for (const [side, share] of [["left", 5], ["top", 5], ["width", 90], ["height", 90]]) await page.fill(`#region-${side}`, String(share));
+await page.click("button:has-text('Use this region')");
+await page.waitForSelector("#class-0");
+assert.match((await (await fetch(`${device.address}api/v1/regions`)).json())[0].region, /0\.05.*0\.9/);
+await page.keyboard.press("Tab");
+await page.keyboard.type("good");
+await page.keyboard.press("Tab");
+await page.keyboard.type("good");
+await page.keyboard.press("Enter");
+await page.waitForSelector(".problem:has-text('two different')");
+await accessible(page, "guide, names");
+await page.fill("#class-1", "scratch");
+await page.keyboard.press("Enter");
+await page.waitForSelector("h2:has-text('Show good')");
+await scene(page, "good");
+await page.waitForSelector(".guide .picture.has-frame");
+assert.ok(await forward.isDisabled(), "nothing is taught yet");
+const taken = async () => Number((await page.textContent(".dots")).match(/\d+/)[0]);
+for (let tries = 0; tries < 20 && !(await page.textContent(".moving")).includes("Too alike"); tries += 1) {
+  if ((await taken()) >= 4) await page.click("button:has-text('Start this class again')");
+  await page.click("button:has-text('Take this frame')");
+  await page.waitForFunction(() => !document.querySelector(".guide .row button:disabled:not(.forward)"));
+}
+assert.match(await page.textContent(".moving"), /Too alike/, "a frame like the one before is said to be");
+await accessible(page, "guide, teaching");
+await shot(page, "page-guide");
+for (const [name, next] of [["good", "Show scratch"], ["scratch", "Try it"]]) {
+  await scene(page, name);
+  for (let tries = 0; tries < 5 && (await forward.isDisabled()); tries += 1) {
+    await page.click(".guide .primary:has-text('Take')");
+    await page.waitForFunction(() => !document.querySelector(".guide .row button:disabled:not(.forward)"), null, { timeout: 40000 });
+  }
+  await page.waitForFunction(() => document.activeElement.classList.contains("forward"));
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(`h2:has-text('${next}')`);
+}
+for (const name of ["good", "scratch"]) {
+  await scene(page, name);
+  await page.waitForFunction((name) => [...document.querySelectorAll(".guide .lines li")].some((line) => line.textContent.startsWith(name) && line.querySelector(".active")), name);
+}
+await accessible(page, "guide, trying");
+await forward.click();
+await page.waitForSelector("#output");
+await accessible(page, "guide, output");
+await page.click(".guide li button:has-text('Test')");
+await page.click(".guide .fields .primary");
+await page.waitForSelector("p:has-text('reject is on while scratch is seen')");
+await forward.click();
+await page.waitForSelector(".toast:has-text('The sensor works')");
+const seconds = (Date.now() - begun) / 1000;
+assert.ok(seconds < 180, `${seconds} s`);
+console.log(`  in ${seconds.toFixed(0)} s`);
+assert.match(readFileSync(policyOf("new"), "utf8"), /output = "reject"\nwhen = \["scratch"\]\ndo = "hold"/);
+for (const [name, isOn] of [["scratch", true], ["good", false]]) {
+  await scene(page, name);
+  await page.waitForFunction((isOn) => fetch("/api/v1/outputs").then((answer) => answer.json()).then((all) => all[0].on === isOn), isOn);
+}
+await page.waitForSelector(".verdict");
+assert.equal(await page.locator(".offer").count(), 0, "it is offered once");
+await page.context().close();
+await device.end();
+
+device = await start("full");
+page = await open(device.address);
+await page.click(".offer button:has-text('Skip')");
+await page.waitForFunction(() => !document.querySelector(".offer"));
 
 step("teaches two classes by tapping");
 await accessible(page, "live, nothing taught");
@@ -272,7 +352,7 @@ await point.locator("button", { hasText: "Restore" }).click();
 await page.click("dialog .primary");
 await page.waitForSelector(".toast:has-text('restored')");
 assert.deepEqual((await classes(page)).map((one) => one.class), taughtThen.map((one) => one.class));
-const [download] = await Promise.all([page.waitForEvent("download"), page.click("a.button")]);
+const [download] = await Promise.all([page.waitForEvent("download"), page.click("a[download]")]);
 const pack = join(folder, "pack");
 await download.saveAs(pack);
 await page.setInputFiles("#pack", pack);
@@ -291,7 +371,31 @@ await page.click("button:has-text('Whole frame')");
 await page.waitForTimeout(500);
 await page.fill("#share", "3");
 await page.click(".fields button");
+await page.waitForSelector("#effect:has-text('examples, each left out')");
 await page.waitForFunction(() => fetch("/api/v1/status").then((answer) => answer.json()).then((status) => status.false_reject === 0.03));
+
+step("locks and frees the light, and edits the policy");
+await page.uncheck("#exposure");
+await page.waitForFunction(() => fetch("/api/v1/settings").then((answer) => answer.json()).then((all) => all.exposure === "automatic"));
+await page.check("#exposure");
+await page.waitForFunction(() => fetch("/api/v1/settings").then((answer) => answer.json()).then((all) => all.exposure === "locked"));
+const held = '[[action]]\noutput = "reject"\nwhen = ["scratch"]\ndo = "hold"\n';
+await page.fill("#policy", held.replace("reject", "gate"));
+const mark = problems.length;
+await page.click(".wide button[type=submit]");
+await page.waitForSelector("pre.problem:has-text('it has reject')");
+await page.fill("#policy", held.replace('"hold"', "3"));
+await page.click(".wide button[type=submit]");
+await page.waitForSelector("pre.problem:has-text('line 4')");
+await accessible(page, "set-up, a fault in the policy");
+assert.match(await page.evaluate(() => getSelection().toString() || document.querySelector("#policy").value.slice(document.querySelector("#policy").selectionStart, document.querySelector("#policy").selectionEnd)), /do = 3/);
+// What is refused is refused with 409, which a browser's console calls an error.
+assert.ok(problems.splice(mark).every((problem) => problem.includes("409")), "only the two refusals");
+assert.match(readFileSync(policyOf("store"), "utf8"), /^# What/);
+await page.fill("#policy", held);
+await page.click(".wide button[type=submit]");
+await page.waitForSelector(".toast:has-text('in effect')");
+assert.equal(readFileSync(policyOf("store"), "utf8"), held);
 
 step("looks good in the dark, in German, and on a phone");
 const phone = await open(`${device.address}#/live`, { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, locale: "de-DE", colorScheme: "dark", hasTouch: true, isMobile: true });
@@ -327,6 +431,26 @@ assert.ok(without(await get(page, "inbox"), [...assigned, dropped]), "what left 
 await view(page, "inbox");
 await page.waitForSelector(`.choose .tile[data-id="${kept[0]}"]`);
 await page.context().close();
+await device.end();
+
+step("moves one of several regions");
+device = await start("full", "regions", '[regions]\nleft = { fractions = [0.0, 0.0, 0.5, 1.0] }\nright = { pixels = [160, 0, 160, 240] }\n');
+page = await open(`${device.address}#/setup`);
+await page.waitForSelector(".drawable .region.chosen:has-text('left')");
+await page.selectOption("#tools select", "right");
+await page.waitForSelector(".drawable .region.chosen:has-text('right')");
+await page.click(".editor summary");
+for (const [side, share] of [["left", 60], ["top", 10], ["width", 30], ["height", 80]]) await page.fill(`#region-${side}`, String(share));
+await page.click("button:has-text('Use this region')");
+await page.waitForSelector("pre:has-text('0.600, 0.100, 0.300, 0.800')");
+const kept = await page.textContent("pre[aria-label='[regions]']");
+assert.equal(kept, '[regions]\n"left" = { fractions = [0.000, 0.000, 0.500, 1.000] }\n"right" = { fractions = [0.600, 0.100, 0.300, 0.800] }');
+await accessible(page, "set-up of several regions");
+await page.context().close();
+await device.end();
+// What the page shows for the board file is what a board file takes.
+device = await start("full", "kept", `${kept}\n`);
+assert.match((await (await fetch(`${device.address}api/v1/regions`)).json())[1].region, /^0\.600,/);
 await device.end();
 
 step("shows everything on a read-only port, without a failing request");

@@ -2,7 +2,7 @@
 //! touches a device.
 
 use super::{CaptureSettings, Mode, Size};
-use crate::camera::PixelFormat;
+use crate::camera::{Adaptive, PixelFormat};
 
 /// What a device is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -173,8 +173,12 @@ pub struct Automatic {
     pub name: &'static str,
     /// The switch.
     pub switch: Control,
+    /// What it belongs to.
+    pub of: Adaptive,
     /// Its value that leaves the others alone.
     pub off: i64,
+    /// Values that move them, of which a device has one; the usual first.
+    pub on: &'static [i64],
     /// What it moves.
     pub values: &'static [Control],
 }
@@ -185,19 +189,26 @@ const AUTOMATIC: [Automatic; 3] = [
     Automatic {
         name: "exposure",
         switch: control("auto_exposure", CAMERA + 1),
+        of: Adaptive::Exposure,
         off: 1,
+        // Aperture priority is what webcams have.
+        on: &[3, 0, 2],
         values: &[control("exposure_time_absolute", CAMERA + 2)],
     },
     Automatic {
         name: "gain",
         switch: control("gain_automatic", USER + 18),
+        of: Adaptive::Exposure,
         off: 0,
+        on: &[1],
         values: &[control("gain", USER + 19)],
     },
     Automatic {
         name: "white balance",
         switch: control("white_balance_automatic", USER + 12),
+        of: Adaptive::WhiteBalance,
         off: 0,
+        on: &[1],
         values: &[
             control("white_balance_temperature", USER + 26),
             control("red_balance", USER + 14),

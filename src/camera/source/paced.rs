@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{AnyCamera, time_of};
-use crate::camera::{Camera, CameraError, Scene};
+use crate::camera::{Camera, CameraError, CameraLocks, Scene};
 use crate::image::frame::{Frame, Timestamp};
 
 /// The camera, held back to that many frames a second if there is a rate.
@@ -50,6 +50,10 @@ impl<C: Camera> Camera for Paced<C> {
 
     fn scene(&self) -> Option<Scene> {
         self.camera.scene()
+    }
+
+    fn locks(&self) -> Option<CameraLocks> {
+        self.camera.locks()
     }
 }
 

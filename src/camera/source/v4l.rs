@@ -23,7 +23,9 @@ use v4l::{Format, FourCC, Fraction};
 
 use super::choice::{self, Automatic, Choice};
 use super::{CaptureSettings, FoundCamera, Mode, Size, note, time_of, trouble_of};
-use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, PixelLayout};
+use crate::camera::{
+    Adaptive, Camera, CameraError, CameraErrorKind, CameraLocks, PixelFormat, PixelLayout,
+};
 use crate::image::frame::{Frame, Timestamp};
 
 /// Buffers that the driver fills in turn.
@@ -43,6 +45,9 @@ pub struct V4lCamera {
     open: Option<Open>,
     /// Control, value: in the order in which they are set when the device is back, so that it sees as it did before.
     locked: Option<Vec<(u32, i64)>>,
+    /// What is to be locked, and what was locked last.
+    locks: CameraLocks,
+    applied: [Option<bool>; 2],
     failed: Option<Instant>,
     notes: Vec<String>,
 }
@@ -64,6 +69,8 @@ impl V4lCamera {
             wanted: wanted.clone(),
             open: None,
             locked: None,
+            locks: CameraLocks::default(),
+            applied: [None; 2],
             failed: None,
             notes: Vec::new(),
         };
@@ -107,12 +114,12 @@ impl V4lCamera {
         stream.set_timeout(self.wanted.timeout.min(Duration::from_secs(3600)));
         let mut open = Open { stream, device, layout };
         self.lock(&mut open).map_err(|error| self.refused("settling", &error))?;
+        self.note_locks(&open.device);
         Ok(open)
     }
 
     /// Lets exposure, gain and white balance settle and locks them, or brings back what they were locked at.
     fn lock(&mut self, open: &mut Open) -> io::Result<()> {
-        let Some(settle) = self.wanted.settle else { return Ok(()) };
         if let Some(locked) = &self.locked {
             for &(id, value) in locked {
                 // What could be set before is worth a try; a device without it still gives frames.
@@ -120,6 +127,7 @@ impl V4lCamera {
             }
             return Ok(());
         }
+        let Some(settle) = self.wanted.settle else { return Ok(()) };
         let drifting: Vec<Automatic> = choice::to_lock(&self.wanted)
             .into_iter()
             .filter(|it| value(&open.device, it.switch.id).is_some_and(|value| value != it.off))
@@ -161,6 +169,63 @@ impl V4lCamera {
         Ok(())
     }
 
+    /// Which of its controls people can lock, and how they are.
+    fn note_locks(&mut self, device: &v4l::Device) {
+        for which in Adaptive::ALL {
+            let states = choice::to_lock(&self.wanted).into_iter().filter(|it| it.of == which);
+            let states: Vec<bool> = states
+                .filter_map(|it| value(device, it.switch.id).map(|value| value == it.off))
+                .collect();
+            let state = (!states.is_empty()).then(|| states.iter().all(|&locked| locked));
+            self.locks.put(which, state);
+            self.applied[which as usize] = state;
+        }
+    }
+
+    /// Locks or lets go what somebody asked for since the last frame; locked, a value stays as it is now.
+    fn apply_locks(&mut self, device: &v4l::Device) {
+        if Adaptive::ALL.map(|which| self.locks.is_locked(which)) == self.applied {
+            return;
+        }
+        for which in Adaptive::ALL {
+            let wanted = self.locks.is_locked(which);
+            let Some(locked) = wanted.filter(|_| wanted != self.applied[which as usize]) else {
+                continue;
+            };
+            for it in choice::to_lock(&self.wanted).into_iter().filter(|it| it.of == which) {
+                if value(device, it.switch.id).is_none() {
+                    continue;
+                }
+                let kept: Vec<_> = it
+                    .values
+                    .iter()
+                    .filter_map(|control| Some((control.id, value(device, control.id)?)))
+                    .collect();
+                let states = if locked { std::slice::from_ref(&it.off) } else { it.on };
+                let mut set = states
+                    .iter()
+                    .filter(|&&state| device.set_control(setting(it.switch.id, state)).is_ok());
+                let Some(&state) = set.next() else {
+                    note(&mut self.notes, format!("{} cannot be changed", it.name));
+                    continue;
+                };
+                let list = self.locked.get_or_insert_default();
+                list.retain(|(id, _)| {
+                    *id != it.switch.id && !kept.iter().any(|(kept, _)| kept == id)
+                });
+                list.push((it.switch.id, state));
+                for (id, value) in kept.into_iter().filter(|_| locked) {
+                    // What the switch froze cannot always be set as well.
+                    if device.set_control(setting(id, value)).is_ok() {
+                        list.push((id, value));
+                    }
+                }
+            }
+        }
+        // What the device refused is shown as it is.
+        self.note_locks(device);
+    }
+
     fn grab(&mut self, now: Timestamp, asked: Instant) -> Result<Frame, CameraError> {
         let mut open = match self.open.take() {
             Some(open) => open,
@@ -172,6 +237,7 @@ impl V4lCamera {
                 self.connect()?
             }
         };
+        self.apply_locks(&open.device);
         // An open device is kept only behind a frame, be it a damaged one; after any other error its buffers are lost.
         let layout = open.layout;
         let timeout = self.wanted.timeout;
@@ -210,6 +276,10 @@ impl Camera for V4lCamera {
 
     fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
+    }
+
+    fn locks(&self) -> Option<CameraLocks> {
+        Some(self.locks.clone())
     }
 }
 

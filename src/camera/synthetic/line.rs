@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use super::drift::Drift;
 use super::{Synthetic, SyntheticScene};
-use crate::camera::{Camera, CameraError};
+use crate::camera::{Camera, CameraError, CameraErrorKind, CameraLocks};
 use crate::image::frame::{Frame, Timestamp};
 
 /// From one part to the next, in microseconds, and how much of that the strip moves.
@@ -71,6 +72,8 @@ pub struct SyntheticLine {
     camera: Synthetic,
     seed: u64,
     scene: Scene,
+    locks: CameraLocks,
+    drift: Drift,
     begun: Option<Timestamp>,
     /// The kind that was chosen when the latest frame was taken, and the number of its part.
     latest: Option<(Option<SyntheticScene>, u64)>,
@@ -82,7 +85,21 @@ impl SyntheticLine {
     /// A line over a strip of that seed.
     pub fn new(seed: u64) -> Self {
         let (camera, scene) = (Synthetic::new(seed), Scene::default());
-        Self { camera, seed, scene, begun: None, latest: None, moving: Timestamp(0) }
+        Self {
+            camera,
+            seed,
+            scene,
+            locks: CameraLocks::both(true),
+            drift: Drift::default(),
+            begun: None,
+            latest: None,
+            moving: Timestamp(0),
+        }
+    }
+
+    /// With exposure and white balance that wander unless they are locked, which they are from the start otherwise.
+    pub fn unlocked(self) -> Self {
+        Self { locks: CameraLocks::both(false), ..self }
     }
 
     /// What comes as that part where every kind does.
@@ -113,11 +130,21 @@ impl Camera for SyntheticLine {
         let moves = now.micros_since(self.moving) < MOVING_MICROS;
         self.camera.hold(!moves);
         self.scene.show(self.camera.showing());
-        self.camera.capture(now)
+        let frame = self.camera.capture(now)?;
+        let (width, height) = (frame.width(), frame.height());
+        let mut pixels = frame.pixels().to_vec();
+        self.drift.apply(&self.locks, now, &mut pixels);
+        Frame::new(width, height, pixels, now).map_err(|error| {
+            CameraError::new(self.name(), CameraErrorKind::Malformed, error.to_string())
+        })
     }
 
     fn scene(&self) -> Option<Scene> {
         Some(self.scene.clone())
+    }
+
+    fn locks(&self) -> Option<CameraLocks> {
+        Some(self.locks.clone())
     }
 }
 

@@ -57,6 +57,10 @@ pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
         Answer::Classified(Some(classification)) => vec![classified(classification)],
         Answer::Log(lines) => lines.clone(),
         Answer::Settings(pairs) => aligned(pairs),
+        Answer::Policy { text, read_only, .. } => {
+            let why = read_only.iter().map(|why| format!("# not to be changed from here: {why}"));
+            text.lines().map(str::to_owned).chain(why).collect()
+        }
         Answer::Generations(generations) => people::generations(generations),
         Answer::Difference(difference) => people::difference(difference),
         _ => return None,

@@ -3,7 +3,7 @@
 use super::predicted::Picked;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
-use crate::camera::SyntheticScene;
+use crate::camera::{Adaptive, CameraLocks, Scene, SyntheticScene};
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
 use crate::image::views::ViewKinds;
@@ -17,6 +17,10 @@ use crate::store::persistent::PersistentLearner;
 
 /// Parts of every kind by turns.
 const AUTO: &str = "auto";
+
+/// How exposure and white balance may be.
+const LOCKED: &str = "locked";
+const AUTOMATIC: &str = "automatic";
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
     pub(super) fn answer(
@@ -194,7 +198,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             | Request::ListExamples(_)
             | Request::GetStatus(_)
             | Request::SetHead(_)
-            | Request::SetThreshold(_) => {
+            | Request::SetThreshold(_)
+            | Request::TryThreshold(_)
+            | Request::GetPolicy(_)
+            | Request::SavePolicy(_) => {
                 Err(Refused("not answered by the station itself".to_owned()))
             }
         }
@@ -232,6 +239,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let scene =
             self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, SyntheticScene::name));
         settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
+        for (which, is_locked) in self.locked() {
+            let state = if is_locked { LOCKED } else { AUTOMATIC };
+            settings.push((which.name().to_owned(), state.to_owned()));
+        }
         let views = self.views.first().map(|view| view.persistent.get().view_kinds().to_string());
         settings.extend(views.map(|kinds| ("views".to_owned(), kinds)));
         settings
@@ -242,12 +253,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             "smoothing" => self.set_smoothing_to(value),
             "scene" => self.choose_scene(value),
             "views" => self.set_views(&value.parse().map_err(refused)?),
-            other => {
-                let name = other.escape_debug();
-                Err(Refused(format!(
-                    "there is no setting {name}; there are smoothing, scene and views"
-                )))
-            }
+            other => match Adaptive::ALL.into_iter().find(|which| which.name() == other) {
+                Some(which) => self.lock_camera(which, value),
+                None => {
+                    let name = other.escape_debug();
+                    Err(Refused(format!(
+                        "there is no setting {name}; there are smoothing, scene, views, exposure and white-balance"
+                    )))
+                }
+            },
         }
     }
 
@@ -264,6 +278,38 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return Err(refused(error));
         }
         Ok(())
+    }
+
+    /// * `scene`: what chooses what the camera shows, see [`crate::camera::Camera::scene`].
+    /// * `locks`: what locks the camera's exposure and white balance, see [`crate::camera::Camera::locks`].
+    pub fn set_camera_controls(&mut self, scene: Option<Scene>, locks: Option<CameraLocks>) {
+        (self.scene, self.locks) = (scene, locks);
+    }
+
+    /// What of the camera can be locked, and whether it is.
+    fn locked(&self) -> Vec<(Adaptive, bool)> {
+        let locked = |which| Some((which, self.locks.as_ref()?.is_locked(which)?));
+        Adaptive::ALL.into_iter().filter_map(locked).collect()
+    }
+
+    fn lock_camera(&self, which: Adaptive, value: &str) -> Result<(), Refused> {
+        let locked = match value {
+            LOCKED => true,
+            AUTOMATIC => false,
+            other => {
+                let (name, other) = (which.name(), other.escape_debug());
+                let what = format!("{name}: wanted {LOCKED} or {AUTOMATIC}, got {other}");
+                return Err(Refused(what));
+            }
+        };
+        if self.locks.as_ref().is_some_and(|locks| locks.ask(which, locked)) {
+            return Ok(());
+        }
+        let (camera, name) = (&self.camera, which.name());
+        let what = format!(
+            "the {name} of {camera} cannot be locked from here: v4l: cameras with such a control can, and synthetic:"
+        );
+        Err(Refused(what))
     }
 
     /// Asks a camera that draws for parts of one kind.

@@ -98,6 +98,12 @@ impl Panel {
         }
     }
 
+    /// Follows another policy; what the one before had switched on is off.
+    pub(super) fn follow(&mut self, policy: Policy) {
+        self.actions.follow(policy);
+        self.by_hand.clear();
+    }
+
     /// No frames come: what lasts with a verdict ends.
     ///
     /// * `safe`: every output but the heartbeat is at its safe level until the next verdict.

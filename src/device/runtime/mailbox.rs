@@ -44,6 +44,8 @@ pub(super) enum Item {
 struct Mail {
     frame: Option<Frame>,
     requests: VecDeque<(Request, Sender)>,
+    /// A request was carried out since the latest frame.
+    frame_is_next: bool,
     edges: VecDeque<(Edge, Timestamp)>,
     closed: bool,
     frames: u64,
@@ -100,7 +102,8 @@ impl Mailbox {
         self.arrived.notify_all();
     }
 
-    /// Waits for the next thing to do: edges before requests before frames.
+    /// Waits for the next thing to do: edges first; requests and frames take turns, so that however many ask, a frame waits
+    /// for one request at most.
     pub(super) fn next(&self, patience: Duration) -> Item {
         let end = Instant::now() + patience;
         let mut mail = lock(&self.mail);
@@ -111,10 +114,14 @@ impl Mailbox {
             if let Some((edge, at)) = mail.edges.pop_front() {
                 return Item::Edge(edge, at);
             }
-            if let Some((request, sender)) = mail.requests.pop_front() {
+            let frame_is_next = mail.frame_is_next && mail.frame.is_some();
+            let request = if frame_is_next { None } else { mail.requests.pop_front() };
+            if let Some((request, sender)) = request {
+                mail.frame_is_next = true;
                 return Item::Request(request, sender);
             }
             if let Some(frame) = mail.frame.take() {
+                mail.frame_is_next = false;
                 return Item::Frame(frame);
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -156,6 +163,25 @@ mod tests {
         );
         assert!(matches!(inbox.next(Duration::ZERO), Item::Nothing));
         assert_eq!(inbox.counts(), (3, 2));
+    }
+
+    #[test]
+    fn a_frame_waits_for_one_request_at_most() {
+        let inbox = Mailbox::default();
+        let (sender, _receiver) = std::sync::mpsc::sync_channel(1);
+        (0..3).for_each(|_| assert!(inbox.request(Version.into(), sender.clone())));
+        let mut order = String::new();
+        for at in 0..6 {
+            if at < 2 {
+                inbox.frame(frame(at));
+            }
+            match inbox.next(Duration::ZERO) {
+                Item::Request(..) => order.push('r'),
+                Item::Frame(_) => order.push('f'),
+                _ => order.push('-'),
+            }
+        }
+        assert_eq!(order, "rfrr--");
     }
 
     #[test]

@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use super::mailbox::Message;
 use super::{Shared, inboxes};
+use crate::board::{BoardError, PolicyText};
 use crate::device::service::Host;
 use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
-use crate::protocol::request::{Answer, Log, Progress, Refused, Request, RequestHandler};
+use crate::protocol::request::{
+    Answer, Log, Progress, Refused, Request, RequestHandler, SavePolicy,
+};
+use crate::util::mutex::lock;
 
 /// How long a request may take without getting on: longer than the longest burst and the slowest head.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -27,6 +31,48 @@ pub(super) struct Remote(pub(super) Arc<Shared>);
 impl RequestHandler for Remote {
     fn handle(
         &mut self,
+        request: Request,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Answer, Refused> {
+        let request = match request {
+            Request::GetPolicy(_) => return self.policy().map_err(refused),
+            Request::SavePolicy(save) => return self.save_policy(save, progress),
+            other => other,
+        };
+        self.ask(request, progress)
+    }
+}
+
+fn refused(error: impl std::fmt::Display) -> Refused {
+    Refused(error.to_string())
+}
+
+impl Remote {
+    fn policy(&self) -> Result<Answer, BoardError> {
+        let PolicyText { policy, read_only, revision, text } = lock(&self.0.policy).text()?;
+        Ok(Answer::Policy { policy, read_only, revision, text })
+    }
+
+    /// Stores it, then follows it.
+    fn save_policy(
+        &self,
+        save: SavePolicy,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<Answer, Refused> {
+        let stored = lock(&self.0.policy);
+        stored.save(&save.text, save.revision.as_deref()).map_err(refused)?;
+        // The next one waits until this one is followed.
+        let answer = self.ask(save.into(), progress);
+        drop(stored);
+        let notes = match answer? {
+            Answer::Noted { note, .. } => vec![note],
+            _ => Vec::new(),
+        };
+        Ok(self.policy().map_err(refused)?.with_notes(notes))
+    }
+
+    fn ask(
+        &self,
         request: Request,
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Answer, Refused> {

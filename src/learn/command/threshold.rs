@@ -1,5 +1,5 @@
 use super::{CommandError, CommandResult, Reply};
-use crate::learn::decision::Thresholds;
+use crate::learn::decision::{LeftOutCounts, Thresholds};
 use crate::learn::learner::{Change, Learner};
 
 /// Shows or sets the thresholds for unknown predictions; without values, it only shows them.
@@ -14,8 +14,13 @@ pub struct ChangeThresholds {
     pub false_reject: Option<f32>,
 }
 
+/// Shows what thresholds would make of the taught examples, each left out; changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TryThreshold(pub ChangeThresholds);
+
 impl ChangeThresholds {
-    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
+    /// What they would be.
+    fn checked(self, learner: &Learner) -> Result<Thresholds, CommandError> {
         let mut thresholds = *learner.thresholds();
         if let Some(got) = self.confidence {
             if !(0.0..=1.0).contains(&got) {
@@ -41,11 +46,24 @@ impl ChangeThresholds {
             }
             thresholds = Thresholds::of_limit(thresholds.confidence, -got);
         }
+        Ok(thresholds)
+    }
+
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
+        let thresholds = self.checked(learner)?;
         let made = if thresholds == *learner.thresholds() {
             Vec::new()
         } else {
             learner.change(vec![Change::SetThresholds(thresholds)])?
         };
         Ok((Reply::Threshold(thresholds), made))
+    }
+}
+
+impl TryThreshold {
+    pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
+        let thresholds = self.0.checked(learner)?;
+        let LeftOutCounts { right, wrong, unknown } = learner.effect_of(&thresholds);
+        Ok((Reply::Effect { thresholds, right, wrong, unknown }, Vec::new()))
     }
 }

@@ -163,6 +163,51 @@ impl Calibration {
     }
 }
 
+/// What became of examples that were left out, each with its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeftOutCounts {
+    /// Recognized.
+    pub right: usize,
+    /// Taken for another class.
+    pub wrong: usize,
+    /// Unknown.
+    pub unknown: usize,
+}
+
+impl Calibration {
+    /// What thresholds make of what was left out; the only look of a class cannot be classified and is not counted.
+    ///
+    /// * `angles`: as for [`Calibration::fit`].
+    pub fn count(
+        &self,
+        classes: &[ClassId],
+        left_out: &[LeftOut],
+        angles: &[f32],
+        thresholds: &Thresholds,
+    ) -> LeftOutCounts {
+        let mut counts = LeftOutCounts::default();
+        for (one, &angle) in left_out.iter().zip(angles) {
+            let scores = self.left_out_scores(classes, one);
+            let classified = own(classes, one).filter(|&own| scores[own].is_finite());
+            let best = first_two(&scores).map(|(best, _)| best);
+            let evidence = self.evidence(&one.scores, &scores, one.spread, angle);
+            let (Some(own), Some(best), Some(evidence)) = (classified, best, evidence) else {
+                continue;
+            };
+            let novelty = self.novelty.map_or(UNTOLD, |novelty| novelty.of(&evidence));
+            let confidence = self.softmax(&scores)[best];
+            if confidence < thresholds.confidence || novelty > thresholds.novelty {
+                counts.unknown += 1;
+            } else if best == own {
+                counts.right += 1;
+            } else {
+                counts.wrong += 1;
+            }
+        }
+        counts
+    }
+}
+
 /// The novelty of everything while nothing can be called unknown.
 const UNTOLD: f32 = 0.0;
 

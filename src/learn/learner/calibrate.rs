@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LearnError, Learner};
-use crate::learn::decision::Calibration;
+use crate::learn::decision::{Calibration, LeftOutCounts, Thresholds};
 use crate::learn::examples::Example;
 use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
 
@@ -20,19 +20,35 @@ impl Learner {
     pub fn recalibrate(&mut self) {
         self.changes_since_fit = 0;
         self.head.tune();
+        let (left_out, angles) = self.left_out();
+        self.calibration = self.fitted(&left_out, &angles, self.thresholds.false_reject);
+        self.estimate = self.calibration.estimate(self.head.classes(), &left_out);
+    }
+
+    /// What other thresholds would make of the examples, each left out with its group.
+    pub fn effect_of(&self, thresholds: &Thresholds) -> LeftOutCounts {
+        let (left_out, angles) = self.left_out();
+        let calibration = self.fitted(&left_out, &angles, thresholds.false_reject);
+        calibration.count(self.head.classes(), &left_out, &angles, thresholds)
+    }
+
+    fn fitted(&self, left_out: &[LeftOut], angles: &[f32], false_reject: f32) -> Calibration {
+        let (looks, far) = (self.examples.looks(), self.examples.far());
+        Calibration::fit(self.head.classes(), left_out, angles, looks, far, false_reject)
+    }
+
+    /// What the head says of examples that it is asked about without their group, and 1 less the cosine of each to the
+    /// nearest example of another group.
+    fn left_out(&self) -> (Vec<LeftOut>, Vec<f32>) {
         let most = (MAX_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MAX_LEFT_OUT);
         let left_out = self.head.leave_out(most).or_else(|| {
             let twin = self.head.twin().and_then(|config| self.built(&config).ok());
             twin.map_or_else(|| self.folds().ok(), |twin| twin.leave_out(most))
         });
         let left_out = left_out.unwrap_or_default();
-        let classes = self.head.classes();
         let ids: Vec<ExampleId> = left_out.iter().map(|one| one.example).collect();
         let angles = self.examples.angles_to_others(&ids);
-        let (looks, false_reject) = (self.examples.looks(), self.thresholds.false_reject);
-        let far = self.examples.far();
-        self.calibration = Calibration::fit(classes, &left_out, &angles, looks, far, false_reject);
-        self.estimate = self.calibration.estimate(classes, &left_out);
+        (left_out, angles)
     }
 
     /// As [`Learner::recalibrate`], where anything changed since.

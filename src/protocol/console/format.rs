@@ -46,7 +46,7 @@ pub struct Row {
 }
 
 /// The words that rows begin with: a console knows by them what a console sent.
-pub(super) const ROW_WORDS: [&str; 18] = [
+pub(super) const ROW_WORDS: [&str; 19] = [
     "ok",
     "error",
     "frame",
@@ -65,6 +65,7 @@ pub(super) const ROW_WORDS: [&str; 18] = [
     "inbox",
     "confusion",
     "curve",
+    "text",
 ];
 
 impl Row {
@@ -242,6 +243,15 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
         }
         Answer::InboxDropped { frames, left } => ok().with("dropped", *frames).with("left", *left),
         Answer::Confusion { rows, curve } => return inbox::confusion(rows, curve),
+        Answer::Policy { policy, read_only, revision, text } => {
+            let row = |line: &str| Row::new("text").with("line", line);
+            let last = ok()
+                .with("policy", policy.as_deref())
+                .with("editable", read_only.is_none())
+                .with("why", read_only.as_deref())
+                .with("revision", revision.as_str());
+            return text.lines().map(row).chain([last]).collect();
+        }
         Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }
@@ -338,6 +348,10 @@ fn reply(reply: &Reply) -> Vec<Row> {
             ok().with("head", config.kind().name()).with("estimate", *estimate)
         }
         Reply::Threshold(thresholds) => with_thresholds(ok(), thresholds),
+        Reply::Effect { thresholds, right, wrong, unknown } => with_thresholds(ok(), thresholds)
+            .with("right", *right)
+            .with("wrong", *wrong)
+            .with("unknown", *unknown),
         Reply::Merged { classes, added, known, disputed, repeated } => ok()
             .with("new_classes", Value::Texts(classes.clone()))
             .with("added", *added)

@@ -89,6 +89,17 @@ pub enum Answer {
         /// Requests that taught, the oldest first.
         curve: Vec<CurvePoint>,
     },
+    /// The policy's text.
+    Policy {
+        /// The file or the name; `None` where the device has no policy.
+        policy: Option<String>,
+        /// Why it cannot be changed; `None` where it can.
+        read_only: Option<String>,
+        /// Changes with the text.
+        revision: String,
+        /// As it is written.
+        text: String,
+    },
     /// Another answer, with a note. On the wire the note stands beside the answer.
     #[serde(skip)]
     Noted {

@@ -21,11 +21,12 @@ pub struct Set {
 /// `set echo` never comes here: it is the console's own.
 pub(super) const WORDS: &[Word] =
     &[Word::new("set", "[NAME VALUE]", "list the settings, or change one", parse)
-        .places(&[Place::Words(&["echo", "smoothing", "scene", "views"]), ON_OFF])
+        .places(&[Place::Words(&["echo", "smoothing", "scene", "views", "exposure", "white-balance"]), ON_OFF])
         .more(
             "`set echo off` is for programs: no prompt, no echo, no completion on this port. `set smoothing N` holds \
              until the next start; run --smoothing keeps it. `set views usual,flipped`: what examples are learned with \
-             from now on, of darker, noise, blur, turned (these are usual), flipped, quarter-turns, scaled.",
+             from now on, of darker, noise, blur, turned (these are usual), flipped, quarter-turns, scaled. `set exposure locked` or `automatic`, and `set white-balance`, where the \
+             camera can: they hold until the next start; camera.settle_ms in the board file decides then.",
         )];
 
 fn parse(words: &[&str]) -> Parsed {

@@ -15,21 +15,44 @@ pub struct SetThreshold {
     pub false_reject: Option<f32>,
 }
 
-const VALUES: Place = Place::Words(&["confidence=", "novelty=", "false-reject="]);
+/// Show what thresholds would make of the taught examples, each left out; changes nothing. What is left out stays as it
+/// is set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TryThreshold {
+    /// As [`SetThreshold::confidence`].
+    pub confidence: Option<f32>,
+    /// As [`SetThreshold::novelty`].
+    pub novelty: Option<f32>,
+    /// As [`SetThreshold::false_reject`].
+    pub false_reject: Option<f32>,
+}
+
+const VALUES: Place = Place::Words(&["confidence=", "novelty=", "false-reject=", "try"]);
 
 pub(super) const WORDS: &[Word] = &[Word::new(
     "threshold",
-    "[confidence=C] [novelty=N | false-reject=SHARE]",
+    "[try] [confidence=C] [novelty=N | false-reject=SHARE]",
     "show or set the thresholds for unknown predictions",
     parse,
 )
-.places(&[VALUES, VALUES])
+.places(&[VALUES, VALUES, VALUES])
 .more(
     "Unknown is a confidence below C (0 to 1) or a novelty above N (usually 1; inf turns it off). Of frames like \
-     those taught, of parts and scenes, SHARE have a novelty above 1: 2% by default.",
+     those taught, of parts and scenes, SHARE have a novelty above 1: 2% by default. `threshold try` shows what the \
+     values would make of the taught examples, and changes nothing.",
 )];
 
 fn parse(words: &[&str]) -> Parsed {
+    match words {
+        ["try", values @ ..] => {
+            let SetThreshold { confidence, novelty, false_reject } = values_of(values)?;
+            Ok(TryThreshold { confidence, novelty, false_reject }.into())
+        }
+        values => values_of(values).map(Request::from),
+    }
+}
+
+fn values_of(words: &[&str]) -> Result<SetThreshold, Wrong> {
     let mut threshold = SetThreshold::default();
     for word in words {
         match word.split_once('=') {
@@ -47,7 +70,7 @@ fn parse(words: &[&str]) -> Parsed {
             _ => return Err(Wrong::Usage),
         }
     }
-    Ok(threshold.into())
+    Ok(threshold)
 }
 
 impl Ask for SetThreshold {
@@ -62,5 +85,17 @@ impl Ask for SetThreshold {
     fn into_command(self) -> Result<Command, Request> {
         let Self { confidence, novelty, false_reject } = self;
         Ok(Command::Threshold(command::ChangeThresholds { confidence, novelty, false_reject }))
+    }
+}
+
+impl Ask for TryThreshold {
+    fn need(&self) -> Need {
+        Need::Look
+    }
+
+    fn into_command(self) -> Result<Command, Request> {
+        let Self { confidence, novelty, false_reject } = self;
+        let wanted = command::ChangeThresholds { confidence, novelty, false_reject };
+        Ok(Command::TryThreshold(command::TryThreshold(wanted)))
     }
 }

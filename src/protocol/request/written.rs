@@ -59,6 +59,13 @@ pub(super) enum ReplyForm {
         disputed: usize,
         repeated: usize,
     },
+    Effect {
+        #[serde(with = "ThresholdsForm")]
+        thresholds: Thresholds,
+        right: usize,
+        wrong: usize,
+        unknown: usize,
+    },
 }
 
 #[derive(Serialize, Deserialize)]

@@ -57,7 +57,7 @@ async function ask(url, options) {
   throw refused;
 }
 
-const WHOLE = new Set(["counts", "outputs", "log", "settings", "version", "regions"]);
+const WHOLE = new Set(["counts", "outputs", "log", "settings", "version", "regions", "policy"]);
 
 /** Asks for what only reads. */
 export function get(name, fields = {}) {

@@ -122,3 +122,15 @@ export function sentence(prediction) {
   }
   return second && confidence < 0.9 ? t("thenSecond", { sure, second }) : sure;
 }
+
+export const card = (title, ...children) => el("section", { class: "panel card", "aria-label": title }, el("h2", {}, title), ...children);
+
+/** Runs what a button does; shows why where it fails. */
+export const doing = (call) => async (event) => {
+  event?.preventDefault?.();
+  try {
+    await call(event);
+  } catch (error) {
+    failed(error);
+  }
+};

@@ -2,6 +2,7 @@
 
 import { chooseRegion, on, prediction, state, watch } from "./api.js";
 import { el, icon, kindOf, percent, sentence } from "./dom.js";
+import { isNew, offer } from "./offer.js";
 import { teachPanel } from "./teach.js";
 import { t } from "./words.js";
 
@@ -125,4 +126,5 @@ export function live(main, signal) {
     el("div", { class: "below" }, figures(signal), regionChoice()),
   );
   main.replaceChildren(el("div", { class: "split" }, camera, teachPanel(signal, () => frame)));
+  if (isNew()) main.prepend(offer(signal));
 }

@@ -6,10 +6,11 @@ import { examples } from "./examples.js";
 import { inbox } from "./inbox.js";
 import { live } from "./live.js";
 import { operator } from "./operator.js";
-import { setup } from "./setup.js";
 import { nextLanguage, setLanguage, t } from "./words.js";
 
-const VIEWS = { live, inbox, examples, operator, setup };
+/** Those that a first look does not need are loaded once they are opened. */
+const late = (name) => async (...to) => (await import(`./${name}.js`))[name](...to);
+const VIEWS = { live, inbox, examples, operator, setup: late("setup"), guide: late("guide") };
 const main = document.getElementById("main");
 let leaving = new AbortController();
 
@@ -24,7 +25,7 @@ function show() {
     else link.removeAttribute("aria-current");
   }
   document.body.dataset.view = name;
-  VIEWS[name](main, leaving.signal);
+  Promise.resolve(VIEWS[name](main, leaving.signal)).catch(failed);
 }
 
 /** Asks for the PIN; whether it was right. */
@@ -107,7 +108,7 @@ async function start() {
     const theme = localStorage.getItem(THEME);
     if (theme) document.documentElement.dataset.theme = theme;
   } catch {}
-  const tabs = Object.keys(VIEWS).map((name) => el("a", { href: `#/${name}`, "data-view": name }, t(name)));
+  const tabs = Object.keys(VIEWS).filter((name) => name !== "guide").map((name) => el("a", { href: `#/${name}`, "data-view": name }, t(name)));
   document.getElementById("tabs").replaceChildren(...tabs);
   document.getElementById("tabs").setAttribute("aria-label", t("views"));
   document.getElementById("toasts").setAttribute("aria-label", t("messages"));

@@ -1,8 +1,9 @@
 // Set-up: region, thresholds, outputs, checkpoints, backup, health and log.
 
 import { get, on, post, refresh, state, upload } from "./api.js";
-import { el, failed, may, toast } from "./dom.js";
-import { picture } from "./live.js";
+import { card, doing, el, failed, may, percent, toast } from "./dom.js";
+import { policyCard } from "./policy.js";
+import { regionEditor } from "./region.js";
 import { t } from "./words.js";
 
 /** Asks before what cannot be undone by a tap. */
@@ -25,64 +26,23 @@ function sure(text, action) {
   });
 }
 
-const card = (title, ...children) => el("section", { class: "panel card", "aria-label": title }, el("h2", {}, title), ...children);
 
-/** Runs what a button does; tells why where it fails. */
-const doing = (call) => async (event) => {
-  event?.preventDefault?.();
-  try {
-    await call(event);
-  } catch (error) {
-    failed(error);
-  }
-};
+/** A region as the board file has it. */
+function boardLine({ name, region }) {
+  const kind = region === "whole" || region.includes(".") ? "fractions" : "pixels";
+  const parts = region === "whole" ? "0.0, 0.0, 1.0, 1.0" : region.split(",").join(", ");
+  return `${JSON.stringify(name ?? "part")} = { ${kind} = [${parts}] }`;
+}
 
 function regionCard(signal) {
-  const view = picture(signal, () => {});
-  const inner = view.querySelector(".shown");
-  const marked = el("div", { class: "region drawn", hidden: true });
-  inner.append(marked);
-  const take = el("button", { class: "primary", disabled: true }, t("useRegion"));
-  let from = null;
-  let chosen = null;
-  const at = (event) => {
-    const box = inner.getBoundingClientRect();
-    const part = (value, size) => Math.min(Math.max(value / size, 0), 1);
-    return [part(event.clientX - box.left, box.width), part(event.clientY - box.top, box.height)];
+  const several = state.regions.length > 1;
+  const lines = el("pre", { class: "log", role: "group", tabindex: 0, "aria-label": "[regions]" });
+  const draw = () => {
+    lines.hidden = !several && state.regions[0]?.region === "whole";
+    lines.textContent = `[regions]\n${state.regions.map(boardLine).join("\n")}`;
   };
-  const draw = (event) => {
-    if (!from) return;
-    const to = at(event);
-    const [x, y] = [Math.min(from[0], to[0]), Math.min(from[1], to[1])];
-    const [width, height] = [Math.abs(from[0] - to[0]), Math.abs(from[1] - to[1])];
-    chosen = width > 0.03 && height > 0.03 ? { x, y, width, height } : null;
-    marked.hidden = !chosen;
-    take.disabled = !chosen;
-    ["left", "top", "width", "height"].forEach((side, index) => marked.style.setProperty(side, `${[x, y, width, height][index] * 100}%`));
-  };
-  if (may("change")) {
-    inner.classList.add("drawable");
-    inner.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      inner.setPointerCapture(event.pointerId);
-      from = at(event);
-    });
-    inner.addEventListener("pointermove", draw);
-    inner.addEventListener("pointerup", (event) => {
-      draw(event);
-      from = null;
-    });
-  }
-  const set = async (region) => {
-    await post("set-region", region);
-    state.regions = await get("regions");
-    marked.hidden = true;
-    take.disabled = true;
-    toast(t("regionSet"));
-  };
-  take.addEventListener("click", doing(() => set({ Fractions: chosen })));
-  const whole = el("button", { class: "quiet", onclick: doing(() => set("Whole")) }, t("wholeFrame"));
-  return card(t("region"), el("p", { class: "hint" }, t("regionHint")), view, may("change") ? el("div", { class: "row" }, take, whole) : null);
+  draw();
+  return card(t("region"), el("p", { class: "hint" }, several ? t("regionsHint", { region: state.region }) : t("regionHint")), regionEditor(signal, draw), lines);
 }
 
 function thresholdCard(signal) {
@@ -94,10 +54,28 @@ function thresholdCard(signal) {
     if (document.activeElement !== confidence) confidence.value = Math.round((sure ?? 0) * 100);
     if (document.activeElement !== share) share.value = Number(((reject ?? 0.02) * 100).toFixed(1));
   };
+  const wanted = () => ({ confidence: confidence.value / 100, false_reject: share.value / 100 });
+  const effect = el("p", { class: "hint", id: "effect", role: "status" });
+  let timer = 0;
+  const tell = async () => {
+    try {
+      const { looked_at: of, right, wrong, unknown } = await get("try-threshold", wanted());
+      effect.textContent = of ? t("thresholdEffect", { of, right, wrong, unknown }) : t("thresholdNoEffect");
+    } catch (error) {
+      effect.textContent = error.message;
+    }
+  };
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(tell, 300);
+  };
+  for (const one of [confidence, share]) one.addEventListener("input", later);
+  signal.addEventListener("abort", () => clearTimeout(timer));
   fill();
-  on("changed", fill, signal);
+  tell();
+  on("changed", () => (fill(), later()), signal);
   const save = doing(async () => {
-    await post("set-threshold", { confidence: confidence.value / 100, novelty: null, false_reject: share.value / 100 });
+    await post("set-threshold", { novelty: null, ...wanted() });
     toast(t("saved"));
     await refresh();
   });
@@ -105,9 +83,30 @@ function thresholdCard(signal) {
     t("thresholds"),
     el("form", { class: "fields", onsubmit: save },
       el("label", { for: "confidence" }, t("leastConfidence")), confidence,
-      el("label", { for: "share" }, t("falseReject")), share,
+      el("label", { for: "share" }, t("falseReject")), share, effect,
       may("change") ? el("button", { class: "primary", type: "submit" }, t("save")) : null),
   );
+}
+
+/** Exposure and white balance, where the camera lets them be locked. */
+function cameraCard() {
+  const NAMES = ["exposure", "white-balance"];
+  const body = el("div", { class: "fields" });
+  const load = async () => {
+    const settings = await get("settings");
+    const known = NAMES.filter((name) => settings[name] !== undefined);
+    const box = (name) => {
+      const change = doing(async () => {
+        await post("set", { name, value: input.checked ? "locked" : "automatic" }).finally(load);
+        toast(t("saved"));
+      });
+      const input = el("input", { type: "checkbox", id: name, checked: settings[name] === "locked", disabled: !may("change"), onchange: change });
+      return el("label", { class: "check" }, input, t(name));
+    };
+    body.replaceChildren(...(known.length ? known.map(box) : [el("p", {}, t("cannotLock"))]));
+  };
+  load().catch(failed);
+  return card(t("camera"), el("p", { class: "hint" }, t("lockHint")), body);
 }
 
 function outputsCard(signal) {
@@ -206,7 +205,7 @@ function backupCard() {
 function healthCard(signal) {
   const shown = ["uptime_s", "frames_a_second", "dropped", "age_p50_ms", "age_p95_ms", "pin_p95_ms", "memory_mib", "temperature_c", "throttled", "camera"];
   const table = el("dl", { class: "health" });
-  const lines = el("pre", { class: "log", tabindex: 0, "aria-label": t("log") });
+  const lines = el("pre", { class: "log", role: "group", tabindex: 0, "aria-label": t("log") });
   const fill = () => {
     const figures = { ...state.status.device, bytes: state.status.bytes, examples: state.status.examples };
     const entries = [...shown, "examples"].filter((name) => figures[name] !== undefined);
@@ -222,8 +221,10 @@ function healthCard(signal) {
 }
 
 export function setup(main, signal) {
-  const several = state.regions.length > 1;
-  main.replaceChildren(
-    el("div", { class: "cards" }, several ? null : regionCard(signal), thresholdCard(signal), outputsCard(signal), checkpointCard(signal), backupCard(), healthCard(signal)),
-  );
+  const draw = () => {
+    const guide = may("teach") ? el("a", { class: "button", href: "#/guide" }, t("guide")) : null;
+    const cards = [regionCard(signal), cameraCard(), thresholdCard(signal), outputsCard(signal), policyCard(signal), checkpointCard(signal), backupCard(), healthCard(signal)];
+    main.replaceChildren(el("div", { class: "cards" }, guide, ...cards));
+  };
+  draw();
 }

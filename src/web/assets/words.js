@@ -1,9 +1,7 @@
 // The language of the page: the browser's, or the one that was chosen.
 
-import de from "./words-de.js";
-import en from "./words-en.js";
-
-const LANGUAGES = { en, de };
+/** Each by its own name; its file is loaded where it is chosen. */
+const LANGUAGES = { en: "English", de: "Deutsch" };
 const KEY = "fieldtune-language";
 
 function choose() {
@@ -17,12 +15,13 @@ function choose() {
 
 export const language = choose();
 document.documentElement.lang = language;
+const { default: texts } = await import(`./words-${language}.js`);
 
 /** The other language, and how it calls itself. */
 export function nextLanguage() {
   const codes = Object.keys(LANGUAGES);
   const code = codes[(codes.indexOf(language) + 1) % codes.length];
-  return { code, name: LANGUAGES[code].languageName };
+  return { code, name: LANGUAGES[code] };
 }
 
 export function setLanguage(code) {
@@ -32,6 +31,6 @@ export function setLanguage(code) {
 
 /** A text with its {places} filled in. */
 export function t(key, places = {}) {
-  const text = LANGUAGES[language][key] ?? en[key] ?? key;
+  const text = texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => String(places[name] ?? ""));
 }

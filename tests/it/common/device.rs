@@ -267,6 +267,12 @@ impl RequestHandler for FakeDevice {
             Request::Set(request::Set { name, .. }) => {
                 Err(Refused(format!("there is no setting {name}")))
             }
+            Request::GetPolicy(_) | Request::SavePolicy(_) => Ok(Answer::Policy {
+                policy: Some("line.toml".to_owned()),
+                read_only: None,
+                revision: "1".to_owned(),
+                text: "# a\u{7}\n".to_owned(),
+            }),
             Request::Version(request::Version) => {
                 Ok(Answer::Version { program: "0.1.0".to_owned(), model: model().name })
             }

@@ -101,6 +101,16 @@ pub fn requests() -> Vec<Request> {
         Request::InboxDrop(request::InboxDrop::Frames(vec![3, u64::MAX])),
         Request::InboxDrop(request::InboxDrop::All),
         Request::Confusion(request::Confusion),
+        Request::TryThreshold(request::TryThreshold {
+            confidence: Some(0.5),
+            novelty: None,
+            false_reject: Some(0.05),
+        }),
+        Request::GetPolicy(request::GetPolicy),
+        Request::SavePolicy(request::SavePolicy {
+            text: "trigger = \"part\"".to_owned(),
+            revision: Some("1".to_owned()),
+        }),
     ];
     commands.into_iter().chain(rest).collect()
 }
@@ -192,6 +202,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Reply::Threshold(Thresholds::of_limit(0.5, f32::INFINITY)),
         Reply::Threshold(Thresholds::of_limit(0.5, -0.01)),
         Reply::Merged { classes: vec![name()], added: 3, known: 2, disputed: 1, repeated: 3 },
+        Reply::Effect { thresholds: Thresholds::default(), right: 300, wrong: 2, unknown: 3 },
     ];
     let rest = vec![
         Ok(Answer::Done),
@@ -230,6 +241,18 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Ok(Answer::Pushed { signature: Signature::None }),
         Ok(Answer::Pushed { signature: Signature::Unchecked }),
         Ok(Answer::Pushed { signature: Signature::Trusted }),
+        Ok(Answer::Policy {
+            policy: Some("line.toml".to_owned()),
+            read_only: None,
+            revision: "1".to_owned(),
+            text: name(),
+        }),
+        Ok(Answer::Policy {
+            policy: None,
+            read_only: Some(name()),
+            revision: "2".to_owned(),
+            text: String::new(),
+        }),
         Ok(Answer::Saved(generation.clone())),
         Ok(Answer::Generations(vec![generation])),
         Ok(Answer::Difference(difference)),

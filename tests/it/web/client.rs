@@ -77,7 +77,8 @@ pub fn listening(folder: &Path) -> Page {
     let log = folder.join("log");
     for _ in 0..3000 {
         let text = std::fs::read_to_string(&log).unwrap_or_default();
-        let address = text.split("page: http://").nth(1).and_then(|rest| rest.split('/').next());
+        let address = text.split("page: http").nth(1).and_then(|rest| rest.split("://").nth(1));
+        let address = address.and_then(|rest| rest.split('/').next());
         if let Some(address) = address {
             return Page { address: address.to_owned(), cookie: String::new() };
         }
@@ -132,6 +133,19 @@ impl Page {
 
     pub fn post(&self, name: &str, fields: &Value) -> Answer {
         Answer::read(self.send(name, &fields.to_string())).expect("it answers")
+    }
+
+    /// Bytes of some kind.
+    pub fn post_bytes(&self, target: &str, kind: &str, bytes: &[u8]) -> Answer {
+        let Self { address, cookie } = self;
+        let length = bytes.len();
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nhost: {address}\r\n{cookie}\
+             content-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        let mut stream = self.connect();
+        stream.write_all(&[head.as_bytes(), bytes].concat()).expect("it reads");
+        Answer::read(stream).expect("it answers")
     }
 
     /// What is answered to a request that is not refused.
