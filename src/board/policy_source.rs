@@ -38,7 +38,7 @@ pub enum PolicySaveError {
     /// The text is wrong, or the board lacks what it names.
     #[error(transparent)]
     Board(#[from] BoardError),
-    /// Somebody else changed it.
+    /// It was changed in the meantime.
     #[error("{file}: it was changed meanwhile; nothing was stored\n  next: load it again")]
     Changed {
         /// The file.
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sound_is_stored_and_what_is_not_changes_nothing() {
+    fn a_sound_policy_is_stored_another_changes_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("line.toml");
         fs::write(&file, "# none yet\n").expect("there is room");

@@ -170,7 +170,7 @@ impl CameraErrorKind {
             CameraErrorKind::Malformed => {
                 "single failures are harmless; if it continues, check --format, --resolution and the cable"
             }
-            CameraErrorKind::Damaged => "record it anew, or take the file out",
+            CameraErrorKind::Damaged => "record it again, or take the file out",
             CameraErrorKind::System => "see the system log (dmesg, journalctl)",
         }
     }

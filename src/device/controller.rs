@@ -4,6 +4,7 @@
 mod answers;
 mod assign;
 mod confusion;
+mod effects;
 mod follow;
 mod history;
 mod inbox;
@@ -19,8 +20,9 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use effects::{Effects, Ticket};
 use history::History;
-pub use inbox::{Inbox, InboxChange, InboxLimits, SharedInbox};
+pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
 use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{LatestTimes, Stats};
@@ -37,35 +39,10 @@ use crate::learn::engine::{Engine, FrameResult};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
 use crate::protocol::people;
-use crate::protocol::request::{
-    Answer, Burst, Classification, EndBurst, Progress, Refused, Request, Teach,
-};
+use crate::protocol::request::{Burst, Classification, EndBurst, Refused, Request, Teach};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed::PublicKey;
-
-/// Who asked, so that the answer finds its way back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ticket(pub u64);
-
-/// What an event brought about.
-#[derive(Debug, Default, PartialEq)]
-pub struct Effects {
-    /// Answers to requests.
-    pub answers: Vec<(Ticket, Result<Answer, Refused>)>,
-    /// Requests that go on.
-    pub progress: Vec<(Ticket, Progress)>,
-    /// The verdicts on a frame, one a region.
-    pub classifications: Vec<Classification>,
-    /// For the log.
-    pub notes: Vec<(Level, String)>,
-}
-
-impl Effects {
-    fn note(&mut self, level: Level, text: impl Into<String>) {
-        self.notes.push((level, text.into()));
-    }
-}
 
 /// Frames that one request may teach: what waits for its transaction is held in memory.
 pub const MAX_FRAMES: u32 = 1000;

@@ -69,7 +69,7 @@ pub struct Parts<S, K> {
     /// What serves people and programs beside them.
     pub services: Vec<(Box<dyn Service>, Guard)>,
     /// Where the inboxes of the station's views are kept; each shared one is of a view, see
-    /// [`Inbox::shared`](crate::device::controller::Inbox::shared).
+    /// [`RegionInbox::shared`](crate::device::controller::RegionInbox::shared).
     pub inboxes: Vec<(InboxFile, Arc<SharedInbox>)>,
 }
 

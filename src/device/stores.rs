@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::device::controller::{Inbox, InboxLimits};
+use crate::device::controller::{InboxLimits, RegionInbox};
 use crate::device::runtime::DeviceLog;
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
@@ -34,13 +34,13 @@ pub fn inbox(
     limits: InboxLimits,
     learner: &Learner,
     log: &DeviceLog,
-) -> (Inbox, Option<InboxFile>) {
+) -> (RegionInbox, Option<InboxFile>) {
     if limits.frames == 0 {
-        return (Inbox::new(limits, Default::default(), learner), None);
+        return (RegionInbox::new(limits, Default::default(), learner), None);
     }
     let (file, mut content) = InboxFile::open(path, model.fingerprint);
     content.damage.take().into_iter().for_each(|damage| log.write(Level::Warning, &damage));
-    (Inbox::new(limits, content, learner), Some(file))
+    (RegionInbox::new(limits, content, learner), Some(file))
 }
 
 /// The stores beside those in use that [`of_region`] would name, or that a device without regions would use: what was

@@ -24,12 +24,12 @@ impl Spread {
 
 /// How often each class was taken for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Confusion {
+pub struct ConfusionMatrix {
     classes: usize,
     counts: Vec<u64>,
 }
 
-impl Confusion {
+impl ConfusionMatrix {
     /// Nothing classified yet.
     pub fn new(classes: usize) -> Self {
         Self { classes, counts: vec![0; classes * classes] }
@@ -46,7 +46,7 @@ impl Confusion {
     }
 
     /// Counts everything that the other counted.
-    pub fn merge(&mut self, other: &Confusion) {
+    pub fn merge(&mut self, other: &ConfusionMatrix) {
         assert_eq!(self.classes, other.classes, "matrices of the same classes");
         self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
     }
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn recalls_and_accuracies_are_those_counted_by_hand() {
         // Class 0: 3 of 4, class 1: 1 of 2, class 2: nothing classified, though taken for once.
-        let mut confusion = Confusion::new(3);
+        let mut confusion = ConfusionMatrix::new(3);
         for (truth, predicted) in [(0, 0), (0, 0), (0, 0), (0, 2), (1, 1), (1, 0)] {
             confusion.add(truth, predicted);
         }
@@ -156,8 +156,8 @@ mod tests {
         let mut twice = confusion.clone();
         twice.merge(&confusion);
         assert_eq!(twice.row(1), [2, 2, 0]);
-        assert_eq!(Confusion::new(3).balanced_accuracy(), None);
-        assert_eq!(Confusion::new(3).accuracy(), None);
+        assert_eq!(ConfusionMatrix::new(3).balanced_accuracy(), None);
+        assert_eq!(ConfusionMatrix::new(3).accuracy(), None);
     }
 
     #[test]

@@ -20,7 +20,9 @@ mod splits;
 
 pub use holdout::{Folder, Holdout};
 pub use interval::{mean_interval, share_interval};
-pub use measures::{Confusion, Outcome, Spread, auroc, calibration_error, calibration_error_in};
+pub use measures::{
+    ConfusionMatrix, Outcome, Spread, auroc, calibration_error, calibration_error_in,
+};
 pub use run::{Cell, CellSummary, Centre, ClassifiedImage, Run, run};
 pub use splits::{NamedSplit, Seeded, Split, SplitError, seeded};
 

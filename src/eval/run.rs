@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Confusion, LabelledFeatures, Outcome, Split, Spread, calibration_error};
+use super::{ConfusionMatrix, LabelledFeatures, Outcome, Split, Spread, calibration_error};
 use crate::image::frame::Timestamp;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
@@ -118,14 +118,14 @@ impl Run {
     /// What its images were taken for.
     ///
     /// * `classes`: how many the set has.
-    pub fn confusion(&self, classes: usize) -> Confusion {
-        let mut confusion = Confusion::new(classes);
+    pub fn confusion(&self, classes: usize) -> ConfusionMatrix {
+        let mut confusion = ConfusionMatrix::new(classes);
         self.predictions.iter().for_each(|one| confusion.add(one.truth, one.predicted));
         confusion
     }
 
     /// Expected calibration error; with `balanced` every class weighs the same, else every image.
-    fn calibration_error(&self, confusion: &Confusion, balanced: bool) -> Option<f64> {
+    fn calibration_error(&self, confusion: &ConfusionMatrix, balanced: bool) -> Option<f64> {
         let outcomes: Vec<Outcome> = self
             .predictions
             .iter()
@@ -171,7 +171,7 @@ pub struct CellSummary {
     /// `[classes]`: the recall of each; `None` if none of its images was classified.
     pub recalls: Vec<Option<Spread>>,
     /// The counts of all runs.
-    pub confusion: Confusion,
+    pub confusion: ConfusionMatrix,
 }
 
 impl Cell {
@@ -179,10 +179,10 @@ impl Cell {
     ///
     /// * `classes`: how many the set has.
     pub fn summary(&self, classes: usize) -> Option<CellSummary> {
-        let confusions: Vec<Confusion> =
+        let confusions: Vec<ConfusionMatrix> =
             self.runs.iter().map(|run| run.confusion(classes)).collect();
         let runs = || self.runs.iter().zip(&confusions);
-        let share = |of: &dyn Fn(&Run, &Confusion) -> Option<f64>| {
+        let share = |of: &dyn Fn(&Run, &ConfusionMatrix) -> Option<f64>| {
             let values: Option<Vec<f64>> =
                 runs().map(|(run, confusion)| of(run, confusion)).collect();
             Spread::of(&values?)
@@ -191,7 +191,7 @@ impl Cell {
             Spread::of(&run.predictions.iter().map(of).collect::<Vec<_>>())
                 .map(|spread| spread.mean)
         };
-        let mut confusion = Confusion::new(classes);
+        let mut confusion = ConfusionMatrix::new(classes);
         confusions.iter().for_each(|one| confusion.merge(one));
         let recalls = (0..classes).map(|class| {
             let classified: Vec<f64> = confusions.iter().filter_map(|c| c.recall(class)).collect();

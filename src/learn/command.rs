@@ -22,7 +22,7 @@ pub use rename::RenameClass;
 pub use repeats::Repeat;
 pub use status::ReadStatus;
 pub use teach::{NewExample, TakenFor, TeachExamples};
-pub use threshold::{ChangeThresholds, TryThreshold};
+pub use threshold::{AssessThresholds, ChangeThresholds};
 pub use undo::UndoLatest;
 
 use crate::image::frame::Timestamp;
@@ -57,7 +57,7 @@ pub enum Command {
     /// When a verdict is unknown.
     Threshold(ChangeThresholds),
     /// What other thresholds would make of the examples.
-    TryThreshold(TryThreshold),
+    TryThreshold(AssessThresholds),
     /// Learn what was learned elsewhere.
     Merge(Merge),
 }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_and_the_device_are_announced_under_the_host_s_name() {
+    fn page_and_device_are_announced_under_the_host_name() {
         let all = services("Line 3.factory", "https", address("0.0.0.0:8443")).expect("names");
         let names: Vec<_> = all.iter().map(ServiceInfo::get_fullname).collect();
         let wanted = [

@@ -40,7 +40,7 @@ pub(super) struct App {
     /// Requests over HTTP so far, and connections that found no room.
     pub(super) requests: AtomicU64,
     pub(super) turned_away: AtomicU64,
-    /// Whether nobody between reads what is sent.
+    /// Whether what is sent is encrypted.
     pub(super) is_secure: bool,
 }
 

@@ -55,7 +55,7 @@ fn stored(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn doubtful_frames_wait_over_a_restart_and_are_assigned_or_dropped() {
+fn doubtful_frames_survive_a_restart_and_are_assigned_or_dropped() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut device = Device::start(folder.path(), &DRAWN);
     assert_eq!(device.ok(&["inbox"]), "ok frames=0\n", "nothing was taught");
@@ -160,7 +160,7 @@ fn a_torn_inbox_is_set_aside_and_stops_nothing() {
 }
 
 #[test]
-fn an_inbox_that_cannot_be_written_is_said_so_and_stops_nothing() {
+fn an_unwritable_inbox_is_reported_and_stops_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let in_the_way = folder.path().join("store.inbox.new");
     fs::create_dir(&in_the_way).expect("there is room");
@@ -182,7 +182,7 @@ fn an_inbox_that_cannot_be_written_is_said_so_and_stops_nothing() {
 }
 
 #[test]
-fn every_region_has_an_inbox_and_a_read_only_port_only_shows_it() {
+fn regions_have_inboxes_and_read_only_ports_only_show_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let board = "access = \"full\"\n[web]\nlisten = \"127.0.0.1:1\"\naccess = \"read-only\"\n[regions]\n\
                  left = { fractions = [0.0, 0.0, 0.5, 1.0] }\nright = { fractions = [0.5, 0.0, 0.5, 1.0] }";

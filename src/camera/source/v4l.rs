@@ -182,7 +182,7 @@ impl V4lCamera {
         }
     }
 
-    /// Locks or lets go what somebody asked for since the last frame; locked, a value stays as it is now.
+    /// Locks or lets go what was asked for since the last frame; locked, a value stays as it is now.
     fn apply_locks(&mut self, device: &v4l::Device) {
         if Adaptive::ALL.map(|which| self.locks.is_locked(which)) == self.applied {
             return;

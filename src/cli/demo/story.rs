@@ -15,7 +15,7 @@ use super::sheet::Row;
 use crate::camera::{Camera as _, Synthetic, SyntheticScene};
 use crate::cli::Context;
 use crate::cli::args::store::now;
-use crate::eval::Confusion;
+use crate::eval::ConfusionMatrix;
 use crate::image::frame::Frame;
 use crate::image::picture;
 use crate::learn::command::{Command, ForgetExamples, Reply, TeachExamples, UndoLatest};
@@ -57,7 +57,7 @@ pub(super) struct Story<'a> {
     random: ChaCha8Rng,
     frames: usize,
     pictures: Vec<Row>,
-    confusion: Confusion,
+    confusion: ConfusionMatrix,
     /// Fresh frames: what they show, their features.
     kept: Vec<(SyntheticScene, Vec<f32>)>,
     probes: Vec<Frame>,
@@ -97,7 +97,7 @@ impl<'a> Story<'a> {
             random: ChaCha8Rng::seed_from_u64(seed),
             frames,
             pictures: TAUGHT.map(|scene| (scene.name(), Vec::new())).to_vec(),
-            confusion: Confusion::new(TAUGHT.len()),
+            confusion: ConfusionMatrix::new(TAUGHT.len()),
             kept: Vec::new(),
             probes: Vec::new(),
             without_added: Vec::new(),
@@ -227,7 +227,7 @@ impl<'a> Story<'a> {
     pub(super) fn classify(&mut self) -> anyhow::Result<()> {
         self.chapter(&format!("Classifying {} fresh frames.", self.frames));
         let scenes = self.mixed(&TAUGHT, self.frames);
-        let mut confusion = Confusion::new(TAUGHT.len());
+        let mut confusion = ConfusionMatrix::new(TAUGHT.len());
         let (mut unknown, mut sure) = (0, 0.0);
         let mut kept = Vec::new();
         let begun = Instant::now();
@@ -395,7 +395,7 @@ impl<'a> Story<'a> {
     }
 
     /// What was found, the taught frames, and what fresh frames were taken for.
-    pub(super) fn end(self) -> (Report, Vec<Row>, Confusion) {
+    pub(super) fn end(self) -> (Report, Vec<Row>, ConfusionMatrix) {
         let mut report = self.report;
         report.classify();
         (report, self.pictures, self.confusion)

@@ -7,7 +7,7 @@ use anyhow::bail;
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
 use super::report::cut;
-use crate::eval::Confusion;
+use crate::eval::ConfusionMatrix;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 
@@ -108,7 +108,7 @@ impl Drawing {
     /// row's images.
     ///
     /// * `names`: `[classes]`; classes without classified images are not drawn.
-    pub(in crate::cli) fn of(title: &str, names: &[String], confusion: &Confusion) -> Self {
+    pub(in crate::cli) fn of(title: &str, names: &[String], confusion: &ConfusionMatrix) -> Self {
         const MARGIN: i32 = 20;
         const LONGEST: usize = 24;
         let shown: Vec<usize> =
@@ -326,8 +326,8 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn confusion(classes: usize) -> Confusion {
-        let mut confusion = Confusion::new(classes);
+    fn confusion(classes: usize) -> ConfusionMatrix {
+        let mut confusion = ConfusionMatrix::new(classes);
         for class in 0..classes {
             (0..9).for_each(|_| confusion.add(class, class));
             confusion.add(class, (class + 1) % classes);

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::images::LeftOutImage;
-use crate::eval::{Cell, CellSummary, Confusion, LabelledFeatures, Spread};
+use crate::eval::{Cell, CellSummary, ConfusionMatrix, LabelledFeatures, Spread};
 
 /// Everything that was found.
 pub(super) struct Report<'a> {
@@ -238,7 +238,7 @@ fn percent(share: f64) -> String {
 }
 
 /// (truth, predicted, share of the truth's images), the largest share first.
-fn mistakes(confusion: &Confusion) -> Vec<(usize, usize, f64)> {
+fn mistakes(confusion: &ConfusionMatrix) -> Vec<(usize, usize, f64)> {
     let mut all = Vec::new();
     for truth in 0..confusion.classes() {
         let row = confusion.row(truth);
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_listed_by_their_share_of_the_class() {
-        let mut confusion = Confusion::new(3);
+        let mut confusion = ConfusionMatrix::new(3);
         for (truth, predicted) in [(0, 0), (0, 1), (1, 2), (1, 2), (1, 1), (2, 2), (0, 2), (0, 0)] {
             confusion.add(truth, predicted);
         }

@@ -108,7 +108,7 @@ struct BurstOfDoubt {
 
 /// Frames that wait for a person.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct RegionInbox {
     limits: InboxLimits,
     /// By rising id.
     kept: Vec<Kept>,
@@ -121,7 +121,7 @@ pub struct Inbox {
     shared: Arc<SharedInbox>,
 }
 
-impl Default for Inbox {
+impl Default for RegionInbox {
     fn default() -> Self {
         Self {
             limits: InboxLimits::default(),
@@ -135,7 +135,7 @@ impl Default for Inbox {
     }
 }
 
-impl Inbox {
+impl RegionInbox {
     /// What a file held, without what was taught meanwhile: of what was acknowledged just before a power cut, the store
     /// knows and the file may not.
     pub fn new(limits: InboxLimits, content: InboxContent, learner: &Learner) -> Self {
@@ -352,7 +352,7 @@ impl Inbox {
     /// * returns how many.
     ///
     /// # Errors
-    /// As [`Inbox::get`].
+    /// As [`RegionInbox::get`].
     pub(super) fn drop_frames(&mut self, ids: &[u64]) -> Result<usize, String> {
         ids.iter().try_for_each(|id| self.get(*id).map(drop))?;
         let before = self.kept.len();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::answers::refused;
 use super::history::{History, Past};
-use super::inbox::{Inbox, Moment};
+use super::inbox::{Moment, RegionInbox};
 use super::predicted::{self, Picked, Predicted};
 use super::stillness::{NEAR, Senses, Stillness, distance};
 use super::{Effects, Station};
@@ -53,7 +53,7 @@ pub struct View<S, K> {
     /// The frames that were classified last.
     pub(super) history: History,
     /// Frames that wait for a person.
-    pub(super) inbox: Inbox,
+    pub(super) inbox: RegionInbox,
     /// Why the latest frame could not be classified: reported once.
     pub(super) trouble: Option<String>,
     /// Why the latest change could not be stored.
@@ -83,7 +83,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             persistent,
             stillness: Stillness::default(),
             history: History::new(1),
-            inbox: Inbox::default(),
+            inbox: RegionInbox::default(),
             trouble: None,
             unstored: None,
             told_unstored: None,
@@ -107,12 +107,12 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     }
 
     /// With the frames that wait for a person.
-    pub fn with_inbox(self, inbox: Inbox) -> Self {
+    pub fn with_inbox(self, inbox: RegionInbox) -> Self {
         Self { inbox, ..self }
     }
 
     /// The frames that wait for a person.
-    pub fn inbox(&self) -> &Inbox {
+    pub fn inbox(&self) -> &RegionInbox {
         &self.inbox
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Sample, Values};
 use crate::eval::measures::{auroc, calibration_error_in};
-use crate::eval::{Confusion, Outcome, Spread};
+use crate::eval::{ConfusionMatrix, Outcome, Spread};
 
 /// One classified image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +42,7 @@ impl Classified {
 /// Mean over the classes of the share for which something holds; `None` of nothing.
 pub(super) fn share(classified: &[Classified], holds: impl Fn(&Classified) -> bool) -> Option<f64> {
     let classes = classified.iter().map(|one| one.truth).max()? + 1;
-    let mut counts = Confusion::new(classes.max(2));
+    let mut counts = ConfusionMatrix::new(classes.max(2));
     for one in classified {
         // Where it does not hold it counts as any other class.
         let other = (one.truth + 1) % classes.max(2);

@@ -16,7 +16,7 @@ pub struct ChangeThresholds {
 
 /// Shows what thresholds would make of the taught examples, each left out; changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct TryThreshold(pub ChangeThresholds);
+pub struct AssessThresholds(pub ChangeThresholds);
 
 impl ChangeThresholds {
     /// What they would be.
@@ -60,7 +60,7 @@ impl ChangeThresholds {
     }
 }
 
-impl TryThreshold {
+impl AssessThresholds {
     pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         let thresholds = self.0.checked(learner)?;
         let LeftOutCounts { right, wrong, unknown } = learner.effect_of(&thresholds);

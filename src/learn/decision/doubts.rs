@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_labels_do_not_hide_behind_the_doubt_that_they_raise() {
+    fn wrong_labels_do_not_hide_behind_their_own_doubt() {
         // One in ten is wrong, so that confidence is fitted to nine in ten and the margins are small.
         assert_eq!(doubts(&[(2.0, 36), (-2.2, 4)]).reason(&look(-2.2)), Doubt::WrongLabel);
         // As many contradicted among looks that lie between the classes as well.
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_none_takes_it_for_is_likelier_wrong_than_that_of_the_next_class() {
+    fn an_unlikely_label_is_more_suspect_than_the_runner_up() {
         // Of six classes, the next is near and the others are far.
         let of =
             |next: f64, far: f64| Standing { leads: vec![next, far, far, far, far], weight: 1.0 };

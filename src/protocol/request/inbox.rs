@@ -119,7 +119,7 @@ impl Ask for InboxAssign {
     }
 }
 
-/// Whoever may teach from it may say that there is nothing to teach.
+/// A client that may teach from it may say that there is nothing to teach.
 impl Ask for InboxDrop {
     const TAKES_LONG: bool = false;
 

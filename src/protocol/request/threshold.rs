@@ -96,6 +96,6 @@ impl Ask for TryThreshold {
     fn into_command(self) -> Result<Command, Request> {
         let Self { confidence, novelty, false_reject } = self;
         let wanted = command::ChangeThresholds { confidence, novelty, false_reject };
-        Ok(Command::TryThreshold(command::TryThreshold(wanted)))
+        Ok(Command::TryThreshold(command::AssessThresholds(wanted)))
     }
 }

@@ -32,7 +32,7 @@ fn opened(store: &Path) -> (InboxFile, Vec<u64>, u64, Option<String>) {
 }
 
 #[test]
-fn what_was_written_is_there_and_ids_are_never_used_twice() {
+fn written_frames_are_read_and_ids_never_reused() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store");
     let (mut file, ids, next, damage) = opened(&store);
@@ -69,7 +69,7 @@ fn a_file_of_frames_that_are_gone_is_written_anew() {
 }
 
 #[test]
-fn a_file_that_was_cut_or_changed_anywhere_gives_what_is_whole() {
+fn a_damaged_file_gives_what_is_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store");
     let path = sibling(&store, "inbox");
@@ -118,7 +118,7 @@ fn the_inbox_of_another_backbone_is_set_aside() {
 }
 
 #[test]
-fn a_store_that_is_called_like_an_inbox_is_left_alone() {
+fn a_store_named_like_an_inbox_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store");
     let other = folder.path().join("store.inbox");

@@ -66,7 +66,7 @@ fn a_policy_is_checked_stored_and_followed_at_once() {
 }
 
 #[test]
-fn a_policy_wants_the_pin_and_leaves_a_line_in_the_log() {
+fn a_policy_needs_the_pin_and_is_logged() {
     let (folder, _device, page) = with_policy(&locked(), "");
     let fields = json!({ "text": action("lamp", "good") });
     let refused = page.post("save-policy", &fields);
@@ -80,7 +80,7 @@ fn a_policy_wants_the_pin_and_leaves_a_line_in_the_log() {
 }
 
 #[test]
-fn without_a_policy_file_it_is_said_why_none_can_be_saved() {
+fn without_a_policy_file_saving_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_device, page) = start(folder.path(), OUTPUTS, &[]);
     let policy = page.json("/api/v1/policy");

@@ -21,7 +21,7 @@ fn lines(certificate: &str, key: &str) -> String {
 }
 
 #[test]
-fn a_browser_that_knows_the_certificate_talks_over_tls_and_no_other() {
+fn only_a_browser_with_the_certificate_connects_over_tls() {
     let board = format!("{}\n{}", locked(), lines("good.pem", "good.key"));
     let (folder, _device, page) = started(&board);
     let log = fs::read_to_string(folder.path().join("log")).expect("it was made");
@@ -92,7 +92,7 @@ fn check_says_what_a_certificate_is_worth() {
 }
 
 #[test]
-fn a_key_that_does_not_fit_starts_nothing_and_ends_nothing() {
+fn a_key_that_does_not_fit_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("bench.toml");
     let board = |certificate: &str, key: &str| {

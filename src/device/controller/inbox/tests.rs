@@ -25,11 +25,14 @@ fn past(class: Option<&str>, confidence: f32, novelty: f32, degrees: f32, millis
         .expect("whole")
 }
 
-fn inbox(frames: usize, every: u32) -> Inbox {
-    Inbox { limits: InboxLimits { frames, every, ..InboxLimits::default() }, ..Inbox::default() }
+fn inbox(frames: usize, every: u32) -> RegionInbox {
+    RegionInbox {
+        limits: InboxLimits { frames, every, ..InboxLimits::default() },
+        ..RegionInbox::default()
+    }
 }
 
-impl Inbox {
+impl RegionInbox {
     fn at(&mut self, past: &Past, millis: u64, is_reject: bool) {
         let now = Timestamp(millis * 1000);
         self.see(past, Moment { now, date: now, is_reject }, (1.0, 1e-4, 1.0));
@@ -60,7 +63,7 @@ fn sure(millis: u64) -> Past {
 }
 
 #[test]
-fn doubtful_frames_are_kept_with_the_reason_and_sure_ones_are_not() {
+fn doubtful_frames_are_kept_with_their_reason() {
     let mut inbox = inbox(10, 0);
     inbox.alone(past(None, 0.4, 0.5, 10.0, 0));
     inbox.alone(past(None, 0.9, 1.5, 30.0, 2000));
@@ -102,7 +105,7 @@ fn of_a_burst_the_frame_with_most_doubt_is_kept() {
 }
 
 #[test]
-fn what_is_like_a_frame_or_an_example_is_not_added_again() {
+fn frames_like_one_already_kept_are_not_added() {
     let mut inbox = inbox(10, 0);
     inbox.alone(unknown(10.0, 0));
     inbox.alone(unknown(10.0, 2000));
@@ -118,7 +121,7 @@ fn what_is_like_a_frame_or_an_example_is_not_added_again() {
 }
 
 #[test]
-fn where_it_is_full_the_redundant_then_the_most_certain_leave() {
+fn a_full_inbox_drops_redundant_then_certain_frames() {
     let mut inbox = inbox(3, 0);
     // 15 degrees are 0.034 apart.
     for (degrees, novelty, millis) in [(0.0, 0.5, 0), (90.0, 0.1, 2000), (105.0, 0.9, 4000)] {
@@ -166,7 +169,7 @@ fn every_third_reject_is_kept_once_a_part() {
 }
 
 #[test]
-fn what_was_taught_leaves_and_comes_back_where_that_is_undone() {
+fn taught_frames_leave_and_return_after_an_undo() {
     let mut inbox = inbox(10, 0);
     (0..4).for_each(|at| inbox.alone(unknown(at as f32 * 40.0, at * 2000)));
     let feature = |id| inbox.get(id).map(|entry| entry.feature.clone()).expect("it is there");
@@ -198,13 +201,13 @@ fn a_file_is_taken_without_what_was_taught_meanwhile() {
         damage: None,
     };
     let mut learner = Learner::new(2, HeadConfig::default(), 1 << 20).expect("two values");
-    let empty = Inbox::new(InboxLimits::default(), content(), &learner);
+    let empty = RegionInbox::new(InboxLimits::default(), content(), &learner);
     assert_eq!((empty.ids(), empty.next), (vec![], 9), "nothing is taught");
     let feature = widened_halves(&before.get(2).expect("it is there").feature);
     let examples = vec![NewExample::new(feature, "")];
     let teach = Command::Teach(TeachExamples { class: "rust".to_owned(), examples });
     teach.apply(&mut learner, Timestamp(0)).expect("there is room");
-    let inbox = Inbox::new(InboxLimits::default(), content(), &learner);
+    let inbox = RegionInbox::new(InboxLimits::default(), content(), &learner);
     assert_eq!(inbox.ids(), [1, 3]);
     let change = inbox.shared().change().expect("the file still has it");
     assert_eq!((change.entries.len(), change.next), (2, 9));
