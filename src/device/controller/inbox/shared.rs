@@ -22,7 +22,8 @@ struct State {
     /// Changes that it was tried to write, and why the latest try failed.
     tried: u64,
     failure: Option<String>,
-    is_urgent: bool,
+    /// The change that an answer waits for.
+    awaited: Option<u64>,
 }
 
 /// What is to be written.
@@ -48,12 +49,13 @@ impl SharedInbox {
     /// What is to be written; `None` where nothing changed since the latest try, or it failed and nothing is urgent.
     pub fn change(&self) -> Option<InboxChange> {
         let state = lock(&self.state);
-        let is_new = state.changes > state.tried || state.failure.is_some() || state.is_urgent;
+        let is_new =
+            state.changes > state.tried || state.failure.is_some() || state.awaited.is_some();
         is_new.then(|| InboxChange {
             entries: state.entries.clone(),
             next: state.next,
             number: state.changes,
-            is_urgent: state.is_urgent,
+            is_urgent: state.awaited.is_some(),
         })
     }
 
@@ -64,7 +66,8 @@ impl SharedInbox {
         let mut state = lock(&self.state);
         state.tried = number;
         state.failure = failure;
-        state.is_urgent = false;
+        // One that came while an earlier change was written still waits.
+        state.awaited.take_if(|awaited| *awaited <= number);
         self.written.notify_all();
     }
 
@@ -78,8 +81,8 @@ impl SharedInbox {
         if state.tried >= number && state.failure.is_none() {
             return Ok(());
         }
-        state.is_urgent = true;
-        let waits = |state: &mut State| state.is_urgent || state.tried < number;
+        state.awaited = Some(number);
+        let waits = |state: &mut State| state.awaited.is_some();
         let (state, waited) = match self.written.wait_timeout_while(state, patience, waits) {
             Ok(done) => done,
             // A poisoned lock is as good as another: see `lock`.
@@ -90,5 +93,33 @@ impl SharedInbox {
             (Some(why), false) => Err(why.clone()),
             (None, false) => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_answered_by_the_write_of_what_was_changed() {
+        let shared = Arc::new(SharedInbox::default());
+        assert_eq!(shared.settle(Duration::ZERO), Ok(()), "nothing was changed");
+        shared.publish(Vec::new(), 1);
+        let before = shared.change().expect("it was changed");
+        shared.publish(Vec::new(), 2);
+        let waiting = Arc::clone(&shared);
+        let waiting = std::thread::spawn(move || waiting.settle(Duration::from_secs(60)));
+        while !shared.change().is_some_and(|change| change.is_urgent) {
+            std::thread::yield_now();
+        }
+        // A write that began earlier is not the one.
+        shared.tried(before.number, None);
+        let change = shared.change().expect("it still waits");
+        assert!(change.is_urgent && change.next == 2);
+        shared.tried(change.number, Some("no room".to_owned()));
+        assert_eq!(waiting.join().expect("it ends"), Err("no room".to_owned()));
+        assert!(shared.change().is_some_and(|change| !change.is_urgent), "it is tried again later");
+        let late = shared.settle(Duration::ZERO);
+        assert_eq!(late, Err("it was not written in time".to_owned()));
     }
 }
