@@ -10,6 +10,7 @@
 //! and without load take turns. A browser fetches five pictures a second and listens to events. Everything runs on this
 //! machine, so that what the browsers take is taken from the device, too.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 
 const BROWSERS: usize = 50;
 const PICTURES_A_SECOND: u64 = 5;
-const CALLERS: usize = 4;
+const CALLERS: usize = 16;
 const CALLS_A_SECOND: u64 = 200;
 
 /// What is asked for by turns.
@@ -38,6 +39,17 @@ struct Counts {
     events: AtomicU64,
     calls: Mutex<Vec<u64>>,
     failures: AtomicU64,
+    /// What failed, by its words.
+    reasons: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Counts {
+    fn failed(&self, why: String) {
+        self.failures.fetch_add(1, Ordering::SeqCst);
+        if let Ok(mut reasons) = self.reasons.lock() {
+            *reasons.entry(why).or_default() += 1;
+        }
+    }
 }
 
 /// A device, and what it writes.
@@ -74,6 +86,9 @@ fn main() -> Outcome<()> {
             p95[usize::from(is_loaded)].push(run.p95);
             failures += counts.failures.load(Ordering::SeqCst);
             println!("{}", row(round, is_loaded, &run, &counts, seconds));
+            if let Ok(reasons) = counts.reasons.lock() {
+                reasons.iter().for_each(|(why, count)| println!("       {count} failed: {why}"));
+            }
         }
     }
     let [alone, loaded] = p95.map(median);
@@ -164,7 +179,7 @@ impl Drop for Device {
 
 /// Writes a board and a policy, and teaches two classes.
 fn prepare(program: &str, folder: &Path) -> Outcome<()> {
-    let board = "[camera]\naddress = \"synthetic:\"\nwidth = 320\nheight = 240\nfps = 20\n[pins]\nby = \"none\"\n[outputs]\nreject = { line = \"a\" }\n";
+    let board = "watchdog_ms = 60000\n[camera]\naddress = \"synthetic:\"\nwidth = 320\nheight = 240\nfps = 20\n[pins]\nby = \"none\"\n[outputs]\nreject = { line = \"a\" }\n";
     std::fs::write(folder.join("bench.toml"), board)?;
     let policy = "[[action]]\noutput = \"reject\"\nwhen = [\"scratch\"]\ndo = \"hold\"\n";
     std::fs::write(folder.join("policy.toml"), policy)?;
@@ -176,6 +191,10 @@ fn prepare(program: &str, folder: &Path) -> Outcome<()> {
         thread::sleep(Duration::from_millis(500));
         let teach = format!("{{\"class\":\"{class}\",\"count\":5,\"any\":false}}");
         let (status, answer) = connection.ask("POST", "/api/v1/teach", &teach)?;
+        // The device ends a moment after the clients.
+        if counts.stop.load(Ordering::SeqCst) {
+            break;
+        }
         if status != 200 {
             return Err(String::from_utf8_lossy(&answer).into_owned().into());
         }
@@ -216,8 +235,10 @@ fn clients(address: &str, counts: &Arc<Counts>) -> Vec<thread::JoinHandle<()>> {
     let start = |work: fn(&str, usize, &Counts) -> Outcome<()>, number: usize| {
         let (address, counts) = (address.to_owned(), Arc::clone(counts));
         thread::spawn(move || {
-            if work(&address, number, &counts).is_err() && !counts.stop.load(Ordering::SeqCst) {
-                counts.failures.fetch_add(1, Ordering::SeqCst);
+            if let Err(error) = work(&address, number, &counts)
+                && !counts.stop.load(Ordering::SeqCst)
+            {
+                counts.failed(error.to_string());
             }
         })
     };
@@ -238,12 +259,14 @@ fn watch(address: &str, number: usize, counts: &Counts) -> Outcome<()> {
     while !counts.stop.load(Ordering::SeqCst) {
         pace(&mut due, interval);
         let (status, picture) = connection.ask("GET", "/api/v1/picture?after=0", "")?;
-        match status {
-            200 if picture.starts_with(&[0xff, 0xd8]) => {
-                counts.pictures.fetch_add(1, Ordering::SeqCst)
-            }
-            _ => counts.failures.fetch_add(1, Ordering::SeqCst),
-        };
+        if counts.stop.load(Ordering::SeqCst) {
+            break;
+        }
+        if status == 200 && picture.starts_with(&[0xff, 0xd8]) {
+            counts.pictures.fetch_add(1, Ordering::SeqCst);
+        } else {
+            counts.failed(format!("a picture: {status}"));
+        }
     }
     Ok(())
 }
@@ -276,7 +299,7 @@ fn call(address: &str, number: usize, counts: &Counts) -> Outcome<()> {
         let asked = Instant::now();
         let (status, _) = connection.ask("GET", &format!("/api/v1/{name}"), "")?;
         if status != 200 {
-            counts.failures.fetch_add(1, Ordering::SeqCst);
+            counts.failed(format!("{name}: {status}"));
         }
         if let Ok(mut calls) = counts.calls.lock() {
             calls.push(asked.elapsed().as_micros() as u64);

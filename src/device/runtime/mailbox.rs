@@ -17,6 +17,9 @@ const EDGES: usize = 64;
 /// Requests that are kept: more than there are ports.
 const REQUESTS: usize = 32;
 
+/// How long requests go before a frame.
+const REQUESTS_FIRST: Duration = Duration::from_millis(4);
+
 /// To whom a request's answer goes.
 pub(super) type Sender = SyncSender<Message>;
 
@@ -44,8 +47,8 @@ pub(super) enum Item {
 struct Mail {
     frame: Option<Frame>,
     requests: VecDeque<(Request, Sender)>,
-    /// A request was carried out since the latest frame.
-    frame_is_next: bool,
+    /// When the first request since the latest frame was handed out.
+    requests_since: Option<Instant>,
     edges: VecDeque<(Edge, Timestamp)>,
     closed: bool,
     frames: u64,
@@ -102,8 +105,8 @@ impl Mailbox {
         self.arrived.notify_all();
     }
 
-    /// Waits for the next thing to do: edges first; requests and frames take turns, so that however many ask, a frame waits
-    /// for one request at most.
+    /// Waits for the next thing to do: edges first, then requests, but however many ask, a frame waits [`REQUESTS_FIRST`] and
+    /// for the request that is carried out then.
     pub(super) fn next(&self, patience: Duration) -> Item {
         let end = Instant::now() + patience;
         let mut mail = lock(&self.mail);
@@ -114,14 +117,16 @@ impl Mailbox {
             if let Some((edge, at)) = mail.edges.pop_front() {
                 return Item::Edge(edge, at);
             }
-            let frame_is_next = mail.frame_is_next && mail.frame.is_some();
+            let is_over =
+                mail.requests_since.is_some_and(|since| since.elapsed() >= REQUESTS_FIRST);
+            let frame_is_next = is_over && mail.frame.is_some();
             let request = if frame_is_next { None } else { mail.requests.pop_front() };
             if let Some((request, sender)) = request {
-                mail.frame_is_next = true;
+                mail.requests_since.get_or_insert_with(Instant::now);
                 return Item::Request(request, sender);
             }
             if let Some(frame) = mail.frame.take() {
-                mail.frame_is_next = false;
+                mail.requests_since = None;
                 return Item::Frame(frame);
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -166,22 +171,22 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_waits_for_one_request_at_most() {
+    fn however_many_ask_a_frame_waits_for_a_moment() {
         let inbox = Mailbox::default();
         let (sender, _receiver) = std::sync::mpsc::sync_channel(1);
         (0..3).for_each(|_| assert!(inbox.request(Version.into(), sender.clone())));
+        inbox.frame(frame(1));
         let mut order = String::new();
-        for at in 0..6 {
-            if at < 2 {
-                inbox.frame(frame(at));
-            }
+        for _ in 0..5 {
             match inbox.next(Duration::ZERO) {
                 Item::Request(..) => order.push('r'),
                 Item::Frame(_) => order.push('f'),
                 _ => order.push('-'),
             }
+            // As long as a request of those takes.
+            std::thread::sleep(REQUESTS_FIRST);
         }
-        assert_eq!(order, "rfrr--");
+        assert_eq!(order, "rfrr-");
     }
 
     #[test]
