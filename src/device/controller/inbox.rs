@@ -303,10 +303,15 @@ impl RegionInbox {
         self.kept.insert(place, new);
     }
 
-    fn remove(&mut self, place: usize) -> Arc<InboxEntry> {
-        let gone = self.kept.remove(place).entry;
+    fn remove(&mut self, place: usize) {
+        let gone = self.kept.remove(place).entry.id;
+        self.renew_nearest(|id| id == gone);
+    }
+
+    /// Frames have left it.
+    fn renew_nearest(&mut self, is_gone: impl Fn(u64) -> bool) {
         for at in 0..self.kept.len() {
-            if self.kept[at].nearest.is_none_or(|(id, _)| id != gone.id) {
+            if self.kept[at].nearest.is_none_or(|(id, _)| !is_gone(id)) {
                 continue;
             }
             let mut nearest = None;
@@ -317,14 +322,13 @@ impl RegionInbox {
             }
             self.kept[at].nearest = nearest;
         }
-        gone
     }
 
     fn make_room(&mut self) {
         let InboxLimits { frames, bytes, .. } = self.limits;
         while self.kept.iter().filter(|kept| kept.is_sample()).count() > (frames / SAMPLES).max(1) {
             let oldest = self.kept.iter().position(Kept::is_sample);
-            oldest.into_iter().for_each(|place| drop(self.remove(place)));
+            oldest.into_iter().for_each(|place| self.remove(place));
         }
         let held = |kept: &[Kept]| kept.iter().map(Kept::bytes).sum::<usize>();
         while self.kept.len() > frames || (self.kept.len() > 1 && held(&self.kept) > bytes) {
@@ -375,14 +379,15 @@ impl RegionInbox {
     }
 
     fn take_out(&mut self, which: impl Fn(&InboxEntry) -> bool) -> Vec<Arc<InboxEntry>> {
-        let mut out = Vec::new();
-        while let Some(place) = self.kept.iter().position(|kept| which(&kept.entry)) {
-            out.push(self.remove(place));
-        }
+        let kept = std::mem::take(&mut self.kept);
+        let (out, rest): (Vec<Kept>, Vec<Kept>) =
+            kept.into_iter().partition(|kept| which(&kept.entry));
+        self.kept = rest;
         if !out.is_empty() {
+            self.renew_nearest(|id| out.iter().any(|gone| gone.entry.id == id));
             self.publish();
         }
-        out
+        out.into_iter().map(|gone| gone.entry).collect()
     }
 
     /// What was taught from it leaves it.

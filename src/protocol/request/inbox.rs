@@ -121,8 +121,6 @@ impl Ask for InboxAssign {
 
 /// A client that may teach from it may say that there is nothing to teach.
 impl Ask for InboxDrop {
-    const TAKES_LONG: bool = false;
-
     fn need(&self) -> Need {
         Need::Teach
     }
