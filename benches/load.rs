@@ -191,10 +191,6 @@ fn prepare(program: &str, folder: &Path) -> Outcome<()> {
         thread::sleep(Duration::from_millis(500));
         let teach = format!("{{\"class\":\"{class}\",\"count\":5,\"any\":false}}");
         let (status, answer) = connection.ask("POST", "/api/v1/teach", &teach)?;
-        // The device ends a moment after the clients.
-        if counts.stop.load(Ordering::SeqCst) {
-            break;
-        }
         if status != 200 {
             return Err(String::from_utf8_lossy(&answer).into_owned().into());
         }
@@ -298,6 +294,10 @@ fn call(address: &str, number: usize, counts: &Counts) -> Outcome<()> {
         pace(&mut due, interval);
         let asked = Instant::now();
         let (status, _) = connection.ask("GET", &format!("/api/v1/{name}"), "")?;
+        // The device ends a moment after the clients.
+        if counts.stop.load(Ordering::SeqCst) {
+            break;
+        }
         if status != 200 {
             counts.failed(format!("{name}: {status}"));
         }
