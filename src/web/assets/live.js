@@ -37,7 +37,8 @@ export function picture(signal, shown) {
   };
   const show = async ({ number, url, size }) => {
     image.src = url;
-    await image.decode().catch(() => {});
+    // A browser may put decoding off for as long as it does not draw.
+    await Promise.race([image.decode().catch(() => {}), new Promise((done) => setTimeout(done, 1000))]);
     box.classList.add("has-frame");
     draw(size);
     shown(number);
