@@ -256,7 +256,7 @@ pub(super) fn document() -> Value {
     for (name, how, about, fields) in REQUESTS {
         let none = json!([]);
         let kind = match *name {
-            "snap" | "recent-picture" | "example-picture" => "image/*",
+            "snap" | "recent-picture" | "example-picture" | "inbox-picture" => "image/*",
             "pull" => "application/octet-stream",
             _ => "application/json",
         };
@@ -283,6 +283,7 @@ pub(super) fn document() -> Value {
     }
     for (name, about, fields) in OWN {
         let (kind, refusals): (_, &[&[_]]) = match name {
+            "images.zip" | "inbox.zip" => ("application/zip", &[ALWAYS, ASKED]),
             "picture" => ("image/jpeg", &[ALWAYS]),
             "thumbnail" => ("image/*", &[ALWAYS, &[(503, "Too many requests wait")]]),
             "events" => ("text/event-stream", &[ALWAYS]),
