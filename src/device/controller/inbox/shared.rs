@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_is_answered_by_the_write_of_what_was_changed() {
+    fn a_waiting_request_is_answered_by_its_own_write() {
         let shared = Arc::new(SharedInbox::default());
         assert_eq!(shared.settle(Duration::ZERO), Ok(()), "nothing was changed");
         shared.publish(Vec::new(), 1);
