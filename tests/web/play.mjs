@@ -443,13 +443,13 @@ await page.click(".editor summary");
 for (const [side, share] of [["left", 60], ["top", 10], ["width", 30], ["height", 80]]) await page.fill(`#region-${side}`, String(share));
 await page.click("button:has-text('Use this region')");
 await page.waitForSelector("pre:has-text('0.600, 0.100, 0.300, 0.800')");
-const kept = await page.textContent("pre[aria-label='[regions]']");
-assert.equal(kept, '[regions]\n"left" = { fractions = [0.000, 0.000, 0.500, 1.000] }\n"right" = { fractions = [0.600, 0.100, 0.300, 0.800] }');
+const lines = await page.textContent("pre[aria-label='[regions]']");
+assert.equal(lines, '[regions]\n"left" = { fractions = [0.000, 0.000, 0.500, 1.000] }\n"right" = { fractions = [0.600, 0.100, 0.300, 0.800] }');
 await accessible(page, "set-up of several regions");
 await page.context().close();
 await device.end();
 // What the page shows for the board file is what a board file takes.
-device = await start("full", "kept", `${kept}\n`);
+device = await start("full", "kept", `${lines}\n`);
 assert.match((await (await fetch(`${device.address}api/v1/regions`)).json())[1].region, /^0\.600,/);
 await device.end();
 
