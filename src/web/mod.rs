@@ -91,11 +91,13 @@ impl Web {
     }
 
     /// Over TLS, with the device's own certificate.
+    #[must_use]
     pub fn certificate(self, certificate: Option<Certificate>) -> Self {
         Self { certificate, ..self }
     }
 
     /// Makes the device known on the network by mDNS, where it is served to one.
+    #[must_use]
     pub fn announce(self, announce: bool) -> Self {
         Self { announce, ..self }
     }

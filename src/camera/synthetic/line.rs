@@ -98,6 +98,7 @@ impl SyntheticLine {
     }
 
     /// With exposure and white balance that wander unless they are locked, which they are from the start otherwise.
+    #[must_use]
     pub fn unlocked(self) -> Self {
         Self { locks: CameraLocks::both(false), ..self }
     }

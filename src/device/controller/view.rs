@@ -107,6 +107,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     }
 
     /// With the frames that wait for a person.
+    #[must_use]
     pub fn with_inbox(self, inbox: RegionInbox) -> Self {
         Self { inbox, ..self }
     }
