@@ -11,7 +11,7 @@
 //! | 32 | fingerprint of the backbone that the features are of |
 //! | 4 | CRC-32 (IEEE) of everything before, little-endian |
 //!
-//! Then records: length (4 bytes, little-endian), CRC-32 of the content (4), the content, postcard of [`StoredRecord`].
+//! Then records: length (4 bytes, little-endian), CRC-32 of the content (4), the content, postcard of `StoredRecord`.
 
 mod stored;
 
