@@ -14,6 +14,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response, StatusCode};
 
+use crate::util::files::sibling;
+
 /// What is to be fetched.
 #[derive(Debug, Clone, Copy)]
 pub struct Download<'a> {
@@ -283,7 +285,7 @@ struct Part {
 impl Part {
     /// Opens what an earlier run has left, or a new one.
     fn open(wanted: &Download) -> Result<Self, FetchError> {
-        let path = beside(wanted.target, ".part");
+        let path = sibling(wanted.target, "part");
         let disk = |error| FetchError::Disk {
             path: path.display().to_string(),
             error,
@@ -359,13 +361,13 @@ impl Part {
         let tag = headers.get("etag").filter(|tag| !tag.as_bytes().starts_with(b"W/"));
         let validator = tag.or_else(|| headers.get("last-modified"));
         let validator = validator.and_then(|value| value.to_str().ok()).unwrap_or("");
-        std::fs::write(beside(&self.target, ".part.from"), format!("{url}\n{validator}\n"))
+        std::fs::write(sibling(&self.target, "part.from"), format!("{url}\n{validator}\n"))
             .map_err(|error| self.disk(error))
     }
 
     /// What the server said of the file when the part was begun, if it was the same address.
     fn validator(&self, url: &str) -> Option<String> {
-        let noted = std::fs::read_to_string(beside(&self.target, ".part.from")).ok()?;
+        let noted = std::fs::read_to_string(sibling(&self.target, "part.from")).ok()?;
         let (from, validator) = noted.split_once('\n')?;
         let validator = validator.trim();
         (from == url && !validator.is_empty()).then(|| validator.to_owned())
@@ -374,26 +376,20 @@ impl Part {
     fn remove(&self) {
         // Nothing depends on whether these go: a part that stays is found wrong by the next run.
         let _ = std::fs::remove_file(&self.path);
-        let _ = std::fs::remove_file(beside(&self.target, ".part.from"));
+        let _ = std::fs::remove_file(sibling(&self.target, "part.from"));
     }
 
     /// Makes the part the target.
     fn finish(self) -> Result<(), FetchError> {
         self.file.sync_all().map_err(|error| self.disk(error))?;
         std::fs::rename(&self.path, &self.target).map_err(|error| self.disk(error))?;
-        let _ = std::fs::remove_file(beside(&self.target, ".part.from"));
+        let _ = std::fs::remove_file(sibling(&self.target, "part.from"));
         // The rename itself must survive a power cut too; some file systems cannot flush a folder.
         if let Some(folder) = self.target.parent().and_then(|folder| File::open(folder).ok()) {
             let _ = folder.sync_all();
         }
         Ok(())
     }
-}
-
-fn beside(target: &Path, suffix: &str) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 struct HashWriter<'a>(&'a mut Sha256);

@@ -1,12 +1,13 @@
 //! Where a device's policy comes from, and its file changed: whole or not at all.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Board, BoardError, POLICIES, is_file, policy_from_toml, read};
 use crate::board::policy::Policy;
 use crate::util::checksum::crc32;
+use crate::util::files;
 use crate::util::settings::MAX_BYTES;
 
 /// The policy that a device was started with: a file, one that is part of the program, or none.
@@ -126,7 +127,8 @@ impl PolicySource {
         if before.is_some_and(|before| read(&file).is_ok_and(|now| revision(&now) != before)) {
             return Err(PolicySaveError::Changed { file: name });
         }
-        replace(&file, text.as_bytes()).map_err(refuse)?;
+        let permissions = fs::metadata(&file).map_err(refuse)?.permissions();
+        files::replace(&file, text.as_bytes(), Some(permissions)).map_err(refuse)?;
         Ok(policy)
     }
 }
@@ -134,26 +136,6 @@ impl PolicySource {
 /// Changes with the text.
 fn revision(text: &str) -> String {
     format!("{:08x}-{}", crc32(text.as_bytes()), text.len())
-}
-
-/// Writes a file beside, then puts it in place, with the permissions of the one that was there.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut part = file.as_os_str().to_owned();
-    part.push(".part");
-    let write = || {
-        let mut fresh = File::create(&part)?;
-        fresh.set_permissions(fs::metadata(file)?.permissions())?;
-        fresh.write_all(bytes)?;
-        fresh.sync_all()?;
-        fs::rename(&part, file)?;
-        File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
-    };
-    let written = write();
-    if written.is_err() {
-        // Nothing can be done about a leftover.
-        let _ = fs::remove_file(&part);
-    }
-    written
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `fieldtune key`: keys, and packs signed with them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use crate::image::frame::Timestamp;
 use crate::protocol::people::date;
 use crate::store::signed::{self, PrivateKey, PublicKey, Signature, SignedError};
 use crate::store::snapshot::Snapshot;
+use crate::util::files;
 
 /// 2024-01-01: a clock before it was never set.
 const CLOCK_IS_SET: Timestamp = Timestamp(1_704_067_200_000_000);
@@ -121,7 +122,9 @@ fn sign(pack: &Path, key: &Path, out: Option<PathBuf>) -> anyhow::Result<Exit> {
         name.into()
     });
     let place = || out.display().to_string();
-    write(&out, &key.sign(opened.pack, now)).with_context(place).context(Failed(Exit::Device))?;
+    files::replace(&out, &key.sign(opened.pack, now), None)
+        .with_context(place)
+        .context(Failed(Exit::Device))?;
     println!("{}: signed by {} at {} UTC", out.display(), key.public(), date(now));
     Ok(Exit::Done)
 }
@@ -155,14 +158,4 @@ fn read_key(file: &Path) -> anyhow::Result<PrivateKey> {
     let place = || file.display().to_string();
     let text = std::fs::read_to_string(file).with_context(place)?;
     PrivateKey::from_text(&text).with_context(place)
-}
-
-/// Whole or not at all.
-fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut part = file.as_os_str().to_owned();
-    part.push(".part");
-    let mut opened = File::create(&part)?;
-    opened.write_all(bytes)?;
-    opened.sync_all()?;
-    std::fs::rename(&part, file)
 }

@@ -1,7 +1,6 @@
 //! Standard output. A reader that has gone away (`| head`) ends the program quietly, as it does other tools, where the
 //! standard macros would panic; one that cannot take it (a full disk) is a failed device.
 
-use std::fs::File;
 use std::io::{ErrorKind, Write, stdout};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use anyhow::{Context as _, bail};
 
 use super::Exit;
 use crate::store;
+use crate::util::files;
 use crate::util::text::obeyed;
 
 /// In place of the standard macro, see [`crate::cli::output`].
@@ -102,16 +102,7 @@ fn write_over(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if std::fs::metadata(file).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return std::fs::write(file, bytes).with_context(|| file.display().to_string());
     }
-    let mut part = file.as_os_str().to_owned();
-    part.push(".part");
-    let written = File::create(&part)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&part, file));
-    if written.is_err() {
-        // Nothing can be done about a leftover.
-        let _ = std::fs::remove_file(&part);
-    }
-    written.with_context(|| file.display().to_string())
+    files::replace(file, bytes, None).with_context(|| file.display().to_string())
 }
 
 #[cfg(test)]

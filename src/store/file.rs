@@ -10,11 +10,12 @@ use super::backup::copy_of;
 use super::disk::{FileDisk, LookedAt, MemoryDisk, Written};
 use super::locks::{Locks, followed};
 use super::on_disk::DiskStore;
-use super::paths::{io_error, is_database, is_read_only, read_all, sibling, sync_folder};
+use super::paths::{io_error, is_database, is_read_only, read_all};
 use super::{Generation, IMAGE_BUDGET, Setting, Step, Store, StoreError};
 use crate::image::frame::Timestamp;
 use crate::learn::head::ExampleId;
 use crate::store::snapshot::{Snapshot, SnapshotError};
+use crate::util::files::{sibling, sync_folder};
 
 /// One file, and a lock beside it.
 #[derive(Debug)]

@@ -21,10 +21,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::paths::{is_database, sibling, sync_folder};
+use super::paths::is_database;
 use crate::image::frame::Timestamp;
 use crate::learn::examples::StoredFeature;
 use crate::util::bounded;
+use crate::util::files::{self, sibling};
 use stored::{StoredRecord, header, read, record};
 
 /// Bytes of the longest file that is read: twice the largest inbox, and some.
@@ -215,22 +216,8 @@ impl InboxFile {
         for entry in entries {
             record(&mut bytes, &StoredRecord::added(entry));
         }
-        let fresh = sibling(&self.path, "new");
-        let made = File::create(&fresh).and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&fresh, &self.path)?;
-            sync_folder(&self.path)?;
-            File::options().append(true).open(&self.path)
-        });
-        match made {
-            Ok(file) => self.file = Some(file),
-            Err(error) => {
-                // The next one overwrites what is left of it.
-                let _ = fs::remove_file(&fresh);
-                return Err(error);
-            }
-        }
+        files::replace(&self.path, &bytes, None)?;
+        self.file = Some(File::options().append(true).open(&self.path)?);
         self.bytes = bytes.len() as u64;
         Ok(self.bytes)
     }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::StoreError;
-use super::paths::{io_error, sibling};
+use super::paths::io_error;
+use crate::util::files::sibling;
 
 /// How long to wait for another process to release it.
 const PATIENCE: Duration = Duration::from_secs(5);

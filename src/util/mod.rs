@@ -9,6 +9,9 @@ pub(crate) mod text;
 /// Files, read up to a limit.
 pub(crate) mod bounded;
 
+/// Files that are replaced whole or not at all.
+pub(crate) mod files;
+
 /// Settings that people write, as text. The only file that names toml.
 pub(crate) mod settings;
 

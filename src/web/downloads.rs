@@ -1,20 +1,16 @@
 //! Images as ZIP files: made while they are read, an image at a time.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body as AnyBody, Bytes};
+use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hyper::body::{Body, Frame};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::body::Refusal;
+use super::pieces::{Pieces, Source};
 use super::state::{App, Client, NoAnswer};
 use crate::learn::command::Reply;
 use crate::protocol::inbox_table::{image_name, inbox_table};
@@ -89,15 +85,16 @@ impl Zip {
         };
         self.app.ask(self.client.clone(), request).await
     }
+}
 
-    /// The next bytes; `None` at the end.
-    async fn next(mut self) -> Option<(Vec<u8>, Self)> {
+impl Source for Zip {
+    async fn next(mut self) -> Option<(Bytes, Self)> {
         let mut archive = self.archive.take()?;
         while let Some((id, name)) = self.left.pop() {
             match self.ask(self.download.picture(id)).await {
                 Ok(Answer::Picture { file, .. }) => {
                     let bytes = archive.file(&name, &file);
-                    return Some((bytes, Self { archive: Some(archive), ..self }));
+                    return Some((bytes.into(), Self { archive: Some(archive), ..self }));
                 }
                 Err(NoAnswer::Busy) => {
                     self.left.push((id, name));
@@ -110,31 +107,7 @@ impl Zip {
         let table =
             self.table.take().map(|table| archive.file("predictions.csv", table.as_bytes()));
         let bytes = [table.unwrap_or_default(), archive.end()].concat();
-        Some((bytes, self))
-    }
-}
-
-type Next = Pin<Box<dyn Future<Output = Option<(Vec<u8>, Zip)>> + Send>>;
-
-/// A ZIP file as the body of a response.
-struct ZipBody(Next);
-
-impl Body for ZipBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.0.as_mut().poll(context) {
-            Poll::Ready(Some((bytes, zip))) => {
-                self.0 = Box::pin(zip.next());
-                Poll::Ready(Some(Ok(Frame::data(bytes.into()))))
-            }
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+        Some((bytes.into(), self))
     }
 }
 
@@ -181,10 +154,10 @@ pub(super) async fn serve(
         Err(NoAnswer::Refused(Refused(why))) => return Err((StatusCode::CONFLICT, why)),
     };
     left.reverse();
-    let body = ZipBody(Box::pin(Zip { left, table, ..zip }.next()));
+    let body = Pieces::of(Zip { left, table, ..zip });
     let headers = [
         (header::CONTENT_TYPE, "application/zip".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", download.name())),
     ];
-    Ok((headers, AnyBody::new(body)).into_response())
+    Ok((headers, Body::new(body)).into_response())
 }

@@ -27,6 +27,7 @@ mod metrics;
 mod openapi;
 mod origin;
 mod pictures;
+mod pieces;
 mod routes;
 mod server;
 mod session;

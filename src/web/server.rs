@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -22,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::api::{self, Peer};
-use super::events::Events;
+use super::events;
 use super::state::{AT_A_TIME, App};
 use super::stream::Patient;
 use super::tls::Certificate;
@@ -163,7 +162,7 @@ fn routes(app: Arc<App>) -> Router {
 async fn events(State(app): State<Arc<App>>) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
-    (headers, Body::new(Events::new(&app))).into_response()
+    (headers, events::body(&app)).into_response()
 }
 
 /// What holds for every request and every answer.

@@ -162,7 +162,7 @@ fn a_torn_inbox_is_set_aside_and_stops_nothing() {
 #[test]
 fn an_unwritable_inbox_is_reported_and_stops_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let in_the_way = folder.path().join("store.inbox.new");
+    let in_the_way = folder.path().join("store.inbox.part");
     fs::create_dir(&in_the_way).expect("there is room");
     let device = Device::start(folder.path(), &DRAWN);
     let frames = filled(&device, "", 3);

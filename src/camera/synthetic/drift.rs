@@ -19,10 +19,15 @@ pub(super) struct Drift {
 }
 
 impl Drift {
-    /// Spoils a frame as far as both have wandered until then.
+    /// A frame's pixels as far as both have wandered until then; `None` where they are as they were.
     ///
     /// * `pixels`: RGB8.
-    pub(super) fn apply(&mut self, locks: &CameraLocks, now: Timestamp, pixels: &mut [u8]) {
+    pub(super) fn apply(
+        &mut self,
+        locks: &CameraLocks,
+        now: Timestamp,
+        pixels: &[u8],
+    ) -> Option<Vec<u8>> {
         let passed = self.latest.map_or(0, |latest| now.micros_since(latest));
         self.latest = Some(now);
         for which in Adaptive::ALL {
@@ -38,17 +43,14 @@ impl Drift {
         let balance = BALANCE * off(Adaptive::WhiteBalance);
         let gains = [exposure * (1.0 + balance), exposure, exposure * (1.0 - balance)];
         if gains == [1.0; 3] {
-            return;
+            return None;
         }
         let table = |gain: f32| -> Vec<u8> {
             (0..=255u8).map(|value| (f32::from(value) * gain).round() as u8).collect()
         };
         let tables = gains.map(table);
-        for pixel in pixels.chunks_exact_mut(3) {
-            for (value, table) in pixel.iter_mut().zip(&tables) {
-                *value = table[usize::from(*value)];
-            }
-        }
+        let spoilt = pixels.iter().zip(tables.iter().cycle());
+        Some(spoilt.map(|(&value, table)| table[usize::from(value)]).collect())
     }
 }
 
@@ -61,9 +63,8 @@ mod tests {
         let mut drift = Drift::default();
         let locks = CameraLocks::both(true);
         let mut at = |locks: &CameraLocks, seconds: u64| {
-            let mut pixel = [100; 3];
-            drift.apply(locks, Timestamp(seconds * 1_000_000), &mut pixel);
-            pixel
+            let spoilt = drift.apply(locks, Timestamp(seconds * 1_000_000), &[100; 3]);
+            spoilt.map_or([100; 3], |pixel| pixel.try_into().expect("one pixel"))
         };
         assert_eq!((at(&locks, 0), at(&locks, 7)), ([100; 3], [100; 3]));
         locks.ask(Adaptive::Exposure, false);

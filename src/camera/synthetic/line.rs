@@ -132,10 +132,10 @@ impl Camera for SyntheticLine {
         self.camera.hold(!moves);
         self.scene.show(self.camera.showing());
         let frame = self.camera.capture(now)?;
-        let (width, height) = (frame.width(), frame.height());
-        let mut pixels = frame.pixels().to_vec();
-        self.drift.apply(&self.locks, now, &mut pixels);
-        Frame::new(width, height, pixels, now).map_err(|error| {
+        let Some(pixels) = self.drift.apply(&self.locks, now, frame.pixels()) else {
+            return Ok(frame);
+        };
+        Frame::new(frame.width(), frame.height(), pixels, now).map_err(|error| {
             CameraError::new(self.name(), CameraErrorKind::Malformed, error.to_string())
         })
     }

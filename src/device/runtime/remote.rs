@@ -64,7 +64,10 @@ impl Remote {
         // The next one waits until this one is followed.
         let answer = self.ask(save.into(), progress);
         drop(stored);
-        let notes = match answer? {
+        let answer = answer.map_err(|Refused(why)| {
+            Refused(format!("the policy is stored, and followed from the next start on: {why}"))
+        })?;
+        let notes = match answer {
             Answer::Noted { note, .. } => vec![note],
             _ => Vec::new(),
         };

@@ -27,7 +27,7 @@ fn a_policy_is_checked_stored_and_followed_at_once() {
     let (folder, mut device, page) = with_policy("", &action("lamp", "good"));
     let stored = || fs::read_to_string(folder.path().join("policy.toml")).expect("it is there");
     page.ok("teach", &json!({ "class": "good", "count": 2, "any": true }));
-    // In whatever light, which wanders.
+    // Whatever kind of part comes by.
     page.ok("set-threshold", &json!({ "confidence": 0, "novelty": 1e6 }));
     let is_on = |name: &str| {
         let outputs = page.json("/api/v1/outputs");
