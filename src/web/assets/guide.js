@@ -41,6 +41,12 @@ function names(it) {
   ];
 }
 
+/** Independent looks at a class. */
+async function looksAt(name) {
+  const { classes } = await get("confusion");
+  return classes.find((one) => one.class === name)?.looks ?? 0;
+}
+
 function teaching(it, at) {
   const name = it.names[at];
   const taught = it.taught[at];
@@ -61,8 +67,9 @@ function teaching(it, at) {
   const take = async (request, fields, wanted) => {
     for (const button of [all, one, again]) button.disabled = true;
     try {
+      const looks = await looksAt(name);
       const reply = await post(request, { class: name, ...fields });
-      const isOld = reply.examples.length === 1 && taught.length > 0 && /no new look/.test(reply.note ?? "");
+      const isOld = reply.examples.length === 1 && taught.length > 0 && (await looksAt(name)) === looks;
       if (isOld) await post("undo-teach", { examples: reply.examples });
       else taught.push(...reply.examples);
       said.textContent = isOld || reply.examples.length < wanted ? t("guideAlike") : "";

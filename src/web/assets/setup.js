@@ -1,4 +1,4 @@
-// Set-up: region, thresholds, outputs, checkpoints, backup, health and log.
+// Set-up: region, light, thresholds, outputs, policy, checkpoints, backup, health and log.
 
 import { get, on, post, refresh, state, upload } from "./api.js";
 import { card, doing, el, failed, may, percent, toast } from "./dom.js";
@@ -25,7 +25,6 @@ function sure(text, action) {
     dialog.showModal();
   });
 }
-
 
 /** A region as the board file has it. */
 function boardLine({ name, region }) {
