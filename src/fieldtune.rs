@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::backbone::card::{ModelCard, ModelError};
+use crate::backbone::card::{ModelCard, ModelError, built_in};
 use crate::backbone::{ExtractError, Extractor};
 use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
@@ -171,7 +171,8 @@ impl From<EngineError> for Error {
 }
 
 impl Builder {
-    /// The backbone: a model's name (`built-in` is the default), or the path of its card (`.toml`).
+    /// The backbone: a model's name, or the path of its card (`.toml`). The default is `built-in`, at the size that the
+    /// store was taught with, or 224 pixels.
     ///
     /// A card's network is looked for beside the card, then in [`ModelCard::folder`].
     pub fn model(mut self, name: impl Into<String>) -> Self {
@@ -220,8 +221,13 @@ impl Builder {
         let path = path.as_ref();
         let source = match self.backbone {
             Some(Backbone::Loaded(source)) => *source,
-            Some(Backbone::Named(name)) => load(&name)?,
-            None => load(crate::backbone::card::built_in::NAME)?,
+            Some(Backbone::Named(name)) if name != built_in::NAME => load(&name)?,
+            _ => {
+                // What is wrong with the store is said when it is opened.
+                let taught = FileStore::taught_with(path).ok().flatten();
+                let card = taught.and_then(|model| model.built_in());
+                load(&card.map_or_else(|| built_in::NAME.to_owned(), |card| card.name))?
+            }
         };
         let persistent = PersistentLearner::open(FileStore::open(path)?, &ModelId::of(&source));
         let persistent = persistent.map_err(|error| match error {

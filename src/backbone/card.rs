@@ -79,6 +79,8 @@ struct RawInput {
     scale: Option<Vec<f32>>,
     #[serde(default = "whole")]
     fit: Fit,
+    #[serde(default, rename = "any-size")]
+    any_size: bool,
 }
 
 fn nchw() -> Layout {
@@ -123,8 +125,19 @@ impl ModelCard {
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
         let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
         let raw: RawCard = crate::util::settings::parse(text).map_err(wrong)?;
-        let RawInput { size, width, height, layout, channels, order, norm, mean, scale, fit } =
-            raw.input;
+        let RawInput {
+            size,
+            width,
+            height,
+            layout,
+            channels,
+            order,
+            norm,
+            mean,
+            scale,
+            fit,
+            any_size,
+        } = raw.input;
         let (width, height) = match (size, width, height) {
             (Some(size), None, None) => (size, size),
             (None, Some(width), Some(height)) => (width, height),
@@ -155,7 +168,7 @@ impl ModelCard {
             }
             _ => return Err(wrong("input: wanted either norm, or mean and scale".to_owned())),
         };
-        let input = InputSpec { width, height, layout, order, mean, scale, fit };
+        let input = InputSpec { width, height, layout, order, mean, scale, fit, any_size };
         input.check().map_err(|error| wrong(format!("input: {error}")))?;
         let sha256 = hash_from_hex(&raw.sha256).ok_or_else(|| {
             wrong(format!("sha256: \"{}\" is not 64 hexadecimal digits", raw.sha256.escape_debug()))
@@ -235,7 +248,8 @@ impl ModelCard {
             text += &format!("url = {}\n", quoted(url));
         }
         text += &format!("licence = {}\n\n[input]\n", quoted(&self.licence));
-        let InputSpec { width, height, layout, order, mean, scale, fit } = &self.spec.input;
+        let InputSpec { width, height, layout, order, mean, scale, fit, any_size } =
+            &self.spec.input;
         text += &if width == height {
             format!("size = {width}\n")
         } else {
@@ -262,6 +276,9 @@ impl ModelCard {
         if let Fit::CenterCrop { fraction } = fit {
             text += &format!("fit = {{ center-crop = {{ fraction = {fraction:?} }} }}\n");
         }
+        if *any_size {
+            text += "any-size = true\n";
+        }
         self.data.iter().for_each(|data| text += &data.to_toml());
         for Tap { tensor, pool } in &self.spec.taps {
             let pools: Vec<_> = pool
@@ -277,12 +294,12 @@ impl ModelCard {
         text
     }
 
-    /// The cards that are part of the program; the first is that of the network that is part of it too.
+    /// The cards that are part of the program; the first are those of the network that is part of it too.
     pub fn builtin_cards() -> Vec<Self> {
         let cards = CARDS.iter().map(|(file, text)| {
             Self::parse(text, file).expect("a test parses every card that is built in")
         });
-        std::iter::once(built_in::card()).chain(cards).collect()
+        built_in::cards().into_iter().chain(cards).collect()
     }
 
     /// The card of that name.

@@ -129,7 +129,7 @@ impl FeatureSource for Extractor {
 /// What a fingerprint covers besides the file. Stores hold the hash of these words, so they stay as they are, whatever
 /// becomes of the types that they are made from.
 fn in_words(spec: &BackboneSpec) -> String {
-    let InputSpec { width, height, layout, order, mean, scale, fit } = &spec.input;
+    let InputSpec { width, height, layout, order, mean, scale, fit, any_size: _ } = &spec.input;
     let layout = match layout {
         Layout::Nchw => "nchw",
         Layout::Nhwc => "nhwc",
@@ -166,7 +166,8 @@ mod tests {
         let (mean, scale) = Norm::Tf.mean_scale();
         let (layout, order) = (Layout::Nchw, ChannelOrder::Rgb);
         let fit = Fit::CenterCrop { fraction: 0.875 };
-        let input = InputSpec { width: 224, height: 192, layout, order, mean, scale, fit };
+        let (width, height, any_size) = (224, 192, true);
+        let input = InputSpec { width, height, layout, order, mean, scale, fit, any_size };
         let tap = Tap { tensor: "a b".to_owned(), pool: vec![Pooling::Avg, Pooling::Max] };
         let wanted = "224x192 nchw rgb [127.5, 127.5, 127.5] [0.007843138, 0.007843138, 0.007843138] centre 0.875\n\
                       \"a b\" avg max";

@@ -25,6 +25,8 @@ pub struct InputSpec {
     pub scale: [f32; 3],
     /// How a frame of another shape is fitted.
     pub fit: Fit,
+    /// Whether the network takes other sizes than the one that its file declares, being made of convolutions and pooling.
+    pub any_size: bool,
 }
 
 impl InputSpec {

@@ -9,7 +9,7 @@ use tract_onnx::tract_hir::infer::{InferenceFact, InferenceModel};
 
 use super::graph::{Graph, label};
 use super::{BackboneError, channels, check_sizes, guarded, ops};
-use crate::backbone::preprocess::InputSpec;
+use crate::backbone::preprocess::{InputSpec, Layout};
 
 /// A graph as the runtime has it.
 pub(super) struct Read {
@@ -57,8 +57,14 @@ pub(super) fn inference(graph: &Graph, input: &InputSpec) -> Result<InferenceMod
         return Err(BackboneError::parse(&graph.name, &what));
     }
     let fits = |(got, wanted): (&Option<u64>, &usize)| got.is_none_or(|got| got == *wanted as u64);
+    let spatial = match input.layout {
+        Layout::Nchw => [2, 3],
+        Layout::Nhwc => [1, 2],
+    };
     // The batch of a file exported for several images is set to one.
-    if !declared.shape.iter().zip(&wanted).skip(1).all(fits) {
+    let free = |axis: usize| axis == 0 || input.any_size && spatial.contains(&axis);
+    let mut axes_of_both = declared.shape.iter().zip(&wanted).enumerate();
+    if !axes_of_both.all(|(axis, both)| free(axis) || fits(both)) {
         return Err(BackboneError::Input {
             name: graph.name.clone(),
             wanted: axes(&declared.shape),

@@ -55,6 +55,8 @@ pub struct Board {
     pub models: Vec<String>,
     /// The output that shows that frames are being classified.
     pub heartbeat: Option<String>,
+    /// The backbone that is used where none is named, as `--model` takes it: a name, a card or a network.
+    pub backbone: Option<String>,
     /// Milliseconds after which classifying counts as hung, 100 to 60000.
     pub watchdog_ms: u32,
     /// The file with the temperature in thousandths of a degree.

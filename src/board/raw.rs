@@ -16,6 +16,7 @@ use super::{
 use crate::camera::PixelFormat;
 use crate::image::frame::{MAX_SIDE, Region};
 use crate::util::settings;
+use crate::util::text::is_unsafe;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +25,7 @@ struct RawBoard {
     about: String,
     #[serde(default)]
     models: Vec<String>,
+    backbone: Option<String>,
     heartbeat: Option<String>,
     #[serde(default = "two_seconds")]
     watchdog_ms: u32,
@@ -269,11 +271,18 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         // Their stores would be one file where a file system ignores the size of letters.
         return Err(format!("regions.{name}: another one differs by the size of its letters only"));
     }
+    if let Some(backbone) = raw.backbone.as_ref().filter(|name| name.contains(is_unsafe)) {
+        return Err(format!(
+            "backbone: \"{}\" is not one line that can be read",
+            backbone.escape_debug()
+        ));
+    }
     let regions = raw.regions.into_iter().map(|(name, raw)| region(name, raw));
     Ok(Board {
         name: name.to_owned(),
         about: raw.about,
         models: raw.models,
+        backbone: raw.backbone,
         heartbeat: raw.heartbeat,
         watchdog_ms: raw.watchdog_ms,
         temperature: raw.temperature,

@@ -111,7 +111,7 @@ impl ExportCommand {
             self.check_place()?;
         }
         drop(self.store.look()?);
-        let Chosen { onnx, name, spec, .. } = self.model.choose()?;
+        let Chosen { onnx, name, spec, .. } = self.model.of_store(&self.store)?.choose()?;
         let input = Graph::parse(&onnx, &name)?.input()?;
         let mut source = Extractor::load(&onnx, &name, &spec)?;
         let session = self.store.look_for(&ModelId::of(&source))?;

@@ -18,6 +18,7 @@ use crate::board::{self, Board};
 use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
 use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
+use crate::device::stores;
 use crate::protocol::access::PinLockout;
 use crate::protocol::log::Level;
 #[cfg(feature = "web")]
@@ -187,9 +188,21 @@ impl RunCommand {
         if self.acknowledge_early {
             builder = builder.acknowledge_early();
         }
-        let backbone = self.model.load(context)?;
+        let backbone = self.backbone(board)?.load(context)?;
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
+    }
+
+    /// The built-in network as a region's store was taught with it; else what the board names, if none is named here.
+    fn backbone(&self, board: &Board) -> anyhow::Result<ModelArgs> {
+        let store = self.store.path()?;
+        let regions = board.regions.keys().map(|region| stores::of_region(&store, region));
+        let paths: Vec<_> = std::iter::once(store.clone()).chain(regions).collect();
+        let mut model = self.model.of_stores(&paths);
+        if let Some(named) = board.backbone.as_ref().filter(|_| model.is_default()) {
+            model.model.clone_from(named);
+        }
+        Ok(model)
     }
 }
 

@@ -315,7 +315,7 @@ impl Network<'_> {
     }
 
     fn input(&self) -> Input {
-        let InputSpec { width, height, layout, order, mean, scale, fit } = *self.input;
+        let InputSpec { width, height, layout, order, mean, scale, fit, any_size: _ } = *self.input;
         Input {
             name: self.input_name.to_owned(),
             width,

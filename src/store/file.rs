@@ -14,7 +14,7 @@ use super::paths::{io_error, is_database, is_read_only, read_all};
 use super::{Generation, IMAGE_BUDGET, Setting, Step, Store, StoreError};
 use crate::image::frame::Timestamp;
 use crate::learn::head::ExampleId;
-use crate::store::snapshot::{Snapshot, SnapshotError};
+use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
 use crate::util::files::{sibling, sync_folder};
 
 /// One file, and a lock beside it.
@@ -132,6 +132,18 @@ impl FileStore {
             #[cfg(debug_assertions)]
             early: None,
         })
+    }
+
+    /// The backbone that a store was taught with; `None` where there is no store yet.
+    ///
+    /// # Errors
+    /// As [`Store::load`]; only what is read for it is checked.
+    pub fn taught_with(path: &Path) -> Result<Option<ModelId>, StoreError> {
+        let store = Self::look(path)?;
+        match store.place {
+            Place::ReadOnly(look, _) => look.store.taught_with(),
+            _ => Ok(store.other()?.map(|snapshot| snapshot.model)),
+        }
     }
 
     /// From here on every commit but the first returns before it is written, with the next one: so that a test of what

@@ -11,7 +11,7 @@ use super::{Generation, IMAGE_BUDGET, Setting, Step, Store, StoreError, StoreFau
 use crate::image::frame::Timestamp;
 use crate::learn::examples::Images;
 use crate::learn::head::ExampleId;
-use crate::store::snapshot::Snapshot;
+use crate::store::snapshot::{ModelId, Snapshot};
 
 /// Bytes of pages that are kept in memory: what is learned is there anyway.
 const CACHE_BYTES: usize = 1 << 20;
@@ -34,6 +34,8 @@ pub struct DiskStore {
     image_budget: u64,
     /// Bytes it had when it was opened.
     opened_with: u64,
+    /// Whether all pages are checked when it is opened.
+    checked: bool,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,21 @@ impl DiskStore {
     pub fn new(disk: Arc<dyn Disk>, path: &str) -> Self {
         let (path, image_budget) = (path.to_owned(), IMAGE_BUDGET);
         let (database, held, changes, opened_with) = (None, None, None, 0);
-        Self { disk, path, database, held, changes, image_budget, opened_with }
+        let checked = true;
+        Self { disk, path, database, held, changes, image_budget, opened_with, checked }
+    }
+
+    /// The backbone that it was taught with; of all that is there nothing else is read or checked.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub(super) fn taught_with(mut self) -> Result<Option<ModelId>, StoreError> {
+        self.checked = false;
+        let result = self.read(|tables| match tables.is_new()? {
+            true => Ok(None),
+            false => tables.model().map(Some),
+        });
+        self.named("read", result)
     }
 
     /// Keeps this many bytes of images at most, from the next change on.
@@ -100,8 +116,8 @@ impl DiskStore {
         self.held = Some(Arc::clone(&disk));
         self.database = Some(guarded(|| {
             let mut builder = Database::builder();
-            // The file may have been changed or damaged since: its pages are checked.
-            builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+            // The file may have been changed or damaged since.
+            builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(self.checked);
             builder.create_with_backend(Backend(disk)).map_err(fault)
         })?);
         Ok(())

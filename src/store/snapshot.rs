@@ -16,7 +16,7 @@ pub(crate) mod v2;
 
 pub use pack::Difference;
 
-use crate::backbone::card::MAX_MODEL_NAME;
+use crate::backbone::card::{MAX_MODEL_NAME, ModelCard, built_in};
 use crate::backbone::{Extractor, FeatureSource};
 use crate::learn::decision::Thresholds;
 use crate::learn::examples::{Example, ImageMark, Images};
@@ -51,6 +51,11 @@ impl ModelId {
             fingerprint: source.fingerprint().0,
             dim: u32::try_from(source.dim()).expect("a feature has far fewer values"),
         }
+    }
+
+    /// The card of the built-in network at the size that this names, if it names one.
+    pub fn built_in(&self) -> Option<ModelCard> {
+        built_in::cards().into_iter().find(|card| card.name == self.name)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fieldtune::backbone::card::ModelCard;
 use fieldtune::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use fieldtune::backbone::{
     Backbone, BackboneError, BackboneSpec, Classifier, Dense, Graph, Place, Pooling, Rounding, Tap,
@@ -70,7 +71,7 @@ fn spec(shape: [usize; 4], taps: &[Tap]) -> BackboneSpec {
     let (width, height) = (width as u32, height as u32);
     let order = if grey { ChannelOrder::Grey } else { ChannelOrder::Rgb };
     let fit = Fit::Whole;
-    let input = InputSpec { width, height, layout, order, mean, scale, fit };
+    let input = InputSpec { width, height, layout, order, mean, scale, fit, any_size: false };
     BackboneSpec { input, taps: taps.to_vec() }
 }
 
@@ -147,6 +148,37 @@ fn a_frame_gives_the_same_feature_every_time() {
     let first = backbone.extract(pattern([1, 3, 16, 16]).view()).unwrap();
     backbone.extract(Array4::ones((1, 3, 16, 16)).view()).unwrap();
     assert_eq!(backbone.extract(pattern([1, 3, 16, 16]).view()).unwrap(), first);
+}
+
+/// The built-in network at another size than its file declares, and a file that declares that size.
+#[test]
+fn a_network_of_convolutions_takes_any_size() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let onnx = fs::read(root.join("models/fieldtune-128.onnx")).unwrap();
+    // Two axes of the input's shape, as the format has them: 128 each, then 224.
+    let [declared, wanted] = [0x80, 0xe0].map(|low| [0x0a, 3, 8, low, 1, 0x0a, 3, 8, low, 1]);
+    let places: Vec<_> = onnx.windows(10).enumerate().filter(|(_, w)| *w == declared).collect();
+    let [(at, _)] = places[..] else { panic!("the shape is in it {} times", places.len()) };
+    let mut changed = onnx.clone();
+    changed[at..at + 10].copy_from_slice(&wanted);
+
+    let shape = [1, 3, 224, 224];
+    let taps = ModelCard::named("fieldtune-224").unwrap().spec.taps;
+    let declared = spec(shape, &taps);
+    let mut any = declared.clone();
+    any.input.any_size = true;
+    let feature = |onnx: &Vec<u8>, spec| {
+        Backbone::load(onnx, "net", spec).unwrap().extract(pattern(shape).view()).unwrap()
+    };
+    assert_eq!(feature(&onnx, &any), feature(&changed, &declared));
+    let refused = Backbone::load(&onnx, "net", &declared).unwrap_err().to_string();
+    assert!(refused.contains("[1, 3, 128, 128]"), "{refused}");
+
+    // One that holds a value for every place of its map.
+    let mut tied = spec([1, 3, 32, 32], &[]);
+    tied.input.any_size = true;
+    let refused = Backbone::load(&bytes("class_token"), "token", &tied).unwrap_err().to_string();
+    assert!(refused.contains("token"), "{refused}");
 }
 
 #[test]

@@ -10,12 +10,14 @@ use std::path::Path;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use fieldtune::Fieldtune;
+use fieldtune::board::BOARDS;
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::image::picture::save_png;
 use fieldtune::learn::examples::Examples;
 use fieldtune::store::{FileStore, Store as _};
 
-use common::{data, fieldtune, folder_of};
+use common::{data, fieldtune, finish, folder_of};
 use desk::{Bench, text};
 use process::{DRAWN, Device};
 
@@ -305,6 +307,52 @@ fn another_backbone_learns_what_was_taught_from_its_images() {
     bench.ok(&["rollback", number]);
     bench.ok(&["forget", "--example", "26"]);
     assert_eq!(classified(), before);
+}
+
+/// The built-in network is fed at 224 pixels or, as stores of the first version were taught, at 128.
+#[test]
+fn the_built_in_network_keeps_a_stores_size() {
+    let bench = Bench::new();
+    let run = |store: &str, arguments: &[&str]| {
+        let mut command = bench.command(arguments);
+        command.env("FIELDTUNE_STORE", bench.path().join(store)).env_remove("FIELDTUNE_MODEL");
+        finish(command)
+    };
+    let image = folder_of(bench.path(), "stripes", 0, 1);
+    let teach = ["teach", "stripes", text(&image)];
+    let new = run("new", &teach);
+    let old = run("old", &[&teach[..], &["--model", "fieldtune-128"]].concat());
+    assert_eq!((new.code, old.code), (0, 0), "{new:?} {old:?}");
+    let classify = ["classify", text(&image)];
+    let at = |size: &'static str| ["classify", text(&image), "--model", size];
+    for (store, own, other) in
+        [("new", "fieldtune-224", "fieldtune-128"), ("old", "fieldtune-128", "fieldtune-224")]
+    {
+        let (as_taught, named) = (run(store, &classify), run(store, &at(own)));
+        assert_eq!((as_taught.code, named.code), (0, 0), "{store}: {as_taught:?} {named:?}");
+        let refused = run(store, &at(other));
+        let wanted = format!("was taught with {own}");
+        assert!(refused.code == 2 && refused.stderr.contains(&wanted), "{store}: {refused:?}");
+    }
+
+    // A device, and a program of its own, take it as it was taught; a new device as its board says.
+    let board = bench.path().join("board.toml");
+    let (_, sim) = BOARDS.iter().find(|(name, _)| *name == "sim").expect("it is built in");
+    fs::write(&board, format!("backbone = \"fieldtune-128\"\n{sim}")).expect("there is room");
+    for (store, size) in [("new", "224"), ("old", "128"), ("newer", "128")] {
+        let device = ["run", "--camera", "synthetic:", "--bench-seconds", "1"];
+        let ended = run(store, &[&device[..], &["--board", text(&board)]].concat());
+        let wanted = format!("with fieldtune-{size}");
+        assert!(ended.code == 0 && ended.stderr.contains(&wanted), "{store}: {ended:?}");
+    }
+    let tuner = Fieldtune::open(bench.path().join("old")).expect("it is taken as it was taught");
+    assert_eq!(tuner.learner().examples().len(), 1);
+    drop(tuner);
+
+    let again = run("old", &["store", "reteach", "--model", "fieldtune-224"]);
+    let wanted = "relearned 1 example with fieldtune-224 instead of fieldtune-128";
+    assert!(again.code == 0 && again.stdout.contains(wanted), "{again:?}");
+    assert_eq!(run("old", &at("fieldtune-224")).code, 0);
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn resizing_matches_pillow_s_bilinear_filter() {
             0.0 => Fit::Whole,
             fraction => Fit::CenterCrop { fraction: fraction as f32 },
         };
-        let spec = InputSpec { width, height, layout, order, mean, scale, fit };
+        let spec = InputSpec { width, height, layout, order, mean, scale, fit, any_size: false };
         let mut preprocessor = Preprocessor::new(spec).expect("a valid specification");
         let got = preprocessor.resize(&source).expect("a valid frame");
         let wanted = load(text(entry, "file")).expect("the reference");

@@ -52,7 +52,7 @@ fn as_declared(files: &OnnxFiles) -> BackboneSpec {
     let (width, height) = declared.size().unwrap_or((32, 32));
     let (layout, order, fit) = (declared.layout, declared.order(), Fit::Whole);
     let (mean, scale) = order.of_rgb(Norm::Unit.mean_scale());
-    let input = InputSpec { width, height, layout, order, mean, scale, fit };
+    let input = InputSpec { width, height, layout, order, mean, scale, fit, any_size: false };
     BackboneSpec { input, taps: Vec::new() }
 }
 

@@ -1,4 +1,5 @@
-//! The backbone that is part of the program, so that it does its job with nothing else at hand.
+//! The backbone that is part of the program, so that it does its job with nothing else at hand: one network, fed at 224
+//! pixels or at 128.
 
 #[cfg(feature = "built-in")]
 use sha2::{Digest, Sha256};
@@ -7,17 +8,25 @@ use sha2::{Digest, Sha256};
 use super::hex;
 use super::{ModelCard, ModelError};
 
-/// What the command line calls it, besides its own name.
+/// What the command line calls it, besides its own names: at the size that a store was taught with, else at 224 pixels.
 pub const NAME: &str = "built-in";
 
-const FILE: &str = "fieldtune-128.toml";
-const CARD: &str = include_str!("../../../models/fieldtune-128.toml");
+const CARDS: [(&str, &str); 2] = [
+    ("fieldtune-224.toml", include_str!("../../../models/fieldtune-224.toml")),
+    ("fieldtune-128.toml", include_str!("../../../models/fieldtune-128.toml")),
+];
 #[cfg(feature = "built-in")]
 const ONNX: &[u8] = include_bytes!("../../../models/fieldtune-128.onnx");
 
-/// Its card.
+/// Its cards, one for each size that it is fed at; what is taught first is taught with the first.
+pub fn cards() -> [ModelCard; 2] {
+    CARDS.map(|(file, text)| ModelCard::parse(text, file).expect("a test parses the cards"))
+}
+
+/// The card of what is taught first.
 pub fn card() -> ModelCard {
-    ModelCard::parse(CARD, FILE).expect("a test parses the card")
+    let [first, _] = cards();
+    first
 }
 
 /// The network itself.
@@ -54,9 +63,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_network_matches_its_card() {
+    fn the_built_in_network_matches_its_cards() {
         let onnx = onnx().expect("the hash is the card's");
-        assert_eq!(onnx.len() as u64, card().bytes);
+        for card in cards() {
+            assert_eq!(
+                (onnx.len() as u64, card.is_built_in()),
+                (card.bytes, true),
+                "{}",
+                card.name
+            );
+        }
         assert!(onnx.len() <= 2 << 20, "{} bytes", onnx.len());
     }
 }

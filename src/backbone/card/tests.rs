@@ -18,7 +18,7 @@ pool = ["avg", "max"]
 fn every_built_in_card_is_valid_and_unique() {
     let cards = ModelCard::builtin_cards();
     let names: std::collections::BTreeSet<_> = cards.iter().map(|card| &card.name).collect();
-    assert_eq!((names.len(), cards.len()), (CARDS.len() + 1, CARDS.len() + 1));
+    assert_eq!((names.len(), cards.len()), (CARDS.len() + 2, CARDS.len() + 2));
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_card_is_written_and_read_again_unchanged() {
     let mut cards = ModelCard::builtin_cards();
     let mut odd = ModelCard::parse(CARD, "test.toml").expect("valid");
     let input = &mut odd.spec.input;
-    (input.width, input.order) = (48, ChannelOrder::Bgr);
+    (input.width, input.order, input.any_size) = (48, ChannelOrder::Bgr, true);
     (input.mean, input.fit) = ([0.1, 104.0, 1e-7], Fit::CenterCrop { fraction: 0.875 });
     odd.spec.taps[0].tensor = "a \"quoted\\\n\" name".to_owned();
     let (file, sha256) = ("a \"b\".data".to_owned(), [7; 32]);

@@ -4,7 +4,7 @@ use crate::image::frame::Timestamp;
 fn spec(width: u32, height: u32) -> InputSpec {
     let (mean, scale) = Norm::Unit.mean_scale();
     let (layout, order, fit) = (Layout::Nchw, ChannelOrder::Rgb, Fit::Whole);
-    InputSpec { width, height, layout, order, mean, scale, fit }
+    InputSpec { width, height, layout, order, mean, scale, fit, any_size: false }
 }
 
 fn frame(width: u32, height: u32, pixels: Vec<u8>) -> Frame {

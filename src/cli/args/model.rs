@@ -1,20 +1,23 @@
 //! `--model` and how it is fed: a name, a card or a network, to an extractor.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use super::store::StoreArgs;
 use crate::backbone::card::{ModelCard, built_in, read_network};
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use crate::backbone::{BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tap};
 use crate::cli::Context;
 use crate::image::picture;
+use crate::store::FileStore;
 
 /// Which backbone gives the features, and how it is fed.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Backbone")]
 pub struct ModelArgs {
-    /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx)
+    /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx); built-in is the network of this
+    /// program, as the store was taught with it
     #[arg(long, value_name = "NAME|CARD|ONNX", env = "FIELDTUNE_MODEL", default_value = built_in::NAME)]
     pub(in crate::cli) model: String,
     /// Side of the input in pixels, for a network without a card [default: as the file says, else 224]
@@ -51,6 +54,29 @@ pub(in crate::cli) struct Chosen {
 }
 
 impl ModelArgs {
+    /// The built-in network as the first of these stores that is there was taught with it; else as it was asked for.
+    pub(in crate::cli) fn of_stores(&self, stores: &[PathBuf]) -> Self {
+        let mut given = self.clone();
+        if self.is_default() {
+            // What is wrong with a store is said when it is opened.
+            let mut taught = stores.iter().filter_map(|path| FileStore::taught_with(path).ok()?);
+            if let Some(card) = taught.next().and_then(|model| model.built_in()) {
+                given.model = card.name;
+            }
+        }
+        given
+    }
+
+    /// Whether nothing names another one than a new store gets.
+    pub(in crate::cli) fn is_default(&self) -> bool {
+        self.model == built_in::NAME
+    }
+
+    /// As [`ModelArgs::of_stores`], of one.
+    pub(in crate::cli) fn of_store(&self, store: &StoreArgs) -> anyhow::Result<Self> {
+        Ok(self.of_stores(&[store.path()?]))
+    }
+
     /// Reads and prepares the backbone.
     ///
     /// # Errors
@@ -121,6 +147,7 @@ impl ModelArgs {
             mean,
             scale,
             fit: Fit::Whole,
+            any_size: false,
         };
         Ok(Chosen { onnx, name, spec: BackboneSpec { input, taps: Vec::new() }, card: None })
     }

@@ -39,7 +39,7 @@ fn made_ready(graph: &Graph) {
     }
     let (mean, scale) = Norm::Tf.mean_scale();
     let (layout, order, fit) = (declared.layout, ChannelOrder::Rgb, Fit::Whole);
-    let input = InputSpec { width, height, layout, order, mean, scale, fit };
+    let input = InputSpec { width, height, layout, order, mean, scale, fit, any_size: false };
     match graph.survey(&input) {
         Ok(survey) => assert!(survey.candidates.iter().all(|c| !c.tensor.is_empty())),
         Err(error) => return refused(&error.to_string()),
