@@ -17,6 +17,7 @@ mod ctl;
 mod demo;
 mod eval;
 mod export;
+mod flash;
 mod generate;
 mod generations;
 mod inspect;
@@ -82,6 +83,14 @@ impl Context {
             .expect("the template is a constant");
         ProgressBar::new(length).with_style(style).with_message(doing)
     }
+
+    /// As [`Context::bar`], of bytes, with their speed.
+    pub fn bytes_bar(&self, length: u64, doing: &'static str) -> ProgressBar {
+        let style = ProgressStyle::with_template(
+            "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+        );
+        self.bar(length, doing).with_style(style.expect("the template is a constant"))
+    }
 }
 
 /// Teach a camera new visual classes from a handful of frames, on the device, without a GPU.
@@ -136,6 +145,7 @@ enum Command {
     Key(key::KeyCommand),
     Cameras(cameras::CamerasCommand),
     Snap(snap::SnapCommand),
+    Flash(flash::FlashCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -222,6 +232,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Key(command) => command.run(),
         Command::Cameras(command) => command.run(),
         Command::Snap(command) => command.run(),
+        Command::Flash(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

@@ -26,6 +26,7 @@ mod export;
 mod exports;
 mod facade;
 mod fetch;
+mod flash;
 mod formats;
 mod generations;
 mod harmless;

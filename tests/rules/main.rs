@@ -18,7 +18,7 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the room or module that may name them.
-const WRAPPERS: [(&str, &str); 29] = [
+const WRAPPERS: [(&str, &str); 34] = [
     ("axum", "web"),
     ("rustls", "web/tls"),
     ("tokio_rustls", "web/tls"),
@@ -42,6 +42,11 @@ const WRAPPERS: [(&str, &str); 29] = [
     ("v4l", "camera/source"),
     ("signal_hook", "device/runtime"),
     ("sd_notify", "device/runtime"),
+    ("fatfs", "cli/flash"),
+    ("fscommon", "cli/flash"),
+    ("flate2", "cli/flash"),
+    ("lzma_rust2", "cli/flash"),
+    ("ruzstd", "cli/flash"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
     ("ndarray_npy", "cli"),
