@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::Path;
+use std::process::Command;
 
 use fatfs::{FileSystem, FormatVolumeOptions, FsOptions, format_volume};
 use fieldtune::backbone::card::hex;
@@ -175,12 +176,12 @@ fn a_card_holds_the_system_and_the_set_up() {
     );
     assert_eq!(
         user_data["runcmd"][0],
-        json!(["sh", "/boot/firmware/fieldtune/first-boot", "anna"])
+        json!(["sh", "/boot/firmware/fieldtune-first-boot", "anna"])
     );
     let wifi = &value(&written, "network-config")["network"]["wifis"]["wlan0"];
     assert_eq!(wifi["access-points"]["Halle 7"]["password"], "a \"quoted\" secret: yes");
     assert_eq!(wifi["regulatory-domain"], "DE");
-    let conf = on_boot(&written, "fieldtune/fieldtune.conf").expect("it is there");
+    let conf = on_boot(&written, "fieldtune-fieldtune.conf").expect("it is there");
     let conf = String::from_utf8(conf).expect("it is text");
     for wanted in [
         "--port serial:/dev/serial0@115200\"",
@@ -198,10 +199,10 @@ fn a_card_holds_the_system_and_the_set_up() {
         "{config}"
     );
     for (name, file) in [
-        ("fieldtune.deb", desk.path("fieldtune.deb")),
+        ("package.deb", desk.path("fieldtune.deb")),
         ("learned.ftune", store.display().to_string()),
     ] {
-        let there = on_boot(&written, &format!("fieldtune/{name}")).expect(name);
+        let there = on_boot(&written, &format!("fieldtune-{name}")).expect(name);
         assert!(
             there.len() == fs::read(file).expect(name).len() || name == "learned.ftune",
             "{name}"
@@ -213,7 +214,18 @@ fn a_card_holds_the_system_and_the_set_up() {
             assert!(classes.stdout.contains("stripes"), "{classes:?}");
         }
     }
-    assert!(on_boot(&written, "fieldtune/tiny.onnx").is_some());
+    assert!(on_boot(&written, "fieldtune-tiny.onnx").is_some());
+
+    // What any machine that mounts the card finds right.
+    let boot = desk.put("boot.img", &written[BOOT.0..BOOT.1]);
+    match Command::new("fsck.vfat")
+        .args(["-n", &boot])
+        .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
+        .output()
+    {
+        Ok(found) => assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stdout)),
+        Err(error) => println!("not checked by fsck.vfat: {error}"),
+    }
 
     // Another device gets the first boot's work done, too.
     let instance = value(&written, "meta-data")["instance-id"].clone();
@@ -301,7 +313,14 @@ fn a_card_that_is_mounted_is_only_set_up() {
     assert!(read("user-data").starts_with("#cloud-config\n{"));
     assert!(read("cmdline.txt").ends_with(" modules-load=dwc2,g_serial\n"));
     assert!(read("config.txt").contains("dtoverlay=dwc2"));
-    assert!(read("fieldtune/first-boot").contains("dpkg -i"));
-    assert!(read("fieldtune/fieldtune.conf").contains("serial:/dev/ttyGS0@115200"));
-    assert_eq!(read("fieldtune/fieldtune.deb"), "!<arch>\ndebian-binary   and more");
+    assert!(read("fieldtune-first-boot").contains("dpkg -i"));
+    assert!(read("fieldtune-fieldtune.conf").contains("serial:/dev/ttyGS0@115200"));
+    // A second time nothing of the first is left.
+    assert!(!Path::new(&format!("{boot}/fieldtune-policy.toml")).exists());
+    let policy = desk.put("p.toml", b"");
+    assert_eq!(desk.flash(&["--seed-only", &boot, "--policy", &policy]).code, 0);
+    assert!(Path::new(&format!("{boot}/fieldtune-policy.toml")).exists());
+    assert_eq!(desk.flash(&["--seed-only", &boot]).code, 0);
+    assert!(!Path::new(&format!("{boot}/fieldtune-policy.toml")).exists());
+    assert_eq!(read("fieldtune-package.deb"), "!<arch>\ndebian-binary   and more");
 }

@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use fatfs::{FileSystem, FsOptions};
+use fatfs::{Date, DateTime, FileSystem, FsOptions, Time, TimeProvider};
 use fscommon::{BufStream, StreamSlice};
 
 /// Where the boot partition is in an image, in bytes: from, to.
@@ -36,11 +36,29 @@ pub(super) trait Boot {
     /// The content of a file in the root folder; `None` where there is none.
     fn read(&mut self, name: &str) -> anyhow::Result<Option<Vec<u8>>>;
 
-    /// Puts a file there, in place of what it is; folders are made.
+    /// Puts a file there, in place of what it was.
     fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()>;
+
+    /// Takes the files away whose names begin so.
+    fn clear(&mut self, prefix: &str) -> anyhow::Result<()>;
 
     /// Nothing is left to be written.
     fn finish(self) -> anyhow::Result<()>;
+}
+
+/// The same inputs give the same bytes; a FAT file system has to have some date, and this is its first.
+#[derive(Debug)]
+struct NoClock;
+
+impl TimeProvider for NoClock {
+    fn get_current_date(&self) -> Date {
+        Date { year: 1980, month: 1, day: 1 }
+    }
+
+    fn get_current_date_time(&self) -> DateTime {
+        let time = Time { hour: 0, min: 0, sec: 0, millis: 0 };
+        DateTime { date: self.get_current_date(), time }
+    }
 }
 
 /// That of a disk or of an image.
@@ -49,7 +67,8 @@ pub(super) struct Partition(FileSystem<BufStream<StreamSlice<File>>>);
 impl Partition {
     pub(super) fn open(file: File, (from, to): (u64, u64)) -> anyhow::Result<Self> {
         let slice = StreamSlice::new(file, from, to).context("its boot partition")?;
-        let system = FileSystem::new(BufStream::new(slice), FsOptions::new());
+        let options = FsOptions::new().time_provider(&NoClock);
+        let system = FileSystem::new(BufStream::new(slice), options);
         Ok(Self(system.context("its boot partition is no FAT file system")?))
     }
 }
@@ -68,9 +87,6 @@ impl Boot for Partition {
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let root = self.0.root_dir();
-        if let Some((folder, _)) = name.split_once('/') {
-            root.create_dir(folder).with_context(|| folder.to_owned())?;
-        }
         let free = self
             .0
             .stats()
@@ -85,6 +101,16 @@ impl Boot for Partition {
         file.truncate()?;
         file.write_all(bytes).with_context(|| name.to_owned())?;
         file.flush().with_context(|| name.to_owned())
+    }
+
+    fn clear(&mut self, prefix: &str) -> anyhow::Result<()> {
+        let root = self.0.root_dir();
+        let names = root.iter().map(|entry| entry.map(|entry| entry.file_name()));
+        let names: Vec<_> = names.collect::<Result<_, _>>().context("its boot partition")?;
+        for name in names.iter().filter(|name| name.starts_with(prefix)) {
+            root.remove(name).with_context(|| name.clone())?;
+        }
+        Ok(())
     }
 
     fn finish(self) -> anyhow::Result<()> {
@@ -108,12 +134,23 @@ impl Boot for Mounted {
     fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let path = self.0.join(name);
         let write = || {
-            path.parent().map_or(Ok(()), fs::create_dir_all)?;
             let mut file = File::create(&path)?;
             file.write_all(bytes)?;
             file.sync_all()
         };
         write().with_context(|| path.display().to_string())
+    }
+
+    fn clear(&mut self, prefix: &str) -> anyhow::Result<()> {
+        let shown = || self.0.display().to_string();
+        for entry in fs::read_dir(&self.0).with_context(shown)? {
+            let entry = entry.with_context(shown)?;
+            if entry.file_name().to_string_lossy().starts_with(prefix) {
+                fs::remove_file(entry.path())
+                    .with_context(|| entry.path().display().to_string())?;
+            }
+        }
+        Ok(())
     }
 
     fn finish(self) -> anyhow::Result<()> {

@@ -18,6 +18,9 @@ use crate::store::backup_of;
 /// Where the boot partition is on the device.
 const FIRMWARE: &str = "/boot/firmware";
 
+/// How the names of our files there begin. They are in no folder: what the crate makes of one is not what FAT wants.
+const OURS: &str = "fieldtune-";
+
 /// What the device runs the first time.
 const FIRST_BOOT: &str = include_str!("../../../boards/package/first-boot");
 
@@ -94,9 +97,9 @@ impl Setup {
     /// # Errors
     /// A file is not what it should be.
     pub(super) fn seed(&self) -> anyhow::Result<Seed> {
-        let mut files = vec![("fieldtune/first-boot".to_owned(), FIRST_BOOT.as_bytes().to_vec())];
-        let mut put = |name: &str, bytes: Vec<u8>| files.push((format!("fieldtune/{name}"), bytes));
-        put("fieldtune.deb", package(&self.package)?);
+        let mut files = vec![(format!("{OURS}first-boot"), FIRST_BOOT.as_bytes().to_vec())];
+        let mut put = |name: &str, bytes: Vec<u8>| files.push((format!("{OURS}{name}"), bytes));
+        put("package.deb", package(&self.package)?);
         let mut settings = vec![self.options()];
         let board =
             self.board.as_deref().map(|asked| Board::choose(Some(asked), None)).transpose()?;
@@ -170,7 +173,7 @@ impl Setup {
     }
 
     fn user_data(&self) -> anyhow::Result<Value> {
-        let first_boot = format!("{FIRMWARE}/fieldtune/first-boot");
+        let first_boot = format!("{FIRMWARE}/{OURS}first-boot");
         let mut commands = vec![json!(["sh", first_boot, self.user])];
         let mut user = json!({
             "name": self.user,
@@ -243,6 +246,8 @@ impl Seed {
             line("config.txt", &|text| config(text, console))?;
             line("cmdline.txt", &|text| command_line(text, console))?;
         }
+        // Those of another time.
+        boot.clear(OURS)?;
         for (name, bytes) in &files {
             boot.write(name, bytes)?;
         }
