@@ -1,5 +1,7 @@
 //! `fieldtune boards`: the boards and policies that are part of the program.
 
+mod wiring;
+
 use anyhow::anyhow;
 
 use super::Exit;
@@ -10,10 +12,15 @@ use crate::board::{BOARDS, Board, POLICIES, device_model};
 #[command(after_help = "Examples:
   fieldtune boards
   fieldtune boards raspberry-pi-4 > line-3.toml
-  fieldtune boards policy-reject > policy.toml")]
+  fieldtune boards policy-reject > policy.toml
+  fieldtune boards raspberry-pi-4 --svg > wiring.svg
+  fieldtune boards ./line-3.toml --svg > wiring.svg")]
 pub struct BoardsCommand {
     /// The board or policy to print
     name: Option<String>,
+    /// Draw how the board's header is wired (SVG); also of a board's file
+    #[arg(long, requires = "name")]
+    svg: bool,
 }
 
 impl BoardsCommand {
@@ -22,6 +29,11 @@ impl BoardsCommand {
             list();
             return Ok(Exit::Done);
         };
+        if self.svg {
+            let board = Board::choose(Some(&name), None)?;
+            print!("{}", wiring::svg(&board).map_err(|what| anyhow!(what))?);
+            return Ok(Exit::Done);
+        }
         let known = || BOARDS.iter().chain(&POLICIES);
         let (_, text) = known().find(|(known, _)| *known == name).ok_or_else(|| {
             let names: Vec<_> = known().map(|(name, _)| *name).collect();

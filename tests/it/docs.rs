@@ -72,6 +72,16 @@ fn the_first_documents_are_short() {
     assert!(picture.len() < 150_000, "the picture has {} bytes", picture.len());
 }
 
+#[test]
+fn the_wiring_in_the_documents_is_that_of_the_board() {
+    let drawn = finish(command(&["boards", "raspberry-pi-4", "--svg"]));
+    let kept = text_of(Path::new("docs/images/wiring-raspberry-pi-4.svg"));
+    let next = "fieldtune boards raspberry-pi-4 --svg writes it again";
+    assert!(drawn.code == 0 && drawn.stdout == kept, "{next}: {drawn:?}");
+    let sim = finish(command(&["boards", "sim", "--svg"]));
+    assert!(sim.code == 2 && sim.stderr.contains("is not known"), "{sim:?}");
+}
+
 /// Subcommands that a help text lists.
 fn subcommands(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
