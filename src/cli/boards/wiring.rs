@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pin_of_a_built_in_board_is_drawn_where_it_is() {
+    fn every_pin_of_a_board_is_drawn() {
         for board in Board::built_in() {
             let known = ["raspberry", "jetson"].iter().any(|kind| board.name.starts_with(kind));
             let Ok(drawn) = svg(&board) else {
