@@ -2,6 +2,7 @@
 
 mod boot;
 mod disk;
+mod remote;
 
 mod seed;
 mod system;
@@ -37,13 +38,15 @@ use system::{Content, STEP, SystemImage, fill};
     --hostname line-3 --ssh-key ~/.ssh/id_ed25519.pub
   fieldtune flash --seed-only /media/me/bootfs --package fieldtune_arm64.deb
                                                  a card that is written already
+  fieldtune flash --host me@jetson --package fieldtune_arm64.deb --console uart
+                                                 a device that runs already
 
 Raspberry Pi OS: https://www.raspberrypi.com/software/operating-systems/
 
 Exit status 3 if the card or the disk failed.")]
 pub struct FlashCommand {
     /// Where it is written: a disk such as /dev/sdb, or a file
-    #[arg(value_name = "DISK|FILE.img", required_unless_present = "seed_only", requires = "os")]
+    #[arg(value_name = "DISK|FILE.img", required_unless_present_any = ["seed_only", "host"], requires = "os")]
     target: Option<PathBuf>,
     /// The image of Raspberry Pi OS: .img, .img.xz, .img.gz or .img.zst
     #[arg(long, value_name = "IMAGE")]
@@ -54,6 +57,9 @@ pub struct FlashCommand {
     /// The boot partition of a card that is written and mounted: only set the device up
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["target", "os"])]
     seed_only: Option<PathBuf>,
+    /// A device that runs already, a Jetson for instance: install and set it up over SSH
+    #[arg(long, value_name = "USER@ADDRESS", value_parser = remote::login, conflicts_with_all = ["target", "os", "seed_only"])]
+    host: Option<remote::Login>,
     /// The disk to erase, instead of being asked for it
     #[arg(long, value_name = "DISK")]
     erase: Option<PathBuf>,
@@ -65,6 +71,14 @@ impl FlashCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         // Before anything is touched.
         let seed = self.setup.seed()?;
+        if let Some(host) = &self.host {
+            remote::install(host, &seed)?;
+            println!(
+                "{host} is set up\n  next: fieldtune ctl on it, as {host}",
+                host = host.text()
+            );
+            return Ok(Exit::Done);
+        }
         match (&self.target, &self.os, &self.seed_only) {
             (_, _, Some(folder)) => {
                 let mut boot = Mounted(folder.clone());

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::common::desk::{Bench, text};
-use crate::common::{Run, fieldtune};
+use crate::common::{Run, command, fieldtune, finish};
 
 const SECTOR: usize = 512;
 const BOOT: (usize, usize) = (8 << 20, 32 << 20);
@@ -323,4 +324,53 @@ fn a_card_that_is_mounted_is_only_set_up() {
     assert_eq!(desk.flash(&["--seed-only", &boot]).code, 0);
     assert!(!Path::new(&format!("{boot}/fieldtune-policy.toml")).exists());
     assert_eq!(read("fieldtune-package.deb"), "!<arch>\ndebian-binary   and more");
+}
+
+#[test]
+fn a_device_that_runs_is_set_up_over_ssh() {
+    let desk = Desk::new();
+    // Stand-ins that keep what they were called with, and the folder.
+    let bin = desk.path("bin");
+    fs::create_dir(&bin).expect("there is room");
+    for (name, body) in
+        [("scp", "cp -r \"$4\" \"$HERE/copied\""), ("ssh", "exit \"${SSH_ENDS:-0}\"")]
+    {
+        let script = format!("#!/bin/sh\nprintf '%s\\n' \"{name} $*\" >>\"$HERE/calls\"\n{body}\n");
+        let path = desk.put(&format!("bin/{name}"), script.as_bytes());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    }
+    let flash = |ends: &str| {
+        let package = desk.path("fieldtune.deb");
+        let words =
+            ["flash", "--host", "me@jetson", "--package", &package, "--board", "jetson-nano"];
+        let mut command = command(&words);
+        let path = format!("{bin}:/usr/bin:/bin");
+        command.env("PATH", path).env("HERE", desk.0.path()).env("SSH_ENDS", ends);
+        command.env("TMPDIR", desk.0.path());
+        finish(command)
+    };
+    let run = flash("0");
+    assert!(run.code == 0 && run.stdout.contains("me@jetson is set up"), "{run:?}");
+    let calls = fs::read_to_string(desk.path("calls")).expect("they were called");
+    let lines: Vec<_> = calls.lines().collect();
+    assert!(
+        lines[0].starts_with("scp -q -r -- ")
+            && lines[0].contains(" me@jetson:/tmp/fieldtune-setup."),
+        "{calls}"
+    );
+    assert!(lines[1].starts_with("ssh -t -- me@jetson sudo sh /tmp/fieldtune-setup."), "{calls}");
+    assert!(lines[1].contains("/fieldtune-first-boot me;"), "{calls}");
+    let copied = |name: &str| fs::read(desk.path(&format!("copied/fieldtune-{name}"))).expect(name);
+    assert!(copied("package.deb").starts_with(b"!<arch>"));
+    assert!(
+        String::from_utf8_lossy(&copied("fieldtune.conf")).contains("FIELDTUNE_BOARD=jetson-nano")
+    );
+    assert!(!Path::new(&desk.path("copied/user-data")).exists());
+    let left = fs::read_dir(desk.0.path()).expect("it is there").flatten();
+    assert!(
+        left.into_iter()
+            .all(|entry| !entry.file_name().to_string_lossy().starts_with("fieldtune-setup"))
+    );
+    let run = flash("7");
+    assert!(run.code == 3 && run.stderr.contains("me@jetson: ssh ended with"), "{run:?}");
 }

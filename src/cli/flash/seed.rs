@@ -97,7 +97,7 @@ impl Setup {
     /// # Errors
     /// A file is not what it should be.
     pub(super) fn seed(&self) -> anyhow::Result<Seed> {
-        let mut files = vec![(format!("{OURS}first-boot"), FIRST_BOOT.as_bytes().to_vec())];
+        let mut files = vec![(Seed::first_boot(), FIRST_BOOT.as_bytes().to_vec())];
         let mut put = |name: &str, bytes: Vec<u8>| files.push((format!("{OURS}{name}"), bytes));
         put("package.deb", package(&self.package)?);
         let mut settings = vec![self.options()];
@@ -173,7 +173,7 @@ impl Setup {
     }
 
     fn user_data(&self) -> anyhow::Result<Value> {
-        let first_boot = format!("{FIRMWARE}/{OURS}first-boot");
+        let first_boot = format!("{FIRMWARE}/{}", Seed::first_boot());
         let mut commands = vec![json!(["sh", first_boot, self.user])];
         let mut user = json!({
             "name": self.user,
@@ -224,6 +224,23 @@ impl Setup {
 }
 
 impl Seed {
+    /// Puts what is ours into a folder, to be carried out there by `sh FOLDER/fieldtune-first-boot USER`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn put_into(&self, folder: &Path) -> anyhow::Result<()> {
+        for (name, bytes) in self.files.iter().filter(|(name, _)| name.starts_with(OURS)) {
+            let path = folder.join(name);
+            fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    /// What is carried out first, by its name in the folder.
+    pub(super) fn first_boot() -> String {
+        format!("{OURS}first-boot")
+    }
+
     /// Puts it on a boot partition, and reads it back.
     ///
     /// # Errors
