@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_is_a_name_and_an_address_and_no_option() {
+    fn a_login_is_name_and_address_and_no_option() {
         for right in ["pi@line-3.local", "me@192.168.0.7", "a_b@[fe80::1%eth0]"] {
             assert_eq!(login(right).expect(right).text(), right);
         }
