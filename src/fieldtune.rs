@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::backbone::card::{ModelCard, ModelError};
-use crate::backbone::{ExtractError, Extractor};
+use crate::backbone::{ExtractError, Extractor, Tail};
 use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
@@ -20,7 +20,7 @@ use crate::protocol::people;
 use crate::store::persistent::{OtherBackbone, PersistError, PersistentLearner};
 use crate::store::signed::{self, SignedError};
 use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
-use crate::store::{FileStore, StoreError};
+use crate::store::{FileStore, StoreError, tail};
 
 /// Learns classes from a few frames each and says what other frames show.
 ///
@@ -218,12 +218,14 @@ impl Builder {
     /// [`Error::Refused`] for a threshold out of its range.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Fieldtune, Error> {
         let path = path.as_ref();
+        let mut store = FileStore::open(path)?;
+        let tail = tail::tail_of(&mut store)?.map(|kept| kept.tail);
         let source = match self.backbone {
             Some(Backbone::Loaded(source)) => *source,
-            Some(Backbone::Named(name)) => load(&name)?,
-            None => load(crate::backbone::card::built_in::NAME)?,
+            Some(Backbone::Named(name)) => load(&name, tail.as_ref())?,
+            None => load(crate::backbone::card::built_in::NAME, tail.as_ref())?,
         };
-        let persistent = PersistentLearner::open(FileStore::open(path)?, &ModelId::of(&source));
+        let persistent = PersistentLearner::open(store, &ModelId::of(&source));
         let persistent = persistent.map_err(|error| match error {
             PersistError::Backbone(other) => {
                 Error::OtherBackbone(other, path.display().to_string())
@@ -243,14 +245,20 @@ impl Builder {
     }
 }
 
-fn load(name: &str) -> Result<Extractor, Error> {
+/// * `tail`: is used where it is of that backbone.
+fn load(name: &str, tail: Option<&Tail>) -> Result<Extractor, Error> {
     let path = Path::new(name);
     let is_card = path.extension().is_some_and(|extension| extension == "toml");
     let (card, beside) = match is_card {
         true => (ModelCard::read_card(path)?, path.parent()),
         false => (ModelCard::named(name)?, None),
     };
-    Ok(Extractor::load(&card.network(beside)?, &card.name, &card.spec)?)
+    let onnx = card.network(beside)?;
+    let base = Extractor::fingerprint_of(&onnx, &card.spec);
+    Ok(match tail.filter(|tail| tail.base() == base) {
+        Some(tail) => Extractor::load_with_tail(&onnx, &card.name, &card.spec, tail)?,
+        None => Extractor::load(&onnx, &card.name, &card.spec)?,
+    })
 }
 
 impl Fieldtune {
@@ -373,7 +381,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Store`] if the images cannot be read.
     pub fn export(&mut self) -> Result<Vec<u8>, Error> {
-        Ok(self.persistent.learned_with_images()?.canonical(true).encode())
+        Ok(self.persistent.portable_with_images()?.canonical(true).encode())
     }
 
     /// Learns what another device learned, beside what was learned here, all of it or nothing.

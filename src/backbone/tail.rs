@@ -121,6 +121,17 @@ impl Tail {
         Ok(Self { base, cut, late, network })
     }
 
+    /// Of these layers, whatever network they come from.
+    #[cfg(test)]
+    pub(crate) fn of_parts(
+        base: Fingerprint,
+        cut: &str,
+        late: Vec<usize>,
+        network: Network,
+    ) -> Self {
+        Self { base, cut: cut.to_owned(), late, network }
+    }
+
     /// Of the network, its preprocessing and its taps, without the tail.
     pub fn base(&self) -> Fingerprint {
         self.base

@@ -187,7 +187,8 @@ impl RunCommand {
         if self.acknowledge_early {
             builder = builder.acknowledge_early();
         }
-        let backbone = self.model.load(context)?;
+        let tail = self.store.tail()?;
+        let backbone = self.model.load_with(tail.as_ref(), context)?;
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
     }

@@ -7,7 +7,7 @@ use tract_core::internal::*;
 use tract_core::optim::Optimizer;
 
 use super::Vectors;
-use super::lift::{lift, map_of};
+use super::lift::{Lifted, lift, map_of};
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::{Buffers, Program};
 use fieldtune_kernels::conv::Window;
@@ -90,6 +90,10 @@ impl Ends {
             }
             reach = reach.max(furthest[place]);
         }
+        // With a single convolution of that kind it is the end behind it.
+        if cuts.is_empty() {
+            cuts.extend(best.map(|(_, cut)| cut));
+        }
         cuts.reverse();
         cuts
     }
@@ -112,6 +116,7 @@ impl Ends {
         pools: &[Vec<bool>],
     ) -> Result<(layers::Network, Vec<bool>), Untrainable> {
         let (cut, taps) = self.model.outputs.split_last().expect("the cut is an output");
+        let taps: Vec<OutletId> = taps.iter().map(|tap| self.unflattened(*tap)).collect();
         let mut behind: HashSet<usize> = HashSet::from([cut.node]);
         for id in &self.order {
             let inputs = &self.model.node(*id).inputs;
@@ -135,6 +140,30 @@ impl Ends {
         Ok((network, late))
     }
 
+    /// The operator of a node; what only matters in training hands on its input.
+    fn lifted(&self, id: usize) -> Option<Lifted> {
+        let node = self.model.node(id);
+        match (&*node.op.name(), node.inputs.as_slice()) {
+            ("Dropout" | "Identity", &[input]) => {
+                let map = map_of(self.model.outlet_fact(input).ok()?)?;
+                Some(Lifted { op: None, act: Act::NONE, inputs: vec![input], map })
+            }
+            _ => lift(&self.model, node),
+        }
+    }
+
+    /// The vector before it was flattened.
+    fn unflattened(&self, tap: OutletId) -> OutletId {
+        let mut outlet = tap;
+        while let [input] = *self.model.node(outlet.node).inputs.as_slice()
+            && self.model.node(outlet.node).op.is::<AxisOp>()
+        {
+            outlet = input;
+        }
+        let map = self.model.outlet_fact(outlet).ok().and_then(map_of);
+        if map.is_some_and(|map| map.pixels() == 1) { outlet } else { tap }
+    }
+
     /// The operators from the cut to these nodes.
     fn net(
         &self,
@@ -149,7 +178,7 @@ impl Ends {
         let mut steps = Vec::new();
         for id in self.order.iter().rev().filter(|id| **id != cut.node) {
             if wanted.contains(id) && !self.is_stored(*id) {
-                let lifted = lift(model, model.node(*id)).ok_or_else(|| refused(*id))?;
+                let lifted = self.lifted(*id).ok_or_else(|| refused(*id))?;
                 wanted.extend(lifted.inputs.iter().map(|input| input.node));
                 steps.push((*id, lifted));
             }
