@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::backbone::card::{ModelCard, ModelError, built_in};
-use crate::backbone::{ExtractError, Extractor};
+use crate::backbone::{ExtractError, Extractor, Tail};
 use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
@@ -20,7 +20,7 @@ use crate::protocol::people;
 use crate::store::persistent::{OtherBackbone, PersistError, PersistentLearner};
 use crate::store::signed::{self, SignedError};
 use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
-use crate::store::{FileStore, StoreError};
+use crate::store::{FileStore, StoreError, tail};
 
 /// Learns classes from a few frames each and says what other frames show.
 ///
@@ -219,17 +219,20 @@ impl Builder {
     /// [`Error::Refused`] for a threshold out of its range.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Fieldtune, Error> {
         let path = path.as_ref();
+        let mut store = FileStore::open(path)?;
+        let tail = tail::tail_of(&mut store)?.map(|kept| kept.tail);
         let source = match self.backbone {
             Some(Backbone::Loaded(source)) => *source,
-            Some(Backbone::Named(name)) if name != built_in::NAME => load(&name)?,
+            Some(Backbone::Named(name)) if name != built_in::NAME => load(&name, tail.as_ref())?,
             _ => {
                 // What is wrong with the store is said when it is opened.
                 let taught = FileStore::taught_with(path).ok().flatten();
                 let card = taught.and_then(|model| model.built_in());
-                load(&card.map_or_else(|| built_in::NAME.to_owned(), |card| card.name))?
+                let name = card.map_or_else(|| built_in::NAME.to_owned(), |card| card.name);
+                load(&name, tail.as_ref())?
             }
         };
-        let persistent = PersistentLearner::open(FileStore::open(path)?, &ModelId::of(&source));
+        let persistent = PersistentLearner::open(store, &ModelId::of(&source));
         let persistent = persistent.map_err(|error| match error {
             PersistError::Backbone(other) => {
                 Error::OtherBackbone(other, path.display().to_string())
@@ -249,14 +252,20 @@ impl Builder {
     }
 }
 
-fn load(name: &str) -> Result<Extractor, Error> {
+/// * `tail`: is used where it is of that backbone.
+fn load(name: &str, tail: Option<&Tail>) -> Result<Extractor, Error> {
     let path = Path::new(name);
     let is_card = path.extension().is_some_and(|extension| extension == "toml");
     let (card, beside) = match is_card {
         true => (ModelCard::read_card(path)?, path.parent()),
         false => (ModelCard::named(name)?, None),
     };
-    Ok(Extractor::load(&card.network(beside)?, &card.name, &card.spec)?)
+    let onnx = card.network(beside)?;
+    let base = Extractor::fingerprint_of(&onnx, &card.spec);
+    Ok(match tail.filter(|tail| tail.base() == base) {
+        Some(tail) => Extractor::load_with_tail(&onnx, &card.name, &card.spec, tail)?,
+        None => Extractor::load(&onnx, &card.name, &card.spec)?,
+    })
 }
 
 impl Fieldtune {
@@ -379,7 +388,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Store`] if the images cannot be read.
     pub fn export(&mut self) -> Result<Vec<u8>, Error> {
-        Ok(self.persistent.learned_with_images()?.canonical(true).encode())
+        Ok(self.persistent.portable_with_images()?.canonical(true).encode())
     }
 
     /// Learns what another device learned, beside what was learned here, all of it or nothing.

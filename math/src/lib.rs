@@ -3,4 +3,6 @@
 
 pub mod linalg;
 
+pub mod layers;
+
 pub mod strip;

@@ -1,8 +1,11 @@
 //! Frame to feature: the preprocessing and the network together.
 
+use ndarray::ArrayView4;
 use sha2::{Digest, Sha256};
 
-use super::{Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tap};
+use super::fast::{Runner, turned};
+use super::graph::Graph;
+use super::{Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tail, Tap, Vectors, guarded};
 use crate::backbone::preprocess::{
     ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError,
 };
@@ -51,7 +54,16 @@ pub enum ExtractError {
     /// The network gave none.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
+    /// The fine-tuned blocks belong to another network, or to other taps of it.
+    #[error("{name}: the fine-tuned last blocks belong to another network, input size or taps")]
+    OtherBase {
+        /// The network.
+        name: String,
+    },
 }
+
+/// What stands behind the name of a backbone with fine-tuned blocks.
+pub const FINE_TUNED: &str = ", fine-tuned";
 
 /// Frame to feature: the preprocessing and the network together.
 #[derive(Debug)]
@@ -60,6 +72,19 @@ pub struct Extractor {
     fingerprint: Fingerprint,
     preprocessor: Preprocessor,
     backbone: Backbone,
+    tail: Option<Adapted>,
+}
+
+/// A tail that runs behind the network.
+struct Adapted {
+    tail: Tail,
+    runner: Runner,
+}
+
+impl std::fmt::Debug for Adapted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Adapted").field("cut", &self.tail.cut()).finish()
+    }
 }
 
 impl Extractor {
@@ -75,19 +100,74 @@ impl Extractor {
         let onnx = onnx.into();
         let preprocessor = Preprocessor::new(spec.input.clone())?;
         let backbone = Backbone::load(onnx, name, spec)?;
-        let mut hash = Sha256::new();
-        hash.update(onnx.sha256());
-        hash.update(in_words(spec));
-        let fingerprint = Fingerprint(hash.finalize().into());
-        Ok(Self { name: name.to_owned(), fingerprint, preprocessor, backbone })
+        let fingerprint = Self::fingerprint_of(onnx, spec);
+        Ok(Self { name: name.to_owned(), fingerprint, preprocessor, backbone, tail: None })
     }
 
+    /// As [`Extractor::load`], with fine-tuned last blocks: a feature is that of the network as it is, and behind it what
+    /// the blocks give.
+    ///
+    /// # Errors
+    /// [`ExtractError`]; [`ExtractError::OtherBase`] where the blocks are of another network.
+    pub fn load_with_tail<'a>(
+        onnx: impl Into<Onnx<'a>>,
+        name: &str,
+        spec: &BackboneSpec,
+        tail: &Tail,
+    ) -> Result<Self, ExtractError> {
+        let onnx = onnx.into();
+        if Self::fingerprint_of(onnx, spec) != tail.base() {
+            return Err(ExtractError::OtherBase { name: name.to_owned() });
+        }
+        let preprocessor = Preprocessor::new(spec.input.clone())?;
+        let (graph, vectors) = (Graph::parse(onnx, name)?, Vectors::chosen());
+        let backbone = Backbone::build(graph, spec, Some(tail.cut()), vectors)?;
+        if tail.late().last().is_some_and(|block| *block >= backbone.blocks().len()) {
+            return Err(ExtractError::OtherBase { name: name.to_owned() });
+        }
+        let runner = guarded(name, "preparing the fine-tuned blocks", || {
+            Ok(Runner::new(tail.network(), vectors))
+        })?;
+        let tail = Adapted { tail: tail.clone(), runner };
+        let (name, fingerprint) = (format!("{name}{FINE_TUNED}"), tail.tail.fingerprint());
+        Ok(Self { name, fingerprint, preprocessor, backbone, tail: Some(tail) })
+    }
+
+    /// What [`Extractor::fingerprint`] is going to be, without a tail.
+    pub fn fingerprint_of<'a>(onnx: impl Into<Onnx<'a>>, spec: &BackboneSpec) -> Fingerprint {
+        let mut hash = Sha256::new();
+        hash.update(onnx.into().sha256());
+        hash.update(in_words(spec));
+        Fingerprint(hash.finalize().into())
+    }
+
+    /// The fine-tuned last blocks, if it has some.
+    pub fn tail(&self) -> Option<&Tail> {
+        self.tail.as_ref().map(|adapted| &adapted.tail)
+    }
+
+    /// What fine-tuning learns from: of a frame and of these views of it, the feature and the map at the cut.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    pub fn cuts(
+        &mut self,
+        frame: &Frame,
+        kinds: &ViewKinds,
+    ) -> Result<Vec<CutFeature>, ExtractError> {
+        let feature = self.feature(frame)?;
+        let mut cuts = vec![CutFeature { feature, map: cut_of(self.tail(), &self.backbone) }];
+        self.each_view(frame, kinds, |tail, backbone, feature| {
+            cuts.push(CutFeature { feature, map: cut_of(tail, backbone) });
+        })?;
+        Ok(cuts)
+    }
     /// What people call the model.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Of the file, the preprocessing and the taps.
+    /// Of the file, the preprocessing and the taps, and of the fine-tuned blocks if it has some.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
@@ -96,28 +176,89 @@ impl Extractor {
     pub fn parts(&mut self) -> (&mut Preprocessor, &mut Backbone) {
         (&mut self.preprocessor, &mut self.backbone)
     }
+
+    fn each_view(
+        &mut self,
+        frame: &Frame,
+        kinds: &ViewKinds,
+        mut each: impl FnMut(Option<&Tail>, &Backbone, Vec<f32>),
+    ) -> Result<(), ExtractError> {
+        let InputSpec { width, height, .. } = *self.preprocessor.spec();
+        let pixels = self.preprocessor.resize(frame)?.to_vec();
+        let Self { name, preprocessor, backbone, tail, .. } = self;
+        for kind in kinds.kinds() {
+            for seen in kind.views(&pixels, width as usize, height as usize) {
+                let input = preprocessor.normalise_instead(&seen);
+                let feature = extract(name, backbone, tail, input.view())?;
+                each(tail.as_ref().map(|adapted| &adapted.tail), backbone, feature);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a frame gives at the cut of a tail.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CutFeature {
+    /// `[dim]`.
+    pub feature: Vec<f32>,
+    /// `[height][width][channels]`; empty without a tail.
+    pub map: Vec<f32>,
+}
+
+/// Of the latest frame.
+fn cut_of(tail: Option<&Tail>, backbone: &Backbone) -> Vec<f32> {
+    tail.map_or_else(Vec::new, |tail| turned(backbone.cut_map(), tail.network().input()))
+}
+
+/// The network's feature, and behind it what the tail gives.
+fn extract(
+    name: &str,
+    backbone: &mut Backbone,
+    tail: &mut Option<Adapted>,
+    input: ArrayView4<f32>,
+) -> Result<Vec<f32>, BackboneError> {
+    let mut feature = backbone.extract(input)?;
+    let Some(Adapted { tail, runner }) = tail else { return Ok(feature) };
+    let (frozen, map) = (feature.len(), backbone.cut_map());
+    let wanted = tail.network().input().values();
+    if map.len() != wanted {
+        let what = format!("{} gives {} values, wanted {wanted}", tail.cut(), map.len());
+        return Err(BackboneError::parse(name, &what));
+    }
+    guarded(name, "running the fine-tuned blocks", || {
+        runner.run(map, &mut feature);
+        Ok(())
+    })?;
+    if backbone.blocks().len() == 1 {
+        // A single block keeps its length, so the one beside it gets the same.
+        let length = feature[..frozen].iter().map(|value| value * value).sum::<f32>().sqrt();
+        feature[frozen..].iter_mut().for_each(|value| *value *= length);
+    }
+    match feature.iter().position(|value| !value.is_finite()) {
+        None => Ok(feature),
+        Some(index) => {
+            let (name, tensor) = (name.to_owned(), "the fine-tuned blocks".to_owned());
+            Err(BackboneError::NotFinite { name, tensor, index, value: feature[index] })
+        }
+    }
 }
 
 impl FeatureSource for Extractor {
     fn dim(&self) -> usize {
-        self.backbone.dim()
+        let adapted = self.tail.as_ref().map_or(0, |adapted| adapted.tail.network().dim());
+        self.backbone.dim() + adapted
     }
 
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
-        let input = self.preprocessor.apply(frame)?;
-        Ok(self.backbone.extract(input.view())?)
+        let Self { name, preprocessor, backbone, tail, .. } = self;
+        let input = preprocessor.apply(frame)?;
+        Ok(extract(name, backbone, tail, input.view())?)
     }
 
     fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {
-        let InputSpec { width, height, .. } = *self.preprocessor.spec();
-        let pixels = self.preprocessor.resize(frame)?.to_vec();
         let mut features = Vec::new();
-        for kind in kinds.kinds() {
-            for seen in kind.views(&pixels, width as usize, height as usize) {
-                let input = self.preprocessor.normalise_instead(&seen);
-                features.push(self.backbone.extract(input.view())?);
-            }
-        }
+        self.each_view(frame, kinds, |_, _, feature| features.push(feature))?;
         Ok(features)
     }
 

@@ -12,9 +12,11 @@ mod operator;
 mod plan;
 mod program;
 mod regions;
+mod tail;
 
 pub(super) use engine::Engine;
 pub use program::Layer;
+pub(super) use tail::{Ends, Runner, Untrainable, turned};
 
 use std::sync::{Arc, OnceLock};
 

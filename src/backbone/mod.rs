@@ -34,6 +34,7 @@ mod read;
 mod refuse;
 mod rewrite;
 mod survey;
+mod tail;
 mod weights;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,7 +47,7 @@ use crate::backbone::preprocess::InputSpec;
 pub use detect::Detected;
 pub use error::BackboneError;
 pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
-pub use extractor::{ExtractError, Extractor, FeatureSource, Fingerprint};
+pub use extractor::{CutFeature, ExtractError, Extractor, FINE_TUNED, FeatureSource, Fingerprint};
 pub use fast::{Exercise, Layer, Vectors};
 pub use files::{
     MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,
@@ -57,6 +58,7 @@ pub use outline::MAX_PARTS;
 use pooling::{normalise, of_sums, pool};
 use read::{Read, Reasons, read};
 pub use survey::{Candidate, Place, Survey};
+pub use tail::{Tail, TailError};
 
 /// How a map becomes one value a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,6 +113,7 @@ pub struct Backbone {
     pooled: Vec<Option<usize>>,
     vectors: Vectors,
     engine: fast::Engine,
+    cut_map: Vec<f32>,
 }
 
 impl std::fmt::Debug for Backbone {
@@ -143,7 +146,7 @@ impl Backbone {
         spec: &BackboneSpec,
         vectors: Vectors,
     ) -> Result<Self, BackboneError> {
-        Self::build(Graph::parse(onnx, name)?, spec, vectors)
+        Self::build(Graph::parse(onnx, name)?, spec, None, vectors)
     }
 
     /// The second half of [`Backbone::load`].
@@ -151,20 +154,28 @@ impl Backbone {
     /// # Errors
     /// [`BackboneError`].
     pub fn from_graph(graph: Graph, spec: &BackboneSpec) -> Result<Self, BackboneError> {
-        Self::build(graph, spec, Vectors::chosen())
+        Self::build(graph, spec, None, Vectors::chosen())
     }
 
-    fn build(graph: Graph, spec: &BackboneSpec, vectors: Vectors) -> Result<Self, BackboneError> {
+    /// * `cut`: a tensor whose map is kept, too, see [`Backbone::cut_map`].
+    fn build(
+        graph: Graph,
+        spec: &BackboneSpec,
+        cut: Option<&str>,
+        vectors: Vectors,
+    ) -> Result<Self, BackboneError> {
         let name = graph.name.clone();
         let taps = taps(&graph, spec);
-        let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
+        let tapped = taps.iter().map(|tap| tap.tensor.as_str());
+        let tensors: Vec<String> = tapped.chain(cut).map(str::to_owned).collect();
         let graph = graph.cut(&tensors)?;
         let Read { mut typed, axes, reasons } = read(&graph, &spec.input, &tensors)?;
         drop(graph);
         let (blocks, axes) = blocks(&typed, &name, &taps, &axes, &reasons)?;
         // What is only pooled over space need not leave in its own order.
         let places = places(&typed, &axes);
-        let pool: Vec<bool> = places.iter().map(Option::is_some).collect();
+        let mut pool: Vec<bool> = places.iter().map(Option::is_some).collect();
+        pool.extend(cut.map(|_| false));
         let prepared =
             guarded(&name, "preparing the network", || fast::prepare(&typed, &pool, vectors));
         // Where that fails the runtime computes everything.
@@ -192,7 +203,8 @@ impl Backbone {
             }
             None => reasons.explain(error),
         })?;
-        Ok(Self { name, spec: spec.clone(), vectors, blocks, axes, pooled, engine })
+        let cut_map = Vec::new();
+        Ok(Self { name, spec: spec.clone(), vectors, blocks, axes, pooled, engine, cut_map })
     }
 
     /// Length of the feature.
@@ -203,6 +215,11 @@ impl Backbone {
     /// The parts of the feature.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// Of the latest frame, `[channels][height][width]` at the cut that it was loaded with.
+    fn cut_map(&self) -> &[f32] {
+        &self.cut_map
     }
 
     /// The vectors that it is computed with.
@@ -244,9 +261,12 @@ impl Backbone {
             return Err(BackboneError::NotFinite { name, tensor, index, value });
         }
         let mut feature = Vec::with_capacity(self.dim());
-        let Self { engine, blocks, axes, pooled, .. } = self;
+        let Self { engine, blocks, axes, pooled, cut_map, .. } = self;
         let mut blocks = blocks.iter().peekable();
         let mut read = |number: usize, shape: &[usize], values: &[f32]| {
+            if number == axes.len() {
+                values.clone_into(cut_map);
+            }
             let Some(tensor) = blocks.peek().map(|block| block.tensor.as_str()) else { return };
             while let Some(block) = blocks.next_if(|block| block.tensor == tensor) {
                 match pooled[number] {

@@ -43,7 +43,7 @@ impl ClassifyCommand {
         let files = images::expand(&self.images)?;
         // Asked first: without anything taught there is no need to wait for the backbone.
         self.store.refuse_untaught()?;
-        let pool = Pool::load_for(files.len(), &self.model.of_store(&self.store)?, context)?;
+        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
         let bar = context.bar(files.len() as u64, "classifying");
         let mut exit = Exit::Done;

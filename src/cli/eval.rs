@@ -3,6 +3,7 @@
 mod bank;
 mod bench;
 mod choices;
+mod finetune;
 pub(super) mod images;
 mod npz;
 pub(super) mod plot;
@@ -13,14 +14,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use self::choices::{CentreChoice, PartChoice, Protocol, ShrinkageChoice};
+use self::choices::{CentreChoice, FinetuneChoice, PartChoice, Protocol, ShrinkageChoice};
 use self::images::LeftOutImage;
 use self::report::Report;
 use super::args::head::{HeadChoice, kinds};
 use super::args::model::ModelArgs;
 use super::pool::Pool;
 use super::{Context, Exit};
-use crate::eval::{self, Cell, LabelledFeatures, NamedSplit, Split};
+use crate::eval::{self, Cell, Cuts, LabelledFeatures, NamedSplit, Split};
 use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
 
 /// Compare heads on a data set, a folder of class folders
@@ -74,6 +75,9 @@ pub struct EvalCommand {
     /// [default: auto]
     #[arg(long, value_name = "S|looks|auto")]
     shrinkage: Option<ShrinkageChoice>,
+    /// Measure each head with fine-tuned last blocks of the backbone, too
+    #[arg(long, value_enum, value_name = "WHEN", conflicts_with = "from_features")]
+    finetune: Option<FinetuneChoice>,
     /// Write all results as JSON; - for stdout, without the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -98,6 +102,7 @@ struct Source {
     model: String,
     set: LabelledFeatures,
     left_out: Vec<LeftOutImage>,
+    cuts: Option<Cuts>,
 }
 
 impl EvalCommand {
@@ -112,7 +117,7 @@ impl EvalCommand {
             bail!("--parts and --good belong to --protocol bench");
         }
         let given = self.splits.as_deref().map(read_splits).transpose()?;
-        let Source { model, set, left_out } = self.labelled(given.as_deref(), context)?;
+        let Source { model, set, left_out, cuts } = self.labelled(given.as_deref(), context)?;
         if let Some(path) = &self.features {
             npz::write(path, &set)?;
         }
@@ -120,7 +125,7 @@ impl EvalCommand {
             Some(given) => found(given, &set, &left_out)?,
             None => self.seeded(&set)?,
         };
-        let cells = self.cells(&set, &splits, context)?;
+        let cells = self.cells(&set, cuts.as_ref(), &splits, context)?;
         let report = Report {
             model: &model,
             set: &set,
@@ -157,6 +162,7 @@ impl EvalCommand {
             ("--features", self.features.is_some()),
             ("--from-features", self.from_features.is_some()),
             ("--plot", self.plot.is_some()),
+            ("--finetune", self.finetune.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((option, _)) => bail!("{option} belongs to --protocol shots"),
@@ -184,7 +190,7 @@ impl EvalCommand {
             let (dim, images) = npz::read(path)?;
             let place = path.display().to_string();
             let set = LabelledFeatures::new(dim, images).context(place.clone())?;
-            return Ok(Source { model: place, set, left_out: Vec::new() });
+            return Ok(Source { model: place, set, left_out: Vec::new(), cuts: None });
         }
         let dir = self.dir.as_deref().context("no folder was named")?;
         let mut images = images::find(dir)?;
@@ -199,11 +205,14 @@ impl EvalCommand {
                 images.retain(|(name, _)| named.contains(name.as_str()));
             }
         }
+        if self.finetune.is_some() {
+            return self.with_cuts(dir, &images, context);
+        }
         let pool = Pool::load_for(images.len(), &self.model, context)?;
         let (features, left_out) = images::features(&images, &pool, context)?;
         let set = LabelledFeatures::new(pool.dim(), features)
             .with_context(|| dir.display().to_string())?;
-        Ok(Source { model: pool.name().to_owned(), set, left_out })
+        Ok(Source { model: pool.name().to_owned(), set, left_out, cuts: None })
     }
 
     fn seeded(&self, set: &LabelledFeatures) -> anyhow::Result<Vec<Split>> {
@@ -244,6 +253,7 @@ impl EvalCommand {
     fn cells(
         &self,
         set: &LabelledFeatures,
+        cuts: Option<&Cuts>,
         splits: &[Split],
         context: &Context,
     ) -> anyhow::Result<Vec<(Cell, eval::CellSummary)>> {
@@ -252,23 +262,33 @@ impl EvalCommand {
             chosen => kinds(chosen),
         };
         let shots: BTreeSet<usize> = splits.iter().map(|split| split.shots).collect();
-        let bar = context.bar((heads.len() * splits.len()) as u64, "teaching and classifying");
+        let ways = 1 + usize::from(cuts.is_some());
+        let bar =
+            context.bar((ways * heads.len() * splits.len()) as u64, "teaching and classifying");
         let mut cells = Vec::with_capacity(heads.len() * shots.len());
         for shots in shots {
             for &head in &heads {
                 let (config, centre) = (self.config(head), self.centre.of(head));
+                let splits: Vec<&Split> =
+                    splits.iter().filter(|split| split.shots == shots).collect();
                 let mut runs = Vec::new();
-                for split in splits.iter().filter(|split| split.shots == shots) {
+                for split in &splits {
                     let run = eval::run(set, split, &config, centre)
                         .with_context(|| format!("{head}, {shots} shots, seed {}", split.seed))?;
                     runs.push(run);
                     bar.inc(1);
                 }
-                let cell = Cell { head, shots, runs };
-                let summary = cell
-                    .summary(set.classes().len())
-                    .with_context(|| format!("{head}, {shots} shots: nothing was classified"))?;
-                cells.push((cell, summary));
+                let mut both = vec![Cell { head, finetune: false, shots, runs }];
+                if let Some(cuts) = cuts {
+                    let runs = self.finetuned(set, cuts, &splits, (&config, centre), &bar)?;
+                    both.push(Cell { head, finetune: true, shots, runs });
+                }
+                for cell in both {
+                    let summary = cell.summary(set.classes().len()).with_context(|| {
+                        format!("{}, {shots} shots: nothing was classified", cell.name())
+                    })?;
+                    cells.push((cell, summary));
+                }
             }
         }
         bar.finish_and_clear();
@@ -288,7 +308,7 @@ impl EvalCommand {
         let (cell, summary) = report
             .cells
             .iter()
-            .rfind(|(cell, _)| cell.head == head)
+            .rfind(|(cell, _)| cell.head == head && !cell.finetune)
             .expect("the first head has a cell");
         if let Some(path) = &self.predictions {
             report.write_predictions(path)?;

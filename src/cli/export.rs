@@ -111,6 +111,11 @@ impl ExportCommand {
             self.check_place()?;
         }
         drop(self.store.look()?);
+        if self.store.tail()?.is_some() {
+            bail!(
+                "the store has fine-tuned blocks of the backbone, which are not exported\n  next: fieldtune generations, fieldtune rollback to the checkpoint before finetune, then export again"
+            );
+        }
         let Chosen { onnx, name, spec, .. } = self.model.of_store(&self.store)?.choose()?;
         let input = Graph::parse(&onnx, &name)?.input()?;
         let mut source = Extractor::load(&onnx, &name, &spec)?;

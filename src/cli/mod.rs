@@ -17,6 +17,7 @@ mod ctl;
 mod demo;
 mod eval;
 mod export;
+mod finetune;
 mod flash;
 mod generate;
 mod generations;
@@ -125,6 +126,7 @@ enum Command {
     Head(learned::HeadCommand),
     Threshold(learned::ThresholdCommand),
     Views(views::ViewsCommand),
+    Finetune(finetune::FinetuneCommand),
     Save(generations::SaveCommand),
     Generations(generations::GenerationsCommand),
     Rollback(generations::RollbackCommand),
@@ -212,6 +214,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Head(command) => command.run(),
         Command::Threshold(command) => command.run(),
         Command::Views(command) => command.run(context),
+        Command::Finetune(command) => command.run(context),
         Command::Save(command) => command.run(),
         Command::Generations(command) => command.run(),
         Command::Rollback(command) => command.run(),

@@ -5,9 +5,11 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::Context;
 use super::args::model::ModelArgs;
-use crate::backbone::{Extractor, FeatureSource};
+use super::args::store::StoreArgs;
+use crate::backbone::{Extractor, FeatureSource, Tail};
 use crate::image::frame::Frame;
 use crate::image::views::ViewKinds;
+use crate::learn::tune::CutView;
 use crate::store::snapshot::ModelId;
 use crate::util::mutex::lock;
 
@@ -16,6 +18,7 @@ pub(in crate::cli) struct Pool {
     free: Mutex<Vec<Extractor>>,
     freed: Condvar,
     model: ModelId,
+    blocks: Vec<usize>,
     size: usize,
 }
 
@@ -37,14 +40,57 @@ impl Pool {
         model: &ModelArgs,
         context: &Context,
     ) -> anyhow::Result<Self> {
+        Self::load_with(images, model, None, context)
+    }
+
+    /// As [`Pool::load_for`], with the fine-tuned last blocks of a store.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`]; the store cannot be read.
+    pub(in crate::cli) fn load_taught(
+        images: usize,
+        model: &ModelArgs,
+        store: &StoreArgs,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
+        Self::load_with(images, &model.of_store(store)?, store.tail()?.as_ref(), context)
+    }
+
+    /// As [`Pool::load_for`], with fine-tuned last blocks.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load_with`].
+    pub(in crate::cli) fn load_with(
+        images: usize,
+        model: &ModelArgs,
+        tail: Option<&Tail>,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
         let size = cores().min(images.max(1));
-        let first = model.load(context)?;
+        let mut first = model.load_with(tail, context)?;
         let id = ModelId::of(&first);
+        let blocks = first.parts().1.blocks().iter().map(|block| block.len).collect();
         let mut free = vec![first];
         while free.len() < size {
-            free.push(model.load(context)?);
+            free.push(model.load_with(tail, context)?);
         }
-        Ok(Self { free: Mutex::new(free), freed: Condvar::new(), model: id, size })
+        Ok(Self { free: Mutex::new(free), freed: Condvar::new(), model: id, blocks, size })
+    }
+
+    /// Length of each block of the frozen feature.
+    pub(in crate::cli) fn blocks(&self) -> &[usize] {
+        &self.blocks
+    }
+
+    /// What fine-tuning learns from, see [`Extractor::cuts`].
+    pub(in crate::cli) fn cuts(
+        &self,
+        frame: &Frame,
+        kinds: &ViewKinds,
+    ) -> anyhow::Result<Vec<CutView>> {
+        let cuts = self.with_free(|source| source.cuts(frame, kinds))?;
+        let frozen = self.blocks.iter().sum();
+        Ok(cuts.iter().map(|cut| CutView::of(cut, frozen)).collect())
     }
 
     /// The backbone's name.

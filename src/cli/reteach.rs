@@ -91,7 +91,7 @@ fn estimate(learner: &Learner) -> String {
     known.map_or_else(|| "not available yet".to_owned(), |known| format!("{:.0} %", known * 100.0))
 }
 
-fn listed(ids: &[ExampleId]) -> String {
+pub(super) fn listed(ids: &[ExampleId]) -> String {
     let named: Vec<String> = ids.iter().take(NAMED).map(|id| id.0.to_string()).collect();
     let more = ids.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -188,7 +188,8 @@ impl RunCommand {
         if self.acknowledge_early {
             builder = builder.acknowledge_early();
         }
-        let backbone = self.backbone(board)?.load(context)?;
+        let tail = self.store.tail()?;
+        let backbone = self.backbone(board)?.load_with(tail.as_ref(), context)?;
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
     }

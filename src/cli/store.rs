@@ -16,7 +16,7 @@ use crate::protocol::people::counted;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed;
 use crate::store::snapshot::Snapshot;
-use crate::store::{self, FileStore, Store as _};
+use crate::store::{self, FileStore, Store as _, tail};
 use crate::util::bounded;
 
 /// Check, compact, back up, export or import what was learned
@@ -128,7 +128,13 @@ fn compact(store: &StoreArgs) -> anyhow::Result<Exit> {
 }
 
 fn export(store: &StoreArgs, file: &Path, images: bool) -> anyhow::Result<Exit> {
-    let learned = store.look()?.learned_with_images()?.canonical(images);
+    let mut session = store.look()?;
+    if tail::tail_of(session.store_mut())?.is_some() {
+        eprintln!(
+            "note: the pack has the frozen features alone; the fine-tuned blocks of the backbone stay in the store"
+        );
+    }
+    let learned = session.portable_with_images()?.canonical(images);
     let bytes = learned.encode();
     refuse_store(file)?;
     write_whole(file, &bytes).context(Failed(Exit::Device))?;

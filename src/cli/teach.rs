@@ -111,7 +111,7 @@ impl TeachCommand {
                 self.class
             );
         }
-        let pool = Pool::load_for(files.len(), &self.model.of_store(&self.store)?, context)?;
+        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
         let mut new_examples = self.new_examples(&files, &pool, &views, context)?;
@@ -262,7 +262,7 @@ impl TeachCommand {
                 check_class(there.learner(), class.as_str())?;
             }
         }
-        let pool = Pool::load_for(files.len(), &self.model.of_store(&self.store)?, context)?;
+        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
         refuse_too_many(session.learner(), files.len(), &views)?;

@@ -103,7 +103,7 @@ impl TestCommand {
         let files = find_at_least(1, &self.dir)?;
         // Asked first: without anything taught there is no need to wait for the backbone.
         drop(self.store.look()?);
-        let pool = Pool::load(&self.model.of_store(&self.store)?, context)?;
+        let pool = Pool::load_taught(usize::MAX, &self.model, &self.store, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
         let report = classified(files, &learner, &pool, context)?;
         if let Some(sheet) = &self.sheet {

@@ -12,12 +12,14 @@
 
 pub mod bench;
 pub mod disturb;
+mod finetune;
 mod holdout;
 mod interval;
 mod measures;
 mod run;
 mod splits;
 
+pub use finetune::{Cuts, FinetuneError, Finetuned, Keep, finetuned};
 pub use holdout::{Folder, Holdout};
 pub use interval::{mean_interval, share_interval};
 pub use measures::{
@@ -104,6 +106,14 @@ impl LabelledFeatures {
             set.features.extend(feature);
         }
         Ok(set)
+    }
+
+    /// The same images with other features.
+    ///
+    /// * `features`: `[images][dim]`, finite.
+    fn with_features(&self, dim: usize, features: Vec<f32>) -> Self {
+        let (classes, files) = (self.classes.clone(), self.files.clone());
+        Self { dim, classes, files, labels: self.labels.clone(), features }
     }
 
     /// Length of a feature.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::finetune::Finetuned;
 use super::{ConfusionMatrix, LabelledFeatures, Outcome, Split, Spread, calibration_error};
 use crate::image::frame::Timestamp;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
-use crate::learn::learner::{Change, ClassName, LearnError, Learner};
+use crate::learn::learner::{Change, ClassName, Correction, LearnError, Learner};
 
 /// What is taken off every feature before a head learns from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Run {
     /// Balanced accuracy by leave-one-out over the taught images, 0 to 1: what a device would say of itself; `None`
     /// where the head has none or no class has two images.
     pub estimate: Option<f64>,
+    /// What fine-tuning found; `None` in a run without.
+    pub finetuned: Option<Finetuned>,
 }
 
 /// Teaches a head and classifies with it.
@@ -59,6 +62,16 @@ pub fn run(
     split: &Split,
     config: &HeadConfig,
     centre: Centre,
+) -> Result<Run, LearnError> {
+    run_corrected(set, split, (config, centre), Correction::NONE)
+}
+
+/// As [`run`], with features of a backbone that was trained with the images that are taught.
+pub(super) fn run_corrected(
+    set: &LabelledFeatures,
+    split: &Split,
+    (config, centre): (&HeadConfig, Centre),
+    correction: Correction,
 ) -> Result<Run, LearnError> {
     let labels = set.labels();
     let classes: BTreeSet<usize> = split.train.iter().map(|&image| labels[image]).collect();
@@ -89,6 +102,7 @@ pub fn run(
     let config = config.clone().with_centre((centre == Centre::TaughtMean).then_some(mean));
     let mut learner = Learner::new(set.dim(), config, usize::MAX)?;
     learner.change(changes)?;
+    learner.set_correction(correction);
     let mut predictions = Vec::with_capacity(split.test.len());
     for &image in &split.test {
         let Some(verdict) = learner.classify(set.feature(image))? else { continue };
@@ -107,6 +121,7 @@ pub fn run(
         taught: split.train.len(),
         predictions,
         estimate: learner.estimate().and_then(|e| e.balanced_accuracy).map(f64::from),
+        finetuned: None,
     })
 }
 
@@ -145,6 +160,8 @@ impl Run {
 pub struct Cell {
     /// The head.
     pub head: HeadKind,
+    /// Whether the last blocks of the backbone were fine-tuned where that helps.
+    pub finetune: bool,
     /// Images a class that were taught.
     pub shots: usize,
     /// At least one, each with a prediction.
@@ -175,6 +192,16 @@ pub struct CellSummary {
 }
 
 impl Cell {
+    /// Of the head, and whether the backbone was fine-tuned with it.
+    pub fn name(&self) -> String {
+        if self.finetune { format!("{}+finetune", self.head) } else { self.head.to_string() }
+    }
+
+    /// Runs in which the fine-tuned blocks were kept.
+    pub fn kept(&self) -> usize {
+        self.runs.iter().filter(|run| run.finetuned.is_some_and(|tuned| tuned.kept)).count()
+    }
+
     /// `None` if there is no run, or one without a prediction.
     ///
     /// * `classes`: how many the set has.
@@ -224,7 +251,7 @@ mod tests {
                 ClassifiedImage { image, truth, predicted, confidence, novelty: 0.5, unknown }
             })
             .collect();
-        Run { seed, classes: vec![0, 1], taught: 2, predictions, estimate }
+        Run { seed, classes: vec![0, 1], taught: 2, predictions, estimate, finetuned: None }
     }
 
     #[test]
@@ -234,7 +261,7 @@ mod tests {
             run_of(0, Some(0.5), &[(0, 0, 0.9), (0, 0, 0.9), (0, 1, 0.4), (1, 1, 0.6)]),
             run_of(1, Some(0.7), &[(0, 0, 1.0), (1, 1, 1.0)]),
         ];
-        let cell = Cell { head: HeadKind::Lda, shots: 1, runs };
+        let cell = Cell { head: HeadKind::Lda, finetune: false, shots: 1, runs };
         let summary = cell.summary(2).expect("there are predictions");
         let near = |got: Spread, mean: f64, std: f64| {
             assert!((got.mean - mean).abs() < 1e-6 && (got.std - std).abs() < 1e-6, "{got:?}");
@@ -256,10 +283,10 @@ mod tests {
     #[test]
     fn an_estimate_missing_in_one_run_has_no_mean() {
         let runs = vec![run_of(0, Some(0.5), &[(0, 0, 0.9)]), run_of(1, None, &[(0, 0, 0.9)])];
-        let cell = Cell { head: HeadKind::Lda, shots: 1, runs };
+        let cell = Cell { head: HeadKind::Lda, finetune: false, shots: 1, runs };
         let summary = cell.summary(3).expect("there are predictions");
         assert_eq!((summary.estimate, summary.recalls[2]), (None, None));
-        let none = Cell { head: HeadKind::Lda, shots: 1, runs: vec![] };
+        let none = Cell { head: HeadKind::Lda, finetune: false, shots: 1, runs: vec![] };
         assert_eq!(none.summary(2), None);
     }
 

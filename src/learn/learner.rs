@@ -4,6 +4,7 @@
 mod advice;
 mod apply;
 mod calibrate;
+mod correction;
 mod error;
 mod name;
 
@@ -13,6 +14,7 @@ use crate::learn::decision::{Calibration, Estimate, Thresholds, Verdict};
 use crate::learn::examples::{Example, Examples};
 use crate::learn::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError, StoredLesson};
 pub use advice::Advice;
+pub use correction::Correction;
 pub use error::LearnError;
 pub use name::{ClassName, UNKNOWN};
 
@@ -70,6 +72,7 @@ pub struct Learner {
     head: Box<dyn Head>,
     thresholds: Thresholds,
     calibration: Calibration,
+    correction: Correction,
     estimate: Option<Estimate>,
     next_class: u32,
     next_example: u64,
@@ -126,6 +129,7 @@ impl Learner {
             config,
             thresholds: Thresholds::default(),
             calibration: Calibration::NONE,
+            correction: Correction::NONE,
             estimate: None,
             next_class: 0,
             next_example: 1,

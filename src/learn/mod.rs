@@ -22,3 +22,6 @@ pub mod command;
 
 /// A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads.
 pub mod engine;
+
+/// Fine-tuning: the last blocks of the backbone, trained with what was taught and kept only where it helps.
+pub mod tune;

@@ -413,6 +413,10 @@ impl Store for FileStore {
         Ok(())
     }
 
+    fn tail(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reading(Store::tail).unwrap_or(Ok(None))
+    }
+
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.reading(|store| store.setting(name)).unwrap_or(Ok(None))
     }

@@ -112,7 +112,8 @@ impl Tables<'_> {
     fn let_go(&mut self, number: u64) -> Result<(), StoreFault> {
         let row = self.generation_row(number)?;
         self.remove_generation(number)?;
-        self.sweep(row.state.examples.iter().map(|(_, row)| row.content()).collect())
+        self.sweep(row.state.examples.iter().map(|(_, row)| row.content()).collect())?;
+        self.sweep_tails()
     }
 
     fn generation_row(&self, number: u64) -> Result<GenerationRow, StoreFault> {

@@ -36,6 +36,9 @@ mod paths;
 mod rows;
 mod tables;
 
+/// Fine-tuned last blocks of the backbone, kept with what was learned with them.
+pub mod tail;
+
 use std::io;
 
 pub use backup::{backup_of, is_in_use, is_store};
@@ -176,6 +179,12 @@ pub trait Store {
         of: Option<&[ExampleId]>,
         each: &mut dyn FnMut(ExampleId, &[u8]),
     ) -> Result<(), StoreError>;
+
+    /// The fine-tuned blocks of the backbone that what is learned now needs, see [`tail`]; `None` where it needs none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn tail(&mut self) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// What [`Store::set`] put under that name last.
     ///

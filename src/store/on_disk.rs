@@ -279,10 +279,11 @@ impl Store for DiskStore {
         let (budget, none) = (self.image_budget, Images::new());
         let result = self.change(
             |tables| {
-                tables.set(setting)?;
                 if savepoint.is_some() && !tables.is_new()? {
                     tables.savepoint(savepoint, at)?;
                 }
+                // Behind the savepoint, which sweeps what belongs to nothing yet.
+                tables.set(setting)?;
                 tables.replace(whole, &none)?;
                 tables.trim_images(budget)
             },
@@ -339,6 +340,11 @@ impl Store for DiskStore {
         each: &mut dyn FnMut(ExampleId, &[u8]),
     ) -> Result<(), StoreError> {
         let result = self.read(|tables| tables.each_image(of, each));
+        self.named("read", result)
+    }
+
+    fn tail(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        let result = self.read(|tables| tables.tail());
         self.named("read", result)
     }
 

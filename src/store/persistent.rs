@@ -17,7 +17,7 @@ use crate::learn::engine::Engine;
 use crate::learn::examples::{Examples, ImageMark, Images};
 use crate::learn::learner::{ClassName, LearnError, Learner};
 use crate::store::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
-use crate::store::{Generation, Setting, Step, Store};
+use crate::store::{Generation, Setting, Step, Store, tail};
 
 /// What holds a learner and carries out commands on it.
 pub trait Learns {
@@ -127,9 +127,13 @@ impl<S: Store> PersistentLearner<Learner, S> {
         snapshot.map(|snapshot| Self::of_snapshot(store, snapshot)).transpose()
     }
 
-    fn of_snapshot(store: S, snapshot: Snapshot) -> Result<Self, PersistError> {
+    fn of_snapshot(mut store: S, snapshot: Snapshot) -> Result<Self, PersistError> {
         let model = snapshot.model.clone();
-        Self::new(snapshot.into_learner(Examples::DEFAULT_BUDGET)?, store, model)
+        let mut learner = snapshot.into_learner(Examples::DEFAULT_BUDGET)?;
+        if let Some(kept) = tail::tail_of(&mut store).map_err(PersistError::Load)? {
+            learner.set_correction(kept.correction);
+        }
+        Self::new(learner, store, model)
     }
 
     /// The same, looking at frames with a backbone.
@@ -278,6 +282,9 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
     ) -> Result<(), PersistError> {
         self.check_model(&learned)?;
         let mut learner = learned.clone().into_learner(Examples::DEFAULT_BUDGET)?;
+        if let Some(kept) = tail::tail_of(&mut self.store).map_err(PersistError::Load)? {
+            learner.set_correction(kept.correction);
+        }
         // Generations have the ids of what was learned here before.
         learner.raise_ids(self.learner().next_ids());
         self.store.replace(&learned, Some(&format!("before {doing}")), setting, now)?;
@@ -349,7 +356,10 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
         state.into_learner(Examples::DEFAULT_BUDGET)?;
         let snapshot = self.store.roll_back(number, now).map_err(PersistError::Generation)?;
         self.model = snapshot.model.clone();
-        let learner = snapshot.into_learner(Examples::DEFAULT_BUDGET)?;
+        let mut learner = snapshot.into_learner(Examples::DEFAULT_BUDGET)?;
+        if let Some(kept) = tail::tail_of(&mut self.store).map_err(PersistError::Load)? {
+            learner.set_correction(kept.correction);
+        }
         self.learns.replace(learner);
         Ok(())
     }
@@ -394,15 +404,29 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
         Snapshot::of(self.learner(), self.model.clone())
     }
 
-    /// Everything learned, with the images that are kept.
+    /// Everything learned, to be taken elsewhere, where fine-tuned blocks of the backbone are not: with the frozen features
+    /// alone, but the images.
     ///
     /// # Errors
     /// [`PersistError::Store`].
-    pub fn learned_with_images(&mut self) -> Result<Snapshot, PersistError> {
+    pub fn portable(&mut self) -> Result<Snapshot, PersistError> {
+        let tail = tail::tail_of(&mut self.store).map_err(PersistError::Load)?;
+        let learned = self.learned();
+        Ok(match tail {
+            Some(kept) => tail::frozen(learned, &kept.tail),
+            None => learned,
+        })
+    }
+
+    /// As [`PersistentLearner::portable`], with the images that are kept.
+    ///
+    /// # Errors
+    /// [`PersistError::Store`].
+    pub fn portable_with_images(&mut self) -> Result<Snapshot, PersistError> {
         let mut images = Images::new();
         let mut add = |_, file: &[u8]| drop(images.insert(ImageMark::of(file), file.to_vec()));
         self.store.images(None, &mut add)?;
-        Ok(self.learned().with_images(images))
+        Ok(self.portable()?.with_images(images))
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) mod v2;
 pub use pack::Difference;
 
 use crate::backbone::card::{MAX_MODEL_NAME, ModelCard, built_in};
-use crate::backbone::{Extractor, FeatureSource};
+use crate::backbone::{Extractor, FINE_TUNED, FeatureSource};
 use crate::learn::decision::Thresholds;
 use crate::learn::examples::{Example, ImageMark, Images};
 use crate::learn::head::{ClassId, ExampleId};
@@ -55,7 +55,8 @@ impl ModelId {
 
     /// The card of the built-in network at the size that this names, if it names one.
     pub fn built_in(&self) -> Option<ModelCard> {
-        built_in::cards().into_iter().find(|card| card.name == self.name)
+        let name = self.name.strip_suffix(FINE_TUNED).unwrap_or(&self.name);
+        built_in::cards().into_iter().find(|card| card.name == name)
     }
 }
 

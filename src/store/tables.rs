@@ -10,7 +10,7 @@
 //! | `images`, `image pieces` | as `blobs`, `pieces` | JPEG |
 //! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
-//! | `settings` | name | bytes |
+//! | `settings` | name | bytes; `tail` and a fingerprint: fine-tuned blocks (`tail.rs`) |
 
 mod blobs;
 mod new_images;
@@ -102,6 +102,20 @@ impl<'t> Tables<'t> {
     pub(super) fn set(&mut self, setting: Option<Setting<'_>>) -> Result<(), StoreFault> {
         let Some((name, value)) = setting else { return Ok(()) };
         self.settings.insert(name, value).map_err(fault).map(drop)
+    }
+
+    /// Names of the settings that begin so.
+    pub(super) fn settings_named(&self, begin: &str) -> Result<Vec<String>, StoreFault> {
+        let mut names = Vec::new();
+        for row in self.settings.iter().map_err(fault)? {
+            let name = row.map_err(fault)?.0.value().to_owned();
+            names.extend(Some(name).filter(|name| name.starts_with(begin)));
+        }
+        Ok(names)
+    }
+
+    pub(super) fn unset(&mut self, name: &str) -> Result<(), StoreFault> {
+        self.settings.remove(name).map_err(fault).map(drop)
     }
 
     /// Whether it holds nothing yet.

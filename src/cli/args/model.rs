@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::store::StoreArgs;
 use crate::backbone::card::{ModelCard, built_in, read_network};
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
-use crate::backbone::{BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tap};
+use crate::backbone::{BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap};
 use crate::cli::Context;
 use crate::image::picture;
 use crate::store::FileStore;
@@ -84,6 +84,30 @@ impl ModelArgs {
     pub fn load(&self, _context: &Context) -> anyhow::Result<Extractor> {
         let Chosen { onnx, name, spec, .. } = self.choose()?;
         Ok(Extractor::load(&onnx, &name, &spec)?)
+    }
+
+    /// The backbone's last blocks as they are, see [`Tail::of`].
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`]; and why they cannot be trained.
+    pub fn tail(&self, depth: Option<usize>) -> anyhow::Result<Tail> {
+        let Chosen { onnx, name, spec, .. } = self.choose()?;
+        let base = Extractor::fingerprint_of(&onnx, &spec);
+        Ok(Tail::of(&onnx, &name, &spec, base, depth)?)
+    }
+
+    /// As [`ModelArgs::load`], with fine-tuned last blocks where they are of that backbone.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    pub fn load_with(&self, tail: Option<&Tail>, context: &Context) -> anyhow::Result<Extractor> {
+        let Some(tail) = tail else { return self.load(context) };
+        let Chosen { onnx, name, spec, .. } = self.choose()?;
+        if Extractor::fingerprint_of(&onnx, &spec) != tail.base() {
+            // The store that they come from refuses the backbone, and says which it wants.
+            return self.load(context);
+        }
+        Ok(Extractor::load_with_tail(&onnx, &name, &spec, tail)?)
     }
 
     pub(in crate::cli) fn choose(&self) -> anyhow::Result<Chosen> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
+use crate::backbone::{FINE_TUNED, Tail};
 use crate::board::Board;
 use crate::board::policy::Taught;
 use crate::device::clock::Clock;
@@ -12,7 +13,7 @@ use crate::image::frame::Timestamp;
 use crate::learn::learner::Learner;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
-use crate::store::{FileStore, StoreError};
+use crate::store::{FileStore, StoreError, tail};
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,6 +60,18 @@ impl StoreArgs {
     /// As [`StoreArgs::look`], to classify with that backbone; refuses what was taught with another one.
     pub fn look_for(&self, model: &ModelId) -> anyhow::Result<Session> {
         self.with_model(FileStore::look, model)
+    }
+
+    /// The fine-tuned last blocks that were stored with what was learned; `None` where there are none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn tail(&self) -> anyhow::Result<Option<Tail>> {
+        let path = self.path()?;
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(tail::tail_of(&mut FileStore::look(&path)?)?.map(|kept| kept.tail))
     }
 
     /// Opens what is there.
@@ -134,7 +147,7 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
         PersistError::Backbone(other) => anyhow::anyhow!(
             "{}\n  next: run with --model {}, or start afresh with --store NEW.ftune",
             other.about(path.display()),
-            other.learned.name
+            other.learned.name.strip_suffix(FINE_TUNED).unwrap_or(&other.learned.name)
         ),
         PersistError::Load(error) => error.into(),
         PersistError::Snapshot(error) => {

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::eval::Centre;
 use crate::eval::bench::Part;
+use crate::eval::{Centre, Keep};
 use crate::learn::head::{HeadKind, Shrinkage};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,6 +91,24 @@ impl std::fmt::Display for ShrinkageChoice {
             Shrinkage::Fixed(s) => write!(f, "{s}"),
             Shrinkage::LeaveOneOut => f.write_str("auto"),
             Shrinkage::ByLooks => f.write_str("looks"),
+        }
+    }
+}
+
+/// When fine-tuned blocks are kept, on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FinetuneChoice {
+    /// Where left-out images say that they help
+    Auto,
+    /// In every run, to see what that would do
+    Always,
+}
+
+impl FinetuneChoice {
+    pub(super) fn keep(self) -> Keep {
+        match self {
+            Self::Auto => Keep::Helpful,
+            Self::Always => Keep::Always,
         }
     }
 }

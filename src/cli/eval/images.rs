@@ -8,8 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::Context;
 use crate::cli::pool::{Pool, on_threads};
-use crate::image::frame::Timestamp;
+use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
+use crate::image::views::ViewKinds;
+use crate::learn::tune::CutView;
 
 /// An image that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,10 +122,31 @@ pub(super) fn features(
     pool: &Pool,
     context: &Context,
 ) -> anyhow::Result<(Features, Vec<LeftOutImage>)> {
+    each(images, pool, context, |frame| pool.feature(frame))
+}
+
+/// As [`features`], with what fine-tuning learns from.
+///
+/// # Errors
+/// As [`features`].
+pub(super) fn cuts(
+    images: &[(String, PathBuf)],
+    pool: &Pool,
+    context: &Context,
+) -> anyhow::Result<(Vec<(String, CutView)>, Vec<LeftOutImage>)> {
+    each(images, pool, context, |frame| Ok(pool.cuts(frame, &ViewKinds::of(&[]))?.remove(0)))
+}
+
+fn each<T: Send>(
+    images: &[(String, PathBuf)],
+    pool: &Pool,
+    context: &Context,
+    work: impl Fn(&Frame) -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<(Vec<(String, T)>, Vec<LeftOutImage>)> {
     let bar = context.bar(images.len() as u64, "features");
     let results = on_threads(images.len(), pool.size(), |place| {
         let frame = picture::load(&images[place].1, Timestamp::default());
-        let feature = frame.map_err(anyhow::Error::from).and_then(|frame| pool.feature(&frame));
+        let feature = frame.map_err(anyhow::Error::from).and_then(|frame| work(&frame));
         bar.inc(1);
         feature
     });

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::images::LeftOutImage;
-use crate::eval::{Cell, CellSummary, ConfusionMatrix, LabelledFeatures, Spread};
+use crate::eval::{Cell, CellSummary, ConfusionMatrix, Finetuned, LabelledFeatures, Spread};
 
 /// Everything that was found.
 pub(super) struct Report<'a> {
@@ -69,15 +69,22 @@ impl Report<'_> {
             .iter()
             .map(|run| {
                 let confusion = run.confusion(names.len());
-                json!({
+                let mut row = json!({
                     "seed": run.seed, "taught": run.taught, "classified": run.predictions.len(),
                     "balanced_accuracy": confusion.balanced_accuracy(),
                     "accuracy": confusion.accuracy(), "estimate": run.estimate,
-                })
+                });
+                if let Some(Finetuned { validation, kept }) = run.finetuned {
+                    row["finetune"] = json!({
+                        "kept": kept, "before": validation.frozen, "after": validation.adapted,
+                        "uncertainty": validation.uncertainty, "looks": validation.looks,
+                    });
+                }
+                row
             })
             .collect();
         json!({
-            "head": cell.head.name(), "shots": cell.shots, "seeds": cell.runs.len(),
+            "head": cell.name(), "shots": cell.shots, "seeds": cell.runs.len(),
             "balanced_accuracy": spread(summary.balanced_accuracy),
             "accuracy": spread(summary.accuracy),
             "estimate": summary.estimate.map(spread),
@@ -100,9 +107,10 @@ impl Report<'_> {
             set.dim(),
             self.model
         );
+        let width = self.cells.iter().map(|(cell, _)| cell.name().len()).max().unwrap_or(0).max(10);
         let _ = writeln!(
             out,
-            "{:<10} {:>5} {:>5}  {:>17}  {:>13}  {:>13}  {:>11}  {:>7}",
+            "{:<width$} {:>5} {:>5}  {:>17}  {:>13}  {:>13}  {:>11}  {:>7}",
             "head",
             "shots",
             "seeds",
@@ -115,8 +123,8 @@ impl Report<'_> {
         for (cell, summary) in &self.cells {
             let _ = write!(
                 out,
-                "{:<10} {:>5} {:>5}  {:>17}  {:>13}  {:>13}  {:>11}  {:>7}",
-                cell.head.name(),
+                "{:<width$} {:>5} {:>5}  {:>17}  {:>13}  {:>13}  {:>11}  {:>7}",
+                cell.name(),
                 cell.shots,
                 cell.runs.len(),
                 plus_minus(summary.balanced_accuracy),
@@ -125,6 +133,9 @@ impl Report<'_> {
                 percent(summary.calibration_error.mean),
                 percent(summary.unknown.mean),
             );
+            if cell.finetune {
+                let _ = write!(out, "  kept in {} of {}", cell.kept(), cell.runs.len());
+            }
             let (taught, not) = self.classes(cell);
             if !not.is_empty() {
                 let _ = write!(out, "  {} classes, without {}", taught.len(), not.join(", "));
@@ -180,7 +191,7 @@ impl Report<'_> {
     pub(super) fn title(&self, cell: &Cell, summary: &CellSummary) -> String {
         format!(
             "{}, {} shots, {} seeds: balanced accuracy {} %",
-            cell.head,
+            cell.name(),
             cell.shots,
             cell.runs.len(),
             plus_minus(summary.balanced_accuracy)
@@ -193,7 +204,7 @@ impl Report<'_> {
     /// The file cannot be written.
     pub(super) fn write_predictions(&self, path: &Path) -> anyhow::Result<()> {
         let place = || path.display().to_string();
-        let several = self.cells.iter().any(|(cell, _)| cell.head != self.cells[0].0.head);
+        let several = self.cells.iter().any(|(cell, _)| cell.name() != self.cells[0].0.name());
         let mut csv = csv::Writer::from_path(path).with_context(place)?;
         let mut header = vec!["shots", "seed", "file", "truth", "predicted", "confidence"];
         header.extend(["novelty", "unknown"]);
@@ -213,7 +224,7 @@ impl Report<'_> {
                     let novelty = format!("{:.6}", one.novelty);
                     let unknown = if one.unknown { "yes" } else { "no" }.to_owned();
                     record.extend([&novelty, &unknown]);
-                    let head = cell.head.name().to_owned();
+                    let head = cell.name();
                     if several {
                         record.push(&head);
                     }

@@ -178,7 +178,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
                 model: persistent.model().name.clone(),
             }),
-            Request::Pull(_) => Ok(Answer::Learned(persistent.learned().encode())),
+            Request::Pull(_) => Ok(Answer::Learned(persistent.portable().map_err(refused)?.encode())),
             Request::Push(request::Push { learned, merge }) => {
                 self.push(place, &learned, merge, date)
             }

@@ -15,6 +15,8 @@ pub struct Calibration {
     offsets: Offsets,
     /// `None` while nothing can be called unknown.
     novelty: Option<Novelty>,
+    /// What every novelty is divided by.
+    wider: f32,
 }
 
 /// Of one look a class: the temperature over the mean squared distance to the means of the other classes is this,
@@ -31,7 +33,7 @@ const FAR: f64 = 0.05;
 impl Calibration {
     /// Scores as they are, nothing unknown.
     pub const NONE: Calibration =
-        Calibration { temperature: 1.0, offsets: Offsets::NONE, novelty: None };
+        Calibration { temperature: 1.0, offsets: Offsets::NONE, novelty: None, wider: 1.0 };
 
     /// * `classes`: the order of the scores.
     /// * `left_out`: from [`crate::learn::head::Head::leave_out`]; where the head has none, the scores are taken as
@@ -76,6 +78,16 @@ impl Calibration {
         calibration.novelty = Novelty::fit(&evidence, share)
             .or_else(|| far.map(|far| Novelty::of_few(f64::from(far))));
         calibration
+    }
+
+    /// With a higher temperature and a wider limit of what is known.
+    ///
+    /// * `temperature`, `novelty`: factors.
+    #[must_use]
+    pub fn corrected(mut self, temperature: f32, novelty: f32) -> Self {
+        self.temperature *= temperature;
+        self.wider = novelty;
+        self
     }
 
     /// What the scores are divided by.
@@ -132,6 +144,10 @@ impl Calibration {
         Some(Evidence { angle: f64::from(angle), distance, doubt })
     }
 
+    fn novelty_of(&self, evidence: &Evidence) -> f32 {
+        self.novelty.map_or(UNTOLD, |novelty| novelty.of(evidence) / self.wider)
+    }
+
     /// * `classes`, `scores`: `[classes]`, in the head's order.
     /// * `spread`: as [`crate::learn::head::Head::spread`].
     /// * `nearest`: the nearest example to the same feature.
@@ -149,7 +165,7 @@ impl Calibration {
         let probabilities = self.softmax(&balanced);
         let angle = (1.0 - nearest.cosine).max(0.0);
         let evidence = self.evidence(scores, &balanced, spread, angle)?;
-        let novelty = self.novelty.map_or(UNTOLD, |novelty| novelty.of(&evidence));
+        let novelty = self.novelty_of(&evidence);
         let confidence = probabilities[best];
         let known = confidence >= thresholds.confidence && novelty <= thresholds.novelty;
         Some(Verdict {
@@ -194,7 +210,7 @@ impl Calibration {
             let (Some(own), Some(best), Some(evidence)) = (classified, best, evidence) else {
                 continue;
             };
-            let novelty = self.novelty.map_or(UNTOLD, |novelty| novelty.of(&evidence));
+            let novelty = self.novelty_of(&evidence);
             let confidence = self.softmax(&scores)[best];
             if confidence < thresholds.confidence || novelty > thresholds.novelty {
                 counts.unknown += 1;

@@ -22,7 +22,8 @@ impl Learner {
         self.head.tune();
         let (left_out, angles) = self.left_out();
         self.calibration = self.fitted(&left_out, &angles, self.thresholds.false_reject);
-        self.estimate = self.calibration.estimate(self.head.classes(), &left_out);
+        let estimate = self.calibration.estimate(self.head.classes(), &left_out);
+        self.estimate = estimate.map(|estimate| self.correction.of_estimate(estimate));
     }
 
     /// What other thresholds would make of the examples, each left out with its group.
@@ -34,7 +35,9 @@ impl Learner {
 
     fn fitted(&self, left_out: &[LeftOut], angles: &[f32], false_reject: f32) -> Calibration {
         let (looks, far) = (self.examples.looks(), self.examples.far());
-        Calibration::fit(self.head.classes(), left_out, angles, looks, far, false_reject)
+        let classes = self.head.classes();
+        let calibration = Calibration::fit(classes, left_out, angles, looks, far, false_reject);
+        calibration.corrected(self.correction.temperature, self.correction.novelty)
     }
 
     /// What the head says of examples that it is asked about without their group, and 1 less the cosine of each to the

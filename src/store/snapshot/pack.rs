@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::v2::{StoredBody, StoredExample};
-use super::{Snapshot, SnapshotError};
+use super::v2::{StoredBody, StoredChange, StoredExample};
+use super::{ModelId, Snapshot, SnapshotError};
 use crate::learn::examples::{Example, Images};
 use crate::learn::learner::ClassName;
 
@@ -103,6 +103,31 @@ impl Snapshot {
         };
         let same = Self { model: self.model.clone(), body, images: Images::new() };
         same.with_images(self.images.clone())
+    }
+
+    /// The same with the first values of every feature alone.
+    ///
+    /// * `model`: whose features have so many.
+    #[must_use]
+    pub(in crate::store) fn shortened(mut self, model: ModelId) -> Self {
+        let dim = model.dim as usize;
+        self.body.head.shorten(dim);
+        let undone = self.body.undo.iter_mut().flat_map(|step| &mut step.0);
+        let of_undo = undone.filter_map(|change| match change {
+            StoredChange::AddExample(example) => Some(example),
+            StoredChange::SetHead(head) => {
+                head.shorten(dim);
+                None
+            }
+            _ => None,
+        });
+        for example in self.body.examples.iter_mut().chain(of_undo) {
+            for feature in std::iter::once(&mut example.feature).chain(&mut example.views) {
+                feature.0 = feature.0.iter().take(dim).copied().collect();
+            }
+        }
+        self.model = model;
+        self
     }
 
     /// Classes and examples it has.

@@ -106,6 +106,15 @@ pub(crate) struct StoredHead {
     unit_length: bool,
 }
 
+impl StoredHead {
+    /// For features of which only the first values are left.
+    pub(crate) fn shorten(&mut self, dim: usize) {
+        if let Some(centre) = &mut self.centre {
+            centre.truncate(dim);
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum StoredMethod {
     /// `None` is chosen by leave-one-out.

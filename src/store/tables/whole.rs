@@ -71,7 +71,8 @@ impl Tables<'_> {
             self.push_undo(&step?, &mut counters)?;
         }
         self.put_counters(&counters)?;
-        self.sweep(loose)
+        self.sweep(loose)?;
+        self.sweep_tails()
     }
 
     /// Makes these rows what is learned; nothing can be undone.
