@@ -15,7 +15,7 @@ use super::{Context, Exit};
 use crate::backbone::{Extractor, FINE_TUNED, Tail};
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::ExampleId;
-use crate::learn::tune::{Recipe, Sample, TuneError, Tuned, Tuner, Validation, features};
+use crate::learn::tune::{Recipe, TuneError, Tuned, Tuner, TuningSample, Validation, features};
 use crate::protocol::people::counted;
 use crate::store::persistent::{self, OtherBackbone};
 use crate::store::snapshot::{ModelId, Snapshot};
@@ -164,7 +164,11 @@ fn figures(validation: &Validation) -> String {
 }
 
 /// Of every example, its image and the views that the store learns with.
-fn samples(session: &mut Session, pool: &Pool, context: &Context) -> anyhow::Result<Vec<Sample>> {
+fn samples(
+    session: &mut Session,
+    pool: &Pool,
+    context: &Context,
+) -> anyhow::Result<Vec<TuningSample>> {
     let kinds = persistent::views(session.store_mut())?;
     let images = images_of_all(session)?;
     let examples: Vec<&Example> = session.learner().examples().iter().collect();
@@ -178,13 +182,14 @@ fn samples(session: &mut Session, pool: &Pool, context: &Context) -> anyhow::Res
         );
     }
     let bar = context.bar(examples.len() as u64, "embeddings");
-    let samples = on_threads(examples.len(), pool.size(), |place| -> anyhow::Result<Sample> {
-        let example = examples[place];
-        let frame = frame_of(example.id, &images[&example.id])?;
-        let views = pool.cuts(&frame, &kinds)?;
-        bar.inc(1);
-        Ok(Sample { class: example.class, group: example.group, views })
-    });
+    let samples =
+        on_threads(examples.len(), pool.size(), |place| -> anyhow::Result<TuningSample> {
+            let example = examples[place];
+            let frame = frame_of(example.id, &images[&example.id])?;
+            let views = pool.cuts(&frame, &kinds)?;
+            bar.inc(1);
+            Ok(TuningSample { class: example.class, group: example.group, views })
+        });
     bar.finish_and_clear();
     samples.into_iter().collect()
 }
@@ -194,7 +199,7 @@ fn samples(session: &mut Session, pool: &Pool, context: &Context) -> anyhow::Res
 /// * `samples`: of the learner's examples, in their order.
 fn with_tail(
     session: &Session,
-    samples: &[Sample],
+    samples: &[TuningSample],
     tail: &Tail,
     before: &ModelId,
     blocks: usize,

@@ -1,11 +1,11 @@
 //! A head over frozen and fine-tuned features, taught with one split.
 
-use super::run::run_corrected;
+use super::run::{Finetuned, run_corrected};
 use super::{Centre, LabelledFeatures, Run, Split, run};
 use crate::backbone::Tail;
 use crate::learn::head::{ClassId, GroupId, HeadConfig};
 use crate::learn::learner::LearnError;
-use crate::learn::tune::{CutView, Recipe, Sample, TuneError, Tuner, Validation, features};
+use crate::learn::tune::{CutView, Recipe, TuneError, Tuner, TuningSample, features};
 
 /// When fine-tuned blocks are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +25,6 @@ pub struct Cuts {
     pub blocks: Vec<usize>,
     /// `[images]`, in the order of the set.
     pub views: Vec<CutView>,
-}
-
-/// What fine-tuning found in a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Finetuned {
-    /// What the taught images say.
-    pub validation: Validation,
-    /// Whether the blocks were kept; otherwise the run is that of the frozen features.
-    pub kept: bool,
 }
 
 /// Why a run with fine-tuning ended.
@@ -60,11 +51,11 @@ pub fn finetuned(
     (recipe, keep): (&Recipe, Keep),
 ) -> Result<Run, FinetuneError> {
     let frozen = || run(set, split, config, centre);
-    let samples: Vec<Sample> = split
+    let samples: Vec<TuningSample> = split
         .train
         .iter()
         .zip(1..)
-        .map(|(&image, group)| Sample {
+        .map(|(&image, group)| TuningSample {
             class: ClassId(u32::try_from(set.labels()[image]).expect("far fewer classes")),
             group: GroupId(group),
             views: vec![cuts.views[image].clone()],

@@ -19,13 +19,13 @@ mod measures;
 mod run;
 mod splits;
 
-pub use finetune::{Cuts, FinetuneError, Finetuned, Keep, finetuned};
+pub use finetune::{Cuts, FinetuneError, Keep, finetuned};
 pub use holdout::{Folder, Holdout};
 pub use interval::{mean_interval, share_interval};
 pub use measures::{
     ConfusionMatrix, Outcome, Spread, auroc, calibration_error, calibration_error_in,
 };
-pub use run::{Cell, CellSummary, Centre, ClassifiedImage, Run, run};
+pub use run::{Cell, CellSummary, Centre, ClassifiedImage, Finetuned, Run, run};
 pub use splits::{NamedSplit, Seeded, Split, SplitError, seeded};
 
 use std::collections::BTreeMap;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::finetune::Finetuned;
 use super::{ConfusionMatrix, LabelledFeatures, Outcome, Split, Spread, calibration_error};
 use crate::image::frame::Timestamp;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
 use crate::learn::learner::{Change, ClassName, Correction, LearnError, Learner};
+use crate::learn::tune::Validation;
 
 /// What is taken off every feature before a head learns from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,15 @@ pub struct ClassifiedImage {
     pub novelty: f32,
     /// Whether a device with its usual thresholds would have said "unknown" instead.
     pub unknown: bool,
+}
+
+/// What fine-tuning found in a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finetuned {
+    /// What the taught images say.
+    pub validation: Validation,
+    /// Whether the blocks were kept; otherwise the run is that of the frozen features.
+    pub kept: bool,
 }
 
 /// One head, taught with one split.

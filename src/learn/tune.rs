@@ -28,7 +28,7 @@ pub use validation::Validation;
 
 /// An example as fine-tuning learns from it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
+pub struct TuningSample {
     /// What it is an example of.
     pub class: ClassId,
     /// What it is left out with.
@@ -118,7 +118,7 @@ pub struct Tuner<'a> {
     tail: &'a Tail,
     /// Length of each block of the frozen feature.
     blocks: Vec<usize>,
-    samples: &'a [Sample],
+    samples: &'a [TuningSample],
     head: HeadConfig,
     recipe: Recipe,
 }
@@ -145,7 +145,7 @@ impl<'a> Tuner<'a> {
     pub fn new(
         tail: &'a Tail,
         blocks: Vec<usize>,
-        samples: &'a [Sample],
+        samples: &'a [TuningSample],
         head: &HeadConfig,
         recipe: Recipe,
     ) -> Result<Self, TuneError> {
@@ -176,7 +176,7 @@ impl<'a> Tuner<'a> {
     /// # Errors
     /// [`TuneError`].
     pub fn train(&self, go_on: &mut GoOn) -> Result<Tail, TuneError> {
-        let all: Vec<&Sample> = self.samples.iter().collect();
+        let all: Vec<&TuningSample> = self.samples.iter().collect();
         let (before, steps) = (self.steps_of_validation(), self.steps());
         self.trained(&all, self.recipe.seed, &mut |done, _| go_on(before + done, steps))
     }

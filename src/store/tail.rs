@@ -117,3 +117,83 @@ pub fn frozen(learned: Snapshot, tail: &Tail) -> Snapshot {
     let base = base_of(&learned.model, tail);
     learned.shortened(base)
 }
+
+#[cfg(test)]
+mod tests {
+    use fieldtune_math::layers::{Act, Block, Network, Node, Op, Size, Window};
+
+    use super::*;
+    use crate::image::frame::Timestamp;
+    use crate::learn::learner::Learner;
+    use crate::store::{DiskStore, MemoryDisk};
+
+    /// One channel of four pixels, and a 1x1 convolution to two.
+    fn kept(weight: f32) -> KeptTail {
+        let input = Size { channels: 1, height: 2, width: 2 };
+        let size = Size { channels: 2, ..input };
+        let node = Node { op: Op::Dense(Window::ONE), act: Act::RELU, inputs: vec![0], size };
+        let weights = vec![weight, -1.0, 0.5, 0.0];
+        let block = Block { value: 1, largest: false };
+        let network = Network::new(input, vec![node], vec![block], weights).expect("it fits");
+        let tail = Tail::of_parts(Fingerprint([9; 32]), "cut", vec![0], network);
+        let correction = Correction { temperature: 1.5, novelty: 1.25, accuracy: 0.125 };
+        KeptTail { tail, correction }
+    }
+
+    /// The bytes of the first version, which are read for ever.
+    const GOLDEN: &str = "01000000c03f0000a03f0000003e\
+        010909090909090909090909090909090909090909090909090909090909090909\
+        03637574010001020201000101010101010000000000000000807f00010002020201010008003c00bc00380000";
+
+    #[test]
+    fn the_bytes_of_a_kept_tail_stay_as_they_are() {
+        let digits: String =
+            kept(1.0).to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digits, GOLDEN);
+        let bytes: Vec<u8> = (0..GOLDEN.len() / 2)
+            .map(|at| u8::from_str_radix(&GOLDEN[2 * at..2 * at + 2], 16).expect("digits"))
+            .collect();
+        assert_eq!(KeptTail::from_bytes(&bytes), Ok(kept(1.0)));
+        for cut in 0..bytes.len() {
+            assert!(KeptTail::from_bytes(&bytes[..cut]).is_err(), "{cut} bytes");
+        }
+        let mut cold = bytes;
+        cold[2..6].copy_from_slice(&0.5_f32.to_le_bytes());
+        assert!(KeptTail::from_bytes(&cold).is_err(), "a temperature that is too low");
+    }
+
+    fn snapshot(fingerprint: [u8; 32], dim: u32) -> Snapshot {
+        let learner = Learner::new(dim as usize, Default::default(), 1 << 20).expect("valid");
+        Snapshot::of(&learner, ModelId { name: "net".to_owned(), fingerprint, dim })
+    }
+
+    #[test]
+    fn blocks_come_and_go_with_what_was_learned_with_them() {
+        let disk = std::sync::Arc::new(MemoryDisk::default());
+        let mut store = DiskStore::new(disk, "memory");
+        let (first, second) = (kept(1.0), kept(2.0));
+        let at = Timestamp;
+        store.replace(&snapshot([9; 32], 2), None, None, at(1)).expect("there is memory");
+        assert_eq!(tail_of(&mut store).expect("sound"), None);
+        for (kept, time) in [(&first, 2), (&second, 3)] {
+            let name = name_of(kept.tail.fingerprint());
+            let whole = snapshot(kept.tail.fingerprint().0, 4);
+            let setting = Some((name.as_str(), &kept.to_bytes()[..]));
+            store.replace(&whole, Some("before"), setting, at(time)).expect("there is memory");
+            assert_eq!(tail_of(&mut store).expect("sound").as_ref(), Some(kept));
+        }
+        // Back to what was learned with none, and to what was learned with the first.
+        store.roll_back(1, at(4)).expect("it is there");
+        assert_eq!(tail_of(&mut store).expect("sound"), None);
+        store.roll_back(2, at(5)).expect("it is there");
+        assert_eq!(tail_of(&mut store).expect("sound"), Some(first.clone()));
+        // What no generation needs any more goes.
+        let name = name_of(second.tail.fingerprint());
+        assert!(store.setting(&name).expect("sound").is_some());
+        for generation in store.generations().expect("sound") {
+            store.drop_generation(generation.number).expect("it is there");
+        }
+        assert_eq!(store.setting(&name).expect("sound"), None);
+        assert_eq!(tail_of(&mut store).expect("sound"), Some(first));
+    }
+}

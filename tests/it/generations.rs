@@ -216,7 +216,7 @@ fn features_of_another_backbone_are_refused_with_the_reason() {
 #[test]
 fn a_pack_without_pictures_has_everything_else() {
     let mut device = random_device(3, 30);
-    let whole = device.persistent.learned_with_images().expect("the disk is fine");
+    let whole = device.persistent.portable_with_images().expect("the disk is fine");
     let (with, without) = (whole.canonical(true), whole.canonical(false));
     assert!(!with.images().is_empty() && without.images().is_empty());
     assert!(without.encode().len() < with.encode().len());
@@ -225,10 +225,10 @@ fn a_pack_without_pictures_has_everything_else() {
     let mut other = Device::new();
     other.persistent.merge(&[without], None, Timestamp(1)).expect("there is room");
     other.persistent.merge(std::slice::from_ref(&with), None, Timestamp(1)).expect("there is room");
-    let merged = other.persistent.learned_with_images().expect("the disk is fine").canonical(true);
+    let merged = other.persistent.portable_with_images().expect("the disk is fine").canonical(true);
     let mut again = Device::new();
     again.persistent.merge(std::slice::from_ref(&with), None, Timestamp(1)).expect("there is room");
-    let once = again.persistent.learned_with_images().expect("the disk is fine").canonical(true);
+    let once = again.persistent.portable_with_images().expect("the disk is fine").canonical(true);
     assert_eq!(merged, once, "pictures come with those that have them");
     assert_eq!(once.images(), with.images());
 }

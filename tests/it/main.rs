@@ -26,6 +26,7 @@ mod export;
 mod exports;
 mod facade;
 mod fetch;
+mod finetune;
 mod flash;
 mod formats;
 mod generations;
@@ -49,6 +50,7 @@ mod secrets;
 mod soak;
 mod stations;
 mod store;
+mod tails;
 mod terminal;
 mod vectors;
 #[cfg(feature = "web")]

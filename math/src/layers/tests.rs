@@ -191,7 +191,7 @@ fn the_loss_falls_by_its_slopes() {
 }
 
 #[test]
-fn adam_finds_the_bottom_of_a_bowl_and_leaves_other_weights() {
+fn adam_finds_the_bottom_and_leaves_other_weights() {
     let mut weights = vec![3.0, -2.0, 1.0];
     let mut adam = Adam::new(3);
     let rates = [Rate { range: 0..2, rate: 0.05 }];

@@ -43,7 +43,7 @@ impl EvalCommand {
         bar: &ProgressBar,
     ) -> anyhow::Result<Vec<Run>> {
         let keep = self.finetune.expect("there are cuts because it was given").keep();
-        let recipe = trial();
+        let recipe = Recipe::default();
         let runs = on_threads(splits.len(), cores(), |at| {
             let run = eval::finetuned(set, cuts, splits[at], (config, centre), (&recipe, keep));
             bar.inc(1);
@@ -54,23 +54,4 @@ impl EvalCommand {
         });
         runs.into_iter().collect()
     }
-}
-
-fn trial() -> Recipe {
-    let mut recipe = Recipe::default();
-    if let Ok(text) = std::env::var("FT_TRIAL") {
-        for pair in text.split(',') {
-            let (name, value) = pair.split_once('=').expect("name=value");
-            match name {
-                "epochs" => recipe.epochs = value.parse().expect("number"),
-                "batch" => recipe.batch = value.parse().expect("number"),
-                "rate" => recipe.rate = value.parse().expect("number"),
-                "deeper" => recipe.deeper = value.parse().expect("number"),
-                "pull" => recipe.pull = value.parse().expect("number"),
-                "folds" => recipe.folds = value.parse().expect("number"),
-                _ => panic!("{name}"),
-            }
-        }
-    }
-    recipe
 }

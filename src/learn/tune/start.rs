@@ -2,7 +2,7 @@
 
 use fieldtune_math::layers::Softmax;
 
-use super::{Sample, TuneError, Tuner};
+use super::{TuneError, Tuner, TuningSample};
 use crate::learn::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError, LeftOut, Lesson};
 
 /// A head of that configuration, taught with these features of samples.
@@ -10,7 +10,7 @@ use crate::learn::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError, 
 /// * `features`: `[samples][views][dim]`.
 pub(super) fn taught(
     config: &HeadConfig,
-    samples: &[&Sample],
+    samples: &[&TuningSample],
     features: &[Vec<Vec<f32>>],
 ) -> Result<Box<dyn Head>, HeadError> {
     let dim = features.first().and_then(|views| views.first()).map_or(1, Vec::len);
@@ -21,7 +21,7 @@ pub(super) fn taught(
     classes.into_iter().try_for_each(|class| head.add_class(class))?;
     let rows: Vec<Vec<&[f32]>> =
         features.iter().map(|views| views.iter().map(Vec::as_slice).collect()).collect();
-    let lesson = |((sample, features), example): ((&&Sample, _), u64)| Lesson {
+    let lesson = |((sample, features), example): ((&&TuningSample, _), u64)| Lesson {
         example: ExampleId(example),
         group: sample.group,
         class: sample.class,
@@ -42,7 +42,7 @@ pub(super) struct Start {
 
 impl Tuner<'_> {
     /// * `samples`: what is trained with.
-    pub(super) fn start(&self, samples: &[&Sample]) -> Result<Start, TuneError> {
+    pub(super) fn start(&self, samples: &[&TuningSample]) -> Result<Start, TuneError> {
         let features: Vec<Vec<Vec<f32>>> = samples
             .iter()
             .map(|sample| sample.views.iter().map(|view| self.of_unit(&view.frozen)).collect())

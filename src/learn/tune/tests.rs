@@ -25,7 +25,7 @@ fn tail() -> Tail {
 }
 
 /// Upright or lying stripes, at a drawn place and in drawn noise; the frozen features know nothing of them.
-fn stripes(classes: u32, looks: u64, seed: u64) -> Vec<Sample> {
+fn stripes(classes: u32, looks: u64, seed: u64) -> Vec<TuningSample> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut samples = Vec::new();
     for group in 0..looks * u64::from(classes) {
@@ -39,12 +39,12 @@ fn stripes(classes: u32, looks: u64, seed: u64) -> Vec<Sample> {
         let map = (0..36).map(&mut value).collect();
         let frozen = (0..10).map(|_| random.random_range(-1.0..1.0)).collect();
         let views = vec![CutView { frozen, map }];
-        samples.push(Sample { class: ClassId(class), group: GroupId(group), views });
+        samples.push(TuningSample { class: ClassId(class), group: GroupId(group), views });
     }
     samples
 }
 
-fn tuner<'a>(tail: &'a Tail, samples: &'a [Sample], recipe: Recipe) -> Tuner<'a> {
+fn tuner<'a>(tail: &'a Tail, samples: &'a [TuningSample], recipe: Recipe) -> Tuner<'a> {
     Tuner::new(tail, FROZEN.to_vec(), samples, &HeadConfig::default(), recipe).expect("enough")
 }
 

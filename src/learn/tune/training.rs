@@ -8,7 +8,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::start::Start;
-use super::{GoOn, Sample, TuneError, Tuner};
+use super::{GoOn, TuneError, Tuner, TuningSample};
 use crate::backbone::Tail;
 use crate::learn::head::ClassId;
 use crate::learn::linalg::widened_halves;
@@ -26,7 +26,7 @@ impl Tuner<'_> {
     /// The blocks, trained with these samples.
     pub(super) fn trained(
         &self,
-        samples: &[&Sample],
+        samples: &[&TuningSample],
         seed: u64,
         go_on: &mut GoOn,
     ) -> Result<Tail, TuneError> {
@@ -89,7 +89,13 @@ struct Training<'a> {
 
 impl Training<'_> {
     /// * `share`: of the rates.
-    fn step(&mut self, samples: &[&Sample], batch: &[usize], random: &mut ChaCha8Rng, share: f32) {
+    fn step(
+        &mut self,
+        samples: &[&TuningSample],
+        batch: &[usize],
+        random: &mut ChaCha8Rng,
+        share: f32,
+    ) {
         let Self { tuner, network, softmax, truths, rates, adams, slopes, pass } = self;
         let (mut maps, mut features, mut wanted) = (Vec::<f16>::new(), Vec::new(), Vec::new());
         for sample in batch {
@@ -139,7 +145,7 @@ impl Tuner<'_> {
 }
 
 /// Classes weigh the same, and so do the looks of a class.
-fn truths(samples: &[&Sample], classes: &[ClassId]) -> Vec<(usize, f32)> {
+fn truths(samples: &[&TuningSample], classes: &[ClassId]) -> Vec<(usize, f32)> {
     let mut sizes: BTreeMap<_, f32> = BTreeMap::new();
     let mut looks: BTreeMap<ClassId, f32> = BTreeMap::new();
     for sample in samples {
@@ -150,7 +156,7 @@ fn truths(samples: &[&Sample], classes: &[ClassId]) -> Vec<(usize, f32)> {
         *size += 1.0;
     }
     let share = samples.len() as f32 / looks.len().max(1) as f32;
-    let truth = |sample: &&Sample| {
+    let truth = |sample: &&TuningSample| {
         let class = classes.iter().position(|class| *class == sample.class);
         let size = sizes[&(sample.class, sample.group)];
         (class.expect("every class of a sample was taught"), share / looks[&sample.class] / size)

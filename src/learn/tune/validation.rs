@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::start::taught;
 use super::training::shuffle;
-use super::{GoOn, Sample, TuneError, Tuner, features};
+use super::{GoOn, TuneError, Tuner, TuningSample, features};
 use crate::image::frame::Timestamp;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, Head, HeadConfig};
@@ -41,11 +41,11 @@ impl Validation {
 }
 
 /// Groups of each class.
-pub(super) fn looks(samples: &[Sample]) -> BTreeMap<ClassId, usize> {
+pub(super) fn looks(samples: &[TuningSample]) -> BTreeMap<ClassId, usize> {
     groups(samples).into_iter().map(|(class, groups)| (class, groups.len())).collect()
 }
 
-fn groups(samples: &[Sample]) -> BTreeMap<ClassId, BTreeSet<GroupId>> {
+fn groups(samples: &[TuningSample]) -> BTreeMap<ClassId, BTreeSet<GroupId>> {
     let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
     for sample in samples {
         groups.entry(sample.class).or_default().insert(sample.group);
@@ -75,7 +75,7 @@ impl Tuner<'_> {
         self.samples.iter().map(|sample| parts[&(sample.class, sample.group)]).collect()
     }
 
-    fn folds(&self) -> Vec<[Vec<&Sample>; 2]> {
+    fn folds(&self) -> Vec<[Vec<&TuningSample>; 2]> {
         let parts = self.parts();
         let fold = |part: usize| {
             let side = |left_out: bool| {
@@ -103,7 +103,7 @@ impl Tuner<'_> {
             let seed = self.recipe.seed.wrapping_add(number);
             let tail = self.trained(&train, seed, &mut |done, _| go_on(before + done, all))?;
             before += self.steps_of(train.len());
-            let frozen = |sample: &&Sample| -> Vec<Vec<f32>> {
+            let frozen = |sample: &&TuningSample| -> Vec<Vec<f32>> {
                 sample.views.iter().map(|view| view.frozen.clone()).collect()
             };
             let blocks = self.blocks.len();
@@ -136,7 +136,7 @@ type Fold = (Learner, Vec<(Vec<f32>, f64)>);
 /// * `features`: `[samples][views][dim]`.
 fn learned(
     config: &HeadConfig,
-    samples: &[&Sample],
+    samples: &[&TuningSample],
     features: Vec<Vec<Vec<f32>>>,
 ) -> Result<Learner, TuneError> {
     let dim = features.first().and_then(|views| views.first()).map_or(1, Vec::len);
@@ -220,7 +220,7 @@ fn temperature(scores: &[Vec<f32>], right: f64) -> f32 {
 }
 
 /// 1 where the sample's class scores best.
-fn is_right(head: &dyn Head, sample: &Sample, feature: &[f32]) -> Result<f64, TuneError> {
+fn is_right(head: &dyn Head, sample: &TuningSample, feature: &[f32]) -> Result<f64, TuneError> {
     let scores = head.score(feature)?;
     let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
     let right = best.is_some_and(|best| head.classes()[best] == sample.class);
