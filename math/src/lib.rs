@@ -3,4 +3,6 @@
 
 pub mod linalg;
 
+pub mod patches;
+
 pub mod strip;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tap};
+use super::{Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tap, TapMap};
 use crate::backbone::preprocess::{
     ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError,
 };
@@ -24,6 +24,15 @@ pub trait FeatureSource {
     /// # Errors
     /// [`ExtractError`].
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError>;
+
+    /// As [`FeatureSource::feature`], with the maps of the same pass that the feature was pooled from; none from a source
+    /// that has no maps.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
+        Ok((self.feature(frame)?, Vec::new()))
+    }
 
     /// `[views][dim]`, finite: the features of these views of a frame, to be learned with it; none from a source that has
     /// no images.
@@ -106,6 +115,11 @@ impl FeatureSource for Extractor {
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
         let input = self.preprocessor.apply(frame)?;
         Ok(self.backbone.extract(input.view())?)
+    }
+
+    fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
+        let input = self.preprocessor.apply(frame)?;
+        Ok(self.backbone.extract_with_maps(input.view())?)
     }
 
     fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {

@@ -13,7 +13,7 @@ mod plan;
 mod program;
 mod regions;
 
-pub(super) use engine::Engine;
+pub(super) use engine::{Engine, MapReader};
 pub use program::Layer;
 
 use std::sync::{Arc, OnceLock};

@@ -79,6 +79,7 @@ pub fn run(
             group: GroupId(id),
             views: Vec::new(),
             image: None,
+            patches: None,
         };
         let stored = example.widened();
         sum.iter_mut().zip(stored).for_each(|(sum, value)| *sum += f64::from(value));

@@ -28,6 +28,7 @@ mod facade;
 mod fetch;
 mod formats;
 mod generations;
+mod good_parts;
 mod harmless;
 mod heads;
 mod heads_reference;
