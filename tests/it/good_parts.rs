@@ -175,6 +175,40 @@ fn what_is_remembered_is_bounded() {
     assert!(bytes[2] <= bytes[0] && bytes[2] < 200 << 10, "{bytes:?}");
 }
 
+/// Patches of the built-in backbone's size, and an image of a usual one.
+#[test]
+fn a_good_part_taught_writes_at_most_96_kib() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("good.ftune");
+    let model = ModelId { dim: 456, ..model() };
+    let mut kept = PersistentLearner::open(FileStore::open(&path).unwrap(), &model).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let mut most = 0;
+    for number in 0..12 {
+        let mut some =
+            |count: usize| (0..count).map(|_| random.random_range(0.0..1.0)).collect::<Vec<f32>>();
+        let level = |side: usize, channels: usize, values: Vec<f32>| PatchLevel {
+            size: [side; 2],
+            channels,
+            values: narrowed(&values),
+        };
+        let levels = vec![level(16, 40, some(16 * 16 * 40)), level(8, 96, some(8 * 8 * 96))];
+        let example = NewExample {
+            patches: Patches::of_levels(levels).map(Arc::new),
+            views: (0..4).map(|_| some(456)).collect(),
+            image: Some(some(6000).iter().map(|value| (value * 255.0) as u8).collect()),
+            ..NewExample::new(some(456), "drawn")
+        };
+        let before = kept.store().written().so_far().0;
+        let teach = TeachExamples { class: "good".to_owned(), examples: vec![example] };
+        kept.apply(Command::Teach(teach), Timestamp(number)).unwrap();
+        let bytes = kept.store().written().so_far().0 - before;
+        // The first makes the file.
+        most = most.max(if number == 0 { 0 } else { bytes });
+    }
+    assert!(most <= 96 << 10, "{most} bytes");
+}
+
 /// The built-in backbone.
 fn backbone() -> Extractor {
     let card = ModelCard::named(built_in::NAME).unwrap();

@@ -172,7 +172,7 @@ impl Merge {
             }
         }
         let only = classes.values().next().filter(|_| classes.len() == 1);
-        let keeps_patches = only.is_some_and(|&class| learner.keeps_patches_of(class));
+        let mut room = only.map_or(0, |&class| learner.patch_room(class));
         let mut added = Vec::new();
         let (mut disputes, mut repeated) = (0, 0);
         for known in known.into_values() {
@@ -186,8 +186,11 @@ impl Merge {
             example.id = kept.map_or(id, |kept| kept.id);
             example.class = kept.map_or(class, |kept| kept.class);
             example.group = numbers.get(&group).copied().unwrap_or_default();
-            if !keeps_patches {
-                example.patches = kept.and_then(|kept| kept.patches.clone());
+            if let Some(patches) = kept.and_then(|kept| kept.patches.clone()) {
+                example.patches = Some(patches);
+            } else {
+                example.patches = example.patches.filter(|patches| patches.bytes() <= room);
+                room -= example.patches.as_ref().map_or(0, |patches| patches.bytes());
             }
             if kept == Some(&example) {
                 if example.class != class {

@@ -132,7 +132,7 @@ impl TeachExamples {
         let joining =
             self.examples.iter().filter_map(|example| Some((example.burst, example.joins?)));
         let mut groups: BTreeMap<u32, GroupId> = joining.collect();
-        let keeps_patches = learner.keeps_patches_of(class);
+        let mut room = learner.patch_room(class);
         for (example, id) in self.examples.into_iter().zip(first..) {
             let got = example.views.len();
             if got > MAX_VIEWS {
@@ -143,6 +143,9 @@ impl TeachExamples {
                 head::check_feature(learner.dim(), feature).map_err(LearnError::from)?;
             }
             examples.push(ExampleId(id));
+            let patches = example.patches.map(|patches| patches.kept());
+            let patches = patches.filter(|patches| patches.bytes() <= room);
+            room -= patches.as_ref().map_or(0, |patches| patches.bytes());
             changes.push(Change::AddExample(Example {
                 id: ExampleId(id),
                 class,
@@ -152,7 +155,7 @@ impl TeachExamples {
                 feature: narrowed(&example.feature),
                 views: example.views.iter().map(|view| narrowed(view)).collect(),
                 image: example.image.as_deref().map(ImageMark::of),
-                patches: example.patches.filter(|_| keeps_patches).map(|one| one.kept()),
+                patches,
             }));
         }
         let made = learner.change(changes)?;
