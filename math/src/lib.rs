@@ -5,4 +5,6 @@ pub mod linalg;
 
 pub mod layers;
 
+pub mod patches;
+
 pub mod strip;

@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 
 use super::fast::{Runner, turned};
 use super::graph::Graph;
-use super::{Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tail, Tap, Vectors, guarded};
+use super::{
+    Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tail, Tap, TapMap, Vectors, guarded,
+};
 use crate::backbone::preprocess::{
     ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError,
 };
@@ -27,6 +29,15 @@ pub trait FeatureSource {
     /// # Errors
     /// [`ExtractError`].
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError>;
+
+    /// As [`FeatureSource::feature`], with the maps of the same pass that the feature was pooled from; none from a source
+    /// that has no maps.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
+        Ok((self.feature(frame)?, Vec::new()))
+    }
 
     /// `[views][dim]`, finite: the features of these views of a frame, to be learned with it; none from a source that has
     /// no images.
@@ -218,7 +229,17 @@ fn extract(
     tail: &mut Option<Adapted>,
     input: ArrayView4<f32>,
 ) -> Result<Vec<f32>, BackboneError> {
-    let mut feature = backbone.extract(input)?;
+    let feature = backbone.extract(input)?;
+    with_tail(name, backbone, tail, feature)
+}
+
+/// A feature of the network as it is, and behind it what the tail gives for the same pass.
+fn with_tail(
+    name: &str,
+    backbone: &Backbone,
+    tail: &mut Option<Adapted>,
+    mut feature: Vec<f32>,
+) -> Result<Vec<f32>, BackboneError> {
     let Some(Adapted { tail, runner }) = tail else { return Ok(feature) };
     let (frozen, map) = (feature.len(), backbone.cut_map());
     let wanted = tail.network().input().values();
@@ -254,6 +275,13 @@ impl FeatureSource for Extractor {
         let Self { name, preprocessor, backbone, tail, .. } = self;
         let input = preprocessor.apply(frame)?;
         Ok(extract(name, backbone, tail, input.view())?)
+    }
+
+    fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
+        let Self { name, preprocessor, backbone, tail, .. } = self;
+        let input = preprocessor.apply(frame)?;
+        let (feature, maps) = backbone.extract_with_maps(input.view())?;
+        Ok((with_tail(name, backbone, tail, feature)?, maps))
     }
 
     fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {

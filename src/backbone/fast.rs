@@ -14,7 +14,7 @@ mod program;
 mod regions;
 mod tail;
 
-pub(super) use engine::Engine;
+pub(super) use engine::{Engine, MapReader};
 pub use program::Layer;
 pub(super) use tail::{Ends, Runner, Untrainable, turned};
 

@@ -25,6 +25,7 @@ mod files;
 mod foreign;
 mod functions;
 mod graph;
+mod maps;
 mod nodes;
 mod ops;
 mod outline;
@@ -53,6 +54,7 @@ pub use files::{
     MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,
 };
 pub use graph::{DeclaredInput, Graph};
+pub use maps::TapMap;
 pub use nodes::MAX_NODES;
 pub use outline::MAX_PARTS;
 use pooling::{normalise, of_sums, pool};
@@ -252,6 +254,31 @@ impl Backbone {
         input: ArrayView4<f32>,
         after: &mut dyn FnMut(&dyn Fn() -> Layer),
     ) -> Result<Vec<f32>, BackboneError> {
+        self.pass(input, None, after)
+    }
+
+    /// As [`Backbone::extract`], with the maps that were tapped; nothing of them is copied where they are not asked for.
+    ///
+    /// * returns the feature and a map a tap, in the order of the taps; one that is no map of the network is left out.
+    ///
+    /// # Errors
+    /// [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
+    pub fn extract_with_maps(
+        &mut self,
+        input: ArrayView4<f32>,
+    ) -> Result<(Vec<f32>, Vec<TapMap>), BackboneError> {
+        let mut maps = Vec::new();
+        let feature = self.pass(input, Some(&mut maps), &mut |_| ())?;
+        maps.sort_by_key(|map| map.tap);
+        Ok((feature, maps))
+    }
+
+    fn pass(
+        &mut self,
+        input: ArrayView4<f32>,
+        maps: Option<&mut Vec<TapMap>>,
+        after: &mut dyn FnMut(&dyn Fn() -> Layer),
+    ) -> Result<Vec<f32>, BackboneError> {
         // Behind a ReLU, NaN would be taken for 0.
         let all_finite = input.iter().fold(true, |finite, value| finite & value.is_finite());
         if !all_finite
@@ -263,9 +290,14 @@ impl Backbone {
         let mut feature = Vec::with_capacity(self.dim());
         let Self { engine, blocks, axes, pooled, cut_map, .. } = self;
         let mut blocks = blocks.iter().peekable();
+        let (wanted, found) = (maps.is_some(), std::cell::RefCell::new(Vec::new()));
         let mut read = |number: usize, shape: &[usize], values: &[f32]| {
             if number == axes.len() {
                 values.clone_into(cut_map);
+                return;
+            }
+            if wanted && pooled[number].is_none() {
+                found.borrow_mut().push(TapMap::of_output(number, shape, axes[number], values));
             }
             let Some(tensor) = blocks.peek().map(|block| block.tensor.as_str()) else { return };
             while let Some(block) = blocks.next_if(|block| block.tensor == tensor) {
@@ -275,7 +307,16 @@ impl Backbone {
                 }
             }
         };
-        guarded(&self.name, "running the network", || engine.run(input, &mut read, after))?;
+        let mut tapped = |number: usize, size: [usize; 2], values: &[f32]| {
+            if pooled[number].is_some() {
+                found.borrow_mut().push(TapMap { tap: number, size, values: values.to_vec() });
+            }
+        };
+        let tapped = wanted.then_some(&mut tapped as &mut fast::MapReader);
+        guarded(&self.name, "running the network", || engine.run(input, &mut read, tapped, after))?;
+        if let Some(maps) = maps {
+            *maps = found.into_inner();
+        }
         if let Some(index) = feature.iter().position(|value| !value.is_finite()) {
             let block = self.blocks.iter().rfind(|block| block.offset <= index);
             return Err(BackboneError::NotFinite {

@@ -333,6 +333,14 @@ impl Preprocessor {
         &self.tensor
     }
 
+    /// `(x, y, width, height)` of the part of a frame that the network sees, in pixels of the frame.
+    pub fn part(&self, frame: &Frame) -> (f64, f64, f64, f64) {
+        match self.spec.fit {
+            Fit::Whole => (0.0, 0.0, f64::from(frame.width()), f64::from(frame.height())),
+            Fit::CenterCrop { fraction } => self.crop(frame, fraction),
+        }
+    }
+
     /// `(x, y, width, height)` of the centred part with the input's aspect ratio, in pixels of the frame.
     fn crop(&self, frame: &Frame, fraction: f32) -> (f64, f64, f64, f64) {
         let (width, height) = (f64::from(frame.width()), f64::from(frame.height()));

@@ -1,9 +1,14 @@
 //! `fieldtune classify`: what images are taken for.
 
+mod explain;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anyhow::bail;
 use serde_json::{Value, json};
+
+use self::explain::{Place, explain};
 
 use super::args::images;
 use super::args::model::ModelArgs;
@@ -13,6 +18,7 @@ use super::{Context, Exit};
 use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::learner::Learner;
+use crate::learn::patches::FrameFeatures;
 use crate::protocol::{json, people};
 
 /// Classify images
@@ -21,10 +27,15 @@ use crate::protocol::{json, people};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune classify part.jpg
+  fieldtune classify part.jpg --explain where.png
   fieldtune classify parts/ --json | jq -r 'select(.class == \"scratch\") | .file'
 
 With --json one object a line: file, class (or null for unknown), best, confidence (null with one class), runner_up, \
-runner_up_confidence, nearest (example, class, cosine, origin), novelty, milliseconds.")]
+runner_up_confidence, nearest (example, class, cosine, origin), novelty, milliseconds; with --explain also place (x, y, stands_out: null \
+with more than one class).
+
+--explain: with one class, how far each place is from good parts, from the limit on that one place in a thousand of \
+good parts reaches; with more, what each place adds to the score of the best class over that of the second.")]
 pub struct ClassifyCommand {
     /// Image files, or folders of them
     #[arg(required = true, value_name = "IMAGE|DIR")]
@@ -32,6 +43,9 @@ pub struct ClassifyCommand {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    /// Draw where in the image the verdict comes from (one image)
+    #[arg(long, value_name = "OUT.png")]
+    explain: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -41,23 +55,33 @@ pub struct ClassifyCommand {
 impl ClassifyCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let files = images::expand(&self.images)?;
+        if let Some(out) = &self.explain {
+            if files.len() != 1 {
+                bail!("--explain draws one image, got {}", files.len());
+            }
+            if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
+                bail!("{}: wanted a name that ends in .png", out.display());
+            }
+        }
         // Asked first: without anything taught there is no need to wait for the backbone.
         self.store.refuse_untaught()?;
         let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
         let bar = context.bar(files.len() as u64, "classifying");
-        let mut exit = Exit::Done;
+        let (mut exit, places) = (Exit::Done, learner.is_alone());
         // So many at a time, so that verdicts come while others are still looked at.
         for files in files.chunks(pool.size() * AT_ONCE) {
-            let features = on_threads(files.len(), pool.size(), |place| {
+            let all = on_threads(files.len(), pool.size(), |place| {
                 let begun = Instant::now();
-                let feature = feature(&pool, &files[place]);
+                let seen = seen(&pool, &files[place], places);
                 bar.inc(1);
-                (feature, begun.elapsed())
+                (seen, begun.elapsed())
             });
-            for (file, (feature, took)) in files.iter().zip(features) {
+            for (file, (seen, took)) in files.iter().zip(all) {
                 let begun = Instant::now();
-                let verdict = match feature.and_then(|feature| Ok(learner.classify(&feature)?)) {
+                let verdict = match seen.and_then(|seen| {
+                    Ok(learner.classify_with(&seen.feature, seen.patches.as_deref())?)
+                }) {
                     Ok(None) => {
                         anyhow::bail!("every class is empty: teach an example first");
                     }
@@ -68,11 +92,23 @@ impl ClassifyCommand {
                 if verdict.is_err() {
                     exit = Exit::Negative;
                 }
-                bar.suspend(|| self.tell(&learner, file, verdict, milliseconds));
+                let place = self.explained(&pool, &learner, file, &verdict)?;
+                bar.suspend(|| self.tell(&learner, file, verdict, (milliseconds, place)));
             }
         }
         bar.finish_and_clear();
         Ok(exit)
+    }
+
+    fn explained(
+        &self,
+        pool: &Pool,
+        learner: &Learner,
+        file: &Path,
+        verdict: &anyhow::Result<Verdict>,
+    ) -> anyhow::Result<Option<Place>> {
+        let (Some(out), Ok(verdict)) = (&self.explain, verdict) else { return Ok(None) };
+        pool.with_free(|source| explain(source, learner, verdict, file, out)).map(Some)
     }
 
     fn tell(
@@ -80,12 +116,12 @@ impl ClassifyCommand {
         learner: &Learner,
         file: &Path,
         verdict: anyhow::Result<Verdict>,
-        milliseconds: f64,
+        (milliseconds, place): (f64, Option<Place>),
     ) {
         let name = file.display().to_string();
         match verdict {
             Ok(verdict) => {
-                let line = Line { learner, verdict: &verdict, milliseconds };
+                let line = Line { learner, verdict: &verdict, milliseconds, place };
                 if self.json {
                     println!("{}", line.json(&name));
                 } else {
@@ -105,8 +141,8 @@ impl ClassifyCommand {
 /// Images of each thread before verdicts are printed.
 const AT_ONCE: usize = 8;
 
-fn feature(pool: &Pool, file: &Path) -> anyhow::Result<Vec<f32>> {
-    pool.feature(&picture::load(file, now())?)
+fn seen(pool: &Pool, file: &Path, places: bool) -> anyhow::Result<FrameFeatures> {
+    pool.seen(&picture::load(file, now())?, places)
 }
 
 /// A verdict, to be printed.
@@ -114,6 +150,8 @@ struct Line<'a> {
     learner: &'a Learner,
     verdict: &'a Verdict,
     milliseconds: f64,
+    /// Where it comes from most, if that was asked.
+    place: Option<Place>,
 }
 
 impl Line<'_> {
@@ -135,13 +173,21 @@ impl Line<'_> {
             self.name(nearest.class),
             self.milliseconds
         );
+        if let Some(Place { x, y, stands_out }) = self.place {
+            text += match stands_out {
+                None => ", most of it",
+                Some(true) => ", unlike good parts",
+                Some(false) => ", nothing stands out, most unlike good parts",
+            };
+            text += &format!(" at {x},{y}");
+        }
         text
     }
 
     fn json(&self, file: &str) -> Value {
         let Verdict { class, best, runner_up, nearest, novelty, .. } = self.verdict;
         let origin = self.learner.examples().get(nearest.example).map(|e| e.origin.as_str());
-        json!({
+        let mut value = json!({
             "file": file,
             "class": class.map(|class| self.name(class)),
             "best": self.name(*best),
@@ -156,6 +202,10 @@ impl Line<'_> {
             },
             "novelty": json::real(*novelty),
             "milliseconds": self.milliseconds,
-        })
+        });
+        if let Some(Place { x, y, stands_out }) = self.place {
+            value["place"] = json!({ "x": x, "y": y, "stands_out": stands_out });
+        }
+        value
     }
 }

@@ -4,6 +4,7 @@ mod bank;
 mod bench;
 mod choices;
 mod finetune;
+mod good;
 pub(super) mod images;
 mod npz;
 pub(super) mod plot;
@@ -35,6 +36,7 @@ use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
   fieldtune eval parts/ --features parts.npz  one pass of the backbone, kept ...
   fieldtune eval --from-features parts.npz --head knn  ... for the next question
   fieldtune eval parts/ --protocol bench --json bench.json
+  fieldtune eval parts/ --protocol good-parts --good Free --shots 20,100
 
 Splits, centring, files and the bench protocol: docs/evaluation.md")]
 pub struct EvalCommand {
@@ -47,13 +49,14 @@ pub struct EvalCommand {
     /// Parts of the bench protocol [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     parts: Vec<PartChoice>,
-    /// The only class that the part good teaches [default: each in turn]
+    /// The only class that good-parts and the part good of bench teach [bench: each in turn]
     #[arg(long, value_name = "CLASS")]
     good: Option<String>,
     /// Heads to try, comma-separated, repeatable [default: lda; bench: what a new store has]
     #[arg(long, value_enum, value_delimiter = ',')]
     head: Vec<HeadChoice>,
-    /// Images a class to be taught, one row of the table each [default: 1,5,10,20; bench: 1,2,5,10,20,50]
+    /// Images a class to be taught, one row of the table each [default: 1,5,10,20; bench: 1,2,5,10,20,50;
+    /// good-parts: 20,100]
     #[arg(long, value_delimiter = ',', value_name = "K")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     shots: Vec<u32>,
@@ -109,12 +112,17 @@ impl EvalCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let format = self.plot.as_deref().map(plot::Format::of).transpose()?;
         self.check_outputs()?;
-        if self.protocol == Protocol::Bench {
+        if self.protocol != Protocol::Shots {
             self.refuse_with_bench()?;
-            return self.bench(context);
         }
-        if !self.parts.is_empty() || self.good.is_some() {
-            bail!("--parts and --good belong to --protocol bench");
+        match self.protocol {
+            Protocol::Bench => return self.bench(context),
+            _ if !self.parts.is_empty() => bail!("--parts belongs to --protocol bench"),
+            Protocol::GoodParts => return self.good_parts(context),
+            Protocol::Shots if self.good.is_some() => {
+                bail!("--good belongs to --protocol bench and good-parts")
+            }
+            Protocol::Shots => {}
         }
         let given = self.splits.as_deref().map(read_splits).transpose()?;
         let Source { model, set, left_out, cuts } = self.labelled(given.as_deref(), context)?;
@@ -179,6 +187,7 @@ impl EvalCommand {
         let chosen: &[u32] = match (self.shots.as_slice(), self.protocol) {
             ([], Protocol::Shots) => &[1, 5, 10, 20],
             ([], Protocol::Bench) => &[1, 2, 5, 10, 20, 50],
+            ([], Protocol::GoodParts) => &[20, 100],
             (chosen, _) => chosen,
         };
         chosen.iter().copied().collect()

@@ -130,6 +130,11 @@ impl ExportCommand {
         for class in finished.left_out() {
             eprintln!("left out: {class} has no examples");
         }
+        if session.learner().patch_memory().is_some() {
+            eprintln!(
+                "left out: what finds parts unlike the good ones (the patches of one class): the file only has the scores"
+            );
+        }
         let bytes = match format {
             Format::Onnx => self.onnx(&finished, &onnx, &spec)?,
             Format::Npz => arrays(&finished)?,

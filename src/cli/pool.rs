@@ -9,6 +9,7 @@ use super::args::store::StoreArgs;
 use crate::backbone::{Extractor, FeatureSource, Tail};
 use crate::image::frame::Frame;
 use crate::image::views::ViewKinds;
+use crate::learn::patches::FrameFeatures;
 use crate::learn::tune::CutView;
 use crate::store::snapshot::ModelId;
 use crate::util::mutex::lock;
@@ -118,6 +119,15 @@ impl Pool {
         Ok(self.with_free(|source| source.feature(frame))?)
     }
 
+    /// What the next free backbone says of a frame and, where that is asked for, of its places.
+    pub(in crate::cli) fn seen(
+        &self,
+        frame: &Frame,
+        places: bool,
+    ) -> anyhow::Result<FrameFeatures> {
+        Ok(self.with_free(|source| FrameFeatures::by(source, frame, places))?)
+    }
+
     /// What a frame is learned with beside its own feature, see [`FeatureSource::views`].
     pub(in crate::cli) fn views(
         &self,
@@ -127,7 +137,8 @@ impl Pool {
         Ok(self.with_free(|source| source.views(frame, kinds))?)
     }
 
-    fn with_free<T>(&self, work: impl FnOnce(&mut Extractor) -> T) -> T {
+    /// Does something with the next free backbone.
+    pub(in crate::cli) fn with_free<T>(&self, work: impl FnOnce(&mut Extractor) -> T) -> T {
         let mut free = lock(&self.free);
         let mut extractor = loop {
             match free.pop() {

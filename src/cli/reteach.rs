@@ -51,13 +51,16 @@ impl ReteachCommand {
         let kept: Vec<&Example> =
             old.examples().iter().filter(|example| images.contains_key(&example.id)).collect();
         let bar = context.bar(kept.len() as u64, "relearning");
+        let places = old.is_alone();
         let examples = on_threads(kept.len(), pool.size(), |place| -> anyhow::Result<Example> {
             let example = kept[place];
             let frame = frame_of(example.id, &images[&example.id])?;
-            let (feature, views) = (pool.feature(&frame)?, pool.views(&frame, &kinds)?);
+            let seen = pool.seen(&frame, places)?;
+            let views = pool.views(&frame, &kinds)?;
             bar.inc(1);
             Ok(Example {
-                feature: narrowed(&feature),
+                feature: narrowed(&seen.feature),
+                patches: seen.patches.map(|patches| patches.kept()),
                 views: views.iter().map(|view| narrowed(view)).collect(),
                 ..example.clone()
             })

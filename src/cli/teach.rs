@@ -25,6 +25,7 @@ use crate::learn::command::{
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{ClassName, Learner};
+use crate::learn::patches::FrameFeatures;
 use crate::protocol::people::counted;
 use crate::protocol::request::Answer;
 use crate::protocol::{json, people};
@@ -114,7 +115,8 @@ impl TeachCommand {
         let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
-        let mut new_examples = self.new_examples(&files, &pool, &views, context)?;
+        let places = session.learner().is_alone();
+        let mut new_examples = self.new_examples(&files, &pool, (&views, places), context)?;
         join_known(&mut session, &|_| &self.class, &mut new_examples)?;
         let new_examples: Vec<NewExample> =
             new_examples.into_iter().map(|(_, new_example, _)| new_example).collect();
@@ -178,7 +180,7 @@ impl TeachCommand {
         &self,
         files: &[PathBuf],
         pool: &Pool,
-        views: &ViewKinds,
+        wanted: (&ViewKinds, bool),
         context: &Context,
     ) -> anyhow::Result<Vec<(usize, NewExample, Option<Sketch>)>> {
         let bar = context.bar(files.len() as u64, "learning");
@@ -189,7 +191,7 @@ impl TeachCommand {
             if place > failed.load(Ordering::Relaxed) {
                 return None;
             }
-            let new_example = self.new_example(&files[place], pool, views);
+            let new_example = self.new_example(&files[place], pool, wanted);
             if new_example.is_err() && !self.skip_broken {
                 failed.fetch_min(place, Ordering::Relaxed);
             }
@@ -235,14 +237,14 @@ impl TeachCommand {
         &self,
         file: &Path,
         pool: &Pool,
-        views: &ViewKinds,
+        (views, places): (&ViewKinds, bool),
     ) -> anyhow::Result<(NewExample, Option<CaptureInfo>, Option<Sketch>)> {
         let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
         let frame = picture::decode(&bytes, &picture::shown(file), now())?;
-        let (feature, views) = (pool.feature(&frame)?, pool.views(&frame, views)?);
+        let FrameFeatures { feature, patches } = pool.seen(&frame, places)?;
+        let (views, origin) = (pool.views(&frame, views)?, file.display().to_string());
         let image = picture::kept_file(&bytes, &frame, self.image_side);
-        let new_example =
-            NewExample { image, views, ..NewExample::new(feature, &file.display().to_string()) };
+        let new_example = NewExample { image, views, patches, ..NewExample::new(feature, &origin) };
         Ok((new_example, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
     }
 
@@ -270,7 +272,8 @@ impl TeachCommand {
         let mut examples = Vec::with_capacity(files.len());
         let mut brought = 0;
         let mut images = Images::new();
-        let mut new_examples = self.new_examples(&files, &pool, &views, context)?;
+        let places = session.learner().is_alone() && classes.iter().all(|one| *one == classes[0]);
+        let mut new_examples = self.new_examples(&files, &pool, (&views, places), context)?;
         join_known(&mut session, &|place| classes[place].as_str(), &mut new_examples)?;
         // An example that was taught before, in the group of the images that show the same, makes them one look with
         // it.
@@ -285,7 +288,7 @@ impl TeachCommand {
             *counts.entry(classes[place].as_str()).or_default() += 1;
             // Ids mean nothing here, groups something among these.
             let number = place as u64;
-            let NewExample { feature, views, origin, image, burst, .. } = new_example;
+            let NewExample { feature, views, origin, image, burst, patches, .. } = new_example;
             if let Some(known) = joined.remove(&burst) {
                 let known = Example { group: GroupId(burst.into()), image: None, ..known };
                 brought += 1;
@@ -302,6 +305,7 @@ impl TeachCommand {
                 feature: narrowed(&feature),
                 views: views.iter().map(|view| narrowed(view)).collect(),
                 image: mark,
+                patches: patches.map(|patches| patches.kept()),
             };
             examples.push((classes[place].clone(), example));
         }

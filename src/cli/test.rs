@@ -23,6 +23,7 @@ use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::examples::narrowed;
 use crate::learn::learner::{Learner, UNKNOWN};
+use crate::learn::patches::FrameFeatures;
 use crate::protocol::json::{real, real_if_any};
 use crate::protocol::people::{self, counted};
 use crate::util::letters;
@@ -143,12 +144,13 @@ fn classified<'a>(
 ) -> anyhow::Result<Report<'a>> {
     let at = now();
     let bar = context.bar(files.len() as u64, "classifying");
-    let features = on_threads(files.len(), pool.size(), |place| {
-        let feature = picture::load(&files[place].1, at)
+    let places = learner.is_alone();
+    let all = on_threads(files.len(), pool.size(), |place| {
+        let seen = picture::load(&files[place].1, at)
             .map_err(anyhow::Error::from)
-            .and_then(|frame| pool.feature(&frame));
+            .and_then(|frame| pool.seen(&frame, places));
         bar.inc(1);
-        feature
+        seen
     });
     bar.finish_and_clear();
     let taught: Vec<String> =
@@ -163,12 +165,15 @@ fn classified<'a>(
     let bits = |feature: &[f16]| feature.iter().map(|value| value.to_bits()).collect::<Vec<u16>>();
     let of_taught: HashSet<Vec<u16>> =
         learner.examples().iter().map(|example| bits(&example.feature)).collect();
-    for ((name, path), feature) in files.into_iter().zip(features) {
-        if feature.as_ref().is_ok_and(|feature| of_taught.contains(&bits(&narrowed(feature)))) {
+    for ((name, path), seen) in files.into_iter().zip(all) {
+        let is_taught = |seen: &FrameFeatures| of_taught.contains(&bits(&narrowed(&seen.feature)));
+        if seen.as_ref().is_ok_and(is_taught) {
             known += 1;
             continue;
         }
-        match feature.and_then(|feature| Ok(learner.classify(&feature)?)) {
+        match seen
+            .and_then(|seen| Ok(learner.classify_with(&seen.feature, seen.patches.as_deref())?))
+        {
             Ok(Some(verdict)) => {
                 let folder = folders.iter().position(|folder| *folder == folder_of(&name));
                 let folder = folder.expect("made from these very names");

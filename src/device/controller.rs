@@ -234,9 +234,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 continue;
             }
             let engine = self.views[place].persistent.get_mut();
-            let feature = engine.feature(&frame);
+            let seen = engine.seen(&frame);
             let looked = clock();
-            let step = feature.and_then(|feature| engine.classify(&frame, feature, looked));
+            let step = seen.and_then(|seen| engine.classify(&frame, seen, looked));
             looked_micros += looked.micros_since(now);
             now = clock();
             self.panel.change(|panel| panel.actions.heartbeat(now));
@@ -259,7 +259,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                         effects.classifications.extend(classification);
                     }
                     if is_taught {
-                        self.teach_frame(&frame, step.feature, now, effects);
+                        let seen = crate::learn::patches::FrameFeatures {
+                            feature: step.feature,
+                            patches: step.patches,
+                        };
+                        self.teach_frame(&frame, seen, now, effects);
                     }
                 }
                 Err(error) => {

@@ -31,7 +31,9 @@ use super::splits::shuffle;
 use crate::learn::command::CommandError;
 use crate::learn::head::{HeadError, HeadKind};
 use crate::learn::learner::LearnError;
+use crate::learn::patches::{FrameFeatures, Patches};
 
+pub use good::{Found, GoodParts};
 pub use variant::{Shift, Variant};
 
 /// What is taught of one frame.
@@ -41,6 +43,8 @@ pub struct Look {
     pub feature: Vec<f32>,
     /// `[views][dim]`, of the views that the product learns with it.
     pub views: Vec<Vec<f32>>,
+    /// What an example keeps of its places.
+    pub patches: Option<Arc<Patches>>,
 }
 
 /// Where features come from: the backbone, and a memory so that none is computed twice.
@@ -48,16 +52,16 @@ pub trait Looks: Sync {
     /// Length of a feature.
     fn dim(&self) -> usize;
 
-    /// `[dim]`, to be classified.
+    /// To be classified.
     ///
     /// # Errors
-    /// What kept the image from having one, in words.
-    fn feature(&self, image: usize, variant: Variant) -> Result<Arc<Vec<f32>>, String>;
+    /// What kept the image from having a feature, in words.
+    fn seen(&self, image: usize, variant: Variant) -> Result<Arc<FrameFeatures>, String>;
 
     /// To be taught: the feature and whatever the product learns with it.
     ///
     /// # Errors
-    /// As [`Looks::feature`].
+    /// As [`Looks::seen`].
     fn look(&self, image: usize, variant: Variant) -> Result<Arc<Look>, String>;
 }
 
@@ -363,8 +367,8 @@ impl Bench<'_> {
         (0..count).map(|place| classes[place * classes.len() / count]).collect()
     }
 
-    fn feature(&self, image: usize, variant: Variant) -> Result<Arc<Vec<f32>>, BenchError> {
-        self.looks.feature(image, variant).map_err(BenchError::Look)
+    fn seen(&self, image: usize, variant: Variant) -> Result<Arc<FrameFeatures>, BenchError> {
+        self.looks.seen(image, variant).map_err(BenchError::Look)
     }
 
     /// The head of every part that does not compare them.

@@ -101,6 +101,7 @@ pub(super) fn run_corrected(
             group: GroupId(id),
             views: Vec::new(),
             image: None,
+            patches: None,
         };
         let stored = example.widened();
         sum.iter_mut().zip(stored).for_each(|(sum, value)| *sum += f64::from(value));

@@ -7,6 +7,8 @@
 /// When a picture was taken.
 pub mod exif;
 mod folder;
+/// A map laid over a frame.
+pub mod heat;
 mod jpeg;
 mod kept;
 mod kinds;

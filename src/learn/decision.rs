@@ -21,7 +21,7 @@ mod novelty;
 mod offsets;
 mod smoother;
 
-pub use calibration::{Calibration, LeftOutCounts};
+pub use calibration::{Apart, Calibration, LeftOutCounts};
 pub use estimate::{Doubt, Estimate, Suspect};
 pub use interval::jeffreys;
 pub use smoother::Smoother;

@@ -1,6 +1,8 @@
 //! A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads, no randomness: what happens is
 //! a function of the frames, the commands and their times.
 
+use std::sync::Arc;
+
 use crate::backbone::{ExtractError, FeatureSource};
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::image::views::ViewKinds;
@@ -8,6 +10,7 @@ use crate::learn::command::{Command, CommandResult, NewExample};
 use crate::learn::decision::{Smoother, Verdict};
 use crate::learn::head::{ClassId, HeadError};
 use crate::learn::learner::Learner;
+use crate::learn::patches::{FrameFeatures, Patches};
 
 /// A feature source and a learner, brought together.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct FrameResult {
     pub steady: Option<(Option<ClassId>, f32)>,
     /// The frame's feature, `[dim]`: teaching this very frame costs no second pass through the backbone.
     pub feature: Vec<f32>,
+    /// What was seen at its places, while no second class is taught.
+    pub patches: Option<Arc<Patches>>,
     /// Microseconds between capture and `now`.
     pub age_micros: u64,
 }
@@ -106,25 +111,43 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// [`EngineError`]; the next frame starts afresh.
     pub fn step(&mut self, frame: &Frame, now: Timestamp) -> Result<FrameResult, EngineError> {
-        let feature = self.feature(frame)?;
-        self.classify(frame, feature, now)
+        let seen = self.seen(frame)?;
+        self.classify(frame, seen, now)
     }
 
-    /// Classifies a frame whose feature is known, as the second half of [`Engine::step`].
+    /// Classifies a frame that was looked at, as the second half of [`Engine::step`].
     ///
-    /// * `feature`: what [`Engine::feature`] gave for it.
+    /// * `seen`: what [`Engine::seen`] gave for it.
     ///
     /// # Errors
     /// [`EngineError::Head`].
     pub fn classify(
         &mut self,
         frame: &Frame,
-        feature: Vec<f32>,
+        FrameFeatures { feature, patches }: FrameFeatures,
         now: Timestamp,
     ) -> Result<FrameResult, EngineError> {
-        let verdict = self.learner.classify(&feature)?;
+        let verdict = self.learner.classify_with(&feature, patches.as_deref())?;
         let steady = verdict.as_ref().map(|verdict| self.smoother.step(verdict));
-        Ok(FrameResult { verdict, steady, feature, age_micros: now.micros_since(frame.captured()) })
+        let age_micros = now.micros_since(frame.captured());
+        Ok(FrameResult { verdict, steady, feature, patches, age_micros })
+    }
+
+    /// What the backbone says of the region of a frame, with its patches while no second class is taught.
+    ///
+    /// # Errors
+    /// As [`Engine::feature`].
+    pub fn seen(&mut self, frame: &Frame) -> Result<FrameFeatures, EngineError> {
+        let places = self.learner.is_alone();
+        Ok(FrameFeatures::by(&mut self.source, frame.region(&self.region)?.as_ref(), places)?)
+    }
+
+    /// As [`Engine::seen`], of a frame whole, wherever the region is.
+    ///
+    /// # Errors
+    /// [`EngineError::Extract`].
+    pub fn seen_whole(&mut self, frame: &Frame) -> Result<FrameFeatures, EngineError> {
+        Ok(FrameFeatures::by(&mut self.source, frame, self.learner.is_alone())?)
     }
 
     /// `[dim]`, what the backbone says of the region of a frame.
@@ -169,8 +192,8 @@ impl<S: FeatureSource> Engine<S> {
         origin: &str,
         image: Option<Vec<u8>>,
     ) -> Result<NewExample, EngineError> {
-        let (feature, views) = (self.feature(frame)?, self.views(frame)?);
-        Ok(NewExample { image, views, ..NewExample::new(feature, origin) })
+        let (FrameFeatures { feature, patches }, views) = (self.seen(frame)?, self.views(frame)?);
+        Ok(NewExample { image, views, patches, ..NewExample::new(feature, origin) })
     }
 
     /// Carries out a command. The reply may be given once the changes beside it are stored.

@@ -9,7 +9,8 @@ mod example;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use example::{Example, ImageMark, Images, MAX_VIEWS, StoredFeature, narrowed};
+pub use super::linalg::{StoredFeature, narrowed};
+pub use example::{Example, ImageMark, Images, MAX_VIEWS};
 
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::linalg::{dot, widen_scaled};

@@ -6,6 +6,7 @@ mod apply;
 mod calibrate;
 mod correction;
 mod error;
+mod good;
 mod name;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 use crate::learn::decision::{Calibration, Estimate, Thresholds, Verdict};
 use crate::learn::examples::{Example, Examples};
 use crate::learn::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError, StoredLesson};
+use crate::learn::patch_memory::PatchMemory;
+use crate::learn::patches::Patches;
 pub use advice::Advice;
 pub use correction::Correction;
 pub use error::LearnError;
@@ -74,6 +77,8 @@ pub struct Learner {
     calibration: Calibration,
     correction: Correction,
     estimate: Option<Estimate>,
+    /// Of good parts, while nothing else is taught.
+    patches: Option<PatchMemory>,
     next_class: u32,
     next_example: u64,
     undo: Vec<Vec<Change>>,
@@ -131,6 +136,7 @@ impl Learner {
             calibration: Calibration::NONE,
             correction: Correction::NONE,
             estimate: None,
+            patches: None,
             next_class: 0,
             next_example: 1,
             undo: Vec::new(),
@@ -209,10 +215,25 @@ impl Learner {
     /// # Errors
     /// [`HeadError::Dim`], [`HeadError::NotFinite`].
     pub fn classify(&self, feature: &[f32]) -> Result<Option<Verdict>, HeadError> {
+        self.classify_with(feature, None)
+    }
+
+    /// As [`Learner::classify`], with what was seen at the places of the frame.
+    ///
+    /// # Errors
+    /// As [`Learner::classify`].
+    pub fn classify_with(
+        &self,
+        feature: &[f32],
+        patches: Option<&Patches>,
+    ) -> Result<Option<Verdict>, HeadError> {
+        let memory = self.patches.as_ref();
+        let far = memory.zip(patches).map(|(memory, patches)| memory.scores(patches));
+        let far = far.unwrap_or_default();
         let (scores, spread) = (self.head.score(feature)?, self.head.spread(feature)?);
         let (classes, thresholds) = (self.head.classes(), &self.thresholds);
         Ok(self.examples.nearest(feature).and_then(|nearest| {
-            self.calibration.verdict(classes, &scores, spread, nearest, thresholds)
+            self.calibration.verdict(classes, &scores, spread, nearest, far, thresholds)
         }))
     }
 
@@ -355,6 +376,8 @@ impl Learner {
         self.changes_since_fit += done.len();
         self.calibration.set_looks(self.examples.looks());
         let refit = done.iter().any(|(change, _)| matches!(change, Change::SetThresholds(_)));
+        // What is remembered of good parts follows from those that are there, at any time.
+        let refit = refit || self.patches.is_some();
         if refit || self.changes_since_fit > self.examples.len() / REFIT_SHARE {
             self.recalibrate();
         }

@@ -8,11 +8,20 @@ pub(crate) mod linalg;
 /// Scores per class from a feature; learning and forgetting one example.
 pub mod head;
 
+/// What is seen at the places of a frame.
+pub mod patches;
+
 /// What has been taught: bounded, balanced between classes.
 pub mod examples;
 
+/// Patches of good parts, and how unlike them others are.
+pub mod patch_memory;
+
 /// Scores to a verdict: calibration, unknown, smoothing.
 pub mod decision;
+
+/// Where in a frame lies what a verdict comes from.
+pub mod explain;
 
 /// Everything learned, as one value: classes, examples, head, settings.
 pub mod learner;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use super::StoreFault;
-use super::rows::{Blob, ExampleRow, ImageCounters, decode};
+use super::rows::{Blob, ExampleRow, ImageCounters};
 use super::tables::{NewImages, Rows, Tables};
 use crate::learn::examples::{ImageMark, Images};
 use crate::learn::head::ExampleId;
@@ -69,7 +69,7 @@ impl Tables<'_> {
     fn mark(&self, row: &ExampleRow) -> Result<Option<StoredMark>, StoreFault> {
         let what = || format!("blob {}", row.blob);
         let Some(bytes) = self.blob_bytes(row.blob)? else { return Ok(None) };
-        Ok(decode::<Blob>(&bytes, what)?.image)
+        Ok(Blob::decode(&bytes, what)?.image)
     }
 
     /// Numbers of the images that a state to be written has and that do not come with it.

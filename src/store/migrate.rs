@@ -1,9 +1,9 @@
-//! A store of format 2, 3 or 4 becomes one of format 5 in the transaction that first writes to it; one that only looks sees
+//! A store of format 2 to 5 becomes one of format 6 in the transaction that first writes to it; one that only looks sees
 //! it as if it were.
 //!
 //! The examples of format 2 had no groups, views or images; they get groups by the time of their teaching, and their
 //! thumbnails are their images. Those of format 3 and the images of format 4 are not cut into
-//! pieces, and stay as they are.
+//! pieces, and stay as they are. Examples of format 5 and before have no patches.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,8 @@ impl Tables<'_> {
             let group = groups.get(&id).copied().unwrap_or(id);
             let (feature, views) = (StoredFeature::of_bits(&feature), Vec::new());
             let image = thumbnail.as_deref().map(|file| ImageMark::of(file).into());
-            let blob = Blob { group, taught_micros, origin, feature, views, image };
+            let patches = None;
+            let blob = Blob { group, taught_micros, origin, feature, views, image, patches };
             let bytes = self.write_blob(number, &blob)?;
             let image = thumbnail.map(|file| self.put_image(&file)).transpose()?;
             rows.insert(number, ExampleRow { class: 0, blob: number, bytes, image });

@@ -4,12 +4,15 @@
 //! format number. What an exchanged file has in the same form is shared with it (`snapshot/v2.rs`).
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StoreFault;
 use crate::learn::learner::Change;
+use crate::learn::patches::{PatchLevel, Patches};
 use crate::store::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
 use crate::store::snapshot::v2::{StoredChange, StoredExample, StoredFeature, StoredMark};
 
@@ -66,6 +69,21 @@ pub(super) struct Blob {
     pub(super) feature: StoredFeature,
     pub(super) views: Vec<StoredFeature>,
     pub(super) image: Option<StoredMark>,
+    /// Behind all of these, where there are any ([`StoredPatches`]).
+    #[serde(skip)]
+    pub(super) patches: Option<Arc<Patches>>,
+}
+
+/// What was seen at the places of an example's image, since format 6.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredPatches(Vec<StoredLevel>);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredLevel {
+    height: u32,
+    width: u32,
+    channels: u32,
+    values: StoredFeature,
 }
 
 /// One change of a step that can be undone.
@@ -126,14 +144,60 @@ pub(super) fn decode<T: DeserializeOwned>(
 impl Blob {
     /// Of an example in an exchanged file.
     pub(super) fn of(example: &StoredExample) -> Self {
-        let StoredExample { id: _, class: _, group, taught_micros, origin, feature, views, image } =
+        let StoredExample { group, taught_micros, origin, feature, views, image, patches, .. } =
             example.clone();
-        Self { group, taught_micros, origin, feature, views, image }
+        Self { group, taught_micros, origin, feature, views, image, patches }
+    }
+
+    /// As bytes.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = encode(self);
+        if let Some(patches) = &self.patches {
+            bytes.extend(encode(&StoredPatches::of(patches)));
+        }
+        bytes
+    }
+
+    /// From bytes; `what` is the place in the file.
+    pub(super) fn decode(bytes: &[u8], what: impl Fn() -> String) -> Result<Self, StoreFault> {
+        let damaged = |error: &dyn Display| StoreFault::Damaged(format!("{}: {error}", what()));
+        let (mut blob, rest): (Self, &[u8]) =
+            postcard::take_from_bytes(bytes).map_err(|error| damaged(&error))?;
+        if !rest.is_empty() {
+            let patches: StoredPatches = decode(rest, || format!("the patches of {}", what()))?;
+            let patches =
+                patches.patches().ok_or_else(|| damaged(&"its patches are no patches"))?;
+            blob.patches = Some(Arc::new(patches));
+        }
+        Ok(blob)
     }
 
     pub(super) fn with(self, id: u64, class: u32) -> StoredExample {
-        let Self { group, taught_micros, origin, feature, views, image } = self;
-        StoredExample { id, class, group, taught_micros, origin, feature, views, image }
+        let Self { group, taught_micros, origin, feature, views, image, patches } = self;
+        StoredExample { id, class, group, taught_micros, origin, feature, views, image, patches }
+    }
+}
+
+impl StoredPatches {
+    fn of(patches: &Patches) -> Self {
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let level = |level: &PatchLevel| StoredLevel {
+            height: number(level.size[0]),
+            width: number(level.size[1]),
+            channels: number(level.channels),
+            values: StoredFeature(Arc::clone(&level.values)),
+        };
+        Self(patches.levels().iter().map(level).collect())
+    }
+
+    /// `None` where they are not in order.
+    fn patches(self) -> Option<Patches> {
+        let level = |StoredLevel { height, width, channels, values }: StoredLevel| PatchLevel {
+            size: [height as usize, width as usize],
+            channels: channels as usize,
+            values: values.0,
+        };
+        Patches::of_levels(self.0.into_iter().map(level).collect())
     }
 }
 

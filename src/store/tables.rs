@@ -5,7 +5,7 @@
 //! | `state` | `format`, `model`, `head`, `thresholds`, `counters`, `images` | postcard |
 //! | `classes` | id | name |
 //! | `examples` | id | class and blob ([`ExampleRow`]) |
-//! | `blobs` | number | feature, views, group, origin, time ([`Blob`]), or what is left of it behind its pieces |
+//! | `blobs` | number | feature, views, group, origin, time, patches ([`Blob`]), or what is left of it behind its pieces |
 //! | `pieces` | number of the blob, rising from 0 | as much as fills a page (`blobs.rs`) |
 //! | `images`, `image pieces` | as `blobs`, `pieces` | JPEG |
 //! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
@@ -36,9 +36,9 @@ const BEFORE: u16 = 2;
 /// From this format on older values may be in fewer pieces, which is as good: they stay as they are.
 const UNCUT: u16 = 3;
 
-/// Of the tables; version 1 was an exchanged file, version 2 had no groups, version 3 no pieces, version 4 none of images
-/// (`migrate.rs`).
-pub(super) const FORMAT: u16 = 5;
+/// Of the tables; version 1 was an exchanged file, version 2 had no groups, version 3 no pieces, version 4 none of images,
+/// version 5 no patches (`migrate.rs`).
+pub(super) const FORMAT: u16 = 6;
 
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 const CLASSES: TableDefinition<u32, &str> = TableDefinition::new("classes");
@@ -230,8 +230,7 @@ impl<'t> Tables<'t> {
 
     pub(super) fn full(&self, id: u64, row: &ExampleRow) -> Result<StoredExample, StoreFault> {
         let bytes = self.blobs.get(row.blob)?.ok_or_else(|| lost(id))?;
-        let blob: Blob = decode(&bytes, || format!("example {id}"))?;
-        Ok(blob.with(id, row.class))
+        Ok(Blob::decode(&bytes, || format!("example {id}"))?.with(id, row.class))
     }
 
     /// A state with everything that belongs to it.
@@ -361,7 +360,7 @@ impl<'t> Tables<'t> {
 
     /// * returns its length in bytes.
     pub(super) fn write_blob(&mut self, number: u64, blob: &Blob) -> Result<u32, StoreFault> {
-        let bytes = encode(blob);
+        let bytes = blob.encode();
         self.blobs.put(number, &bytes)?;
         Ok(bytes.len().try_into().unwrap_or(u32::MAX))
     }

@@ -112,6 +112,41 @@ fn files_of_format_5_read_as_written() {
     assert_eq!(images, [(1, 6346, 0xeaa6_6bad), (2, 5276, 0xef7d_eb55)]);
 }
 
+/// Made by `tests/data/store_v6.sh`.
+const VERSION_6: &str = "store-v6.ftune";
+
+#[test]
+fn files_of_format_6_read_as_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.ftune");
+    fs::copy(data(VERSION_6), &copy).expect("it is there");
+    let mut store = FileStore::open(&copy).expect("nobody has it");
+    store.check().expect("it is sound");
+    let snapshot = store.load().expect("it is sound").expect("something was learned");
+    let learner = snapshot.into_learner(1 << 20).expect("it is consistent");
+    let levels = |example: &fieldtune::learn::examples::Example| {
+        let patches = example.patches.clone().expect("of a class taught alone");
+        let level = |level: &fieldtune::learn::patches::PatchLevel| {
+            let bytes: Vec<u8> = level.values.iter().flat_map(|one| one.to_le_bytes()).collect();
+            (level.size, level.channels, crc32fast::hash(&bytes))
+        };
+        (example.origin.clone(), patches.levels().iter().map(level).collect::<Vec<_>>())
+    };
+    let got: Vec<_> = learner.examples().iter().map(levels).collect();
+    let wanted = [
+        (
+            "pictures/resize-larger.png".to_owned(),
+            vec![([16, 16], 40, 0x5849_401c), ([8, 8], 96, 0x2ff2_6cf4)],
+        ),
+        (
+            "pictures/resize-same.png".to_owned(),
+            vec![([16, 16], 40, 0x47b1_dcc6), ([8, 8], 96, 0xadb7_58f4)],
+        ),
+    ];
+    assert_eq!(got, wanted);
+    assert!(learner.patch_memory().is_some());
+}
+
 /// One command that makes a file, then one that makes it longer.
 #[test]
 fn images_fill_pages_and_nothing_is_left_over() {

@@ -63,6 +63,7 @@ fn store_of(path: &Path, name: &str, origin: &str) {
         group: GroupId(1),
         views: Vec::new(),
         image: None,
+        patches: None,
     };
     let class = ClassName::new("good").expect("a plain name");
     let changes = vec![Change::AddClass(ClassId(0), class), Change::AddExample(example)];

@@ -30,6 +30,7 @@ mod finetune;
 mod flash;
 mod formats;
 mod generations;
+mod good_parts;
 mod harmless;
 mod heads;
 mod heads_reference;

@@ -49,7 +49,8 @@ fn apart(onnx: Onnx, name: &str, spec: &BackboneSpec) -> Result<f32, TailError> 
 fn spec(side: u32, taps: Vec<Tap>, layout: Layout) -> BackboneSpec {
     let (mean, scale) = Norm::Tf.mean_scale();
     let (width, height, order) = (side, side, ChannelOrder::Rgb);
-    let input = InputSpec { width, height, layout, order, mean, scale, fit: Fit::Whole };
+    let input =
+        InputSpec { width, height, layout, order, mean, scale, fit: Fit::Whole, any_size: false };
     BackboneSpec { input, taps }
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 
 use fieldtune::backbone::card::{ModelCard, read_network};
 use fieldtune::backbone::preprocess::{Fit, InputSpec, Norm};
-use fieldtune::backbone::{Backbone, BackboneSpec, Graph, OnnxFiles, Vectors};
+use fieldtune::backbone::{Backbone, BackboneSpec, Graph, OnnxFiles, Pooling, Vectors};
 use ndarray::Array4;
 
 use common::{command, data, finish};
@@ -142,4 +142,36 @@ fn layers_are_timed_and_compared_with_the_runtime() {
     assert!(layers.contains("other") && layers.contains("of peak"), "{layers}");
     let compared = bench(&["--compare", "tract"]);
     assert!(compared.contains("ratio of p50"), "{compared}");
+}
+
+#[test]
+fn maps_are_those_that_the_feature_is_pooled_from() {
+    let (files, spec) = built_in();
+    let input = pattern(spec.input.shape());
+    let mut all = all();
+    all.push(Vectors::off());
+    let mut first: Option<Vec<f32>> = None;
+    for vectors in all {
+        let mut backbone = Backbone::load_with(&files, "network", &spec, vectors).unwrap();
+        let (feature, maps) = backbone.extract_with_maps(input.view()).unwrap();
+        assert_eq!(feature, backbone.extract(input.view()).unwrap(), "{}", vectors.name());
+        assert_eq!(maps.len(), spec.taps.len());
+        for (map, tap) in maps.iter().zip(&spec.taps) {
+            let block = backbone.blocks().iter().find(|block| block.tensor == tap.tensor).unwrap();
+            let pooled = map.values.chunks_exact(map.places()).map(|values| match block.pool {
+                Pooling::Avg => values.iter().sum::<f32>() / values.len() as f32,
+                Pooling::Max => values.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+            });
+            let pooled: Vec<f32> = pooled.collect();
+            let length = pooled.iter().map(|value| value * value).sum::<f32>().sqrt();
+            let pooled: Vec<f32> = pooled.iter().map(|value| value / length).collect();
+            let apart = difference(&pooled, &feature[block.offset..block.offset + block.len]);
+            assert!(apart < 1e-5, "{} at {}: {apart}", vectors.name(), tap.tensor);
+            assert!(map.size[0] == map.size[1] && map.channels() == block.len);
+        }
+        let values: Vec<f32> = maps.into_iter().flat_map(|map| map.values).collect();
+        let apart = first.as_ref().map_or(0.0, |first| difference(&values, first));
+        assert!(apart < 1e-4, "{}: {apart}", vectors.name());
+        first = first.or(Some(values));
+    }
 }

@@ -13,32 +13,42 @@ pub(in crate::backbone) enum Engine {
     /// Nothing is left for the runtime.
     Alone(Alone),
     /// The runtime's plan, in which parts may be ours.
-    Plan(TypedSimpleState),
+    Plan(TypedSimpleState, Vec<OutletId>),
 }
 
 /// What reads an output: its number, its shape and its values.
 pub(in crate::backbone) type Reader<'a> = dyn FnMut(usize, &[usize], &[f32]) + 'a;
+
+/// What reads the map of an output that is otherwise pooled: its number, height and width, and its values,
+/// `[channels][pixels]`.
+pub(in crate::backbone) type MapReader<'a> = dyn FnMut(usize, [usize; 2], &[f32]) + 'a;
 
 impl Engine {
     /// * `model`: as optimised as it is going to be; the weights are packed.
     pub(in crate::backbone) fn new(model: TypedModel) -> TractResult<Self> {
         match Alone::of(&model) {
             Some(alone) => Ok(Self::Alone(alone)),
-            None => Ok(Self::Plan(model.into_runnable()?.spawn()?)),
+            None => {
+                let outputs = model.outputs.to_vec();
+                Ok(Self::Plan(model.into_runnable()?.spawn()?, outputs))
+            }
         }
     }
 
     /// * `input`: of the network's shape.
+    /// * `maps`: nothing is copied for it where there is none.
     pub(in crate::backbone) fn run(
         &mut self,
         input: ArrayView4<f32>,
         read: &mut Reader,
+        mut maps: Option<&mut MapReader>,
         after: &mut After,
     ) -> TractResult<()> {
-        let state = match self {
-            Self::Alone(alone) => return alone.run(input, read, after),
-            Self::Plan(state) => state,
+        let (state, outlets) = match self {
+            Self::Alone(alone) => return alone.run(input, read, maps, after),
+            Self::Plan(state, outlets) => (state, outlets),
         };
+        let mut map = Vec::new();
         let tensor = input.to_owned().into_tensor();
         let outputs =
             state.run_plan_with_eval(tvec!(tensor.into()), |turn, op_state, node, inputs| {
@@ -50,7 +60,15 @@ impl Engine {
                 if let (Some(part), Some(state)) =
                     (node.op_as::<Part>(), op_state.downcast_mut::<State>())
                 {
-                    return state.run(part, inputs, after);
+                    let outputs = state.run(part, inputs, after)?;
+                    let tapped = outlets.iter().enumerate().filter(|(_, one)| one.node == node.id);
+                    for (number, outlet) in tapped {
+                        let Some(maps) = maps.as_mut() else { break };
+                        if let Some(size) = state.map(part, outlet.slot, &mut map) {
+                            maps(number, size, &map);
+                        }
+                    }
+                    return Ok(outputs);
                 }
                 let outputs = op_state.eval(turn, node.op.as_op(), inputs);
                 after(&|| layer_of(node));
@@ -114,6 +132,7 @@ impl Alone {
         &mut self,
         input: ArrayView4<f32>,
         read: &mut Reader,
+        maps: Option<&mut MapReader>,
         after: &mut After,
     ) -> TractResult<()> {
         let Self { program, buffers, outputs } = self;
@@ -130,6 +149,13 @@ impl Alone {
         for (number, Output { result, shape, values: out }) in outputs.iter_mut().enumerate() {
             program.result(*result, &[values], buffers, out);
             read(number, shape, out);
+        }
+        let Some(maps) = maps else { return Ok(()) };
+        let mut map = Vec::new();
+        for (number, output) in outputs.iter().enumerate() {
+            if let Some(size) = program.map(output.result, buffers, &mut map) {
+                maps(number, size, &map);
+            }
         }
         Ok(())
     }

@@ -80,6 +80,13 @@ impl State {
     }
 }
 
+impl State {
+    /// As [`Program::map`], of the latest run.
+    pub(super) fn map(&self, part: &Part, at: usize, out: &mut Vec<f32>) -> Option<[usize; 2]> {
+        part.program.get()?.map(at, &self.0, out)
+    }
+}
+
 impl OpState for State {
     fn eval(
         &mut self,

@@ -149,6 +149,25 @@ impl Program {
         }
     }
 
+    /// Result number `at` as a map, `[channels][pixels]`, also where only its sums leave: what it is read from lies there until
+    /// the next run.
+    ///
+    /// * returns its height and width; `None` where it is what came from outside.
+    pub(super) fn map(
+        &self,
+        at: usize,
+        buffers: &Buffers,
+        out: &mut Vec<f32>,
+    ) -> Option<[usize; 2]> {
+        let Outcome { source, map, .. } = &self.results[at];
+        let Source::Slot(slot) = *source else { return None };
+        let blocks = map.channels.div_ceil(self.lanes) * self.lanes;
+        out.resize(map.channels * map.pixels(), 0.0);
+        let data = &buffers.slots[slot][..blocks * map.pixels()];
+        layout::from_blocks(self.lanes, data, map.pixels(), out);
+        Some(map.size)
+    }
+
     fn step(&self, step: &Step, inputs: &[&[f32]], buffers: &mut Buffers, out: &mut [f32]) {
         let Buffers { slots, border, zeros } = buffers;
         let (level, lanes) = (self.level, self.lanes);

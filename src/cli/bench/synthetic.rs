@@ -79,6 +79,7 @@ impl Features {
             group: GroupId(id),
             views: Vec::new(),
             image: None,
+            patches: None,
         }
     }
 

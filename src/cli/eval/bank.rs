@@ -9,6 +9,7 @@ use crate::eval::bench::{Look, Looks, Variant};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 use crate::image::views::ViewKinds;
+use crate::learn::patches::FrameFeatures;
 use crate::util::mutex::lock;
 
 type Kept<T> = Mutex<HashMap<(usize, Variant), Arc<OnceLock<Result<Arc<T>, String>>>>>;
@@ -18,13 +19,13 @@ pub(super) struct Bank {
     pool: Pool,
     /// Name and place of each image.
     files: Vec<(String, PathBuf)>,
-    features: Kept<Vec<f32>>,
+    seen: Kept<FrameFeatures>,
     looks: Kept<Look>,
 }
 
 impl Bank {
     pub(super) fn new(pool: Pool, files: Vec<(String, PathBuf)>) -> Self {
-        Self { pool, files, features: Kept::default(), looks: Kept::default() }
+        Self { pool, files, seen: Kept::default(), looks: Kept::default() }
     }
 
     /// The backbones.
@@ -39,7 +40,7 @@ impl Bank {
 
     /// How many features were computed.
     pub(super) fn computed(&self) -> usize {
-        lock(&self.features).len()
+        lock(&self.seen).len()
     }
 
     fn frame(&self, image: usize, variant: Variant) -> Result<Frame, String> {
@@ -55,9 +56,11 @@ impl Bank {
         Ok(disturbances.into_iter().fold(frame, |frame, one| one.apply(&frame)))
     }
 
-    fn computed_feature(&self, image: usize, variant: Variant) -> Result<Vec<f32>, String> {
+    fn look_at(&self, image: usize, variant: Variant) -> Result<FrameFeatures, String> {
         let frame = self.frame(image, variant)?;
-        self.pool.feature(&frame).map_err(|error| format!("{}: {error:#}", self.files[image].0))
+        // Nothing disturbed is asked of good parts alone, and patches take much memory.
+        let seen = self.pool.seen(&frame, variant == Variant::AsIs);
+        seen.map_err(|error| format!("{}: {error:#}", self.files[image].0))
     }
 }
 
@@ -76,17 +79,18 @@ impl Looks for Bank {
         self.pool.dim()
     }
 
-    fn feature(&self, image: usize, variant: Variant) -> Result<Arc<Vec<f32>>, String> {
-        kept(&self.features, (image, variant), || self.computed_feature(image, variant))
+    fn seen(&self, image: usize, variant: Variant) -> Result<Arc<FrameFeatures>, String> {
+        kept(&self.seen, (image, variant), || self.look_at(image, variant))
     }
 
     fn look(&self, image: usize, variant: Variant) -> Result<Arc<Look>, String> {
         kept(&self.looks, (image, variant), || {
-            let feature = self.feature(image, variant)?;
+            let seen = self.seen(image, variant)?;
             let frame = self.frame(image, variant)?;
             let views = self.pool.views(&frame, &ViewKinds::default());
             let views = views.map_err(|error| format!("{}: {error:#}", self.files[image].0))?;
-            Ok(Look { feature: feature.to_vec(), views })
+            let patches = seen.patches.as_ref().map(|patches| patches.kept());
+            Ok(Look { feature: seen.feature.clone(), views, patches })
         })
     }
 }

@@ -70,7 +70,7 @@ impl EvalCommand {
         Part::ALL.into_iter().filter(chosen).collect()
     }
 
-    fn benchmark<'a>(
+    pub(super) fn benchmark<'a>(
         &self,
         bank: &'a Bank,
         left_out: &[LeftOutImage],
@@ -123,17 +123,17 @@ impl EvalCommand {
 }
 
 /// Looks at every image once; names those that cannot be used.
-fn readable(bank: &Bank, context: &Context) -> Vec<LeftOutImage> {
+pub(super) fn readable(bank: &Bank, context: &Context) -> Vec<LeftOutImage> {
     let bar = context.bar(bank.files().len() as u64, "features");
     // Errors are kept with the image and reported below, in their order.
     on_threads(bank.files().len(), bank.pool().size(), |image| {
-        let _ = bank.feature(image, Variant::AsIs);
+        let _ = bank.seen(image, Variant::AsIs);
         bar.inc(1);
     });
     bar.finish_and_clear();
     let mut left_out = Vec::new();
     for (image, (file, _)) in bank.files().iter().enumerate() {
-        if let Err(error) = bank.feature(image, Variant::AsIs) {
+        if let Err(error) = bank.seen(image, Variant::AsIs) {
             eprintln!("left out: {error}");
             let error = error.strip_prefix(&format!("{file}: ")).unwrap_or(&error).to_owned();
             left_out.push(LeftOutImage { file: file.clone(), error });

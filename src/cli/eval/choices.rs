@@ -15,6 +15,8 @@ pub(super) enum Protocol {
     Shots,
     /// Simulate a production line, part by part
     Bench,
+    /// Teach one class alone, find everything else
+    GoodParts,
 }
 
 /// A part of the bench protocol, on the command line.

@@ -11,6 +11,7 @@ use crate::learn::command::{self, NewExample, Reply, TeachExamples};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::learn::head::ExampleId;
+use crate::learn::patches::FrameFeatures;
 use crate::protocol::request::{self, Answer, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
@@ -60,13 +61,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::UndoTaught(_) => view.undo_taught(date).map(Answer::Reply),
             Request::TeachImage(request::TeachImage { class, image }) => {
                 command::check_class(persistent.learner(), &class).map_err(refused)?;
-                let (frame, feature) = looked_at(persistent, &image, now)?;
+                let (frame, FrameFeatures { feature, patches }) = looked_at(persistent, &image, now)?;
                 let views = persistent.get_mut().views_of_whole(&frame).map_err(refused)?;
                 let image = picture::kept(&frame, self.image_side);
                 let known = view.seen_before(&class, &feature, &frame, false);
                 let example = NewExample {
                     image,
                     views,
+                    patches,
                     joins: known.map(|(_, look)| look),
                     ..NewExample::new(feature, "an image that was sent")
                 };
@@ -79,8 +81,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 Ok(Answer::Reply(reply).with_notes(notes))
             }
             Request::Classify(request::Classify { image }) => {
-                let (_, feature) = looked_at(persistent, &image, now)?;
-                let verdict = persistent.learner().classify(&feature).map_err(refused)?;
+                let (_, FrameFeatures { feature, patches }) = looked_at(persistent, &image, now)?;
+                let learner = persistent.learner();
+                let verdict = learner.classify_with(&feature, patches.as_deref());
+                let verdict = verdict.map_err(refused)?;
                 let (view, region) = (&self.views[place], self.told_name(place));
                 let classification = |verdict: Verdict| {
                     let class = verdict.class.map(|class| view.class(class));
@@ -350,15 +354,15 @@ fn picture_of(frame: &Frame, number: u64) -> Answer {
     Answer::Picture { frame: Some(number), width, height, file }
 }
 
-/// An image file's frame and feature.
+/// An image file's frame, and what is seen in it.
 fn looked_at<S: FeatureSource, K: Store>(
     persistent: &mut PersistentLearner<Engine<S>, K>,
     image: &[u8],
     now: Timestamp,
-) -> Result<(Frame, Vec<f32>), Refused> {
+) -> Result<(Frame, FrameFeatures), Refused> {
     let frame = picture::decode(image, "the image", now).map_err(refused)?;
-    let feature = persistent.get_mut().feature_of_whole(&frame).map_err(refused)?;
-    Ok((frame, feature))
+    let seen = persistent.get_mut().seen_whole(&frame).map_err(refused)?;
+    Ok((frame, seen))
 }
 
 pub(super) fn refused(error: impl std::fmt::Display) -> Refused {

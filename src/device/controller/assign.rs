@@ -132,11 +132,18 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for Earlier { feature, pixels, image, burst } in earlier {
             let known = view.seen_before(&class, &feature, &pixels, true);
             seen_before = seen_before.or(known.map(|(known, _)| known));
-            let views = view.persistent.get_mut().views_of_whole(&pixels).map_err(refused)?;
+            let engine = view.persistent.get_mut();
+            let views = engine.views_of_whole(&pixels).map_err(refused)?;
+            // It was kept without what was seen at its places.
+            let patches = match engine.learner().is_alone() {
+                true => engine.seen_whole(&pixels).map_err(refused)?.patches,
+                false => None,
+            };
             examples.push(NewExample {
                 image,
                 views,
                 burst,
+                patches,
                 joins: known.map(|(_, look)| look),
                 ..NewExample::new(feature, &self.camera)
             });

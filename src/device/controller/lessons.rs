@@ -14,6 +14,7 @@ use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 use crate::learn::command::{self, NewExample, Repeat, Reply, TakenFor, TeachExamples};
 use crate::learn::head::ExampleId;
+use crate::learn::patches::FrameFeatures;
 use crate::protocol::log::Level;
 use crate::protocol::people;
 use crate::protocol::request::{Answer, Progress, Refused};
@@ -212,7 +213,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     pub(super) fn teach_frame(
         &mut self,
         frame: &Frame,
-        feature: Vec<f32>,
+        FrameFeatures { feature, patches }: FrameFeatures,
         now: Timestamp,
         effects: &mut Effects,
     ) {
@@ -247,6 +248,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             image,
             views,
             joins,
+            patches,
             ..NewExample::new(feature, &self.camera)
         });
         (job.taken, job.hinted) = (now, None);

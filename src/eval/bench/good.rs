@@ -56,3 +56,77 @@ fn task(
     ];
     Ok(figures::with_all(&bench.classes[good], vec![("shots", shots.to_string())], values))
 }
+
+/// One class taught alone with images drawn by a seed.
+pub struct GoodParts<'a> {
+    pupil: Pupil<'a>,
+    bench: &'a Bench<'a>,
+    good: usize,
+    /// Images of the class that were not taught.
+    rest: Vec<usize>,
+}
+
+/// What became of the images that were not taught, at the threshold that the learner sets itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// How well novelty separates all other classes from the good parts.
+    pub auroc: f64,
+    /// The share of the good parts that is called unknown.
+    pub false_alarms: f64,
+    /// The share of all others that is.
+    pub caught: f64,
+    /// How many were classified.
+    pub images: usize,
+}
+
+impl<'a> GoodParts<'a> {
+    /// The images that are taught.
+    pub fn to_teach(bench: &Bench<'_>, good: usize, shots: usize, seed: u64) -> Vec<usize> {
+        bench.shuffled(good, seed).into_iter().take(shots).collect()
+    }
+
+    /// * `good`: the class; `shots`: images of it, fewer than it has.
+    ///
+    /// # Errors
+    /// [`BenchError`].
+    pub fn teach(
+        bench: &'a Bench<'a>,
+        good: usize,
+        shots: usize,
+        seed: u64,
+    ) -> Result<Self, BenchError> {
+        let rest = bench.shuffled(good, seed).into_iter().skip(shots).collect();
+        let taught = Self::to_teach(bench, good, shots, seed).into_iter();
+        let taught: Vec<_> = taught.map(|image| (good, image)).collect();
+        let pupil = Pupil::of_images(bench, bench.head(), &taught)?;
+        Ok(Self { pupil, bench, good, rest })
+    }
+
+    /// Classifies everything else: the good parts that were not taught, and all images of the other classes.
+    ///
+    /// # Errors
+    /// [`BenchError`].
+    pub fn classify(&self) -> Result<Found, BenchError> {
+        let own: Vec<_> = self.rest.iter().map(|&image| (self.good, image)).collect();
+        let classes = (0..self.bench.classes.len()).filter(|&class| class != self.good);
+        let others = classes
+            .flat_map(|class| self.bench.images[class].iter().map(move |&image| (class, image)));
+        let others: Vec<_> = others.collect();
+        let known = self.pupil.classify_all(&own, Variant::AsIs)?;
+        let novel = self.pupil.classify_all(&others, Variant::AsIs)?;
+        let share = |all: &[figures::Classified]| {
+            all.iter().filter(|one| one.unknown).count() as f64 / all.len().max(1) as f64
+        };
+        Ok(Found {
+            auroc: figures::novelty_auroc(&novel, &known).unwrap_or(0.5),
+            false_alarms: share(&known),
+            caught: share(&novel),
+            images: known.len() + novel.len(),
+        })
+    }
+
+    /// Bytes of the examples with their patches, and of what is compared with.
+    pub fn bytes(&self) -> usize {
+        self.pupil.bytes()
+    }
+}

@@ -82,12 +82,19 @@ impl<'a> Pupil<'a> {
                     feature: narrowed(&look.feature),
                     views: look.views.iter().map(|view| narrowed(view)).collect(),
                     image: None,
+                    patches: look.patches.clone(),
                 }));
             }
         }
         self.learner.change(changes)?;
         self.stale = true;
         Ok(())
+    }
+
+    /// Bytes of the examples, and of the patches that stand for all.
+    pub(super) fn bytes(&self) -> usize {
+        let memory = self.learner.patch_memory().map_or(0, |memory| memory.bytes());
+        self.learner.examples().bytes() + memory
     }
 
     /// What it takes an image for that is of that class.
@@ -97,8 +104,8 @@ impl<'a> Pupil<'a> {
         image: usize,
         variant: Variant,
     ) -> Result<Classified, BenchError> {
-        let feature = self.bench.feature(image, variant)?;
-        let verdict = self.learner.classify(&feature)?;
+        let seen = self.bench.seen(image, variant)?;
+        let verdict = self.learner.classify_with(&seen.feature, seen.patches.as_deref())?;
         Ok(verdict.map_or_else(
             || Classified::nothing(class),
             |verdict| Classified {

@@ -48,7 +48,9 @@ impl Known {
         if class < self.class {
             self.class = class;
         }
-        let Example { taught, origin, views, image, .. } = example;
+        let Example { taught, origin, views, image, patches, .. } = example;
+        // The same content has the same, where it has any.
+        self.example.patches = self.example.patches.take().or(patches);
         if (taught, &origin) < (self.example.taught, &self.example.origin) {
             (self.example.taught, self.example.origin) = (taught, origin);
         }
@@ -169,6 +171,8 @@ impl Merge {
                 next_class += 1;
             }
         }
+        let only = classes.values().next().filter(|_| classes.len() == 1);
+        let mut room = only.map_or(0, |&class| learner.patch_room(class));
         let mut added = Vec::new();
         let (mut disputes, mut repeated) = (0, 0);
         for known in known.into_values() {
@@ -182,6 +186,12 @@ impl Merge {
             example.id = kept.map_or(id, |kept| kept.id);
             example.class = kept.map_or(class, |kept| kept.class);
             example.group = numbers.get(&group).copied().unwrap_or_default();
+            if let Some(patches) = kept.and_then(|kept| kept.patches.clone()) {
+                example.patches = Some(patches);
+            } else {
+                example.patches = example.patches.filter(|patches| patches.bytes() <= room);
+                room -= example.patches.as_ref().map_or(0, |patches| patches.bytes());
+            }
             if kept == Some(&example) {
                 if example.class != class {
                     changes.push(Change::Relabel(example.id, class));
@@ -261,6 +271,7 @@ mod tests {
             feature: narrowed(&feature),
             views: Vec::new(),
             image: image.map(|byte| ImageMark { bytes: 3, hash: [byte; 16] }),
+            patches: None,
         }
     }
 

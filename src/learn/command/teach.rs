@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
+use std::sync::Arc;
 
 use super::{CommandResult, Reply, accuracy, class_or_new, name_of, removed};
 use crate::image::frame::Timestamp;
@@ -7,6 +8,7 @@ use crate::learn::decision::Verdict;
 use crate::learn::examples::{Example, ImageMark, Images, MAX_VIEWS, narrowed};
 use crate::learn::head::{self, ClassId, ExampleId, GroupId};
 use crate::learn::learner::{Change, LearnError, Learner};
+use crate::learn::patches::Patches;
 
 /// Learns examples of a class, all or none; a name that was not used makes a new class.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,8 @@ pub struct NewExample {
     pub burst: u32,
     /// The group of what was taught before, where this is one look with it; then those of its burst are, too.
     pub joins: Option<GroupId>,
+    /// What was seen at the places of the frame, see [`Patches::of_maps`]; kept where no other class is taught.
+    pub patches: Option<Arc<Patches>>,
 }
 
 impl NewExample {
@@ -46,6 +50,7 @@ impl NewExample {
             image: None,
             burst: 0,
             joins: None,
+            patches: None,
         }
     }
 }
@@ -102,7 +107,10 @@ impl TeachExamples {
     /// other frames, and is left out; so is what cannot be classified, which is refused when it is taught.
     pub fn verdicts(&self, learner: &Learner) -> Vec<Verdict> {
         let new = self.examples.iter().filter(|example| example.joins.is_none());
-        new.filter_map(|example| learner.classify(&example.feature).ok().flatten()).collect()
+        let verdict = |example: &NewExample| {
+            learner.classify_with(&example.feature, example.patches.as_deref()).ok().flatten()
+        };
+        new.filter_map(verdict).collect()
     }
 
     /// See [`TakenFor::of`].
@@ -124,6 +132,7 @@ impl TeachExamples {
         let joining =
             self.examples.iter().filter_map(|example| Some((example.burst, example.joins?)));
         let mut groups: BTreeMap<u32, GroupId> = joining.collect();
+        let mut room = learner.patch_room(class);
         for (example, id) in self.examples.into_iter().zip(first..) {
             let got = example.views.len();
             if got > MAX_VIEWS {
@@ -134,6 +143,9 @@ impl TeachExamples {
                 head::check_feature(learner.dim(), feature).map_err(LearnError::from)?;
             }
             examples.push(ExampleId(id));
+            let patches = example.patches.map(|patches| patches.kept());
+            let patches = patches.filter(|patches| patches.bytes() <= room);
+            room -= patches.as_ref().map_or(0, |patches| patches.bytes());
             changes.push(Change::AddExample(Example {
                 id: ExampleId(id),
                 class,
@@ -143,6 +155,7 @@ impl TeachExamples {
                 feature: narrowed(&example.feature),
                 views: example.views.iter().map(|view| narrowed(view)).collect(),
                 image: example.image.as_deref().map(ImageMark::of),
+                patches,
             }));
         }
         let made = learner.change(changes)?;

@@ -7,6 +7,7 @@ use super::offsets::Offsets;
 use super::{LEAST_CLASSIFIED, Thresholds, Verdict, first_two, own, softmax};
 use crate::learn::examples::Neighbour;
 use crate::learn::head::{ClassId, GroupId, LeftOut};
+use crate::learn::patches::PatchScores;
 
 /// How scores become verdicts.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +16,19 @@ pub struct Calibration {
     offsets: Offsets,
     /// `None` while nothing can be called unknown.
     novelty: Option<Novelty>,
+    /// The same for what comes with patches; `None` where good parts have none.
+    by_patches: Option<Novelty>,
     /// What every novelty is divided by.
     wider: f32,
+}
+
+/// How far a left-out example lies from those of other groups.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Apart {
+    /// 1 less the cosine to the nearest.
+    pub angle: f32,
+    /// How far its patches lie from theirs.
+    pub patches: PatchScores,
 }
 
 /// Of one look a class: the temperature over the mean squared distance to the means of the other classes is this,
@@ -32,13 +44,18 @@ const FAR: f64 = 0.05;
 
 impl Calibration {
     /// Scores as they are, nothing unknown.
-    pub const NONE: Calibration =
-        Calibration { temperature: 1.0, offsets: Offsets::NONE, novelty: None, wider: 1.0 };
+    pub const NONE: Calibration = Calibration {
+        temperature: 1.0,
+        offsets: Offsets::NONE,
+        novelty: None,
+        by_patches: None,
+        wider: 1.0,
+    };
 
     /// * `classes`: the order of the scores.
     /// * `left_out`: from [`crate::learn::head::Head::leave_out`]; where the head has none, the scores are taken as
     ///   logits.
-    /// * `angles`: of each of them 1 less the cosine to the nearest example of another group.
+    /// * `apart`: of each of them.
     /// * `looks`: the groups of each class.
     /// * `far`: where there are fewer than three groups, 1 less the cosine to the nearest example from which on
     ///   something is unknown; `None` where nothing is.
@@ -46,7 +63,7 @@ impl Calibration {
     pub fn fit(
         classes: &[ClassId],
         left_out: &[LeftOut],
-        angles: &[f32],
+        apart: &[Apart],
         looks: BTreeMap<ClassId, usize>,
         far: Option<f32>,
         false_reject: f32,
@@ -66,15 +83,22 @@ impl Calibration {
         let evidence: Vec<(Evidence, f64)> = left_out
             .iter()
             .zip(&scores)
-            .zip(angles.iter().zip(&weights.of_group))
+            .zip(apart.iter().zip(&weights.of_group))
             .filter(|((one, _), _)| all || classified(one))
-            .filter_map(|((one, scores), (&angle, &weight))| {
-                let evidence = calibration.evidence(&one.scores, scores, one.spread, angle)?;
+            .filter_map(|((one, scores), (&apart, &weight))| {
+                let evidence = calibration.evidence(&one.scores, scores, one.spread, apart)?;
                 Some((evidence, weight))
             })
             .collect();
         // How far the classes lie from each other says less of how far a part of one may.
         let share = f64::from(false_reject) * if all { FAR } else { 1.0 };
+        let with_patches: Vec<_> =
+            evidence.iter().filter(|(one, _)| one.has_patches()).copied().collect();
+        calibration.by_patches = Novelty::fit(&with_patches, share);
+        let without = |(one, weight): &(Evidence, f64)| {
+            (Evidence { patches: PatchScores::default(), ..*one }, *weight)
+        };
+        let evidence: Vec<_> = evidence.iter().map(without).collect();
         calibration.novelty = Novelty::fit(&evidence, share)
             .or_else(|| far.map(|far| Novelty::of_few(f64::from(far))));
         calibration
@@ -134,23 +158,24 @@ impl Calibration {
         raw: &[f32],
         balanced: &[f32],
         spread: Option<f32>,
-        angle: f32,
+        Apart { angle, patches }: Apart,
     ) -> Option<Evidence> {
         let (best, _) = first_two(balanced)?;
         let (nearest, _) = first_two(raw)?;
         let distance =
             spread.map(|spread| (f64::from(spread) - 2.0 * f64::from(raw[nearest])).max(0.0));
         let doubt = 1.0 - f64::from(self.softmax(balanced)[best]);
-        Some(Evidence { angle: f64::from(angle), distance, doubt })
+        Some(Evidence { angle: f64::from(angle), distance, doubt, patches })
     }
 
-    fn novelty_of(&self, evidence: &Evidence) -> f32 {
-        self.novelty.map_or(UNTOLD, |novelty| novelty.of(evidence) / self.wider)
+    fn novelty(&self, evidence: &Evidence) -> f32 {
+        let by_patches = self.by_patches.filter(|_| evidence.has_patches());
+        by_patches.or(self.novelty).map_or(UNTOLD, |novelty| novelty.of(evidence) / self.wider)
     }
 
     /// * `classes`, `scores`: `[classes]`, in the head's order.
     /// * `spread`: as [`crate::learn::head::Head::spread`].
-    /// * `nearest`: the nearest example to the same feature.
+    /// * `nearest`: the nearest example to the same feature; `patches`: how far those of the same frame are from good parts'.
     /// * returns `None` if no class has an example.
     pub fn verdict(
         &self,
@@ -158,14 +183,15 @@ impl Calibration {
         scores: &[f32],
         spread: Option<f32>,
         nearest: Neighbour,
+        patches: PatchScores,
         thresholds: &Thresholds,
     ) -> Option<Verdict> {
         let balanced = self.balanced(classes, scores);
         let (best, second) = first_two(&balanced)?;
         let probabilities = self.softmax(&balanced);
-        let angle = (1.0 - nearest.cosine).max(0.0);
-        let evidence = self.evidence(scores, &balanced, spread, angle)?;
-        let novelty = self.novelty_of(&evidence);
+        let apart = Apart { angle: (1.0 - nearest.cosine).max(0.0), patches };
+        let evidence = self.evidence(scores, &balanced, spread, apart)?;
+        let novelty = self.novelty(&evidence);
         let confidence = probabilities[best];
         let known = confidence >= thresholds.confidence && novelty <= thresholds.novelty;
         Some(Verdict {
@@ -193,24 +219,24 @@ pub struct LeftOutCounts {
 impl Calibration {
     /// What thresholds make of what was left out; the only look of a class cannot be classified and is not counted.
     ///
-    /// * `angles`: as for [`Calibration::fit`].
+    /// * `apart`: as for [`Calibration::fit`].
     pub fn count(
         &self,
         classes: &[ClassId],
         left_out: &[LeftOut],
-        angles: &[f32],
+        apart: &[Apart],
         thresholds: &Thresholds,
     ) -> LeftOutCounts {
         let mut counts = LeftOutCounts::default();
-        for (one, &angle) in left_out.iter().zip(angles) {
+        for (one, &apart) in left_out.iter().zip(apart) {
             let scores = self.left_out_scores(classes, one);
             let classified = own(classes, one).filter(|&own| scores[own].is_finite());
             let best = first_two(&scores).map(|(best, _)| best);
-            let evidence = self.evidence(&one.scores, &scores, one.spread, angle);
+            let evidence = self.evidence(&one.scores, &scores, one.spread, apart);
             let (Some(own), Some(best), Some(evidence)) = (classified, best, evidence) else {
                 continue;
             };
-            let novelty = self.novelty_of(&evidence);
+            let novelty = self.novelty(&evidence);
             let confidence = self.softmax(&scores)[best];
             if confidence < thresholds.confidence || novelty > thresholds.novelty {
                 counts.unknown += 1;

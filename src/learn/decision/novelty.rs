@@ -1,13 +1,15 @@
 //! How unlike everything taught a feature is.
 //!
 //! Three things speak for it: the angle to the nearest example, the Mahalanobis distance to the nearest class (where the
-//! head has one), and doubt between the classes. Each is measured in standard deviations from what left-out groups give,
+//! head has one), and doubt between the classes. Of a class that was taught alone there are patches, too, and how far they
+//! lie from its examples' says more than the angle, which is left out then. Each is measured in standard deviations from what left-out groups give,
 //! and added. A feature is unknown where the sum is larger than all but a share `a` of left-out groups: of `g` groups the
 //! `ceil((g + 1)(1 - a))`-th smallest (the quantile of conformal prediction: Vovk, Gammerman and Shafer 2005,
 //! "Algorithmic Learning in a Random World"). While there are too few groups for that, the bound of the next one, were
 //! they drawn from a normal distribution.
 
 use crate::learn::linalg::dot;
+use crate::learn::patches::{LEVELS, PatchScores};
 
 /// What speaks for a feature being unlike all that was taught; `None` where it cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,20 +20,31 @@ pub(super) struct Evidence {
     pub(super) distance: Option<f64>,
     /// 1 less the highest probability.
     pub(super) doubt: f64,
+    /// How far its patches lie from those of good parts.
+    pub(super) patches: PatchScores,
 }
 
 impl Evidence {
-    fn terms(&self) -> [Option<f64>; 3] {
+    fn terms(&self) -> Terms {
+        let [finer, coarser] = self.patches.map(|far| far.map(f64::from));
         // What is far in both would drown the doubt otherwise, and overflow.
-        [Some(self.angle), self.distance, Some(self.doubt)]
+        [Some(self.angle), self.distance, Some(self.doubt), finer, coarser]
+    }
+
+    /// Whether patches say something.
+    pub(super) fn has_patches(&self) -> bool {
+        self.patches.iter().any(Option::is_some)
     }
 }
+
+/// One value of each kind of evidence.
+type Terms<T = f64> = [Option<T>; 3 + LEVELS];
 
 /// Fitted to left-out groups.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Novelty {
     /// Mean and standard deviation of each term; `None` where it does not vary.
-    terms: [Option<(f64, f64)>; 3],
+    terms: Terms<(f64, f64)>,
     /// The sum that counts as known yet.
     limit: f64,
     /// From the middle of left-out groups to the limit.
@@ -51,13 +64,16 @@ impl Novelty {
         if groups < LEAST - 1e-6 {
             return None;
         }
-        let mut terms = [None; 3];
+        let mut terms = Terms::default();
         for (at, term) in terms.iter_mut().enumerate() {
             let values: Option<Vec<(f64, f64)>> = left_out
                 .iter()
                 .map(|(evidence, weight)| evidence.terms()[at].map(|value| (value, *weight)))
                 .collect();
             *term = values.and_then(|values| moments(&values)).filter(|(_, sd)| *sd > 1e-9);
+        }
+        if terms[3..].iter().any(Option::is_some) {
+            terms[0] = None;
         }
         let mut novelty = Self { terms, limit: 0.0, width: 1.0 };
         let mut sums: Vec<(f64, f64)> =
@@ -84,7 +100,9 @@ impl Novelty {
     ///
     /// * `angle`: as far as something may be that is known, above 0.
     pub(super) fn of_few(angle: f64) -> Self {
-        Self { terms: [Some((0.0, 1.0)), None, None], limit: angle, width: angle }
+        let mut terms = Terms::default();
+        terms[0] = Some((0.0, 1.0));
+        Self { terms, limit: angle, width: angle }
     }
 
     fn sum(&self, evidence: &Evidence) -> f64 {
@@ -131,7 +149,7 @@ mod tests {
     use super::*;
 
     fn seen(angle: f64) -> Evidence {
-        Evidence { angle, distance: None, doubt: 0.0 }
+        Evidence { angle, distance: None, doubt: 0.0, patches: PatchScores::default() }
     }
 
     #[test]

@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use half::f16;
 use sha2::{Digest as _, Sha256};
 
 use crate::image::frame::Timestamp;
 use crate::learn::head::{ClassId, ExampleId, GroupId, Lesson, MAX_FEATURES, StoredLesson};
-use crate::learn::linalg::widened_halves;
+use crate::learn::linalg::{StoredFeature, widened_halves};
+use crate::learn::patches::Patches;
 
 /// Views that an example may have.
 pub const MAX_VIEWS: usize = MAX_FEATURES - 1;
-
-/// A feature as it is kept, `[dim]`; copies of it are one.
-pub type StoredFeature = Arc<[f16]>;
 
 /// One taught feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +33,8 @@ pub struct Example {
     pub views: Vec<StoredFeature>,
     /// Which image it was learned from, where one was kept; the store has it, see [`crate::store::Store::images`].
     pub image: Option<ImageMark>,
+    /// What was seen at the places of its image, where it was taught as the only class; see [`Patches::kept`].
+    pub patches: Option<Arc<Patches>>,
 }
 
 /// What an image is known by where it is not at hand.
@@ -90,12 +89,7 @@ impl Example {
         const BOOKKEEPING: usize = 64;
         (self.feature.len() + self.views.iter().map(|view| view.len()).sum::<usize>()) * 2
             + self.origin.len()
+            + self.patches.as_ref().map_or(0, |patches| patches.bytes())
             + BOOKKEEPING
     }
-}
-
-/// Rounds a feature to what is stored. Values beyond f16's range saturate at its largest finite value.
-pub fn narrowed(feature: &[f32]) -> StoredFeature {
-    let limit = f16::MAX.to_f32();
-    feature.iter().map(|value| f16::from_f32(value.clamp(-limit, limit))).collect()
 }

@@ -11,6 +11,7 @@ fn example(id: u64, class: u32, feature: &[f32]) -> Example {
         feature: narrowed(feature),
         views: Vec::new(),
         image: None,
+        patches: None,
     }
 }
 

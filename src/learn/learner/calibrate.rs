@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LearnError, Learner};
-use crate::learn::decision::{Calibration, LeftOutCounts, Thresholds};
+use crate::learn::decision::{Apart, Calibration, LeftOutCounts, Thresholds};
 use crate::learn::examples::Example;
 use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
+use crate::learn::patch_memory::PatchMemory;
+use crate::learn::patches::PatchScores;
 
 /// Groups that are left out at most, and as many as there may be whatever it takes.
 const MAX_LEFT_OUT: usize = 400;
@@ -20,29 +22,30 @@ impl Learner {
     pub fn recalibrate(&mut self) {
         self.changes_since_fit = 0;
         self.head.tune();
-        let (left_out, angles) = self.left_out();
-        self.calibration = self.fitted(&left_out, &angles, self.thresholds.false_reject);
+        self.patches = self.is_alone().then(|| PatchMemory::of(&self.examples)).flatten();
+        let (left_out, apart) = self.left_out();
+        self.calibration = self.fitted(&left_out, &apart, self.thresholds.false_reject);
         let estimate = self.calibration.estimate(self.head.classes(), &left_out);
         self.estimate = estimate.map(|estimate| self.correction.of_estimate(estimate));
     }
 
     /// What other thresholds would make of the examples, each left out with its group.
     pub fn effect_of(&self, thresholds: &Thresholds) -> LeftOutCounts {
-        let (left_out, angles) = self.left_out();
-        let calibration = self.fitted(&left_out, &angles, thresholds.false_reject);
-        calibration.count(self.head.classes(), &left_out, &angles, thresholds)
+        let (left_out, apart) = self.left_out();
+        let calibration = self.fitted(&left_out, &apart, thresholds.false_reject);
+        calibration.count(self.head.classes(), &left_out, &apart, thresholds)
     }
 
-    fn fitted(&self, left_out: &[LeftOut], angles: &[f32], false_reject: f32) -> Calibration {
+    fn fitted(&self, left_out: &[LeftOut], apart: &[Apart], false_reject: f32) -> Calibration {
         let (looks, far) = (self.examples.looks(), self.examples.far());
         let classes = self.head.classes();
-        let calibration = Calibration::fit(classes, left_out, angles, looks, far, false_reject);
+        let calibration = Calibration::fit(classes, left_out, apart, looks, far, false_reject);
         calibration.corrected(self.correction.temperature, self.correction.novelty)
     }
 
-    /// What the head says of examples that it is asked about without their group, and 1 less the cosine of each to the
-    /// nearest example of another group.
-    fn left_out(&self) -> (Vec<LeftOut>, Vec<f32>) {
+    /// What the head says of examples that it is asked about without their group, and how far each lies from
+    /// the examples of other groups.
+    fn left_out(&self) -> (Vec<LeftOut>, Vec<Apart>) {
         let most = (MAX_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MAX_LEFT_OUT);
         let left_out = self.head.leave_out(most).or_else(|| {
             let twin = self.head.twin().and_then(|config| self.built(&config).ok());
@@ -51,7 +54,11 @@ impl Learner {
         let left_out = left_out.unwrap_or_default();
         let ids: Vec<ExampleId> = left_out.iter().map(|one| one.example).collect();
         let angles = self.examples.angles_to_others(&ids);
-        (left_out, angles)
+        let patches = self.patches.as_ref().map(|one| one.left_out(&self.examples, &ids));
+        let patches = patches.unwrap_or_else(|| vec![PatchScores::default(); ids.len()]);
+        let apart = angles.into_iter().zip(patches);
+        let apart = apart.map(|(angle, patches)| Apart { angle, patches }).collect();
+        (left_out, apart)
     }
 
     /// As [`Learner::recalibrate`], where anything changed since.

@@ -156,6 +156,7 @@ fn learned(
             origin: String::new(),
             feature: features.next().expect("a sample has its own view"),
             views: features.collect(),
+            patches: None,
             image: None,
         }));
     }

@@ -19,6 +19,7 @@ use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{
     Change, ClassName, LAST_CLASS, LAST_EXAMPLE, LearnError, MAX_CLASSES, UNDO_DEPTH,
 };
+use crate::learn::patches::Patches;
 
 /// Images in a file at most.
 const MAX_IMAGES: usize = 2 * MAX_EXAMPLES;
@@ -70,6 +71,9 @@ pub(crate) struct StoredExample {
     #[serde(deserialize_with = "at_most::<_, _, MAX_VIEWS>")]
     pub(crate) views: Vec<StoredFeature>,
     pub(crate) image: Option<StoredMark>,
+    /// Not in an exchanged file: `store reteach` makes them of the images.
+    #[serde(skip)]
+    pub(crate) patches: Option<Arc<Patches>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -242,6 +246,7 @@ impl From<&Example> for StoredExample {
             feature: StoredFeature(Arc::clone(&example.feature)),
             views: example.views.iter().cloned().map(StoredFeature).collect(),
             image: example.image.map(StoredMark::from),
+            patches: example.patches.clone(),
         }
     }
 }
@@ -257,6 +262,7 @@ impl From<StoredExample> for Example {
             feature: stored.feature.0,
             views: stored.views.into_iter().map(|view| view.0).collect(),
             image: stored.image.map(ImageMark::from),
+            patches: stored.patches,
         }
     }
 }
@@ -351,7 +357,8 @@ impl StoredExample {
             mark.into()
         });
         let feature = StoredFeature::of_bits(&feature);
-        Self { id, class, group, taught_micros, origin, feature, views: Vec::new(), image }
+        let (views, patches) = (Vec::new(), None);
+        Self { id, class, group, taught_micros, origin, feature, views, image, patches }
     }
 }
 

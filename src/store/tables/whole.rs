@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::StoreFault;
-use super::super::rows::{Blob, Content, Counters, ExampleRow, StateRow, UndoRow, decode};
+use super::super::rows::{Blob, Content, Counters, ExampleRow, StateRow, UndoRow};
 use super::{Tables, all, fault};
 use crate::learn::examples::Images;
 use crate::store::snapshot::Snapshot;
@@ -171,7 +171,7 @@ impl Tables<'_> {
         self.blobs.check()?;
         for number in self.blob_numbers()? {
             let bytes = self.blob_bytes(number)?.unwrap_or_default();
-            decode::<Blob>(&bytes, || format!("blob {number}"))?;
+            Blob::decode(&bytes, || format!("blob {number}"))?;
             blobs.insert(number);
         }
         let count = |set: std::collections::btree_set::Difference<u64>| set.count();

@@ -9,8 +9,10 @@ use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{
     Command, ForgetExamples, NewExample, RelabelExamples, Reply, TeachExamples, UndoLatest,
 };
+use fieldtune::learn::examples::narrowed;
 use fieldtune::learn::head::ExampleId;
 use fieldtune::learn::learner::Learner;
+use fieldtune::learn::patches::{PatchLevel, Patches};
 use fieldtune::store::persistent::{self, PersistError, PersistentLearner};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{Disk, DiskStore, Generation, MemoryDisk, Store};
@@ -59,6 +61,7 @@ impl Device {
             image: Some(vec![features.len() as u8; 10]),
             views: vec![feature.to_vec(); features.len() - 1],
             burst: u32::from(feature[0] > 1.0),
+            patches: Some(Arc::new(patches(feature))),
             ..NewExample::new(feature.to_vec(), "test")
         });
         let teach = TeachExamples { class: class.to_owned(), examples: examples.collect() };
@@ -140,6 +143,17 @@ impl Device {
         }
         self.assert_kept();
     }
+}
+
+/// What is seen at the places of a frame of that feature.
+fn patches(feature: &[f32; 3]) -> Patches {
+    let level = |side: usize| {
+        let values =
+            (0..side * side * 3).map(|at| feature[at % 3] + (at * 7919 % 31) as f32 / 31.0);
+        let values = narrowed(&values.collect::<Vec<_>>());
+        PatchLevel { size: [side; 2], channels: 3, values }
+    };
+    Patches::of_levels(vec![level(6), level(4)]).expect("all are numbers")
 }
 
 pub fn forget(class: &str) -> Command {

@@ -10,8 +10,8 @@ fn left_out(id: u64, class: u32, scores: &[f32]) -> LeftOut {
 const CLASSES: [ClassId; 2] = [ClassId(0), ClassId(1)];
 
 fn fit(taught: &[LeftOut]) -> Calibration {
-    let angles = vec![0.1; taught.len()];
-    Calibration::fit(&CLASSES, taught, &angles, BTreeMap::new(), None, 0.02)
+    let apart = vec![Apart { angle: 0.1, ..Apart::default() }; taught.len()];
+    Calibration::fit(&CLASSES, taught, &apart, BTreeMap::new(), None, 0.02)
 }
 
 fn neighbour(cosine: f32) -> Neighbour {
@@ -52,11 +52,19 @@ fn scaling_all_scores_changes_no_probability() {
 #[test]
 fn only_a_far_feature_is_unknown() {
     let taught: Vec<_> = (0..20).map(|i| left_out(i, (i % 2) as u32, &[2.0, 1.0])).collect();
-    let angles: Vec<f32> = (0..20).map(|i| 0.1 + 0.005 * i as f32).collect();
-    let calibration = Calibration::fit(&CLASSES, &taught, &angles, BTreeMap::new(), None, 0.02);
+    let apart = |i| Apart { angle: 0.1 + 0.005 * i as f32, ..Apart::default() };
+    let apart: Vec<Apart> = (0..20).map(apart).collect();
+    let calibration = Calibration::fit(&CLASSES, &taught, &apart, BTreeMap::new(), None, 0.02);
     let classify = |cosine: f32| {
         calibration
-            .verdict(&CLASSES, &[2.0, 1.0], None, neighbour(cosine), &Thresholds::default())
+            .verdict(
+                &CLASSES,
+                &[2.0, 1.0],
+                None,
+                neighbour(cosine),
+                PatchScores::default(),
+                &Thresholds::default(),
+            )
             .expect("both classes have scores")
     };
     assert_eq!(classify(0.9).class, Some(ClassId(0)));
@@ -69,7 +77,14 @@ fn only_a_far_feature_is_unknown() {
 fn classes_without_examples_never_win() {
     let all = |scores: &[f32]| {
         let thresholds = Thresholds::default();
-        Calibration::NONE.verdict(&CLASSES, scores, None, neighbour(1.0), &thresholds)
+        Calibration::NONE.verdict(
+            &CLASSES,
+            scores,
+            None,
+            neighbour(1.0),
+            PatchScores::default(),
+            &thresholds,
+        )
     };
     let verdict = all(&[f32::NEG_INFINITY, -5.0]).expect("one class has examples");
     assert_eq!((verdict.best, verdict.confidence, verdict.runner_up), (ClassId(1), 1.0, None));
@@ -128,7 +143,7 @@ fn a_look_counts_once_and_one_look_has_no_estimate() {
 fn smoothing_ignores_one_odd_frame_and_follows_a_change() {
     let thresholds = Thresholds::default();
     let mut verdict = Calibration::NONE
-        .verdict(&CLASSES, &[2.0, 1.0], None, neighbour(1.0), &thresholds)
+        .verdict(&CLASSES, &[2.0, 1.0], None, neighbour(1.0), PatchScores::default(), &thresholds)
         .expect("scores are there");
     let mut smoother = Smoother::new(4);
     for _ in 0..5 {

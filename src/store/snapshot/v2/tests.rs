@@ -45,6 +45,7 @@ fn every_change_comes_back_as_it_was() {
         feature: [0.5, -3.0].map(f16::from_f32).into(),
         views: vec![[1.0, -0.25].map(f16::from_f32).into()],
         image: Some(ImageMark { bytes: 3, hash: [4; 16] }),
+        patches: None,
     };
     for change in [
         Change::AddClass(ClassId(1), name()),
@@ -76,6 +77,7 @@ fn sound() -> Snapshot {
         feature: feature(values),
         views: vec![feature(values)],
         image: Some(ImageMark::of(&file).into()),
+        patches: None,
     };
     let body = StoredBody {
         classes: vec![(0, "good".to_owned()), (1, "bad".to_owned())],

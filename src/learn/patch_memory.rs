@@ -1,0 +1,176 @@
+//! The patches of good parts, and how far those of another part lie from them.
+
+use fieldtune_math::patches::{Nearest, Whitening, far_apart};
+
+use crate::learn::examples::{Example, Examples};
+use crate::learn::head::{ExampleId, GroupId};
+use crate::learn::patches::{LEVELS, PatchLevel, PatchScores, Patches, spread};
+
+/// The share of the covariance that is the same in every direction.
+const SHRINKAGE: f64 = 0.1;
+
+/// Patches that stand for all, of the finer level and of the coarser: with 1000 of the finer it is no better.
+const CHOSEN: [usize; LEVELS] = [400, 500];
+
+/// Patches that they are chosen from; where there are more, as many of each example.
+const CANDIDATES: [usize; LEVELS] = [8192, 4096];
+
+/// A frame is as far from the good parts as this share of its patches is in the mean, the farthest.
+const FARTHEST: f64 = 0.02;
+
+/// Left-out examples that are compared at most.
+const MAX_LEFT_OUT: usize = 100;
+
+/// Where fewer examples have patches, as many of them as not: others were stored by an older version, or came in a pack.
+const ENOUGH: usize = 200;
+
+/// The quantile of left-out patches at which a place begins to be shown as unlike.
+const USUAL: f64 = 0.999;
+
+/// Patches of good parts. It follows from the examples alone, whatever was taught and forgotten before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchMemory {
+    levels: Vec<LevelMemory>,
+    /// What its patches have to be like.
+    like: Patches,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct LevelMemory {
+    whitening: Whitening,
+    nearest: Nearest,
+    /// The distance that all but one in a thousand patches of left-out good parts keep.
+    usual: f32,
+}
+
+impl PatchMemory {
+    /// `None` where too few of the examples have patches.
+    pub fn of(examples: &Examples) -> Option<Self> {
+        let with: Vec<(&Example, &Patches)> =
+            examples.iter().filter_map(|one| Some((one, one.patches.as_deref()?))).collect();
+        let &(_, first) = with.first()?;
+        let with: Vec<_> = with.into_iter().filter(|(_, patches)| patches.is_like(first)).collect();
+        let lacking = examples.len() - with.len();
+        if lacking > with.len() && with.len() < ENOUGH {
+            return None;
+        }
+        let levels = (0..first.levels.len()).map(|level| LevelMemory::of(level, &with)).collect();
+        let like = Patches { levels: first.levels.iter().map(like).collect() };
+        let mut memory = Self { levels, like };
+        memory.set_usual(&with);
+        Some(memory)
+    }
+
+    /// Bytes in memory, the examples' own patches aside.
+    pub fn bytes(&self) -> usize {
+        self.levels.iter().map(|one| one.whitening.bytes() + one.nearest.bytes()).sum()
+    }
+
+    /// How far a frame is from the good parts.
+    pub fn scores(&self, patches: &Patches) -> PatchScores {
+        self.scores_without(patches, None)
+    }
+
+    /// Of each level, place by place, how far a frame is from the good parts: 1 is what one in a thousand places of a good
+    /// part reaches. Empty where the patches are of another kind.
+    pub fn distances(&self, patches: &Patches) -> Vec<(PatchLevel, Vec<f32>)> {
+        if !patches.is_like(&self.like) {
+            return Vec::new();
+        }
+        let levels = self.levels.iter().zip(&patches.levels);
+        let relative = |(memory, level): (&LevelMemory, &PatchLevel)| {
+            let distances = memory.distances(level, None);
+            (level.clone(), distances.into_iter().map(|far| far / memory.usual).collect())
+        };
+        levels.map(relative).collect()
+    }
+
+    /// Of these examples, each left out with its group.
+    pub fn left_out(&self, examples: &Examples, ids: &[ExampleId]) -> Vec<PatchScores> {
+        // Examples evenly spread over all, where there are many.
+        let step = ids.len().div_ceil(MAX_LEFT_OUT).max(1);
+        let scores = |(at, id): (usize, &ExampleId)| {
+            let example = examples.get(*id).filter(|_| at % step == 0)?;
+            let patches = example.patches.as_deref()?;
+            Some(self.scores_without(patches, Some(example.group)))
+        };
+        ids.iter().enumerate().map(|one| scores(one).unwrap_or_default()).collect()
+    }
+
+    fn scores_without(&self, patches: &Patches, group: Option<GroupId>) -> PatchScores {
+        let mut scores = PatchScores::default();
+        if patches.is_like(&self.like) {
+            for ((score, memory), level) in scores.iter_mut().zip(&self.levels).zip(&patches.levels)
+            {
+                let far = mean_of_farthest(memory.distances(level, group));
+                *score = far.is_finite().then_some(far);
+            }
+        }
+        scores
+    }
+
+    fn set_usual(&mut self, with: &[(&Example, &Patches)]) {
+        let step = with.len().div_ceil(MAX_LEFT_OUT).max(1);
+        for (at, memory) in self.levels.iter_mut().enumerate() {
+            let mut all: Vec<f32> = Vec::new();
+            for (example, patches) in with.iter().step_by(step) {
+                all.extend(memory.distances(&patches.levels[at], Some(example.group)));
+            }
+            all.retain(|far| far.is_finite());
+            all.sort_by(f32::total_cmp);
+            let place = (all.len() as f64 * USUAL) as usize;
+            let usual = all.get(place.min(all.len().saturating_sub(1))).copied();
+            // Of a single look nothing is known; the length of a whitened patch is about that of its dimension's root.
+            let unknown = (patches_len(with, at) as f32).sqrt();
+            memory.usual = usual.unwrap_or(unknown).max(1e-6);
+        }
+    }
+}
+
+fn patches_len(with: &[(&Example, &Patches)], level: usize) -> usize {
+    with.first().map_or(1, |(_, patches)| patches.levels[level].channels)
+}
+
+/// The kind of a level, without its values.
+fn like(level: &PatchLevel) -> PatchLevel {
+    PatchLevel { size: [0, 0], channels: level.channels, values: Vec::new().into() }
+}
+
+impl LevelMemory {
+    fn of(level: usize, with: &[(&Example, &Patches)]) -> Self {
+        let channels = patches_len(with, level);
+        let each = (CANDIDATES[level] / with.len()).max(1);
+        let (mut rows, mut owners) = (Vec::new(), Vec::new());
+        for (example, patches) in with {
+            let level = &patches.levels[level];
+            let values = level.widened();
+            for place in spread(level.places(), each) {
+                rows.extend_from_slice(&values[place * channels..(place + 1) * channels]);
+                owners.push(example.group.0);
+            }
+        }
+        let whitening = Whitening::fit(&rows, channels, SHRINKAGE);
+        let rows = whitening.apply(&rows);
+        let chosen = far_apart(&rows, channels, CHOSEN[level]);
+        let vectors = chosen
+            .iter()
+            .flat_map(|at| &rows[at * channels..(at + 1) * channels])
+            .copied()
+            .collect();
+        let owners = chosen.iter().map(|&at| owners[at]).collect();
+        Self { whitening, nearest: Nearest::new(vectors, channels, owners), usual: 1.0 }
+    }
+
+    fn distances(&self, level: &PatchLevel, without: Option<GroupId>) -> Vec<f32> {
+        let rows = self.whitening.apply(&level.widened());
+        self.nearest.distances(&rows, without.map(|group| group.0))
+    }
+}
+
+/// The mean of the farthest.
+fn mean_of_farthest(mut distances: Vec<f32>) -> f32 {
+    let count = ((distances.len() as f64 * FARTHEST).round() as usize).max(1);
+    distances.sort_by(|a, b| b.total_cmp(a));
+    distances.truncate(count);
+    distances.iter().sum::<f32>() / distances.len().max(1) as f32
+}

@@ -1,0 +1,232 @@
+//! What the backbone says of the parts of a frame, place by place, for a store that was taught good parts alone.
+//!
+//! A defect is small: the feature of the whole frame hardly changes by it, that of the place where it is does. So of the
+//! tapped maps the two finest that are usable are kept, and compared place by place with those of good parts
+//! (`patch_memory.rs`; after Roth et al. 2022, "Towards Total Recall in Industrial Anomaly Detection", without its averages
+//! over neighbouring places, in which small defects of small maps drown).
+
+use std::sync::Arc;
+
+use half::f16;
+
+use crate::backbone::{ExtractError, FeatureSource, TapMap};
+use crate::image::frame::Frame;
+use crate::learn::linalg::{StoredFeature, narrowed, widened_halves};
+
+/// Maps that are used of a frame at most.
+pub const LEVELS: usize = 2;
+
+/// How far a frame's patches lie from those of good parts, by level; `None` where that is not known.
+pub type PatchScores = [Option<f32>; LEVELS];
+
+/// Values of a patch at most: neighbouring channels of a wider map are averaged.
+const MAX_CHANNELS: usize = 128;
+
+/// Places that a map has to have, and may have at most.
+const PLACES: std::ops::RangeInclusive<usize> = 16..=4096;
+
+/// Patches that an example keeps of a level at most, and their bytes.
+const MAX_KEPT: usize = 256;
+const MAX_KEPT_BYTES: usize = 24 << 10;
+
+/// What the backbone says of a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameFeatures {
+    /// `[dim]`, of the whole.
+    pub feature: Vec<f32>,
+    /// Of its places, where they were asked for and there are some.
+    pub patches: Option<Arc<Patches>>,
+}
+
+impl FrameFeatures {
+    /// * `places`: whether patches are wanted; nothing of them is computed otherwise.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    pub fn by(
+        source: &mut impl FeatureSource,
+        frame: &Frame,
+        places: bool,
+    ) -> Result<Self, ExtractError> {
+        if !places {
+            return Ok(Self { feature: source.feature(frame)?, patches: None });
+        }
+        let (feature, maps) = source.feature_and_maps(frame)?;
+        Ok(Self { feature, patches: Patches::of_maps(&maps).map(Arc::new) })
+    }
+}
+
+/// The patches of one map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchLevel {
+    /// Height and width in places; one row where they are some of more.
+    pub size: [usize; 2],
+    /// Values of a patch.
+    pub channels: usize,
+    /// `[places][channels]`, finite.
+    pub values: StoredFeature,
+}
+
+/// The patches of a frame, the finer level first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patches {
+    pub(super) levels: Vec<PatchLevel>,
+}
+
+impl Patches {
+    /// `None` where no map has enough places.
+    ///
+    /// * `maps`: of one pass, see [`crate::backbone::FeatureSource::feature_and_maps`].
+    pub fn of_maps(maps: &[TapMap]) -> Option<Self> {
+        let mut usable: Vec<&TapMap> =
+            maps.iter().filter(|map| PLACES.contains(&map.places())).collect();
+        // Stable: of maps of one size the first.
+        usable.sort_by_key(|map| std::cmp::Reverse(map.places()));
+        usable.dedup_by_key(|map| map.places());
+        let levels: Vec<PatchLevel> =
+            usable.into_iter().take(LEVELS).map(PatchLevel::of_map).collect();
+        (!levels.is_empty()).then_some(Self { levels })
+    }
+
+    /// From what was stored; `None` where it is not in order.
+    pub fn of_levels(levels: Vec<PatchLevel>) -> Option<Self> {
+        let is_sound = |level: &PatchLevel| {
+            let places = level.size[0].checked_mul(level.size[1]);
+            let values = places.and_then(|places| places.checked_mul(level.channels));
+            (1..=MAX_CHANNELS).contains(&level.channels)
+                && values.is_some_and(|values| values > 0 && values == level.values.len())
+                && level.values.iter().all(|value| value.is_finite())
+        };
+        let count = (1..=LEVELS).contains(&levels.len());
+        (count && levels.iter().all(is_sound)).then_some(Self { levels })
+    }
+
+    /// The finer first.
+    pub fn levels(&self) -> &[PatchLevel] {
+        &self.levels
+    }
+
+    /// Those that an example keeps: all where they are few, else some that are spread over the frame, the same places in
+    /// every frame.
+    #[must_use]
+    pub fn kept(&self) -> Arc<Self> {
+        Arc::new(Self { levels: self.levels.iter().map(PatchLevel::kept).collect() })
+    }
+
+    /// Bytes that its values take.
+    pub fn bytes(&self) -> usize {
+        self.levels.iter().map(|level| level.values.len() * size_of::<f16>()).sum()
+    }
+
+    /// Whether both are of maps of the same kind.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let channels = |one: &Self| one.levels.iter().map(|one| one.channels).collect::<Vec<_>>();
+        channels(self) == channels(other)
+    }
+}
+
+impl PatchLevel {
+    /// How many patches it has.
+    pub fn places(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    fn of_map(map: &TapMap) -> Self {
+        let places = map.places();
+        let together = map.channels().div_ceil(MAX_CHANNELS).max(1);
+        let channels = map.channels().div_ceil(together);
+        let mut values = vec![0.0; places * channels];
+        for (channel, planes) in map.values.chunks(places * together).enumerate() {
+            let share = places as f32 / planes.len() as f32;
+            for plane in planes.chunks_exact(places) {
+                let of_channel = values[channel..].iter_mut().step_by(channels);
+                of_channel.zip(plane).for_each(|(to, value)| *to += share * value);
+            }
+        }
+        Self { size: map.size, channels, values: narrowed(&values) }
+    }
+
+    fn kept(&self) -> Self {
+        let (places, channels) = (self.places(), self.channels);
+        let most = MAX_KEPT.min(MAX_KEPT_BYTES / (channels * size_of::<f16>()));
+        if places <= most {
+            return self.clone();
+        }
+        let patch = |place: usize| &self.values[place * channels..(place + 1) * channels];
+        let values = spread(places, most).into_iter().flat_map(patch).copied().collect();
+        Self { size: [1, most], channels, values }
+    }
+
+    /// `[places][channels]`
+    pub(super) fn widened(&self) -> Vec<f32> {
+        widened_halves(&self.values)
+    }
+}
+
+/// So many places out of more, evenly spread over rows and columns: each lies the golden section of all behind the one
+/// before.
+pub(super) fn spread(places: usize, most: usize) -> Vec<usize> {
+    let gcd = |mut a: usize, mut b: usize| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let golden = (places as f64 * 0.618_033_988_75) as usize;
+    let step = (golden.max(1)..).find(|&step| gcd(step, places) == 1).unwrap_or(1);
+    let mut chosen: Vec<usize> = (0..most.min(places)).map(|at| at * step % places).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(tap: usize, side: usize, channels: usize) -> TapMap {
+        let count = side * side * channels;
+        let values = (0..count).map(|at| (at * 7919 % 101) as f32).collect();
+        TapMap { tap, size: [side, side], values }
+    }
+
+    #[test]
+    fn the_two_finest_usable_maps_are_taken() {
+        let maps = [map(0, 128, 1), map(1, 4, 3), map(2, 16, 4), map(3, 8, 300), map(4, 16, 5)];
+        let patches = Patches::of_maps(&maps).expect("some are usable");
+        let got: Vec<_> =
+            patches.levels().iter().map(|level| (level.size, level.channels)).collect();
+        assert_eq!(got, [([16, 16], 4), ([8, 8], 100)]);
+        assert_eq!(Patches::of_maps(&[map(0, 3, 8)]), None);
+        assert_eq!(Patches::of_levels(patches.levels().to_vec()), Some(patches.clone()));
+        let cut = PatchLevel { size: [15, 16], ..patches.levels()[0].clone() };
+        assert_eq!(Patches::of_levels(vec![cut]), None);
+        assert_eq!(Patches::of_levels(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_patch_is_what_lies_at_its_place() {
+        // Two channels of every three are one, the last stands alone.
+        let values = (0..257 * 16).map(|at| (at / 16 * 2 + at % 16) as f32).collect();
+        let level = PatchLevel::of_map(&TapMap { tap: 0, size: [4, 4], values });
+        assert_eq!(level.channels, 86);
+        let at = |place: usize, channel: usize| level.values[place * 86 + channel].to_f32();
+        assert_eq!([at(0, 0), at(5, 0), at(5, 1), at(5, 85)], [2.0, 7.0, 13.0, 516.0]);
+    }
+
+    #[test]
+    fn what_an_example_keeps_is_bounded_and_spread() {
+        let patches = Patches::of_maps(&[map(0, 64, 40), map(1, 32, 128)]).expect("usable");
+        let kept = patches.kept();
+        let count: Vec<usize> = kept.levels().iter().map(PatchLevel::places).collect();
+        assert_eq!(count, [256, 96]);
+        assert!(kept.bytes() <= 48 << 10 && kept.is_like(&patches));
+        assert_eq!(*kept, *patches.kept(), "the same places every time");
+        for (places, most) in [(4096, 256), (1024, 96), (49, 10), (16, 16)] {
+            let chosen = spread(places, most);
+            assert_eq!(chosen.len(), most);
+            assert!(chosen.windows(2).all(|two| two[0] < two[1]));
+            let quarter = chosen.iter().filter(|place| **place < places / 4).count();
+            assert!(quarter.abs_diff(most / 4) <= 2, "{quarter} of {most} in the first quarter");
+        }
+    }
+}
