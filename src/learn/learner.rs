@@ -377,7 +377,7 @@ impl Learner {
         self.calibration.set_looks(self.examples.looks());
         let refit = done.iter().any(|(change, _)| matches!(change, Change::SetThresholds(_)));
         // What is remembered of good parts follows from those that are there, at any time.
-        let refit = refit || self.patches.is_some();
+        let refit = refit || self.patches.is_some() || self.has_patches();
         if refit || self.changes_since_fit > self.examples.len() / REFIT_SHARE {
             self.recalibrate();
         }

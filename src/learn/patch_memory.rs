@@ -1,5 +1,7 @@
 //! The patches of good parts, and how far those of another part lie from them.
 
+use std::collections::BTreeMap;
+
 use fieldtune_math::patches::{Nearest, Whitening, far_apart};
 
 use crate::learn::examples::{Example, Examples};
@@ -33,6 +35,8 @@ pub struct PatchMemory {
     levels: Vec<LevelMemory>,
     /// What its patches have to be like.
     like: Patches,
+    /// How far examples lie from those of other groups.
+    left_out: BTreeMap<ExampleId, PatchScores>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -56,8 +60,8 @@ impl PatchMemory {
         }
         let levels = (0..first.levels.len()).map(|level| LevelMemory::of(level, &with)).collect();
         let like = Patches { levels: first.levels.iter().map(like).collect() };
-        let mut memory = Self { levels, like };
-        memory.set_usual(&with);
+        let mut memory = Self { levels, like, left_out: BTreeMap::new() };
+        memory.leave_out(&with);
         Some(memory)
     }
 
@@ -68,7 +72,14 @@ impl PatchMemory {
 
     /// How far a frame is from the good parts.
     pub fn scores(&self, patches: &Patches) -> PatchScores {
-        self.scores_without(patches, None)
+        let mut scores = PatchScores::default();
+        if patches.is_like(&self.like) {
+            let levels = self.levels.iter().zip(&patches.levels);
+            for (to, (memory, level)) in scores.iter_mut().zip(levels) {
+                *to = score(memory.distances(level, None));
+            }
+        }
+        scores
     }
 
     /// Of each level, place by place, how far a frame is from the good parts: 1 is what one in a thousand places of a good
@@ -86,37 +97,20 @@ impl PatchMemory {
     }
 
     /// Of these examples, each left out with its group.
-    pub fn left_out(&self, examples: &Examples, ids: &[ExampleId]) -> Vec<PatchScores> {
-        // Examples evenly spread over all, where there are many.
-        let step = ids.len().div_ceil(MAX_LEFT_OUT).max(1);
-        let scores = |(at, id): (usize, &ExampleId)| {
-            let example = examples.get(*id).filter(|_| at % step == 0)?;
-            let patches = example.patches.as_deref()?;
-            Some(self.scores_without(patches, Some(example.group)))
-        };
-        ids.iter().enumerate().map(|one| scores(one).unwrap_or_default()).collect()
+    pub fn left_out(&self, ids: &[ExampleId]) -> Vec<PatchScores> {
+        ids.iter().map(|id| self.left_out.get(id).copied().unwrap_or_default()).collect()
     }
 
-    fn scores_without(&self, patches: &Patches, group: Option<GroupId>) -> PatchScores {
-        let mut scores = PatchScores::default();
-        if patches.is_like(&self.like) {
-            for ((score, memory), level) in scores.iter_mut().zip(&self.levels).zip(&patches.levels)
-            {
-                let far = mean_of_farthest(memory.distances(level, group));
-                *score = far.is_finite().then_some(far);
-            }
-        }
-        scores
-    }
-
-    fn set_usual(&mut self, with: &[(&Example, &Patches)]) {
+    /// Compares examples with those of other groups, evenly spread over all where there are many.
+    fn leave_out(&mut self, with: &[(&Example, &Patches)]) {
         let step = with.len().div_ceil(MAX_LEFT_OUT).max(1);
         for (at, memory) in self.levels.iter_mut().enumerate() {
             let mut all: Vec<f32> = Vec::new();
             for (example, patches) in with.iter().step_by(step) {
-                all.extend(memory.distances(&patches.levels[at], Some(example.group)));
+                let distances = memory.distances(&patches.levels[at], Some(example.group));
+                all.extend(distances.iter().filter(|far| far.is_finite()));
+                self.left_out.entry(example.id).or_default()[at] = score(distances);
             }
-            all.retain(|far| far.is_finite());
             all.sort_by(f32::total_cmp);
             let place = (all.len() as f64 * USUAL) as usize;
             let usual = all.get(place.min(all.len().saturating_sub(1))).copied();
@@ -167,10 +161,11 @@ impl LevelMemory {
     }
 }
 
-/// The mean of the farthest.
-fn mean_of_farthest(mut distances: Vec<f32>) -> f32 {
+/// The mean of the farthest; `None` where there is nothing to compare with.
+fn score(mut distances: Vec<f32>) -> Option<f32> {
     let count = ((distances.len() as f64 * FARTHEST).round() as usize).max(1);
     distances.sort_by(|a, b| b.total_cmp(a));
     distances.truncate(count);
-    distances.iter().sum::<f32>() / distances.len().max(1) as f32
+    let mean = distances.iter().sum::<f32>() / distances.len().max(1) as f32;
+    mean.is_finite().then_some(mean)
 }

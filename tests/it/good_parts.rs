@@ -127,6 +127,13 @@ fn a_second_class_ends_it_and_undo_brings_it_back() {
     assert_eq!(with(&learner), Vec::from_iter(1..=10), "what is no good part has none");
     apply(&mut learner, Command::Undo(UndoLatest));
     assert_eq!(learner.patch_memory(), alone.as_ref());
+    // Also where little changed beside what is there.
+    apply(&mut learner, teach("good", 100..180));
+    let alone = learner.patch_memory().cloned();
+    apply(&mut learner, teach("bad", 50..51));
+    assert_eq!(learner.patch_memory(), None);
+    apply(&mut learner, Command::Forget(ForgetExamples::Class("bad".to_owned())));
+    assert_eq!(learner.patch_memory(), alone.as_ref());
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Learner {
         let left_out = left_out.unwrap_or_default();
         let ids: Vec<ExampleId> = left_out.iter().map(|one| one.example).collect();
         let angles = self.examples.angles_to_others(&ids);
-        let patches = self.patches.as_ref().map(|one| one.left_out(&self.examples, &ids));
+        let patches = self.patches.as_ref().map(|one| one.left_out(&ids));
         let patches = patches.unwrap_or_else(|| vec![PatchScores::default(); ids.len()]);
         let apart = angles.into_iter().zip(patches);
         let apart = apart.map(|(angle, patches)| Apart { angle, patches }).collect();

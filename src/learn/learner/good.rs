@@ -15,6 +15,11 @@ impl Learner {
         self.classes.len() <= 1
     }
 
+    /// Whether there are patches that frames could be compared with.
+    pub(super) fn has_patches(&self) -> bool {
+        self.is_alone() && self.examples.iter().any(|example| example.patches.is_some())
+    }
+
     /// Bytes of patches that new examples of that class may keep: none where another class is taught.
     pub(crate) fn patch_room(&self, class: ClassId) -> usize {
         let held = |example: &Example| example.patches.as_ref().map_or(0, |one| one.bytes());
