@@ -15,6 +15,7 @@ use super::{Context, Exit};
 use crate::backbone::{Extractor, FINE_TUNED, Tail};
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::ExampleId;
+use crate::learn::learner::Learner;
 use crate::learn::tune::{Recipe, TuneError, Tuned, Tuner, TuningSample, Validation, features};
 use crate::protocol::people::counted;
 use crate::store::persistent::{self, OtherBackbone};
@@ -114,9 +115,12 @@ impl FinetuneCommand {
             );
             return Ok(Exit::Negative);
         };
-        let whole = with_tail(&session, &samples, &tail, &before, blocks.len())?;
+        let new = with_tail(&session, &samples, &tail, &before, blocks.len())?;
+        let correction = validation.correction(&new);
+        let model = fine_tuned(&before, &tail);
+        let whole = Snapshot::of(&new, model);
         let name = tail::name_of(tail.fingerprint());
-        let kept = KeptTail { tail, correction: validation.correction };
+        let kept = KeptTail { tail, correction };
         let bytes = kept.to_bytes();
         let setting = Some((name.as_str(), bytes.as_slice()));
         session.store_mut().replace(&whole, Some("before finetune"), setting, now())?;
@@ -203,7 +207,7 @@ fn with_tail(
     tail: &Tail,
     before: &ModelId,
     blocks: usize,
-) -> anyhow::Result<Snapshot> {
+) -> anyhow::Result<Learner> {
     let old = session.learner();
     let dim = before.dim as usize + tail.network().dim();
     let seen: BTreeMap<ExampleId, Vec<Vec<f32>>> = old
@@ -225,12 +229,17 @@ fn with_tail(
     let mut new = relearned(old, examples, dim, config).context("nothing was changed")?;
     let ids = old.next_ids();
     new.restore_history(Vec::new(), ids.0, ids.1);
-    let model = ModelId {
-        name: format!("{}{FINE_TUNED}", before.name),
+    Ok(new)
+}
+
+/// The backbone with the blocks.
+fn fine_tuned(base: &ModelId, tail: &Tail) -> ModelId {
+    let adapted = u32::try_from(tail.network().dim()).expect("a feature has far fewer values");
+    ModelId {
+        name: format!("{}{FINE_TUNED}", base.name),
         fingerprint: tail.fingerprint().0,
-        dim: u32::try_from(dim).context("a feature has far fewer values")?,
-    };
-    Ok(Snapshot::of(&new, model))
+        dim: base.dim + adapted,
+    }
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub fn finetuned(
         true => {
             let tail = tuner.train(&mut |_, _| true)?;
             let adapted = adapted(set, cuts, split, &tail);
-            run_corrected(&adapted, split, (config, centre), validation.correction)?
+            run_corrected(&adapted, split, (config, centre), Some(&validation))?
         }
     };
     run.finetuned = Some(Finetuned { validation, kept });

@@ -6,7 +6,7 @@ use super::{ConfusionMatrix, LabelledFeatures, Outcome, Split, Spread, calibrati
 use crate::image::frame::Timestamp;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
-use crate::learn::learner::{Change, ClassName, Correction, LearnError, Learner};
+use crate::learn::learner::{Change, ClassName, LearnError, Learner};
 use crate::learn::tune::Validation;
 
 /// What is taken off every feature before a head learns from it.
@@ -72,15 +72,17 @@ pub fn run(
     config: &HeadConfig,
     centre: Centre,
 ) -> Result<Run, LearnError> {
-    run_corrected(set, split, (config, centre), Correction::NONE)
+    run_corrected(set, split, (config, centre), None)
 }
 
-/// As [`run`], with features of a backbone that was trained with the images that are taught.
+/// As [`run`].
+///
+/// * `validation`: of a backbone that was trained with the images that are taught.
 pub(super) fn run_corrected(
     set: &LabelledFeatures,
     split: &Split,
     (config, centre): (&HeadConfig, Centre),
-    correction: Correction,
+    validation: Option<&Validation>,
 ) -> Result<Run, LearnError> {
     let labels = set.labels();
     let classes: BTreeSet<usize> = split.train.iter().map(|&image| labels[image]).collect();
@@ -112,7 +114,9 @@ pub(super) fn run_corrected(
     let config = config.clone().with_centre((centre == Centre::TaughtMean).then_some(mean));
     let mut learner = Learner::new(set.dim(), config, usize::MAX)?;
     learner.change(changes)?;
-    learner.set_correction(correction);
+    if let Some(validation) = validation {
+        learner.set_correction(validation.correction(&learner));
+    }
     let mut predictions = Vec::with_capacity(split.test.len());
     for &image in &split.test {
         let Some(verdict) = learner.classify(set.feature(image))? else { continue };

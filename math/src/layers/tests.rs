@@ -51,15 +51,15 @@ fn check(name: &str, network: &Network, random: &mut ChaCha8Rng) {
     assert!(slopes.iter().any(|slope| slope.abs() > 1e-3), "{name}: all slopes are zero");
     let step = 2e-3;
     let mut wrong = Vec::new();
-    for at in 0..slopes.len() {
+    for (at, slope) in slopes.iter().enumerate() {
         let moved = |by: f32| {
             let mut moved = network.clone();
             moved.weights_mut()[at] += by;
             value(&moved, &maps, &factors)
         };
         let found = (moved(step) - moved(-step)) / f64::from(2.0 * step);
-        if (found - f64::from(slopes[at])).abs() > 4e-3 + 2e-2 * found.abs() {
-            wrong.push((at, found, slopes[at]));
+        if (found - f64::from(*slope)).abs() > 4e-3 + 2e-2 * found.abs() {
+            wrong.push((at, found, *slope));
         }
     }
     // A step over a corner of a ReLU or to another largest pixel finds a slope between two.

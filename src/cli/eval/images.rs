@@ -22,6 +22,9 @@ pub(super) struct LeftOutImage {
     pub(super) error: String,
 }
 
+/// Name (`class/file`) and what was found of every image, and those that cannot be used.
+type OfImages<T> = (Vec<(String, T)>, Vec<LeftOutImage>);
+
 /// Name (`class/file`) and feature of every image that has one.
 pub(super) type Features = Vec<(String, Vec<f32>)>;
 
@@ -133,7 +136,7 @@ pub(super) fn cuts(
     images: &[(String, PathBuf)],
     pool: &Pool,
     context: &Context,
-) -> anyhow::Result<(Vec<(String, CutView)>, Vec<LeftOutImage>)> {
+) -> anyhow::Result<OfImages<CutView>> {
     each(images, pool, context, |frame| Ok(pool.cuts(frame, &ViewKinds::of(&[]))?.remove(0)))
 }
 
@@ -142,7 +145,7 @@ fn each<T: Send>(
     pool: &Pool,
     context: &Context,
     work: impl Fn(&Frame) -> anyhow::Result<T> + Sync,
-) -> anyhow::Result<(Vec<(String, T)>, Vec<LeftOutImage>)> {
+) -> anyhow::Result<OfImages<T>> {
     let bar = context.bar(images.len() as u64, "features");
     let results = on_threads(images.len(), pool.size(), |place| {
         let frame = picture::load(&images[place].1, Timestamp::default());

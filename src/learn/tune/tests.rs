@@ -33,7 +33,7 @@ fn stripes(classes: u32, looks: u64, seed: u64) -> Vec<TuningSample> {
         let moved: usize = random.random_range(0..3);
         let mut value = |at: usize| {
             let along = if class == 0 { at % 6 } else { at / 6 };
-            let stripe = f32::from(u8::from((along + moved) % 3 == 0));
+            let stripe = f32::from(u8::from((along + moved).is_multiple_of(3)));
             f16::from_f32(stripe + random.random_range(-0.2..0.2))
         };
         let map = (0..36).map(&mut value).collect();

@@ -24,14 +24,24 @@ pub struct Validation {
     pub uncertainty: f64,
     /// Looks that were left out.
     pub looks: usize,
-    /// How much less is known with the adapted features than the examples that the blocks were trained with say.
-    pub correction: Correction,
+    /// What the examples that the blocks were trained with say too much of confidence and novelty.
+    scores: Correction,
 }
 
 impl Validation {
     /// How much it gains.
     pub fn gain(&self) -> f64 {
         self.adapted - self.frozen
+    }
+
+    /// What a learner of everything, with the adapted features, has to be corrected by: its estimate becomes what was
+    /// found for looks that the blocks were not trained with.
+    ///
+    /// * `learner`: without a correction.
+    pub fn correction(&self, learner: &Learner) -> Correction {
+        let own = learner.estimate().and_then(|estimate| estimate.balanced_accuracy);
+        let accuracy = own.map_or(0.0, |own| own - self.adapted as f32).clamp(0.0, 1.0);
+        Correction { accuracy, ..self.scores }
     }
 
     /// Whether it gains more than chance alone might give.
@@ -124,7 +134,7 @@ impl Tuner<'_> {
             }
             folds.push((with, seen));
         }
-        Ok(Validation { correction: correction(&mut folds)?, ..summary(&rights) })
+        Ok(Validation { scores: correction(&mut folds)?, ..summary(&rights) })
     }
 }
 
@@ -167,7 +177,7 @@ fn learned(
 /// How much less is known than the learners' own left-out examples say.
 fn correction(folds: &mut [Fold]) -> Result<Correction, TuneError> {
     let mut correction = Correction::NONE;
-    let (mut scores, mut right, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut scores, mut right) = (Vec::new(), Vec::new());
     for (learner, seen) in folds.iter() {
         let (classes, calibration) = (learner.head().classes(), learner.calibration());
         for (feature, is_right) in seen {
@@ -178,12 +188,7 @@ fn correction(folds: &mut [Fold]) -> Result<Correction, TuneError> {
                 .push(balanced.map(|score| score / calibration.temperature()).collect::<Vec<_>>());
             right.push(*is_right);
         }
-        let share = seen.iter().map(|(_, right)| right).sum::<f64>() / seen.len().max(1) as f64;
-        let own = learner.estimate().and_then(|estimate| estimate.balanced_accuracy);
-        gaps.extend(own.map(|own| own - share as f32));
     }
-    let gap = gaps.iter().sum::<f32>() / gaps.len().max(1) as f32;
-    correction.accuracy = gap.clamp(0.0, 1.0);
     let share = right.iter().sum::<f64>() / right.len().max(1) as f64;
     correction.temperature = temperature(&scores, share);
     let mut novelties = Vec::new();
@@ -247,8 +252,8 @@ fn summary(rights: &Rights) -> Validation {
         }
     }
     let looks = classes.values().map(Vec::len).sum();
-    let (uncertainty, correction) = (variance.sqrt(), Correction::NONE);
-    Validation { frozen: recall[0], adapted: recall[1], uncertainty, looks, correction }
+    let (uncertainty, scores) = (variance.sqrt(), Correction::NONE);
+    Validation { frozen: recall[0], adapted: recall[1], uncertainty, looks, scores }
 }
 
 #[cfg(test)]
