@@ -188,7 +188,11 @@ impl RunCommand {
         if self.acknowledge_early {
             builder = builder.acknowledge_early();
         }
-        let tail = self.store.tail()?;
+        // Several regions share a backbone, which has no blocks then. What is wrong with the store is said when it is opened.
+        let tail = match board.regions.len() {
+            0 | 1 => self.store.tail().ok().flatten(),
+            _ => None,
+        };
         let backbone = self.backbone(board)?.load_with(tail.as_ref(), context)?;
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
