@@ -34,8 +34,8 @@ use system::{Content, STEP, SystemImage, fill};
 #[command(after_help = "Examples:
   fieldtune flash card.img --os raspios.img.xz --package fieldtune_arm64.deb
     --board raspberry-pi-4                       an image file, to write later
-  sudo fieldtune flash /dev/sdb --os raspios.img.xz --package fieldtune_arm64.deb
-    --hostname line-3 --ssh-key ~/.ssh/id_ed25519.pub
+  sudo fieldtune flash /dev/sdb --os raspios.img.xz
+    --package fieldtune_arm64.deb --hostname line-3 --ssh-key id_ed25519.pub
   fieldtune flash --seed-only /media/me/bootfs --package fieldtune_arm64.deb
                                                  a card that is written already
   fieldtune flash --host me@jetson --package fieldtune_arm64.deb --console uart
