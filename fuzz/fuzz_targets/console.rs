@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(console, 256);
+fieldtune_fuzz::target!(checks::console, 256);

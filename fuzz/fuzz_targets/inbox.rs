@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(inbox, 64);
+fieldtune_fuzz::target!(checks::inbox, 64);

@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(json, 256);
+fieldtune_fuzz::target!(checks::json, 256);

@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(onnx, 1536);
+fieldtune_fuzz::target!(checks::onnx, 1536);

@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(pack, 512);
+fieldtune_fuzz::target!(checks::pack, 512);

@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(picture, 1536);
+fieldtune_fuzz::target!(checks::picture, 1536);

@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(session, 256);
+fieldtune_fuzz::target!(checks::session, 256);

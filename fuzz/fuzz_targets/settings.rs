@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(settings, 64);
+fieldtune_fuzz::target!(checks::settings, 64);

@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(store, 512);
+fieldtune_fuzz::target!(checks::store, 512);

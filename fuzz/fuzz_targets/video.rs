@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(video, 1024);
+fieldtune_fuzz::target!(checks::video, 1024);

@@ -1,3 +1,3 @@
 #![no_main]
 
-fieldtune_fuzz::target!(wire, 64);
+fieldtune_fuzz::target!(checks::wire, 64);

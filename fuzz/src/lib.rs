@@ -8,16 +8,19 @@ pub use cap::Cap;
 #[path = "../../tests/hostile/checks/mod.rs"]
 pub mod checks;
 
-/// The fuzz target of that check, which may use so many mebibytes.
+#[path = "../../kernels/tests/plain_loops/checks.rs"]
+pub mod kernels;
+
+/// The fuzz target of the check in that module, which may use so many mebibytes.
 #[macro_export]
 macro_rules! target {
-    ($check:ident, $mebibytes:literal) => {
+    ($($module:ident)::+, $mebibytes:literal) => {
         #[global_allocator]
         static MEMORY: $crate::Cap<std::alloc::System> =
             $crate::Cap::new(std::alloc::System, $mebibytes << 20);
 
         libfuzzer_sys::fuzz_target!(init: $crate::say_panics(), |data: &[u8]| {
-            $crate::checks::$check::check(data)
+            $crate::$($module)::+::check(data)
         });
     };
 }
