@@ -62,6 +62,9 @@ mod util;
 /// Pixels: frames, regions, image files.
 pub mod image;
 
+/// Lines of text: an embedding without a network.
+pub mod text;
+
 /// Where frames come from: the trait, devices, programs, recordings, drawn ones.
 pub mod camera;
 

@@ -1,6 +1,7 @@
 //! `fieldtune classify`: what images are taken for.
 
 mod explain;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use self::explain::{Place, explain};
 
 use super::args::images;
+use super::args::lines::LineArgs;
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
 use super::pool::{Pool, on_threads};
@@ -28,6 +30,7 @@ use crate::protocol::{json, people};
 #[command(after_help = "Examples:
   fieldtune classify part.jpg
   fieldtune classify part.jpg --explain where.png
+  journalctl -f | fieldtune classify --lines -   every line as it comes
   fieldtune classify parts/ --json | jq -r 'select(.class == \"scratch\") | .file'
 
 With --json one object a line: file, class (or null for unknown), best, confidence (null with one class), runner_up, \
@@ -38,8 +41,10 @@ with more than one class).
 good parts reaches; with more, what each place adds to the score of the best class over that of the second.")]
 pub struct ClassifyCommand {
     /// Image files, or folders of them
-    #[arg(required = true, value_name = "IMAGE|DIR")]
+    #[arg(required_unless_present = "lines", value_name = "IMAGE|DIR|TEXT")]
     images: Vec<PathBuf>,
+    #[command(flatten)]
+    lines: LineArgs,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -54,6 +59,12 @@ pub struct ClassifyCommand {
 
 impl ClassifyCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        if self.lines.are_given(&self.images)? {
+            if self.explain.is_some() {
+                bail!("--explain draws on an image, not on text");
+            }
+            return text::classify(&self.images, &self.lines, self.json, &self.store);
+        }
         let files = images::expand(&self.images)?;
         if let Some(out) = &self.explain {
             if files.len() != 1 {
@@ -123,7 +134,9 @@ impl ClassifyCommand {
             Ok(verdict) => {
                 let line = Line { learner, verdict: &verdict, milliseconds, place };
                 if self.json {
-                    println!("{}", line.json(&name));
+                    let mut value = line.json();
+                    value["file"] = name.into();
+                    println!("{value}");
                 } else {
                     println!("{}: {}", picture::shown(file), line.text());
                 }
@@ -184,11 +197,10 @@ impl Line<'_> {
         text
     }
 
-    fn json(&self, file: &str) -> Value {
+    fn json(&self) -> Value {
         let Verdict { class, best, runner_up, nearest, novelty, .. } = self.verdict;
         let origin = self.learner.examples().get(nearest.example).map(|e| e.origin.as_str());
         let mut value = json!({
-            "file": file,
             "class": class.map(|class| self.name(class)),
             "best": self.name(*best),
             "confidence": json::real_if_any(self.verdict.shown_confidence()),

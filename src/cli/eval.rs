@@ -6,6 +6,7 @@ mod choices;
 mod finetune;
 mod good;
 pub(super) mod images;
+mod lines;
 mod npz;
 pub(super) mod plot;
 pub(super) mod report;
@@ -24,6 +25,7 @@ use super::pool::Pool;
 use super::{Context, Exit};
 use crate::eval::{self, Cell, Cuts, LabelledFeatures, NamedSplit, Split};
 use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
+use crate::text;
 
 /// Compare heads on a data set, a folder of class folders
 ///
@@ -35,6 +37,7 @@ use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
   fieldtune eval parts/ --head all --shots 1,5 --plot confusion.png
   fieldtune eval parts/ --features parts.npz  one pass of the backbone, kept ...
   fieldtune eval --from-features parts.npz --head knn  ... for the next question
+  fieldtune eval logs/ --text                a file of lines a class
   fieldtune eval parts/ --protocol bench --json bench.json
   fieldtune eval parts/ --protocol good-parts --good Free --shots 20,100
 
@@ -93,6 +96,9 @@ pub struct EvalCommand {
     /// Take the features from such a file instead of images and a backbone
     #[arg(long, value_name = "FILE.npz", conflicts_with = "dir")]
     from_features: Option<PathBuf>,
+    /// DIR has a file of lines a class instead: each different line is an example of text
+    #[arg(long, conflicts_with_all = ["from_features", "finetune"])]
+    text: bool,
     /// Draw the confusion matrix
     #[arg(long, value_name = "FILE.png|.svg")]
     plot: Option<PathBuf>,
@@ -171,6 +177,7 @@ impl EvalCommand {
             ("--from-features", self.from_features.is_some()),
             ("--plot", self.plot.is_some()),
             ("--finetune", self.finetune.is_some()),
+            ("--text", self.text),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((option, _)) => bail!("{option} belongs to --protocol shots"),
@@ -202,6 +209,12 @@ impl EvalCommand {
             return Ok(Source { model: place, set, left_out: Vec::new(), cuts: None });
         }
         let dir = self.dir.as_deref().context("no folder was named")?;
+        if self.text {
+            let (features, left_out) = lines::features(dir)?;
+            let set = LabelledFeatures::new(text::DIM, features)
+                .with_context(|| dir.display().to_string())?;
+            return Ok(Source { model: text::TEXT_MODEL.to_owned(), set, left_out, cuts: None });
+        }
         let mut images = images::find(dir)?;
         // Kept features are kept for other questions too, so then all are computed.
         if let Some(given) = given {

@@ -1,6 +1,7 @@
 //! `fieldtune teach`: learn examples of a class, or of several, from image files.
 
 mod looks;
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use anyhow::{Context as _, bail};
 
 use self::looks::{independent, join_known};
 use super::args::images;
+use super::args::lines::LineArgs;
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
 use super::bursts::{Shown, bursts};
@@ -40,14 +42,18 @@ use crate::store::persistent;
   fieldtune teach good good-parts/
   fieldtune teach dent dents/ --skip-broken
   fieldtune teach parts/
-      parts/good/*.png and parts/dent/*.png make the classes good and dent")]
+      parts/good/*.png and parts/dent/*.png make the classes good and dent
+  fieldtune teach --text refused \"Failed password for root\"
+  fieldtune teach routine --lines yesterday.log")]
 pub struct TeachCommand {
     /// The class, a new name makes a new class; or, alone, a folder of class folders
     #[arg(value_name = "CLASS|DIR")]
     class: String,
     /// Image files, or folders of them
-    #[arg(value_name = "IMAGE|DIR")]
+    #[arg(value_name = "IMAGE|DIR|TEXT")]
     images: Vec<PathBuf>,
+    #[command(flatten)]
+    lines: LineArgs,
     /// Skip images that cannot be read instead of failing
     #[arg(long)]
     skip_broken: bool,
@@ -85,6 +91,16 @@ fn repeat_json(repeat: &Repeat) -> serde_json::Value {
 
 impl TeachCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        if self.lines.are_given(&self.images)? {
+            let lines = text::Lines {
+                class: self.class,
+                arguments: &self.images,
+                lines: &self.lines,
+                skip_broken: self.skip_broken,
+                json: self.json,
+            };
+            return lines.teach(&self.store);
+        }
         if self.images.is_empty() {
             let dir = Path::new(&self.class);
             if !dir.is_dir() {

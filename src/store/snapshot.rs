@@ -16,12 +16,15 @@ pub(crate) mod v2;
 
 pub use pack::Difference;
 
+use sha2::Digest as _;
+
 use crate::backbone::card::{MAX_MODEL_NAME, ModelCard, built_in};
 use crate::backbone::{Extractor, FINE_TUNED, FeatureSource};
 use crate::learn::decision::Thresholds;
 use crate::learn::examples::{Example, ImageMark, Images};
 use crate::learn::head::{ClassId, ExampleId};
 use crate::learn::learner::{Change, ClassName, LearnError, Learner};
+use crate::text;
 use crate::util::checksum::crc32;
 use v2::{StoredBody, StoredBytes, StoredChange, StoredExample, StoredFile, StoredStep};
 
@@ -51,6 +54,12 @@ impl ModelId {
             fingerprint: source.fingerprint().0,
             dim: u32::try_from(source.dim()).expect("a feature has far fewer values"),
         }
+    }
+
+    /// Of lines of text, see [`crate::text`].
+    pub fn of_text() -> Self {
+        let fingerprint = sha2::Sha256::digest(text::TEXT_MODEL).into();
+        Self { name: text::TEXT_MODEL.to_owned(), fingerprint, dim: text::DIM as u32 }
     }
 
     /// The card of the built-in network at the size that this names, if it names one.

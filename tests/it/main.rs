@@ -53,6 +53,7 @@ mod stations;
 mod store;
 mod tails;
 mod terminal;
+mod text;
 mod vectors;
 #[cfg(feature = "web")]
 mod web;

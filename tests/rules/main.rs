@@ -340,7 +340,7 @@ fn every_file_is_in_a_room() {
 #[test]
 fn the_data_plane_touches_no_file_clock_thread_or_chance() {
     let plane = data_plane(LIB);
-    assert_eq!(plane, ["image", "camera", "backbone", "learn"]);
+    assert_eq!(plane, ["image", "text", "camera", "backbone", "learn"]);
     none(outside_in_data_plane(&sources("src"), &plane));
 }
 

@@ -4,6 +4,7 @@ pub(super) mod board;
 pub(super) mod camera;
 pub(super) mod head;
 pub(super) mod images;
+pub(super) mod lines;
 pub(super) mod model;
 pub(super) mod store;
 mod values;

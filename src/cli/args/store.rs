@@ -14,6 +14,7 @@ use crate::learn::learner::Learner;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
 use crate::store::{FileStore, StoreError, tail};
+use crate::text;
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -144,11 +145,21 @@ impl StoreArgs {
 /// Names the store where the error does not, and what to do next.
 pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Error {
     match error {
-        PersistError::Backbone(other) => anyhow::anyhow!(
-            "{}\n  next: run with --model {}, or start afresh with --store NEW.ftune",
-            other.about(path.display()),
-            other.learned.name.strip_suffix(FINE_TUNED).unwrap_or(&other.learned.name)
-        ),
+        PersistError::Backbone(other) => {
+            let taught = other.learned.name.as_str();
+            let next = match (taught, other.given.name.as_str()) {
+                (text::TEXT_MODEL, _) => "it holds lines of text: --text or --lines".to_owned(),
+                (_, text::TEXT_MODEL) => "it holds images: without --text and --lines".to_owned(),
+                _ => format!(
+                    "run with --model {}",
+                    taught.strip_suffix(FINE_TUNED).unwrap_or(taught)
+                ),
+            };
+            anyhow::anyhow!(
+                "{}\n  next: {next}, or start afresh with --store NEW.ftune",
+                other.about(path.display())
+            )
+        }
         PersistError::Load(error) => error.into(),
         PersistError::Snapshot(error) => {
             anyhow::Error::from(error).context(path.display().to_string())

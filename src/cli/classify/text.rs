@@ -1,0 +1,66 @@
+//! `fieldtune classify --text`, `--lines`: what lines of text are taken for.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::Line;
+use crate::cli::Exit;
+use crate::cli::args::lines::LineArgs;
+use crate::cli::args::store::StoreArgs;
+use crate::protocol::people;
+use crate::store::snapshot::ModelId;
+use crate::text;
+use crate::util::text::one_line;
+
+/// Prints a line for every line, as it comes: the prediction, a tab, the line.
+///
+/// # Errors
+/// Nothing was taught; a file cannot be read; the other side of a pipe wants no more.
+pub(super) fn classify(
+    arguments: &[PathBuf],
+    lines: &LineArgs,
+    as_json: bool,
+    store: &StoreArgs,
+) -> anyhow::Result<Exit> {
+    store.refuse_untaught()?;
+    let learner = store.look_for(&ModelId::of_text())?.into_parts().0;
+    let (mut exit, mut out) = (Exit::Done, std::io::stdout().lock());
+    lines.each(arguments, |line| {
+        let feature = match &line.text {
+            Ok(text) => text::feature(text).map_err(|error| error.to_string()),
+            Err(what) => Err(what.clone()),
+        };
+        let feature = match feature {
+            Ok(feature) => feature,
+            Err(what) => {
+                exit = Exit::Negative;
+                let error = line.wrong(what);
+                eprintln!("error: {error:#}");
+                if as_json {
+                    let text = line.text.as_deref().ok();
+                    writeln!(out, "{}", json!({ "line": text, "error": format!("{error:#}") }))?;
+                }
+                return Ok(());
+            }
+        };
+        let Some(verdict) = learner.classify(&feature)? else {
+            anyhow::bail!("every class is empty: teach an example first");
+        };
+        let text = line.text.unwrap_or_default();
+        let shown = Line { learner: &learner, verdict: &verdict, milliseconds: 0.0, place: None };
+        if as_json {
+            let mut value = shown.json();
+            value["line"] = text.into();
+            writeln!(out, "{value}")?;
+        } else {
+            let class = verdict.class.map(|class| shown.name(class));
+            let said =
+                people::prediction(class, shown.name(verdict.best), verdict.shown_confidence());
+            writeln!(out, "{said}\t{}", one_line(&text))?;
+        }
+        Ok(out.flush()?)
+    })?;
+    Ok(exit)
+}

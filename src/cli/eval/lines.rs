@@ -1,0 +1,72 @@
+//! A folder of files of lines, a class each, to features.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use super::images::{Features, LeftOutImage};
+use crate::cli::args::lines;
+use crate::image::picture;
+use crate::text;
+
+/// Every different form of a line of each file, as `class/number`; a file's name without its ending is the class.
+///
+/// # Errors
+/// The folder or a file cannot be read; fewer than two files.
+pub(super) fn features(dir: &Path) -> anyhow::Result<(Features, Vec<LeftOutImage>)> {
+    let place = || picture::shown(dir);
+    let mut files = Vec::new();
+    for entry in dir.read_dir().with_context(place)? {
+        let path = entry.with_context(place)?.path();
+        let class = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
+        if let Some(class) = class.filter(|class| path.is_file() && !class.starts_with('.')) {
+            files.push((class, path));
+        }
+    }
+    if files.len() < 2 {
+        bail!(
+            "{}: wanted at least two files of lines, one a class; found {}",
+            place(),
+            files.len()
+        );
+    }
+    files.sort();
+    let (mut features, mut left_out) = (Vec::new(), Vec::new());
+    for (class, path) in &files {
+        of_file(class, path, &mut features, &mut left_out)?;
+    }
+    Ok((features, left_out))
+}
+
+fn of_file(
+    class: &str,
+    path: &PathBuf,
+    features: &mut Features,
+    left_out: &mut Vec<LeftOutImage>,
+) -> anyhow::Result<()> {
+    let name = picture::shown(path);
+    let file = File::open(path).with_context(|| name.clone())?;
+    let mut forms = BTreeSet::new();
+    lines::read(BufReader::new(file), &name, &mut |line| {
+        let number = line.place.as_deref().and_then(|place| place.rsplit(':').next());
+        let file = format!("{class}/{}", number.unwrap_or_default());
+        let feature = line.text.and_then(|text| {
+            Ok((text::masked(&text), text::feature(&text).map_err(|e| e.to_string())?))
+        });
+        match feature {
+            Ok((form, feature)) => {
+                if forms.insert(form) {
+                    features.push((file, feature));
+                }
+            }
+            Err(error) => {
+                eprintln!("left out: {file}: {error}");
+                left_out.push(LeftOutImage { file, error });
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,167 @@
+//! Lines of text: taught, classified, unknown, refused beside images.
+
+use crate::common::{data, desk};
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+
+use desk::{Bench, text};
+
+/// What a machine's parts write, five different lines each.
+const KINDS: [(&str, [&str; 5]); 3] = [
+    (
+        "login",
+        [
+            "sshd[812]: Failed password for root from 10.0.0.7 port 2211 ssh2",
+            "sshd[93]: Failed password for invalid user admin from 10.0.0.9 port 41 ssh2",
+            "sshd[7]: Connection closed by authenticating user root 10.0.0.7 port 2213 [preauth]",
+            "sshd[71]: Invalid user oracle from 10.1.0.3 port 5022",
+            "sshd[72]: Received disconnect from 10.1.0.3 port 5022: Bye Bye [preauth]",
+        ],
+    ),
+    (
+        "disk",
+        [
+            "kernel: ata1.00: exception Emask 0x0 SAct 0x0 SErr 0x0 action 0x0",
+            "kernel: ata1.00: failed command: READ FPDMA QUEUED",
+            "kernel: blk_update_request: I/O error, dev sda, sector 28461",
+            "kernel: Buffer I/O error on dev sda1, logical block 355, async page read",
+            "kernel: EXT4-fs error (device sda1): ext4_find_entry: reading directory lblock 0",
+        ],
+    ),
+    (
+        "web",
+        [
+            "nginx: 192.168.1.4 GET /index.html HTTP/1.1 200 512",
+            "nginx: 192.168.1.9 GET /favicon.ico HTTP/1.1 404 153",
+            "nginx: 192.168.1.4 POST /api/v1/teach HTTP/1.1 200 77",
+            "nginx: upstream timed out while reading response header from upstream",
+            "nginx: client closed connection while waiting for request",
+        ],
+    ),
+];
+
+fn taught() -> Bench {
+    let bench = Bench::new();
+    for (class, lines) in KINDS {
+        let file = bench.path().join(format!("{class}.log"));
+        std::fs::write(&file, lines.join("\r\n")).expect("the folder is the test's");
+        let run = bench.ok(&["teach", class, "--lines", text(&file)]);
+        assert!(run.stdout.contains("5 lines of 5 different forms"), "{run:?}");
+    }
+    bench
+}
+
+#[test]
+fn lines_are_told_apart_and_others_are_unknown() {
+    let bench = taught();
+    let cases = [
+        ("sshd[4711]: Failed password for backup from 172.16.9.1 port 60022 ssh2", Some("login")),
+        ("kernel: blk_update_request: I/O error, dev sdc, sector 99999", Some("disk")),
+        ("nginx: 10.9.8.7 GET /robots.txt HTTP/1.1 404 9", Some("web")),
+        ("Der Kühlwasserdruck an Pumpe drei fällt unter zwei Bar", None),
+    ];
+    for (line, wanted) in cases {
+        let run = bench.ok(&["classify", "--json", "--text", line]);
+        let answer: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        assert_eq!((answer["class"].as_str(), &answer["line"]), (wanted, &line.into()), "{run:?}");
+    }
+    // One line more makes it known.
+    bench.ok(&["teach", "water", "--text", cases[3].0]);
+    let run = bench.ok(&["classify", "--text", "Kühlwasserdruck an Pumpe drei fällt unter 2 Bar"]);
+    assert!(run.stdout.starts_with("water "), "{run:?}");
+}
+
+#[test]
+fn forms_that_are_known_are_not_taught_again() {
+    let bench = taught();
+    let before = bench.classes();
+    let run = bench.ok(&[
+        "teach",
+        "disk",
+        "--text",
+        "kernel: ATA9.17: failed command: read FPDMA queued",
+    ]);
+    assert!(run.stdout.contains("nothing new to learn"), "{run:?}");
+    assert_eq!(bench.classes(), before);
+    let run =
+        bench.ok(&["teach", "disk", "--text", "disk 1 is full", "disk 22 is full", "no room"]);
+    assert!(run.stdout.contains("learned 2 examples of disk (7 in total)"), "{run:?}");
+    assert!(run.stdout.contains("3 lines of 2 different forms"), "{run:?}");
+}
+
+#[test]
+fn text_and_images_refuse_each_other() {
+    let bench = taught();
+    let picture = data("pictures/resize-same.png");
+    for command in [&["teach", "x"][..], &["classify"]] {
+        let run = bench.run(&[command, &[text(&picture)]].concat());
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(
+            run.stderr.contains("1024 of text-1024") && run.stderr.contains("--text"),
+            "{run:?}"
+        );
+    }
+    let images = Bench::new();
+    images.ok(&["teach", "x", text(&picture)]);
+    let run = images.run(&["classify", "--text", "a line"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("it holds images"), "{run:?}");
+    let run = images.run(&["classify", text(&picture), "--lines", "-"]);
+    assert!(run.code == 2 && run.stderr.contains("an image beside --lines"), "{run:?}");
+}
+
+#[test]
+fn what_is_no_line_is_named_and_nothing_is_learned() {
+    let bench = taught();
+    let before = bench.classes();
+    let file = bench.path().join("broken.log");
+    std::fs::write(&file, b"pump stopped\n\n...\nbad \xff\n").expect("the folder is the test's");
+    let run = bench.run(&["teach", "pump", "--lines", text(&file)]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("broken.log:3: the line is empty"), "{run:?}");
+    assert_eq!(bench.classes(), before);
+    let run = bench.ok(&["teach", "pump", "--skip-broken", "--lines", text(&file)]);
+    assert!(run.stderr.contains("broken.log:4: not UTF-8 from byte 5"), "{run:?}");
+    assert!(run.stdout.contains("1 line of 1 form"), "{run:?}");
+    let run = bench.run(&["classify", "--lines", text(&file)]);
+    assert_eq!((run.code, run.stdout.lines().count()), (1, 1), "{run:?}");
+}
+
+#[test]
+fn a_pipe_is_answered_line_by_line() {
+    let bench = taught();
+    let mut command = bench.command(&["classify", "--lines", "-"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut pipe = child.stdin.take().expect("it is piped");
+    let mut answers = BufReader::new(child.stdout.take().expect("it is piped"));
+    for (class, lines) in KINDS {
+        writeln!(pipe, "{}", lines[0]).expect("it reads");
+        let mut answer = String::new();
+        answers.read_line(&mut answer).expect("it answers");
+        assert!(
+            answer.starts_with(class) && answer.ends_with(&format!("\t{}\n", lines[0])),
+            "{answer}"
+        );
+    }
+    drop(pipe);
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn eval_tells_the_accuracy_on_files_of_lines() {
+    let bench = taught();
+    let folder = bench.path().join("logs");
+    std::fs::create_dir(&folder).expect("the folder is the test's");
+    for (class, lines) in KINDS {
+        // The same again counts once.
+        let text = [lines, lines].concat().join("\n");
+        std::fs::write(folder.join(format!("{class}.txt")), text).expect("it is the test's");
+    }
+    let run = bench.ok(&["eval", text(&folder), "--text", "--shots", "3", "--json", "-"]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(report["model"], "text-1024");
+    let accuracy = report["cells"][0]["balanced_accuracy"]["mean"].as_f64();
+    assert!(accuracy.is_some_and(|accuracy| accuracy > 0.7), "{}", report["cells"][0]);
+}
