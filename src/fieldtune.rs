@@ -1,5 +1,7 @@
 //! The library in one type: a frozen backbone, a head that learns, and the file that keeps what it learned.
 
+mod text;
+
 use std::fmt;
 use std::path::Path;
 
@@ -15,12 +17,15 @@ use crate::learn::command::{
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError};
 use crate::learn::head::{ClassId, HeadConfig, HeadError};
-use crate::learn::learner::Learner;
+use crate::learn::learner::{ClassName, Learner};
 use crate::protocol::people;
 use crate::store::persistent::{OtherBackbone, PersistError, PersistentLearner};
 use crate::store::signed::{self, SignedError};
 use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
 use crate::store::{FileStore, StoreError, tail};
+use crate::text::LineError;
+
+pub use text::TextTuner;
 
 /// Learns classes from a few frames each and says what other frames show.
 ///
@@ -134,6 +139,9 @@ pub enum Error {
     /// The head refused the feature.
     #[error(transparent)]
     Head(#[from] HeadError),
+    /// A line of text has no embedding.
+    #[error(transparent)]
+    Line(#[from] LineError),
     /// An image's file cannot be used.
     #[error(transparent)]
     Image(#[from] PictureError),
@@ -322,7 +330,7 @@ impl Fieldtune {
     pub fn classify(&mut self, frame: &Frame) -> Result<Prediction, Error> {
         let now = self.clock.now();
         let verdict = self.persistent.get_mut().step(frame, now)?.verdict;
-        Ok(self.named(&verdict.ok_or(Error::NothingTaught)?))
+        Ok(prediction(self.learner(), &verdict.ok_or(Error::NothingTaught)?))
     }
 
     /// What an image's file shows.
@@ -332,19 +340,6 @@ impl Fieldtune {
     pub fn classify_file(&mut self, file: impl AsRef<Path>) -> Result<Prediction, Error> {
         let frame = picture::load(file.as_ref(), self.clock.now())?;
         self.classify(&frame)
-    }
-
-    fn named(&self, verdict: &Verdict) -> Prediction {
-        let classes = self.learner().classes();
-        let name =
-            |id: ClassId| classes.get(&id).map(|name| name.as_str().to_owned()).unwrap_or_default();
-        Prediction {
-            class: verdict.class.map(name),
-            best: name(verdict.best),
-            confidence: verdict.confidence,
-            runner_up: verdict.runner_up.map(|(id, confidence)| (name(id), confidence)),
-            novelty: verdict.novelty,
-        }
     }
 
     /// Forgets a class and its examples.
@@ -370,11 +365,7 @@ impl Fieldtune {
 
     /// The classes, in the order they were taught.
     pub fn classes(&self) -> Vec<Class> {
-        let count = |id| self.learner().examples().count(id);
-        let classes = self.learner().classes().iter();
-        classes
-            .map(|(&id, name)| Class { name: name.as_str().to_owned(), examples: count(id) })
-            .collect()
+        classes(self.learner())
     }
 
     /// Balanced accuracy by leave-one-out, 0 to 1: how well it would do on frames like the examples. `None` while too
@@ -420,6 +411,27 @@ impl Fieldtune {
     pub fn apply(&mut self, command: Command) -> Result<Reply, Error> {
         Ok(self.persistent.apply(command, self.clock.now())?)
     }
+}
+
+fn prediction(learner: &Learner, verdict: &Verdict) -> Prediction {
+    let name = |id: ClassId| {
+        learner.classes().get(&id).map(|name| name.as_str().to_owned()).unwrap_or_default()
+    };
+    Prediction {
+        class: verdict.class.map(name),
+        best: name(verdict.best),
+        confidence: verdict.confidence,
+        runner_up: verdict.runner_up.map(|(id, confidence)| (name(id), confidence)),
+        novelty: verdict.novelty,
+    }
+}
+
+fn classes(learner: &Learner) -> Vec<Class> {
+    let named = |(&id, name): (&ClassId, &ClassName)| Class {
+        name: name.as_str().to_owned(),
+        examples: learner.examples().count(id),
+    };
+    learner.classes().iter().map(named).collect()
 }
 
 impl fmt::Display for Prediction {

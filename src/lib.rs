@@ -98,7 +98,7 @@ pub mod web;
 /// The library in one type.
 mod fieldtune;
 
-pub use fieldtune::{Builder, Class, Error, Fieldtune, Merged, Prediction};
+pub use fieldtune::{Builder, Class, Error, Fieldtune, Merged, Prediction, TextTuner};
 
 /// The code in the README, which is compiled with the tests.
 #[cfg(all(doctest, feature = "built-in"))]

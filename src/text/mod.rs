@@ -7,6 +7,7 @@
 //! What a head makes of it is what it makes of an image's embedding. Counts in hashed places: Weinberger et al., *Feature
 //! hashing for large scale multitask learning*, 2009 (there with signs); their square roots: the Hellinger kernel.
 
+use crate::util::text::one_line;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Length of a feature.
@@ -17,6 +18,9 @@ pub const TEXT_MODEL: &str = "text-1024";
 
 /// Bytes of a line at most.
 pub const MAX_LINE: usize = 64 << 10;
+
+/// Characters of a line that its example keeps.
+const KEPT: usize = 200;
 
 /// Runs of so many characters of a word are counted, its first and last marked.
 const RUNS: [usize; 2] = [3, 4];
@@ -122,6 +126,11 @@ pub fn feature(line: &str) -> Result<Vec<f32>, LineError> {
     let length = feature.iter().map(|value| value * value).sum::<f32>().sqrt();
     feature.iter_mut().for_each(|value| *value /= length);
     Ok(feature)
+}
+
+/// What an example of the line keeps of it, for people: its beginning, harmless on a terminal.
+pub fn origin(line: &str) -> String {
+    one_line(line).chars().take(KEPT).collect()
 }
 
 /// FNV-1a, and the steps of MurmurHash3 behind it, which spread what differs in the last characters.

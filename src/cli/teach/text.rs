@@ -16,7 +16,6 @@ use crate::protocol::people::counted;
 use crate::protocol::request::Answer;
 use crate::store::snapshot::ModelId;
 use crate::text;
-use crate::util::text::one_line;
 
 /// What is to be taught.
 pub(super) struct Lines<'a> {
@@ -26,9 +25,6 @@ pub(super) struct Lines<'a> {
     pub(super) skip_broken: bool,
     pub(super) json: bool,
 }
-
-/// Characters of a line that its example keeps, for people.
-const KEPT: usize = 200;
 
 /// From this cosine on two lines have the same form.
 const SAME: f32 = 0.9999;
@@ -104,7 +100,7 @@ impl Lines<'_> {
                 Ok((text, feature)) => {
                     lines += 1;
                     if forms.insert(text::masked(text)) {
-                        let origin: String = one_line(text).chars().take(KEPT).collect();
+                        let origin = text::origin(text);
                         let burst = u32::try_from(examples.len())?;
                         examples.push(NewExample { burst, ..NewExample::new(feature, &origin) });
                     }

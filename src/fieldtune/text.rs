@@ -1,0 +1,92 @@
+//! The same of lines of text.
+
+use std::path::Path;
+
+use super::{Class, Error, Prediction, classes, prediction};
+use crate::device::clock::Clock;
+use crate::learn::command::{Command, NewExample, Reply, TeachExamples};
+use crate::learn::learner::Learner;
+use crate::store::FileStore;
+use crate::store::persistent::{PersistError, PersistentLearner};
+use crate::store::snapshot::ModelId;
+use crate::text;
+
+/// Learns classes of lines of text from a few lines each, see [`crate::text`].
+///
+/// ```
+/// use fieldtune::TextTuner;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("lines.ftune");
+/// let mut tuner = TextTuner::open(path)?;
+/// tuner.teach("disk", "ata1.00: failed command: READ FPDMA QUEUED")?;
+/// tuner.teach("login", "sshd[812]: Failed password for root from 10.0.0.7")?;
+/// let prediction = tuner.classify("sshd[19]: Failed password for admin from 10.9.0.1")?;
+/// assert_eq!(prediction.best, "login");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct TextTuner {
+    persistent: PersistentLearner<Learner, FileStore>,
+    clock: Clock,
+}
+
+impl TextTuner {
+    /// Opens a store's file, or makes it.
+    ///
+    /// # Errors
+    /// [`Error::OtherBackbone`] if images were taught; [`Error::Store`], [`Error::Keeping`] if it cannot be used.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let persistent = PersistentLearner::open(FileStore::open(path)?, &ModelId::of_text());
+        let persistent = persistent.map_err(|error| match error {
+            PersistError::Backbone(other) => {
+                Error::OtherBackbone(other, path.display().to_string())
+            }
+            error => error.into(),
+        })?;
+        Ok(Self { persistent, clock: Clock::new() })
+    }
+
+    /// Learns a line as one example of a class; a name that was not used makes a new class.
+    ///
+    /// * returns the examples that the class has now.
+    ///
+    /// # Errors
+    /// [`Error::Line`]; [`Error::Refused`] for a name that cannot be one; [`Error::Keeping`] if it could not be stored.
+    pub fn teach(&mut self, class: &str, line: &str) -> Result<usize, Error> {
+        let examples = vec![NewExample::new(text::feature(line)?, &text::origin(line))];
+        let teach = TeachExamples { class: class.to_owned(), examples };
+        match self.apply(Command::Teach(teach))? {
+            Reply::Taught { count, .. } => Ok(count),
+            _ => unreachable!("teaching is answered so"),
+        }
+    }
+
+    /// What a line is.
+    ///
+    /// # Errors
+    /// [`Error::Line`]; [`Error::NothingTaught`].
+    pub fn classify(&self, line: &str) -> Result<Prediction, Error> {
+        let verdict = self.learner().classify(&text::feature(line)?)?;
+        Ok(prediction(self.learner(), &verdict.ok_or(Error::NothingTaught)?))
+    }
+
+    /// The classes, in the order they were taught.
+    pub fn classes(&self) -> Vec<Class> {
+        classes(self.learner())
+    }
+
+    /// Everything learned, for what this type has no method for.
+    pub fn learner(&self) -> &Learner {
+        self.persistent.learner()
+    }
+
+    /// Carries out any command and stores what it changed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::Keeping`].
+    pub fn apply(&mut self, command: Command) -> Result<Reply, Error> {
+        Ok(self.persistent.apply(command, self.clock.now())?)
+    }
+}
