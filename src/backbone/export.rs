@@ -6,12 +6,15 @@
 //!                                                                             |
 //!      probabilities <- Softmax <- / temperature <- less the largest <- scores <- layers with ReLUs between
 //! ```
+//! Fine-tuned blocks of the backbone stand beside the file's own from their cut on, and give blocks of the feature, too.
+//!
 //! The file's own nodes are left as they are up to the taps, at their own version of the operators; what is put behind
 //! them uses only operators that mean the same from version 7 on. Half-precision weights stay so in the file and are
 //! widened by a Cast each, since between the layers this program rounds nothing to half precision; networks quantised
 //! in QDQ form keep their rounding unless asked otherwise ([`Rounding`]).
 
 mod nodes;
+mod tail;
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +26,7 @@ use tract_onnx::pb::{
 
 use super::graph::Graph;
 use super::read::{Read, read};
-use super::{BackboneError, BackboneSpec, Onnx, Tap, weights};
+use super::{BackboneError, BackboneSpec, Onnx, Pooling, Tail, Tap, weights};
 use crate::backbone::preprocess::InputSpec;
 use nodes::Nodes;
 
@@ -83,15 +86,17 @@ const WEIGHTS_APART: i64 = 4;
 /// are [`OUTPUTS`]: `[1, classes]`, `[1, classes]` and `[1, dim]`, f32.
 ///
 /// * `onnx`: the network's file, or its files; `name`: what messages call it; `spec`: how it is fed and where it is tapped.
+/// * `tail`: fine-tuned blocks, whose part of the feature stands behind the frozen one.
 /// * `metadata`: keys and values for `metadata_props`, each key once; those of the file stay unless they are among them.
 ///
 /// # Errors
 /// [`BackboneError`], as for loading; [`BackboneError::Parse`] for operators older than version 7, and for a classifier
-/// of features of another length.
+/// of features of another length, or a tail of another network.
 pub fn export<'a>(
     onnx: impl Into<Onnx<'a>>,
     name: &str,
     spec: &BackboneSpec,
+    tail: Option<&Tail>,
     classifier: &Classifier,
     rounding: Rounding,
     metadata: &[(String, String)],
@@ -101,8 +106,11 @@ pub fn export<'a>(
     let input = graph.input()?.name;
     graph.widen_between_weights();
     let taps = super::taps(&graph, spec);
-    let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();
-    let shapes = shapes(graph.clone(), &spec.input, &taps, &tensors)?;
+    let mut read = taps.clone();
+    // The cut is read as one more tap is.
+    read.extend(tail.map(|tail| Tap { tensor: tail.cut().to_owned(), pool: vec![Pooling::Avg] }));
+    let tensors: Vec<String> = read.iter().map(|tap| tap.tensor.clone()).collect();
+    let shapes = shapes(graph.clone(), &spec.input, &read, &tensors)?;
     if rounding == Rounding::Limits {
         graph = graph.without_rounding();
     }
@@ -119,7 +127,18 @@ pub fn export<'a>(
         let tensor = now(&tap.tensor);
         tap.pool.iter().map(move |&pool| (tensor.clone(), (shape.0.as_slice(), shape.1), pool))
     });
-    let dim = nodes.feature(blocks.collect());
+    let adapted = match (tail, shapes.last()) {
+        (Some(tail), Some((shape, axis))) => {
+            let (cut, size) = (now(&tail.cut().to_owned()), tail.network().input());
+            let map = nodes.map_at_cut(cut, (shape, *axis), size);
+            let what =
+                || format!("{} is not of the size that the fine-tuned blocks read", tail.cut());
+            let map = map.ok_or_else(|| BackboneError::parse(name, &what()))?;
+            Some((tail.network(), map))
+        }
+        _ => None,
+    };
+    let dim = nodes.feature(blocks.collect(), adapted);
     classifier.check(name, dim)?;
     let classes = nodes.classifier(dim, classifier);
     nodes.put_into(proto);

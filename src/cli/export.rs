@@ -9,7 +9,7 @@ use ndarray::{ArrayView1, ArrayView2, arr0};
 use super::args::model::{Chosen, ModelArgs};
 use super::args::store::StoreArgs;
 use super::{Context, Exit, npz, output};
-use crate::backbone::{Exported, Extractor, Graph, OnnxFiles, Rounding};
+use crate::backbone::{BackboneSpec, Exported, Extractor, Graph, OnnxFiles, Rounding, Tail};
 use crate::store::export::{Finished, Network};
 use crate::store::snapshot::ModelId;
 
@@ -111,14 +111,20 @@ impl ExportCommand {
             self.check_place()?;
         }
         drop(self.store.look()?);
-        if self.store.tail()?.is_some() {
+        let tail = self.store.tail()?;
+        if tail.is_some() && format != Format::Onnx {
             bail!(
-                "the store has fine-tuned blocks of the backbone, which are not exported\n  next: fieldtune generations, fieldtune rollback to the checkpoint before finetune, then export again"
+                "the store has fine-tuned blocks of the backbone, so no other network gives the feature that this head takes\n  next: fieldtune export classifier.onnx, whose output feature does"
             );
         }
         let Chosen { onnx, name, spec, .. } = self.model.of_store(&self.store)?.choose()?;
         let input = Graph::parse(&onnx, &name)?.input()?;
-        let mut source = Extractor::load(&onnx, &name, &spec)?;
+        let mut source = match &tail {
+            Some(tail) if Extractor::fingerprint_of(&onnx, &spec) == tail.base() => {
+                Extractor::load_with_tail(&onnx, &name, &spec, tail)?
+            }
+            _ => Extractor::load(&onnx, &name, &spec)?,
+        };
         let session = self.store.look_for(&ModelId::of(&source))?;
         let network = Network {
             model: session.model(),
@@ -136,7 +142,7 @@ impl ExportCommand {
             );
         }
         let bytes = match format {
-            Format::Onnx => self.onnx(&finished, &onnx, &spec)?,
+            Format::Onnx => self.onnx(&finished, &onnx, (&spec, tail.as_ref()))?,
             Format::Npz => arrays(&finished)?,
             Format::Json => finished.head_json().into_bytes(),
         };
@@ -175,10 +181,10 @@ impl ExportCommand {
         &self,
         finished: &Finished,
         onnx: &OnnxFiles,
-        spec: &crate::backbone::BackboneSpec,
+        (spec, tail): (&BackboneSpec, Option<&Tail>),
     ) -> anyhow::Result<Vec<u8>> {
         let rounding = if self.rounding { Rounding::AsInTheFile } else { Rounding::Limits };
-        let Exported { onnx, rounds } = finished.onnx(onnx, spec, rounding)?;
+        let Exported { onnx, rounds } = finished.onnx(onnx, spec, tail, rounding)?;
         if rounds {
             eprintln!(
                 "note: the network rounds between its layers, and fieldtune does not: the answers will differ (they are the same without --rounding)"

@@ -26,6 +26,7 @@ use crate::backbone::card::hex;
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout};
 use crate::backbone::{
     self, BackboneError, BackboneSpec, Block, Classifier, Dense, Exported, Onnx, Pooling, Rounding,
+    Tail,
 };
 use crate::learn::head::{Affine, ClassId, HeadKind, Layers};
 use crate::learn::learner::Learner;
@@ -243,7 +244,7 @@ impl Finished {
 
     /// The classifier as one ONNX file, from the image to the probabilities, see [`backbone::export`].
     ///
-    /// * `onnx`, `spec`: the network that the features were taught with.
+    /// * `onnx`, `spec`, `tail`: the network that the features were taught with, and its fine-tuned blocks.
     ///
     /// # Errors
     /// [`ExportError::Backbone`].
@@ -251,6 +252,7 @@ impl Finished {
         &self,
         onnx: impl Into<Onnx<'a>>,
         spec: &BackboneSpec,
+        tail: Option<&Tail>,
         rounding: Rounding,
     ) -> Result<Exported, ExportError> {
         let dense = self.layers.affine.iter();
@@ -263,7 +265,7 @@ impl Finished {
             temperature: self.temperature,
         };
         let name = &self.about.backbone.name;
-        Ok(backbone::export(onnx, name, spec, &classifier, rounding, &self.metadata())?)
+        Ok(backbone::export(onnx, name, spec, tail, &classifier, rounding, &self.metadata())?)
     }
 }
 

@@ -336,7 +336,8 @@ fn every_kind_of_network_exports_its_classifier() {
                 let centre = centres[turn].as_deref();
                 let classifier =
                     Classifier { centre, unit_length: true, layers: &layers, temperature: 0.3 };
-                let exported = export(&onnx, &name, &spec, &classifier, rounding, &[]).unwrap();
+                let exported =
+                    export(&onnx, &name, &spec, None, &classifier, rounding, &[]).unwrap();
                 let rounds = name.starts_with("quantised") && rounding == Rounding::AsInTheFile;
                 assert_eq!(exported.rounds, rounds, "{name}");
                 let gives = |tensor: &str| {
@@ -370,7 +371,9 @@ fn half_precision_weights_stay_half_in_an_exported_file() {
         Classifier { centre: None, unit_length: true, layers: &layers, temperature: 1.0 };
     let metadata = [("a key".to_owned(), "a value".to_owned())];
     let exported =
-        export(&onnx, "half", &spec, &classifier, Rounding::AsInTheFile, &metadata).unwrap().onnx;
+        export(&onnx, "half", &spec, None, &classifier, Rounding::AsInTheFile, &metadata)
+            .unwrap()
+            .onnx;
     let holds = |bytes: &[u8]| exported.windows(bytes.len()).any(|window| window == bytes);
     // Most of the file are weights, and these are some of the last convolution's.
     assert!(holds(&onnx[onnx.len() / 2..][..64]), "the weights are those of the file");
@@ -380,7 +383,8 @@ fn half_precision_weights_stay_half_in_an_exported_file() {
     // One value too few.
     let layers = [Dense { weights: &weights[1..], bias: &[0.0] }];
     let classifier = Classifier { layers: &layers, ..classifier };
-    let refused = export(&onnx, "half", &spec, &classifier, Rounding::Limits, &[]).unwrap_err();
+    let refused =
+        export(&onnx, "half", &spec, None, &classifier, Rounding::Limits, &[]).unwrap_err();
     assert!(refused.to_string().contains("gives 12 values"), "{refused}");
 }
 

@@ -1,5 +1,6 @@
 //! The nodes behind the taps.
 
+use fieldtune_math::layers::Network;
 use tract_onnx::pb::{
     AttributeProto, GraphProto, NodeProto, TensorProto, attribute_proto::AttributeType,
     tensor_proto::DataType,
@@ -7,6 +8,7 @@ use tract_onnx::pb::{
 
 use super::super::Pooling;
 use super::super::weights::FLOAT;
+use super::tail::integers;
 use super::{Classifier, Dense, OUTPUTS};
 
 /// Added to a length before something is divided by it: it changes no length that a feature of use has, and zero
@@ -36,9 +38,14 @@ impl Nodes {
 
     /// From the taps to the output `feature`.
     ///
-    /// * `blocks`: tensor, its axes and which of them holds the channels, how it is pooled.
+    /// * `blocks`: tensor, its axes and which of them holds the channels, how it is pooled; `tail`: fine-tuned blocks, and
+    ///   the map that they begin with.
     /// * returns the feature's length.
-    pub(super) fn feature(&mut self, blocks: Vec<Tapped<'_>>) -> usize {
+    pub(super) fn feature(
+        &mut self,
+        blocks: Vec<Tapped<'_>>,
+        tail: Option<(&Network, String)>,
+    ) -> usize {
         let many = blocks.len() > 1;
         let (mut parts, mut dim) = (Vec::new(), 0);
         for (at, (tensor, shape, how)) in blocks.into_iter().enumerate() {
@@ -49,7 +56,18 @@ impl Nodes {
                 false => pooled,
             });
         }
-        let (op, attributes) = match many {
+        if let Some((network, map)) = tail {
+            let (mut adapted, len) = self.tail(network, map);
+            if let ([frozen], [one]) = (&parts[..], &mut adapted[..]) {
+                // A single block keeps its length, so the one beside it gets the same.
+                let length =
+                    self.op("ReduceL2", "frozen", "length", vec![frozen.clone()], Vec::new());
+                *one = self.op("Mul", "adapted", "long", vec![one.clone(), length], Vec::new());
+            }
+            parts.extend(adapted);
+            dim += len;
+        }
+        let (op, attributes) = match parts.len() > 1 {
             true => ("Concat", vec![integer("axis", 1)]),
             false => ("Identity", Vec::new()),
         };
@@ -60,7 +78,7 @@ impl Nodes {
     /// One value a channel, `[1, channels]`, as the program pools.
     ///
     /// * returns the tensor and its number of channels.
-    fn pooled(
+    pub(super) fn pooled(
         &mut self,
         name: &str,
         tensor: String,
@@ -75,13 +93,8 @@ impl Nodes {
             [_, channels] => (tensor, channels),
             [_, _, _, ..] if axis > 1 => {
                 let others = (1..shape.len()).filter(|&other| other != axis);
-                let perm = [0, axis].into_iter().chain(others).map(|axis| axis as i64);
-                let perm = AttributeProto {
-                    name: "perm".to_owned(),
-                    r#type: AttributeType::Ints as i32,
-                    ints: perm.collect(),
-                    ..AttributeProto::default()
-                };
+                let perm: Vec<usize> = [0, axis].into_iter().chain(others).collect();
+                let perm = integers("perm", &perm);
                 let turned = self.op("Transpose", name, "turned", vec![tensor], vec![perm]);
                 (self.flat(pool, name, turned), shape[axis])
             }
@@ -101,7 +114,7 @@ impl Nodes {
     }
 
     /// `x / |x|`, and zero for zero.
-    fn unit_length(&mut self, name: &str, tensor: String) -> String {
+    pub(super) fn unit_length(&mut self, name: &str, tensor: String) -> String {
         // Over all axes, which has no axes to be given as an attribute or, later, as an input; the batch is one.
         let length = self.op("ReduceL2", name, "length", vec![tensor.clone()], Vec::new());
         let guard = self.floats(name, "guard", &[], &[GUARD]);
@@ -170,7 +183,7 @@ impl Nodes {
     }
 
     /// A node whose output is called after what it is part of and what it gives.
-    fn op(
+    pub(super) fn op(
         &mut self,
         op: &str,
         of: &str,
@@ -183,7 +196,13 @@ impl Nodes {
         output
     }
 
-    fn floats(&mut self, of: &str, what: &str, dims: &[usize], values: &[f32]) -> String {
+    pub(super) fn floats(
+        &mut self,
+        of: &str,
+        what: &str,
+        dims: &[usize],
+        values: &[f32],
+    ) -> String {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.weight(self.name(of, what), dims, FLOAT, bytes)
     }
