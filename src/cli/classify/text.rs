@@ -49,7 +49,7 @@ pub(super) fn classify(
             anyhow::bail!("every class is empty: teach an example first");
         };
         let text = line.text.unwrap_or_default();
-        let shown = Line { learner: &learner, verdict: &verdict, milliseconds: 0.0, place: None };
+        let shown = Line { learner: &learner, verdict: &verdict, milliseconds: 0.0, places: Places::default() };
         if as_json {
             let mut value = shown.json();
             value["line"] = text.into();
