@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use super::fast::{Runner, turned};
 use super::graph::Graph;
 use super::{
-    Backbone, BackboneError, BackboneSpec, Block, Onnx, Pooling, Tail, Tap, TapMap, Vectors, guarded,
+    Backbone, BackboneError, BackboneSpec, Block, Onnx, Pooling, Tail, Tap, TapMap, Vectors,
+    guarded,
 };
 use crate::backbone::preprocess::{
     ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError,
@@ -40,7 +41,7 @@ pub trait FeatureSource {
     }
 
     /// How its maps make its feature, and what it sees of a frame; `None` from a source that has no maps.
-    fn sight(&self, _frame: &Frame) -> Option<Sight> {
+    fn layout(&self, _frame: &Frame) -> Option<MapLayout> {
         None
     }
 
@@ -62,7 +63,7 @@ pub trait FeatureSource {
 
 /// How the maps of a source make its feature, and what it sees of a frame.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sight {
+pub struct MapLayout {
     /// The parts of the feature, in the order of the maps.
     pub blocks: Vec<Block>,
     /// `[x, y, width, height]` of what is seen, in fractions of the frame's sides.
@@ -298,11 +299,11 @@ impl FeatureSource for Extractor {
         Ok((with_tail(name, backbone, tail, feature)?, maps))
     }
 
-    fn sight(&self, frame: &Frame) -> Option<Sight> {
+    fn layout(&self, frame: &Frame) -> Option<MapLayout> {
         let (x, y, width, height) = self.preprocessor.part(frame);
         let (across, down) = (f64::from(frame.width()), f64::from(frame.height()));
         let part = [x / across, y / down, width / across, height / down];
-        Some(Sight { blocks: self.backbone.blocks().to_vec(), part })
+        Some(MapLayout { blocks: self.backbone.blocks().to_vec(), part })
     }
 
     fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {

@@ -21,7 +21,7 @@ use crate::image::frame::Region;
 use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::examples::Neighbour;
-use crate::learn::explained::Place;
+use crate::learn::explained::HeatPeak;
 use crate::learn::learner::Learner;
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::{json, people};
@@ -74,7 +74,8 @@ impl ClassifyCommand {
             return text::classify(&self.images, &self.lines, self.json, &self.store);
         }
         let files = images::expand(&self.images)?;
-        for (option, out) in drawn.iter().filter_map(|(option, out)| Some((option, out.as_ref()?))) {
+        for (option, out) in drawn.iter().filter_map(|(option, out)| Some((option, out.as_ref()?)))
+        {
             if files.len() != 1 {
                 bail!("{option} draws one image, got {}", files.len());
             }
@@ -128,7 +129,7 @@ impl ClassifyCommand {
         learner: &Learner,
         file: &Path,
         verdict: &anyhow::Result<Verdict>,
-    ) -> anyhow::Result<Option<Place>> {
+    ) -> anyhow::Result<Option<HeatPeak>> {
         let (Some(out), Ok(_)) = (&self.explain, verdict) else { return Ok(None) };
         let frame = picture::load(file, now())?;
         let region = Region::Whole;
@@ -144,7 +145,7 @@ impl ClassifyCommand {
         learner: &Learner,
         file: &Path,
         verdict: &anyhow::Result<Verdict>,
-    ) -> anyhow::Result<Option<Place>> {
+    ) -> anyhow::Result<Option<HeatPeak>> {
         let (Some(out), Ok(verdict)) = (&self.like, verdict) else { return Ok(None) };
         let Neighbour { example, class, .. } = verdict.nearest;
         let image = images_in(self.store.look()?)(&[example])?.remove(&example);
@@ -154,8 +155,7 @@ impl ClassifyCommand {
         let frame = picture::load(file, now())?;
         let class = learner.classes().get(&class).map_or("?", |name| name.as_str());
         let words = ["differs where marked".to_owned(), format!("example {id}, {class}")];
-        let (drawn, place) =
-            pool.with_free(|source| beside(source, &frame, &image, words))?;
+        let (drawn, place) = pool.with_free(|source| beside(source, &frame, &image, words))?;
         write_whole(out, &picture::png(&drawn))?;
         Ok(Some(place))
     }
@@ -208,9 +208,9 @@ struct Line<'a> {
 #[derive(Default)]
 struct Places {
     /// Where it comes from most.
-    explained: Option<Place>,
+    explained: Option<HeatPeak>,
     /// Where the image differs most from the nearest example's.
-    differs: Option<Place>,
+    differs: Option<HeatPeak>,
 }
 
 impl Line<'_> {
@@ -235,7 +235,7 @@ impl Line<'_> {
         if let Some(place) = self.places.explained {
             text += &format!(", {place}");
         }
-        if let Some(Place { x, y, .. }) = self.places.differs {
+        if let Some(HeatPeak { x, y, .. }) = self.places.differs {
             text += &format!(", differs most from that example at {x},{y}");
         }
         text
@@ -259,10 +259,10 @@ impl Line<'_> {
             "novelty": json::real(*novelty),
             "milliseconds": self.milliseconds,
         });
-        if let Some(Place { x, y, stands_out }) = self.places.explained {
+        if let Some(HeatPeak { x, y, stands_out }) = self.places.explained {
             value["place"] = json!({ "x": x, "y": y, "stands_out": stands_out });
         }
-        if let Some(Place { x, y, .. }) = self.places.differs {
+        if let Some(HeatPeak { x, y, .. }) = self.places.differs {
             value["differs"] = json!({ "x": x, "y": y });
         }
         value

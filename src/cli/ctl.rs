@@ -4,6 +4,7 @@ mod inbox;
 mod link;
 mod policy;
 mod recent;
+mod snap;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,6 @@ use serde_json::json;
 
 use super::contact_sheet;
 use super::output::write_whole;
-use super::snap::is_png;
 use super::{Context, Exit, Failed};
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
@@ -29,7 +29,7 @@ use crate::protocol::console::{self, Entry};
 use crate::protocol::json;
 use crate::protocol::pin::{LONGEST, Pin};
 use crate::protocol::request::{
-    Answer, Classify, ExamplePicture, Explain, Lock, Of, Pull, Push, Request, Snap, TeachImage, Unlock,
+    Answer, Classify, ExamplePicture, Lock, Of, Pull, Push, Request, TeachImage, Unlock,
 };
 use crate::protocol::wire::MAX_MESSAGE;
 use crate::store::signed;
@@ -278,24 +278,6 @@ impl CtlCommand {
                 println!("{}", console::verdict(classification));
             }
         })?;
-        Ok(Exit::Done)
-    }
-
-    fn snap(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
-        let wants_png = is_png(file)?;
-        let request = if self.explain { Explain::default().into() } else { Snap.into() };
-        let answer = self.ask(&mut self.link()?, &request, context)?;
-        let Answer::Picture { file: bytes, .. } = answer.plain() else {
-            bail!("unexpected answer of the device, wanted an image");
-        };
-        // It comes as a JPEG.
-        if wants_png {
-            let frame = picture::decode(bytes, "the answer of the device", Timestamp(0))?;
-            write_whole(file, &picture::png(&frame))?;
-        } else {
-            write_whole(file, bytes)?;
-        }
-        self.tell(&answer);
         Ok(Exit::Done)
     }
 

@@ -4,7 +4,7 @@ use super::eval::plot::{Align, Drawing, INK};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Region};
 use crate::image::picture;
-use crate::learn::explained::{ExplainError, Explained, HeatOverlay, Place};
+use crate::learn::explained::{ExplainError, Explained, HeatOverlay, HeatPeak};
 use crate::learn::learner::Learner;
 
 /// The frame with that drawn over its region, and the place that says most.
@@ -16,7 +16,7 @@ pub(in crate::cli) fn explain(
     learner: &Learner,
     frame: &Frame,
     region: &Region,
-) -> anyhow::Result<(Explained, Frame, Place)> {
+) -> anyhow::Result<(Explained, Frame, HeatPeak)> {
     let (x, y, width, height) = region.resolve(frame.width(), frame.height())?;
     let part = frame.region(region)?;
     let explained = Explained::of(source, learner, &part).map_err(with_next)?;
@@ -46,7 +46,7 @@ pub(in crate::cli) fn beside(
     frame: &Frame,
     example: &Frame,
     words: [String; 2],
-) -> anyhow::Result<(Frame, Place)> {
+) -> anyhow::Result<(Frame, HeatPeak)> {
     let overlay = HeatOverlay::of_difference(source, frame, example)
         .map_err(|error| anyhow::anyhow!("--like: {error}"))?;
     let (marked, place) = overlay.over_all(frame);

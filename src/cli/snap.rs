@@ -76,7 +76,8 @@ impl SnapCommand {
         let frame = frame.map_err(failed)?;
         if let Some((out, explaining)) = explain {
             let Explaining { mut source, learner, region } = explaining;
-            let (explained, drawn, place) = explain::explain(&mut source, &learner, &frame, &region)?;
+            let (explained, drawn, place) =
+                explain::explain(&mut source, &learner, &frame, &region)?;
             write_whole(out, &bytes_for(out, &drawn)?).context(Failed(Exit::Device))?;
             let name = |class| learner.classes().get(&class).map_or("?", |name| name.as_str());
             let Verdict { class, best, .. } = explained.verdict;

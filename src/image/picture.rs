@@ -315,7 +315,8 @@ pub fn smaller(frame: &Frame, side: u32) -> Cow<'_, Frame> {
     }
     let pixels = image::RgbImage::from_raw(frame.width(), frame.height(), frame.pixels().to_vec())
         .expect("a frame's buffer fits its sides");
-    let small = DynamicImage::ImageRgb8(pixels).resize(side, side, FilterType::Triangle).into_rgb8();
+    let small =
+        DynamicImage::ImageRgb8(pixels).resize(side, side, FilterType::Triangle).into_rgb8();
     let (width, height) = small.dimensions();
     let small = Frame::new(width, height, small.into_raw(), frame.captured());
     Cow::Owned(small.expect("as many pixels as its sides say"))

@@ -249,7 +249,8 @@ mod tests {
         assert_eq!(shown, 1, "{all:?}");
         let same = HeatMap::of_difference(&other, &other).expect("alike");
         assert_eq!(same.sum(), 0.0);
-        let three = PatchLevel { size: [4, 4], channels: 3, values: vec![half::f16::ONE; 48].into() };
+        let three =
+            PatchLevel { size: [4, 4], channels: 3, values: vec![half::f16::ONE; 48].into() };
         assert_eq!(HeatMap::of_difference(&patches(three), &other), None);
     }
 

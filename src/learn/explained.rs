@@ -22,7 +22,7 @@ pub struct Explained {
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeatOverlay {
     heat: HeatMap,
-    /// What the network sees of the frame, see [`crate::backbone::Sight::part`].
+    /// What the network sees of the frame, see [`crate::backbone::MapLayout::part`].
     part: [f64; 4],
     /// Whether the map is of how unlike good parts each place is.
     of_good: bool,
@@ -30,7 +30,7 @@ pub struct HeatOverlay {
 
 /// The place that says most, in pixels of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct HeatPeak {
     /// From the left.
     pub x: usize,
     /// From the top.
@@ -81,7 +81,7 @@ impl Explained {
         let patches = if of_good { Patches::of_maps(&maps) } else { None };
         let verdict = learner.classify_with(&feature, patches.as_ref())?;
         let verdict = verdict.ok_or(ExplainError::Untaught)?;
-        let sight = source.sight(frame).ok_or(ExplainError::NoMap)?;
+        let layout = source.layout(frame).ok_or(ExplainError::NoMap)?;
         let heat = if of_good {
             let memory = learner.patch_memory().ok_or(ExplainError::NoPatches)?;
             let patches = patches.ok_or(ExplainError::NoMap)?;
@@ -91,11 +91,11 @@ impl Explained {
             let (classes, layers) = ((verdict.best, second), learner.head().layers());
             layers
                 .and_then(|layers| {
-                    HeatMap::of_classes(&layers, classes, &sight.blocks, &maps, &feature)
+                    HeatMap::of_classes(&layers, classes, &layout.blocks, &maps, &feature)
                 })
                 .ok_or_else(|| ExplainError::NotLinear(learner.head().kind()))?
         };
-        Ok(Self { verdict, overlay: HeatOverlay { heat, part: sight.part, of_good } })
+        Ok(Self { verdict, overlay: HeatOverlay { heat, part: layout.part, of_good } })
     }
 }
 
@@ -115,14 +115,14 @@ impl HeatOverlay {
         };
         let (patches, others) = (patches(frame)?, patches(other)?);
         let heat = HeatMap::of_difference(&patches, &others).ok_or(ExplainError::NoMap)?;
-        let sight = source.sight(frame).ok_or(ExplainError::NoMap)?;
-        Ok(Self { heat, part: sight.part, of_good: false })
+        let layout = source.layout(frame).ok_or(ExplainError::NoMap)?;
+        Ok(Self { heat, part: layout.part, of_good: false })
     }
 
     /// A picture with the map laid over it, and the place that says most.
     ///
     /// * `within`: `[left, top, width, height]`, where in the picture the frame lies that was explained, in pixels.
-    pub fn over(&self, picture: &Frame, within: [f64; 4]) -> (Frame, Place) {
+    pub fn over(&self, picture: &Frame, within: [f64; 4]) -> (Frame, HeatPeak) {
         let (all_width, all_height) = (picture.width() as usize, picture.height() as usize);
         let [x, y, width, height] = self.part;
         let side = |length: f64| (length.round() as usize).max(1);
@@ -142,17 +142,17 @@ impl HeatOverlay {
             cells.for_each(|(cell, heat)| *cell = (heat - from) / (to - from));
         }
         let stands_out = self.of_good.then(|| part.get(most).is_some_and(|most| *most > from));
-        let place = Place { x: left + most % width, y: top + most / width, stands_out };
+        let place = HeatPeak { x: left + most % width, y: top + most / width, stands_out };
         (laid_over(picture, &all), place)
     }
 
     /// As [`HeatOverlay::over`], of the frame itself.
-    pub fn over_all(&self, frame: &Frame) -> (Frame, Place) {
+    pub fn over_all(&self, frame: &Frame) -> (Frame, HeatPeak) {
         self.over(frame, [0.0, 0.0, f64::from(frame.width()), f64::from(frame.height())])
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for HeatPeak {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = match self.stands_out {
             None => "most of it",

@@ -262,7 +262,9 @@ pub(super) fn document() -> Value {
     for (name, how, about, fields) in REQUESTS {
         let none = json!([]);
         let kind = match *name {
-            "snap" | "explain" | "recent-picture" | "example-picture" | "inbox-picture" => "image/*",
+            "snap" | "explain" | "recent-picture" | "example-picture" | "inbox-picture" => {
+                "image/*"
+            }
             "pull" => "application/octet-stream",
             _ => "application/json",
         };

@@ -58,7 +58,10 @@ fn the_answer_has_every_chapter_and_status_follows_the_checks() {
     let answer = answer(&run);
     let checks = list(&answer["checks"]);
     let names: Vec<&Value> = checks.iter().map(|check| &check["name"]).collect();
-    assert_eq!(names, ["good-only", "accuracy", "estimate", "unknown", "add", "forget", "restart", "undo"]);
+    assert_eq!(
+        names,
+        ["good-only", "accuracy", "estimate", "unknown", "add", "forget", "restart", "undo"]
+    );
     let held = checks.iter().all(|check| check["held"] == true);
     assert_eq!((&answer["held"], run.code), (&held.into(), i32::from(!held)), "{run:?}");
     // Whatever the network is worth.
@@ -94,9 +97,14 @@ fn the_answer_has_every_chapter_and_status_follows_the_checks() {
 fn it_leaves_pictures_and_a_store_to_go_on_with() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let run = demo(folder.path(), &[]);
-    for wanted in
-        ["Good parts alone, 20", "Teaching good, scratch", "5 of each", "Forgetting weld", "bit for bit", "\nChecks\n"]
-    {
+    for wanted in [
+        "Good parts alone, 20",
+        "Teaching good, scratch",
+        "5 of each",
+        "Forgetting weld",
+        "bit for bit",
+        "\nChecks\n",
+    ] {
         assert!(run.stdout.contains(wanted), "{wanted} in {}", run.stdout);
     }
     let broken = run.stdout.lines().filter(|line| line.starts_with("  FAILED")).count();

@@ -184,7 +184,7 @@ fn what_is_remembered_is_bounded() {
 
 /// Patches of the built-in backbone's size, and an image of a usual one.
 #[test]
-fn a_good_part_taught_writes_at_most_96_kib() {
+fn a_good_part_taught_writes_at_most_64_kib() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("good.ftune");
     let model = ModelId { dim: 456, ..model() };
@@ -213,7 +213,7 @@ fn a_good_part_taught_writes_at_most_96_kib() {
         // The first makes the file.
         most = most.max(if number == 0 { 0 } else { bytes });
     }
-    assert!(most <= 96 << 10, "{most} bytes");
+    assert!(most <= 64 << 10, "{most} bytes");
 }
 
 /// The built-in backbone at 128 pixels.
@@ -369,7 +369,10 @@ fn the_program_teaches_good_parts_finds_others_and_shows_where() {
     let camera = format!("replay:{}", text(&bad));
     let snap = ["snap", text(&snapped), "--explain", text(&out), "--camera", &camera];
     let told = run(&[&snap[..], &["--resolution", "320x240"]].concat()).stdout;
-    assert!(told.contains("unknown (unlike good, the only class), unlike good parts at "), "{told}");
+    assert!(
+        told.contains("unknown (unlike good, the only class), unlike good parts at "),
+        "{told}"
+    );
     assert_eq!(picture::load(&out, Timestamp(0)).unwrap().width(), 320);
     // Two images at once are refused, and a store of several classes is shown, too.
     let two = fieldtune(&[

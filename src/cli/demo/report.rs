@@ -243,7 +243,11 @@ impl Report {
         self.checks = vec![
             check(
                 "good-only",
-                format!("{} of defects found, {} marked where they lie", percent(found), percent(marked)),
+                format!(
+                    "{} of defects found, {} marked where they lie",
+                    percent(found),
+                    percent(marked)
+                ),
                 format!("at least {} and {}", percent(FOUND), percent(MARKED)),
                 found >= FOUND && marked >= MARKED,
             ),

@@ -35,7 +35,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 (None, picture::decode(image, "the image", now).map_err(refused)?, None)
             }
             _ => {
-                let why = "explain: wanted a frame, an example or a frame of the inbox, got several";
+                let why =
+                    "explain: wanted a frame, an example or a frame of the inbox, got several";
                 return Err(Refused(why.to_owned()));
             }
         };

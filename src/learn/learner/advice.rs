@@ -149,8 +149,7 @@ impl std::fmt::Display for Advice {
                 const LISTED: usize = 5;
                 let wait = if frames.len() == 1 { "frame waits" } else { "frames wait" };
                 let count = frames.len();
-                let mut ids: Vec<String> =
-                    frames.iter().take(LISTED).map(u64::to_string).collect();
+                let mut ids: Vec<String> = frames.iter().take(LISTED).map(u64::to_string).collect();
                 ids.extend((count > LISTED).then(|| "...".to_owned()));
                 let ids = ids.join(" ");
                 write!(
