@@ -109,7 +109,7 @@ function advice(signal) {
     const { estimate, estimate_90: interval, next: sentence, wrong_labels: wrong } = state.status;
     score.textContent = estimate === null || estimate === undefined ? "-" : percent(estimate);
     range.textContent = interval ? t("range", { low: percent(interval[0]), high: percent(interval[1]) }) : "";
-    const waiting = state.classes.length === 1 ? Number(state.status.inbox ?? 0) : 0;
+    const waiting = state.classes.length === 1 ? Number(state.status.device?.inbox ?? 0) : 0;
     unlike.hidden = !waiting;
     unlike.textContent = t("unlikeWait", { count: waiting, class: state.classes[0]?.class });
     next.textContent = sentence && !waiting ? t("nextStep", { sentence }) : "";

@@ -5,7 +5,13 @@ use crate::learn::head::{ClassId, ExampleId};
 fn good() -> Report {
     let all_same = || Compared { frames: 42, identical: 42, ..Compared::default() };
     Report {
-        good_alone: GoodAlone { frames: 40, found: 28, marked: 34, ..GoodAlone::default() },
+        good_alone: GoodAlone {
+            frames: 40,
+            found: 28,
+            marked: 34,
+            false_alarms: 8,
+            ..GoodAlone::default()
+        },
         per_class: 5,
         estimates: vec![None, Some(0.9)],
         fresh: Fresh {
@@ -46,9 +52,10 @@ fn broken(mut report: Report) -> Vec<&'static str> {
 fn every_check_fails_for_its_own_cause_alone() {
     assert_eq!(broken(good()), [""; 0]);
     type Spoil = fn(&mut Report);
-    let cases: [(&str, Spoil); 14] = [
+    let cases: [(&str, Spoil); 15] = [
         ("good-only", |r| r.good_alone.found = 27),
         ("good-only", |r| r.good_alone.marked = 33),
+        ("good-only", |r| r.good_alone.false_alarms = 9),
         ("accuracy", |r| r.fresh.accuracy = 0.84),
         ("estimate", |r| r.estimates.push(Some(0.7))),
         ("estimate", |r| r.estimates.push(None)),
