@@ -13,6 +13,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use self::canvas::Canvas;
+use self::surface::{steel, wood};
 
 /// What a frame shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,7 +79,31 @@ pub fn frame(seed: u64, number: u64, piece: u64, scene: SyntheticScene) -> Vec<u
     draw(seed, piece, scene).expose(NOISE, &mut noise)
 }
 
+/// Where a defect lies: what it changes of the steel before light, lens and sensor.
+///
+/// * `piece`, `scene`: as of [`frame`].
+/// * returns `[HEIGHT, WIDTH]`, nothing where there is no defect.
+pub fn defect(seed: u64, piece: u64, scene: SyntheticScene) -> Vec<bool> {
+    /// In shares of full scale: less is not seen beside the noise.
+    const SEEN: f32 = 0.02;
+    if matches!(scene, SyntheticScene::Good | SyntheticScene::Bench) {
+        return vec![false; WIDTH * HEIGHT];
+    }
+    let (with, ..) = surface(seed, piece, scene);
+    let (without, ..) = surface(seed, piece, SyntheticScene::Good);
+    let pixels = with.pixels().iter().zip(without.pixels());
+    pixels.map(|(a, b)| a.iter().zip(b).any(|(a, b)| (a - b).abs() > SEEN)).collect()
+}
+
 fn draw(seed: u64, piece: u64, scene: SyntheticScene) -> Canvas {
+    let (mut canvas, light, mut random) = surface(seed, piece, scene);
+    light.fall_on(&mut canvas);
+    canvas.blur(random.random_range(0.06..0.20));
+    canvas
+}
+
+/// What lies under the light.
+fn surface(seed: u64, piece: u64, scene: SyntheticScene) -> (Canvas, Light, ChaCha8Rng) {
     let mut strip = ChaCha8Rng::seed_from_u64(seed);
     let light = Light::at(&mut strip, piece);
     let mut random = strip;
@@ -87,9 +112,9 @@ fn draw(seed: u64, piece: u64, scene: SyntheticScene) -> Canvas {
     random.set_word_pos(0);
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     if scene == SyntheticScene::Bench {
-        surface::wood(&mut canvas, seed, &mut random);
+        wood(&mut canvas, seed, &mut random);
     } else {
-        surface::steel(&mut canvas, seed, piece, &mut random);
+        steel(&mut canvas, seed, piece, &mut random);
     }
     let (canvas_, random_, towards) = (&mut canvas, &mut random, light.towards);
     match scene {
@@ -101,9 +126,7 @@ fn draw(seed: u64, piece: u64, scene: SyntheticScene) -> Canvas {
         SyntheticScene::Pits => defects::pits(canvas_, towards, random_),
         SyntheticScene::Weld => defects::weld(canvas_, random_),
     }
-    light.fall_on(&mut canvas);
-    canvas.blur(random.random_range(0.06..0.20));
-    canvas
+    (canvas, light, random)
 }
 
 /// Standard deviation of the sensor's noise, in shares of full scale.
@@ -159,6 +182,25 @@ impl Light {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_defect_lies_where_the_frame_differs() {
+        for (piece, scene) in (0..).zip(&SyntheticScene::ALL[1..6]) {
+            let inside = defect(5, piece, *scene);
+            let share = inside.iter().filter(|one| **one).count() as f64 / inside.len() as f64;
+            assert!((0.0005..0.4).contains(&share), "{scene:?}: {share}");
+            let [with, without] =
+                [*scene, SyntheticScene::Good].map(|scene| frame(5, piece, piece, scene));
+            let apart = |at: usize| f64::from(with[3 * at].abs_diff(without[3 * at]));
+            let mean = |wanted: bool| {
+                let of = (0..inside.len()).filter(|at| inside[*at] == wanted);
+                let (sum, count) = of.fold((0.0, 0.0), |(sum, n), at| (sum + apart(at), n + 1.0));
+                sum / count
+            };
+            assert!(mean(true) > 2.0 * mean(false), "{scene:?}: {} {}", mean(true), mean(false));
+        }
+        assert!(!defect(5, 0, SyntheticScene::Good).contains(&true));
+    }
 
     #[test]
     fn light_changes_slowly_and_far() {

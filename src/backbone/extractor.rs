@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use super::fast::{Runner, turned};
 use super::graph::Graph;
 use super::{
-    Backbone, BackboneError, BackboneSpec, Onnx, Pooling, Tail, Tap, TapMap, Vectors, guarded,
+    Backbone, BackboneError, BackboneSpec, Block, Onnx, Pooling, Tail, Tap, TapMap, Vectors,
+    guarded,
 };
 use crate::backbone::preprocess::{
     ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError,
@@ -39,6 +40,11 @@ pub trait FeatureSource {
         Ok((self.feature(frame)?, Vec::new()))
     }
 
+    /// How its maps make its feature, and what it sees of a frame; `None` from a source that has no maps.
+    fn layout(&self, _frame: &Frame) -> Option<MapLayout> {
+        None
+    }
+
     /// `[views][dim]`, finite: the features of these views of a frame, to be learned with it; none from a source that has
     /// no images.
     ///
@@ -53,6 +59,15 @@ pub trait FeatureSource {
     fn fingerprint(&self) -> Option<Fingerprint> {
         None
     }
+}
+
+/// How the maps of a source make its feature, and what it sees of a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapLayout {
+    /// The parts of the feature, in the order of the maps.
+    pub blocks: Vec<Block>,
+    /// `[x, y, width, height]` of what is seen, in fractions of the frame's sides.
+    pub part: [f64; 4],
 }
 
 /// Why a frame gave no feature.
@@ -282,6 +297,13 @@ impl FeatureSource for Extractor {
         let input = preprocessor.apply(frame)?;
         let (feature, maps) = backbone.extract_with_maps(input.view())?;
         Ok((with_tail(name, backbone, tail, feature)?, maps))
+    }
+
+    fn layout(&self, frame: &Frame) -> Option<MapLayout> {
+        let (x, y, width, height) = self.preprocessor.part(frame);
+        let (across, down) = (f64::from(frame.width()), f64::from(frame.height()));
+        let part = [x / across, y / down, width / across, height / down];
+        Some(MapLayout { blocks: self.backbone.blocks().to_vec(), part })
     }
 
     fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {

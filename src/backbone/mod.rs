@@ -48,7 +48,9 @@ use crate::backbone::preprocess::InputSpec;
 pub use detect::Detected;
 pub use error::BackboneError;
 pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
-pub use extractor::{CutFeature, ExtractError, Extractor, FINE_TUNED, FeatureSource, Fingerprint};
+pub use extractor::{
+    CutFeature, ExtractError, Extractor, FINE_TUNED, FeatureSource, Fingerprint, MapLayout,
+};
 pub use fast::{Exercise, Layer, Vectors};
 pub use files::{
     MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,

@@ -53,6 +53,11 @@ impl Synthetic {
         self.scene
     }
 
+    /// Where the defect of the next frame lies: `[HEIGHT, WIDTH]`.
+    pub fn next_defect(&self) -> Vec<bool> {
+        strip::defect(self.seed, self.piece.unwrap_or(self.number), self.scene)
+    }
+
     /// Frames that it has given.
     pub fn number(&self) -> u64 {
         self.number

@@ -1,24 +1,27 @@
 //! `fieldtune classify`: what images are taken for.
 
-mod explain;
 mod text;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-
-use self::explain::{Place, explain};
 
 use super::args::images;
 use super::args::lines::LineArgs;
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
+use super::contact_sheet::images_in;
+use super::explain::{beside, explain};
+use super::output::write_whole;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit};
+use crate::image::frame::Region;
 use crate::image::picture;
 use crate::learn::decision::Verdict;
+use crate::learn::examples::Neighbour;
+use crate::learn::explained::HeatPeak;
 use crate::learn::learner::Learner;
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::{json, people};
@@ -30,12 +33,13 @@ use crate::protocol::{json, people};
 #[command(after_help = "Examples:
   fieldtune classify part.jpg
   fieldtune classify part.jpg --explain where.png
+  fieldtune classify part.jpg --like beside.png  beside its nearest example
   journalctl -f | fieldtune classify --lines -   every line as it comes
   fieldtune classify parts/ --json | jq -r 'select(.class == \"scratch\") | .file'
 
 With --json one object a line: file, class (or null for unknown), best, confidence (null with one class), runner_up, \
 runner_up_confidence, nearest (example, class, cosine, origin), novelty, milliseconds; with --explain also place (x, y, stands_out: null \
-with more than one class).
+with more than one class), with --like also differs (x, y).
 
 --explain: with one class, how far each place is from good parts, from the limit on that one place in a thousand of \
 good parts reaches; with more, what each place adds to the score of the best class over that of the second.")]
@@ -51,6 +55,9 @@ pub struct ClassifyCommand {
     /// Draw where in the image the verdict comes from (one image)
     #[arg(long, value_name = "OUT.png")]
     explain: Option<PathBuf>,
+    /// Draw the image beside its nearest example, with where they differ (one image)
+    #[arg(long, value_name = "OUT.png")]
+    like: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -59,16 +66,18 @@ pub struct ClassifyCommand {
 
 impl ClassifyCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let drawn = [("--explain", &self.explain), ("--like", &self.like)];
         if self.lines.are_given(&self.images)? {
-            if self.explain.is_some() {
-                bail!("--explain draws on an image, not on text");
+            if let Some((option, _)) = drawn.iter().find(|(_, out)| out.is_some()) {
+                bail!("{option} draws on an image, not on text");
             }
             return text::classify(&self.images, &self.lines, self.json, &self.store);
         }
         let files = images::expand(&self.images)?;
-        if let Some(out) = &self.explain {
+        for (option, out) in drawn.iter().filter_map(|(option, out)| Some((option, out.as_ref()?)))
+        {
             if files.len() != 1 {
-                bail!("--explain draws one image, got {}", files.len());
+                bail!("{option} draws one image, got {}", files.len());
             }
             if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
                 bail!("{}: wanted a name that ends in .png", out.display());
@@ -103,8 +112,11 @@ impl ClassifyCommand {
                 if verdict.is_err() {
                     exit = Exit::Negative;
                 }
-                let place = self.explained(&pool, &learner, file, &verdict)?;
-                bar.suspend(|| self.tell(&learner, file, verdict, (milliseconds, place)));
+                let places = Places {
+                    explained: self.explained(&pool, &learner, file, &verdict)?,
+                    differs: self.beside(&pool, &learner, file, &verdict)?,
+                };
+                bar.suspend(|| self.tell(&learner, file, verdict, (milliseconds, places)));
             }
         }
         bar.finish_and_clear();
@@ -117,9 +129,35 @@ impl ClassifyCommand {
         learner: &Learner,
         file: &Path,
         verdict: &anyhow::Result<Verdict>,
-    ) -> anyhow::Result<Option<Place>> {
-        let (Some(out), Ok(verdict)) = (&self.explain, verdict) else { return Ok(None) };
-        pool.with_free(|source| explain(source, learner, verdict, file, out)).map(Some)
+    ) -> anyhow::Result<Option<HeatPeak>> {
+        let (Some(out), Ok(_)) = (&self.explain, verdict) else { return Ok(None) };
+        let frame = picture::load(file, now())?;
+        let region = Region::Whole;
+        let (_, drawn, place) =
+            pool.with_free(|source| explain(source, learner, &frame, &region))?;
+        write_whole(out, &picture::png(&drawn))?;
+        Ok(Some(place))
+    }
+
+    fn beside(
+        &self,
+        pool: &Pool,
+        learner: &Learner,
+        file: &Path,
+        verdict: &anyhow::Result<Verdict>,
+    ) -> anyhow::Result<Option<HeatPeak>> {
+        let (Some(out), Ok(verdict)) = (&self.like, verdict) else { return Ok(None) };
+        let Neighbour { example, class, .. } = verdict.nearest;
+        let image = images_in(self.store.look()?)(&[example])?.remove(&example);
+        let id = example.0;
+        let image = image.with_context(|| format!("--like: no image of example {id} is kept"))?;
+        let image = picture::decode(&image, "the example's image", now())?;
+        let frame = picture::load(file, now())?;
+        let class = learner.classes().get(&class).map_or("?", |name| name.as_str());
+        let words = ["differs where marked".to_owned(), format!("example {id}, {class}")];
+        let (drawn, place) = pool.with_free(|source| beside(source, &frame, &image, words))?;
+        write_whole(out, &picture::png(&drawn))?;
+        Ok(Some(place))
     }
 
     fn tell(
@@ -127,12 +165,12 @@ impl ClassifyCommand {
         learner: &Learner,
         file: &Path,
         verdict: anyhow::Result<Verdict>,
-        (milliseconds, place): (f64, Option<Place>),
+        (milliseconds, places): (f64, Places),
     ) {
         let name = file.display().to_string();
         match verdict {
             Ok(verdict) => {
-                let line = Line { learner, verdict: &verdict, milliseconds, place };
+                let line = Line { learner, verdict: &verdict, milliseconds, places };
                 if self.json {
                     let mut value = line.json();
                     value["file"] = name.into();
@@ -163,8 +201,16 @@ struct Line<'a> {
     learner: &'a Learner,
     verdict: &'a Verdict,
     milliseconds: f64,
-    /// Where it comes from most, if that was asked.
-    place: Option<Place>,
+    places: Places,
+}
+
+/// What was asked for beside a verdict.
+#[derive(Default)]
+struct Places {
+    /// Where it comes from most.
+    explained: Option<HeatPeak>,
+    /// Where the image differs most from the nearest example's.
+    differs: Option<HeatPeak>,
 }
 
 impl Line<'_> {
@@ -186,13 +232,11 @@ impl Line<'_> {
             self.name(nearest.class),
             self.milliseconds
         );
-        if let Some(Place { x, y, stands_out }) = self.place {
-            text += match stands_out {
-                None => ", most of it",
-                Some(true) => ", unlike good parts",
-                Some(false) => ", nothing stands out, most unlike good parts",
-            };
-            text += &format!(" at {x},{y}");
+        if let Some(place) = self.places.explained {
+            text += &format!(", {place}");
+        }
+        if let Some(HeatPeak { x, y, .. }) = self.places.differs {
+            text += &format!(", differs most from that example at {x},{y}");
         }
         text
     }
@@ -215,8 +259,11 @@ impl Line<'_> {
             "novelty": json::real(*novelty),
             "milliseconds": self.milliseconds,
         });
-        if let Some(Place { x, y, stands_out }) = self.place {
+        if let Some(HeatPeak { x, y, stands_out }) = self.places.explained {
             value["place"] = json!({ "x": x, "y": y, "stands_out": stands_out });
+        }
+        if let Some(HeatPeak { x, y, .. }) = self.places.differs {
+            value["differs"] = json!({ "x": x, "y": y });
         }
         value
     }

@@ -4,6 +4,7 @@ mod inbox;
 mod link;
 mod policy;
 mod recent;
+mod snap;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,6 @@ use serde_json::json;
 
 use super::contact_sheet;
 use super::output::write_whole;
-use super::snap::is_png;
 use super::{Context, Exit, Failed};
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
@@ -29,7 +29,7 @@ use crate::protocol::console::{self, Entry};
 use crate::protocol::json;
 use crate::protocol::pin::{LONGEST, Pin};
 use crate::protocol::request::{
-    Answer, Classify, ExamplePicture, Lock, Of, Pull, Push, Request, Snap, TeachImage, Unlock,
+    Answer, Classify, ExamplePicture, Lock, Of, Pull, Push, Request, TeachImage, Unlock,
 };
 use crate::protocol::wire::MAX_MESSAGE;
 use crate::store::signed;
@@ -43,7 +43,8 @@ use link::{Link, Stage};
 ///   teach CLASS IMAGE...   learn image files, one after another; those that
 ///                          were answered with ok stay if a later one fails
 ///   classify IMAGE...      classify image files; exit status 1 if one fails
-///   snap FILE              fetch the latest frame
+///   snap FILE              fetch the latest frame; with --explain, with where
+///                          in it its prediction comes from
 ///   recent DIR             fetch the latest classified frames
 ///   recent unsure DIR      the same, the least confident first
 ///   inbox export DIR       fetch the frames of the inbox and predictions.csv
@@ -90,6 +91,9 @@ pub struct CtlCommand {
     /// teach: learn this frame of those that recent lists (repeatable)
     #[arg(long, value_name = "NUMBER")]
     frame: Vec<u64>,
+    /// snap: draw where in the frame its prediction comes from
+    #[arg(long)]
+    explain: bool,
     /// recent, examples, status: draw the frames, the examples or the suspects as a contact sheet, a PNG file
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
@@ -121,6 +125,9 @@ impl CtlCommand {
         if self.sheet.is_some() && !["recent", "examples", "status"].contains(&words[0]) {
             bail!("--sheet goes with recent, examples and status, not with {}", words[0]);
         }
+        if self.explain && !matches!(words[..], ["snap", _]) {
+            bail!("--explain goes with snap FILE, not with {}", words.join(" "));
+        }
         if self.any {
             match words[0] {
                 "teach" | "burst" => words.push("any"),
@@ -139,7 +146,8 @@ impl CtlCommand {
     }
 
     fn carry_out(&self, words: &[&str], context: &Context) -> anyhow::Result<Exit> {
-        if let (Some(region), ["snap" | "watch", ..]) = (&self.region, words) {
+        let of_all = |word: &str| word == "watch" || word == "snap" && !self.explain;
+        if let Some(region) = self.region.as_ref().filter(|_| of_all(words[0])) {
             bail!("{} takes no region: leave out @{region}", words[0]);
         }
         match *words {
@@ -270,22 +278,6 @@ impl CtlCommand {
                 println!("{}", console::verdict(classification));
             }
         })?;
-        Ok(Exit::Done)
-    }
-
-    fn snap(&self, file: &Path, context: &Context) -> anyhow::Result<Exit> {
-        let wants_png = is_png(file)?;
-        let mut answer = self.ask(&mut self.link()?, &Snap.into(), context)?;
-        let Answer::Picture { file: bytes, .. } = &mut answer else {
-            bail!("unexpected answer of the device, wanted an image");
-        };
-        // It comes as a JPEG.
-        if wants_png {
-            let frame = picture::decode(bytes, "the answer of the device", Timestamp(0))?;
-            *bytes = picture::png(&frame);
-        }
-        write_whole(file, bytes)?;
-        self.tell(&answer);
         Ok(Exit::Done)
     }
 

@@ -1,6 +1,7 @@
 //! `fieldtune demo`: the main job from the first frame to the restart, over a drawn strip of steel.
 
 mod device;
+mod good;
 mod report;
 mod sheet;
 mod story;
@@ -21,7 +22,8 @@ use crate::image::picture;
 /// Run the demo without hardware: teach, classify, add, forget, restart
 ///
 /// A synthetic camera draws a strip of brushed steel with five kinds of defect. Everything else is real: the
-/// backbone, the head, the commands, the store.
+/// backbone, the head, the commands, the store. It begins with good parts alone, which find and mark what is unlike
+/// them.
 ///
 /// Exit status 0 if every check held, 1 if not.
 #[derive(Debug, clap::Args)]
@@ -31,8 +33,8 @@ use crate::image::picture;
   fieldtune demo --json | jq .checks
   fieldtune status --store fieldtune-demo/demo.ftune    afterwards
 
-In DIR it leaves taught.png (the frames it was taught), confusion.png (what fresh frames were taken for) and \
-demo.ftune (what it learned); files of an earlier demo are replaced.")]
+In DIR it leaves taught.png (the frames it was taught), confusion.png (what fresh frames were taken for), found.png \
+(a defect, marked by what knows good parts alone) and demo.ftune (what it learned); files of an earlier demo are replaced.")]
 pub struct DemoCommand {
     /// Seed of the drawn strip; the same seed draws the same frames
     #[arg(long, default_value_t = 1)]
@@ -60,6 +62,10 @@ impl DemoCommand {
         let start = || Device::start(&self.model, context, &store);
         let tell = Tell { json: self.json };
         let mut story = Story::begin(self.seed, self.frames as usize, context, tell, start()?);
+        let good = in_out("good.ftune");
+        Device::erase(&good)?;
+        let found = story.good_parts(Device::start(&self.model, context, &good)?)?;
+        Device::erase(&good)?;
         story.teach()?;
         story.watch()?;
         story.classify()?;
@@ -73,7 +79,12 @@ impl DemoCommand {
         write_whole(&taught, &picture::png(&sheet::draw(&report.title(), &pictures)))?;
         plot::Drawing::of(&report.title(), &report.names(), &confusion)
             .save(&confused, plot::Format::Png)?;
-        for file in [&taught, &confused, &store] {
+        let marked = in_out("found.png");
+        if let Some(found) = &found {
+            write_whole(&marked, &picture::png(found))?;
+        }
+        let marked = found.is_some().then_some(&marked);
+        for file in [&taught, &confused].into_iter().chain(marked).chain([&store]) {
             report.files.push(file.display().to_string());
         }
         report.seconds = begun.elapsed().as_secs_f64();

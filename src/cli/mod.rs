@@ -16,6 +16,7 @@ mod contact_sheet;
 mod ctl;
 mod demo;
 mod eval;
+mod explain;
 mod export;
 mod finetune;
 mod flash;
@@ -234,7 +235,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Pin(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Cameras(command) => command.run(),
-        Command::Snap(command) => command.run(),
+        Command::Snap(command) => command.run(context),
         Command::Flash(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

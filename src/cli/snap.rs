@@ -6,12 +6,19 @@ use anyhow::{Context as _, bail};
 
 use super::args::board::BoardArgs;
 use super::args::camera::{CameraArgs, failed};
-use super::args::store::now;
+use super::args::model::ModelArgs;
+use super::args::store::{StoreArgs, now};
 use super::output::{refuse_store, write_whole};
-use super::{Exit, Failed};
+use super::{Context, Exit, Failed, explain};
+use crate::backbone::Extractor;
+use crate::board::Board;
 use crate::camera::source::CaptureSettings;
 use crate::image::frame::{Frame, Region};
 use crate::image::picture;
+use crate::learn::decision::Verdict;
+use crate::learn::learner::Learner;
+use crate::protocol::people;
+use crate::store::snapshot::ModelId;
 
 /// Save one frame with the regions drawn in
 ///
@@ -21,26 +28,41 @@ use crate::image::picture;
   fieldtune snap first.png                       the board's camera
   fieldtune snap first.png --camera v4l:/dev/video0 --resolution 1280x720
   fieldtune snap region.png --camera v4l:/dev/video0 --region 0.25,0.25,0.5,0.5
+  fieldtune snap first.png --explain where.png   and what its prediction is of
   fieldtune snap pi.png --camera rpicam:
   fieldtune snap jetson.png --format yuv420 --camera 'pipe:gst-launch-1.0 -q
     nvarguscamerasrc ! nvvidconv ! video/x-raw,format=I420 ! fdsink'
+
+--explain takes the prediction of the store, and of the region where one is named.
 
 Exit status 3 if the camera gave no picture.")]
 pub struct SnapCommand {
     /// The picture, .png or .jpg
     #[arg(value_name = "OUT.png")]
     out: PathBuf,
+    /// Classify the frame, and draw where in it the prediction comes from
+    #[arg(long, value_name = "FILE")]
+    explain: Option<PathBuf>,
     #[command(flatten)]
     board: BoardArgs,
     #[command(flatten)]
     camera: CameraArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 impl SnapCommand {
-    pub(super) fn run(self) -> anyhow::Result<Exit> {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         is_png(&self.out)?;
         refuse_store(&self.out)?;
         let (board, _) = self.board.choose()?;
+        // Before the camera is opened: what was taught may be of another backbone.
+        let explain = match &self.explain {
+            Some(out) => Some((out, self.explaining(&board, context)?)),
+            None => None,
+        };
         // What a board wants of its own camera is not for another one.
         let given = match self.camera.camera {
             Some(_) => CaptureSettings::default(),
@@ -52,6 +74,17 @@ impl SnapCommand {
             eprintln!("{}: {note}", camera.name());
         }
         let frame = frame.map_err(failed)?;
+        if let Some((out, explaining)) = explain {
+            let Explaining { mut source, learner, region } = explaining;
+            let (explained, drawn, place) =
+                explain::explain(&mut source, &learner, &frame, &region)?;
+            write_whole(out, &bytes_for(out, &drawn)?).context(Failed(Exit::Device))?;
+            let name = |class| learner.classes().get(&class).map_or("?", |name| name.as_str());
+            let Verdict { class, best, .. } = explained.verdict;
+            let confidence = explained.verdict.shown_confidence();
+            let prediction = people::prediction(class.map(name), name(best), confidence);
+            println!("{} {prediction}, {place}", out.display());
+        }
         let frame = match &self.camera.region {
             Some(region) => outlined(&frame, region)?,
             None => board.regions.iter().fold(frame, |frame, (name, region)| {
@@ -65,6 +98,32 @@ impl SnapCommand {
         println!("{} {}x{}", self.out.display(), frame.width(), frame.height());
         Ok(Exit::Done)
     }
+
+    /// What classifies the frame.
+    fn explaining(&self, board: &Board, context: &Context) -> anyhow::Result<Explaining> {
+        is_png(self.explain.as_deref().unwrap_or(&self.out))?;
+        self.explain.as_deref().map_or(Ok(()), refuse_store)?;
+        let region = match (&self.camera.region, board.regions.len()) {
+            (Some(region), _) => *region,
+            (None, 0) => Region::Whole,
+            (None, 1) => board.regions.values().next().copied().unwrap_or_default(),
+            (None, _) => bail!(
+                "--explain: the board has several regions\n  next: name one with --region, and its store with --store"
+            ),
+        };
+        self.store.refuse_untaught()?;
+        let model = self.model.of_store(&self.store)?;
+        let source = model.load_with(self.store.tail()?.as_ref(), context)?;
+        let learner = self.store.look_for(&ModelId::of(&source))?.into_parts().0;
+        Ok(Explaining { source, learner, region })
+    }
+}
+
+/// What classifies a frame.
+struct Explaining {
+    source: Extractor,
+    learner: Learner,
+    region: Region,
 }
 
 /// Whether the name is that of a PNG; otherwise it is that of a JPEG.

@@ -5,6 +5,7 @@ mod answers;
 mod assign;
 mod confusion;
 mod effects;
+mod explain;
 mod follow;
 mod history;
 mod inbox;

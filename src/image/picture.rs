@@ -14,6 +14,7 @@ mod kept;
 mod kinds;
 mod sketch;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::os::unix::fs::FileTypeExt as _;
@@ -293,20 +294,30 @@ pub fn jpeg_of_quality(frame: &Frame, quality: u8) -> Vec<u8> {
 
 /// A small JPEG to look at.
 ///
-/// * `side`: the longer side in pixels, at least 1; a smaller frame is not enlarged.
+/// * `side`: as of [`smaller`].
 pub fn thumbnail(frame: &Frame, side: u32) -> Vec<u8> {
     const QUALITY: u8 = 80;
-    let pixels = image::RgbImage::from_raw(frame.width(), frame.height(), frame.pixels().to_vec())
-        .expect("a frame's buffer fits its sides");
-    let image = DynamicImage::ImageRgb8(pixels);
-    let small = if frame.width().max(frame.height()) > side.max(1) {
-        image.resize(side.max(1), side.max(1), FilterType::Triangle).into_rgb8()
-    } else {
-        image.into_rgb8()
-    };
+    let small = smaller(frame, side);
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-        .write_image(small.as_raw(), small.width(), small.height(), ExtendedColorType::Rgb8)
+        .write_image(small.pixels(), small.width(), small.height(), ExtendedColorType::Rgb8)
         .expect("encoding RGB8 into memory cannot fail");
     bytes
+}
+
+/// A frame made smaller, to look at.
+///
+/// * `side`: the longer side in pixels, at least 1; a smaller frame is not enlarged.
+pub fn smaller(frame: &Frame, side: u32) -> Cow<'_, Frame> {
+    let side = side.max(1);
+    if frame.width().max(frame.height()) <= side {
+        return Cow::Borrowed(frame);
+    }
+    let pixels = image::RgbImage::from_raw(frame.width(), frame.height(), frame.pixels().to_vec())
+        .expect("a frame's buffer fits its sides");
+    let small =
+        DynamicImage::ImageRgb8(pixels).resize(side, side, FilterType::Triangle).into_rgb8();
+    let (width, height) = small.dimensions();
+    let small = Frame::new(width, height, small.into_raw(), frame.captured());
+    Cow::Owned(small.expect("as many pixels as its sides say"))
 }

@@ -8,6 +8,7 @@ use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, CommandResult, NewExample};
 use crate::learn::decision::{Smoother, Verdict};
+use crate::learn::explained::{ExplainError, Explained};
 use crate::learn::head::{ClassId, HeadError};
 use crate::learn::learner::Learner;
 use crate::learn::patches::{FrameFeatures, Patches};
@@ -180,6 +181,14 @@ impl<S: FeatureSource> Engine<S> {
     /// [`EngineError::Extract`].
     pub fn views_of_whole(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
         Ok(self.source.views(frame, &self.views)?)
+    }
+
+    /// Where in a frame its prediction comes from, wherever the region is; it takes a pass of the backbone.
+    ///
+    /// # Errors
+    /// [`ExplainError`].
+    pub fn explain(&mut self, frame: &Frame) -> Result<Explained, ExplainError> {
+        Explained::of(&mut self.source, &self.learner, frame)
     }
 
     /// A frame made ready to be taught.

@@ -8,7 +8,7 @@
 use crate::backbone::{Block, Pooling, TapMap};
 use crate::learn::head::{ClassId, Layers};
 use crate::learn::patch_memory::PatchMemory;
-use crate::learn::patches::Patches;
+use crate::learn::patches::{PatchLevel, Patches};
 
 /// Something of each place of a frame, of one or more maps laid over each other.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,32 @@ impl HeatMap {
             })
             .collect();
         (!layers.is_empty()).then_some(Self { layers, scale: (1.0, IN_FULL) })
+    }
+
+    /// How far each place lies from the nearest of those there and beside it in another frame: the mean of the levels, each in
+    /// units of how far the other frame's places lie from their mean. `None` where the patches are of another kind.
+    pub fn of_difference(patches: &Patches, other: &Patches) -> Option<Self> {
+        if !patches.is_like(other) {
+            return None;
+        }
+        let levels = || patches.levels().iter().zip(other.levels());
+        if levels().any(|(level, other)| level.size != other.size) {
+            return None;
+        }
+        let share = 1.0 / patches.levels().len() as f32;
+        let layers = levels().map(|(level, other)| {
+            let values = beside(level, other).into_iter().map(|far| share * far).collect();
+            Layer { size: level.size, values }
+        });
+        let mut heat = Self { layers: layers.collect(), scale: (0.0, 0.0) };
+        let (size, _) = heat.finest()?;
+        let all = heat.at_size(size[1], size[0]);
+        let mean = all.iter().sum::<f32>() / all.len().max(1) as f32;
+        let largest = all.into_iter().fold(0.0, f32::max);
+        // Half of the way from the usual difference to the largest is not shown.
+        let from = (mean + largest) / 2.0;
+        heat.scale = (from, largest.max(from + f32::MIN_POSITIVE));
+        Some(heat)
     }
 
     /// What each place adds to the score of a class over that of another; all places add up to the difference of the scores
@@ -122,6 +148,35 @@ impl HeatMap {
     }
 }
 
+/// Of each place of a level the distance to the nearest of the nine there and around it in another.
+fn beside(level: &PatchLevel, other: &PatchLevel) -> Vec<f32> {
+    let ([rows, columns], channels) = (level.size, level.channels);
+    let (own, others) = (level.widened(), other.widened());
+    let squared = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+    let mut mean = vec![0.0; channels];
+    let share = channels as f32 / others.len().max(1) as f32;
+    for patch in others.chunks_exact(channels) {
+        mean.iter_mut().zip(patch).for_each(|(mean, value)| *mean += share * value);
+    }
+    let spread = others.chunks_exact(channels).map(|patch| squared(patch, &mean)).sum::<f32>();
+    let spread = (share * spread).sqrt().max(1e-6);
+    let mut far = Vec::with_capacity(rows * columns);
+    for row in 0..rows {
+        for column in 0..columns {
+            let here = &own[(row * columns + column) * channels..][..channels];
+            let around = (row.saturating_sub(1)..(row + 2).min(rows)).flat_map(|row| {
+                (column.saturating_sub(1)..(column + 2).min(columns))
+                    .map(move |column| row * columns + column)
+            });
+            let nearest = around
+                .map(|at| squared(here, &others[at * channels..][..channels]))
+                .fold(f32::INFINITY, f32::min);
+            far.push(nearest.sqrt() / spread);
+        }
+    }
+    far
+}
+
 /// The two places that a pixel lies between, and how far it is from the first, 0 to 1.
 fn between(at: usize, pixels: usize, places: usize) -> (usize, usize, f32) {
     let place = (at as f32 + 0.5) * places as f32 / pixels as f32 - 0.5;
@@ -171,6 +226,33 @@ fn add(values: &mut [f32], plane: &[f32], pool: Pooling, weight: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_frame_has_beside_it_is_no_difference() {
+        let level = |values: Vec<f32>| PatchLevel {
+            size: [4, 4],
+            channels: 2,
+            values: crate::learn::linalg::narrowed(&values),
+        };
+        let patches = |level: PatchLevel| Patches::of_levels(vec![level]).expect("sound");
+        let values: Vec<f32> = (0..32).map(|at| (at * 7 % 11) as f32).collect();
+        let other = patches(level(values.clone()));
+        // One place further, as a part that has moved.
+        let moved = [&values[2..], &values[..2]].concat();
+        let mut changed = moved.clone();
+        changed[10..12].iter_mut().for_each(|value| *value += 50.0);
+        let heat = HeatMap::of_difference(&patches(level(changed)), &other).expect("alike");
+        let all = heat.at_size(4, 4);
+        let most = (0..16).max_by(|a, b| all[*a].total_cmp(&all[*b]));
+        assert_eq!(most, Some(5));
+        let shown = all.iter().filter(|value| **value > heat.scale.0).count();
+        assert_eq!(shown, 1, "{all:?}");
+        let same = HeatMap::of_difference(&other, &other).expect("alike");
+        assert_eq!(same.sum(), 0.0);
+        let three =
+            PatchLevel { size: [4, 4], channels: 3, values: vec![half::f16::ONE; 48].into() };
+        assert_eq!(HeatMap::of_difference(&patches(three), &other), None);
+    }
 
     #[test]
     fn a_map_is_drawn_between_its_places() {

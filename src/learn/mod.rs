@@ -26,6 +26,9 @@ pub mod explain;
 /// Everything learned, as one value: classes, examples, head, settings.
 pub mod learner;
 
+/// A frame, its prediction, and where in it that comes from, drawn.
+pub mod explained;
+
 /// What a person or a program can ask for, a file each.
 pub mod command;
 

@@ -11,8 +11,8 @@ use crate::learn::patches::{LEVELS, PatchLevel, PatchScores, Patches, spread};
 /// The share of the covariance that is the same in every direction.
 const SHRINKAGE: f64 = 0.1;
 
-/// Patches that stand for all, of the finer level and of the coarser: with 1000 of the finer it is no better.
-const CHOSEN: [usize; LEVELS] = [400, 500];
+/// Patches that stand for all, of the finer level and of the coarser: with more it is no better, see docs/learning.md.
+const CHOSEN: [usize; LEVELS] = [128, 128];
 
 /// Patches that they are chosen from; where there are more, as many of each example.
 const CANDIDATES: [usize; LEVELS] = [8192, 4096];

@@ -2,8 +2,8 @@
 //!
 //! A defect is small: the feature of the whole frame hardly changes by it, that of the place where it is does. So of the
 //! tapped maps the two finest that are usable are kept, and compared place by place with those of good parts
-//! (`patch_memory.rs`; after Roth et al. 2022, "Towards Total Recall in Industrial Anomaly Detection", without its averages
-//! over neighbouring places, in which small defects of small maps drown).
+//! (`patch_memory.rs`; after Roth et al. 2022, "Towards Total Recall in Industrial Anomaly Detection"). Its averages over
+//! neighbouring places are taken of large maps alone: in those of small ones small defects drown.
 
 use std::sync::Arc;
 
@@ -25,9 +25,12 @@ const MAX_CHANNELS: usize = 128;
 /// Places that a map has to have, and may have at most.
 const PLACES: std::ops::RangeInclusive<usize> = 16..=4096;
 
-/// Patches that an example keeps of a level at most, and their bytes.
-const MAX_KEPT: usize = 256;
-const MAX_KEPT_BYTES: usize = 24 << 10;
+/// Where the finest map has more places along a side, squares of so many places are averaged, on every map the same, that
+/// it has no more.
+const SIDE: usize = 16;
+
+/// Bytes of patches that an example keeps of a level at most.
+const MAX_KEPT_BYTES: usize = 12 << 10;
 
 /// What the backbone says of a frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,8 +86,10 @@ impl Patches {
         // Stable: of maps of one size the first.
         usable.sort_by_key(|map| std::cmp::Reverse(map.places()));
         usable.dedup_by_key(|map| map.places());
+        let side = usable.first().map_or(1, |map| map.size[0].max(map.size[1]));
+        let levels = usable.into_iter().take(LEVELS);
         let levels: Vec<PatchLevel> =
-            usable.into_iter().take(LEVELS).map(PatchLevel::of_map).collect();
+            levels.map(|map| PatchLevel::of_map(map).averaged(side.div_ceil(SIDE))).collect();
         (!levels.is_empty()).then_some(Self { levels })
     }
 
@@ -146,9 +151,32 @@ impl PatchLevel {
         Self { size: map.size, channels, values: narrowed(&values) }
     }
 
+    /// The means of squares of so many places; at the right and the lower edge they may be smaller.
+    ///
+    /// * `square`: along a side, at least 1.
+    fn averaged(self, square: usize) -> Self {
+        if square == 1 {
+            return self;
+        }
+        let ([height, width], channels) = (self.size, self.channels);
+        let size = [height.div_ceil(square), width.div_ceil(square)];
+        let mut sums = vec![0.0; size[0] * size[1] * channels];
+        let mut counts = vec![0.0; size[0] * size[1]];
+        for (place, patch) in self.widened().chunks_exact(channels).enumerate() {
+            let to = place / width / square * size[1] + place % width / square;
+            counts[to] += 1.0;
+            let sum = &mut sums[to * channels..(to + 1) * channels];
+            sum.iter_mut().zip(patch).for_each(|(sum, value)| *sum += value);
+        }
+        for (sum, count) in sums.chunks_exact_mut(channels).zip(counts) {
+            sum.iter_mut().for_each(|value| *value /= count);
+        }
+        Self { size, channels, values: narrowed(&sums) }
+    }
+
     fn kept(&self) -> Self {
         let (places, channels) = (self.places(), self.channels);
-        let most = MAX_KEPT.min(MAX_KEPT_BYTES / (channels * size_of::<f16>()));
+        let most = MAX_KEPT_BYTES / (channels * size_of::<f16>());
         if places <= most {
             return self.clone();
         }
@@ -214,12 +242,27 @@ mod tests {
     }
 
     #[test]
+    fn large_maps_are_averaged_over_squares() {
+        let sizes = |maps: &[TapMap]| {
+            let patches = Patches::of_maps(maps).expect("usable");
+            patches.levels().iter().map(|level| level.size).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[map(0, 28, 3), map(1, 14, 5)]), [[14, 14], [7, 7]]);
+        assert_eq!(sizes(&[map(0, 16, 3), map(1, 8, 5)]), [[16, 16], [8, 8]]);
+        assert_eq!(sizes(&[map(0, 33, 3), map(1, 9, 5)]), [[11, 11], [3, 3]]);
+        let values: Vec<f32> = (0..25).map(|at| at as f32).collect();
+        let level = PatchLevel::of_map(&TapMap { tap: 0, size: [5, 5], values });
+        let means: Vec<f32> = level.averaged(2).values.iter().map(|value| value.to_f32()).collect();
+        assert_eq!(means, [3.0, 5.0, 6.5, 13.0, 15.0, 16.5, 20.5, 22.5, 24.0]);
+    }
+
+    #[test]
     fn what_an_example_keeps_is_bounded_and_spread() {
-        let patches = Patches::of_maps(&[map(0, 64, 40), map(1, 32, 128)]).expect("usable");
+        let patches = Patches::of_maps(&[map(0, 16, 40), map(1, 8, 128)]).expect("usable");
         let kept = patches.kept();
         let count: Vec<usize> = kept.levels().iter().map(PatchLevel::places).collect();
-        assert_eq!(count, [256, 96]);
-        assert!(kept.bytes() <= 48 << 10 && kept.is_like(&patches));
+        assert_eq!(count, [153, 48]);
+        assert!(kept.bytes() <= 24 << 10 && kept.is_like(&patches));
         assert_eq!(*kept, *patches.kept(), "the same places every time");
         for (places, most) in [(4096, 256), (1024, 96), (49, 10), (16, 16)] {
             let chosen = spread(places, most);

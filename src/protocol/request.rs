@@ -17,6 +17,7 @@ mod classify;
 mod confusion;
 mod diff;
 mod examples;
+mod explain;
 mod forget;
 mod forms;
 mod generations;
@@ -78,6 +79,7 @@ requests! {
     recent: 14 Recent, 15 RecentPicture, 40 RecentFew;
     inbox: 43 Inbox, 44 InboxPicture, 45 InboxAssign, 46 InboxDrop;
     snap: 16 Snap;
+    explain: 54 Explain;
     scene:;
     region: 17 SetRegion;
     regions: 18 Regions;

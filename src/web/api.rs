@@ -121,13 +121,14 @@ async fn answer(
         app.live.changed();
     }
     let mut response = match answer.plain() {
-        Answer::Picture { file, .. } => {
+        Answer::Picture { frame, width, height, file } => {
             let file = Bytes::from(file.clone());
             if let Some(key) = key {
                 app.pictures.keep(key, &file);
             }
             let is_example = matches!(name, "ExamplePicture");
-            picture(file, if is_example { "private, max-age=60" } else { "no-store" })
+            let keep = if is_example { "private, max-age=60" } else { "no-store" };
+            with_numbers(picture(file, keep), *frame, (*width, *height))
         }
         Answer::Learned(pack) => {
             let headers = [
@@ -274,12 +275,14 @@ pub(super) async fn newest(State(app): State<Arc<App>>, Query(fields): Query<Fie
     let Some(jpeg) = app.pictures.after(&app.live, seen).await else {
         return StatusCode::NO_CONTENT.into_response();
     };
-    let number = |number: u64| HeaderValue::from(number);
-    let mut response = picture(jpeg.file, "no-store");
-    for (name, value) in
-        [("x-frame", jpeg.number), ("x-width", jpeg.width.into()), ("x-height", jpeg.height.into())]
-    {
-        response.headers_mut().insert(name, number(value));
+    with_numbers(picture(jpeg.file, "no-store"), Some(jpeg.number), (jpeg.width, jpeg.height))
+}
+
+/// With a frame's number, where it is one of the camera, and its sides in pixels.
+fn with_numbers(mut response: Response, number: Option<u64>, sides: (u32, u32)) -> Response {
+    let sides = [("x-width", sides.0.into()), ("x-height", sides.1.into())];
+    for (name, value) in number.map(|number| ("x-frame", number)).into_iter().chain(sides) {
+        response.headers_mut().insert(name, HeaderValue::from(value));
     }
     response
 }

@@ -30,6 +30,7 @@ files![
     SCRIPT "inbox.js",
     SCRIPT "examples.js",
     SCRIPT "confusion.js",
+    SCRIPT "heat.js",
     SCRIPT "setup.js",
     SCRIPT "region.js",
     SCRIPT "policy.js",

@@ -104,6 +104,12 @@ const REQUESTS: &[(&str, How, &str, &[Field])] = &[
     ),
     ("snap", How::Get, "The newest frame", &[]),
     (
+        "explain",
+        How::Get,
+        "Where a prediction comes from, drawn over the newest frame or a kept picture",
+        &[("frame", "integer", false), ("example", "integer", false), ("inbox", "integer", false)],
+    ),
+    (
         "set-region",
         How::Value(r#"{"Fractions":{"x":0.1,"y":0.1,"width":0.5,"height":0.5}}"#),
         "Choose the region of interest",
@@ -256,7 +262,9 @@ pub(super) fn document() -> Value {
     for (name, how, about, fields) in REQUESTS {
         let none = json!([]);
         let kind = match *name {
-            "snap" | "recent-picture" | "example-picture" | "inbox-picture" => "image/*",
+            "snap" | "explain" | "recent-picture" | "example-picture" | "inbox-picture" => {
+                "image/*"
+            }
             "pull" => "application/octet-stream",
             _ => "application/json",
         };

@@ -111,6 +111,7 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::ExamplePicture(request::ExamplePicture { example: 1 }), Look),
         (Request::Classify(request::Classify { image: vec![1] }), Look),
         (Request::Snap(request::Snap), Look),
+        (Request::Explain(request::Explain::default()), Look),
         (Request::Watch(request::Watch(true)), Look),
         (Request::Watch(request::Watch(false)), Look),
         (Request::SetRegion(request::SetRegion(None)), Look),

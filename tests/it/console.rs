@@ -173,6 +173,11 @@ fn every_line_gets_its_reply() {
             &["ok confidence=0.500 novelty=inf false_reject=0.020"],
         ),
         ("snap", &["ok width=640 height=480 bytes=100000"]),
+        (
+            "explain frame 9",
+            &["ok frame=9 width=4 height=3 bytes=40 note=\"scratch, most of it at 1,2\""],
+        ),
+        ("explain example 2", &["error: no image of that example is kept"]),
         ("region", &["ok region=whole"]),
         ("region 1,2,30,40", &["ok region=\"1,2,30,40\""]),
         ("region 0.25,0,0.5,1", &["ok region=\"0.250,0.000,0.500,1.000\""]),

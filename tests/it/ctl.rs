@@ -98,6 +98,10 @@ fn pictures_and_what_was_learned_go_both_ways_whole() {
     wanted(&served.ctl(&["snap", &picture]), 0, "ok width=640 height=480 bytes=100000\n");
     let bytes: Vec<u8> = (0..100_000u32).map(|i| (i.wrapping_mul(i) / 7) as u8).collect();
     assert_eq!(std::fs::read(&picture).expect("it is there"), bytes);
+    let run = served.ctl(&["snap", &picture, "--explain"]);
+    let told = "ok frame=9 width=4 height=3 bytes=40 note=\"scratch, most of it at 1,2\"\n";
+    wanted(&run, 0, told);
+    assert_eq!(std::fs::read(&picture).expect("it is there"), vec![7; 40]);
 
     let backup = path("backup.ftune");
     let run = served.ctl(&["pull", &backup]);
@@ -214,6 +218,8 @@ fn an_unreadable_image_stops_teaching_but_not_classifying() {
 
     let run = served.ctl(&["snap", &path("snap.txt")]);
     assert!(run.code == 2 && run.stderr.contains("ends with .png or .jpg"), "{run:?}");
+    let run = served.ctl(&["status", "--explain"]);
+    assert!(run.code == 2 && run.stderr.contains("--explain goes with snap FILE"), "{run:?}");
     let device = served.ends();
     assert_eq!(device.asked.iter().filter(|asked| asked.contains("TeachImage")).count(), 1);
 }

@@ -58,13 +58,19 @@ fn the_answer_has_every_chapter_and_status_follows_the_checks() {
     let answer = answer(&run);
     let checks = list(&answer["checks"]);
     let names: Vec<&Value> = checks.iter().map(|check| &check["name"]).collect();
-    assert_eq!(names, ["accuracy", "estimate", "unknown", "add", "forget", "restart", "undo"]);
+    assert_eq!(
+        names,
+        ["good-only", "accuracy", "estimate", "unknown", "add", "forget", "restart", "undo"]
+    );
     let held = checks.iter().all(|check| check["held"] == true);
     assert_eq!((&answer["held"], run.code), (&held.into(), i32::from(!held)), "{run:?}");
     // Whatever the network is worth.
     for check in checks.iter().filter(|p| p["name"] == "forget" || p["name"] == "restart") {
         assert_eq!(check["held"], true, "{check}");
     }
+    let alone = &answer["good_alone"];
+    assert_eq!((number(&alone["taught"]), number(&alone["frames"])), (20, 40));
+    assert!(number(&alone["found"]) <= 40 && number(&alone["marked"]) <= 40, "{alone}");
     let restarted = &answer["restarted"];
     assert_eq!((number(&restarted["frames"]), number(&restarted["identical"])), (42, 42));
     assert_eq!(number(&answer["forgotten"]["changed"]), 0);
@@ -91,14 +97,19 @@ fn the_answer_has_every_chapter_and_status_follows_the_checks() {
 fn it_leaves_pictures_and_a_store_to_go_on_with() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let run = demo(folder.path(), &[]);
-    for wanted in
-        ["Teaching good, scratch", "5 of each", "Forgetting weld", "bit for bit", "\nChecks\n"]
-    {
+    for wanted in [
+        "Good parts alone, 20",
+        "Teaching good, scratch",
+        "5 of each",
+        "Forgetting weld",
+        "bit for bit",
+        "\nChecks\n",
+    ] {
         assert!(run.stdout.contains(wanted), "{wanted} in {}", run.stdout);
     }
     let broken = run.stdout.lines().filter(|line| line.starts_with("  FAILED")).count();
     let held = run.stdout.lines().filter(|line| line.starts_with("  passed")).count();
-    assert_eq!((broken + held, run.code), (7, i32::from(broken > 0)), "{}", run.stdout);
+    assert_eq!((broken + held, run.code), (8, i32::from(broken > 0)), "{}", run.stdout);
 
     let png =
         |name: &str| picture::load(&folder.path().join(name), Timestamp(0)).expect("a picture");

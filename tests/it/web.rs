@@ -91,6 +91,35 @@ fn the_displayed_frame_is_taught_and_undone() {
 }
 
 #[test]
+fn where_a_prediction_comes_from_is_drawn_when_asked() {
+    let (_folder, _device, page) = started("");
+    let none = page.get("/api/v1/explain");
+    assert_eq!(none.status, 409, "{}", none.text());
+    for class in ["good", "dent"] {
+        page.ok("teach", &json!({ "class": class, "count": 2, "any": true }));
+    }
+    let newest = page.get("/api/v1/explain");
+    assert_eq!((newest.status, newest.header("content-type")), (200, Some("image/jpeg")));
+    let frame: u64 = newest.header("x-frame").and_then(|n| n.parse().ok()).expect("its number");
+    let sides = ["x-width", "x-height"].map(|name| newest.header(name).map(str::to_owned));
+    assert_eq!(sides, [Some("320".to_owned()), Some("240".to_owned())]);
+    let past = page.get(&format!("/api/v1/explain?frame={frame}"));
+    assert!(past.status == 200 && past.body != newest.body, "it was made smaller");
+    let kept = page.get("/api/v1/explain?example=1");
+    assert_eq!((kept.status, kept.header("x-frame")), (200, None), "{}", kept.text());
+    let plain = page.get("/api/v1/example-picture?example=1");
+    assert_ne!(plain.body, kept.body);
+    for (query, why) in [
+        ("example=99", "there is no example 99"),
+        ("inbox=5", "the inbox is empty"),
+        ("frame=1&example=1", "got several"),
+    ] {
+        let refused = page.get(&format!("/api/v1/explain?{query}"));
+        assert!(refused.status == 409 && refused.text().contains(why), "{}", refused.text());
+    }
+}
+
+#[test]
 fn predictions_come_as_events_and_are_counted() {
     let (_folder, _device, page) = started("");
     page.ok("teach", &json!({ "class": "12", "count": 2, "any": true }));

@@ -25,6 +25,11 @@ impl Canvas {
         self.height
     }
 
+    /// `[height, width]`
+    pub(super) fn pixels(&self) -> &[[f32; 3]] {
+        &self.pixels
+    }
+
     /// Every pixel with its place.
     pub(super) fn each(&mut self, mut change: impl FnMut(f32, f32, &mut [f32; 3])) {
         for (y, row) in self.pixels.chunks_exact_mut(self.width).enumerate() {

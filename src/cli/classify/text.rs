@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Line;
+use super::{Line, Places};
 use crate::cli::Exit;
 use crate::cli::args::lines::LineArgs;
 use crate::cli::args::store::StoreArgs;
@@ -49,7 +49,12 @@ pub(super) fn classify(
             anyhow::bail!("every class is empty: teach an example first");
         };
         let text = line.text.unwrap_or_default();
-        let shown = Line { learner: &learner, verdict: &verdict, milliseconds: 0.0, place: None };
+        let shown = Line {
+            learner: &learner,
+            verdict: &verdict,
+            milliseconds: 0.0,
+            places: Places::default(),
+        };
         if as_json {
             let mut value = shown.json();
             value["line"] = text.into();

@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::learn::decision::Verdict;
 
+/// Share of defects that good parts alone find, and mark where they lie, at least.
+const FOUND: f64 = 0.7;
+const MARKED: f64 = 0.85;
 /// Share of fresh frames that are right, at least.
 const ACCURACY: f64 = 0.85;
 /// How far the estimate may be off: thirty examples are no finer (one of them is 3 points; the standard deviation of
@@ -29,6 +32,7 @@ pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) model: String,
     pub(super) dim: u32,
+    pub(super) good_alone: GoodAlone,
     pub(super) per_class: usize,
     pub(super) classes: Vec<&'static str>,
     /// After so many examples of each class, from one on.
@@ -49,6 +53,22 @@ pub(super) struct Report {
     /// Milliseconds from frame to prediction.
     pub(super) milliseconds_a_frame: f64,
     pub(super) seconds: f64,
+}
+
+/// Good parts taught alone.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct GoodAlone {
+    pub(super) taught: usize,
+    /// Good frames that were classified, and as many with a defect.
+    pub(super) frames: usize,
+    /// Good frames called unknown.
+    pub(super) false_alarms: usize,
+    /// Defects called unknown.
+    pub(super) found: usize,
+    /// Frames with a defect whose place most unlike good parts lies in it.
+    pub(super) marked: usize,
+    /// What was found first, and then taught.
+    pub(super) named: Option<&'static str>,
 }
 
 /// One live verdict.
@@ -210,7 +230,7 @@ impl Report {
 
     /// Checks the requirements, once everything else is known.
     pub(super) fn classify(&mut self) {
-        let Self { fresh, added, forgotten, restarted, undone, .. } = &*self;
+        let Self { good_alone, fresh, added, forgotten, restarted, undone, .. } = &*self;
         let check = |name, got: String, wanted: String, held| Check { name, wanted, got, held };
         let estimate = self.estimate().map(f64::from);
         let off = estimate.map(|estimate| (estimate - fresh.balanced_accuracy).abs());
@@ -218,7 +238,19 @@ impl Report {
         let (frames, unknown) = bench.map_or((0, 0), |bench| (bench.frames, bench.unknown));
         let doubted = share(fresh.unknown, fresh.frames);
         let lost = added.others_before - added.others;
+        let marked = share(good_alone.marked, good_alone.frames);
+        let found = share(good_alone.found, good_alone.frames);
         self.checks = vec![
+            check(
+                "good-only",
+                format!(
+                    "{} of defects found, {} marked where they lie",
+                    percent(found),
+                    percent(marked)
+                ),
+                format!("at least {} and {}", percent(FOUND), percent(MARKED)),
+                found >= FOUND && marked >= MARKED,
+            ),
             check(
                 "accuracy",
                 format!("{} of fresh frames right", percent(fresh.accuracy)),

@@ -107,12 +107,24 @@ impl<'a> Story<'a> {
         }
     }
 
+    pub(super) fn tell(&self) -> Tell {
+        self.tell
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.report.seed
+    }
+
+    pub(super) fn report(&mut self) -> &mut Report {
+        &mut self.report
+    }
+
     fn device(&mut self) -> &mut Device {
         self.device.as_mut().expect("it is only away while it restarts")
     }
 
     /// A heading.
-    fn chapter(&self, text: &str) {
+    pub(super) fn chapter(&self, text: &str) {
         self.tell.line(format_args!("\n{text}"));
     }
 

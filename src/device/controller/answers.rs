@@ -10,7 +10,6 @@ use crate::image::views::ViewKinds;
 use crate::learn::command::{self, NewExample, Reply, TeachExamples};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
-use crate::learn::head::ExampleId;
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::request::{self, Answer, Refused, Request};
 use crate::store::Store;
@@ -35,10 +34,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let request = match request.into_command() {
             Ok(command) => {
                 return match view.apply(command, date).map_err(refused)? {
-                    Reply::Status(learned) => {
+                    Reply::Status(mut learned) => {
                         let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
                         let mut device = view.predicted.figures(name);
                         device.extend(self.figures());
+                        if let Some(advice) = self.advice_on_inbox(place) {
+                            learned.advice = advice.to_string();
+                        }
                         let waiting = Some(self.views[place].inbox.entries().len());
                         let waiting = waiting.filter(|frames| *frames > 0);
                         device
@@ -97,6 +99,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let frame = frame.ok_or_else(|| Refused("no frame captured yet".to_owned()))?;
                 Ok(picture_of(frame, self.number))
             }
+            Request::Explain(of) => self.explain(place, &of, now),
             Request::Recent(request::Recent { unsure_first }) => {
                 Ok(Answer::Recent(view.history.list(unsure_first, now)))
             }
@@ -110,16 +113,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 Ok(picture_of(&past.pixels, past.number))
             }
             Request::ExamplePicture(request::ExamplePicture { example }) => {
-                let id = ExampleId(example);
-                if persistent.learner().examples().get(id).is_none() {
-                    return Err(Refused(format!("there is no example {example}")));
-                }
-                let mut kept = None;
-                let mut take = |_, file: &[u8]| kept = Some(file.to_vec());
-                persistent.store_mut().images(Some(&[id]), &mut take).map_err(refused)?;
-                let none = || Refused(format!("no image of example {example} is kept"));
-                let file = kept.ok_or_else(none)?;
-                let frame = picture::decode(&file, "the image", now).map_err(refused)?;
+                let (frame, file) = view.example_image(example, now)?;
                 let (width, height) = (frame.width(), frame.height());
                 Ok(Answer::Picture { frame: None, width, height, file })
             }

@@ -8,6 +8,7 @@ use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 use crate::learn::command::{self, NewExample, TeachExamples};
+use crate::learn::learner::Advice;
 use crate::learn::linalg::widened_halves;
 use crate::protocol::request::{
     Answer, Classification, InboxAssign, InboxDrop, InboxFrame, Refused,
@@ -46,6 +47,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             self.panel.look(switches).0
         });
         Moment { now, date: self.dated(now), is_reject }
+    }
+
+    /// Where one class alone is taught and frames unlike it wait: what to do with them.
+    pub(super) fn advice_on_inbox(&self, place: usize) -> Option<Advice> {
+        let view = &self.views[place];
+        let Advice::SecondClass { class, .. } = view.learner().advice() else { return None };
+        let unlike = view.inbox.entries().filter(|entry| entry.class.is_none());
+        let frames: Vec<u64> = unlike.map(|entry| entry.id).collect();
+        (!frames.is_empty()).then_some(Advice::Unlike { class, frames })
     }
 
     pub(super) fn list_inbox(&self, place: usize) -> Answer {

@@ -230,7 +230,9 @@ impl RegionInbox {
         };
         let candidate = |reason, doubt| Candidate { past: past.clone(), date, reason, doubt };
         let look = jitter.min(LOOK);
-        match (reason.filter(|_| from_example > look), &mut self.burst) {
+        // Unlike good parts at one place: the whole may be as like an example as it will.
+        let is_unlike = reason == Some(InboxReason::Novel) && classification.runner_up.is_none();
+        match (reason.filter(|_| from_example > look || is_unlike), &mut self.burst) {
             (Some(reason), Some(burst)) => {
                 burst.last = now;
                 if doubt > burst.best.doubt {

@@ -9,7 +9,7 @@ use super::inbox::{Moment, RegionInbox};
 use super::predicted::{self, Picked, Predicted};
 use super::stillness::{NEAR, Senses, Stillness, distance};
 use super::{Effects, Station};
-use crate::backbone::{ExtractError, FeatureSource, Fingerprint, TapMap};
+use crate::backbone::{ExtractError, FeatureSource, Fingerprint, MapLayout, TapMap};
 use crate::image::frame::{Frame, Region, Timestamp};
 use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest};
@@ -35,6 +35,10 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
 
     fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
         lock(self).feature_and_maps(frame)
+    }
+
+    fn layout(&self, frame: &Frame) -> Option<MapLayout> {
+        lock(self).layout(frame)
     }
 
     fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {

@@ -17,6 +17,13 @@ pub enum Advice {
         /// Independent looks at it.
         looks: usize,
     },
+    /// There is one class, and frames unlike it were kept: a second class begins with them.
+    Unlike {
+        /// The class.
+        class: ClassName,
+        /// Their ids where they are kept, at least one.
+        frames: Vec<u64>,
+    },
     /// An example probably has the wrong label.
     CheckLabel {
         /// It.
@@ -137,6 +144,19 @@ impl std::fmt::Display for Advice {
             }
             Advice::SecondClass { class, .. } => {
                 write!(f, "teach a second class; until then all is {class} or unknown")
+            }
+            Advice::Unlike { class, frames } => {
+                const LISTED: usize = 5;
+                let wait = if frames.len() == 1 { "frame waits" } else { "frames wait" };
+                let count = frames.len();
+                let mut ids: Vec<String> = frames.iter().take(LISTED).map(u64::to_string).collect();
+                ids.extend((count > LISTED).then(|| "...".to_owned()));
+                let ids = ids.join(" ");
+                write!(
+                    f,
+                    "{count} {wait} in the inbox, unlike {class}: `inbox assign {ids} CLASS` makes them the first \
+                     examples of a class"
+                )
             }
             Advice::CheckLabel { example, class, taken_for } => write!(
                 f,

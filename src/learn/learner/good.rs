@@ -53,7 +53,7 @@ mod tests {
             values: vec![half::f16::from_f32(0.5); 256 * 48].into(),
         };
         let patches = Patches::of_levels(vec![level.clone(), level]).map(Arc::new);
-        let each = patches.as_ref().map_or(0, |patches| patches.bytes());
+        let each = patches.as_ref().map_or(0, |patches| patches.kept().bytes());
         let config = HeadConfig::of(HeadKind::Prototype);
         let mut learner = Learner::new(2, config, usize::MAX).expect("valid");
         let new = || NewExample { patches: patches.clone(), ..NewExample::new(vec![1.0, 0.5], "") };

@@ -168,15 +168,19 @@ function listen() {
   setInterval(() => document.hidden || refresh().catch(() => {}), 5000);
 }
 
-/** Fetches the newest picture again and again, until the signal; calls back with its number, URL and size. */
-export async function watch(call, signal) {
+/** Fetches the newest picture again and again, until the signal; calls back with its number, URL and size. While `heat.on`,
+ * with where its prediction comes from: as seldom as leaves the device most of its time. */
+export async function watch(call, signal, heat = {}) {
   const PACE = 120;
   let seen = 0;
   let url = null;
   while (!signal.aborted) {
     const begun = performance.now();
+    let pace = PACE;
     try {
-      const response = await fetch(`/api/v1/picture?after=${seen}`, { signal });
+      const response = await fetch(heat.on ? fileOf("explain") : `/api/v1/picture?after=${seen}`, { signal });
+      if (response.status === 409 && heat.on) heat.refused((await response.json()).error);
+      if (heat.on) pace = Math.max(2 * PACE, 4 * (performance.now() - begun));
       if (response.status === 200) {
         const number = Number(response.headers.get("x-frame"));
         const size = [Number(response.headers.get("x-width")), Number(response.headers.get("x-height"))];
@@ -191,7 +195,7 @@ export async function watch(call, signal) {
       await new Promise((done) => setTimeout(done, 1000));
     }
     while (document.hidden && !signal.aborted) await new Promise((done) => setTimeout(done, 300));
-    const left = PACE - (performance.now() - begun);
+    const left = pace - (performance.now() - begun);
     if (left > 0) await new Promise((done) => setTimeout(done, left));
   }
   if (url) URL.revokeObjectURL(url);

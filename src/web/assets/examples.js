@@ -3,7 +3,7 @@
 import { get, on, post, refresh, state, thumbnail } from "./api.js";
 import { confusion } from "./confusion.js";
 import { el, failed, goodClasses, may, percent, toast } from "./dom.js";
-import { chooser, classButtons, download } from "./inbox.js";
+import { chooser, classButtons, download, heatButton } from "./inbox.js";
 import { t } from "./words.js";
 
 const MOST = 300;
@@ -90,8 +90,8 @@ export function examples(main, signal) {
   const relabel = (name) => change("relabel", (ids) => ({ examples: ids, class: name }), (count) => t("relabelled", { count, class: name }));
   const forget = () => change("forget", (ids) => ({ Examples: ids }), (count) => t("forgotten", { count }));
   const bar = may("change")
-    ? el("div", { class: "actions" }, count, el("span", { class: "label" }, t("moveTo")), classButtons(signal, relabel), el("button", { class: "quiet bad", onclick: forget }, t("forget")))
-    : el("div", { class: "actions" }, count);
+    ? el("div", { class: "actions" }, count, el("span", { class: "label" }, t("moveTo")), classButtons(signal, relabel), el("button", { class: "quiet bad", onclick: forget }, t("forget")), heatButton(chosen, "example"))
+    : el("div", { class: "actions" }, count, heatButton(chosen, "example"));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Delete" && chosen.size && may("change") && !event.target.closest?.("input")) forget();
   }, { signal });

@@ -1,7 +1,7 @@
 // The inbox: frames that wait for a person, to assign or to drop; kept by the device.
 
 import { fileOf, get, on, post, state, thumbnail } from "./api.js";
-import { el, failed, icon, may, percent } from "./dom.js";
+import { el, failed, icon, may, percent, toast } from "./dom.js";
 import { taught } from "./teach.js";
 import { t } from "./words.js";
 
@@ -120,6 +120,15 @@ export function classButtons(signal, choose) {
   return row;
 }
 
+/** A button for the one that is chosen: where its prediction comes from. */
+export function heatButton(chosen, field) {
+  const show = async () => {
+    if (chosen.size === 1) (await import("./heat.js")).heat({ [field]: [...chosen][0] });
+    else toast(t("chooseOne"));
+  };
+  return el("button", { class: "quiet", title: t("heatHint"), onclick: show }, t("heat"));
+}
+
 /** A link to a file of the region that is shown. */
 export function download(name, text, signal) {
   const link = el("a", { class: "button", download: true }, text);
@@ -165,7 +174,7 @@ export function inbox(main, signal) {
   const assign = (name) => act(async (frames) => taught(await post("inbox-assign", { class: name, frames })));
   const drop = () => act((frames) => post("inbox-drop", { Frames: frames }));
   const actions = may("teach") ? [classButtons(signal, assign), el("button", { class: "quiet", onclick: drop }, t("drop"))] : [];
-  const bar = el("div", { class: "actions" }, count, actions);
+  const bar = el("div", { class: "actions" }, count, actions, heatButton(chosen, "inbox"));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Delete" && may("teach") && !event.target.closest?.("input")) drop();
   }, { signal });

@@ -1,7 +1,7 @@
 // The live view: the picture, what it was taken for, and teaching it.
 
 import { chooseRegion, on, prediction, state, watch } from "./api.js";
-import { el, icon, kindOf, percent, sentence } from "./dom.js";
+import { el, icon, kindOf, percent, sentence, toast } from "./dom.js";
 import { isNew, offer } from "./offer.js";
 import { teachPanel } from "./teach.js";
 import { t } from "./words.js";
@@ -14,8 +14,10 @@ function rectangle(text, [width, height]) {
   return width && height ? [parts[0] / width, parts[1] / height, parts[2] / width, parts[3] / height] : null;
 }
 
-/** The picture with its regions; calls back with each frame's number. */
-export function picture(signal, shown) {
+/** The picture with its regions; calls back with each frame's number.
+ *
+ * * `heat`: `on` while it is to show where its prediction comes from, see `watch`. */
+export function picture(signal, shown, heat) {
   const image = el("img", { class: "frame", draggable: "false", alt: t("cameraPicture") });
   const overlay = el("div", { class: "regions", "aria-hidden": "true" });
   const inner = el("div", { class: "shown" }, image, overlay);
@@ -43,7 +45,7 @@ export function picture(signal, shown) {
     draw(size);
     shown(number);
   };
-  watch(show, signal);
+  watch(show, signal, heat);
   return box;
 }
 
@@ -117,14 +119,29 @@ function regionChoice() {
   return el("label", { class: "choice" }, t("region"), el("select", { onchange: change }, options));
 }
 
+/** A button that lays over the picture where its prediction comes from. */
+function heatButton(heat) {
+  const button = el("button", { class: "chip", "aria-pressed": "false", title: t("heatHint"), onclick: () => turn(!heat.on) }, t("heat"));
+  const turn = (on) => {
+    heat.on = on;
+    button.setAttribute("aria-pressed", String(on));
+  };
+  heat.refused = (why) => {
+    turn(false);
+    toast(why, { seconds: 8 });
+  };
+  return button;
+}
+
 export function live(main, signal) {
   let frame = null;
+  const heat = { on: false };
   const camera = el(
     "section",
     { class: "camera", "aria-label": t("live") },
-    picture(signal, (number) => (frame = number)),
+    picture(signal, (number) => (frame = number), heat),
     verdict(signal),
-    el("div", { class: "below" }, figures(signal), regionChoice()),
+    el("div", { class: "below" }, figures(signal), heatButton(heat), regionChoice()),
   );
   main.replaceChildren(el("div", { class: "split" }, camera, teachPanel(signal, () => frame)));
   if (isNew()) main.prepend(offer(signal));

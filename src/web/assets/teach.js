@@ -103,12 +103,16 @@ function advice(signal) {
   const score = el("strong", {});
   const range = el("span", { class: "range" });
   const next = el("p", { class: "next" });
+  const unlike = el("a", { href: "#/inbox", hidden: true });
   const confused = el("p", { class: "confused" });
   const draw = () => {
     const { estimate, estimate_90: interval, next: sentence, wrong_labels: wrong } = state.status;
     score.textContent = estimate === null || estimate === undefined ? "-" : percent(estimate);
     range.textContent = interval ? t("range", { low: percent(interval[0]), high: percent(interval[1]) }) : "";
-    next.textContent = sentence ? t("nextStep", { sentence }) : "";
+    const waiting = state.classes.length === 1 ? Number(state.status.inbox ?? 0) : 0;
+    unlike.hidden = !waiting;
+    unlike.textContent = t("unlikeWait", { count: waiting, class: state.classes[0]?.class });
+    next.textContent = sentence && !waiting ? t("nextStep", { sentence }) : "";
     const weakest = state.classes.filter((one) => one.recall !== null).sort((a, b) => a.recall - b.recall)[0];
     confused.textContent =
       weakest && weakest.recall < 0.95 && state.classes.length > 1
@@ -119,7 +123,7 @@ function advice(signal) {
   draw();
   on("changed", draw, signal);
   const head = el("p", { class: "estimate" }, el("span", {}, t("estimate")), score, range);
-  return el("div", { class: "advice" }, head, confused, next);
+  return el("div", { class: "advice" }, head, confused, next, unlike);
 }
 
 /** * `frame`: gives the number of the frame on the screen. */

@@ -204,6 +204,12 @@ impl RequestHandler for FakeDevice {
                 Some(b'n') => Ok(Answer::Classified(None)),
                 _ => Ok(Answer::Classified(Some(classification("scratch")))),
             },
+            Request::Explain(request::Explain { example: None, .. }) => {
+                let (width, height, file) = (4, 3, vec![7; 40]);
+                let answer = Answer::Picture { frame: Some(9), width, height, file };
+                Ok(answer.with_notes(vec!["scratch, most of it at 1,2".to_owned()]))
+            }
+            Request::Explain(_) => Err(Refused("no image of that example is kept".to_owned())),
             Request::Snap(request::Snap) => Ok(Answer::Picture {
                 frame: None,
                 width: 640,

@@ -111,6 +111,8 @@ pub fn requests() -> Vec<Request> {
             text: "trigger = \"part\"".to_owned(),
             revision: Some("1".to_owned()),
         }),
+        Request::Explain(request::Explain::default()),
+        Request::Explain(request::Explain { frame: Some(300), example: None, inbox: Some(7) }),
     ];
     commands.into_iter().chain(rest).collect()
 }

@@ -5,6 +5,7 @@ use crate::learn::head::{ClassId, ExampleId};
 fn good() -> Report {
     let all_same = || Compared { frames: 42, identical: 42, ..Compared::default() };
     Report {
+        good_alone: GoodAlone { frames: 40, found: 28, marked: 34, ..GoodAlone::default() },
         per_class: 5,
         estimates: vec![None, Some(0.9)],
         fresh: Fresh {
@@ -45,7 +46,9 @@ fn broken(mut report: Report) -> Vec<&'static str> {
 fn every_check_fails_for_its_own_cause_alone() {
     assert_eq!(broken(good()), [""; 0]);
     type Spoil = fn(&mut Report);
-    let cases: [(&str, Spoil); 12] = [
+    let cases: [(&str, Spoil); 14] = [
+        ("good-only", |r| r.good_alone.found = 27),
+        ("good-only", |r| r.good_alone.marked = 33),
         ("accuracy", |r| r.fresh.accuracy = 0.84),
         ("estimate", |r| r.estimates.push(Some(0.7))),
         ("estimate", |r| r.estimates.push(None)),
