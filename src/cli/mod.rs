@@ -4,6 +4,7 @@
 #[macro_use]
 mod output;
 
+mod adapt;
 mod args;
 mod bench;
 mod boards;
@@ -127,6 +128,7 @@ enum Command {
     Threshold(learned::ThresholdCommand),
     Views(views::ViewsCommand),
     Finetune(finetune::FinetuneCommand),
+    Adapt(adapt::AdaptCommand),
     Save(generations::SaveCommand),
     Generations(generations::GenerationsCommand),
     Rollback(generations::RollbackCommand),
@@ -215,6 +217,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Threshold(command) => command.run(),
         Command::Views(command) => command.run(context),
         Command::Finetune(command) => command.run(context),
+        Command::Adapt(command) => command.run(context),
         Command::Save(command) => command.run(),
         Command::Generations(command) => command.run(),
         Command::Rollback(command) => command.run(),

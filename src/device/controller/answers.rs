@@ -63,7 +63,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 command::check_class(persistent.learner(), &class).map_err(refused)?;
                 let (frame, FrameFeatures { feature, patches }) = looked_at(persistent, &image, now)?;
                 let views = persistent.get_mut().views_of_whole(&frame).map_err(refused)?;
-                let image = picture::kept(&frame, self.image_side);
+                let seen = persistent.get().as_taught(&frame);
+                let image = picture::kept(&seen, self.image_side);
                 let known = view.seen_before(&class, &feature, &frame, false);
                 let example = NewExample {
                     image,
