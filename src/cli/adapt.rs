@@ -259,8 +259,7 @@ fn proposed(
         let seen: anyhow::Result<Vec<FrameFeatures>> = seen.into_iter().collect();
         seen.map_err(|error| format!("{error:#}"))
     };
-    let proposal =
-        propose(learner, taught, &moments, &before.unwrap_or(Levels::SAME), &mut look);
+    let proposal = propose(learner, taught, &moments, &before.unwrap_or(Levels::SAME), &mut look);
     bar.finish_and_clear();
     Ok(proposal?)
 }

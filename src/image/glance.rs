@@ -43,9 +43,8 @@ impl Glance {
         let (wide, high, cells) = cells(frame);
         let grey: Vec<f64> =
             cells.iter().map(|[r, g, b]| 0.299 * r + 0.587 * g + 0.114 * b).collect();
-        let mean = |of: &dyn Fn(&[f64; 3]) -> f64| {
-            cells.iter().map(of).sum::<f64>() / cells.len() as f64
-        };
+        let mean =
+            |of: &dyn Fn(&[f64; 3]) -> f64| cells.iter().map(of).sum::<f64>() / cells.len() as f64;
         let light = grey.iter().sum::<f64>() / grey.len() as f64;
         let square = |values: &mut dyn Iterator<Item = f64>| {
             let (mut sum, mut count) = (0.0, 0.0);

@@ -67,8 +67,7 @@ impl Moments {
             }
         }
         let share = |sum: f64| sum / weights;
-        (weights > 0.0)
-            .then(|| Self { mean: all.mean.map(share), square: all.square.map(share) })
+        (weights > 0.0).then(|| Self { mean: all.mean.map(share), square: all.square.map(share) })
     }
 
     /// Standard deviation of each channel, in grey levels.

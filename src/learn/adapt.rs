@@ -144,8 +144,12 @@ impl Comparison {
     fn of(before: &Seen, after: &Seen) -> Self {
         let count = before.strange.len() as f64;
         let share = |number: usize| number as f64 / count;
-        let gains: Vec<f64> =
-            before.strange.iter().zip(&after.strange).map(|(before, after)| before - after).collect();
+        let gains: Vec<f64> = before
+            .strange
+            .iter()
+            .zip(&after.strange)
+            .map(|(before, after)| before - after)
+            .collect();
         let gain = gains.iter().sum::<f64>() / count;
         let variance =
             gains.iter().map(|one| (one - gain).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);

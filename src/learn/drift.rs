@@ -106,9 +106,8 @@ impl Usual {
         }
         let mut usual = Self { classes: BTreeMap::new(), variances: [Some(0.0); KINDS], freedom };
         for (class, looks) in &classes {
-            let means = std::array::from_fn(|kind| {
-                mean(&mut looks.iter().filter_map(|look| look[kind]))
-            });
+            let means =
+                std::array::from_fn(|kind| mean(&mut looks.iter().filter_map(|look| look[kind])));
             for kind in 0..KINDS {
                 let squares = looks.iter().map(|look| Some((look[kind]? - means[kind]?).powi(2)));
                 let sum: Option<f64> = squares.sum();
@@ -285,4 +284,125 @@ pub fn in_words(drifts: &[Drift]) -> String {
     let known = drifts.iter().filter(|one| one.sign.is_some()).count();
     let told = drifts.iter().filter(|one| known == 0 || one.sign.is_some());
     told.map(Drift::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// About a normal one of standard deviation 1.
+    fn normal(random: &mut ChaCha8Rng) -> f64 {
+        let uniform = |random: &mut ChaCha8Rng| f64::from(random.next_u32()) / f64::from(u32::MAX);
+        (0..12).map(|_| uniform(random)).sum::<f64>() - 6.0
+    }
+
+    /// A look of a class: the classes differ in every sign, looks of one vary by a tenth.
+    fn look(class: u32, random: &mut ChaCha8Rng) -> Values {
+        std::array::from_fn(|kind| f64::from(class) * (kind + 1) as f64 + 0.2 * normal(random))
+    }
+
+    fn usual(looks: u64, random: &mut ChaCha8Rng) -> Usual {
+        let one = |class, random: &mut ChaCha8Rng| vec![look(class, random).map(Some)];
+        let mut all = BTreeMap::new();
+        for class in 0..3 {
+            for group in 0..looks {
+                all.insert((ClassId(class), GroupId(group)), one(class, random));
+            }
+        }
+        Usual::of_looks(&all).expect("enough looks")
+    }
+
+    fn glance(values: &Values) -> (Glance, Option<f64>) {
+        (Glance(std::array::from_fn(|kind| values[kind])), Some(values[KINDS - 1]))
+    }
+
+    /// Shows so many windows of frames, and counts those after which something is found.
+    fn alarms(
+        watch: &mut DriftWatch,
+        usual: &Usual,
+        windows: usize,
+        mut frame: impl FnMut(usize) -> (u32, Values),
+    ) -> usize {
+        let mut now = 0;
+        let one = |at: usize| {
+            now += PACE_MICROS;
+            let (class, values) = frame(at);
+            let (glance, far) = glance(&values);
+            watch.see(usual, ClassId(class), &glance, far, Timestamp(now));
+            at % WINDOW == WINDOW - 1 && !watch.found().is_empty()
+        };
+        (0..windows * WINDOW).map(one).filter(|found| *found).count()
+    }
+
+    #[test]
+    fn false_alarms_are_as_rare_as_named() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let (mut found, windows) = (0, 40);
+        // A window takes a hundredth of the time between two false alarms.
+        let every = 100.0 * WINDOW as f64 * PACE_MICROS as f64;
+        for _ in 0..50 {
+            let usual = usual(4, &mut random);
+            let mut watch = DriftWatch::new(every);
+            found += alarms(&mut watch, &usual, windows, |at| {
+                // Mostly of one class.
+                let class = u32::from(at % 10 == 0);
+                (class, look(class, &mut random))
+            });
+        }
+        assert!((1..=40).contains(&found), "{found} of 2000 windows, wanted about 20");
+    }
+
+    #[test]
+    fn a_part_that_lies_still_is_one_look() {
+        let mut random = ChaCha8Rng::seed_from_u64(2);
+        let usual = usual(10, &mut random);
+        let found: usize = (0..20)
+            .map(|_| {
+                let part = look(1, &mut random);
+                let mut watch = DriftWatch::default();
+                alarms(&mut watch, &usual, 2, |_| {
+                    (1, part.map(|value| value + 1e-3 * normal(&mut random)))
+                })
+            })
+            .sum();
+        assert_eq!(found, 0);
+    }
+
+    #[test]
+    fn what_changed_is_told_in_words() {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        let usual = usual(10, &mut random);
+        let mut words = |by: Values| {
+            let mut watch = DriftWatch::default();
+            alarms(&mut watch, &usual, 1, |at| {
+                let class = at as u32 % 3;
+                let seen = look(class, &mut random);
+                (class, std::array::from_fn(|kind| seen[kind] + by[kind]))
+            });
+            in_words(watch.found())
+        };
+        assert_eq!(words([0.0; KINDS]), "");
+        let dark = words([0.6_f64.ln(), 0.0, 0.0, 0.0, 0.5]);
+        assert!(dark.starts_with("darker by ") && !dark.contains("class"), "{dark}");
+        let warm = words([0.0, 0.0, 0.4, -0.8, 0.0]);
+        assert!(warm.contains("blurred by") && warm.contains("warmer by"), "{warm}");
+        assert!(words([0.0, 0.0, 0.0, 0.0, 1.0]).contains("moved, turned"));
+        // Nearer to a class than usual is no change.
+        assert_eq!(words([0.0, 0.0, 0.0, 0.0, -1.0]), "");
+    }
+
+    #[test]
+    fn of_few_looks_nothing_is_said() {
+        let one = |value: f64| vec![[Some(value); KINDS]];
+        let looks = |count: u64| {
+            let looks = (0..count).map(|at| ((ClassId(0), GroupId(at)), one(at as f64)));
+            Usual::of_looks(&looks.collect())
+        };
+        assert_eq!(looks(0), None);
+        assert_eq!(looks(4), None);
+        assert!(looks(5).is_some());
+    }
 }

@@ -134,6 +134,14 @@ pub fn aligned<N: AsRef<str>>(rows: &[(N, String)]) -> Vec<String> {
     rows.iter().map(|(name, value)| format!("{:<width$}  {value}", name.as_ref())).collect()
 }
 
+/// What frames go through: a factor and an offset of each colour.
+pub fn levels(levels: &Levels) -> String {
+    let channel = |(name, at): (&str, usize)| {
+        format!("{name} x{:.2} {:+.0}", levels.gain[at], levels.offset[at])
+    };
+    [("red", 0), ("green", 1), ("blue", 2)].map(channel).join(", ")
+}
+
 /// What an adaptation would bring, as names and values.
 ///
 /// * `name`: of a class.
@@ -143,18 +151,13 @@ pub fn adapted(
     name: impl Fn(ClassId) -> String,
 ) -> Vec<(&'static str, String)> {
     let classes = comparison.classes.iter();
-    let classes: Vec<String> = classes
-        .map(|(id, share)| format!("{} {:.0} %", name(*id), share * 100.0))
-        .collect();
+    let classes: Vec<String> =
+        classes.map(|(id, share)| format!("{} {:.0} %", name(*id), share * 100.0)).collect();
     let [unknown, unknown_after] = comparison.unknown.map(|share| share * 100.0);
     let [strange, strange_after] = comparison.strange;
-    let channel = |(name, at): (&str, usize)| {
-        format!("{name} x{:.2} {:+.0}", levels.gain[at], levels.offset[at])
-    };
-    let channels = [("red", 0), ("green", 1), ("blue", 2)].map(channel);
     vec![
         ("frames", format!("{}: {}", comparison.frames, classes.join(", "))),
-        ("levels", channels.join(", ")),
+        ("levels", self::levels(levels)),
         ("unknown", format!("{unknown:.0} % before, {unknown_after:.0} % with it")),
         (
             "strange",
@@ -164,7 +167,10 @@ pub fn adapted(
                 comparison.uncertainty
             ),
         ),
-        ("agreement", format!("{:.0} % are taken for the same class", comparison.agreement * 100.0)),
+        (
+            "agreement",
+            format!("{:.0} % are taken for the same class", comparison.agreement * 100.0),
+        ),
     ]
 }
 

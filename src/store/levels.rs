@@ -31,9 +31,15 @@ fn from_bytes(bytes: &[u8]) -> Result<Option<Levels>, String> {
         return Err(format!("got version {version} of {} numbers", numbers.len()));
     }
     let number = |at: usize| f32::from_le_bytes(numbers[at]);
-    let levels =
-        Levels { gain: std::array::from_fn(number), offset: std::array::from_fn(|at| number(at + 3)) };
-    if levels.are_sound() { Ok(Some(levels)) } else { Err("a number is out of its range".to_owned()) }
+    let levels = Levels {
+        gain: std::array::from_fn(number),
+        offset: std::array::from_fn(|at| number(at + 3)),
+    };
+    if levels.are_sound() {
+        Ok(Some(levels))
+    } else {
+        Err("a number is out of its range".to_owned())
+    }
 }
 
 /// A value to be kept with what is learned.

@@ -19,8 +19,8 @@ use crate::learn::command::{Command, CommandError, CommandResult, Merge, Reply};
 use crate::learn::engine::Engine;
 use crate::learn::examples::{Examples, Images};
 use crate::learn::learner::{ClassName, LearnError, Learner};
-use crate::store::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
 use crate::store::levels::KeptLevels;
+use crate::store::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
 use crate::store::{Generation, Setting, Step, Store, levels, tail};
 
 /// What holds a learner and carries out commands on it.

@@ -7,6 +7,7 @@ mod common;
 
 mod access;
 mod actions;
+mod adapt;
 mod backbones;
 mod bench;
 mod boards;

@@ -12,6 +12,7 @@ use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::learn::head::ExampleId;
 use crate::learn::patches::FrameFeatures;
+use crate::protocol::people;
 use crate::protocol::request::{self, Answer, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
@@ -38,6 +39,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     Reply::Status(learned) => {
                         let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
                         let mut device = view.predicted.figures(name);
+                        let levels = view.persistent.get().levels().map(people::levels);
+                        device.extend(levels.map(|levels| ("adapted".to_owned(), levels)));
+                        device.extend(view.drift.figures(now));
                         device.extend(self.figures());
                         let waiting = Some(self.views[place].inbox.entries().len());
                         let waiting = waiting.filter(|frames| *frames > 0);
@@ -213,17 +217,20 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// How the device is, and how much each region has learned.
-    pub(super) fn status_of_all(&self) -> Answer {
+    pub(super) fn status_of_all(&self, now: Timestamp) -> Answer {
         let learned = self.views.iter().filter_map(|view| Some((view.name()?, view)));
         let learned = learned.flat_map(|(name, view)| {
             let (learner, waiting) = (view.learner(), view.inbox.entries().len());
             let figures =
                 [("classes", learner.classes().len()), ("examples", learner.examples().len())];
             let waiting = (waiting > 0).then_some(("inbox", waiting));
+            let drift = view.drift.figures(now).into_iter();
+            let drift = drift.map(move |(of, value)| (format!("{name}_{of}"), value));
             figures
                 .into_iter()
                 .chain(waiting)
                 .map(move |(of, count)| (format!("{name}_{of}"), count.to_string()))
+                .chain(drift)
         });
         Answer::Status { learned: None, device: learned.chain(self.figures()).collect() }
     }

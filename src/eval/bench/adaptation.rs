@@ -28,7 +28,8 @@ use crate::learn::head::{ExampleId, GroupId};
 use crate::learn::patches::FrameFeatures;
 
 /// What is asked, in a line.
-pub const ABOUT: &str = "taught as it is, adapted to other conditions with frames that nobody labelled";
+pub const ABOUT: &str =
+    "taught as it is, adapted to other conditions with frames that nobody labelled";
 
 /// Classified of a class at most, in every condition.
 const CLASSIFIED: usize = 20;
@@ -119,9 +120,8 @@ impl<'a> Draw<'a> {
         let turns = |others: &[(usize, Vec<usize>)]| -> Vec<(usize, usize)> {
             let most = others.iter().map(|(_, images)| images.len()).max().unwrap_or(0);
             let one = |at: usize| {
-                let of = move |(class, images): &(usize, Vec<usize>)| {
-                    Some((*class, *images.get(at)?))
-                };
+                let of =
+                    move |(class, images): &(usize, Vec<usize>)| Some((*class, *images.get(at)?));
                 others.iter().filter_map(of).collect::<Vec<_>>()
             };
             (0..most).flat_map(one).collect()
@@ -197,7 +197,11 @@ impl<'a> Draw<'a> {
         images.iter().map(|&(_, image)| self.bench.frame(image, variant)).collect()
     }
 
-    fn features(&self, frames: &[Frame], levels: &Levels) -> Result<Vec<FrameFeatures>, BenchError> {
+    fn features(
+        &self,
+        frames: &[Frame],
+        levels: &Levels,
+    ) -> Result<Vec<FrameFeatures>, BenchError> {
         let seen = |frame: &Frame| self.bench.looks.feature(frame).map_err(BenchError::Look);
         let feature = |frame: &Frame| match *levels == Levels::SAME {
             true => seen(frame),
@@ -259,7 +263,8 @@ impl<'a> Draw<'a> {
             let place = at * frames.len() / WINDOW;
             let feature = &seen[place].feature;
             let Some(verdict) = learner.classify(feature)? else { continue };
-            let (spread, scores) = (learner.head().spread(feature)?, learner.head().score(feature)?);
+            let (spread, scores) =
+                (learner.head().spread(feature)?, learner.head().score(feature)?);
             let far = distance(spread, &scores);
             let at = Timestamp(now * PACE_MICROS);
             watch.see(usual, verdict.best, &Glance::of(&frames[place]), far, at);

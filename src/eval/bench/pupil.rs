@@ -10,8 +10,8 @@ use crate::learn::command::{ChangeHead, Command, ForgetExamples, RelabelExamples
 use crate::learn::decision::Doubt;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
-use crate::learn::patches::Patches;
 use crate::learn::learner::{Change, ClassName, Learner};
+use crate::learn::patches::Patches;
 
 /// The frames of one part: one group.
 pub(super) struct Burst {
