@@ -86,7 +86,7 @@ pub struct EvalCommand {
     shrinkage: Option<ShrinkageChoice>,
     /// Measure adaptation to other conditions instead: all, darker, brighter, gamma, contrast, warm, blur, noise,
     /// jpeg, turn, zoom, move
-    #[arg(long, value_name = "SHIFT", value_delimiter = ',', conflicts_with_all = ["protocol", "from_features"])]
+    #[arg(long, value_name = "SHIFT", value_delimiter = ',', conflicts_with_all = ["protocol", "from_features", "text"])]
     shift: Vec<ShiftChoice>,
     /// Severities of the shifts, 1 to 5
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 2, 3, 4, 5], requires = "shift")]

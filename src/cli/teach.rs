@@ -82,6 +82,7 @@ pub(super) fn of_folders(
     TeachCommand {
         class: dir.display().to_string(),
         images: Vec::new(),
+        lines: LineArgs::default(),
         skip_broken: false,
         distinct: false,
         image_side: picture::IMAGE_SIDE,
