@@ -14,13 +14,14 @@ const GAINS: std::ops::RangeInclusive<f64> = 0.25..=4.0;
 /// A spread of cells, in grey levels, below which there is none to compare.
 const FLAT: f64 = 1.0;
 
-/// Mean and spread of the values of a frame, or of many.
+/// Mean and spread of the values of a frame, or of many: the spread is that within frames, since what frames differ in from
+/// each other depends on what they show.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Moments {
     /// Of red, green and blue, 0 to 255.
     pub mean: [f64; 3],
-    /// Mean square of each.
-    square: [f64; 3],
+    /// Of each, over the cells of a frame.
+    variance: [f64; 3],
 }
 
 impl Moments {
@@ -47,9 +48,12 @@ impl Moments {
                 for (channel, sum) in sums.into_iter().enumerate() {
                     let value = sum as f64 / pixels;
                     moments.mean[channel] += value / count;
-                    moments.square[channel] += value * value / count;
+                    moments.variance[channel] += value * value / count;
                 }
             }
+        }
+        for (variance, mean) in moments.variance.iter_mut().zip(moments.mean) {
+            *variance = (*variance - mean * mean).max(0.0);
         }
         moments
     }
@@ -63,16 +67,17 @@ impl Moments {
             weights += weight;
             for channel in 0..3 {
                 all.mean[channel] += weight * one.mean[channel];
-                all.square[channel] += weight * one.square[channel];
+                all.variance[channel] += weight * one.variance[channel];
             }
         }
         let share = |sum: f64| sum / weights;
-        (weights > 0.0).then(|| Self { mean: all.mean.map(share), square: all.square.map(share) })
+        (weights > 0.0)
+            .then(|| Self { mean: all.mean.map(share), variance: all.variance.map(share) })
     }
 
     /// Standard deviation of each channel, in grey levels.
     pub fn spread(&self) -> [f64; 3] {
-        std::array::from_fn(|at| (self.square[at] - self.mean[at] * self.mean[at]).max(0.0).sqrt())
+        self.variance.map(f64::sqrt)
     }
 }
 

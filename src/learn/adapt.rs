@@ -1,5 +1,5 @@
-//! Adaptation to another light or camera: factors and offsets of red, green and blue, found from frames that nobody
-//! labelled, and taken only where the frames look more like what was taught with them.
+//! Adaptation to another light or camera: factors and offsets of red, green and blue, found from unlabelled
+//! frames, and taken only where the frames look more like what was taught with them.
 //!
 //! The mean and the spread of each channel over the frames become those over the taught looks ([`Levels`]). What is in the
 //! frames weighs as much in the taught looks: first every class alike, then by what the frames are taken for. Both are tried,
@@ -20,6 +20,9 @@ use crate::image::levels::{Levels, Moments};
 
 /// Frames that it takes at least.
 pub const LEAST_FRAMES: usize = 20;
+
+/// Mean strangeness of looks that were left out: novelty is measured from there to the limit.
+const USUAL: f64 = -1.0;
 
 /// Light and colour of what was taught.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -113,6 +116,8 @@ pub struct Comparison {
     pub unknown: [f64; 2],
     /// Mean strangeness, before and after.
     pub strange: [f64; 2],
+    /// Standard error of the mean before.
+    pub error: f64,
     /// Standard error of their difference, frame by frame.
     pub uncertainty: f64,
     /// Share of the frames that are taken for the same class before and after.
@@ -125,6 +130,8 @@ pub struct Comparison {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// The frames are no more strange than left-out looks are.
+    NotStrange,
     /// The frames are no less strange with them.
     NotNearer,
     /// More of them are unknown.
@@ -134,6 +141,7 @@ pub enum Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::NotStrange => "the frames look like what was taught as they are",
             Self::NotNearer => "the frames look no more like what was taught with it",
             Self::MoreUnknown => "more of the frames are unknown with it",
         })
@@ -150,15 +158,18 @@ impl Comparison {
             .zip(&after.strange)
             .map(|(before, after)| before - after)
             .collect();
-        let gain = gains.iter().sum::<f64>() / count;
-        let variance =
-            gains.iter().map(|one| (one - gain).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+        let error = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / count;
+            let squares = values.iter().map(|one| (one - mean).powi(2)).sum::<f64>();
+            (squares / (count - 1.0).max(1.0) / count).sqrt()
+        };
         let same = before.best.iter().zip(&after.best).filter(|(before, after)| before == after);
         Self {
             frames: before.strange.len(),
             unknown: [share(before.unknown), share(after.unknown)],
             strange: [before.mean(), after.mean()],
-            uncertainty: (variance / count).sqrt(),
+            error: error(&before.strange),
+            uncertainty: error(&gains),
             agreement: share(same.count()),
             classes: after.shares(),
         }
@@ -171,6 +182,9 @@ impl Comparison {
 
     /// Why not to take it; `None`: it helps.
     pub fn refusal(&self) -> Option<Refusal> {
+        if self.strange[0] <= USUAL + 2.0 * self.error {
+            return Some(Refusal::NotStrange);
+        }
         if self.gain() <= 2.0 * self.uncertainty {
             return Some(Refusal::NotNearer);
         }

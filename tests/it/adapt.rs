@@ -55,7 +55,7 @@ fn frames_of_another_light_are_brought_back() {
     let file = dusk.join("red/red-200.png");
     bench.ok(&["teach", "red", text(&file), "--distinct"]);
     let frame = picture::load(&file, Timestamp(0)).expect("a picture");
-    let mut store = FileStore::look(bench.store()).expect("it is there");
+    let mut store = FileStore::look(&bench.store()).expect("it is there");
     let mut kept = Vec::new();
     store.images(None, &mut |_, file| kept.push(file.to_vec())).expect("it is sound");
     drop(store);

@@ -28,13 +28,12 @@ use crate::learn::head::{ExampleId, GroupId};
 use crate::learn::patches::FrameFeatures;
 
 /// What is asked, in a line.
-pub const ABOUT: &str =
-    "taught as it is, adapted to other conditions with frames that nobody labelled";
+pub const ABOUT: &str = "taught as it is, adapted to other conditions with unlabelled frames";
 
 /// Classified of a class at most, in every condition.
 const CLASSIFIED: usize = 20;
 
-/// Frames that nobody labelled.
+/// Unlabelled frames.
 const FRAMES: usize = 60;
 
 /// Where most are of one class, one in so many is of another.
@@ -94,7 +93,7 @@ struct Draw<'a> {
     pupil: Pupil<'a>,
     light: TaughtLight,
     usual: Option<Usual>,
-    /// Frames that nobody labelled, of all classes alike.
+    /// Unlabelled frames, of all classes alike.
     mixed: Vec<(usize, usize)>,
     /// The same, most of them of one class.
     skewed: Vec<(usize, usize)>,
@@ -280,7 +279,7 @@ pub fn rows(samples: &[Sample]) -> Vec<BenchRow> {
     for row in &mut rows {
         let value = |name: &str| row.mean(name);
         let back = value("adapted").zip(value("as_is")).zip(value("without"));
-        // Of hardly anything lost no share can be told.
+        // Of hardly anything lost there is no share.
         let back = back.filter(|((_, as_is), without)| as_is - without > 0.01);
         let share = |((adapted, as_is), without): ((f64, f64), f64)| {
             one((adapted - without) / (as_is - without))
