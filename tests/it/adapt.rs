@@ -44,7 +44,9 @@ fn frames_of_another_light_are_brought_back() {
     assert!(tried.contains("it would help: nothing was changed"), "{tried}");
     assert_eq!(accuracy(&bench, &dusk), before);
 
+    assert!(!bench.ok(&["status"]).stdout.contains("adapted"));
     let run = bench.ok(&["adapt", "--frames", text(&dusk)]);
+    assert!(bench.ok(&["status"]).stdout.contains("adapted    red x"));
     for wanted in ["frames     30: ", "levels     red x", "unknown", "applied", "adapt --off"] {
         assert!(run.stdout.contains(wanted), "{wanted}: {run:?}");
     }
@@ -96,14 +98,15 @@ fn labelled_frames_are_taught_in_the_new_light() {
 #[test]
 fn what_does_not_help_changes_nothing() {
     let bench = Bench::taught();
-    let stored = fs::read(bench.store()).expect("it is there");
+    let before = bench.ok(&["status"]).stdout;
     let same = pictures(&bench.path().join("same"), &Levels::SAME);
     let run = bench.run(&["adapt", "--frames", text(&same)]);
     assert_eq!(run.code, 1, "{run:?}");
     for wanted in ["strange", "±", "not applied: ", "nothing was changed"] {
         assert!(run.stdout.contains(wanted), "{wanted}: {run:?}");
     }
-    assert_eq!(fs::read(bench.store()).expect("it is there"), stored);
+    assert_eq!(bench.ok(&["status"]).stdout, before);
+    assert!(bench.ok(&["generations"]).stdout.lines().count() <= 1);
     let few = folder_of(&bench.path().join("few"), "red", 300, 3);
     let cases: [(&[&str], &str); 4] = [
         (&["--frames", text(&few)], "wanted at least 20, got 3"),

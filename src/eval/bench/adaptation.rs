@@ -166,10 +166,13 @@ impl<'a> Draw<'a> {
             let frames = self.frames(images, variant)?;
             let seen = self.features(&frames, &Levels::SAME)?;
             let noticed = self.noticed(&frames, &seen)?;
-            let Proposal { levels, comparison } = self.proposal(&frames, &seen)?;
+            let proposal = self.proposal(&frames, &seen)?;
+            let (levels, taken) = match proposal {
+                Some(Proposal { levels, comparison }) => (levels, comparison.helps()),
+                None => (Levels::SAME, false),
+            };
             let changed = self.features(&test, &levels)?;
             let always = self.accuracy(&self.pupil, &changed)?;
-            let taken = comparison.helps();
             let flag = |is: bool| Some(f64::from(u8::from(is)));
             let found = [if taken { always } else { without }, always, flag(taken), flag(noticed)];
             values.extend(names.into_iter().zip(found));
@@ -241,16 +244,22 @@ impl<'a> Draw<'a> {
     }
 
     /// * `seen`: of the frames as they come.
-    fn proposal(&self, frames: &[Frame], seen: &[FrameFeatures]) -> Result<Proposal, BenchError> {
+    /// * returns `None` where there are too few.
+    fn proposal(
+        &self,
+        frames: &[Frame],
+        seen: &[FrameFeatures],
+    ) -> Result<Option<Proposal>, BenchError> {
         let moments: Vec<Moments> = frames.iter().map(Moments::of).collect();
         let mut look = |levels: &Levels| match *levels == Levels::SAME {
             true => Ok(seen.to_vec()),
             false => self.features(frames, levels).map_err(|error| error.to_string()),
         };
         let learner = self.pupil.learner();
-        let proposal: Result<_, AdaptError> =
-            propose(learner, &self.light, &moments, &Levels::SAME, &mut look);
-        Ok(proposal?)
+        match propose(learner, &self.light, &moments, &Levels::SAME, &mut look) {
+            Err(AdaptError::TooFew(_)) => Ok(None),
+            proposal => Ok(Some(proposal?)),
+        }
     }
 
     /// Whether the drift watch reports something after one window of these frames, one a second.
