@@ -1,9 +1,10 @@
 //! Whether what comes in still looks like what was taught.
 //!
 //! Light, contrast, warmth and sharpness of a frame ([`Glance`]) and its distance to the nearest class are compared with those
-//! of taught looks of the class that it is taken for, in windows of [`WINDOW`] frames that differ. The mean of a window may
-//! differ by what the taught looks vary by, and by what their own mean strays: Student's t. Frames of one part that does not
-//! move count as one look, since they vary less among themselves than the taught looks do.
+//! of taught looks of the class that it is taken for, in windows of [`DRIFT_WINDOW`] frames. The mean of a window may differ by what
+//! the taught looks vary by, and by what their own mean strays: Student's t. Frames of one part that does not move count as
+//! one look, since they vary less among themselves than the taught looks do, and those of a few parts as few, since frames
+//! that follow each other are alike.
 //!
 //! False alarms are a rate: a window that took a thousandth of the time between two of them may raise one with a probability
 //! of a thousandth, over all that is compared.
@@ -17,7 +18,7 @@ use crate::image::frame::Timestamp;
 use crate::image::glance::{Glance, Sign};
 
 /// Frames that are compared together.
-pub const WINDOW: usize = 32;
+pub const DRIFT_WINDOW: usize = 32;
 
 /// Microseconds between two frames that are compared.
 pub const PACE_MICROS: u64 = 1_000_000;
@@ -133,7 +134,7 @@ impl Usual {
             .filter_map(|(class, values)| Some((self.classes.get(class)?, class, values)))
             .collect();
         let count = known.len() as f64;
-        if known.len() < WINDOW / 2 {
+        if known.len() < DRIFT_WINDOW / 2 {
             return Vec::new();
         }
         let mut shares: BTreeMap<ClassId, (f64, f64)> = BTreeMap::new();
@@ -152,7 +153,12 @@ impl Usual {
             let Some(residuals) = residuals else { continue };
             let by = residuals.iter().sum::<f64>() / count;
             let own = residuals.iter().map(|one| (one - by).powi(2)).sum::<f64>() / (count - 1.0);
-            let independent = (count * own / usual).clamp(1.0, count);
+            // Of frames that follow each other alike (a process of first order) and of those that vary less than looks.
+            let pairs = residuals.iter().zip(&residuals[1..]);
+            let alike = pairs.map(|(one, next)| (one - by) * (next - by)).sum::<f64>();
+            let alike = (alike / (own * (count - 1.0)).max(f64::MIN_POSITIVE)).clamp(0.0, 0.99);
+            let independent = count * (own / usual).min(1.0) * (1.0 - alike) / (1.0 + alike);
+            let independent = independent.max(1.0);
             let error = (usual * strays + usual.max(own) / independent).sqrt();
             let sign = Sign::ALL.get(kind).copied();
             // Nearer than usual is no change; a sign may change both ways.
@@ -194,7 +200,7 @@ impl DriftWatch {
     pub fn new(every_micros: f64) -> Self {
         Self {
             every_micros,
-            window: Vec::with_capacity(WINDOW),
+            window: Vec::with_capacity(DRIFT_WINDOW),
             begun: Timestamp(0),
             latest: None,
             found: Vec::new(),
@@ -229,10 +235,10 @@ impl DriftWatch {
         }
         values[KINDS - 1] = distance;
         self.window.push((class, values));
-        if self.window.len() < WINDOW {
+        if self.window.len() < DRIFT_WINDOW {
             return false;
         }
-        let took = now.micros_since(self.begun).max(WINDOW as u64 * PACE_MICROS) as f64;
+        let took = now.micros_since(self.begun).max(DRIFT_WINDOW as u64 * PACE_MICROS) as f64;
         let alarm = (took / self.every_micros).clamp(1e-12, 0.05);
         let found = usual.drifts(&self.window, alarm);
         self.window.clear();
@@ -332,9 +338,9 @@ mod tests {
             let (class, values) = frame(at);
             let (glance, far) = glance(&values);
             watch.see(usual, ClassId(class), &glance, far, Timestamp(now));
-            at % WINDOW == WINDOW - 1 && !watch.found().is_empty()
+            at % DRIFT_WINDOW == DRIFT_WINDOW - 1 && !watch.found().is_empty()
         };
-        (0..windows * WINDOW).map(one).filter(|found| *found).count()
+        (0..windows * DRIFT_WINDOW).map(one).filter(|found| *found).count()
     }
 
     #[test]
@@ -342,7 +348,7 @@ mod tests {
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let (mut found, windows) = (0, 40);
         // A window takes a hundredth of the time between two false alarms.
-        let every = 100.0 * WINDOW as f64 * PACE_MICROS as f64;
+        let every = 100.0 * DRIFT_WINDOW as f64 * PACE_MICROS as f64;
         for _ in 0..50 {
             let usual = usual(4, &mut random);
             let mut watch = DriftWatch::new(every);
@@ -368,6 +374,21 @@ mod tests {
                 })
             })
             .sum();
+        assert_eq!(found, 0);
+    }
+
+    #[test]
+    fn a_few_parts_that_lie_still_are_few_looks() {
+        let mut random = ChaCha8Rng::seed_from_u64(4);
+        let usual = usual(10, &mut random);
+        let mut part = look(1, &mut random);
+        let mut watch = DriftWatch::default();
+        let found = alarms(&mut watch, &usual, 200, |at| {
+            if at % 11 == 0 {
+                part = look(1, &mut random);
+            }
+            (1, part)
+        });
         assert_eq!(found, 0);
     }
 

@@ -20,6 +20,7 @@ mod console;
 mod ctl;
 mod demo;
 mod docs;
+mod drift;
 mod echoes;
 mod emulated;
 mod eval;

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::stillness::distance;
 use super::{Effects, Station, View};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
@@ -29,8 +28,6 @@ pub(super) struct RegionDrift {
     usual: Option<Usual>,
     /// What was learned when that was made.
     of: Option<State>,
-    /// The feature of the frame that was compared last.
-    latest: Option<Vec<f32>>,
     /// Times that something was reported.
     alarms: u64,
 }
@@ -48,7 +45,7 @@ fn state<S: FeatureSource>(engine: &Engine<S>) -> State {
 impl RegionDrift {
     /// What frames go through, or what is taught, is another now.
     pub(super) fn reset(&mut self) {
-        (self.of, self.latest) = (None, None);
+        self.of = None;
         self.watch.reset();
     }
 
@@ -79,24 +76,14 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         now: Timestamp,
     ) -> Option<String> {
         let verdict = step.verdict.as_ref()?;
-        if !self.drift.watch.is_due(now) {
-            return None;
-        }
-        // A part that does not move says nothing new.
-        let jitter = self.stillness.enough(None);
-        let is_still = |latest: &Vec<f32>| distance(latest, &step.feature) <= jitter;
-        if self.drift.latest.as_ref().is_some_and(is_still) {
-            return None;
-        }
-        if !self.know_usual() {
+        if !self.drift.watch.is_due(now) || !self.know_usual() {
             return None;
         }
         let learner = self.persistent.learner();
         let scores = learner.head().score(&step.feature).ok()?;
         let spread = learner.head().spread(&step.feature).ok()?;
         let glance = Glance::of(&self.persistent.get().as_taught(part));
-        let RegionDrift { watch, usual, latest, alarms, .. } = &mut self.drift;
-        *latest = Some(step.feature.clone());
+        let RegionDrift { watch, usual, alarms, .. } = &mut self.drift;
         let far = drift::distance(spread, &scores);
         if !watch.see(usual.as_ref()?, verdict.best, &glance, far, now) {
             return None;

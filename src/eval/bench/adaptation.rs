@@ -23,7 +23,7 @@ use crate::image::frame::{Frame, Timestamp};
 use crate::image::glance::Glance;
 use crate::image::levels::{Levels, Moments};
 use crate::learn::adapt::{AdaptError, Proposal, TaughtLight, propose};
-use crate::learn::drift::{DriftWatch, PACE_MICROS, Usual, WINDOW, distance};
+use crate::learn::drift::{DriftWatch, PACE_MICROS, Usual, DRIFT_WINDOW, distance};
 use crate::learn::head::{ExampleId, GroupId};
 use crate::learn::patches::FrameFeatures;
 
@@ -267,8 +267,8 @@ impl<'a> Draw<'a> {
         let (learner, mut watch) = (self.pupil.learner(), DriftWatch::default());
         let Some(usual) = &self.usual else { return Ok(false) };
         // Spread over all of them, which stand class by class or in turns.
-        for (at, now) in (0..WINDOW).zip(1..) {
-            let place = at * frames.len() / WINDOW;
+        for (at, now) in (0..DRIFT_WINDOW).zip(1..) {
+            let place = at * frames.len() / DRIFT_WINDOW;
             let feature = &seen[place].feature;
             let Some(verdict) = learner.classify(feature)? else { continue };
             let (spread, scores) =
