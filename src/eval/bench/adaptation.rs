@@ -23,7 +23,7 @@ use crate::image::frame::{Frame, Timestamp};
 use crate::image::glance::Glance;
 use crate::image::levels::{Levels, Moments};
 use crate::learn::adapt::{AdaptError, Proposal, TaughtLight, propose};
-use crate::learn::drift::{DriftWatch, PACE_MICROS, Usual, DRIFT_WINDOW, distance};
+use crate::learn::drift::{DRIFT_WINDOW, DriftWatch, PACE_MICROS, Usual, distance};
 use crate::learn::head::{ExampleId, GroupId};
 use crate::learn::patches::FrameFeatures;
 
