@@ -38,13 +38,16 @@ const LEAST_FREEDOM: f64 = 4.0;
 /// A frame, or a taught look, as it is compared.
 type Values = [f64; KINDS];
 
+/// The same where some of it is not known.
+type Partial = [Option<f64>; KINDS];
+
 /// What taught looks vary by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usual {
     /// Means over the looks of a class, and their number.
     classes: BTreeMap<ClassId, (Values, f64)>,
     /// Variances within a class; `None` where that is not known.
-    variances: [Option<f64>; KINDS],
+    variances: Partial,
     /// Degrees of freedom of these.
     freedom: f64,
 }
@@ -74,7 +77,7 @@ impl Usual {
             .iter()
             .filter_map(|one| Some((one.example, distance(one.spread, &one.scores)?)))
             .collect();
-        let mut looks: BTreeMap<(ClassId, GroupId), Vec<[Option<f64>; KINDS]>> = BTreeMap::new();
+        let mut looks: BTreeMap<(ClassId, GroupId), Vec<Partial>> = BTreeMap::new();
         for example in learner.examples().iter() {
             let Some(Glance(signs)) = glances.get(&example.id) else { continue };
             let mut values = [None; KINDS];
@@ -87,13 +90,13 @@ impl Usual {
         Self::of_looks(&looks)
     }
 
-    fn of_looks(looks: &BTreeMap<(ClassId, GroupId), Vec<[Option<f64>; KINDS]>>) -> Option<Self> {
+    fn of_looks(looks: &BTreeMap<(ClassId, GroupId), Vec<Partial>>) -> Option<Self> {
         let mean = |values: &mut dyn Iterator<Item = f64>| {
             let (mut sum, mut count) = (0.0, 0.0);
             values.for_each(|value| (sum, count) = (sum + value, count + 1.0));
             (count > 0.0).then_some(sum / count)
         };
-        let mut classes: BTreeMap<ClassId, Vec<[Option<f64>; KINDS]>> = BTreeMap::new();
+        let mut classes: BTreeMap<ClassId, Vec<Partial>> = BTreeMap::new();
         for ((class, _), frames) in looks {
             let look = std::array::from_fn(|kind| {
                 mean(&mut frames.iter().filter_map(|frame| frame[kind]))
@@ -128,7 +131,7 @@ impl Usual {
     /// What a window of frames differs in by more than chance.
     ///
     /// * `alarm`: the probability with which it may, where nothing changed.
-    fn drifts(&self, window: &[(ClassId, [Option<f64>; KINDS])], alarm: f64) -> Vec<Drift> {
+    fn drifts(&self, window: &[(ClassId, Partial)], alarm: f64) -> Vec<Drift> {
         let known: Vec<_> = window
             .iter()
             .filter_map(|(class, values)| Some((self.classes.get(class)?, class, values)))
@@ -181,7 +184,7 @@ const MOST_LEFT_OUT: usize = 96;
 pub struct DriftWatch {
     /// Microseconds between two false alarms, on average.
     every_micros: f64,
-    window: Vec<(ClassId, [Option<f64>; KINDS])>,
+    window: Vec<(ClassId, Partial)>,
     begun: Timestamp,
     /// When the latest frame came that was compared.
     latest: Option<Timestamp>,

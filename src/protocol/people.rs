@@ -169,7 +169,7 @@ pub fn adapted(
         ),
         (
             "agreement",
-            format!("{:.0} % are taken for the same class", comparison.agreement * 100.0),
+            format!("{:.0} % are classified as before", comparison.agreement * 100.0),
         ),
     ]
 }
