@@ -297,7 +297,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Refused`] for a name that cannot be one; [`Error::Keeping`] if it could not be stored.
     pub fn teach(&mut self, class: &str, frame: &Frame) -> Result<usize, Error> {
-        let image = picture::kept(frame, self.image_side);
+        let image = picture::kept(&self.persistent.get().as_taught(frame), self.image_side);
         let example = self.persistent.get_mut().new_example(frame, "library", image)?;
         self.teach_example(class, example)
     }
@@ -309,7 +309,7 @@ impl Fieldtune {
     pub fn teach_file(&mut self, class: &str, file: impl AsRef<Path>) -> Result<usize, Error> {
         let file = file.as_ref();
         let frame = picture::load(file, self.clock.now())?;
-        let image = picture::kept(&frame, self.image_side);
+        let image = picture::kept(&self.persistent.get().as_taught(&frame), self.image_side);
         let example =
             self.persistent.get_mut().new_example(&frame, &picture::shown(file), image)?;
         self.teach_example(class, example)

@@ -7,6 +7,7 @@ use ndarray::Array4;
 use serde::{Deserialize, Serialize};
 
 use crate::image::frame::Frame;
+use crate::image::levels::Levels;
 
 /// How a network wants its input. `value = (pixel - mean) * scale`, pixels 0 to 255.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,28 @@ impl InputSpec {
             Layout::Nchw => [1, channels, height, width],
             Layout::Nhwc => [1, height, width, channels],
         }
+    }
+
+    /// Fed so, frames look to the network as they would behind these levels, but for rounding and for what those clip;
+    /// `None` where a network that takes grey would need them of each colour.
+    pub fn behind(&self, levels: &Levels) -> Option<Self> {
+        let Levels { gain, offset } = levels;
+        let from = match self.order {
+            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Bgr => [2, 1, 0],
+            ChannelOrder::Grey => [0; 3],
+        };
+        let alike = |values: &[f32; 3]| values.iter().all(|value| *value == values[0]);
+        if self.order == ChannelOrder::Grey && !(alike(gain) && alike(offset)) {
+            return None;
+        }
+        // (gain p + offset - mean) scale = (p - (mean - offset) / gain) gain scale
+        let mut behind = self.clone();
+        for (channel, from) in from.into_iter().enumerate() {
+            behind.mean[channel] = (self.mean[channel] - offset[from]) / gain[from];
+            behind.scale[channel] = self.scale[channel] * gain[from];
+        }
+        Some(behind)
     }
 
     /// How many channels the network takes: 3, or 1 for grey.

@@ -10,6 +10,7 @@ mod lines;
 mod npz;
 pub(super) mod plot;
 pub(super) mod report;
+mod shift;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use anyhow::{Context as _, bail};
 use self::choices::{CentreChoice, FinetuneChoice, PartChoice, Protocol, ShrinkageChoice};
 use self::images::LeftOutImage;
 use self::report::Report;
+use self::shift::ShiftChoice;
 use super::args::head::{HeadChoice, kinds};
 use super::args::model::ModelArgs;
 use super::pool::Pool;
@@ -40,6 +42,7 @@ use crate::text;
   fieldtune eval logs/ --text                a file of lines a class
   fieldtune eval parts/ --protocol bench --json bench.json
   fieldtune eval parts/ --protocol good-parts --good Free --shots 20,100
+  fieldtune eval parts/ --shift all          what adaptation brings back
 
 Splits, centring, files and the bench protocol: docs/evaluation.md")]
 pub struct EvalCommand {
@@ -59,7 +62,7 @@ pub struct EvalCommand {
     #[arg(long, value_enum, value_delimiter = ',')]
     head: Vec<HeadChoice>,
     /// Images a class to be taught, one row of the table each [default: 1,5,10,20; bench: 1,2,5,10,20,50;
-    /// good-parts: 20,100]
+    /// good-parts: 20,100; --shift: 5,10]
     #[arg(long, value_delimiter = ',', value_name = "K")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     shots: Vec<u32>,
@@ -81,6 +84,14 @@ pub struct EvalCommand {
     /// [default: auto]
     #[arg(long, value_name = "S|looks|auto")]
     shrinkage: Option<ShrinkageChoice>,
+    /// Measure adaptation to other conditions instead: all, darker, brighter, gamma, contrast, warm, blur, noise,
+    /// jpeg, turn, zoom, move
+    #[arg(long, value_name = "SHIFT", value_delimiter = ',', conflicts_with_all = ["protocol", "from_features", "text"])]
+    shift: Vec<ShiftChoice>,
+    /// Severities of the shifts, 1 to 5
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 2, 3, 4, 5], requires = "shift")]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=5))]
+    severities: Vec<u8>,
     /// Measure each head with fine-tuned last blocks of the backbone, too
     #[arg(long, value_enum, value_name = "WHEN", conflicts_with = "from_features")]
     finetune: Option<FinetuneChoice>,
@@ -120,6 +131,10 @@ impl EvalCommand {
         self.check_outputs()?;
         if self.protocol != Protocol::Shots {
             self.refuse_with_bench()?;
+        }
+        if !self.shift.is_empty() {
+            self.refuse_with_bench()?;
+            return self.shifted(context);
         }
         match self.protocol {
             Protocol::Bench => return self.bench(context),
@@ -192,6 +207,7 @@ impl EvalCommand {
     /// Images a class, rising.
     fn shots(&self) -> BTreeSet<u32> {
         let chosen: &[u32] = match (self.shots.as_slice(), self.protocol) {
+            ([], _) if !self.shift.is_empty() => &[5, 10],
             ([], Protocol::Shots) => &[1, 5, 10, 20],
             ([], Protocol::Bench) => &[1, 2, 5, 10, 20, 50],
             ([], Protocol::GoodParts) => &[20, 100],

@@ -126,9 +126,24 @@ impl ExportCommand {
             _ => Extractor::load(&onnx, &name, &spec)?,
         };
         let session = self.store.look_for(&ModelId::of(&source))?;
+        let levels = self.store.levels()?;
+        let input_behind = match &levels {
+            Some(levels) => spec.input.behind(levels),
+            None => Some(spec.input.clone()),
+        };
+        let Some(fed) = input_behind else {
+            bail!(
+                "the network takes grey, and frames are adapted colour by colour, which is not exported\n  next: fieldtune adapt --off, then export again"
+            );
+        };
+        if levels.is_some() {
+            eprintln!(
+                "note: mean and scale of the input bring frames to the light that was taught (fieldtune adapt)"
+            );
+        }
         let network = Network {
             model: session.model(),
-            input: &spec.input,
+            input: &fed,
             input_name: &input.name,
             blocks: source.parts().1.blocks(),
         };

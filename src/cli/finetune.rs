@@ -122,8 +122,8 @@ impl FinetuneCommand {
         let name = tail::name_of(tail.fingerprint());
         let kept = KeptTail { tail, correction };
         let bytes = kept.to_bytes();
-        let setting = Some((name.as_str(), bytes.as_slice()));
-        session.store_mut().replace(&whole, Some("before finetune"), setting, now())?;
+        let settings = [(name.as_str(), bytes.as_slice())];
+        session.store_mut().replace(&whole, Some("before finetune"), &settings, now())?;
         println!(
             "fine-tuned the blocks behind {} with {}: {} weights, {} bytes\n  next: fieldtune generations shows the checkpoint before; fieldtune rollback NUMBER goes back to it",
             kept.tail.cut(),

@@ -18,6 +18,7 @@ use crate::learn::command::{
 use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
 use crate::protocol::request::{self, Answer};
 use crate::protocol::{json, people};
+use crate::store::levels::levels_of;
 
 /// List examples and suspect labels
 #[derive(Debug, Args)]
@@ -187,15 +188,23 @@ impl StatusCommand {
             contact_sheet::of_suspects(file, session.learner(), images, &status.suspects)?;
         }
         let confounds = confounds(&mut session);
+        let levels = levels_of(session.store_mut())?;
         if self.json {
             let mut reply = json::answer(&Answer::Reply(reply));
             reply["confounds"] = confounds.iter().map(ToString::to_string).collect();
+            if let Some(levels) = levels {
+                let numbers = |of: [f32; 3]| of.map(json::real);
+                reply["adapted"] = serde_json::json!({
+                    "gain": numbers(levels.gain), "offset": numbers(levels.offset),
+                });
+            }
             println!("{reply}");
             return Ok(Exit::Done);
         }
         let Reply::Status(status) = &reply else { unreachable!("status answers Status") };
         println!("store      {}", path.display());
         println!("backbone   {} ({} values)", session.model().name, status.dim);
+        levels.iter().for_each(|levels| println!("adapted    {}", people::levels(levels)));
         people::aligned(&people::status(status)).iter().for_each(|line| println!("{line}"));
         confounds.iter().take(CONFOUNDS).for_each(|one| println!("warning    {one}"));
         let name = |class| session.learner().classes()[&class].to_string();

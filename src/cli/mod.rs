@@ -4,6 +4,7 @@
 #[macro_use]
 mod output;
 
+mod adapt;
 mod args;
 mod bench;
 mod boards;
@@ -128,6 +129,7 @@ enum Command {
     Threshold(learned::ThresholdCommand),
     Views(views::ViewsCommand),
     Finetune(finetune::FinetuneCommand),
+    Adapt(adapt::AdaptCommand),
     Save(generations::SaveCommand),
     Generations(generations::GenerationsCommand),
     Rollback(generations::RollbackCommand),
@@ -216,6 +218,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Threshold(command) => command.run(),
         Command::Views(command) => command.run(context),
         Command::Finetune(command) => command.run(context),
+        Command::Adapt(command) => command.run(context),
         Command::Save(command) => command.run(),
         Command::Generations(command) => command.run(),
         Command::Rollback(command) => command.run(),

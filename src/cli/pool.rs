@@ -1,5 +1,6 @@
 //! Many images on all cores: a backbone for each.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -8,6 +9,7 @@ use super::args::model::ModelArgs;
 use super::args::store::StoreArgs;
 use crate::backbone::{Extractor, FeatureSource, Tail};
 use crate::image::frame::Frame;
+use crate::image::levels::Levels;
 use crate::image::views::ViewKinds;
 use crate::learn::patches::FrameFeatures;
 use crate::learn::tune::CutView;
@@ -21,6 +23,8 @@ pub(in crate::cli) struct Pool {
     model: ModelId,
     blocks: Vec<usize>,
     size: usize,
+    /// What frames go through before they are looked at.
+    levels: Option<Levels>,
 }
 
 impl Pool {
@@ -44,11 +48,26 @@ impl Pool {
         Self::load_with(images, model, None, context)
     }
 
-    /// As [`Pool::load_for`], with the fine-tuned last blocks of a store.
+    /// As [`Pool::load_for`], with the fine-tuned last blocks of a store; frames go through what brings them to the light
+    /// that was taught.
     ///
     /// # Errors
     /// As [`ModelArgs::load`]; the store cannot be read.
     pub(in crate::cli) fn load_taught(
+        images: usize,
+        model: &ModelArgs,
+        store: &StoreArgs,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
+        let pool = Self::load_for_kept(images, model, store, context)?;
+        Ok(Self { levels: store.levels()?, ..pool })
+    }
+
+    /// As [`Pool::load_taught`], for kept images, which are in that light.
+    ///
+    /// # Errors
+    /// As [`Pool::load_taught`].
+    pub(in crate::cli) fn load_for_kept(
         images: usize,
         model: &ModelArgs,
         store: &StoreArgs,
@@ -75,12 +94,26 @@ impl Pool {
         while free.len() < size {
             free.push(model.load_with(tail, context)?);
         }
-        Ok(Self { free: Mutex::new(free), freed: Condvar::new(), model: id, blocks, size })
+        let free = Mutex::new(free);
+        Ok(Self { free, freed: Condvar::new(), model: id, blocks, size, levels: None })
     }
 
     /// Length of each block of the frozen feature.
     pub(in crate::cli) fn blocks(&self) -> &[usize] {
         &self.blocks
+    }
+
+    /// A frame as it would look in the light that was taught: what is looked at, and kept with an example.
+    pub(in crate::cli) fn as_taught<'a>(&self, frame: &'a Frame) -> Cow<'a, Frame> {
+        match &self.levels {
+            Some(levels) => Cow::Owned(levels.apply(frame)),
+            None => Cow::Borrowed(frame),
+        }
+    }
+
+    /// Whether frames are looked at as they are.
+    pub(in crate::cli) fn looks_plainly(&self) -> bool {
+        self.levels.is_none()
     }
 
     /// What fine-tuning learns from, see [`Extractor::cuts`].
@@ -89,7 +122,8 @@ impl Pool {
         frame: &Frame,
         kinds: &ViewKinds,
     ) -> anyhow::Result<Vec<CutView>> {
-        let cuts = self.with_free(|source| source.cuts(frame, kinds))?;
+        let frame = self.as_taught(frame);
+        let cuts = self.with_free(|source| source.cuts(&frame, kinds))?;
         let frozen = self.blocks.iter().sum();
         Ok(cuts.iter().map(|cut| CutView::of(cut, frozen)).collect())
     }
@@ -116,7 +150,8 @@ impl Pool {
 
     /// What the next free backbone says of a frame.
     pub(in crate::cli) fn feature(&self, frame: &Frame) -> anyhow::Result<Vec<f32>> {
-        Ok(self.with_free(|source| source.feature(frame))?)
+        let frame = self.as_taught(frame);
+        Ok(self.with_free(|source| source.feature(&frame))?)
     }
 
     /// What the next free backbone says of a frame and, where that is asked for, of its places.
@@ -125,7 +160,8 @@ impl Pool {
         frame: &Frame,
         places: bool,
     ) -> anyhow::Result<FrameFeatures> {
-        Ok(self.with_free(|source| FrameFeatures::by(source, frame, places))?)
+        let frame = self.as_taught(frame);
+        Ok(self.with_free(|source| FrameFeatures::by(source, &frame, places))?)
     }
 
     /// What a frame is learned with beside its own feature, see [`FeatureSource::views`].
@@ -134,7 +170,8 @@ impl Pool {
         frame: &Frame,
         kinds: &ViewKinds,
     ) -> anyhow::Result<Vec<Vec<f32>>> {
-        Ok(self.with_free(|source| source.views(frame, kinds))?)
+        let frame = self.as_taught(frame);
+        Ok(self.with_free(|source| source.views(&frame, kinds))?)
     }
 
     /// Does something with the next free backbone.

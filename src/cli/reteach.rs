@@ -75,7 +75,7 @@ impl ReteachCommand {
         let after = estimate(&new);
         let whole = Snapshot::of(&new, model.clone());
         let from = session.model().name.clone();
-        session.store_mut().replace(&whole, Some("before reteach"), None, now())?;
+        session.store_mut().replace(&whole, Some("before reteach"), &[], now())?;
         println!(
             "relearned {} with {} instead of {from}",
             counted(count, "example", "examples"),

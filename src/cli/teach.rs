@@ -72,6 +72,26 @@ pub struct TeachCommand {
     store: StoreArgs,
 }
 
+/// What teaches a folder of class folders.
+pub(super) fn of_folders(
+    dir: &Path,
+    json: bool,
+    model: &ModelArgs,
+    store: &StoreArgs,
+) -> TeachCommand {
+    TeachCommand {
+        class: dir.display().to_string(),
+        images: Vec::new(),
+        lines: LineArgs::default(),
+        skip_broken: false,
+        distinct: false,
+        image_side: picture::IMAGE_SIDE,
+        json,
+        model: model.clone(),
+        store: store.clone(),
+    }
+}
+
 /// How many folders of a folder these files are in, at any depth below.
 fn subfolders(dir: &Path, files: &[PathBuf]) -> usize {
     let first = |file: &PathBuf| {
@@ -259,7 +279,10 @@ impl TeachCommand {
         let frame = picture::decode(&bytes, &picture::shown(file), now())?;
         let FrameFeatures { feature, patches } = pool.seen(&frame, places)?;
         let (views, origin) = (pool.views(&frame, views)?, file.display().to_string());
-        let image = picture::kept_file(&bytes, &frame, self.image_side);
+        let image = match pool.looks_plainly() {
+            true => picture::kept_file(&bytes, &frame, self.image_side),
+            false => picture::kept(&pool.as_taught(&frame), self.image_side),
+        };
         let new_example = NewExample { image, views, patches, ..NewExample::new(feature, &origin) };
         Ok((new_example, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
     }

@@ -89,7 +89,7 @@ impl ViewsCommand {
         let mut session = self.store.look()?;
         let kinds = persistent::views(session.store_mut())?;
         let images = images_of_all(&mut session)?;
-        let pool = Pool::load_taught(images.len(), &self.model, &self.store, context)?;
+        let pool = Pool::load_for_kept(images.len(), &self.model, &self.store, context)?;
         if pool.model().fingerprint != session.model().fingerprint {
             bail!(
                 "{} was taught, and this is {}\n  next: name its backbone with --model",

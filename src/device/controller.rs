@@ -4,6 +4,7 @@
 mod answers;
 mod assign;
 mod confusion;
+mod drift;
 mod effects;
 mod explain;
 mod follow;
@@ -258,6 +259,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                             moment,
                         );
                         effects.classifications.extend(classification);
+                        self.watch_drift(place, &step, &frame, now, effects);
                     }
                     if is_taught {
                         let seen = crate::learn::patches::FrameFeatures {
@@ -393,7 +395,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         if let (Request::GetStatus(_), 2..) = (&request, self.views.len()) {
-            return effects.answers.push((ticket, Ok(self.status_of_all())));
+            return effects.answers.push((ticket, Ok(self.status_of_all(now))));
         }
         let (place, request) = match self.addressed(request) {
             Ok(addressed) => addressed,

@@ -9,6 +9,8 @@
 //! | sample | what one task found, under the labels of its row |
 //! | row | samples with the same labels: means and standard deviations |
 
+/// Taught in one light, adapted to another.
+pub mod adaptation;
 mod advice;
 mod bursts;
 mod figures;
@@ -28,6 +30,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Spread;
 use super::splits::shuffle;
+use crate::image::frame::Frame;
+use crate::learn::adapt::AdaptError;
 use crate::learn::command::CommandError;
 use crate::learn::head::{HeadError, HeadKind};
 use crate::learn::learner::LearnError;
@@ -63,6 +67,24 @@ pub trait Looks: Sync {
     /// # Errors
     /// As [`Looks::seen`].
     fn look(&self, image: usize, variant: Variant) -> Result<Arc<Look>, String>;
+
+    /// The image itself.
+    ///
+    /// # Errors
+    /// As [`Looks::seen`].
+    fn frame(&self, image: usize, variant: Variant) -> Result<Frame, String>;
+
+    /// `[dim]`, of any frame; nothing of it is kept.
+    ///
+    /// # Errors
+    /// As [`Looks::seen`].
+    fn feature(&self, frame: &Frame) -> Result<Vec<f32>, String>;
+
+    /// Of any frame, as [`Looks::look`]; nothing of it is kept.
+    ///
+    /// # Errors
+    /// As [`Looks::seen`].
+    fn taught(&self, frame: &Frame) -> Result<Look, String>;
 }
 
 /// Why a benchmark ended.
@@ -81,6 +103,9 @@ pub enum BenchError {
     /// A command was refused.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// Nothing could be adapted to.
+    #[error(transparent)]
+    Adapt(#[from] AdaptError),
 }
 
 /// What a benchmark is run with.
@@ -298,6 +323,9 @@ const MAX_CLASSIFIED: usize = 100;
 /// Classes that are gone through in turn at most, where that is done.
 const MAX_IN_TURN: usize = 12;
 
+/// Classes, and images of each.
+type ImagesOfClasses = Vec<(usize, Vec<usize>)>;
+
 /// Images drawn for one task.
 #[derive(Debug, Clone, PartialEq)]
 struct Deal {
@@ -341,7 +369,18 @@ impl Bench<'_> {
     /// As [`Bench::deal`], with classified images that are the same ones for every seed: the same few, since each is
     /// classified in many variants.
     fn deal_fixed(&self, shots: usize, classified: usize, seed: u64) -> Option<Deal> {
+        Some(self.deal_rest(shots, classified, seed)?.0)
+    }
+
+    /// As [`Bench::deal_fixed`], with the images of each class that are neither taught nor classified.
+    fn deal_rest(
+        &self,
+        shots: usize,
+        classified: usize,
+        seed: u64,
+    ) -> Option<(Deal, ImagesOfClasses)> {
         let mut deal = Deal { train: Vec::new(), test: Vec::new() };
+        let mut others = Vec::new();
         for class in 0..self.classes.len() {
             let mut images = self.images[class].clone();
             // The word is part of the seed: another one would draw other images than those of earlier measurements.
@@ -355,8 +394,9 @@ impl Bench<'_> {
             shuffle(&mut rest, &format!("{seed}/{}", self.classes[class]));
             deal.train.extend(rest[..shots].iter().map(|&image| (class, image)));
             deal.test.extend(images.iter().map(|&image| (class, image)));
+            others.push((class, rest.split_off(shots)));
         }
-        (deal.classes() > 1).then_some(deal)
+        (deal.classes() > 1).then_some((deal, others))
     }
 
     /// Classes with at least so many images, at most [`MAX_IN_TURN`], evenly spread over all.
@@ -369,6 +409,10 @@ impl Bench<'_> {
 
     fn seen(&self, image: usize, variant: Variant) -> Result<Arc<FrameFeatures>, BenchError> {
         self.looks.seen(image, variant).map_err(BenchError::Look)
+    }
+
+    fn frame(&self, image: usize, variant: Variant) -> Result<Frame, BenchError> {
+        self.looks.frame(image, variant).map_err(BenchError::Look)
     }
 
     /// The head of every part that does not compare them.

@@ -3,6 +3,12 @@
 /// Pixels and the part of them that is looked at.
 pub mod frame;
 
+/// How a frame looks at a glance.
+pub mod glance;
+
+/// Light and colour of frames, and what makes them alike.
+pub mod levels;
+
 /// Image files, decoded to frames.
 pub mod picture;
 

@@ -1,10 +1,12 @@
 //! A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads, no randomness: what happens is
 //! a function of the frames, the commands and their times.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::backbone::{ExtractError, FeatureSource};
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
+use crate::image::levels::Levels;
 use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, CommandResult, NewExample};
 use crate::learn::decision::{Smoother, Verdict};
@@ -21,6 +23,7 @@ pub struct Engine<S> {
     region: Region,
     smoother: Smoother,
     views: ViewKinds,
+    levels: Option<Levels>,
 }
 
 /// What one frame gave.
@@ -61,7 +64,7 @@ impl<S: FeatureSource> Engine<S> {
             return Err(HeadError::Dim { wanted: learner.dim(), got: source.dim() });
         }
         let (region, smoother) = (Region::Whole, Smoother::new(1));
-        Ok(Self { source, learner, region, smoother, views: ViewKinds::default() })
+        Ok(Self { source, learner, region, smoother, views: ViewKinds::default(), levels: None })
     }
 
     /// Which views frames are learned with.
@@ -72,6 +75,25 @@ impl<S: FeatureSource> Engine<S> {
     /// Frames are learned with these views from now on.
     pub fn set_views(&mut self, kinds: ViewKinds) {
         self.views = kinds;
+    }
+
+    /// What frames go through before they are looked at.
+    pub fn levels(&self) -> Option<&Levels> {
+        self.levels.as_ref()
+    }
+
+    /// Frames go through these from now on, so that they look as they would in the light that was taught.
+    pub fn set_levels(&mut self, levels: Option<Levels>) {
+        self.levels = levels;
+        self.smoother.reset();
+    }
+
+    /// A frame as it would look in the light that was taught: what is looked at, and kept with an example.
+    pub fn as_taught<'a>(&self, frame: &'a Frame) -> Cow<'a, Frame> {
+        match &self.levels {
+            Some(levels) => Cow::Owned(levels.apply(frame)),
+            None => Cow::Borrowed(frame),
+        }
     }
 
     /// Looks at this part of every frame from now on.
@@ -139,8 +161,7 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// As [`Engine::feature`].
     pub fn seen(&mut self, frame: &Frame) -> Result<FrameFeatures, EngineError> {
-        let places = self.learner.is_alone();
-        Ok(FrameFeatures::by(&mut self.source, frame.region(&self.region)?.as_ref(), places)?)
+        self.seen_whole(frame.region(&self.region)?.as_ref())
     }
 
     /// As [`Engine::seen`], of a frame whole, wherever the region is.
@@ -148,7 +169,8 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// [`EngineError::Extract`].
     pub fn seen_whole(&mut self, frame: &Frame) -> Result<FrameFeatures, EngineError> {
-        Ok(FrameFeatures::by(&mut self.source, frame, self.learner.is_alone())?)
+        let (places, frame) = (self.learner.is_alone(), self.as_taught(frame));
+        Ok(FrameFeatures::by(&mut self.source, frame.as_ref(), places)?)
     }
 
     /// `[dim]`, what the backbone says of the region of a frame.
@@ -156,7 +178,7 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// [`EngineError::Frame`], [`EngineError::Extract`].
     pub fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, EngineError> {
-        Ok(self.source.feature(frame.region(&self.region)?.as_ref())?)
+        self.feature_of_whole(frame.region(&self.region)?.as_ref())
     }
 
     /// `[views][dim]`, what a frame is learned with beside its own feature, see [`FeatureSource::views`].
@@ -164,7 +186,7 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// As [`Engine::feature`].
     pub fn views(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
-        Ok(self.source.views(frame.region(&self.region)?.as_ref(), &self.views)?)
+        self.views_of_whole(frame.region(&self.region)?.as_ref())
     }
 
     /// `[dim]`, what the backbone says of a frame whole, wherever the region is.
@@ -172,7 +194,8 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// [`EngineError::Extract`].
     pub fn feature_of_whole(&mut self, frame: &Frame) -> Result<Vec<f32>, EngineError> {
-        Ok(self.source.feature(frame)?)
+        let frame = self.as_taught(frame);
+        Ok(self.source.feature(frame.as_ref())?)
     }
 
     /// As [`Engine::views`], of a frame whole.
@@ -180,7 +203,8 @@ impl<S: FeatureSource> Engine<S> {
     /// # Errors
     /// [`EngineError::Extract`].
     pub fn views_of_whole(&mut self, frame: &Frame) -> Result<Vec<Vec<f32>>, EngineError> {
-        Ok(self.source.views(frame, &self.views)?)
+        let frame = self.as_taught(frame);
+        Ok(self.source.views(frame.as_ref(), &self.views)?)
     }
 
     /// Where in a frame its prediction comes from, wherever the region is; it takes a pass of the backbone.

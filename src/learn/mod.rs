@@ -32,6 +32,12 @@ pub mod explained;
 /// What a person or a program can ask for, a file each.
 pub mod command;
 
+/// Whether what comes in still looks like what was taught.
+pub mod drift;
+
+/// Another light, camera or lens: what brings frames back to what was taught.
+pub mod adapt;
+
 /// A frame in, a verdict out; a command in, a reply out. No I/O, no clock, no threads.
 pub mod engine;
 

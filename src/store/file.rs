@@ -324,7 +324,7 @@ impl Store for FileStore {
         #[cfg(debug_assertions)]
         if let (Some(early), Place::Open(store)) = (&mut self.early, &mut self.place) {
             let before = early.replace((step.whole)().with_images(step.images.clone()));
-            return before.map_or(Ok(()), |whole| store.replace(&whole, None, None, step.at));
+            return before.map_or(Ok(()), |whole| store.replace(&whole, None, &[], step.at));
         }
         if let Some(store) = self.writable()? {
             return store.commit(step);
@@ -332,12 +332,12 @@ impl Store for FileStore {
         let old = self.other()?;
         self.create(|store| match old {
             Some(old) => {
-                store.replace(&old, None, None, step.at)?;
+                store.replace(&old, None, &[], step.at)?;
                 store.commit(step)
             }
             None => {
                 let whole = (step.whole)().with_images(step.images.clone());
-                store.replace(&whole, None, step.setting, step.at)
+                store.replace(&whole, None, step.setting.as_slice(), step.at)
             }
         })
     }
@@ -346,18 +346,18 @@ impl Store for FileStore {
         &mut self,
         whole: &Snapshot,
         savepoint: Option<&str>,
-        setting: Option<Setting<'_>>,
+        settings: &[Setting<'_>],
         at: Timestamp,
     ) -> Result<(), StoreError> {
         if let Some(store) = self.writable()? {
-            return store.replace(whole, savepoint, setting, at);
+            return store.replace(whole, savepoint, settings, at);
         }
         let old = self.other()?;
         self.create(|store| {
             if let Some(old) = &old {
-                store.replace(old, None, None, at)?;
+                store.replace(old, None, &[], at)?;
             }
-            store.replace(whole, savepoint, setting, at)
+            store.replace(whole, savepoint, settings, at)
         })
     }
 
@@ -370,7 +370,7 @@ impl Store for FileStore {
             return store.save(name, at);
         }
         let Some(old) = self.other()? else { return Err(StoreError::NothingKept) };
-        self.create(|store| store.replace(&old, None, None, at))?;
+        self.create(|store| store.replace(&old, None, &[], at))?;
         self.writable()?.map_or(Err(StoreError::NothingKept), |store| store.save(name, at))
     }
 

@@ -80,6 +80,7 @@ impl Tables<'_> {
             number,
             &GenerationRow { name, automatic, micros: at.0, model, state },
         )?;
+        self.keep_levels(number)?;
         self.put_counters(&counters)?;
         Ok(number)
     }
@@ -112,6 +113,7 @@ impl Tables<'_> {
     fn let_go(&mut self, number: u64) -> Result<(), StoreFault> {
         let row = self.generation_row(number)?;
         self.remove_generation(number)?;
+        self.drop_levels(number)?;
         self.sweep(row.state.examples.iter().map(|(_, row)| row.content()).collect())?;
         self.sweep_tails()
     }
@@ -142,12 +144,14 @@ impl Tables<'_> {
     pub(super) fn roll_back(&mut self, number: u64, at: Timestamp) -> Result<Snapshot, StoreFault> {
         // Read first: a savepoint may drop it.
         let GenerationRow { model, state: row, .. } = self.generation_row(number)?;
+        let levels = self.kept_levels(number)?;
         let name = format!("before rollback to {number}");
         if self.counters()?.changes > self.counters()?.generation_changes {
             self.make_generation(&name, true, at)?;
         }
         let mut counters = self.counters()?;
         self.put("model", &model)?;
+        self.put_levels(levels.as_deref())?;
         let loose = self.set_state(&row, &mut counters)?;
         // It is a generation already.
         self.put_counters(&counters)?;

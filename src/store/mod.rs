@@ -36,6 +36,9 @@ mod paths;
 mod rows;
 mod tables;
 
+/// What brings frames back to the light that was taught, kept with what was learned.
+pub mod levels;
+
 /// Fine-tuned last blocks of the backbone, kept with what was learned with them.
 pub mod tail;
 
@@ -117,7 +120,7 @@ pub trait Store {
     /// Makes this the committed state, whatever was committed before.
     ///
     /// * `savepoint`: the state before becomes a generation of that name.
-    /// * `setting`: set with it, see [`Store::set`]: both or neither last.
+    /// * `settings`: set with it, see [`Store::set`]: all or nothing lasts.
     ///
     /// # Errors
     /// As [`Store::commit`].
@@ -125,7 +128,7 @@ pub trait Store {
         &mut self,
         whole: &Snapshot,
         savepoint: Option<&str>,
-        setting: Option<Setting<'_>>,
+        settings: &[Setting<'_>],
         at: Timestamp,
     ) -> Result<(), StoreError>;
 

@@ -273,7 +273,7 @@ impl Store for DiskStore {
         &mut self,
         whole: &Snapshot,
         savepoint: Option<&str>,
-        setting: Option<Setting<'_>>,
+        settings: &[Setting<'_>],
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (budget, none) = (self.image_budget, Images::new());
@@ -283,12 +283,12 @@ impl Store for DiskStore {
                     tables.savepoint(savepoint, at)?;
                 }
                 // Behind the savepoint, which sweeps what belongs to nothing yet.
-                tables.set(setting)?;
+                tables.set_all(settings)?;
                 tables.replace(whole, &none)?;
                 tables.trim_images(budget)
             },
             |tables| {
-                tables.set(setting)?;
+                tables.set_all(settings)?;
                 tables.replace(whole, &none)?;
                 tables.trim_images(budget)
             },

@@ -2,6 +2,8 @@
 //! be stored is taken back.
 
 mod error;
+mod light;
+mod portable;
 mod views;
 
 pub use error::{OtherBackbone, PersistError};
@@ -11,13 +13,15 @@ use std::collections::BTreeSet;
 
 use crate::backbone::{FeatureSource, Fingerprint};
 use crate::image::frame::Timestamp;
+use crate::image::levels::Levels;
 use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, CommandError, CommandResult, Merge, Reply};
 use crate::learn::engine::Engine;
-use crate::learn::examples::{Examples, ImageMark, Images};
+use crate::learn::examples::{Examples, Images};
 use crate::learn::learner::{ClassName, LearnError, Learner};
+use crate::store::levels::KeptLevels;
 use crate::store::snapshot::{Difference, ModelId, Snapshot, SnapshotError};
-use crate::store::{Generation, Setting, Step, Store, tail};
+use crate::store::{Generation, Setting, Step, Store, levels, tail};
 
 /// What holds a learner and carries out commands on it.
 pub trait Learns {
@@ -39,6 +43,9 @@ pub trait Learns {
     fn takes_any_model(&self) -> bool {
         false
     }
+
+    /// Frames go through these from now on, where it looks at some.
+    fn set_levels(&mut self, _levels: Option<Levels>) {}
 
     /// Carries out a command; what it changed has to be stored before the reply may be given.
     ///
@@ -84,6 +91,10 @@ impl<S: FeatureSource> Learns for Engine<S> {
 
     fn fingerprint(&self) -> Option<Fingerprint> {
         self.source().fingerprint()
+    }
+
+    fn set_levels(&mut self, levels: Option<Levels>) {
+        Engine::set_levels(self, levels);
     }
 
     fn carry_out(&mut self, command: Command, now: Timestamp) -> CommandResult {
@@ -148,6 +159,7 @@ impl<S: Store> PersistentLearner<Learner, S> {
         let (learner, mut store, model) = self.into_parts();
         let mut engine = Engine::new(source, learner)?;
         engine.set_views(views(&mut store)?);
+        engine.set_levels(levels::levels_of(&mut store).map_err(PersistError::Load)?);
         PersistentLearner::new(engine, store, model)
     }
 }
@@ -287,7 +299,13 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
         }
         // Generations have the ids of what was learned here before.
         learner.raise_ids(self.learner().next_ids());
-        self.store.replace(&learned, Some(&format!("before {doing}")), setting, now)?;
+        // What was taught elsewhere was taught in another light.
+        let before = levels::levels_of(&mut self.store).map_err(PersistError::Load)?;
+        let none = before.map(|_| KeptLevels::new(None));
+        let settings: Vec<Setting<'_>> =
+            setting.into_iter().chain(none.as_ref().map(KeptLevels::setting)).collect();
+        self.store.replace(&learned, Some(&format!("before {doing}")), &settings, now)?;
+        self.learns.set_levels(None);
         self.learns.replace(learner);
         Ok(())
     }
@@ -360,6 +378,7 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
         if let Some(kept) = tail::tail_of(&mut self.store).map_err(PersistError::Load)? {
             learner.set_correction(kept.correction);
         }
+        self.learns.set_levels(levels::levels_of(&mut self.store).map_err(PersistError::Load)?);
         self.learns.replace(learner);
         Ok(())
     }
@@ -397,36 +416,6 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
 
     fn generation(&mut self, number: u64) -> Result<Snapshot, PersistError> {
         self.store.generation(number).map_err(PersistError::Generation)
-    }
-
-    /// Everything learned, to be taken elsewhere, but the images.
-    pub fn learned(&self) -> Snapshot {
-        Snapshot::of(self.learner(), self.model.clone())
-    }
-
-    /// Everything learned, to be taken elsewhere, where fine-tuned blocks of the backbone are not: with the frozen features
-    /// alone, but the images.
-    ///
-    /// # Errors
-    /// [`PersistError::Store`].
-    pub fn portable(&mut self) -> Result<Snapshot, PersistError> {
-        let tail = tail::tail_of(&mut self.store).map_err(PersistError::Load)?;
-        let learned = self.learned();
-        Ok(match tail {
-            Some(kept) => tail::frozen(learned, &kept.tail),
-            None => learned,
-        })
-    }
-
-    /// As [`PersistentLearner::portable`], with the images that are kept.
-    ///
-    /// # Errors
-    /// [`PersistError::Store`].
-    pub fn portable_with_images(&mut self) -> Result<Snapshot, PersistError> {
-        let mut images = Images::new();
-        let mut add = |_, file: &[u8]| drop(images.insert(ImageMark::of(file), file.to_vec()));
-        self.store.images(None, &mut add)?;
-        Ok(self.portable()?.with_images(images))
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `images`, `image pieces` | as `blobs`, `pieces` | JPEG |
 //! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
-//! | `settings` | name | bytes; `tail` and a fingerprint: fine-tuned blocks (`tail.rs`) |
+//! | `settings` | name | bytes; `tail` and a fingerprint: fine-tuned blocks (`tail.rs`); `levels`, also with the number of a generation (`levels.rs`) |
 
 mod blobs;
 mod new_images;
@@ -102,6 +102,10 @@ impl<'t> Tables<'t> {
     pub(super) fn set(&mut self, setting: Option<Setting<'_>>) -> Result<(), StoreFault> {
         let Some((name, value)) = setting else { return Ok(()) };
         self.settings.insert(name, value).map_err(fault).map(drop)
+    }
+
+    pub(super) fn set_all(&mut self, settings: &[Setting<'_>]) -> Result<(), StoreFault> {
+        settings.iter().try_for_each(|setting| self.set(Some(*setting)))
     }
 
     /// Names of the settings that begin so.

@@ -173,13 +173,14 @@ mod tests {
         let mut store = DiskStore::new(disk, "memory");
         let (first, second) = (kept(1.0), kept(2.0));
         let at = Timestamp;
-        store.replace(&snapshot([9; 32], 2), None, None, at(1)).expect("there is memory");
+        store.replace(&snapshot([9; 32], 2), None, &[], at(1)).expect("there is memory");
         assert_eq!(tail_of(&mut store).expect("sound"), None);
         for (kept, time) in [(&first, 2), (&second, 3)] {
             let name = name_of(kept.tail.fingerprint());
             let whole = snapshot(kept.tail.fingerprint().0, 4);
-            let setting = Some((name.as_str(), &kept.to_bytes()[..]));
-            store.replace(&whole, Some("before"), setting, at(time)).expect("there is memory");
+            let bytes = kept.to_bytes();
+            let settings = [(name.as_str(), &bytes[..])];
+            store.replace(&whole, Some("before"), &settings, at(time)).expect("there is memory");
             assert_eq!(tail_of(&mut store).expect("sound").as_ref(), Some(kept));
         }
         // Back to what was learned with none, and to what was learned with the first.

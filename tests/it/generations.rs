@@ -306,7 +306,7 @@ fn features_of_another_backbone_replace_all_and_roll_back() {
     let mut whole = before.clone();
     whole.model = other.clone();
     let store = device.persistent.store_mut();
-    store.replace(&whole, Some("before reteach"), None, Timestamp(5)).expect("there is room");
+    store.replace(&whole, Some("before reteach"), &[], Timestamp(5)).expect("there is room");
     let loaded = store.load().expect("it is sound").expect("it was taught");
     assert_eq!(loaded.model, other);
     store.check().expect("it is consistent");

@@ -71,7 +71,7 @@ fn store_of(path: &Path, name: &str, origin: &str) {
     let model = ModelId { name: name.to_owned(), fingerprint: [9; 32], dim: 2 };
     let snapshot = Snapshot::of(&learner, model);
     FileStore::open(path)
-        .and_then(|mut store| store.replace(&snapshot, None, None, Timestamp(1)))
+        .and_then(|mut store| store.replace(&snapshot, None, &[], Timestamp(1)))
         .expect("a new store");
 }
 

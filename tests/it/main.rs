@@ -7,6 +7,7 @@ mod common;
 
 mod access;
 mod actions;
+mod adapt;
 mod backbones;
 mod bench;
 mod boards;
@@ -19,6 +20,7 @@ mod console;
 mod ctl;
 mod demo;
 mod docs;
+mod drift;
 mod echoes;
 mod emulated;
 mod eval;

@@ -11,8 +11,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
+use fieldtune::image::levels::Levels;
 use fieldtune::learn::command::{Command, NewExample, TeachExamples};
 use fieldtune::learn::examples::Examples;
+use fieldtune::store::levels::levels_of;
 use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::Snapshot;
 use fieldtune::store::{Disk, DiskStore, Generation, MemoryDisk, Store};
@@ -79,6 +81,7 @@ impl Disk for Recording {
 struct State {
     learned: Snapshot,
     generations: Vec<Generation>,
+    levels: Option<Levels>,
 }
 
 /// A run of commands, and what was asked of the disk meanwhile.
@@ -97,8 +100,9 @@ fn run(seed: u64, steps: usize) -> Run {
     device.teach("good", &[[1.0, 0.0, 0.0]]);
     let mut acknowledged = Vec::new();
     for step in 0..=steps {
-        let state =
-            State { learned: device.persistent.learned(), generations: device.generations() };
+        let (learned, generations) = (device.persistent.learned(), device.generations());
+        let levels = levels_of(device.persistent.store_mut()).expect("the disk is fine");
+        let state = State { learned, generations, levels };
         acknowledged.push((disk.len(), state));
         if step < steps {
             device.random_step(&mut random, &others);
@@ -177,7 +181,8 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
     let mut store = DiskStore::new(Arc::new(MemoryDisk::new(disk)), "disk");
     let learned = store.load().map_err(|error| error.to_string())?.ok_or("nothing is there")?;
     let generations = store.generations().map_err(|error| error.to_string())?;
-    let found = State { learned, generations };
+    let levels = levels_of(&mut store).map_err(|error| error.to_string())?;
+    let found = State { learned, generations, levels };
     if !possible.iter().any(|(_, state)| *state == found) {
         return Err("what is there was never acknowledged, or not last".to_owned());
     }

@@ -8,7 +8,6 @@ use tract_onnx::pb::{
 
 use super::super::Pooling;
 use super::super::weights::FLOAT;
-use super::tail::integers;
 use super::{Classifier, Dense, OUTPUTS};
 
 /// Added to a length before something is divided by it: it changes no length that a feature of use has, and zero
@@ -248,6 +247,26 @@ pub(super) fn integer(name: &str, value: i64) -> AttributeProto {
         name: name.to_owned(),
         r#type: AttributeType::Int as i32,
         i: value,
+        ..AttributeProto::default()
+    }
+}
+
+/// An attribute that is a list of whole numbers.
+pub(super) fn integers(name: &str, values: &[usize]) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        r#type: AttributeType::Ints as i32,
+        ints: values.iter().map(|&value| value as i64).collect(),
+        ..AttributeProto::default()
+    }
+}
+
+/// An attribute that is a number.
+pub(super) fn real(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        r#type: AttributeType::Float as i32,
+        f: value,
         ..AttributeProto::default()
     }
 }

@@ -1,10 +1,9 @@
 //! Fine-tuned blocks as nodes behind their cut.
 
 use fieldtune_math::layers::{Act, Curve, Network, Node, Op, Size, Window};
-use tract_onnx::pb::{AttributeProto, attribute_proto::AttributeType};
 
 use super::super::Pooling;
-use super::nodes::{Nodes, integer};
+use super::nodes::{Nodes, integer, integers, real};
 
 impl Nodes {
     /// What the blocks give for a map: each block pooled, of length one.
@@ -176,25 +175,6 @@ impl Nodes {
 
 fn axes(size: Size) -> [usize; 4] {
     [1, size.channels, size.height, size.width]
-}
-
-/// An attribute that is a list of whole numbers.
-pub(super) fn integers(name: &str, values: &[usize]) -> AttributeProto {
-    AttributeProto {
-        name: name.to_owned(),
-        r#type: AttributeType::Ints as i32,
-        ints: values.iter().map(|&value| value as i64).collect(),
-        ..AttributeProto::default()
-    }
-}
-
-fn real(name: &str, value: f32) -> AttributeProto {
-    AttributeProto {
-        name: name.to_owned(),
-        r#type: AttributeType::Float as i32,
-        f: value,
-        ..AttributeProto::default()
-    }
 }
 
 #[cfg(test)]

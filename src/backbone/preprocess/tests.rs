@@ -1,5 +1,6 @@
 use super::*;
 use crate::image::frame::Timestamp;
+use crate::image::levels::Levels;
 
 fn spec(width: u32, height: u32) -> InputSpec {
     let (mean, scale) = Norm::Unit.mean_scale();
@@ -74,4 +75,40 @@ fn specifications_that_cannot_work_are_refused() {
     for (name, spec) in cases {
         assert!(Preprocessor::new(spec).is_err(), "{name}");
     }
+}
+
+#[test]
+fn fed_behind_levels_frames_look_as_through_them() {
+    let levels = Levels { gain: [1.25, 0.75, 1.5], offset: [3.0, -7.0, 0.0] };
+    let pixels = (0..6 * 4 * 3).map(|at| (at * 37 % 120 + 30) as u8).collect();
+    let frame = Frame::new(6, 4, pixels, Timestamp(0)).expect("the sides fit");
+    for order in [ChannelOrder::Rgb, ChannelOrder::Bgr] {
+        let (mean, scale) = order.of_rgb(Norm::Imagenet.mean_scale());
+        let spec = InputSpec {
+            width: 6,
+            height: 4,
+            layout: Layout::Nchw,
+            order,
+            mean,
+            scale,
+            fit: Fit::Whole,
+            any_size: false,
+        };
+        let fed = |spec: InputSpec, frame: &Frame| {
+            Preprocessor::new(spec).expect("valid").apply(frame).expect("it fits").clone()
+        };
+        let behind = fed(spec.behind(&levels).expect("three colours"), &frame);
+        let through = fed(spec.clone(), &levels.apply(&frame));
+        // Half a grey level.
+        let far = behind.iter().zip(&through).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(far <= 0.51 * scale.iter().copied().fold(0.0, f32::max), "{order:?}: {far}");
+        assert!(behind.iter().zip(&fed(spec, &frame)).any(|(a, b)| (a - b).abs() > 0.5));
+    }
+    let grey = |levels: Levels| {
+        let (mean, scale) = Norm::Unit.mean_scale();
+        let (layout, order, fit) = (Layout::Nchw, ChannelOrder::Grey, Fit::Whole);
+        InputSpec { width: 1, height: 1, layout, order, mean, scale, fit, any_size: false }
+            .behind(&levels)
+    };
+    assert!(grey(levels).is_none() && grey(Levels { gain: [2.0; 3], offset: [1.0; 3] }).is_some());
 }

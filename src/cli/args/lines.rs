@@ -10,7 +10,7 @@ use crate::image::picture;
 use crate::text::MAX_LINE;
 
 /// Lines of text instead of images.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Text")]
 pub struct LineArgs {
     /// The arguments are lines of text, not image files

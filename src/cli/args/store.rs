@@ -10,10 +10,11 @@ use crate::board::policy::Taught;
 use crate::device::clock::Clock;
 use crate::device::stores;
 use crate::image::frame::Timestamp;
+use crate::image::levels::Levels;
 use crate::learn::learner::Learner;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
-use crate::store::{FileStore, StoreError, tail};
+use crate::store::{FileStore, StoreError, levels, tail};
 use crate::text;
 
 /// Where what was learned is kept.
@@ -73,6 +74,18 @@ impl StoreArgs {
             return Ok(None);
         }
         Ok(tail::tail_of(&mut FileStore::look(&path)?)?.map(|kept| kept.tail))
+    }
+
+    /// What brings frames to the light that was taught; `None` where they are looked at as they are.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn levels(&self) -> anyhow::Result<Option<Levels>> {
+        let path = self.path()?;
+        if !path.exists() {
+            return Ok(None);
+        }
+        Ok(levels::levels_of(&mut FileStore::look(&path)?)?)
     }
 
     /// Opens what is there.

@@ -83,6 +83,21 @@ impl Looks for Bank {
         kept(&self.seen, (image, variant), || self.look_at(image, variant))
     }
 
+    fn frame(&self, image: usize, variant: Variant) -> Result<Frame, String> {
+        Bank::frame(self, image, variant)
+    }
+
+    fn feature(&self, frame: &Frame) -> Result<Vec<f32>, String> {
+        self.pool.feature(frame).map_err(|error| format!("{error:#}"))
+    }
+
+    fn taught(&self, frame: &Frame) -> Result<Look, String> {
+        let feature = self.feature(frame)?;
+        let views = self.pool.views(frame, &ViewKinds::default());
+        let views = views.map_err(|error| format!("{error:#}"))?;
+        Ok(Look { feature, views, patches: None })
+    }
+
     fn look(&self, image: usize, variant: Variant) -> Result<Arc<Look>, String> {
         kept(&self.looks, (image, variant), || {
             let seen = self.seen(image, variant)?;

@@ -36,7 +36,9 @@ impl EvalCommand {
                 eprintln!("left out: {}: the classes have too few images", part.name());
             }
             let rows = part.rows(&samples);
-            let table = table(part, &rows);
+            let rows_shown: Vec<BenchRow> =
+                rows.iter().filter(|row| !row.is_detail()).cloned().collect();
+            let table = table(&format!("{}: {}", part.name(), part.about()), &rows_shown);
             if self.json.as_deref() != Some(Path::new("-")) {
                 print!("{table}");
             }
@@ -142,7 +144,7 @@ pub(super) fn readable(bank: &Bank, context: &Context) -> Vec<LeftOutImage> {
     left_out
 }
 
-fn row_json(row: &BenchRow) -> Value {
+pub(super) fn row_json(row: &BenchRow) -> Value {
     let mut value: Map<String, Value> =
         row.of.iter().map(|(name, label)| ((*name).to_owned(), json!(label))).collect();
     value.insert("samples".to_owned(), json!(row.samples));
@@ -153,10 +155,9 @@ fn row_json(row: &BenchRow) -> Value {
     Value::Object(value)
 }
 
-/// Means in %, one line a row; values that no row has take no column, rows of one class alone no line.
-fn table(part: Part, rows: &[BenchRow]) -> String {
-    let rows: Vec<&BenchRow> = rows.iter().filter(|row| !row.is_detail()).collect();
-    let mut out = format!("{}: {}\n", part.name(), part.about());
+/// Means in %, one line a row; values that no row has take no column.
+pub(super) fn table(title: &str, rows: &[BenchRow]) -> String {
+    let mut out = format!("{title}\n");
     let Some(first) = rows.first() else { return out + "  -\n\n" };
     let labels: Vec<&str> =
         first.of.iter().map(|(label, _)| *label).filter(|label| *label != "class").collect();
@@ -178,7 +179,7 @@ fn table(part: Part, rows: &[BenchRow]) -> String {
         let _ = write!(line, "  {column:>width$}", width = column.len().max(5));
     }
     let _ = writeln!(out, "{}", line.trim_end());
-    for row in &rows {
+    for row in rows {
         let mut line = String::new();
         for label in &labels {
             let text = row.label(label).unwrap_or_default();

@@ -11,6 +11,7 @@ use crate::learn::command::{self, NewExample, Reply, TeachExamples};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::learn::patches::FrameFeatures;
+use crate::protocol::people;
 use crate::protocol::request::{self, Answer, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
@@ -37,6 +38,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     Reply::Status(mut learned) => {
                         let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
                         let mut device = view.predicted.figures(name);
+                        let levels = view.persistent.get().levels().map(people::levels);
+                        device.extend(levels.map(|levels| ("adapted".to_owned(), levels)));
+                        device.extend(view.drift.figures(now));
                         device.extend(self.figures());
                         if let Some(advice) = self.advice_on_inbox(place) {
                             learned.advice = advice.to_string();
@@ -65,7 +69,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 command::check_class(persistent.learner(), &class).map_err(refused)?;
                 let (frame, FrameFeatures { feature, patches }) = looked_at(persistent, &image, now)?;
                 let views = persistent.get_mut().views_of_whole(&frame).map_err(refused)?;
-                let image = picture::kept(&frame, self.image_side);
+                let seen = persistent.get().as_taught(&frame);
+                let image = picture::kept(&seen, self.image_side);
                 let known = view.seen_before(&class, &feature, &frame, false);
                 let example = NewExample {
                     image,
@@ -206,17 +211,20 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// How the device is, and how much each region has learned.
-    pub(super) fn status_of_all(&self) -> Answer {
+    pub(super) fn status_of_all(&self, now: Timestamp) -> Answer {
         let learned = self.views.iter().filter_map(|view| Some((view.name()?, view)));
         let learned = learned.flat_map(|(name, view)| {
             let (learner, waiting) = (view.learner(), view.inbox.entries().len());
             let figures =
                 [("classes", learner.classes().len()), ("examples", learner.examples().len())];
             let waiting = (waiting > 0).then_some(("inbox", waiting));
+            let drift = view.drift.figures(now).into_iter();
+            let drift = drift.map(move |(of, value)| (format!("{name}_{of}"), value));
             figures
                 .into_iter()
                 .chain(waiting)
                 .map(move |(of, count)| (format!("{name}_{of}"), count.to_string()))
+                .chain(drift)
         });
         Answer::Status { learned: None, device: learned.chain(self.figures()).collect() }
     }

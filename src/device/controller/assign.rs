@@ -114,14 +114,24 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
     ) -> Result<Answer, Refused> {
         named_once(&frames)?;
-        let view = &self.views[place];
+        let view = &mut self.views[place];
         command::check_class(view.learner(), &class).map_err(refused)?;
         let (side, mut earlier) = (self.image_side, Vec::with_capacity(frames.len()));
         for (id, burst) in frames.into_iter().zip(0..) {
             let entry = view.inbox.get(id).map_err(Refused)?;
             let pixels = picture::decode(&entry.image, "the image", entry.at).map_err(refused)?;
-            let image = picture::kept_file(&entry.image, &pixels, side).filter(|_| side > 0);
-            let feature = widened_halves(&entry.feature);
+            // In another light than when it was kept it is looked at again.
+            let engine = view.persistent.get_mut();
+            let (image, feature) = match engine.levels() {
+                None => {
+                    let image = picture::kept_file(&entry.image, &pixels, side);
+                    (image.filter(|_| side > 0), widened_halves(&entry.feature))
+                }
+                Some(levels) => {
+                    let image = picture::kept(&levels.apply(&pixels), side);
+                    (image, engine.feature_of_whole(&pixels).map_err(refused)?)
+                }
+            };
             earlier.push(Earlier { feature, pixels, image, burst });
         }
         self.teach_earlier(place, class, earlier, now)

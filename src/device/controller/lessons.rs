@@ -243,7 +243,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         // A frame that gave its feature gives its views.
         let views = self.views[job.view].persistent.get_mut().views(frame).unwrap_or_default();
-        let image = part.ok().and_then(|part| picture::kept(&part, self.image_side));
+        let engine = self.views[job.view].persistent.get();
+        let image =
+            part.ok().and_then(|part| picture::kept(&engine.as_taught(&part), self.image_side));
         job.examples.push(NewExample {
             image,
             views,
@@ -322,7 +324,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
             let (pixels, feature) = (past.pixels.clone(), past.feature());
-            let image = picture::kept(&pixels, self.image_side);
+            let seen = view.persistent.get().as_taught(&pixels);
+            let image = picture::kept(&seen, self.image_side);
             earlier.push(Earlier { feature, pixels, image, burst: 0 });
         }
         self.teach_earlier(place, class, earlier, now)

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::answers::refused;
+use super::drift::RegionDrift;
 use super::history::{History, Past};
 use super::inbox::{Moment, RegionInbox};
 use super::predicted::{self, Picked, Predicted};
@@ -62,6 +63,8 @@ pub struct View<S, K> {
     pub(super) history: History,
     /// Frames that wait for a person.
     pub(super) inbox: RegionInbox,
+    /// Whether what comes in still looks like what was taught.
+    pub(super) drift: RegionDrift,
     /// Why the latest frame could not be classified: reported once.
     pub(super) trouble: Option<String>,
     /// Why the latest change could not be stored.
@@ -92,6 +95,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             stillness: Stillness::default(),
             history: History::new(1),
             inbox: RegionInbox::default(),
+            drift: RegionDrift::default(),
             trouble: None,
             unstored: None,
             told_unstored: None,
@@ -352,6 +356,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         self.region = region;
         self.stillness = Stillness::default();
         self.history.clear();
+        self.drift.reset();
         self.persistent.get_mut().set_region(region);
     }
 

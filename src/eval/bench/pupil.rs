@@ -11,6 +11,7 @@ use crate::learn::decision::Doubt;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId, HeadConfig, HeadKind};
 use crate::learn::learner::{Change, ClassName, Learner};
+use crate::learn::patches::Patches;
 
 /// The frames of one part: one group.
 pub(super) struct Burst {
@@ -105,7 +106,30 @@ impl<'a> Pupil<'a> {
         variant: Variant,
     ) -> Result<Classified, BenchError> {
         let seen = self.bench.seen(image, variant)?;
-        let verdict = self.learner.classify_with(&seen.feature, seen.patches.as_deref())?;
+        self.classify_seen(class, &seen.feature, seen.patches.as_deref())
+    }
+
+    /// What it takes a feature for that is of that class.
+    pub(super) fn classify_feature(
+        &self,
+        class: usize,
+        feature: &[f32],
+    ) -> Result<Classified, BenchError> {
+        self.classify_seen(class, feature, None)
+    }
+
+    /// The learner itself.
+    pub(super) fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    fn classify_seen(
+        &self,
+        class: usize,
+        feature: &[f32],
+        patches: Option<&Patches>,
+    ) -> Result<Classified, BenchError> {
+        let verdict = self.learner.classify_with(feature, patches)?;
         Ok(verdict.map_or_else(
             || Classified::nothing(class),
             |verdict| Classified {
@@ -189,7 +213,7 @@ fn ids(places: &[usize]) -> Vec<ExampleId> {
     places.iter().map(|&place| ExampleId(place as u64 + FIRST.0)).collect()
 }
 
-fn id_of(class: usize) -> ClassId {
+pub(super) fn id_of(class: usize) -> ClassId {
     ClassId(u32::try_from(class).expect("far fewer classes"))
 }
 

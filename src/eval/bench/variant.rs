@@ -15,6 +15,8 @@ pub enum Variant {
     Again(u32),
     /// In other conditions.
     Shifted(Shift),
+    /// In other conditions of a severity from 1 to 5; 3 is that of [`Variant::Shifted`].
+    Severe(Shift, u8),
 }
 
 /// Other conditions, of a middle severity.
@@ -69,6 +71,50 @@ impl Shift {
     }
 }
 
+impl Shift {
+    /// What changes: the light, the picture of a place, or the place.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Shift::Darker | Shift::Brighter | Shift::Gamma | Shift::Contrast | Shift::Warm => {
+                "photometric"
+            }
+            Shift::Blur | Shift::Noise | Shift::Jpeg => "blur, noise, jpeg",
+            Shift::Turn | Shift::Zoom | Shift::Move => "geometric",
+        }
+    }
+
+    /// What is done to an image.
+    ///
+    /// * `severity`: 1 to 5.
+    /// * `image`: its place, which decides into which direction it is turned or moved.
+    pub fn at(self, severity: u8, image: usize) -> Disturbance {
+        let way = |image: usize| if image & 1 == 0 { 1.0f32 } else { -1.0 };
+        let of = |values: [f32; 5]| values[usize::from(severity.clamp(1, 5)) - 1];
+        match self {
+            Shift::Darker => Disturbance::Gain(of([0.85, 0.72, 0.6, 0.45, 0.3])),
+            Shift::Brighter => Disturbance::Gain(of([1.12, 1.25, 1.4, 1.6, 1.9])),
+            Shift::Gamma => Disturbance::Gamma(of([1.2, 1.4, 1.7, 2.1, 2.6])),
+            Shift::Contrast => Disturbance::Contrast(of([0.85, 0.72, 0.6, 0.45, 0.3])),
+            Shift::Warm => Disturbance::Warm(of([0.07, 0.13, 0.2, 0.3, 0.4])),
+            Shift::Blur => Disturbance::Blur(of([0.4, 0.7, 1.0, 1.5, 2.2])),
+            Shift::Noise => {
+                let deviation = of([5.0, 9.0, 14.0, 20.0, 28.0]);
+                Disturbance::Noise { deviation, seed: (image as u64) << 8 | 254 }
+            }
+            Shift::Jpeg => Disturbance::Jpeg(of([60.0, 40.0, 20.0, 12.0, 7.0]) as u8),
+            Shift::Turn => Disturbance::Turn(of([3.0, 6.0, 10.0, 15.0, 22.0]) * way(image)),
+            Shift::Zoom => Disturbance::Zoom(of([1.05, 1.1, 1.15, 1.22, 1.3])),
+            Shift::Move => {
+                let far = of([0.02, 0.04, 0.06, 0.09, 0.13]);
+                Disturbance::Move(far * way(image), far * way(image / 2))
+            }
+        }
+    }
+}
+
+/// The severity of [`Variant::Shifted`].
+const MIDDLE: u8 = 3;
+
 impl Variant {
     /// What is done to the image, in this order.
     ///
@@ -97,19 +143,8 @@ impl Variant {
                     Disturbance::Noise { deviation: 6.0, seed: seed(255) },
                 ],
             },
-            Variant::Shifted(shift) => vec![match shift {
-                Shift::Darker => Disturbance::Gain(0.6),
-                Shift::Brighter => Disturbance::Gain(1.4),
-                Shift::Gamma => Disturbance::Gamma(1.7),
-                Shift::Contrast => Disturbance::Contrast(0.6),
-                Shift::Warm => Disturbance::Warm(0.2),
-                Shift::Blur => Disturbance::Blur(1.0),
-                Shift::Noise => Disturbance::Noise { deviation: 14.0, seed: seed(254) },
-                Shift::Jpeg => Disturbance::Jpeg(20),
-                Shift::Turn => Disturbance::Turn(10.0 * way(0)),
-                Shift::Zoom => Disturbance::Zoom(1.15),
-                Shift::Move => Disturbance::Move(0.06 * way(0), 0.06 * way(image as u32 / 2)),
-            }],
+            Variant::Shifted(shift) => vec![shift.at(MIDDLE, image)],
+            Variant::Severe(shift, severity) => vec![shift.at(severity, image)],
         }
     }
 }

@@ -12,6 +12,26 @@ pub fn jeffreys(share: f64, count: f64, cover: f64) -> (f64, f64) {
     (low, high)
 }
 
+/// The value that a Student t variable exceeds with that probability, by halving `P(T > t) = I_x(f/2, 1/2) / 2` with
+/// `x = f / (f + t^2)` (Abramowitz and Stegun 26.7.1 and 26.5.27); exact also far out.
+///
+/// * `tail`: above 0, at most 0.5; `freedom`: `f`, at least 1.
+pub fn student(tail: f64, freedom: f64) -> f64 {
+    const MOST: f64 = 1e12;
+    const HALVINGS: usize = 60;
+    let beyond = |t: f64| beta(freedom / (freedom + t * t), freedom / 2.0, 0.5) / 2.0;
+    let mut high = 1.0;
+    while beyond(high) > tail && high < MOST {
+        high *= 2.0;
+    }
+    let mut low = 0.0;
+    for _ in 0..HALVINGS {
+        let middle = (low + high) / 2.0;
+        if beyond(middle) > tail { low = middle } else { high = middle }
+    }
+    (low + high) / 2.0
+}
+
 /// `x` with `I_x(a, b) = p`, by halving.
 fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
     const HALVINGS: usize = 50;
@@ -72,6 +92,26 @@ fn log_gamma(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn students_quantiles_are_exact_far_out() {
+        // Closed forms for 1, 2 and 4 degrees of freedom: cot(pi p), and those of Shaw 2006, "Sampling Student's T".
+        let two = |p: f64| (1.0 - 2.0 * p) / (2.0 * p * (1.0 - p)).sqrt();
+        let four = |p: f64| {
+            let alpha: f64 = 4.0 * p * (1.0 - p);
+            let root = 4.0 * ((alpha.sqrt().acos() / 3.0).cos() / alpha.sqrt());
+            (root - 4.0).sqrt()
+        };
+        for p in [0.25, 0.05, 1e-3, 1e-6] {
+            let one = 1.0 / (std::f64::consts::PI * p).tan();
+            for (freedom, wanted) in [(1.0, one), (2.0, two(p)), (4.0, four(p))] {
+                let got = student(p, freedom);
+                assert!((got / wanted - 1.0).abs() < 1e-6, "{p} {freedom}: {got} {wanted}");
+            }
+        }
+        // The normal distribution's.
+        assert!((student(0.025, 1e7) - 1.959_964).abs() < 1e-4);
+    }
 
     #[test]
     fn the_interval_is_that_of_published_tables() {

@@ -6,6 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use fieldtune::image::frame::Timestamp;
+use fieldtune::image::levels::Levels;
 use fieldtune::learn::command::{
     Command, ForgetExamples, NewExample, RelabelExamples, Reply, TeachExamples, UndoLatest,
 };
@@ -94,7 +95,7 @@ impl Device {
         }
     }
 
-    /// Teaches, forgets, relabels, undoes, rolls back, learns what another learned, or compacts.
+    /// Teaches, forgets, relabels, undoes, rolls back, learns what another learned, adapts, or compacts.
     pub fn random_step(&mut self, random: &mut ChaCha8Rng, others: &[Snapshot]) {
         let class = format!("class-{}", random.random_range(0..4));
         let ids: Vec<ExampleId> =
@@ -134,6 +135,12 @@ impl Device {
                     .expect("there is room");
             }
             7 if random.random_range(0..8) == 0 => self.persistent.compact().expect("it is sound"),
+            8 if random.random_range(0..3) == 0 => {
+                let now = self.now();
+                let gain = [0.5, 1.5, 2.0].get(random.random_range(0..4));
+                let levels = gain.map(|&gain| Levels { gain: [gain; 3], ..Levels::SAME });
+                self.persistent.put_levels(levels.as_ref(), "adapt", now).expect("no error");
+            }
             _ => {
                 let count = random.random_range(1..4);
                 // Few values, so that devices have examples in common.

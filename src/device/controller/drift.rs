@@ -1,0 +1,152 @@
+//! Watching whether what a region sees still looks like what it was taught, see [`crate::learn::drift`].
+//!
+//! What taught images look like is read from the store a few at a time, between frames, so that no frame waits.
+
+use std::collections::BTreeMap;
+
+use super::{Effects, Station, View};
+use crate::backbone::FeatureSource;
+use crate::image::frame::{Frame, Timestamp};
+use crate::image::glance::Glance;
+use crate::image::levels::Levels;
+use crate::image::picture;
+use crate::learn::drift::{self, DriftWatch, Usual, in_words};
+use crate::learn::engine::{Engine, FrameResult};
+use crate::learn::head::ExampleId;
+use crate::protocol::log::Level;
+use crate::store::Store;
+
+/// Taught images that are read between two frames.
+const AT_ONCE: usize = 2;
+
+/// What a region sees, beside what it was taught.
+#[derive(Debug, Default)]
+pub(super) struct RegionDrift {
+    watch: DriftWatch,
+    /// Of the examples; `None` where no image is kept.
+    glances: BTreeMap<ExampleId, Option<Glance>>,
+    usual: Option<Usual>,
+    /// What was learned when that was made.
+    of: Option<State>,
+    /// Times that something was reported.
+    alarms: u64,
+}
+
+/// Changes with whatever is learned.
+type State = (usize, u64, usize, Option<Levels>);
+
+fn state<S: FeatureSource>(engine: &Engine<S>) -> State {
+    let learner = engine.learner();
+    let (_, ExampleId(next)) = learner.next_ids();
+    let (examples, steps) = (learner.examples().len(), learner.undo_steps().len());
+    (examples, next, steps, engine.levels().copied())
+}
+
+impl RegionDrift {
+    /// What frames go through, or what is taught, is another now.
+    pub(super) fn reset(&mut self) {
+        self.of = None;
+        self.watch.reset();
+    }
+
+    /// For people and programs: names and values.
+    pub(super) fn figures(&self, now: Timestamp) -> Vec<(String, String)> {
+        let mut figures = Vec::new();
+        if self.alarms > 0 {
+            figures.push(("drift_alarms".to_owned(), self.alarms.to_string()));
+        }
+        if !self.watch.found().is_empty() {
+            let minutes = now.micros_since(self.watch.since()) / 60_000_000;
+            let words = format!("{}, for {minutes} min", in_words(self.watch.found()));
+            figures.push(("drift".to_owned(), words));
+        }
+        figures
+    }
+}
+
+impl<S: FeatureSource, K: Store> View<S, K> {
+    /// A frame was classified.
+    ///
+    /// * `part`: what is looked at, as it came.
+    /// * returns what there is to report: something changed, or is as it was taught again.
+    pub(super) fn watch_drift(
+        &mut self,
+        step: &FrameResult,
+        part: &Frame,
+        now: Timestamp,
+    ) -> Option<String> {
+        let verdict = step.verdict.as_ref()?;
+        if !self.drift.watch.is_due(now) || !self.know_usual() {
+            return None;
+        }
+        let learner = self.persistent.learner();
+        let scores = learner.head().score(&step.feature).ok()?;
+        let spread = learner.head().spread(&step.feature).ok()?;
+        let glance = Glance::of(&self.persistent.get().as_taught(part));
+        let RegionDrift { watch, usual, alarms, .. } = &mut self.drift;
+        let far = drift::distance(spread, &scores);
+        if !watch.see(usual.as_ref()?, verdict.best, &glance, far, now) {
+            return None;
+        }
+        if watch.found().is_empty() {
+            return Some("frames look as they were taught again".to_owned());
+        }
+        *alarms += 1;
+        Some(format!(
+            "frames no longer look as they were taught: {}; look at light and lens, or adapt (fieldtune adapt)",
+            in_words(watch.found())
+        ))
+    }
+
+    /// Reads on what taught images look like.
+    ///
+    /// * returns whether that is known of all of them.
+    fn know_usual(&mut self) -> bool {
+        let state = state(self.persistent.get());
+        if self.drift.of == Some(state) {
+            return self.drift.usual.is_some();
+        }
+        let examples = self.persistent.learner().examples();
+        self.drift.glances.retain(|id, _| examples.get(*id).is_some());
+        let unknown = examples.iter().map(|example| example.id);
+        let unknown = unknown.filter(|id| !self.drift.glances.contains_key(id));
+        let unknown: Vec<ExampleId> = unknown.take(AT_ONCE).collect();
+        if !unknown.is_empty() {
+            let mut found: BTreeMap<ExampleId, Option<Glance>> =
+                unknown.iter().map(|id| (*id, None)).collect();
+            let mut read = |id, file: &[u8]| {
+                let frame = picture::decode(file, "a taught image", Timestamp(0));
+                found.insert(id, frame.ok().map(|frame| Glance::of(&frame)));
+            };
+            // A store that cannot be read now is asked again with a later frame.
+            if self.persistent.store_mut().images(Some(&unknown), &mut read).is_ok() {
+                self.drift.glances.append(&mut found);
+            }
+            return false;
+        }
+        let known = self.drift.glances.iter();
+        let known = known.filter_map(|(id, glance)| Some((*id, (*glance)?))).collect();
+        self.drift.usual = Usual::of(self.persistent.learner(), &known);
+        self.drift.of = Some(state);
+        self.drift.watch.reset();
+        self.drift.usual.is_some()
+    }
+}
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// A frame of that region was classified.
+    pub(super) fn watch_drift(
+        &mut self,
+        place: usize,
+        step: &FrameResult,
+        frame: &Frame,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let region = self.views[place].region();
+        let Ok(part) = frame.region(&region) else { return };
+        if let Some(news) = self.views[place].watch_drift(step, &part, now) {
+            effects.note(Level::Warning, self.of_region(place, news));
+        }
+    }
+}

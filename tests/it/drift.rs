@@ -1,0 +1,118 @@
+//! A station says when what comes in no longer looks like what was taught, and when it does again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fieldtune::backbone::{ExtractError, FeatureSource};
+use fieldtune::board::policy::Policy;
+use fieldtune::device::controller::{Effects, Station, Ticket};
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::levels::Levels;
+use fieldtune::image::picture;
+use fieldtune::learn::engine::Engine;
+use fieldtune::protocol::request::{Answer, GetStatus, Request, TeachImage};
+use fieldtune::store::persistent::{self, PersistentLearner};
+use fieldtune::store::snapshot::ModelId;
+use fieldtune::store::{DiskStore, MemoryDisk, Store as _};
+
+/// How light each half of a frame is.
+#[derive(Debug)]
+struct Halves;
+
+impl FeatureSource for Halves {
+    fn dim(&self) -> usize {
+        3
+    }
+
+    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        let mut feature = vec![1.0, 0.0, 0.0];
+        for (at, pixel) in frame.pixels().as_chunks::<3>().0.iter().enumerate() {
+            feature[if at % 32 < 16 { 1 } else { 2 }] += f32::from(pixel[1]) / 65_536.0;
+        }
+        Ok(feature)
+    }
+}
+
+/// A part of one of two classes: light on one side, each a little different.
+fn part(class: u32, number: u32) -> Frame {
+    let own = number * 7 % 13;
+    let value = |at: u32| {
+        let light = if (at % 32 < 16) == (class == 0) { 60 } else { 0 };
+        [100, 90, 80].map(|base| (base + own + at * (own % 5 + 3) % 7 + light) as u8)
+    };
+    Frame::new(32, 32, (0..1024).flat_map(value).collect(), Timestamp(0)).expect("the sides fit")
+}
+
+struct Line {
+    station: Station<Halves, DiskStore>,
+    seconds: u64,
+}
+
+impl Line {
+    fn taught() -> Self {
+        let mut store = DiskStore::new(Arc::new(MemoryDisk::default()), "memory");
+        assert_eq!(store.load().expect("an empty disk"), None);
+        let model = ModelId { name: "halves".to_owned(), fingerprint: [5; 32], dim: 3 };
+        let learner = persistent::empty(&model).expect("three values");
+        let engine = Engine::new(Halves, learner).expect("three values");
+        let persistent = PersistentLearner::new(engine, store, model).expect("the same backbone");
+        let (policy, timings) = (Policy::default(), BTreeMap::new());
+        let station = Station::new(persistent, "test", &policy, Vec::new(), None, &timings);
+        let mut line = Self { station, seconds: 1 };
+        for number in 0..8 {
+            for (class, name) in [(0, "left"), (1, "right")] {
+                let image = picture::png(&part(class, number));
+                line.ask(Request::TeachImage(TeachImage { class: name.to_owned(), image }));
+            }
+        }
+        line
+    }
+
+    fn ask(&mut self, request: Request) -> Answer {
+        let mut effects = Effects::default();
+        let now = Timestamp(self.seconds * 1_000_000);
+        self.station.request(Ticket(1), request, now, &mut effects);
+        effects.answers.pop().expect("it answers at once").1.expect("it is done")
+    }
+
+    /// So many frames in that light, one a second; what was logged.
+    fn frames(&mut self, count: u32, light: &Levels) -> Vec<String> {
+        let mut notes = Vec::new();
+        for number in 0..count {
+            self.seconds += 1;
+            let now = Timestamp(self.seconds * 1_000_000);
+            let frame = light.apply(&part(number % 2, 50 + number)).taken_at(now);
+            let mut effects = Effects::default();
+            self.station.frame(frame, now, || now, &mut effects);
+            notes.extend(effects.notes.into_iter().map(|(_, text)| text));
+        }
+        notes
+    }
+
+    fn figure(&mut self, wanted: &str) -> Option<String> {
+        let Answer::Status { device, .. } = self.ask(Request::GetStatus(GetStatus)) else {
+            panic!("status answers Status")
+        };
+        device.into_iter().find(|(name, _)| name == wanted).map(|(_, value)| value)
+    }
+}
+
+#[test]
+fn a_lamp_that_fades_is_reported_once_in_words() {
+    let mut line = Line::taught();
+    assert_eq!(line.frames(120, &Levels::SAME), Vec::<String>::new());
+    assert_eq!((line.figure("drift"), line.figure("drift_alarms")), (None, None));
+
+    let dark = Levels { gain: [0.6; 3], offset: [0.0; 3] };
+    let notes = line.frames(120, &dark);
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("no longer look as they were taught: darker by "), "{notes:?}");
+    assert_eq!(line.figure("drift_alarms").as_deref(), Some("1"));
+    let drift = line.figure("drift").expect("it lasts");
+    assert!(drift.contains("darker by 4") && drift.ends_with(" min"), "{drift}");
+
+    let notes = line.frames(120, &Levels::SAME);
+    assert_eq!(notes, ["frames look as they were taught again"]);
+    assert_eq!(line.figure("drift"), None);
+    assert_eq!(line.figure("drift_alarms").as_deref(), Some("1"));
+}
