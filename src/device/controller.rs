@@ -15,6 +15,7 @@ mod packs;
 mod panel;
 mod predicted;
 mod record;
+mod shared_source;
 mod stillness;
 mod untaught;
 mod view;

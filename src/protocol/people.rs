@@ -167,10 +167,7 @@ pub fn adapted(
                 comparison.uncertainty
             ),
         ),
-        (
-            "agreement",
-            format!("{:.0} % are classified as before", comparison.agreement * 100.0),
-        ),
+        ("agreement", format!("{:.0} % are classified as before", comparison.agreement * 100.0)),
     ]
 }
 

@@ -1,8 +1,5 @@
 //! A part of every frame, and what was learned of it; which of several a request means.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
 use super::answers::refused;
 use super::drift::RegionDrift;
 use super::history::{History, Past};
@@ -10,9 +7,8 @@ use super::inbox::{Moment, RegionInbox};
 use super::predicted::{self, Picked, Predicted};
 use super::stillness::{NEAR, Senses, Stillness, distance};
 use super::{Effects, Station};
-use crate::backbone::{ExtractError, FeatureSource, Fingerprint, MapLayout, TapMap};
+use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Region, Timestamp};
-use crate::image::views::ViewKinds;
 use crate::learn::command::{Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::{Engine, EngineError, FrameResult};
@@ -22,34 +18,7 @@ use crate::protocol::log::Level;
 use crate::protocol::request::{Classification, Of, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::{PersistError, PersistentLearner};
-use crate::util::mutex::lock;
-
-/// Several views take turns with one backbone.
-impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
-    fn dim(&self) -> usize {
-        lock(self).dim()
-    }
-
-    fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
-        lock(self).feature(frame)
-    }
-
-    fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
-        lock(self).feature_and_maps(frame)
-    }
-
-    fn layout(&self, frame: &Frame) -> Option<MapLayout> {
-        lock(self).layout(frame)
-    }
-
-    fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {
-        lock(self).views(frame, kinds)
-    }
-
-    fn fingerprint(&self) -> Option<Fingerprint> {
-        lock(self).fingerprint()
-    }
-}
+use std::collections::VecDeque;
 
 /// A part of every frame, and what was learned of it.
 #[derive(Debug)]
