@@ -1,5 +1,7 @@
 //! A part of every frame, and what was learned of it; which of several a request means.
 
+use std::collections::VecDeque;
+
 use super::answers::refused;
 use super::drift::RegionDrift;
 use super::history::{History, Past};
@@ -18,7 +20,6 @@ use crate::protocol::log::Level;
 use crate::protocol::request::{Classification, Of, Refused, Request};
 use crate::store::Store;
 use crate::store::persistent::{PersistError, PersistentLearner};
-use std::collections::VecDeque;
 
 /// A part of every frame, and what was learned of it.
 #[derive(Debug)]
