@@ -1,6 +1,6 @@
 //! Watching whether what a region sees still looks like what it was taught, see [`crate::learn::drift`].
 //!
-//! What taught images look like is read from the store a few at a time, between frames, so that no frame waits.
+//! What taught images look like is read from the store one a second, after a frame was classified, so that none waits long.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::image::frame::{Frame, Timestamp};
 use crate::image::glance::Glance;
 use crate::image::levels::Levels;
 use crate::image::picture;
-use crate::learn::drift::{self, DriftWatch, Usual, in_words};
+use crate::learn::drift::{self, DriftWatch, PACE_MICROS, Usual, in_words};
 use crate::learn::engine::{Engine, FrameResult};
 use crate::learn::head::ExampleId;
 use crate::protocol::log::Level;
 use crate::store::Store;
 
-/// Taught images that are read between two frames.
-const AT_ONCE: usize = 2;
+/// Taught images that are read at a time.
+const AT_ONCE: usize = 1;
 
 /// What a region sees, beside what it was taught.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub(super) struct RegionDrift {
     usual: Option<Usual>,
     /// What was learned when that was made.
     of: Option<State>,
+    /// When one was read last.
+    read: Option<Timestamp>,
     /// Times that something was reported.
     alarms: u64,
 }
@@ -76,7 +78,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         now: Timestamp,
     ) -> Option<String> {
         let verdict = step.verdict.as_ref()?;
-        if !self.drift.watch.is_due(now) || !self.know_usual() {
+        if !self.drift.watch.is_due(now) || !self.know_usual(now) {
             return None;
         }
         let learner = self.persistent.learner();
@@ -101,7 +103,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// Reads on what taught images look like.
     ///
     /// * returns whether that is known of all of them.
-    fn know_usual(&mut self) -> bool {
+    fn know_usual(&mut self, now: Timestamp) -> bool {
         let state = state(self.persistent.get());
         if self.drift.of == Some(state) {
             return self.drift.usual.is_some();
@@ -112,6 +114,10 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         let unknown = unknown.filter(|id| !self.drift.glances.contains_key(id));
         let unknown: Vec<ExampleId> = unknown.take(AT_ONCE).collect();
         if !unknown.is_empty() {
+            if self.drift.read.is_some_and(|read| now.micros_since(read) < PACE_MICROS) {
+                return false;
+            }
+            self.drift.read = Some(now);
             let mut found: BTreeMap<ExampleId, Option<Glance>> =
                 unknown.iter().map(|id| (*id, None)).collect();
             let mut read = |id, file: &[u8]| {
