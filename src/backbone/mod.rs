@@ -310,7 +310,8 @@ impl Backbone {
             }
         };
         let mut tapped = |number: usize, size: [usize; 2], values: &[f32]| {
-            if pooled[number].is_some() {
+            // The cut of fine-tuned blocks stands behind the taps.
+            if pooled.get(number).is_some_and(Option::is_some) {
                 found.borrow_mut().push(TapMap { tap: number, size, values: values.to_vec() });
             }
         };

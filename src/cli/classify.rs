@@ -82,6 +82,15 @@ impl ClassifyCommand {
             if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
                 bail!("{}: wanted a name that ends in .png", out.display());
             }
+            if out
+                .canonicalize()
+                .is_ok_and(|out| files[0].canonicalize().is_ok_and(|file| file == out))
+            {
+                bail!(
+                    "{}: that is the image itself, which {option} would replace\n  next: another name",
+                    out.display()
+                );
+            }
         }
         // Asked first: without anything taught there is no need to wait for the backbone.
         self.store.refuse_untaught()?;

@@ -205,9 +205,13 @@ pub fn sentence(reply: &Reply) -> String {
             };
             format!("forgot {of}{}", examples(forgotten.len()))
         }
+        Reply::Relabelled { examples: moved, class, .. } if moved.is_empty() => {
+            format!("nothing moved: all are of {class} already")
+        }
         Reply::Relabelled { examples: moved, class, new_class } => {
             format!("moved {} to {}{class}", examples(moved.len()), new(new_class))
         }
+        Reply::Renamed { from, to } if from == to => format!("{from} has that name already"),
         Reply::Renamed { from, to } => format!("renamed {from} to {to}"),
         Reply::Head { config, estimate } => {
             let estimate = match estimate {

@@ -80,6 +80,12 @@ fn blocks_that_help_are_kept_used_and_taken_back() {
     let estimate = status["estimate"].as_f64().expect("a number") * 100.0;
     assert!((estimate - after).abs() < 12.0, "{estimate} and {after}");
 
+    // Where it comes from can be drawn, but not over the image itself.
+    let picture = bench.path().join("taught/lying/3.png");
+    bench.ok(&["classify", text(&picture), "--explain", "where.png"]);
+    let run = bench.run(&["classify", text(&picture), "--explain", text(&picture)]);
+    assert!(run.code == 2 && run.stderr.contains("the image itself"), "{run:?}");
+
     // Teaching and forgetting go on.
     let more = drawn(&bench.path().join("more"), 500, 3);
     bench.ok(&["teach", "lying", text(&more.join("lying")), "--distinct"]);

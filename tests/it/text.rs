@@ -165,3 +165,16 @@ fn eval_tells_the_accuracy_on_files_of_lines() {
     let accuracy = report["cells"][0]["balanced_accuracy"]["mean"].as_f64();
     assert!(accuracy.is_some_and(|accuracy| accuracy > 0.7), "{}", report["cells"][0]);
 }
+
+#[test]
+fn more_lines_than_fit_are_refused() {
+    let bench = Bench::new();
+    let letter = |number: usize, of: usize| char::from(b'a' + (number / of % 26) as u8);
+    let word = |at| [26 * 26 * 26, 26 * 26, 26, 1].map(|of| letter(at, of)).iter().collect();
+    let words: Vec<String> = (0..24_577).map(word).collect();
+    let file = bench.path().join("many.log");
+    std::fs::write(&file, words.join("\n")).expect("the folder is the test's");
+    let run = bench.run(&["teach", "many", "--lines", text(&file)]);
+    assert!(run.code == 2 && run.stderr.contains("more than 24576 different lines"), "{run:?}");
+    assert!(!bench.store().exists() || bench.classes().is_empty());
+}

@@ -57,6 +57,11 @@ impl LineArgs {
         }
     }
 
+    /// Whether there are files of lines.
+    pub fn are_of_files(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
     /// Gives every line that is not blank to `take`, those of a pipe as they come.
     ///
     /// * `arguments`: as of [`LineArgs::are_given`].

@@ -41,7 +41,9 @@ impl StoreArgs {
         if let Some(path) = &self.store {
             return Ok(path.clone());
         }
-        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(|| {
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+        // An empty or a relative one counts as none, as its specification says.
+        let data = data.filter(|path| path.is_absolute()).or_else(|| {
             std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"))
         });
         let data =
@@ -161,7 +163,10 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
         PersistError::Backbone(other) => {
             let taught = other.learned.name.as_str();
             let next = match (taught, other.given.name.as_str()) {
-                (text::TEXT_MODEL, _) => "it holds lines of text: --text or --lines".to_owned(),
+                (text::TEXT_MODEL, _) => {
+                    "it holds lines of text, which teach, classify and eval take with --text"
+                        .to_owned()
+                }
                 (_, text::TEXT_MODEL) => "it holds images: without --text and --lines".to_owned(),
                 _ => format!(
                     "run with --model {}",

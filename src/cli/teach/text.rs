@@ -10,6 +10,7 @@ use crate::cli::args::lines::LineArgs;
 use crate::cli::args::store::{StoreArgs, now};
 use crate::cli::{Exit, answer};
 use crate::learn::command::{Command, NewExample, Reply, TeachExamples, check_class};
+use crate::learn::examples::Examples;
 use crate::learn::learner::ClassName;
 use crate::protocol::json;
 use crate::protocol::people::counted;
@@ -25,6 +26,9 @@ pub(super) struct Lines<'a> {
     pub(super) skip_broken: bool,
     pub(super) json: bool,
 }
+
+/// Lines that the budget of a store has room for, a quarter of it for what else is kept of each.
+const MOST: usize = Examples::DEFAULT_BUDGET / (2 * text::DIM) * 3 / 4;
 
 /// From this cosine on two lines have the same form.
 const SAME: f32 = 0.9999;
@@ -100,18 +104,30 @@ impl Lines<'_> {
                 Ok((text, feature)) => {
                     lines += 1;
                     if forms.insert(text::masked(text)) {
+                        if examples.len() == MOST {
+                            let what = format!(
+                                "more than {MOST} different lines, which is what a store holds"
+                            );
+                            return Err(line.wrong(format!("{what}\n  next: teach fewer lines")));
+                        }
                         let origin = text::origin(text);
                         let burst = u32::try_from(examples.len())?;
                         examples.push(NewExample { burst, ..NewExample::new(feature, &origin) });
                     }
                 }
                 Err(what) if self.skip_broken => eprintln!("left out: {:#}", line.wrong(what)),
-                Err(what) => return Err(line.wrong(what).context("--skip-broken leaves it out")),
+                Err(what) => {
+                    return Err(line.wrong(format!("{what} (--skip-broken leaves it out)")));
+                }
             }
             Ok(())
         })?;
+        let lines_given = !self.arguments.is_empty() || self.lines.are_of_files();
         if examples.is_empty() {
-            bail!("no line has letters or digits");
+            bail!(match lines_given {
+                true => "no line has letters or digits",
+                false => "which lines? wanted a class and lines, or a class and --lines FILE",
+            });
         }
         Ok((examples, lines))
     }

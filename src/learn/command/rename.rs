@@ -15,6 +15,9 @@ impl RenameClass {
         let class = class_named(learner, &self.from)?;
         let from = name_of(learner, class);
         let name = new_name(learner, &self.to, Some(class))?;
+        if name.as_str() == from {
+            return Ok((Reply::Renamed { to: from.clone(), from }, Vec::new()));
+        }
         let made = learner.change(vec![Change::RenameClass(class, name)])?;
         Ok((Reply::Renamed { from, to: name_of(learner, class) }, made))
     }
