@@ -177,3 +177,21 @@ fn classes_with_images_of_another_shape_are_reported() {
     let told = bench.json(&["status"])["confounds"].as_array().map(Vec::len);
     assert_eq!(told, Some(1));
 }
+
+#[test]
+fn what_changes_nothing_leaves_no_step_and_no_checkpoint() {
+    let bench = Bench::taught();
+    let class = bench.classes()[0].0.clone();
+    let before = bench.json(&["status"])["undo_steps"].clone();
+    let run = bench.ok(&["relabel", &class, "1", "2"]);
+    assert!(run.stdout.contains("nothing moved"), "{run:?}");
+    let run = bench.ok(&["rename", &class, &class]);
+    assert!(run.stdout.contains("has that name already"), "{run:?}");
+    assert_eq!(bench.json(&["status"])["undo_steps"], before);
+    assert!(!bench.ok(&["generations"]).stdout.contains("before relabel"));
+    // What is not there is still an error, and what can move moves.
+    assert_eq!(bench.run(&["relabel", &class, "1", "999"]).code, 2);
+    let run = bench.ok(&["relabel", &class, "1", "25"]);
+    assert!(run.stdout.contains("moved 1 example to"), "{run:?}");
+    assert_ne!(bench.json(&["status"])["undo_steps"], before);
+}
