@@ -1,7 +1,7 @@
 //! Adaptation to another light or camera: factors and offsets of red, green and blue, found from unlabelled
 //! frames, and taken only where the frames look more like what was taught with them.
 //!
-//! The mean and the spread of each channel over the frames become those over the taught looks ([`Levels`]). What is in the
+//! The mean and the spread of each channel over the frames become those over the taught looks ([`Levels`](crate::image::levels::Levels)). What is in the
 //! frames weighs as much in the taught looks: first every class alike, then by what the frames are taken for. Both are tried,
 //! and what makes the frames less strange is proposed.
 //!

@@ -1,7 +1,7 @@
 //! Whether what comes in still looks like what was taught.
 //!
-//! Light, contrast, warmth and sharpness of a frame ([`Glance`]) and its distance to the nearest class are compared with those
-//! of taught looks of the class that it is taken for, in windows of [`DRIFT_WINDOW`] frames. The mean of a window may differ by what
+//! Light, contrast, warmth and sharpness of a frame ([`Glance`](crate::image::glance::Glance)) and its distance to the nearest class are compared with those
+//! of taught looks of the class that it is taken for, in windows of [`DRIFT_WINDOW`](crate::learn::drift::DRIFT_WINDOW) frames. The mean of a window may differ by what
 //! the taught looks vary by, and by what their own mean strays: Student's t. Frames of one part that does not move count as
 //! one look, since they vary less among themselves than the taught looks do, and those of a few parts as few, since frames
 //! that follow each other are alike.

@@ -1,8 +1,8 @@
 //! Lines of text: an embedding without a network, for lines that programs write.
 //!
-//! A line is brought into one form ([`masked`]): compatible characters are one (Unicode's NFKC), capitals small, numbers
-//! left out. Its words, pairs of words, and runs of three and four characters are counted in [`DIM`] places that a hash
-//! chooses; a count's square root is a value, and the whole has length one. So it knows no language, and needs no weights.
+//! A line is brought into one form ([`masked`](crate::text::masked)): compatible characters are one (Unicode's NFKC),
+//! capitals small, numbers left out. Its words, pairs of words, and runs of three and four characters are counted in 1024
+//! places that a hash chooses; a count's square root is a value, and the whole has length one. So it knows no language, and needs no weights.
 //!
 //! What a head makes of it is what it makes of an image's embedding. Counts in hashed places: Weinberger et al., *Feature
 //! hashing for large scale multitask learning*, 2009 (there with signs); their square roots: the Hellinger kernel.

@@ -49,19 +49,21 @@ async function looksAt(name) {
 
 function teaching(it, at) {
   const name = it.names[at];
-  const taught = it.taught[at];
+  // The examples of each request: what one taught is taken back by one.
+  const requests = it.taught[at];
+  const count = () => requests.flat().length;
   const said = el("p", { class: "moving", role: "status" });
   const dots = el("p", { class: "dots" });
   const all = el("button", { class: "primary", type: "button" });
   const one = el("button", { type: "button" }, t("guideOne"));
   const again = el("button", { class: "quiet", type: "button" }, t("guideAgain"));
   const draw = () => {
-    const text = t("guideCount", { count: taught.length, wanted: WANTED });
-    dots.replaceChildren(el("span", { class: "marks", "aria-hidden": "true" }, "●".repeat(taught.length).padEnd(WANTED, "○")), ` ${text}`);
-    all.textContent = t("guideAll", { count: WANTED - taught.length });
-    all.hidden = one.hidden = taught.length >= WANTED;
-    again.hidden = taught.length === 0;
-    it.ready(taught.length >= WANTED);
+    const text = t("guideCount", { count: count(), wanted: WANTED });
+    dots.replaceChildren(el("span", { class: "marks", "aria-hidden": "true" }, "●".repeat(count()).padEnd(WANTED, "○")), ` ${text}`);
+    all.textContent = t("guideAll", { count: WANTED - count() });
+    all.hidden = one.hidden = count() >= WANTED;
+    again.hidden = count() === 0;
+    it.ready(count() >= WANTED);
   };
   /** Keeps what differs; what shows the part as it lay before is taken back. */
   const take = async (request, fields, wanted) => {
@@ -69,27 +71,30 @@ function teaching(it, at) {
     try {
       const looks = await looksAt(name);
       const reply = await post(request, { class: name, ...fields });
-      const isOld = reply.examples.length === 1 && taught.length > 0 && (await looksAt(name)) === looks;
+      const isOld = reply.examples.length === 1 && count() > 0 && (await looksAt(name)) === looks;
       if (isOld) await post("undo-teach", { examples: reply.examples });
-      else taught.push(...reply.examples);
+      else requests.push(reply.examples);
       said.textContent = isOld || reply.examples.length < wanted ? t("guideAlike") : "";
       await refresh();
     } finally {
       for (const button of [all, one, again]) button.disabled = false;
       draw();
-      if (taught.length >= WANTED) it.forward.focus();
+      if (count() >= WANTED) it.forward.focus();
     }
   };
-  all.addEventListener("click", doing(() => take("teach", { count: WANTED - taught.length, any: false }, WANTED - taught.length)));
+  all.addEventListener("click", doing(() => take("teach", { count: WANTED - count(), any: false }, WANTED - count())));
   one.addEventListener("click", doing(() => it.frame !== null && take("teach-frames", { frames: [it.frame] }, 1)));
   again.addEventListener("click", doing(async () => {
-    await post("undo-teach", { examples: taught.splice(0) });
+    while (requests.length > 0) {
+      await post("undo-teach", { examples: requests.at(-1) });
+      requests.pop();
+    }
     await refresh();
     draw();
   }));
   on("progress", (step) => {
     if (step.class !== name) return;
-    said.textContent = step.waiting ? t("movePart") : t("gathering", { class: name, done: taught.length + step.done });
+    said.textContent = step.waiting ? t("movePart") : t("gathering", { class: name, done: count() + step.done });
   }, it.signal);
   draw();
   const side = el("div", { class: "side" }, dots, said, el("div", { class: "row wrap" }, all, one, again));
