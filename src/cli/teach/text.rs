@@ -51,13 +51,14 @@ impl Lines<'_> {
         let forms = examples.len();
         let new: Vec<NewExample> = examples.into_iter().filter(is_new).collect();
         let known = forms - new.len();
+        let count = lines;
         let (lines, was) =
             (counted(lines, "line", "lines"), counted(forms, "form", "different forms"));
         if new.is_empty() {
             match self.json {
                 true => println!(
                     "{}",
-                    serde_json::json!({ "taught": 0, "lines": lines, "known": known })
+                    serde_json::json!({ "taught": 0, "lines": count, "known": known })
                 ),
                 false => {
                     println!("{lines} of {was}, all known as {}: nothing new to learn", self.class)
