@@ -12,6 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A name of a camera that stays when its number changes.
 pub const USB_CAMERA: &str = "/dev/v4l/by-id/usb-camera-video-index0";
 
+/// The kernel's hub for USB/IP.
+const HUB: &str = "/sys/devices/platform/vhci_hcd.0";
+
 /// What `tests/emulated/prepare` made, or nothing, and that is said.
 pub fn images() -> Option<PathBuf> {
     let folder = std::env::var_os("FIELDTUNE_EMULATION").map(PathBuf::from);
@@ -154,9 +157,14 @@ impl Machine {
     /// Connects the USB device that listens on this port of the host, waits until there is a camera, and names it
     /// [`USB_CAMERA`].
     pub fn plug_in(&mut self, port: u16) {
+        // A device that has gone leaves its port somewhat later; one that is attached before is refused.
+        self.until("the hub's first port is free", |board| {
+            board.sh(&format!("cat {HUB}/status")).contains("hs  0000 004")
+        });
         // Takes the connection over from the program that made it: first port of the first hub, device 1-2, high speed.
-        let attach = "echo '0 0 65538 3' >/sys/devices/platform/vhci_hcd.0/attach";
-        self.sh(&format!("nc 10.0.2.2 {port} -e /bin/sh -c \"{attach}\""));
+        let attach = format!("echo '0 0 65538 3' >{HUB}/attach");
+        let said = self.sh(&format!("nc 10.0.2.2 {port} -e /bin/sh -c \"{attach}\" 2>&1"));
+        assert!(said.is_empty(), "{said}");
         // As udev does: the first of its devices is the camera, the second carries what is known of each frame.
         let link = format!(
             "mkdir -p /dev/v4l/by-id; for d in /sys/class/video4linux/*; do \
@@ -236,7 +244,11 @@ impl Machine {
         while !holds(self) {
             if begun.elapsed() > PATIENCE {
                 let log = self.sh("cat /tmp/log");
-                panic!("in vain: {what}\nthe console said\n{}the log\n{log}", self.main.heard);
+                let kernel = self.sh("dmesg | tail -n 20");
+                panic!(
+                    "the console said\n{}the log\n{log}the kernel\n{kernel}in vain: {what}",
+                    self.main.heard
+                );
             }
             std::thread::sleep(Duration::from_millis(50));
         }

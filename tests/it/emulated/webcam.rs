@@ -61,6 +61,8 @@ struct Shared {
 
 struct State {
     plug: Option<TcpStream>,
+    /// How often it was plugged in: what serves an earlier time ends.
+    time: u32,
     /// A frame as MJPG, and as YUYV.
     pictures: [Vec<u8>; 2],
     way: Way,
@@ -75,7 +77,8 @@ impl Default for State {
     fn default() -> Self {
         let pictures = [Vec::new(), Vec::new()];
         let (waiting, controls) = (VecDeque::new(), BTreeMap::new());
-        Self { plug: None, pictures, way: Way::Whole, agreed: probe(&[]), controls, waiting }
+        let (plug, time, way, agreed) = (None, 0, Way::Whole, probe(&[]));
+        Self { plug, time, pictures, way, agreed, controls, waiting }
     }
 }
 
@@ -95,6 +98,8 @@ impl Webcam {
                 let sender = plug.try_clone().expect("a second end");
                 let mut state_now = lock(&state);
                 state_now.plug = Some(plug.try_clone().expect("a third end"));
+                state_now.time += 1;
+                let time = state_now.time;
                 state_now.waiting.clear();
                 // What a camera was told is forgotten without power.
                 state_now.controls = BTreeMap::from([
@@ -104,9 +109,11 @@ impl Webcam {
                     (WHITE_BALANCE, 4000),
                 ]);
                 drop(state_now);
+                // Those of the time before end.
+                state.changed.notify_all();
                 let (reader, writer) = (Arc::clone(&state), Arc::clone(&state));
-                std::thread::spawn(move || stream(sender, &writer));
-                std::thread::spawn(move || answer(plug, &reader));
+                std::thread::spawn(move || stream(sender, time, &writer));
+                std::thread::spawn(move || answer(plug, time, &reader));
             }
         });
         camera
@@ -141,21 +148,28 @@ impl Drop for Webcam {
     }
 }
 
+impl State {
+    /// Whether it is plugged in as it was this time.
+    fn lasts(&self, time: u32) -> bool {
+        self.plug.is_some() && self.time == time
+    }
+}
+
 fn lock(shared: &Shared) -> MutexGuard<'_, State> {
     shared.state.lock().expect("no thread of the camera panics with it")
 }
 
 /// Sends frames in parts, a part a transfer, until it is unplugged.
-fn stream(mut plug: TcpStream, shared: &Shared) {
+fn stream(mut plug: TcpStream, time: u32, shared: &Shared) {
     let mut odd = false;
     loop {
         std::thread::sleep(Duration::from_millis(u64::from(1000 / FPS)));
         let mut state = lock(shared);
         // Nobody watches, or nothing is to be seen.
-        while state.plug.is_some() && (state.waiting.is_empty() || state.way == Way::Stalled) {
+        while state.lasts(time) && (state.waiting.is_empty() || state.way == Way::Stalled) {
             state = shared.changed.wait(state).expect("no thread of the camera panics with it");
         }
-        if state.plug.is_none() {
+        if !state.lasts(time) {
             return;
         }
         // Who looks by itself sees the light change.
@@ -171,10 +185,13 @@ fn stream(mut plug: TcpStream, shared: &Shared) {
         odd = !odd;
         let parts: Vec<&[u8]> = frame.chunks(PAYLOAD - 2).collect();
         for (index, part) in parts.iter().enumerate() {
-            while state.waiting.is_empty() && state.plug.is_some() {
+            while state.waiting.is_empty() && state.lasts(time) {
                 state = shared.changed.wait(state).expect("no thread of the camera panics with it");
             }
-            let Some((number, room)) = state.waiting.pop_front() else { return };
+            if !state.lasts(time) {
+                return;
+            }
+            let (number, room) = state.waiting.pop_front().expect("one waits");
             assert!(2 + part.len() <= room, "a payload of {} in {room} bytes", part.len());
             // Which of two frames in turn, whether it is its last part, whether it is damaged, and that the header ends.
             let last = u8::from(index + 1 == parts.len()) << 1;
@@ -188,7 +205,7 @@ fn stream(mut plug: TcpStream, shared: &Shared) {
 }
 
 /// Takes requests until it is unplugged.
-fn answer(mut plug: TcpStream, shared: &Shared) {
+fn answer(mut plug: TcpStream, time: u32, shared: &Shared) {
     let mut header = [0; 48];
     while plug.read_exact(&mut header).is_ok() {
         let word = |at: usize| u32::from_be_bytes(header[4 * at..][..4].try_into().expect("four"));
@@ -201,12 +218,16 @@ fn answer(mut plug: TcpStream, shared: &Shared) {
                 if plug.read_exact(&mut data).is_err() {
                     break;
                 }
+                let mut state = lock(shared);
+                if !state.lasts(time) {
+                    break;
+                }
                 if endpoint == 1 {
-                    lock(shared).waiting.push_back((number, room));
+                    state.waiting.push_back((number, room));
                     shared.changed.notify_all();
                     continue;
                 }
-                match control(setup, &data, &mut lock(shared)) {
+                match control(setup, &data, &mut state) {
                     Some(mut answer) => {
                         answer.truncate(room);
                         let sent = if is_in { answer.len() } else { room };
