@@ -152,7 +152,7 @@ fn an_empty_store_saves_no_checkpoint_but_keeps_settings() {
 
 #[test]
 fn disk_and_memory_agree_after_every_command() {
-    for seed in 0..common::cases(20) as u64 {
+    for seed in 0..common::slow_cases(20, 5) as u64 {
         random_device(seed, 60);
     }
 }
