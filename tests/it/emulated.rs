@@ -63,7 +63,7 @@ fn a_virtual_board_learns_and_drives_its_pins() {
         log.matches(" ms a frame").count() == 2
     });
     board.ask("threshold novelty=inf");
-    assert!(board.verdict().contains("class=chess"));
+    board.until("chess is seen", |board| board.verdict().contains("class=chess"));
     board.until("the lamp is off and reject on", |board| board.pl061() & (REJECT | LAMP) == REJECT);
 
     // A button, pressed from outside, teaches its class.
@@ -138,6 +138,7 @@ fn a_usb_camera_locks_its_exposure_and_recovers_from_faults() {
     board.sh(&format!(
         "fieldtune boards qemu-virt | sed 's/timeout_ms = .*/timeout_ms = 2000/; s#/dev/video0#{USB_CAMERA}#' >/tmp/board.toml"
     ));
+    let frames = |board: &mut Machine| figure(&board.ask("status"), "frames");
     const WEBCAM: &str = "--board /tmp/board.toml --resolution 160x120 --fps 10";
     for format in ["mjpg", "yuyv"] {
         assert_eq!(camera.control(webcam::EXPOSURE_MODE), 8, "it follows the light");
@@ -153,16 +154,18 @@ fn a_usb_camera_locks_its_exposure_and_recovers_from_faults() {
         assert!(board.ask("teach bars 3 any").contains("count=3"), "{format}");
         let [mjpg, yuyv] = chess();
         camera.show(mjpg, yuyv);
+        // Those on their way still show bars.
+        let before = frames(&mut board);
+        board.until("they have passed", |board| frames(board) > before + 8);
         assert!(board.ask("teach chess 3 any").contains("count=3"), "{format}");
         board.ask("threshold novelty=inf");
-        assert!(board.verdict().contains("class=chess"), "{format}");
+        board.until("chess is seen", |board| board.verdict().contains("class=chess"));
         let [mjpg, yuyv] = stripes();
         camera.show(mjpg, yuyv);
         board.until("bars are seen", |board| board.verdict().contains("class=bars"));
 
         // What is damaged on its way costs only itself; pixels that are too few, and what the camera itself calls
         // damaged, are held back by uvcvideo.
-        let frames = |board: &mut Machine| figure(&board.ask("status"), "frames");
         let torn = if format == "mjpg" { "malformed" } else { "stalled" };
         for (way, trouble) in
             [(Way::Torn, torn), (Way::Marked, "stalled"), (Way::Stalled, "stalled")]
@@ -193,7 +196,7 @@ fn a_usb_camera_locks_its_exposure_and_recovers_from_faults() {
         board.until("frames come again", |board| frames(board) > before + 2);
         assert_eq!(camera.control(webcam::EXPOSURE_MODE), webcam::MANUAL, "{format}");
         assert_eq!(camera.control(webcam::EXPOSURE), locked, "{format}");
-        assert!(board.verdict().contains("class=bars"), "{format}");
+        board.until("bars are seen", |board| board.verdict().contains("class=bars"));
         board.sh("kill -TERM $program; wait $program");
 
         // A new start finds neither what was learned nor what was locked.
