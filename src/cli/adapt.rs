@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use serde_json::json;
 
 use super::args::board::BoardArgs;
 use super::args::camera::{CameraArgs, failed};
@@ -23,8 +22,9 @@ use crate::image::picture;
 use crate::learn::adapt::{Proposal, TaughtLight, propose};
 use crate::learn::learner::Learner;
 use crate::learn::patches::FrameFeatures;
-use crate::protocol::json::real;
-use crate::protocol::people;
+use crate::protocol::json::answer;
+use crate::protocol::request::{Adaptation, Answer};
+use crate::protocol::{adapted, people};
 use crate::store::levels;
 
 /// Bring frames of another light or camera back to what was taught
@@ -107,7 +107,7 @@ impl AdaptCommand {
         };
         let taught = taught_light(&mut session)?;
         let before = levels::levels_of(session.store_mut())?;
-        let proposal = proposed(session.learner(), &taught, &frames, before, &pool, context)?;
+        let proposal = proposed(session.learner(), taught, &frames, before, &pool, context)?;
         let helps = proposal.comparison.helps();
         let applied = helps && !self.r#try;
         if applied {
@@ -182,39 +182,17 @@ impl AdaptCommand {
         Ok(frames)
     }
 
-    fn tell(&self, learner: &Learner, Proposal { levels, comparison }: &Proposal, applied: bool) {
+    fn tell(&self, learner: &Learner, proposal: &Proposal, applied: bool) {
+        let adapted = Adaptation::of(proposal, applied, |id| learner.classes()[&id].to_string());
         if self.json {
-            let classes: serde_json::Map<String, serde_json::Value> = comparison
-                .classes
-                .iter()
-                .map(|(id, share)| (learner.classes()[id].to_string(), json!(share)))
-                .collect();
-            let report = json!({
-                "frames": comparison.frames,
-                "gain": levels.gain.map(real),
-                "offset": levels.offset.map(real),
-                "unknown": comparison.unknown,
-                "strangeness": comparison.strange,
-                "uncertainty": comparison.uncertainty,
-                "agreement": comparison.agreement,
-                "classes": classes,
-                "helps": comparison.helps(),
-                "applied": applied,
-            });
-            println!("{report}");
+            println!("{}", answer(&Answer::Adapted(Box::new(adapted))));
             return;
         }
-        let rows = people::adapted(comparison, levels, |id| learner.classes()[&id].to_string());
-        people::aligned(&rows).iter().for_each(|line| println!("{line}"));
-        match comparison.refusal() {
-            Some(refusal) => println!(
-                "not applied: {refusal}; nothing was changed\n  next: frames of the new light, of all classes; or teach a frame of each class there"
-            ),
-            None if !applied => println!("it would help: nothing was changed"),
-            None => println!(
-                "applied\n  next: fieldtune generations shows the checkpoint before; fieldtune adapt --off takes it off"
-            ),
-        }
+        people::aligned(&adapted::rows(&adapted)).iter().for_each(|line| println!("{line}"));
+        // The same words, as they are typed here.
+        let told = adapted::outcome(&adapted);
+        let told = told.replace("generations shows", "fieldtune generations shows");
+        println!("{}", told.replace("adapt off", "fieldtune adapt --off"));
     }
 
     /// Teaches the labelled frames, which go through what is in force now.
@@ -242,7 +220,7 @@ fn taught_light(session: &mut Session) -> anyhow::Result<TaughtLight> {
 /// * `before`: what frames go through now.
 fn proposed(
     learner: &Learner,
-    taught: &TaughtLight,
+    taught: TaughtLight,
     frames: &[Frame],
     before: Option<Levels>,
     pool: &Pool,

@@ -1,6 +1,7 @@
 //! What stands at the line: frames, presses and requests in; verdicts, answers and the levels of outputs out. Time is
 //! an argument, so the same events at the same times give the same answers and the same levels.
 
+mod adapt;
 mod answers;
 mod assign;
 mod confusion;
@@ -23,6 +24,7 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use adapt::Adapting;
 pub use effects::{Effects, Ticket};
 use history::History;
 pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
@@ -72,6 +74,7 @@ pub struct Station<S, K> {
     untaught: Vec<Untaught>,
     buttons: Buttons,
     job: Option<Job>,
+    adapting: Option<Adapting>,
     latest: Option<Frame>,
     /// Frames that came.
     number: u64,
@@ -135,6 +138,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             untaught: Vec::new(),
             buttons: Buttons::new(policy, timings),
             job: None,
+            adapting: None,
             latest: None,
             number: 0,
             ahead: 0,
@@ -168,7 +172,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// Whether frames are being learned: then a frame may bring a write to the store, which may take its time.
     pub fn is_teaching(&self) -> bool {
-        self.job.is_some()
+        self.job.is_some() || self.adapting.is_some()
     }
 
     /// Whether [`Station::tick`] has something to do, which may be such a write, too.
@@ -227,6 +231,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if !admitted && self.job.is_none() {
             self.panel.change(|panel| panel.actions.heartbeat(now));
             self.record.passed += 1;
+            self.adapt_on(&frame, false, now, effects);
             self.latest = Some(frame);
             return;
         }
@@ -277,6 +282,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
         }
         age.into_iter().for_each(|age| self.record.classified(age));
+        self.adapt_on(&frame, admitted, now, effects);
         self.latest = Some(frame);
     }
 
@@ -318,6 +324,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if self.job.as_ref().is_some_and(|job| job.is_over(now)) {
             self.finish(now, effects);
         }
+        self.give_up_adapting(now, effects);
         if let Some(job) = self.job.take_if(|job| job.patience <= now) {
             self.panel.change(|panel| panel.wait(None));
             let seconds = PATIENCE_MICROS / 1_000_000;
@@ -332,7 +339,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// When [`Station::tick`] has to be called next, if nothing else happens.
     pub fn next_tick(&self) -> Option<Timestamp> {
         let job = self.job.as_ref().map(Job::next_tick);
-        [self.buttons.next_tick(), job].into_iter().flatten().min()
+        let adapting = self.adapting.as_ref().map(Adapting::next_tick);
+        [self.buttons.next_tick(), job, adapting].into_iter().flatten().min()
     }
 
     fn grant(&mut self, events: Vec<ButtonEvent>, now: Timestamp, effects: &mut Effects) {
@@ -420,6 +428,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let until = Until::Time(end);
                 return self.begin(Some(ticket), place, (&class, any), until, now, effects);
             }
+            Request::Adapt(adapt) => {
+                return self.begin_adapting(ticket, place, &adapt, now, effects);
+            }
+            Request::EndAdapt(_) => self.end_adapting(place, self.dated(now)),
             Request::EndBurst(EndBurst { class }) => self.end_burst(place, &class, now, effects),
             Request::SavePolicy(save) => self.follow(&save.text, now, effects),
             other => self.answer(place, other, now),

@@ -226,44 +226,95 @@ pub enum AdaptError {
     Look(String),
 }
 
-/// What brings frames to the taught light.
+/// A search for what brings frames to the taught light, in passes: the frames are seen through some levels, and what is
+/// said of them decides on the next.
+#[derive(Debug)]
+pub struct Search {
+    taught: TaughtLight,
+    from: Moments,
+    next: Option<Levels>,
+    before: Option<Seen>,
+    after: Option<(Levels, Seen)>,
+}
+
+impl Search {
+    /// Passes of all frames that it takes at most.
+    pub const PASSES: usize = 3;
+
+    /// * `frames`: moments of the frames as they come.
+    /// * `now`: what they go through already.
+    ///
+    /// # Errors
+    /// [`AdaptError::TooFew`], [`AdaptError::NothingTaught`].
+    pub fn new(taught: TaughtLight, frames: &[Moments], now: &Levels) -> Result<Self, AdaptError> {
+        if frames.len() < LEAST_FRAMES {
+            return Err(AdaptError::TooFew(frames.len()));
+        }
+        let from = Moments::mixed(frames.iter().map(|one| (one, 1.0)));
+        let from = from.filter(|_| taught.even().is_some()).ok_or(AdaptError::NothingTaught)?;
+        Ok(Self { taught, from, next: Some(*now), before: None, after: None })
+    }
+
+    /// What all the frames are to be seen through next; `None`: it is done.
+    pub fn wanted(&self) -> Option<Levels> {
+        self.next
+    }
+
+    /// They were seen through that.
+    ///
+    /// # Errors
+    /// [`AdaptError::Head`]; [`AdaptError::NothingTaught`] where the learner predicts nothing.
+    pub fn seen(&mut self, learner: &Learner, frames: &[FrameFeatures]) -> Result<(), AdaptError> {
+        let Some(through) = self.next.take() else { return Ok(()) };
+        let seen = Seen::by(learner, frames)?;
+        if seen.strange.is_empty() {
+            return Err(AdaptError::NothingTaught);
+        }
+        match &self.after {
+            _ if self.before.is_none() => {
+                self.before = Some(seen);
+                self.next = self.taught.even().map(|to| Levels::between(&self.from, &to));
+            }
+            None => {
+                let by_class = self.taught.mixed(&seen.shares());
+                self.next = by_class.map(|to| Levels::between(&self.from, &to));
+                self.after = Some((through, seen));
+            }
+            Some((_, even)) => {
+                if seen.mean() < even.mean() {
+                    self.after = Some((through, seen));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What it has found; `None` before it is done.
+    pub fn found(self) -> Option<Proposal> {
+        let (before, (levels, after)) = self.before.zip(self.after)?;
+        let comparison = Comparison::of(&before, &after);
+        self.next.is_none().then_some(Proposal { levels, comparison })
+    }
+}
+
+/// What brings frames to the taught light: a [`Search`] in one go.
 ///
-/// * `frames`: moments of the frames as they come.
-/// * `now`: what they go through already.
 /// * `look`: what is seen of all the frames through some levels.
 ///
 /// # Errors
 /// [`AdaptError`].
 pub fn propose(
     learner: &Learner,
-    taught: &TaughtLight,
+    taught: TaughtLight,
     frames: &[Moments],
     now: &Levels,
     look: &mut dyn FnMut(&Levels) -> Result<Vec<FrameFeatures>, String>,
 ) -> Result<Proposal, AdaptError> {
-    if frames.len() < LEAST_FRAMES {
-        return Err(AdaptError::TooFew(frames.len()));
+    let mut search = Search::new(taught, frames, now)?;
+    while let Some(levels) = search.wanted() {
+        search.seen(learner, &look(&levels).map_err(AdaptError::Look)?)?;
     }
-    let from = Moments::mixed(frames.iter().map(|one| (one, 1.0)));
-    let (from, to) = from.zip(taught.even()).ok_or(AdaptError::NothingTaught)?;
-    let mut seen_through = |levels: &Levels| -> Result<Seen, AdaptError> {
-        let seen = Seen::by(learner, &look(levels).map_err(AdaptError::Look)?)?;
-        match seen.strange.is_empty() {
-            true => Err(AdaptError::NothingTaught),
-            false => Ok(seen),
-        }
-    };
-    let before = seen_through(now)?;
-    let mut levels = Levels::between(&from, &to);
-    let mut after = seen_through(&levels)?;
-    if let Some(to) = taught.mixed(&after.shares()) {
-        let by_class = Levels::between(&from, &to);
-        let seen = seen_through(&by_class)?;
-        if seen.mean() < after.mean() {
-            (levels, after) = (by_class, seen);
-        }
-    }
-    Ok(Proposal { levels, comparison: Comparison::of(&before, &after) })
+    search.found().ok_or(AdaptError::NothingTaught)
 }
 
 #[cfg(test)]
@@ -335,7 +386,7 @@ mod tests {
             let seen = frames.iter().map(|frame| feature(&levels.apply(frame)));
             Ok(seen.map(|feature| FrameFeatures { feature, patches: None }).collect())
         };
-        propose(&learner, &taught, &moments, &Levels::SAME, &mut look).expect("enough frames")
+        propose(&learner, taught, &moments, &Levels::SAME, &mut look).expect("enough frames")
     }
 
     const DARK: Levels = Levels { gain: [0.6, 0.6, 0.5], offset: [4.0; 3] };
@@ -373,11 +424,10 @@ mod tests {
         let (learner, taught) = taught();
         let mut look = |_: &Levels| Ok(Vec::new());
         let moments = [Moments::of(&part(0, 1)); LEAST_FRAMES];
-        let mut of = |taught: &TaughtLight, frames: &[Moments]| {
+        let mut of = |taught: TaughtLight, frames: &[Moments]| {
             propose(&learner, taught, frames, &Levels::SAME, &mut look)
         };
-        assert_eq!(of(&taught, &moments[1..]), Err(AdaptError::TooFew(LEAST_FRAMES - 1)));
-        let nothing = TaughtLight::default();
-        assert_eq!(of(&nothing, &moments), Err(AdaptError::NothingTaught));
+        assert_eq!(of(taught, &moments[1..]), Err(AdaptError::TooFew(LEAST_FRAMES - 1)));
+        assert_eq!(of(TaughtLight::default(), &moments), Err(AdaptError::NothingTaught));
     }
 }

@@ -173,6 +173,19 @@ impl<S: FeatureSource> Engine<S> {
         Ok(FrameFeatures::by(&mut self.source, frame.as_ref(), places)?)
     }
 
+    /// As [`Engine::seen_whole`], of a frame that goes through other levels than those in force.
+    ///
+    /// # Errors
+    /// [`EngineError::Extract`].
+    pub fn seen_through(
+        &mut self,
+        levels: &Levels,
+        frame: &Frame,
+    ) -> Result<FrameFeatures, EngineError> {
+        let places = self.learner.is_alone();
+        Ok(FrameFeatures::by(&mut self.source, &levels.apply(frame), places)?)
+    }
+
     /// `[dim]`, what the backbone says of the region of a frame.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::image::frame::{Region, Timestamp};
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::head::ExampleId;
 use crate::protocol::request::{
-    Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
+    Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
 };
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
@@ -54,11 +54,31 @@ pub fn answer(answer: &Answer) -> Value {
             "policy": policy, "editable": read_only.is_none(), "why": read_only,
             "revision": revision, "text": text,
         }),
+        Answer::Adapted(adapted) => adaptation(adapted),
         Answer::Noted { answer, note } => match self::answer(answer) {
             object @ Value::Object(_) => with(object, "note", json!(note)),
             list => json!({ "answer": list, "note": note }),
         },
     }
+}
+
+fn adaptation(adapted: &Adaptation) -> Value {
+    let classes = adapted.classes.iter();
+    let short = |value: f64| real(value as f32);
+    let classes: Map<_, _> = classes.map(|(name, share)| (name.clone(), short(*share))).collect();
+    json!({
+        "frames": adapted.frames,
+        "gain": adapted.gain.map(real),
+        "offset": adapted.offset.map(real),
+        "unknown": adapted.unknown.map(short),
+        "strangeness": adapted.strangeness.map(short),
+        "uncertainty": short(adapted.uncertainty),
+        "agreement": short(adapted.agreement),
+        "classes": classes,
+        "helps": adapted.reason.is_none(),
+        "reason": adapted.reason,
+        "applied": adapted.applied,
+    })
 }
 
 /// A verdict of a frame of the camera, as `watch` sends it.

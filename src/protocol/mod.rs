@@ -11,6 +11,9 @@ pub mod people;
 
 pub mod request;
 
+/// What an adaptation brings, in words.
+pub mod adapted;
+
 /// Answers for programs, as JSON.
 pub mod json;
 

@@ -3,10 +3,8 @@
 
 use crate::image::frame::Timestamp;
 use crate::image::levels::Levels;
-use crate::learn::adapt::Comparison;
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
-use crate::learn::head::ClassId;
 use crate::learn::learner::UNKNOWN;
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
@@ -140,35 +138,6 @@ pub fn levels(levels: &Levels) -> String {
         format!("{name} x{:.2} {:+.0}", levels.gain[at], levels.offset[at])
     };
     [("red", 0), ("green", 1), ("blue", 2)].map(channel).join(", ")
-}
-
-/// What an adaptation would bring, as names and values.
-///
-/// * `name`: of a class.
-pub fn adapted(
-    comparison: &Comparison,
-    levels: &Levels,
-    name: impl Fn(ClassId) -> String,
-) -> Vec<(&'static str, String)> {
-    let classes = comparison.classes.iter();
-    let classes: Vec<String> =
-        classes.map(|(id, share)| format!("{} {:.0} %", name(*id), share * 100.0)).collect();
-    let [unknown, unknown_after] = comparison.unknown.map(|share| share * 100.0);
-    let [strange, strange_after] = comparison.strange;
-    vec![
-        ("frames", format!("{}: {}", comparison.frames, classes.join(", "))),
-        ("levels", self::levels(levels)),
-        ("unknown", format!("{unknown:.0} % before, {unknown_after:.0} % with it")),
-        (
-            "strange",
-            format!(
-                "{strange:.2} before, {strange_after:.2} with it ({:.2} ± {:.2} less)",
-                comparison.gain(),
-                comparison.uncertainty
-            ),
-        ),
-        ("agreement", format!("{:.0} % are classified as before", comparison.agreement * 100.0)),
-    ]
 }
 
 /// Changes of an undo that are listed one by one.

@@ -10,6 +10,7 @@
 #[macro_use]
 mod list;
 
+mod adapt;
 mod answer;
 mod burst;
 mod classes;
@@ -51,8 +52,10 @@ mod watch;
 mod words;
 mod written;
 
+pub use adapt::{ADAPT_FRAMES, MAX_ADAPT_FRAMES};
 pub use answer::{
-    Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, Progress, RecentFrame, Refused,
+    Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, Progress,
+    RecentFrame, Refused,
 };
 pub(super) use words::{Parsed, Place, Wrong, on_off};
 pub use words::{Word, share};
@@ -83,6 +86,7 @@ requests! {
     scene:;
     region: 17 SetRegion;
     regions: 18 Regions;
+    adapt: 55 Adapt, 56 EndAdapt;
     head: 19 SetHead;
     threshold: 20 SetThreshold, 50 TryThreshold;
     outputs: 21 Outputs, 22 SetOutput, 23 TestOutput;

@@ -102,6 +102,13 @@ const REQUESTS: &[(&str, How, &str, &[Field])] = &[
         "Take {\"Frames\": [id]} or \"All\" out of the inbox",
         &[],
     ),
+    (
+        "adapt",
+        How::Post,
+        "Bring frames of another light back to what was taught, where that helps; takes half a second a frame",
+        &[("frames", "integer", false), ("try", "boolean", true)],
+    ),
+    ("end-adapt", How::Post, "Look at frames as they are again", &[]),
     ("snap", How::Get, "The newest frame", &[]),
     (
         "explain",

@@ -148,6 +148,16 @@ fn every_line_gets_its_reply() {
                 "ok classes=2 points=2",
             ],
         ),
+        (
+            "adapt 20",
+            &[
+                "class name=good share=0.750",
+                "class name=scratch share=0.250",
+                "ok frames=60 red=1.500 green=1.250 blue=1.000 unknown_before=0.500 unknown=0.125 agreement=0.875 helps=yes reason=- applied=yes",
+            ],
+        ),
+        ("adapt off", &["ok"]),
+        ("adapt 19", &["error: N has to be a number from 20 to 200, got 19"]),
         ("Recent frame 8", &["ok frame=8 width=4 height=3 bytes=40"]),
         ("relabel dent 4 5", &["ok class=dent examples=4,5 new=yes"]),
         ("rename dent bump", &["ok from=dent to=bump"]),

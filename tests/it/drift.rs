@@ -10,7 +10,9 @@ use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::image::levels::Levels;
 use fieldtune::image::picture;
 use fieldtune::learn::engine::Engine;
-use fieldtune::protocol::request::{Answer, GetStatus, Request, TeachImage};
+use fieldtune::protocol::request::{
+    Adapt, Adaptation, Answer, EndAdapt, Generations, GetStatus, Request, TeachImage,
+};
 use fieldtune::store::persistent::{self, PersistentLearner};
 use fieldtune::store::snapshot::ModelId;
 use fieldtune::store::{DiskStore, MemoryDisk, Store as _};
@@ -115,4 +117,88 @@ fn a_lamp_that_fades_is_reported_once_in_words() {
     assert_eq!(notes, ["frames look as they were taught again"]);
     assert_eq!(line.figure("drift"), None);
     assert_eq!(line.figure("drift_alarms").as_deref(), Some("1"));
+}
+
+/// What a request that takes many frames answers, with frames in that light, ten a second.
+fn in_time(line: &mut Line, request: Request, light: &Levels) -> Result<Answer, String> {
+    let mut effects = Effects::default();
+    let mut now = Timestamp(line.seconds * 1_000_000);
+    line.station.request(Ticket(1), request, now, &mut effects);
+    for number in 0..1000 {
+        if let Some((_, answer)) = effects.answers.pop() {
+            line.seconds = now.0 / 1_000_000 + 1;
+            return answer.map_err(|refused| refused.0);
+        }
+        now = Timestamp(now.0 + 100_000);
+        let before = effects.classifications.len();
+        let frame = light.apply(&part(number % 2, 70 + number % 31)).taken_at(now);
+        line.station.frame(frame, now, || now, &mut effects);
+        assert_eq!(effects.classifications.len(), before + 1, "every frame is classified");
+    }
+    panic!("it never answered")
+}
+
+fn adapt(line: &mut Line, is_trial: bool, light: &Levels) -> Adaptation {
+    let request = Request::Adapt(Adapt { frames: Some(20), r#try: is_trial });
+    match in_time(line, request, light) {
+        Ok(Answer::Adapted(adapted)) => *adapted,
+        other => panic!("adapt answers Adapted, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_running_device_adapts_and_goes_on_classifying() {
+    let mut line = Line::taught();
+    // In the same light there is nothing to do.
+    let same = adapt(&mut line, false, &Levels::SAME);
+    assert!(!same.applied && same.reason.is_some(), "{same:?}");
+    assert_eq!(line.figure("adapted"), None);
+
+    let dark = Levels { gain: [0.6; 3], offset: [0.0; 3] };
+    let tried = adapt(&mut line, true, &dark);
+    assert!(!tried.applied && tried.reason.is_none(), "{tried:?}");
+    assert_eq!(line.figure("adapted"), None);
+
+    let applied = adapt(&mut line, false, &dark);
+    assert!(applied.applied && (applied.gain[0] * 0.6 - 1.0).abs() < 0.1, "{applied:?}");
+    assert!(applied.unknown[1] < applied.unknown[0], "{applied:?}");
+    assert!(line.figure("adapted").is_some_and(|levels| levels.contains("red x1.")));
+    let Answer::Generations(kept) = line.ask(Request::Generations(Generations)) else {
+        panic!("generations answer Generations")
+    };
+    assert_eq!(kept.last().map(|kept| kept.name.as_str()), Some("before adapt"));
+
+    assert_eq!(line.ask(Request::EndAdapt(EndAdapt)), Answer::Done);
+    assert_eq!(line.figure("adapted"), None);
+    let again = in_time(&mut line, Request::EndAdapt(EndAdapt), &dark).unwrap_err();
+    assert!(again.contains("nothing is adapted"), "{again}");
+}
+
+#[test]
+fn an_adaptation_without_frames_or_client_ends() {
+    let mut line = Line::taught();
+    let adapt = || Request::Adapt(Adapt { frames: None, r#try: false });
+    let begin = Timestamp(line.seconds * 1_000_000);
+    let mut effects = Effects::default();
+    line.station.request(Ticket(1), adapt(), begin, &mut effects);
+    line.station.request(Ticket(2), adapt(), begin, &mut effects);
+    let (_, second) = effects.answers.pop().expect("one goes on");
+    assert!(second.unwrap_err().0.contains("goes on already"));
+    // A client that has gone makes room for the next.
+    line.station.cancel(Ticket(1));
+    line.station.request(Ticket(2), adapt(), begin, &mut effects);
+    assert!(effects.answers.is_empty());
+    let late = Timestamp(begin.0 + 61_000_000);
+    assert!(line.station.is_due(late));
+    line.station.tick(late, &mut effects);
+    let (_, given_up) = effects.answers.pop().expect("it is given up");
+    let given_up = given_up.unwrap_err().0;
+    assert!(given_up.contains("no frame for 60 s after 0 of 60"), "{given_up}");
+    // What was taught meanwhile is another thing to adapt to.
+    line.station.request(Ticket(3), adapt(), begin, &mut effects);
+    let image = picture::png(&part(0, 40));
+    line.ask(Request::TeachImage(TeachImage { class: "left".to_owned(), image }));
+    line.station.frame(part(0, 41).taken_at(begin), begin, || begin, &mut effects);
+    let (_, changed) = effects.answers.pop().expect("it is refused");
+    assert!(changed.unwrap_err().0.contains("changed meanwhile"));
 }

@@ -416,6 +416,14 @@ await page.click(".wide button[type=submit]");
 await page.waitForSelector(".toast:has-text('in effect')");
 assert.equal(readFileSync(policyOf("store"), "utf8"), held);
 
+step("adapts to another light");
+// It takes half a minute; what the device does is tested elsewhere.
+const adapted = { applied: true, unknown: [0.4, 0.02], reason: null };
+await page.route("**/api/v1/adapt", (route) => route.fulfill({ json: adapted }));
+await page.click("#adapt");
+await page.waitForSelector("#adapted:has-text('2 % unknown, 40 % before')");
+await page.unroute("**/api/v1/adapt");
+
 step("looks good in the dark, in German, and on a phone");
 const phone = await open(`${device.address}#/live`, { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, locale: "de-DE", colorScheme: "dark", hasTouch: true, isMobile: true });
 await phone.waitForTimeout(1000);

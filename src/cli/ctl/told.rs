@@ -8,7 +8,7 @@ use crate::protocol::people::{self, aligned, prediction};
 use crate::protocol::request::{
     Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
 };
-use crate::protocol::{console, json};
+use crate::protocol::{adapted, console, json};
 
 impl CtlCommand {
     /// Prints an answer, for people or for programs.
@@ -54,6 +54,11 @@ pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
             [heading].into_iter().chain(frames.iter().map(inbox)).collect()
         }
         Answer::Confusion { rows, curve } => confusion(rows, curve),
+        Answer::Adapted(adapted) => {
+            let mut lines = people::aligned(&adapted::rows(adapted));
+            lines.extend(adapted::outcome(adapted).lines().map(str::to_owned));
+            lines
+        }
         Answer::Classified(Some(classification)) => vec![classified(classification)],
         Answer::Log(lines) => lines.clone(),
         Answer::Settings(pairs) => aligned(pairs),

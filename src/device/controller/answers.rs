@@ -161,7 +161,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 persistent.generations().map(Answer::Generations).map_err(refused)
             }
             Request::RollBack(request::RollBack { generation }) => {
+                let before = persistent.get().levels().copied();
                 persistent.roll_back(generation, date).map_err(refused)?;
+                if persistent.get().levels().copied() != before {
+                    view.light_changed();
+                }
                 view.changed(false);
                 Ok(Answer::Done)
             }
@@ -204,6 +208,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             | Request::SetThreshold(_)
             | Request::TryThreshold(_)
             | Request::GetPolicy(_)
+            | Request::Adapt(_)
+            | Request::EndAdapt(_)
             | Request::SavePolicy(_) => {
                 Err(Refused("not answered by the station itself".to_owned()))
             }

@@ -35,9 +35,9 @@ pub(super) struct RegionDrift {
 }
 
 /// Changes with whatever is learned.
-type State = (usize, u64, usize, Option<Levels>);
+pub(super) type State = (usize, u64, usize, Option<Levels>);
 
-fn state<S: FeatureSource>(engine: &Engine<S>) -> State {
+pub(super) fn state<S: FeatureSource>(engine: &Engine<S>) -> State {
     let learner = engine.learner();
     let (_, ExampleId(next)) = learner.next_ids();
     let (examples, steps) = (learner.examples().len(), learner.undo_steps().len());

@@ -118,6 +118,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if self.job.take_if(|job| job.ticket == Some(ticket)).is_some() {
             self.panel.change(|panel| panel.wait(None));
         }
+        self.adapting.take_if(|adapting| adapting.is_of(ticket));
     }
 
     pub(super) fn begin(

@@ -322,11 +322,16 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         self.region
     }
 
-    pub(super) fn set_region(&mut self, region: Region) {
-        self.region = region;
+    /// Frames are looked at in another way: what was seen of earlier ones is not to be learned or compared.
+    pub(super) fn light_changed(&mut self) {
         self.stillness = Stillness::default();
         self.history.clear();
         self.drift.reset();
+    }
+
+    pub(super) fn set_region(&mut self, region: Region) {
+        self.region = region;
+        self.light_changed();
         self.persistent.get_mut().set_region(region);
     }
 

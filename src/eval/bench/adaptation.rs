@@ -256,7 +256,7 @@ impl<'a> Draw<'a> {
             false => self.features(frames, levels).map_err(|error| error.to_string()),
         };
         let learner = self.pupil.learner();
-        match propose(learner, &self.light, &moments, &Levels::SAME, &mut look) {
+        match propose(learner, self.light.clone(), &moments, &Levels::SAME, &mut look) {
             Err(AdaptError::TooFew(_)) => Ok(None),
             proposal => Ok(Some(proposal?)),
         }

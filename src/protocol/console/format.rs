@@ -252,6 +252,7 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
                 .with("revision", revision.as_str());
             return text.lines().map(row).chain([last]).collect();
         }
+        Answer::Adapted(adapted) => return inbox::adapted(adapted),
         Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::forms::RegionForm;
 use super::written;
 use crate::image::frame::{Region, Timestamp};
+use crate::learn::adapt::Proposal;
 use crate::learn::command::{Reply, Status};
+use crate::learn::head::ClassId;
 use crate::store::Generation;
 use crate::store::signed::Signature;
 use crate::store::snapshot::Difference;
@@ -100,6 +102,8 @@ pub enum Answer {
         /// As it is written.
         text: String,
     },
+    /// To [`Adapt`](super::Adapt).
+    Adapted(Box<Adaptation>),
     /// Another answer, with a note. On the wire the note stands beside the answer.
     #[serde(skip)]
     Noted {
@@ -218,6 +222,52 @@ pub struct CurvePoint {
     pub frames: u32,
     /// Those of them that were predicted right.
     pub right: u32,
+}
+
+/// What factors and offsets of red, green and blue would bring to frames, or bring.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Adaptation {
+    /// How many frames were compared.
+    pub frames: usize,
+    /// Factors of red, green and blue.
+    pub gain: [f32; 3],
+    /// What is added to each afterwards, in grey levels.
+    pub offset: [f32; 3],
+    /// Shares of the frames that are unknown, before and with it, 0 to 1.
+    pub unknown: [f64; 2],
+    /// How unlike what was taught they are on average, before and with it; see
+    /// [`Comparison::strange`](crate::learn::adapt::Comparison::strange).
+    pub strangeness: [f64; 2],
+    /// Standard error of the difference.
+    pub uncertainty: f64,
+    /// Share of the frames that are predicted as before, 0 to 1.
+    pub agreement: f64,
+    /// Shares of the frames by the class predicted with it.
+    pub classes: Vec<(String, f64)>,
+    /// Why it is not taken; `None`: it helps.
+    pub reason: Option<String>,
+    /// Whether frames go through it from now on.
+    pub applied: bool,
+}
+
+impl Adaptation {
+    /// * `name`: of a class.
+    pub fn of(proposal: &Proposal, applied: bool, name: impl Fn(ClassId) -> String) -> Self {
+        let Proposal { levels, comparison } = proposal;
+        let classes = comparison.classes.iter();
+        Self {
+            frames: comparison.frames,
+            gain: levels.gain,
+            offset: levels.offset,
+            unknown: comparison.unknown,
+            strangeness: comparison.strange,
+            uncertainty: comparison.uncertainty,
+            agreement: comparison.agreement,
+            classes: classes.map(|(class, share)| (name(*class), *share)).collect(),
+            reason: comparison.refusal().map(|refusal| refusal.to_string()),
+            applied,
+        }
+    }
 }
 
 /// How far a long request is.

@@ -108,6 +108,37 @@ function cameraCard() {
   return card(t("camera"), el("p", { class: "hint" }, t("lockHint")), body);
 }
 
+/** Light and colour of frames brought back to what was taught. */
+function lightCard(signal) {
+  const told = el("p", { class: "hint", id: "adapted", role: "status" });
+  const adapt = el("button", { class: "primary", id: "adapt", disabled: !may("change") }, t("adaptLight"));
+  const off = el("button", { class: "quiet", id: "adapt-off" }, t("adaptOff"));
+  const draw = () => (off.hidden = !may("change") || state.status.device?.adapted === undefined);
+  adapt.onclick = doing(async () => {
+    adapt.disabled = true;
+    told.textContent = t("adapting");
+    try {
+      const { applied, unknown, reason } = await post("adapt", { try: false });
+      const [before, after] = unknown.map(percent);
+      told.textContent = applied ? t("adaptedLight", { before, after }) : t("notAdapted", { reason });
+    } catch (error) {
+      told.textContent = error.message;
+    } finally {
+      adapt.disabled = false;
+    }
+    await refresh();
+  });
+  off.onclick = doing(async () => {
+    await post("end-adapt");
+    told.textContent = "";
+    toast(t("saved"));
+    await refresh();
+  });
+  draw();
+  on("changed", draw, signal);
+  return card(t("light"), el("p", { class: "hint" }, t("lightHint")), el("div", { class: "row" }, adapt, off), told);
+}
+
 function outputsCard(signal) {
   const list = el("ul", { class: "lines" });
   const load = async () => {
@@ -222,7 +253,7 @@ function healthCard(signal) {
 export function setup(main, signal) {
   const draw = () => {
     const guide = may("teach") ? el("a", { class: "button", href: "#/guide" }, t("guide")) : null;
-    const cards = [regionCard(signal), cameraCard(), thresholdCard(signal), outputsCard(signal), policyCard(signal), checkpointCard(signal), backupCard(), healthCard(signal)];
+    const cards = [regionCard(signal), cameraCard(), lightCard(signal), thresholdCard(signal), outputsCard(signal), policyCard(signal), checkpointCard(signal), backupCard(), healthCard(signal)];
     main.replaceChildren(el("div", { class: "cards" }, guide, ...cards));
   };
   draw();

@@ -193,6 +193,8 @@ impl RequestHandler for FakeDevice {
             Request::InboxDrop(request::InboxDrop::All) => {
                 Ok(Answer::InboxDropped { frames: 3, left: 0 })
             }
+            Request::Adapt(_) => Ok(super::messages::adapted()),
+            Request::EndAdapt(_) => Ok(Answer::Done),
             Request::Confusion(request::Confusion) => Ok(super::messages::confusion()),
             Request::ExamplePicture(request::ExamplePicture { example }) => {
                 Err(Refused(format!("no image of example {example} is kept")))

@@ -6,8 +6,8 @@ use fieldtune::learn::decision::{Doubt, Suspect, Thresholds};
 use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind};
 use fieldtune::protocol::pin::Pin;
 use fieldtune::protocol::request::{
-    self, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame, Refused,
-    Request,
+    self, Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
+    Refused, Request,
 };
 use fieldtune::store::Generation;
 use fieldtune::store::signed::Signature;
@@ -113,6 +113,8 @@ pub fn requests() -> Vec<Request> {
         }),
         Request::Explain(request::Explain::default()),
         Request::Explain(request::Explain { frame: Some(300), example: None, inbox: Some(7) }),
+        Request::Adapt(request::Adapt { frames: Some(100), r#try: true }),
+        Request::EndAdapt(request::EndAdapt),
     ];
     commands.into_iter().chain(rest).collect()
 }
@@ -136,6 +138,22 @@ pub fn confusion() -> Answer {
         rows: vec![row("good", Some(vec![0.75, 0.25])), row("scratch", None)],
         curve: vec![point(None, 0), point(Some(0.5), 4)],
     }
+}
+
+/// One that helps and is in force.
+pub fn adapted() -> Answer {
+    Answer::Adapted(Box::new(Adaptation {
+        frames: 60,
+        gain: [1.5, 1.25, 1.0],
+        offset: [-4.0, 0.0, 2.5],
+        unknown: [0.5, 0.125],
+        strangeness: [0.75, -1.5],
+        uncertainty: 0.25,
+        agreement: 0.875,
+        classes: vec![("good".to_owned(), 0.75), ("scratch".to_owned(), 0.25)],
+        reason: None,
+        applied: true,
+    }))
 }
 
 pub fn answers() -> Vec<Result<Answer, Refused>> {
@@ -267,6 +285,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         }])),
         Ok(Answer::InboxDropped { frames: 3, left: 200 }),
         Ok(confusion()),
+        Ok(adapted()),
     ];
     replies.into_iter().map(|reply| Ok(Answer::Reply(reply))).chain(rest).collect()
 }

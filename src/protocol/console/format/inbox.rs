@@ -2,7 +2,7 @@
 
 use super::{Row, Value, date};
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::request::{ConfusionRow, CurvePoint, InboxFrame};
+use crate::protocol::request::{Adaptation, ConfusionRow, CurvePoint, InboxFrame};
 
 /// One that waits for a person.
 pub(super) fn frame(frame: &InboxFrame) -> Row {
@@ -18,6 +18,26 @@ pub(super) fn frame(frame: &InboxFrame) -> Row {
         .with("second", second.map(|(class, _)| class.as_str()))
         .with("second_confidence", second.map(|(_, confidence)| *confidence))
         .with("novelty", classification.novelty)
+}
+
+/// A row for each class that frames are predicted as, and what an adaptation brings.
+pub(super) fn adapted(adapted: &Adaptation) -> Vec<Row> {
+    let class = |(name, share): &(String, f64)| {
+        Row::new("class").with("name", name.as_str()).with("share", *share as f32)
+    };
+    let [red, green, blue] = adapted.gain;
+    let last = Row::new("ok")
+        .with("frames", adapted.frames)
+        .with("red", red)
+        .with("green", green)
+        .with("blue", blue)
+        .with("unknown_before", adapted.unknown[0] as f32)
+        .with("unknown", adapted.unknown[1] as f32)
+        .with("agreement", adapted.agreement as f32)
+        .with("helps", adapted.reason.is_none())
+        .with("reason", adapted.reason.as_deref())
+        .with("applied", adapted.applied);
+    adapted.classes.iter().map(class).chain([last]).collect()
 }
 
 /// A row for each class that another one, or itself, is predicted as.
