@@ -22,7 +22,7 @@ use super::{Context, Exit, answer};
 use crate::image::picture::{self, Sketch, exif, exif::CaptureInfo};
 use crate::image::views::ViewKinds;
 use crate::learn::command::{
-    Command, Merge, NewExample, Repeat, Reply, TeachExamples, check_class,
+    Accuracy, Command, Merge, NewExample, Repeat, Reply, TeachExamples, check_class,
 };
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
@@ -357,7 +357,7 @@ impl TeachCommand {
         let known = known - brought;
         let confounds = confounds(&mut session);
         let learner = session.learner();
-        let estimate = learner.estimate().and_then(|estimate| estimate.balanced_accuracy);
+        let estimate = Accuracy::of(learner);
         let now_has = |name: &str| {
             learner.class_named(name).map_or(0, |class| learner.examples().count(class))
         };
@@ -374,7 +374,9 @@ impl TeachCommand {
                 "known": known,
                 "disputed": disputed,
                 "confounds": confounds.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "estimate": estimate.map(json::real),
+                "estimate": estimate.as_ref().map(json::balanced),
+                "estimate_90": estimate.as_ref().map(json::interval),
+                "few_looks": json::few_looks(estimate.as_ref()),
             });
             println!("{answer}");
             return Ok(Exit::Done);
@@ -403,12 +405,11 @@ impl TeachCommand {
 
 /// Says how well it would do. With many examples that takes a while, and is repeated only after a few have changed.
 fn tell_estimate(learner: &Learner) {
-    let accuracy = learner.estimate().map(|estimate| estimate.balanced_accuracy);
-    match accuracy {
-        Some(Some(accuracy)) => println!("{}", people::estimated(accuracy)),
+    match (learner.estimate(), Accuracy::of(learner)) {
+        (_, Some(accuracy)) => println!("{}", people::estimated(&accuracy)),
         _ if learner.classes().len() < 2 => {}
-        Some(None) => println!("estimated balanced accuracy {}", people::NOT_YET),
-        None => println!("estimated balanced accuracy: fieldtune status measures it"),
+        (Some(_), None) => println!("estimated balanced accuracy {}", people::NOT_YET),
+        (None, None) => println!("estimated balanced accuracy: fieldtune status measures it"),
     }
 }
 

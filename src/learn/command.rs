@@ -1,6 +1,7 @@
 //! What a person or a program can ask for: one file a command, each with its fields, what it does and what it
 //! answers. A command that fails changes nothing.
 
+mod accuracy;
 mod forget;
 mod head;
 mod list;
@@ -13,6 +14,7 @@ mod teach;
 mod threshold;
 mod undo;
 
+pub use accuracy::Accuracy;
 pub use forget::ForgetExamples;
 pub use head::ChangeHead;
 pub use list::{ReadClasses, ReadExamples};
@@ -78,8 +80,8 @@ pub enum Reply {
         new_class: bool,
         /// Examples that had to make room.
         evicted: Vec<ExampleId>,
-        /// Balanced accuracy by leave-one-out, 0 to 1, where it can be told.
-        estimate: Option<f32>,
+        /// How well it would do, where it can be estimated.
+        estimate: Option<Accuracy>,
     },
     /// A step was taken back, or there was none.
     Undone {
@@ -121,8 +123,8 @@ pub enum Reply {
     Head {
         /// It.
         config: HeadConfig,
-        /// Balanced accuracy by leave-one-out, 0 to 1, where it can be told.
-        estimate: Option<f32>,
+        /// How well it would do, where it can be estimated.
+        estimate: Option<Accuracy>,
     },
     /// The thresholds in use.
     Threshold(Thresholds),
@@ -195,10 +197,8 @@ pub struct Status {
     pub bytes: (usize, usize),
     /// Steps that can be undone.
     pub undo_steps: usize,
-    /// Balanced accuracy by leaving each group out, 0 to 1, where it can be told.
-    pub estimate: Option<f32>,
-    /// Where the true accuracy lies with a probability of 90 %.
-    pub interval: Option<(f32, f32)>,
+    /// How well it would do, where it can be estimated.
+    pub estimate: Option<Accuracy>,
     /// Independent looks, of all classes together.
     pub looks: usize,
     /// What would help most now, in a sentence.
@@ -423,8 +423,4 @@ fn removed(changes: &[Change]) -> Vec<ExampleId> {
             _ => None,
         })
         .collect()
-}
-
-fn accuracy(learner: &Learner) -> Option<f32> {
-    learner.estimate().and_then(|estimate| estimate.balanced_accuracy)
 }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Number, Value, json};
 
 use crate::image::frame::{Region, Timestamp};
-use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
+use crate::learn::command::{Accuracy, ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::head::ExampleId;
 use crate::protocol::request::{
     Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
@@ -132,7 +132,8 @@ fn reply(reply: &Reply) -> Value {
     match reply {
         Reply::Taught { class, examples, count, new_class, evicted, estimate } => json!({
             "class": class, "examples": ids(examples), "count": count, "new_class": new_class,
-            "evicted": ids(evicted), "estimate": real_if_any(*estimate),
+            "evicted": ids(evicted), "estimate": estimate.as_ref().map(balanced),
+            "estimate_90": estimate.as_ref().map(interval), "few_looks": few_looks(estimate.as_ref()),
         }),
         Reply::Undone { changes, left } => json!({ "changes": changes, "left": left }),
         Reply::Forgotten { classes, examples } => {
@@ -145,9 +146,10 @@ fn reply(reply: &Reply) -> Value {
         Reply::Classes(classes) => classes.iter().map(class).collect(),
         Reply::Examples(examples) => examples.iter().map(example).collect(),
         Reply::Status(learned) => status(learned),
-        Reply::Head { config, estimate } => {
-            json!({ "head": config.kind().name(), "estimate": real_if_any(*estimate) })
-        }
+        Reply::Head { config, estimate } => json!({
+            "head": config.kind().name(), "estimate": estimate.as_ref().map(balanced),
+            "estimate_90": estimate.as_ref().map(interval), "few_looks": few_looks(estimate.as_ref()),
+        }),
         Reply::Threshold(thresholds) => json!({
             "confidence": real(thresholds.confidence), "novelty": real(thresholds.novelty),
             "false_reject": real(thresholds.false_reject),
@@ -179,14 +181,31 @@ fn example(example: &ExampleSummary) -> Value {
     })
 }
 
+/// The estimate itself.
+pub fn balanced(estimate: &Accuracy) -> Value {
+    real(estimate.balanced)
+}
+
+/// Where the true accuracy lies with a probability of 90 %.
+pub fn interval(estimate: &Accuracy) -> Value {
+    let (low, high) = estimate.interval;
+    json!([real(low), real(high)])
+}
+
+/// The class that has too few looks for the estimate to mean much.
+pub fn few_looks(estimate: Option<&Accuracy>) -> Option<&str> {
+    estimate?.few_looks.as_deref()
+}
+
 fn status(status: &Status) -> Value {
+    let estimate = status.estimate.as_ref();
     let suspects: Vec<u64> = status.suspects.iter().map(|suspect| suspect.example.0).collect();
     let wrong_labels: Vec<u64> = status.wrong_labels().map(|example| example.0).collect();
     json!({
         "dim": status.dim, "head": status.head.kind().name(), "classes": status.classes,
         "examples": status.examples, "bytes": status.bytes.0, "budget_bytes": status.bytes.1,
-        "undo_steps": status.undo_steps, "estimate": real_if_any(status.estimate),
-        "estimate_90": status.interval.map(|(low, high)| [real(low), real(high)]),
+        "undo_steps": status.undo_steps, "estimate": estimate.map(balanced),
+        "estimate_90": estimate.map(interval), "few_looks": few_looks(estimate),
         "looks": status.looks, "next": status.advice, "suspects": suspects,
         "wrong_labels": wrong_labels,
         "confidence": real(status.thresholds.confidence),
@@ -265,6 +284,7 @@ fn difference(difference: &Difference) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::head::HeadConfig;
 
     #[test]
     fn with_one_class_the_confidence_is_null() {
@@ -283,6 +303,20 @@ mod tests {
         let runner_up = Some(("dent".to_owned(), 0.25));
         let two = Classification { confidence: 0.75, runner_up, ..classification };
         assert_eq!(classified(&two)["confidence"], json!(0.75));
+    }
+
+    #[test]
+    fn an_estimate_has_its_interval_and_what_it_lacks() {
+        let few_looks = Some("crack".to_owned());
+        let estimate = Some(Accuracy { balanced: 0.375, interval: (0.125, 0.75), few_looks });
+        let head = |estimate| reply(&Reply::Head { config: HeadConfig::default(), estimate });
+        let wanted = json!({
+            "head": "lda", "estimate": 0.375, "estimate_90": [0.125, 0.75], "few_looks": "crack",
+        });
+        assert_eq!(head(estimate), wanted);
+        let none =
+            json!({ "head": "lda", "estimate": null, "estimate_90": null, "few_looks": null });
+        assert_eq!(head(None), none);
     }
 
     #[test]

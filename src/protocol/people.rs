@@ -3,7 +3,7 @@
 
 use crate::image::frame::Timestamp;
 use crate::image::levels::Levels;
-use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
+use crate::learn::command::{Accuracy, ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
 use crate::learn::learner::UNKNOWN;
 use crate::store::Generation;
@@ -52,8 +52,17 @@ pub fn prediction(class: Option<&str>, best: &str, confidence: Option<f32>) -> S
 pub const HOLDS_FOR: &str = "parts and scenes like those taught";
 
 /// The estimate after something was learned.
-pub fn estimated(accuracy: f32) -> String {
-    format!("estimated balanced accuracy {:.0} % on {HOLDS_FOR}", accuracy * 100.0)
+pub fn estimated(accuracy: &Accuracy) -> String {
+    let (low, high) = (accuracy.interval.0 * 100.0, accuracy.interval.1 * 100.0);
+    let few = too_few(accuracy).map(|few| format!(": {few}")).unwrap_or_default();
+    format!(
+        "estimated balanced accuracy {:.0} % ({low:.0} to {high:.0} % with 90 % probability) on {HOLDS_FOR}{few}",
+        accuracy.balanced * 100.0
+    )
+}
+
+fn too_few(accuracy: &Accuracy) -> Option<String> {
+    accuracy.few_looks.as_ref().map(|class| format!("too few looks of {class} to be surer"))
 }
 
 /// How an example that the others contradict is called.
@@ -107,10 +116,11 @@ pub fn status(status: &Status) -> Vec<(&'static str, String)> {
         ("undo", counted(status.undo_steps, "step", "steps")),
         ("looks", counted(status.looks, "independent look", "independent looks")),
     ];
-    match status.estimate.zip(status.interval) {
-        Some((estimate, (low, high))) => {
+    match &status.estimate {
+        Some(accuracy) => {
+            let (low, high) = accuracy.interval;
             let (low, high) = (low * 100.0, high * 100.0);
-            let estimate = percent(Some(estimate));
+            let estimate = percent(Some(accuracy.balanced));
             rows.push((
                 "estimate",
                 format!(
@@ -118,6 +128,7 @@ pub fn status(status: &Status) -> Vec<(&'static str, String)> {
                 ),
             ));
             rows.push(("", format!("on {HOLDS_FOR}")));
+            rows.extend(too_few(accuracy).map(|few| ("", few)));
         }
         None => rows.push(("estimate", NOT_YET.to_owned())),
     }
@@ -183,11 +194,9 @@ pub fn sentence(reply: &Reply) -> String {
         Reply::Renamed { from, to } if from == to => format!("{from} has that name already"),
         Reply::Renamed { from, to } => format!("renamed {from} to {to}"),
         Reply::Head { config, estimate } => {
-            let estimate = match estimate {
-                Some(_) => format!("{} balanced accuracy (leave-one-out)", percent(*estimate)),
-                None => NOT_YET.to_owned(),
-            };
-            format!("the head is {}; estimate {estimate}", config.kind())
+            let estimate =
+                estimate.as_ref().map_or_else(|| format!("estimate {NOT_YET}"), estimated);
+            format!("the head is {}; {estimate}", config.kind())
         }
         Reply::Threshold(Thresholds { confidence, novelty, false_reject }) => format!(
             "unknown below confidence {confidence} or above novelty {novelty}; {:.1} % of frames of {HOLDS_FOR} exceed novelty 1",
@@ -306,6 +315,16 @@ mod tests {
             assert_eq!(lines(&reply), [wanted]);
         }
         assert_eq!(difference(&Difference::default()), ["nothing changed"]);
+    }
+
+    #[test]
+    fn an_estimate_of_few_looks_names_their_class() {
+        let mut accuracy = Accuracy { balanced: 0.375, interval: (0.1, 0.75), few_looks: None };
+        let wanted = "estimated balanced accuracy 38 % (10 to 75 % with 90 % probability) on parts and scenes like \
+                      those taught";
+        assert_eq!(estimated(&accuracy), wanted);
+        accuracy.few_looks = Some("crack".to_owned());
+        assert_eq!(estimated(&accuracy), format!("{wanted}: too few looks of crack to be surer"));
     }
 
     #[test]

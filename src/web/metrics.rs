@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::api::{Peer, status};
 use super::live::{BOUNDS, Counts};
 use super::state::App;
+use crate::learn::command::Accuracy;
 use crate::protocol::request::Answer;
 
 /// How the device is, what it predicted, and how long that took.
@@ -46,9 +47,12 @@ async fn figures(app: &Arc<App>, address: IpAddr, text: &mut String) {
     if let Some(learned) = learned {
         put(text, "classes", "gauge", "Classes taught", learned.classes as f64);
         put(text, "examples", "gauge", "Examples taught", learned.examples as f64);
-        if let Some(estimate) = learned.estimate {
+        if let Some(Accuracy { balanced, interval: (low, high), .. }) = learned.estimate {
             let what = "Balanced accuracy by leave-one-out, 0 to 1";
-            put(text, "estimate", "gauge", what, estimate.into());
+            put(text, "estimate", "gauge", what, balanced.into());
+            let what = "Where the true accuracy lies with 90 % probability";
+            put(text, "estimate_low", "gauge", what, low.into());
+            put(text, "estimate_high", "gauge", what, high.into());
         }
     }
 }

@@ -88,7 +88,9 @@ fn lists_show_classes_examples_and_how_it_stands() {
     let status = bench.json(&["status"]);
     assert_eq!((status["classes"].as_u64(), status["examples"].as_u64()), (Some(5), Some(25)));
     assert_eq!((status["dim"].as_u64(), status["head"].as_str()), (Some(48), Some("lda")));
-    assert!(status["estimate"].as_f64().expect("a share") > 0.8, "{status}");
+    let estimate = status["estimate"].as_f64().expect("a share");
+    let low = status["estimate_90"][0].as_f64().expect("a share");
+    assert!(estimate > 0.8 && low < estimate && status["few_looks"].is_null(), "{status}");
     let run = bench.ok(&["status"]);
     for word in ["learned.ftune", "tiny (48 values)", "lda", "5 classes, 25 examples", "estimate"] {
         assert!(run.stdout.contains(word), "{word}: {run:?}");

@@ -40,7 +40,7 @@ impl CtlCommand {
 pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
     let mut lines = match answer.plain() {
         Answer::Reply(reply @ Reply::Taught { estimate, .. }) => {
-            let estimate = estimate.map(people::estimated);
+            let estimate = estimate.as_ref().map(people::estimated);
             people::lines(reply).into_iter().chain(estimate).collect()
         }
         Answer::Reply(reply) => people::lines(reply),

@@ -188,7 +188,7 @@ impl<'a> Story<'a> {
             Some((_, frames)) => frames.push(frame),
             None => self.pictures.push((class, vec![frame])),
         }
-        Ok((estimate, count))
+        Ok((estimate.map(|one| one.balanced), count))
     }
 
     /// Five examples of each class, as they come past.

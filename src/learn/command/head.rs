@@ -1,4 +1,4 @@
-use super::{CommandResult, Reply, accuracy};
+use super::{Accuracy, CommandResult, Reply};
 use crate::learn::head::HeadConfig;
 use crate::learn::learner::{Change, Learner};
 
@@ -28,7 +28,7 @@ impl ChangeHead {
         };
         learner.recalibrate();
         let config = learner.head_config().clone();
-        Ok((Reply::Head { config, estimate: accuracy(learner) }, made))
+        Ok((Reply::Head { config, estimate: Accuracy::of(learner) }, made))
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{CommandResult, MAX_SUSPECTS, Reply, Status, accuracy};
+use super::{Accuracy, CommandResult, MAX_SUSPECTS, Reply, Status};
 use crate::learn::learner::Learner;
 
 /// Shows what is stored, the estimated accuracy and the suspects.
@@ -9,7 +9,6 @@ impl ReadStatus {
     pub(super) fn apply(self, learner: &mut Learner) -> CommandResult {
         learner.bring_up_to_date();
         let estimate = learner.estimate();
-        let told = estimate.filter(|estimate| estimate.balanced_accuracy.is_some());
         let status = Status {
             dim: learner.dim(),
             head: learner.head_config().clone(),
@@ -17,8 +16,7 @@ impl ReadStatus {
             examples: learner.examples().len(),
             bytes: (learner.examples().bytes(), learner.examples().budget()),
             undo_steps: learner.undo_steps().len(),
-            estimate: accuracy(learner),
-            interval: told.map(|estimate| estimate.interval),
+            estimate: Accuracy::of(learner),
             looks: learner.examples().looks().values().sum(),
             advice: learner.advice().to_string(),
             suspects: estimate

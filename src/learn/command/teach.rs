@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
 use std::sync::Arc;
 
-use super::{CommandResult, Reply, accuracy, class_or_new, name_of, removed};
+use super::{Accuracy, CommandResult, Reply, class_or_new, name_of, removed};
 use crate::image::frame::Timestamp;
 use crate::learn::decision::Verdict;
 use crate::learn::examples::{Example, ImageMark, Images, MAX_VIEWS, narrowed};
@@ -165,7 +165,7 @@ impl TeachExamples {
             count: learner.examples().count(class),
             new_class,
             evicted: removed(&made),
-            estimate: accuracy(learner),
+            estimate: Accuracy::of(learner),
         };
         Ok((reply, made))
     }

@@ -1,5 +1,6 @@
 //! Answers in words: rows of keys and values, as lines for people and programs.
 
+mod estimate;
 mod inbox;
 
 use std::fmt::{Display, Formatter, Result as Written, Write as _};
@@ -302,13 +303,15 @@ fn difference(difference: &Difference) -> Vec<Row> {
 fn reply(reply: &Reply) -> Vec<Row> {
     let ok = || Row::new("ok");
     vec![match reply {
-        Reply::Taught { class, examples, count, new_class, evicted, estimate } => ok()
-            .with("class", class.as_str())
-            .with("examples", examples.as_slice())
-            .with("count", *count)
-            .with("new", *new_class)
-            .with("evicted", evicted.len())
-            .with("estimate", *estimate),
+        Reply::Taught { class, examples, count, new_class, evicted, estimate } => {
+            let row = ok()
+                .with("class", class.as_str())
+                .with("examples", examples.as_slice())
+                .with("count", *count)
+                .with("new", *new_class)
+                .with("evicted", evicted.len());
+            estimate::in_row(row, estimate.as_ref())
+        }
         Reply::Undone { changes, left } => {
             ok().with("changes", Value::Texts(changes.clone())).with("left", *left)
         }
@@ -346,7 +349,7 @@ fn reply(reply: &Reply) -> Vec<Row> {
         }
         Reply::Status(learned) => status(learned),
         Reply::Head { config, estimate } => {
-            ok().with("head", config.kind().name()).with("estimate", *estimate)
+            estimate::in_row(ok().with("head", config.kind().name()), estimate.as_ref())
         }
         Reply::Threshold(thresholds) => with_thresholds(ok(), thresholds),
         Reply::Effect { thresholds, right, wrong, unknown } => with_thresholds(ok(), thresholds)
@@ -371,12 +374,8 @@ fn with_thresholds(row: Row, thresholds: &Thresholds) -> Row {
 fn status(status: &Status) -> Row {
     let suspects: Vec<ExampleId> = status.suspects.iter().map(|s| s.example).collect();
     let wrong_labels: Vec<ExampleId> = status.wrong_labels().collect();
-    let row = Row::new("ok")
-        .with("classes", status.classes)
-        .with("examples", status.examples)
-        .with("estimate", status.estimate)
-        .with("estimate_low", status.interval.map(|(low, _)| low))
-        .with("estimate_high", status.interval.map(|(_, high)| high))
+    let row = Row::new("ok").with("classes", status.classes).with("examples", status.examples);
+    let row = estimate::in_status(row, status.estimate.as_ref())
         .with("looks", status.looks)
         .with("suspects", suspects.as_slice())
         .with("wrong_labels", wrong_labels.as_slice())

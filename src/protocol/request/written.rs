@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forms::RegionForm;
 use crate::image::frame::{Region, Timestamp};
-use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
+use crate::learn::command::{Accuracy, ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
 use crate::learn::head::{ClassId, ExampleId, HeadConfig};
 use crate::store::Generation;
@@ -24,7 +24,7 @@ pub(super) enum ReplyForm {
         count: usize,
         new_class: bool,
         evicted: Vec<ExampleId>,
-        estimate: Option<f32>,
+        estimate: Option<Accuracy>,
     },
     Undone {
         changes: Vec<String>,
@@ -49,7 +49,7 @@ pub(super) enum ReplyForm {
     Head {
         #[serde(with = "head")]
         config: HeadConfig,
-        estimate: Option<f32>,
+        estimate: Option<Accuracy>,
     },
     Threshold(#[serde(with = "ThresholdsForm")] Thresholds),
     Merged {
@@ -98,8 +98,7 @@ struct StatusForm {
     examples: usize,
     bytes: (usize, usize),
     undo_steps: usize,
-    estimate: Option<f32>,
-    interval: Option<(f32, f32)>,
+    estimate: Option<Accuracy>,
     looks: usize,
     advice: String,
     #[serde(with = "suspects")]

@@ -106,14 +106,15 @@ function advice(signal) {
   const unlike = el("a", { href: "#/inbox", hidden: true });
   const confused = el("p", { class: "confused" });
   const draw = () => {
-    const { estimate, estimate_90: interval, next: sentence, wrong_labels: wrong } = state.status;
+    const { estimate, estimate_90: interval, few_looks: few, next: sentence, wrong_labels: wrong } = state.status;
     score.textContent = estimate === null || estimate === undefined ? "-" : percent(estimate);
-    range.textContent = interval ? t("range", { low: percent(interval[0]), high: percent(interval[1]) }) : "";
+    const words = { low: interval && percent(interval[0]), high: interval && percent(interval[1]), class: few };
+    range.textContent = interval ? t(few ? "rangeOfFew" : "range", words) : "";
     const waiting = state.classes.length === 1 ? Number(state.status.device?.inbox ?? 0) : 0;
     unlike.hidden = !waiting;
     unlike.textContent = t("unlikeWait", { count: waiting, class: state.classes[0]?.class });
     next.textContent = sentence && !waiting ? t("nextStep", { sentence }) : "";
-    const weakest = state.classes.filter((one) => one.recall !== null).sort((a, b) => a.recall - b.recall)[0];
+    const weakest = state.classes.filter((one) => one.recall !== null && one.class !== few).sort((a, b) => a.recall - b.recall)[0];
     confused.textContent =
       weakest && weakest.recall < 0.95 && state.classes.length > 1
         ? t("weakest", { class: weakest.class, recall: percent(weakest.recall) })

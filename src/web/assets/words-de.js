@@ -52,6 +52,7 @@ export default {
   gathering: "Sammle {class}: {done}",
   estimate: "Geschätzte Genauigkeit",
   range: "{low} bis {high}",
+  rangeOfFew: "{low} bis {high}: zu wenige Ansichten von {class}, um sicherer zu sein",
   nextStep: "Nächster Schritt: {sentence}",
   unlikeWait: "Nächster Schritt: {count} Bilder anders als {class} warten im Eingang; zugewiesen sind sie die ersten Beispiele einer Klasse.",
   weakest: "Schwächste Klasse: {class}, {recall} erkannt.",

@@ -52,6 +52,7 @@ export default {
   gathering: "Gathering {class}: {done}",
   estimate: "Estimated accuracy",
   range: "{low} to {high}",
+  rangeOfFew: "{low} to {high}: too few looks of {class} to be surer",
   nextStep: "Next: {sentence}",
   unlikeWait: "Next: {count} frames unlike {class} wait in the inbox; assigned, they are the first examples of a class.",
   weakest: "Weakest class: {class}, {recall} recognized.",

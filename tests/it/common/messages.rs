@@ -159,6 +159,7 @@ pub fn adapted() -> Answer {
 pub fn answers() -> Vec<Result<Answer, Refused>> {
     let name = || "scratch".to_owned();
     let pairs = || vec![(name(), "1".to_owned())];
+    let accuracy = || Accuracy { balanced: 0.9, interval: (0.25, 1.0), few_looks: Some(name()) };
     let status = || Status {
         dim: 1280,
         head: HeadConfig::of(HeadKind::Ridge),
@@ -166,8 +167,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         examples: 10,
         bytes: (1000, 64 << 20),
         undo_steps: 3,
-        estimate: Some(0.9),
-        interval: Some((0.5, 1.0)),
+        estimate: Some(accuracy()),
         looks: 7,
         advice: "show more good".to_owned(),
         suspects: vec![Suspect {
@@ -209,7 +209,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
             count: 5,
             new_class: true,
             evicted: vec![ExampleId(0)],
-            estimate: None,
+            estimate: Some(accuracy()),
         },
         Reply::Undone { changes: vec![name()], left: 2 },
         Reply::Forgotten { classes: vec![name()], examples: vec![ExampleId(1)] },
@@ -218,7 +218,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Reply::Classes(vec![class]),
         Reply::Examples(vec![example]),
         Reply::Status(Box::new(status())),
-        Reply::Head { config: HeadConfig::of(HeadKind::Knn), estimate: Some(0.5) },
+        Reply::Head { config: HeadConfig::of(HeadKind::Knn), estimate: None },
         Reply::Threshold(Thresholds::of_limit(0.5, f32::INFINITY)),
         Reply::Threshold(Thresholds::of_limit(0.5, -0.01)),
         Reply::Merged { classes: vec![name()], added: 3, known: 2, disputed: 1, repeated: 3 },

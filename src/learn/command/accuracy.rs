@@ -1,0 +1,67 @@
+use serde::{Deserialize, Serialize};
+
+use crate::learn::learner::Learner;
+
+/// How well what was taught would do on parts and scenes like those taught, by leaving each look out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Mean of the classes' recalls, 0 to 1.
+    pub balanced: f32,
+    /// Where the true one lies with a probability of 90 %.
+    pub interval: (f32, f32),
+    /// The class of fewest looks, where they are too few for [`Accuracy::balanced`] to mean much: the interval is wider
+    /// than half of all there is.
+    pub few_looks: Option<String>,
+}
+
+impl Accuracy {
+    /// An interval that is wider leaves open what the estimate is.
+    const WIDE: f32 = 0.5;
+
+    /// `None` where it cannot be estimated: there is one class, or one that has a single look.
+    pub fn of(learner: &Learner) -> Option<Self> {
+        let estimate = learner.estimate()?;
+        let (balanced, interval) = (estimate.balanced_accuracy?, estimate.interval);
+        let looks = learner.examples().looks().into_iter();
+        let fewest = looks.min_by_key(|&(class, looks)| (looks, class));
+        let fewest = fewest.filter(|_| interval.1 - interval.0 > Self::WIDE);
+        let name = |(class, _)| Some(learner.classes().get(&class)?.to_string());
+        Some(Self { balanced, interval, few_looks: fewest.and_then(name) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::frame::Timestamp;
+    use crate::learn::command::{Command, NewExample, TeachExamples};
+    use crate::learn::head::HeadConfig;
+
+    /// Looks about their class's place, in four directions; the rare class's are its own and one of the other's.
+    fn learner(many: u32, few: u32) -> Learner {
+        let mut learner = Learner::new(4, HeadConfig::default(), usize::MAX).expect("valid");
+        let example = |class: f32, look: u32| {
+            let turn = |at: u32| if (look >> at) & 1 == 0 { 1.0 } else { -1.0 };
+            let feature = vec![class, turn(0), turn(1), 0.1 * turn(2)];
+            NewExample { burst: look, ..NewExample::new(feature, "") }
+        };
+        for (name, class, looks) in [("good", 0.5, many), ("crack", -0.5, few)] {
+            let examples = (0..looks).map(|look| example(class, look)).collect();
+            let teach = TeachExamples { class: name.to_owned(), examples };
+            Command::Teach(teach).apply(&mut learner, Timestamp(1)).expect("new examples");
+        }
+        learner.bring_up_to_date();
+        learner
+    }
+
+    #[test]
+    fn a_wide_interval_names_the_class_of_few_looks() {
+        let rare = Accuracy::of(&learner(60, 2)).expect("two looks each");
+        assert!(rare.interval.1 - rare.interval.0 > 0.5, "{rare:?}");
+        assert_eq!(rare.few_looks.as_deref(), Some("crack"));
+        let enough = Accuracy::of(&learner(60, 40)).expect("two looks each");
+        assert!(enough.interval.1 - enough.interval.0 < 0.5, "{enough:?}");
+        assert_eq!(enough.few_looks, None);
+        assert_eq!(Accuracy::of(&learner(60, 1)), None);
+    }
+}
