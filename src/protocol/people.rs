@@ -7,10 +7,11 @@ use crate::learn::adapt::Comparison;
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
 use crate::learn::head::ClassId;
-use crate::learn::learner::UNKNOWN;
+use crate::learn::learner::{Subject, UNKNOWN};
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
 use crate::util::calendar::Date;
+use crate::util::text::harmless;
 
 /// A count in words: 1 class, 2 classes.
 pub fn counted(count: usize, one: &str, many: &str) -> String {
@@ -50,12 +51,10 @@ pub fn prediction(class: Option<&str>, best: &str, confidence: Option<f32>) -> S
     }
 }
 
-/// What an estimate, a false-reject rate and an interval are about.
-pub const HOLDS_FOR: &str = "parts and scenes like those taught";
-
 /// The estimate after something was learned.
-pub fn estimated(accuracy: f32) -> String {
-    format!("estimated balanced accuracy {:.0} % on {HOLDS_FOR}", accuracy * 100.0)
+pub fn estimated(accuracy: f32, subject: Subject) -> String {
+    let holds_for = subject.holds_for();
+    format!("estimated balanced accuracy {:.0} % on {holds_for}", accuracy * 100.0)
 }
 
 /// How an example that the others contradict is called.
@@ -79,9 +78,11 @@ const HARD: usize = 3;
 
 /// Examples that the others contradict, as names and values: all that probably have a wrong label, and a few hard ones.
 ///
+/// * `subject`: what examples are of.
 /// * `words`: what there is to say of one.
 pub fn doubted(
     suspects: &[Suspect],
+    subject: Subject,
     words: impl Fn(&Suspect) -> String,
 ) -> Vec<(&'static str, String)> {
     let mut hard = 0;
@@ -94,7 +95,11 @@ pub fn doubted(
         }
     }
     if let more @ 1.. = hard.saturating_sub(HARD) {
-        rows.push(("", format!("{more} more are hard: status --sheet FILE.png draws all")));
+        let all = match subject {
+            Subject::Lines => "examples lists all",
+            _ => "status --sheet FILE.png draws all",
+        };
+        rows.push(("", format!("{more} more are hard: {all}")));
     }
     rows
 }
@@ -107,7 +112,10 @@ pub fn status(status: &Status) -> Vec<(&'static str, String)> {
         ("learned", held(status.classes, status.examples)),
         ("examples", format!("{:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1))),
         ("undo", counted(status.undo_steps, "step", "steps")),
-        ("looks", counted(status.looks, "independent look", "independent looks")),
+        match status.subject {
+            Subject::Lines => ("lines", counted(status.looks, "different line", "different lines")),
+            _ => ("looks", counted(status.looks, "independent look", "independent looks")),
+        },
     ];
     match status.estimate.zip(status.interval) {
         Some((estimate, (low, high))) => {
@@ -119,7 +127,7 @@ pub fn status(status: &Status) -> Vec<(&'static str, String)> {
                     "{estimate} balanced accuracy, {low:.0} to {high:.0} % with 90 % probability"
                 ),
             ));
-            rows.push(("", format!("on {HOLDS_FOR}")));
+            rows.push(("", format!("on {}", status.subject.holds_for())));
         }
         None => rows.push(("estimate", NOT_YET.to_owned())),
     }
@@ -221,7 +229,7 @@ pub fn sentence(reply: &Reply) -> String {
             format!("the head is {}; estimate {estimate}", config.kind())
         }
         Reply::Threshold(Thresholds { confidence, novelty, false_reject }) => format!(
-            "unknown below confidence {confidence} or above novelty {novelty}; {:.1} % of frames of {HOLDS_FOR} exceed novelty 1",
+            "unknown below confidence {confidence} or above novelty {novelty}; {:.1} % of what is like that taught exceeds novelty 1",
             false_reject * 100.0
         ),
         Reply::Effect { right, wrong, unknown, .. } => format!(
@@ -261,7 +269,7 @@ fn example(example: &ExampleSummary) -> String {
     let doubt = example.doubt.as_ref().map_or_else(String::new, |(class, p)| {
         format!("  <- the others say {class} ({:.0} %)", p * 100.0)
     });
-    let origin = example.origin.escape_debug();
+    let origin = harmless(&example.origin);
     format!("{id:>6}  {:<24} {taught:<16}  {origin}{doubt}", example.class)
 }
 

@@ -20,7 +20,8 @@ impl ReadStatus {
             estimate: accuracy(learner),
             interval: told.map(|estimate| estimate.interval),
             looks: learner.examples().looks().values().sum(),
-            advice: learner.advice().to_string(),
+            advice: learner.advice().about(learner.subject()),
+            subject: learner.subject(),
             suspects: estimate
                 .map(|estimate| estimate.suspects.iter().take(MAX_SUSPECTS).cloned().collect())
                 .unwrap_or_default(),

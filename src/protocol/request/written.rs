@@ -7,6 +7,7 @@ use crate::image::frame::{Region, Timestamp};
 use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
 use crate::learn::head::{ClassId, ExampleId, HeadConfig};
+use crate::learn::learner::Subject;
 use crate::store::Generation;
 use crate::store::signed::Signature;
 use crate::store::snapshot::Difference;
@@ -102,6 +103,9 @@ struct StatusForm {
     interval: Option<(f32, f32)>,
     looks: usize,
     advice: String,
+    /// A device looks at frames.
+    #[serde(skip)]
+    subject: Subject,
     #[serde(with = "suspects")]
     suspects: Vec<Suspect>,
     #[serde(with = "ThresholdsForm")]
