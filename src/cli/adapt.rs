@@ -95,6 +95,7 @@ impl FromStr for Frames {
 
 impl AdaptCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        self.store.refuse_lines("adapt", "teach lines as they are now")?;
         if self.off {
             return self.take_off();
         }

@@ -1,6 +1,6 @@
 //! Which images are of one burst: one look at one part, however many files it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::image::picture::{Sketch, exif::CaptureInfo};
@@ -65,6 +65,36 @@ pub(super) fn bursts(files: &[Shown<'_>]) -> Vec<u32> {
     joined.into_iter().map(|first| u32::try_from(first).unwrap_or(u32::MAX)).collect()
 }
 
+/// Files that are named as frames of one video and yet count as looks of their own, where three or more do: the first,
+/// the last, and how many.
+///
+/// * `bursts`: as [`bursts`] gives them. A file that says when it was taken is no frame of a video.
+pub(super) fn of_a_video<'a>(
+    files: &[Shown<'a>],
+    bursts: &[u32],
+) -> Option<(&'a Path, &'a Path, usize)> {
+    const LEAST: usize = 3;
+    const WORDS: [&str; 3] = ["frame", "video", "clip"];
+    let mut videos: BTreeMap<(Option<&Path>, &str), Vec<(u64, &Path, u32)>> = BTreeMap::new();
+    for (shown, &burst) in files.iter().zip(bursts).filter(|(shown, _)| shown.taken.is_none()) {
+        let Some(stem) = shown.file.file_stem().and_then(|stem| stem.to_str()) else { continue };
+        let before = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+        let Ok(number) = stem[before.len()..].parse() else { continue };
+        if WORDS.iter().any(|word| before.to_ascii_lowercase().contains(word)) {
+            let video = videos.entry((shown.file.parent(), before)).or_default();
+            video.push((number, shown.file, burst));
+        }
+    }
+    let found = videos.into_values().map(|mut frames| {
+        frames.sort();
+        let looks: BTreeSet<u32> = frames.iter().map(|(.., burst)| *burst).collect();
+        (frames, looks.len())
+    });
+    let (frames, looks) = found.max_by_key(|(_, looks)| *looks)?;
+    let ((_, first, _), (_, last, _)) = (frames.first()?, frames.last()?);
+    (looks >= LEAST).then_some((*first, *last, looks))
+}
+
 /// What phones call the pictures of a burst has in common: `IMG_20240229_120000_BURST003.jpg` what stands before the
 /// word, `00003IMG_00003_BURST20240229120000123.jpg` the time behind it. Numbers that follow each other are no burst.
 fn burst_in_name(file: &Path) -> Option<String> {
@@ -78,6 +108,22 @@ fn burst_in_name(file: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_of_a_video_are_found_by_their_names() {
+        let taken = CaptureInfo { camera: "one".to_owned(), micros: 1 };
+        let shown = |file: &'static str| Shown { file: Path::new(file), taken: None, sketch: None };
+        let files = ["a/frame_0009.png", "a/frame_0010.png", "a/frame_0030.png", "a/part-1.png"];
+        let files = files.map(shown);
+        let found = of_a_video(&files, &[0, 1, 2, 3]);
+        assert_eq!(found, Some((files[0].file, files[2].file, 3)));
+        // Of one look, or fewer than three.
+        assert_eq!(of_a_video(&files, &[0, 0, 2, 3]), None);
+        let parts = ["a/part-1.png", "a/part-2.png", "a/part-3.png", "b/frame.png"].map(shown);
+        assert_eq!(of_a_video(&parts, &[0, 1, 2, 3]), None);
+        let photos = files.map(|one| Shown { taken: Some(taken.clone()), ..one });
+        assert_eq!(of_a_video(&photos, &[0, 1, 2, 3]), None);
+    }
 
     #[test]
     fn files_are_of_one_burst_by_time_or_by_name() {

@@ -45,7 +45,7 @@ with more than one class), with --like also differs (x, y).
 good parts reaches; with more, what each place adds to the score of the best class over that of the second.")]
 pub struct ClassifyCommand {
     /// Image files, or folders of them
-    #[arg(required_unless_present = "lines", value_name = "IMAGE|DIR|TEXT")]
+    #[arg(required_unless_present = "lines", value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     #[command(flatten)]
     lines: LineArgs,

@@ -75,7 +75,7 @@ use link::{Link, Stage};
 pub struct CtlCommand {
     /// Where the device is: /dev/ttyUSB0, /dev/ttyUSB0@BAUD, unix:PATH
     #[arg(long, short, env = "FIELDTUNE_PORT")]
-    port: Address,
+    port: Option<Address>,
     /// Time to wait for the device's answer
     #[arg(long, value_name = "SECONDS", default_value_t = 6.0, value_parser = seconds)]
     timeout: f32,
@@ -350,7 +350,12 @@ impl CtlCommand {
     }
 
     fn link(&self) -> anyhow::Result<Link> {
-        Link::open(self.port.clone(), Duration::from_secs_f32(self.timeout))
+        let Some(port) = self.port.clone() else {
+            bail!(
+                "which device? wanted its address with --port or in the variable FIELDTUNE_PORT\n  next: fieldtune ctl --port /dev/ttyUSB0 status"
+            );
+        };
+        Link::open(port, Duration::from_secs_f32(self.timeout))
     }
 
     /// The PIN of the device, if one was given.

@@ -6,7 +6,7 @@ mod choices;
 mod finetune;
 mod good;
 pub(super) mod images;
-mod lines;
+pub(super) mod lines;
 mod npz;
 pub(super) mod plot;
 pub(super) mod report;
@@ -226,7 +226,7 @@ impl EvalCommand {
         }
         let dir = self.dir.as_deref().context("no folder was named")?;
         if self.text {
-            let (features, left_out) = lines::features(dir)?;
+            let (features, left_out) = lines::features(dir, 2)?;
             let set = LabelledFeatures::new(text::DIM, features)
                 .with_context(|| dir.display().to_string())?;
             return Ok(Source { model: text::TEXT_MODEL.to_owned(), set, left_out, cuts: None });
@@ -260,8 +260,9 @@ impl EvalCommand {
             for seed in 0..self.seeds {
                 let Some(seeded) = eval::seeded(set, shots as usize, seed) else {
                     eprintln!(
-                        "left out: {shots} shots: fewer than two classes have {} images",
-                        shots + 1
+                        "left out: {shots} shots: fewer than two classes have {} {}",
+                        shots + 1,
+                        self.unit()
                     );
                     break;
                 };
@@ -269,7 +270,8 @@ impl EvalCommand {
                     for &class in &seeded.left_out {
                         let (name, has) = (&set.classes()[class], set.of_class(class).len());
                         eprintln!(
-                            "left out: class {name} with {shots} shots: it has {has} images, wanted {}",
+                            "left out: class {name} with {shots} shots: it has {has} {}, wanted {}",
+                            self.unit(),
                             shots + 1
                         );
                     }
@@ -278,13 +280,18 @@ impl EvalCommand {
             }
         }
         if splits.is_empty() {
-            bail!("too few images for any number of shots\n  next: --shots 1, or more images");
+            bail!("{}", too_few(set, self.unit()));
         }
         if let Some(path) = &self.write_splits {
             let named: Vec<_> = splits.iter().map(|split| NamedSplit::of(split, set)).collect();
             write_json(path, &serde_json::to_value(named)?)?;
         }
         Ok(splits)
+    }
+
+    /// What is taught and classified, in words.
+    fn unit(&self) -> &'static str {
+        if self.text { "lines" } else { "images" }
     }
 
     /// By shots, then by head.
@@ -364,6 +371,20 @@ impl EvalCommand {
         }
         Ok(())
     }
+}
+
+/// Why nothing can be measured: of two classes at least one image more is needed than is taught.
+fn too_few(set: &LabelledFeatures, unit: &str) -> String {
+    let mut sizes: Vec<usize> =
+        (0..set.classes().len()).map(|class| set.of_class(class).len()).collect();
+    sizes.sort_unstable_by_key(|&size| std::cmp::Reverse(size));
+    let most = sizes.get(1).map_or(0, |second| second.saturating_sub(1));
+    let next = match most {
+        0 => format!("at least two {unit} of two classes, one to teach and one to classify"),
+        1 => format!("--shots 1, or more {unit}"),
+        most => format!("--shots of 1 to {most}, or more {unit}"),
+    };
+    format!("too few {unit} for any number of shots\n  next: {next}")
 }
 
 fn read_splits(path: &Path) -> anyhow::Result<Vec<NamedSplit>> {

@@ -29,6 +29,8 @@ use crate::store::snapshot::ModelId;
 ///
 /// head.npz and head.json are the head alone, which takes the network's feature.
 ///
+/// Of a store of lines of text there is the head alone; docs/senses.md says how a line becomes the feature.
+///
 /// A class without examples is left out. Not in the file: unknown for lying far from every example, which takes the
 /// examples.
 #[derive(Debug, clap::Args)]
@@ -106,11 +108,23 @@ impl ExportCommand {
             bail!("--rounding is about the network, which is only in .onnx");
         }
         // Asked first: there is no need to wait for the backbone to be refused.
-        let to_file = self.out != Path::new("-");
-        if to_file {
+        if self.out != Path::new("-") {
             self.check_place()?;
         }
-        drop(self.store.look()?);
+        let session = self.store.look()?;
+        if self.store.holds_lines()? {
+            let finished = Finished::of_lines(session.learner(), session.model())?;
+            let bytes = match format {
+                Format::Onnx => {
+                    self.store.refuse_lines("export to ONNX", "fieldtune export head.npz")?;
+                    Vec::new()
+                }
+                Format::Npz => arrays(&finished)?,
+                Format::Json => finished.head_json().into_bytes(),
+            };
+            return self.put(&finished, &bytes);
+        }
+        drop(session);
         let tail = self.store.tail()?;
         if tail.is_some() && format != Format::Onnx {
             bail!(
@@ -148,9 +162,6 @@ impl ExportCommand {
             blocks: source.parts().1.blocks(),
         };
         let finished = Finished::of(session.learner(), network)?;
-        for class in finished.left_out() {
-            eprintln!("left out: {class} has no examples");
-        }
         if session.learner().patch_memory().is_some() {
             eprintln!(
                 "left out: what finds parts unlike the good ones (the patches of one class): the file only has the scores"
@@ -161,11 +172,19 @@ impl ExportCommand {
             Format::Npz => arrays(&finished)?,
             Format::Json => finished.head_json().into_bytes(),
         };
-        if !to_file {
-            output::write(&bytes);
+        self.put(&finished, &bytes)
+    }
+
+    /// Writes the file, or standard output.
+    fn put(&self, finished: &Finished, bytes: &[u8]) -> anyhow::Result<Exit> {
+        for class in finished.left_out() {
+            eprintln!("left out: {class} has no examples");
+        }
+        if self.out == Path::new("-") {
+            output::write(bytes);
             return Ok(Exit::Done);
         }
-        output::write_whole(&self.out, &bytes)?;
+        output::write_whole(&self.out, bytes)?;
         println!(
             "wrote {}: {} of {} classes, {} bytes",
             self.out.display(),

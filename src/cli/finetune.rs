@@ -79,6 +79,7 @@ impl std::fmt::Display for Depth {
 impl FinetuneCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let started = Instant::now();
+        self.store.refuse_lines("finetune", "teach more lines instead")?;
         let mut session = self.store.open_taught()?;
         let model = self.model.of_store(&self.store)?;
         let before = self.base(&mut session, &model)?;
@@ -109,6 +110,11 @@ impl FinetuneCommand {
             tuned => tuned?,
         };
         println!("{}", figures(&validation));
+        if tail::tail_of(session.store_mut())?.is_some() {
+            println!(
+                "before: of the backbone without blocks, and not with those of the store, which are trained anew"
+            );
+        }
         let Some(tail) = tail else {
             println!(
                 "not kept: it does not help by more than chance; nothing was changed\n  next: teach more images of every class, then try again"

@@ -16,6 +16,7 @@ use crate::learn::command::{
     RelabelExamples, RenameClass, Reply, UndoLatest,
 };
 use crate::learn::head::{ExampleId, HeadConfig, HeadKind};
+use crate::learn::learner::Subject;
 use crate::protocol::request::{self, Answer};
 use crate::protocol::{json, people};
 use crate::store::levels::levels_of;
@@ -37,6 +38,9 @@ pub struct ExamplesCommand {
 
 impl ExamplesCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        if self.sheet.is_some() {
+            self.store.refuse_lines("examples --sheet", "fieldtune examples")?;
+        }
         let command = Command::Examples(ReadExamples { class: self.class });
         let mut session = self.store.look()?;
         let reply = session.apply(command, now())?;
@@ -177,6 +181,9 @@ pub struct StatusCommand {
 
 impl StatusCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        if self.sheet.is_some() {
+            self.store.refuse_lines("status --sheet", "fieldtune examples")?;
+        }
         let mut session = self.store.look()?;
         let reply = session.apply(Command::Status(ReadStatus), now())?;
         let path = self.store.path()?;
@@ -203,12 +210,16 @@ impl StatusCommand {
         }
         let Reply::Status(status) = &reply else { unreachable!("status answers Status") };
         println!("store      {}", path.display());
-        println!("backbone   {} ({} values)", session.model().name, status.dim);
+        let (model, dim) = (&session.model().name, status.dim);
+        match status.subject {
+            Subject::Lines => println!("embedding  {model} ({dim} values), of lines of text"),
+            _ => println!("backbone   {model} ({dim} values)"),
+        }
         levels.iter().for_each(|levels| println!("adapted    {}", people::levels(levels)));
         people::aligned(&people::status(status)).iter().for_each(|line| println!("{line}"));
         confounds.iter().take(CONFOUNDS).for_each(|one| println!("warning    {one}"));
         let name = |class| session.learner().classes()[&class].to_string();
-        let doubted = people::doubted(&status.suspects, |suspect| {
+        let doubted = people::doubted(&status.suspects, status.subject, |suspect| {
             format!(
                 "example {}: taught as {}, the others say {} ({:.0} %)",
                 suspect.example.0,

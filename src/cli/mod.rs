@@ -43,7 +43,7 @@ mod classify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::backbone::Vectors;
@@ -159,7 +159,9 @@ enum Command {
 pub fn main() -> ExitCode {
     use std::io::IsTerminal;
     survive_file_limit();
-    let arguments = match Arguments::try_parse() {
+    let command = without_empty_variables(Arguments::command());
+    let parsed = command.try_get_matches().and_then(|found| Arguments::from_arg_matches(&found));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return misused(&error),
     };
@@ -181,6 +183,19 @@ pub fn main() -> ExitCode {
 /// What is wrong with them, or the help that they ask for.
 pub fn parse(words: &[&str]) -> Result<(), clap::Error> {
     Arguments::try_parse_from(words).map(drop)
+}
+
+/// The command, where a variable that is set to nothing counts as one that is not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    let command = command.mut_args(|arg| match is_empty(&arg) {
+        true => arg.env(clap::builder::Resettable::Reset),
+        false => arg,
+    });
+    command.mut_subcommands(without_empty_variables)
 }
 
 /// Wrong arguments hold what was typed, or the name of a file in this folder.
@@ -281,8 +296,6 @@ impl std::error::Error for Failed {}
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -33,6 +33,7 @@ pub(super) struct ReteachCommand {
 impl ReteachCommand {
     pub(super) fn run(self, store: &StoreArgs, context: &Context) -> anyhow::Result<Exit> {
         store.refuse_untaught()?;
+        store.refuse_lines("store reteach", "teach the lines again")?;
         let pool = Pool::load(&self.model.of_store(store)?, context)?;
         let model = pool.model().clone();
         let mut session = store.open_taught()?;

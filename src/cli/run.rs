@@ -19,6 +19,8 @@ use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
 use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
 use crate::device::stores;
+#[cfg(feature = "web")]
+use crate::protocol::access::Access;
 use crate::protocol::access::PinLockout;
 use crate::protocol::log::Level;
 #[cfg(feature = "web")]
@@ -41,6 +43,9 @@ use crate::web::{Certificate, Web};
       page at http://127.0.0.1:8080/
   fieldtune run --camera synthetic: --bench-seconds 20
       print rates and latencies, then stop
+
+Frames only. Lines of text are classified as they come by
+  journalctl -f | fieldtune classify --lines -
 
 Exit status: 0 stopped by request, 2 wrong configuration, 3 a device or a part of the program failed: let \
 the supervisor start it again.")]
@@ -92,6 +97,7 @@ struct Wiring {
 
 impl RunCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        self.store.refuse_lines("run", "journalctl -f | fieldtune classify --lines -")?;
         let mut wiring = self.wiring()?;
         // A new start is no way to try more PINs.
         let lockout = Arc::new(Mutex::new(PinLockout::default()));
@@ -182,7 +188,7 @@ impl RunCommand {
         }
         #[cfg(feature = "web")]
         {
-            builder = self.with_page(wiring, builder)?;
+            builder = self.with_page(wiring, builder, log)?;
         }
         #[cfg(debug_assertions)]
         if self.acknowledge_early {
@@ -214,7 +220,12 @@ impl RunCommand {
 #[cfg(feature = "web")]
 impl RunCommand {
     /// With the page, where it is asked for here or in the board's file.
-    fn with_page(&self, wiring: &Wiring, builder: DeviceBuilder) -> anyhow::Result<DeviceBuilder> {
+    fn with_page(
+        &self,
+        wiring: &Wiring,
+        builder: DeviceBuilder,
+        log: &DeviceLog,
+    ) -> anyhow::Result<DeviceBuilder> {
         let board = &wiring.board;
         let of_board = board.web.as_ref();
         let Some(address) = self.web.or(of_board.map(|web| web.listen)) else {
@@ -222,6 +233,13 @@ impl RunCommand {
         };
         let names = of_board.map(|web| web.names.clone()).unwrap_or_default();
         let access = of_board.map_or(board.access.ports, |web| web.access);
+        if access == Access::Full && !address.is_local() {
+            let what = format!(
+                "page {address}: anyone on the network may teach, forget and switch outputs without a PIN; next: access = \"locked\" in [web] of the board's file, with what fieldtune pin prints, or --web {} for this machine only",
+                address.0.port()
+            );
+            log.write(Level::Warning, &what);
+        }
         let page = Web::listen(address, &names).context(Failed(Exit::Device))?;
         let page = page
             .certificate(wiring.certificate.clone())

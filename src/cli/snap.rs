@@ -112,6 +112,7 @@ impl SnapCommand {
             ),
         };
         self.store.refuse_untaught()?;
+        self.store.refuse_lines("snap --explain", "fieldtune classify --lines")?;
         let model = self.model.of_store(&self.store)?;
         let source = model.load_with(self.store.tail()?.as_ref(), context)?;
         let learner = self.store.look_for(&ModelId::of(&source))?.into_parts().0;

@@ -13,7 +13,6 @@ use super::{Context, Exit, Failed, answer};
 use crate::learn::command::Reply;
 use crate::learn::head::ExampleId;
 use crate::protocol::people::counted;
-use crate::store::persistent::PersistentLearner;
 use crate::store::signed;
 use crate::store::snapshot::Snapshot;
 use crate::store::{self, FileStore, Store as _, tail};
@@ -147,6 +146,7 @@ fn export(store: &StoreArgs, file: &Path, images: bool) -> anyhow::Result<Exit> 
 
 /// A class's name has no separators, see [`crate::learn::learner::ClassName`]; one of dots alone would be another folder.
 fn images(store: &StoreArgs, folder: &Path) -> anyhow::Result<Exit> {
+    store.refuse_lines("store images", "fieldtune examples --json lists the lines")?;
     let mut session = store.look()?;
     let learner = session.learner();
     let mut names: BTreeMap<ExampleId, String> = BTreeMap::new();
@@ -194,10 +194,7 @@ fn import(store: &StoreArgs, files: &[PathBuf], replace: bool) -> anyhow::Result
     }
     let mut session = match store.open()? {
         Some(session) => session,
-        None => {
-            let model = &packs[0].1.model;
-            PersistentLearner::open(FileStore::open(&store.path()?)?, model)?
-        }
+        None => store.open_for(&packs[0].1.model)?,
     };
     if replace {
         let (file, pack) = packs.remove(0);

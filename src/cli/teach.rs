@@ -14,7 +14,7 @@ use super::args::images;
 use super::args::lines::LineArgs;
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
-use super::bursts::{Shown, bursts};
+use super::bursts::{Shown, bursts, of_a_video};
 use super::confounds::confounds;
 use super::eval::images::find_at_least;
 use super::pool::{Pool, on_threads};
@@ -50,7 +50,7 @@ pub struct TeachCommand {
     #[arg(value_name = "CLASS|DIR")]
     class: String,
     /// Image files, or folders of them
-    #[arg(value_name = "IMAGE|DIR|TEXT")]
+    #[arg(value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     #[command(flatten)]
     lines: LineArgs,
@@ -181,7 +181,7 @@ impl TeachCommand {
         };
         if looks < examples.len() || before > 0 {
             println!(
-                "{}, {}{}: images that are nearly the same count as one (--distinct if each shows another part)",
+                "{}, {}{}: images that are nearly the same, or of one burst, count as one (--distinct if each shows another part)",
                 counted(examples.len(), "example", "examples"),
                 counted(looks, "independent look", "independent looks"),
                 match before {
@@ -260,6 +260,13 @@ impl TeachCommand {
             bail!("nothing was learned: none of {} images could be read", files.len());
         }
         let bursts = bursts(&shown);
+        if let Some((first, last, looks)) = of_a_video(&shown, &bursts).filter(|_| !self.distinct) {
+            eprintln!(
+                "note: {} to {} look like frames of one video, and count as {looks} independent looks: where several show one part, the estimate is too high\n  next: teach one frame of each part (--distinct if each shows another part)",
+                picture::shown(first),
+                picture::shown(last)
+            );
+        }
         let new_examples = new_examples.into_iter().zip(shown).zip(bursts);
         Ok(new_examples
             .map(|(((place, new_example), shown), burst)| {
@@ -406,7 +413,7 @@ impl TeachCommand {
 /// Says how well it would do. With many examples that takes a while, and is repeated only after a few have changed.
 fn tell_estimate(learner: &Learner) {
     match (learner.estimate(), Accuracy::of(learner)) {
-        (_, Some(accuracy)) => println!("{}", people::estimated(&accuracy)),
+        (_, Some(accuracy)) => println!("{}", people::estimated(&accuracy, learner.subject())),
         _ if learner.classes().len() < 2 => {}
         (Some(_), None) => println!("estimated balanced accuracy {}", people::NOT_YET),
         (None, None) => println!("estimated balanced accuracy: fieldtune status measures it"),

@@ -1,6 +1,8 @@
 //! `fieldtune test`: how well what was taught does on labelled images that it has not seen.
 
+mod lines;
 pub(super) mod sheet;
+mod unit;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -10,6 +12,7 @@ use anyhow::bail;
 use half::f16;
 use serde_json::{Value, json};
 
+use self::unit::{IMAGES, Unit};
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
 use super::eval::images::find_at_least;
@@ -25,10 +28,10 @@ use crate::learn::examples::narrowed;
 use crate::learn::learner::{Learner, UNKNOWN};
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::json::{real, real_if_any};
-use crate::protocol::people::{self, counted};
+use crate::protocol::people;
 use crate::util::letters;
 
-/// Measure accuracy on a folder of class folders
+/// Measure accuracy on a folder of class folders, or of files of lines
 ///
 /// Nothing is learned. Exit status 1 if the balanced accuracy is below --at-least.
 #[derive(Debug, clap::Args)]
@@ -40,6 +43,9 @@ Folder: every folder in DIR is a class, every image in it or below is one of its
 was never taught is of things that should be unknown. Images that were taught are left out; use images of \
 other parts, since another image of a taught part comes out too well.
 
+Lines of text: every file in DIR is a class, DIR/login.log of login, and every line in it one of its lines, once for each \
+form; DIR may be one such file.
+
 Balanced accuracy: the mean of the taught classes' recalls; a known part that is called unknown counts as a \
 mistake. The 90 % interval is Jeffreys'.
 
@@ -47,7 +53,7 @@ mistake. The 90 % interval is Jeffreys'.
 recall, interval, taken_for), known (images that were taught, not classified), images (file, truth, class or null \
 for unknown, best, confidence, novelty, right), left_out.")]
 pub struct TestCommand {
-    /// Folder with a folder of images a class
+    /// Folder with a folder of images a class; of a store of lines, with a file a class
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// Exit with status 1 if the balanced accuracy is lower, 0 to 1
@@ -86,6 +92,7 @@ struct Classified {
 struct Report<'a> {
     learner: &'a Learner,
     model: &'a str,
+    unit: Unit,
     holdout: Holdout,
     images: Vec<Classified>,
     /// Images that were taught: they say nothing about new parts.
@@ -101,12 +108,23 @@ impl TestCommand {
         {
             bail!("{}: wanted a name that ends in .png", sheet.display());
         }
+        if self.store.holds_lines()? {
+            if self.sheet.is_some() {
+                self.store.refuse_lines("test --sheet", "fieldtune test --json FILE")?;
+            }
+            let learner = self.store.look()?.into_parts().0;
+            return self.tell(&lines::report(&self.dir, &learner)?);
+        }
         let files = find_at_least(1, &self.dir)?;
         // Asked first: without anything taught there is no need to wait for the backbone.
         drop(self.store.look()?);
         let pool = Pool::load_taught(usize::MAX, &self.model, &self.store, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
-        let report = classified(files, &learner, &pool, context)?;
+        let seen = seen(&files, &learner, &pool, context);
+        self.tell(&classified(files, seen, &learner, (pool.name(), IMAGES), Vec::new())?)
+    }
+
+    fn tell(&self, report: &Report<'_>) -> anyhow::Result<Exit> {
         if let Some(sheet) = &self.sheet {
             report.draw(sheet)?;
         }
@@ -136,12 +154,13 @@ impl TestCommand {
     }
 }
 
-fn classified<'a>(
-    files: Vec<(String, PathBuf)>,
-    learner: &'a Learner,
-    pool: &'a Pool,
+/// What the backbone says of each file.
+fn seen(
+    files: &[(String, PathBuf)],
+    learner: &Learner,
+    pool: &Pool,
     context: &Context,
-) -> anyhow::Result<Report<'a>> {
+) -> Vec<anyhow::Result<FrameFeatures>> {
     let at = now();
     let bar = context.bar(files.len() as u64, "classifying");
     let places = learner.is_alone();
@@ -153,6 +172,18 @@ fn classified<'a>(
         seen
     });
     bar.finish_and_clear();
+    all
+}
+
+/// * `seen`: of each file.
+/// * `left_out`: what could not be used, by name and reason; it is joined by what cannot be classified.
+fn classified<'a>(
+    files: Vec<(String, PathBuf)>,
+    seen: Vec<anyhow::Result<FrameFeatures>>,
+    learner: &'a Learner,
+    (model, unit): (&'a str, Unit),
+    mut left_out: Vec<(String, String)>,
+) -> anyhow::Result<Report<'a>> {
     let taught: Vec<String> =
         learner.classes().values().map(|name| name.as_str().to_owned()).collect();
     let places: BTreeMap<_, usize> = learner.classes().keys().copied().zip(0..).collect();
@@ -161,11 +192,11 @@ fn classified<'a>(
     folders.sort();
     folders.dedup();
     let mut holdout = Holdout::new(&taught, &folders);
-    let (mut images, mut left_out, mut known) = (Vec::new(), Vec::new(), 0);
+    let (mut images, mut known) = (Vec::new(), 0);
     let bits = |feature: &[f16]| feature.iter().map(|value| value.to_bits()).collect::<Vec<u16>>();
     let of_taught: HashSet<Vec<u16>> =
         learner.examples().iter().map(|example| bits(&example.feature)).collect();
-    for ((name, path), seen) in files.into_iter().zip(all) {
+    for ((name, path), seen) in files.into_iter().zip(seen) {
         let is_taught = |seen: &FrameFeatures| of_taught.contains(&bits(&narrowed(&seen.feature)));
         if seen.as_ref().is_ok_and(is_taught) {
             known += 1;
@@ -192,24 +223,20 @@ fn classified<'a>(
     }
     if images.is_empty() && known > 0 {
         bail!(
-            "{} taught, so there is nothing to measure: it would come out right\n  next: use images of other parts",
-            counted_were(known)
+            "{} taught, so there is nothing to measure: it would come out right\n  next: use {}",
+            unit.counted_were(known),
+            unit.others
         );
     }
     if images.is_empty() {
-        bail!("none of {} could be used", counted(left_out.len(), "image", "images"));
+        bail!("none of {} could be used", unit.counted(left_out.len()));
     }
-    Ok(Report { learner, model: pool.name(), holdout, images, known, left_out })
-}
-
-fn counted_were(images: usize) -> String {
-    let were = if images == 1 { "was" } else { "were" };
-    format!("{} {were}", counted(images, "image", "images"))
+    Ok(Report { learner, model, unit, holdout, images, known, left_out })
 }
 
 /// What it probably means that most of what was taught is called unknown: the accuracy alone would look like that of a
 /// bad head.
-fn other_scene(holdout: &Holdout) -> Option<String> {
+fn other_scene(holdout: &Holdout, unit: Unit) -> Option<String> {
     let folders = holdout.folders().iter().filter(|folder| folder.class.is_some());
     let sum = |of: fn(&Folder) -> u64| folders.clone().map(of).sum::<u64>();
     let (classified, right, unknown) =
@@ -222,10 +249,7 @@ fn other_scene(holdout: &Holdout) -> Option<String> {
         0 => String::new(),
         known => format!("; of the others {:.0} % right", share(right, known)),
     };
-    Some(format!(
-        "{:.0} % unknown{others}: another scene than what was taught?\n  next: teach a few frames of this scene, of every class",
-        share(unknown, classified)
-    ))
+    Some(format!("{:.0} % unknown{others}: {}", share(unknown, classified), unit.unknown))
 }
 
 fn percent(share: Option<f64>) -> String {
@@ -306,7 +330,7 @@ impl Report<'_> {
         let shown = if columns.len() > WIDEST { 0..0 } else { 0..columns.len() };
         let width = holdout.folders().iter().map(|one| cut(&one.name, 20).chars().count()).max();
         let width = width.unwrap_or(0).max(5);
-        let mut out = format!("{:<width$}  images", "truth");
+        let mut out = format!("{:<width$}  {:>6}", "truth", self.unit.many);
         for place in shown.clone() {
             let _ = write!(out, " {:>8}", cut(columns[place], 8));
         }
@@ -335,11 +359,11 @@ impl Report<'_> {
             percent(holdout.false_rejections()),
             percent(holdout.caught())
         );
-        if let Some(scene) = other_scene(holdout) {
+        if let Some(scene) = other_scene(holdout, self.unit) {
             let _ = writeln!(out, "{scene}");
         }
         if self.known > 0 {
-            let were = counted_were(self.known);
+            let were = self.unit.counted_were(self.known);
             let _ = writeln!(out, "{were} taught and not classified: they would come out right");
         }
         let wrong = self.wrong();
@@ -354,11 +378,7 @@ impl Report<'_> {
             let _ = writeln!(out, "  {}: {said}, novelty {novelty:.2}", shown_name(&image.name));
         }
         if wrong.len() > MAX_WRONG {
-            let _ = writeln!(
-                out,
-                "  and {} more: --json FILE, --sheet FILE.png",
-                wrong.len() - MAX_WRONG
-            );
+            let _ = writeln!(out, "  and {} more: --json FILE lists all", wrong.len() - MAX_WRONG);
         }
         out
     }
@@ -376,7 +396,7 @@ impl Report<'_> {
         let title = format!(
             "{} of {} wrong: truth > verdict",
             wrong.len(),
-            counted(self.images.len(), "image", "images")
+            self.unit.counted(self.images.len())
         );
         super::output::write_whole(path, &picture::png(&sheet::draw(&title, &tiles)))
     }
@@ -401,7 +421,7 @@ mod tests {
         add(1, Some(0), 4);
         // What was never taught says nothing of the scene.
         add(2, Some(0), 500);
-        let told = other_scene(&holdout).expect("94 of 100 are unknown");
+        let told = other_scene(&holdout, IMAGES).expect("94 of 100 are unknown");
         assert!(
             told.starts_with("94 % unknown; of the others 33 % right: another scene"),
             "{told}"
@@ -410,6 +430,6 @@ mod tests {
         for verdict in [Some(0), None] {
             known.add(0, verdict);
         }
-        assert_eq!(other_scene(&known), None);
+        assert_eq!(other_scene(&known, IMAGES), None);
     }
 }

@@ -31,7 +31,7 @@ use crate::image::frame::Timestamp;
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
 use crate::learn::examples::Images;
 use crate::learn::head::{ClassId, ExampleId, HeadConfig};
-use crate::learn::learner::{Change, ClassName, LearnError, Learner};
+use crate::learn::learner::{Change, ClassName, LearnError, Learner, Subject};
 use crate::util::letters;
 
 /// A command with its arguments.
@@ -203,6 +203,8 @@ pub struct Status {
     pub looks: usize,
     /// What would help most now, in a sentence.
     pub advice: String,
+    /// What examples are of.
+    pub subject: Subject,
     /// Examples that the others contradict, wrong labels first: [`MAX_SUSPECTS`] at most.
     pub suspects: Vec<Suspect>,
     /// The thresholds in use.

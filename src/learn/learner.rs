@@ -8,6 +8,7 @@ mod correction;
 mod error;
 mod good;
 mod name;
+mod subject;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ pub use advice::Advice;
 pub use correction::Correction;
 pub use error::LearnError;
 pub use name::{ClassName, UNKNOWN};
+pub use subject::Subject;
 
 /// Classes that may be taught.
 pub const MAX_CLASSES: usize = 4096;
@@ -69,6 +71,7 @@ impl Change {
 #[derive(Debug)]
 pub struct Learner {
     dim: usize,
+    subject: Subject,
     classes: BTreeMap<ClassId, ClassName>,
     examples: Examples,
     config: HeadConfig,
@@ -128,6 +131,7 @@ impl Learner {
     pub fn new(dim: usize, config: HeadConfig, budget: usize) -> Result<Self, LearnError> {
         Ok(Self {
             dim,
+            subject: Subject::default(),
             classes: BTreeMap::new(),
             examples: Examples::new(budget),
             head: head::new(&config, dim)?,

@@ -5,10 +5,11 @@ use crate::image::frame::Timestamp;
 use crate::image::levels::Levels;
 use crate::learn::command::{Accuracy, ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
-use crate::learn::learner::UNKNOWN;
+use crate::learn::learner::{Subject, UNKNOWN};
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
 use crate::util::calendar::Date;
+use crate::util::text::harmless;
 
 /// A count in words: 1 class, 2 classes.
 pub fn counted(count: usize, one: &str, many: &str) -> String {
@@ -48,17 +49,17 @@ pub fn prediction(class: Option<&str>, best: &str, confidence: Option<f32>) -> S
     }
 }
 
-/// What an estimate, a false-reject rate and an interval are about.
-pub const HOLDS_FOR: &str = "parts and scenes like those taught";
-
 /// The estimate after something was learned.
-pub fn estimated(accuracy: &Accuracy) -> String {
-    let (low, high) = (accuracy.interval.0 * 100.0, accuracy.interval.1 * 100.0);
+pub fn estimated(accuracy: &Accuracy, subject: Subject) -> String {
     let few = too_few(accuracy).map(|few| format!(": {few}")).unwrap_or_default();
-    format!(
-        "estimated balanced accuracy {:.0} % ({low:.0} to {high:.0} % with 90 % probability) on {HOLDS_FOR}{few}",
-        accuracy.balanced * 100.0
-    )
+    let (measured, holds_for) = (measured(accuracy), subject.holds_for());
+    format!("estimated balanced accuracy {measured} on {holds_for}{few}")
+}
+
+fn measured(accuracy: &Accuracy) -> String {
+    let (low, high) = (accuracy.interval.0 * 100.0, accuracy.interval.1 * 100.0);
+    let balanced = accuracy.balanced * 100.0;
+    format!("{balanced:.0} % ({low:.0} to {high:.0} % with 90 % probability)")
 }
 
 fn too_few(accuracy: &Accuracy) -> Option<String> {
@@ -86,9 +87,11 @@ const HARD: usize = 3;
 
 /// Examples that the others contradict, as names and values: all that probably have a wrong label, and a few hard ones.
 ///
+/// * `subject`: what examples are of.
 /// * `words`: what there is to say of one.
 pub fn doubted(
     suspects: &[Suspect],
+    subject: Subject,
     words: impl Fn(&Suspect) -> String,
 ) -> Vec<(&'static str, String)> {
     let mut hard = 0;
@@ -101,7 +104,11 @@ pub fn doubted(
         }
     }
     if let more @ 1.. = hard.saturating_sub(HARD) {
-        rows.push(("", format!("{more} more are hard: status --sheet FILE.png draws all")));
+        let all = match subject {
+            Subject::Lines => "examples lists all",
+            _ => "status --sheet FILE.png draws all",
+        };
+        rows.push(("", format!("{more} more are hard: {all}")));
     }
     rows
 }
@@ -114,7 +121,10 @@ pub fn status(status: &Status) -> Vec<(&'static str, String)> {
         ("learned", held(status.classes, status.examples)),
         ("examples", format!("{:.2} of {:.0} MiB", mib(status.bytes.0), mib(status.bytes.1))),
         ("undo", counted(status.undo_steps, "step", "steps")),
-        ("looks", counted(status.looks, "independent look", "independent looks")),
+        match status.subject {
+            Subject::Lines => ("lines", counted(status.looks, "different line", "different lines")),
+            _ => ("looks", counted(status.looks, "independent look", "independent looks")),
+        },
     ];
     match &status.estimate {
         Some(accuracy) => {
@@ -127,7 +137,7 @@ pub fn status(status: &Status) -> Vec<(&'static str, String)> {
                     "{estimate} balanced accuracy, {low:.0} to {high:.0} % with 90 % probability"
                 ),
             ));
-            rows.push(("", format!("on {HOLDS_FOR}")));
+            rows.push(("", format!("on {}", status.subject.holds_for())));
             rows.extend(too_few(accuracy).map(|few| ("", few)));
         }
         None => rows.push(("estimate", NOT_YET.to_owned())),
@@ -194,12 +204,11 @@ pub fn sentence(reply: &Reply) -> String {
         Reply::Renamed { from, to } if from == to => format!("{from} has that name already"),
         Reply::Renamed { from, to } => format!("renamed {from} to {to}"),
         Reply::Head { config, estimate } => {
-            let estimate =
-                estimate.as_ref().map_or_else(|| format!("estimate {NOT_YET}"), estimated);
-            format!("the head is {}; {estimate}", config.kind())
+            let estimate = estimate.as_ref().map_or_else(|| NOT_YET.to_owned(), measured);
+            format!("the head is {}; estimated balanced accuracy {estimate}", config.kind())
         }
         Reply::Threshold(Thresholds { confidence, novelty, false_reject }) => format!(
-            "unknown below confidence {confidence} or above novelty {novelty}; {:.1} % of frames of {HOLDS_FOR} exceed novelty 1",
+            "unknown below confidence {confidence} or above novelty {novelty}; {:.1} % of what is like that taught exceeds novelty 1",
             false_reject * 100.0
         ),
         Reply::Effect { right, wrong, unknown, .. } => format!(
@@ -239,7 +248,7 @@ fn example(example: &ExampleSummary) -> String {
     let doubt = example.doubt.as_ref().map_or_else(String::new, |(class, p)| {
         format!("  <- the others say {class} ({:.0} %)", p * 100.0)
     });
-    let origin = example.origin.escape_debug();
+    let origin = harmless(&example.origin);
     format!("{id:>6}  {:<24} {taught:<16}  {origin}{doubt}", example.class)
 }
 
@@ -322,9 +331,12 @@ mod tests {
         let mut accuracy = Accuracy { balanced: 0.375, interval: (0.1, 0.75), few_looks: None };
         let wanted = "estimated balanced accuracy 38 % (10 to 75 % with 90 % probability) on parts and scenes like \
                       those taught";
-        assert_eq!(estimated(&accuracy), wanted);
+        assert_eq!(estimated(&accuracy, Subject::Frames), wanted);
         accuracy.few_looks = Some("crack".to_owned());
-        assert_eq!(estimated(&accuracy), format!("{wanted}: too few looks of crack to be surer"));
+        assert_eq!(
+            estimated(&accuracy, Subject::Frames),
+            format!("{wanted}: too few looks of crack to be surer")
+        );
     }
 
     #[test]

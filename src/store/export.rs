@@ -81,7 +81,9 @@ struct About {
     classes: Vec<String>,
     thresholds: Thresholds,
     backbone: Backbone,
-    input: Input,
+    /// Lines of text have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Input>,
 }
 
 /// When this program says unknown.
@@ -131,6 +133,22 @@ impl Finished {
     /// # Errors
     /// [`ExportError::Nothing`], [`ExportError::NoWeights`].
     pub fn of(learner: &Learner, network: Network) -> Result<Self, ExportError> {
+        Self::with(learner, network.backbone(), Some(network.input()))
+    }
+
+    /// Of a learner of lines of text, whose feature is [`crate::text::feature`]; there is no network to be written.
+    ///
+    /// # Errors
+    /// As [`Finished::of`].
+    pub fn of_lines(learner: &Learner, model: &ModelId) -> Result<Self, ExportError> {
+        Self::with(learner, Backbone::of(model, Vec::new()), None)
+    }
+
+    fn with(
+        learner: &Learner,
+        backbone: Backbone,
+        input: Option<Input>,
+    ) -> Result<Self, ExportError> {
         let head = learner.head();
         let mut layers = head.layers().ok_or(ExportError::NoWeights(head.kind()))?;
         if layers.classes.is_empty() {
@@ -148,8 +166,8 @@ impl Finished {
                 confidence: thresholds.confidence,
                 novelty: thresholds.novelty.is_finite().then_some(thresholds.novelty),
             },
-            backbone: network.backbone(),
-            input: network.input(),
+            backbone,
+            input,
         };
         let temperature = learner.calibration().temperature();
         let bias = layers.affine.last_mut().into_iter().flat_map(|last| &mut last.bias);
@@ -235,11 +253,15 @@ impl Finished {
             ("temperature", json(&self.temperature)),
             ("thresholds", json(thresholds)),
             ("backbone", json(backbone)),
-            ("input", json(input)),
-            ("preprocessing", input.in_words()),
         ]
+        .into_iter()
+        .chain(
+            input
+                .iter()
+                .flat_map(|input| [("input", json(input)), ("preprocessing", input.in_words())]),
+        )
         .map(|(key, value)| (format!("fieldtune.{key}"), value))
-        .to_vec()
+        .collect()
     }
 
     /// The classifier as one ONNX file, from the image to the probabilities, see [`backbone::export`].
@@ -266,6 +288,13 @@ impl Finished {
         };
         let name = &self.about.backbone.name;
         Ok(backbone::export(onnx, name, spec, tail, &classifier, rounding, &self.metadata())?)
+    }
+}
+
+impl Backbone {
+    fn of(model: &ModelId, blocks: Vec<Part>) -> Self {
+        let ModelId { name, fingerprint, dim } = model;
+        Self { name: name.clone(), fingerprint: hex(fingerprint), dim: *dim, blocks }
     }
 }
 
@@ -308,12 +337,7 @@ impl Network<'_> {
             len: block.len,
             unit_length,
         };
-        Backbone {
-            name: self.model.name.clone(),
-            fingerprint: hex(&self.model.fingerprint),
-            dim: self.model.dim,
-            blocks: self.blocks.iter().map(part).collect(),
-        }
+        Backbone::of(self.model, self.blocks.iter().map(part).collect())
     }
 
     fn input(&self) -> Input {

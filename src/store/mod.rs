@@ -256,7 +256,7 @@ pub enum StoreError {
     },
     /// It was cut off or changed.
     #[error(
-        "{path}: the file is damaged: {what}; it was left as it is. Put a backup in its place, or use another --store"
+        "the store {path} is damaged: {what}; it was left as it is\n  next: put a backup in its place (fieldtune store backup makes one), or use another --store"
     )]
     Damaged {
         /// The file.
@@ -266,7 +266,7 @@ pub enum StoreError {
     },
     /// The content cannot be used.
     #[error(
-        "{path}: {error}; the file was left as it is. Put a backup in its place, or use another --store"
+        "{path}: {error}; it was left as it is\n  next: put a backup in its place (fieldtune store backup makes one), or use another --store"
     )]
     Snapshot {
         /// The file.

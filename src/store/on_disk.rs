@@ -372,9 +372,6 @@ impl Drop for DiskStore {
 
 /// A panic over a changed file is damage like any other.
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let words = panic.downcast_ref::<String>().map(String::as_str);
-        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(StoreFault::Damaged(words.unwrap_or("it cannot be read").to_owned()))
-    })
+    let contradiction = || Err(StoreFault::Damaged("its pages contradict each other".to_owned()));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| contradiction())
 }

@@ -23,7 +23,7 @@ use crate::backbone::{Extractor, FINE_TUNED, FeatureSource};
 use crate::learn::decision::Thresholds;
 use crate::learn::examples::{Example, ImageMark, Images};
 use crate::learn::head::{ClassId, ExampleId};
-use crate::learn::learner::{Change, ClassName, LearnError, Learner};
+use crate::learn::learner::{Change, ClassName, LearnError, Learner, Subject};
 use crate::text;
 use crate::util::checksum::crc32;
 use v2::{StoredBody, StoredBytes, StoredChange, StoredExample, StoredFile, StoredStep};
@@ -62,6 +62,14 @@ impl ModelId {
         Self { name: text::TEXT_MODEL.to_owned(), fingerprint, dim: text::DIM as u32 }
     }
 
+    /// What is learned from.
+    pub fn subject(&self) -> Subject {
+        match self.name.as_str() {
+            text::TEXT_MODEL => Subject::Lines,
+            _ => Subject::Frames,
+        }
+    }
+
     /// The card of the built-in network at the size that this names, if it names one.
     pub fn built_in(&self) -> Option<ModelCard> {
         let name = self.name.strip_suffix(FINE_TUNED).unwrap_or(&self.name);
@@ -84,10 +92,7 @@ pub struct Snapshot {
 #[non_exhaustive]
 pub enum SnapshotError {
     /// It does not begin like one.
-    #[error(
-        "not a file of fieldtune: wanted it to begin with FTLEARN, got {got}{}",
-        what_it_is(got)
-    )]
+    #[error("this is no file of fieldtune: it begins with \"{got}\"{}", what_it_is(got))]
     Magic {
         /// Its first bytes, escaped.
         got: String,
@@ -208,7 +213,8 @@ impl Snapshot {
         // What is stored is never thrown out by being read.
         let examples: Vec<Example> = examples.into_iter().map(Example::from).collect();
         let bytes: usize = examples.iter().map(Example::bytes).sum();
-        let mut learner = Learner::new(dim, head.into(), budget.max(bytes))?;
+        let subject = self.model.subject();
+        let mut learner = Learner::new(dim, head.into(), budget.max(bytes))?.about(subject);
         let class = |(id, name): (u32, String)| -> Result<Change, SnapshotError> {
             Ok(Change::AddClass(ClassId(id), ClassName::kept(&name)?))
         };

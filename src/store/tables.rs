@@ -57,7 +57,13 @@ pub(super) fn fault(error: impl Into<redb::Error>) -> StoreFault {
         redb::Error::PreviousIo => {
             StoreFault::Io(std::io::Error::other("an access before this one failed"))
         }
-        other => StoreFault::Damaged(other.to_string()),
+        redb::Error::Corrupted(_) => {
+            StoreFault::Damaged("its pages do not match their checksums".to_owned())
+        }
+        redb::Error::UpgradeRequired(_) => {
+            StoreFault::Damaged("its pages are of another version".to_owned())
+        }
+        _ => StoreFault::Damaged("its tables are not those of a store".to_owned()),
     }
 }
 

@@ -42,7 +42,7 @@ async fn figures(app: &Arc<App>, address: IpAddr, text: &mut String) {
         let Ok(value) = value.parse() else { continue };
         let name: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        put(text, &name, "gauge", "As status shows it", value);
+        put(text, &name, "gauge", help(&name), value);
     }
     if let Some(learned) = learned {
         put(text, "classes", "gauge", "Classes taught", learned.classes as f64);
@@ -76,6 +76,34 @@ fn counted(counts: &Counts, text: &mut String) {
     let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {sum}");
     let seconds = counts.latency_micros as f64 / 1e6;
     let _ = writeln!(text, "{name}_sum {seconds}\n{name}_count {sum}");
+}
+
+/// What a figure of status is. Those of several regions have the region's name in front.
+fn help(name: &str) -> &'static str {
+    const HELP: [(&str, &str); 18] = [
+        ("errors_", "Errors of this kind since the start"),
+        ("predicted_before_teaching", "Taught frames that were predicted before"),
+        ("predicted_right", "Of these those that were predicted right"),
+        ("predicted_balanced", "Balanced accuracy of these predictions, 0 to 1"),
+        ("predicted_since_s", "Seconds over which these were counted"),
+        ("classified", "Frames classified since the start"),
+        ("taught", "Frames taught since the start"),
+        ("passed", "Frames passed over as the same as the one before"),
+        ("missed_pulses", "Output pulses that were missed"),
+        ("age_p50_ms", "Median milliseconds from capture to prediction, latest frames"),
+        ("age_p95_ms", "95th percentile of milliseconds from capture to prediction, latest frames"),
+        ("inbox", "Frames that wait in the inbox"),
+        ("memory_mib", "Resident memory of the program in MiB"),
+        ("temperature_c", "Temperature of the board in degrees Celsius"),
+        ("throttled", "What the board reports of its processor being slowed down; 0 is not"),
+        ("classes", "Classes taught"),
+        ("examples", "Examples taught"),
+        ("drift_alarms", "Alarms of the drift watch since the start"),
+    ];
+    let begins = |known: &str| known.ends_with('_') && name.starts_with(known);
+    let found = HELP.iter().find(|(known, _)| name == *known || begins(known));
+    let of_region = || HELP.iter().find(|(known, _)| name.ends_with(&format!("_{known}")));
+    found.or_else(of_region).map_or("A figure of the command status", |(_, help)| help)
 }
 
 fn put(text: &mut String, name: &str, kind: &str, help: &str, value: f64) {

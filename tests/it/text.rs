@@ -98,7 +98,7 @@ fn text_and_images_refuse_each_other() {
         let run = bench.run(&[command, &[text(&picture)]].concat());
         assert_eq!(run.code, 2, "{run:?}");
         assert!(
-            run.stderr.contains("1024 of text-1024") && run.stderr.contains("--text"),
+            run.stderr.contains("this one holds lines of text") && run.stderr.contains("--text"),
             "{run:?}"
         );
     }
@@ -106,7 +106,7 @@ fn text_and_images_refuse_each_other() {
     images.ok(&["teach", "x", text(&picture)]);
     let run = images.run(&["classify", "--text", "a line"]);
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("it holds images"), "{run:?}");
+    assert!(run.stderr.contains("this one holds images"), "{run:?}");
     let run = images.run(&["classify", text(&picture), "--lines", "-"]);
     assert!(run.code == 2 && run.stderr.contains("an image beside --lines"), "{run:?}");
 }
@@ -129,8 +129,25 @@ fn what_is_no_line_is_named_and_nothing_is_learned() {
 }
 
 #[test]
-fn a_pipe_is_answered_line_by_line() {
+fn a_pipe_is_answered_line_by_line_also_in_json() {
     let bench = taught();
+    let mut command = bench.command(&["classify", "--lines", "-", "--json"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut pipe = child.stdin.take().expect("it is piped");
+    let mut answers = BufReader::new(child.stdout.take().expect("it is piped"));
+    for (line, class) in [
+        (KINDS[1].1[2], Some("disk")),
+        ("Der Kühlwasserdruck an Pumpe drei fällt unter zwei Bar", None),
+    ] {
+        writeln!(pipe, "{line}").expect("it reads");
+        let mut answer = String::new();
+        answers.read_line(&mut answer).expect("it answers");
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        assert_eq!((answer["class"].as_str(), &answer["line"]), (class, &line.into()));
+    }
+    drop(pipe);
+    assert!(child.wait().expect("it ends").success());
     let mut command = bench.command(&["classify", "--lines", "-"]);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
@@ -177,4 +194,141 @@ fn more_lines_than_fit_are_refused() {
     let run = bench.run(&["teach", "many", "--lines", text(&file)]);
     assert!(run.code == 2 && run.stderr.contains("more than 24576 different lines"), "{run:?}");
     assert!(!bench.store().exists() || bench.classes().is_empty());
+}
+
+#[test]
+fn answers_about_a_store_of_lines_speak_of_lines() {
+    let bench = taught();
+    let few = Bench::new();
+    let teach = |class, line| few.ok(&["teach", class, "--text", line, "another"]);
+    teach("a", "one");
+    let run = teach("b", "two");
+    assert!(run.stdout.contains("on lines like those taught"), "{run:?}");
+    for bench in [&bench, &few] {
+        let told = bench.ok(&["status"]).stdout;
+        let json = bench.ok(&["status", "--json"]).stdout;
+        let threshold = bench.ok(&["threshold"]).stdout;
+        for told in [told, json, threshold] {
+            for word in
+                ["parts", "scene", "independent look", "position", "frame", "image", "backbone"]
+            {
+                let told = told.replace("\"looks\"", "");
+                assert!(!told.contains(word), "{word}: {told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_needs_images_refuses_a_store_of_lines() {
+    let bench = taught();
+    let before = std::fs::read(bench.store()).expect("it was taught");
+    let commands = [
+        &["views"][..],
+        &["views", "--try"],
+        &["views", "usual,flipped"],
+        &["store", "reteach"],
+        &["store", "images", "out"],
+        &["finetune"],
+        &["adapt", "--off"],
+        &["adapt", "--frames", "3"],
+        &["export", "out.onnx"],
+        &["run", "--camera", "synthetic:"],
+        &["test", "logs", "--sheet", "out.png"],
+        &["snap", "out.png", "--camera", "synthetic:", "--explain", "where.png"],
+        &["examples", "--sheet", "out.png"],
+        &["status", "--sheet", "out.png"],
+    ];
+    for command in commands {
+        let run = bench.run(command);
+        assert_eq!(run.code, 2, "{command:?}: {run:?}");
+        let wanted = "wants a store of images, this one holds lines of text\n  next: ";
+        assert!(run.stderr.contains(wanted), "{command:?}: {run:?}");
+        assert!(run.stderr.contains("learned.ftune"), "{command:?}: {run:?}");
+    }
+    assert_eq!(std::fs::read(bench.store()).expect("it is there"), before);
+    for name in ["out", "out.onnx", "out.png", "where.png"] {
+        assert!(!bench.path().join(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn other_lines_measure_what_was_taught() {
+    let bench = taught();
+    let folder = bench.path().join("logs");
+    std::fs::create_dir(&folder).expect("the folder is the test's");
+    let put = |name: &str, text: String| std::fs::write(folder.join(name), text).expect(name);
+    // The first is as taught but for its numbers.
+    put(
+        "login.log",
+        format!(
+            "{}\nsshd[4711]: Failed password for backup from 172.16.9.1 port 60022 ssh2\n",
+            KINDS[0].1[0]
+        ),
+    );
+    put(
+        "disk.txt",
+        "kernel: blk_update_request: I/O error, dev sdc, sector 99999\n...\n".to_owned(),
+    );
+    put("pump.log", "Der Kühlwasserdruck an Pumpe drei fällt unter zwei Bar\n".to_owned());
+    let run = bench.ok(&["test", text(&folder), "--json", "-"]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!((&report["model"], &report["known"]), (&"text-1024".into(), &1.into()), "{report}");
+    assert_eq!((&report["balanced_accuracy"], &report["caught"]), (&1.0.into(), &1.0.into()));
+    assert_eq!(report["left_out"][0]["file"], "disk/2");
+    let told = bench.ok(&["test", text(&folder.join("login.log"))]).stdout;
+    assert!(told.contains("truth   lines") && told.contains("1 line was taught"), "{told}");
+}
+
+#[test]
+fn the_exported_head_of_lines_gives_their_probabilities() {
+    let bench = taught();
+    bench.ok(&["export", "head.npz"]);
+    let head = bench.ok(&["export", "-", "--format", "json"]).stdout;
+    let head: serde_json::Value = serde_json::from_str(&head).expect("JSON");
+    assert_eq!(head["backbone"]["name"], "text-1024");
+    assert!(head.get("input").is_none(), "{}", head["input"]);
+    let line = "sshd[4711]: Failed password for backup from 172.16.9.1";
+    let feature = fieldtune::text::feature(line).expect("it has words");
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+    let layer = &head["layers"][0];
+    let scores: Vec<f64> = layer["weights"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .zip(layer["bias"].as_array().expect("numbers"))
+        .map(|(row, bias)| {
+            let row = row.as_array().expect("a row").iter().zip(&feature);
+            row.map(|(weight, &value)| number(weight) * f64::from(value)).sum::<f64>()
+                + number(bias)
+        })
+        .collect();
+    let power: Vec<f64> =
+        scores.iter().map(|score| (score / number(&head["temperature"])).exp()).collect();
+    let best = power.iter().copied().fold(0.0, f64::max) / power.iter().sum::<f64>();
+    let told = bench.ok(&["classify", "--json", "--text", line]).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert!((number(&told["confidence"]) - best).abs() < 1e-3, "{told} {best}");
+}
+
+#[test]
+fn lines_are_shown_as_they_were_written() {
+    let bench = Bench::new();
+    let line = "it's \"gone\": C:\\temp\t\u{1b}[31m";
+    bench.ok(&["teach", "x", "--text", line]);
+    let told = bench.ok(&["examples"]).stdout;
+    assert!(told.contains("it's \"gone\": C:\\temp\\u{9}\\u{1b}[31m"), "{told}");
+}
+
+#[test]
+fn an_empty_line_is_called_empty() {
+    let bench = taught();
+    for (command, wanted) in [
+        (&["teach", "x", "--text", ""][..], "nothing was learned: the line is empty"),
+        (&["classify", "--text", ""], "the line is empty"),
+        (&["teach", "x", ""], "an empty name, wanted an image file"),
+    ] {
+        let run = bench.run(command);
+        assert!(run.code != 0 && run.stderr.contains(wanted), "{command:?}: {run:?}");
+    }
 }

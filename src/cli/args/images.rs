@@ -3,17 +3,26 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::image::picture;
+
+/// A path as it was typed, or a line of text: also an empty one, which is refused in the words of what it should be.
+pub fn or_text() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
 
 /// The image files that were named, be they there or not, and those in the folders that were named, at any depth, sorted
 /// within each folder. Images in them that cannot be read are reported on stderr.
 ///
 /// # Errors
-/// A folder without an image.
+/// A folder without an image; an empty name.
 pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
+        if path.as_os_str().is_empty() {
+            bail!("\"\": an empty name, wanted an image file or a folder of them");
+        }
         if path.is_dir() {
             let found = picture::in_folder(path)?;
             if found.images.is_empty() {

@@ -11,11 +11,10 @@ use crate::device::clock::Clock;
 use crate::device::stores;
 use crate::image::frame::Timestamp;
 use crate::image::levels::Levels;
-use crate::learn::learner::Learner;
+use crate::learn::learner::{Learner, Subject};
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
 use crate::store::{FileStore, StoreError, levels, tail};
-use crate::text;
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -90,13 +89,44 @@ impl StoreArgs {
         Ok(levels::levels_of(&mut FileStore::look(&path)?)?)
     }
 
+    /// Whether lines of text were taught; not where there is no store, or one that cannot be read.
+    pub fn holds_lines(&self) -> anyhow::Result<bool> {
+        let path = self.path()?;
+        // What is wrong with it is said when it is opened.
+        let taught = path.exists().then(|| FileStore::taught_with(&path).ok().flatten());
+        Ok(taught.flatten().is_some_and(|model| model.subject() == Subject::Lines))
+    }
+
+    /// An error where lines of text were taught, of which there are no images.
+    ///
+    /// * `command`: what needs images; `instead`: what to do with lines.
+    pub fn refuse_lines(&self, command: &str, instead: &str) -> anyhow::Result<()> {
+        if self.holds_lines()? {
+            bail!(
+                "{}: {command} wants a store of images, this one holds lines of text\n  next: {instead}, or name a store of images with --store",
+                self.path()?.display()
+            );
+        }
+        Ok(())
+    }
+
     /// Opens what is there.
     pub fn open(&self) -> anyhow::Result<Option<Session>> {
         self.opened(FileStore::open)
     }
 
-    /// Opens what is there, or starts afresh for that backbone; refuses what was taught with another one.
+    /// Opens what is there, or starts afresh for that backbone, and says so; refuses what was taught with another one.
     pub fn open_for(&self, model: &ModelId) -> anyhow::Result<Session> {
+        let path = self.path()?;
+        if !path.exists() {
+            // A slip of the pen would teach a second store unseen.
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let with = match folder.is_none_or(Path::exists) {
+                true => "",
+                false => " in a new folder",
+            };
+            eprintln!("note: no store {} so far: this starts one{with}", path.display());
+        }
         self.with_model(FileStore::open, model)
     }
 
@@ -162,21 +192,30 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
     match error {
         PersistError::Backbone(other) => {
             let taught = other.learned.name.as_str();
-            let next = match (taught, other.given.name.as_str()) {
-                (text::TEXT_MODEL, _) => {
-                    "it holds lines of text, which teach, classify and eval take with --text"
-                        .to_owned()
-                }
-                (_, text::TEXT_MODEL) => "it holds images: without --text and --lines".to_owned(),
-                _ => format!(
-                    "run with --model {}",
-                    taught.strip_suffix(FINE_TUNED).unwrap_or(taught)
+            let (what, next) = match (other.learned.subject(), other.given.subject()) {
+                (Subject::Lines, Subject::Frames) => (
+                    format!(
+                        "{}: wanted a store of images, this one holds lines of text",
+                        path.display()
+                    ),
+                    "teach and classify take lines with --text or --lines".to_owned(),
+                ),
+                (Subject::Frames, Subject::Lines) => (
+                    format!(
+                        "{}: wanted a store of lines of text, this one holds images",
+                        path.display()
+                    ),
+                    "images without --text and --lines".to_owned(),
+                ),
+                _ => (
+                    other.about(path.display()),
+                    format!(
+                        "run with --model {}",
+                        taught.strip_suffix(FINE_TUNED).unwrap_or(taught)
+                    ),
                 ),
             };
-            anyhow::anyhow!(
-                "{}\n  next: {next}, or start afresh with --store NEW.ftune",
-                other.about(path.display())
-            )
+            anyhow::anyhow!("{what}\n  next: {next}, or start afresh with --store NEW.ftune")
         }
         PersistError::Load(error) => error.into(),
         PersistError::Snapshot(error) => {

@@ -1,6 +1,7 @@
 //! `fieldtune classify --text`, `--lines`: what lines of text are taken for.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -27,6 +28,7 @@ pub(super) fn classify(
     let learner = store.look_for(&ModelId::of_text())?.into_parts().0;
     let mut exit = Exit::Done;
     lines.each(arguments, |line| {
+        let begun = Instant::now();
         let feature = match &line.text {
             Ok(text) => text::feature(text).map_err(|error| error.to_string()),
             Err(what) => Err(what.clone()),
@@ -51,7 +53,7 @@ pub(super) fn classify(
         let shown = Line {
             learner: &learner,
             verdict: &verdict,
-            milliseconds: 0.0,
+            milliseconds: begun.elapsed().as_secs_f64() * 1e3,
             places: Places::default(),
         };
         if as_json {

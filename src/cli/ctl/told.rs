@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 
 use super::CtlCommand;
 use crate::learn::command::{Reply, Status};
+use crate::learn::learner::Subject;
 use crate::protocol::people::{self, aligned, prediction};
 use crate::protocol::request::{
     Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
@@ -40,7 +41,8 @@ impl CtlCommand {
 pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
     let mut lines = match answer.plain() {
         Answer::Reply(reply @ Reply::Taught { estimate, .. }) => {
-            let estimate = estimate.as_ref().map(people::estimated);
+            let estimate = estimate.as_ref();
+            let estimate = estimate.map(|one| people::estimated(one, Subject::Frames));
             people::lines(reply).into_iter().chain(estimate).collect()
         }
         Answer::Reply(reply) => people::lines(reply),
@@ -81,7 +83,7 @@ fn status(learned: Option<&Status>, device: &[(String, String)]) -> Vec<String> 
     if let Some(learned) = learned {
         let own = people::status(learned).into_iter();
         rows.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        let doubted = people::doubted(&learned.suspects, |suspect| {
+        let doubted = people::doubted(&learned.suspects, learned.subject, |suspect| {
             format!("example {}, contradicted by the others", suspect.example.0)
         });
         rows.extend(doubted.into_iter().map(|(word, what)| (word.to_owned(), what)));

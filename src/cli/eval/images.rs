@@ -15,18 +15,18 @@ use crate::learn::tune::CutView;
 
 /// An image that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct LeftOutImage {
+pub(in crate::cli) struct LeftOutImage {
     /// `class/file`.
-    pub(super) file: String,
+    pub(in crate::cli) file: String,
     /// What is wrong with it, without its name.
-    pub(super) error: String,
+    pub(in crate::cli) error: String,
 }
 
 /// Name (`class/file`) and what was found of every image, and those that cannot be used.
 type OfImages<T> = (Vec<(String, T)>, Vec<LeftOutImage>);
 
 /// Name (`class/file`) and feature of every image that has one.
-pub(super) type Features = Vec<(String, Vec<f32>)>;
+pub(in crate::cli) type Features = Vec<(String, Vec<f32>)>;
 
 /// The image files in the class folders of `dir`, at any depth, as (`class/file` with `/` between folders, path),
 /// sorted by the bytes of the names. Hidden files and folders, and files that are no images, do not count.

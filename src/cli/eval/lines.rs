@@ -14,21 +14,31 @@ use crate::text;
 
 /// Every different form of a line of each file, as `class/number`; a file's name without its ending is the class.
 ///
+/// * `dir`: a folder of files, or one file; `least`: files that are wanted.
+///
 /// # Errors
-/// The folder or a file cannot be read; fewer than two files.
-pub(super) fn features(dir: &Path) -> anyhow::Result<(Features, Vec<LeftOutImage>)> {
+/// The folder or a file cannot be read; fewer files than `least`.
+pub(in crate::cli) fn features(
+    dir: &Path,
+    least: usize,
+) -> anyhow::Result<(Features, Vec<LeftOutImage>)> {
     let place = || picture::shown(dir);
-    let mut files = Vec::new();
-    for entry in dir.read_dir().with_context(place)? {
-        let path = entry.with_context(place)?.path();
+    let class = |path: &Path| {
         let class = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
-        if let Some(class) = class.filter(|class| path.is_file() && !class.starts_with('.')) {
-            files.push((class, path));
+        class.filter(|class| path.is_file() && !class.starts_with('.'))
+    };
+    let mut files: Vec<(String, PathBuf)> =
+        class(dir).map(|class| (class, dir.to_owned())).into_iter().collect();
+    if files.is_empty() {
+        for entry in dir.read_dir().with_context(place)? {
+            let path = entry.with_context(place)?.path();
+            files.extend(class(&path).map(|class| (class, path)));
         }
     }
-    if files.len() < 2 {
+    if files.len() < least {
+        let wanted = if least == 1 { "a file" } else { "at least two files" };
         bail!(
-            "{}: wanted at least two files of lines, one a class; found {}",
+            "{}: wanted {wanted} of lines, one a class; found {}\n  next: DIR/disk.log and DIR/login.log make the classes disk and login",
             place(),
             files.len()
         );

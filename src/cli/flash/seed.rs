@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -319,12 +319,15 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn package(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let bytes = read(path)?;
+    const NEXT: &str =
+        "next: fieldtune_VERSION_arm64.deb of a release, or what boards/package/build makes";
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|error| anyhow!("--package {shown}: {error}\n  {NEXT}"))?;
     if !bytes.starts_with(b"!<arch>\ndebian-binary") {
-        bail!("{}: this is no Debian package", path.display());
+        bail!("--package {shown}: wanted a Debian package, this file is none\n  {NEXT}");
     }
     if path.to_string_lossy().ends_with("_amd64.deb") {
-        bail!("{}: this is the package for PCs, wanted that for arm64", path.display());
+        bail!("--package {shown}: wanted the package for arm64, this is the one for PCs\n  {NEXT}");
     }
     Ok(bytes)
 }

@@ -18,7 +18,8 @@ impl ReadStatus {
             undo_steps: learner.undo_steps().len(),
             estimate: Accuracy::of(learner),
             looks: learner.examples().looks().values().sum(),
-            advice: learner.advice().to_string(),
+            advice: learner.advice().about(learner.subject()),
+            subject: learner.subject(),
             suspects: estimate
                 .map(|estimate| estimate.suspects.iter().take(MAX_SUSPECTS).cloned().collect())
                 .unwrap_or_default(),

@@ -1,10 +1,10 @@
 //! What to show next.
 
-use super::{ClassName, Learner};
+use super::{ClassName, Learner, Subject};
 use crate::learn::decision::Doubt;
 use crate::learn::head::{ClassId, ExampleId};
 
-/// What would help most, in one sentence by [`std::fmt::Display`].
+/// What would help most, in one sentence by [`Advice::about`], of frames by [`std::fmt::Display`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Advice {
@@ -135,6 +135,41 @@ impl Learner {
     }
 }
 
+impl Advice {
+    /// The sentence in the words of what is learned from.
+    pub fn about(&self, subject: Subject) -> String {
+        match subject {
+            Subject::Frames => self.to_string(),
+            Subject::Lines => self.of_lines(),
+        }
+    }
+
+    fn of_lines(&self) -> String {
+        match self {
+            Advice::Begin => "teach a first class, five different lines of it".to_owned(),
+            Advice::SecondClass { class, looks } if *looks < 10 => {
+                format!("teach a second class, or ten lines of {class} to find what is unlike them")
+            }
+            Advice::MoreLooks { class, looks } => {
+                let lines = if *looks == 1 { "line" } else { "lines" };
+                format!("teach more lines of {class}, it has {looks} {lines}: other wordings")
+            }
+            Advice::Confused { class, taken_for, share } => format!(
+                "teach more lines of {class}: {:.0} % of them are taken for {taken_for}",
+                share * 100.0
+            ),
+            Advice::Unbalanced { class, looks, most, looks_of_most } => format!(
+                "teach more lines of {class}: it has {looks} lines, {most} has {looks_of_most}"
+            ),
+            Advice::Any { class } => format!("teach more lines of {class}"),
+            // Nothing in them is of frames; lines have no inbox.
+            Advice::SecondClass { .. } | Advice::Unlike { .. } | Advice::CheckLabel { .. } => {
+                self.to_string()
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for Advice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -222,6 +257,9 @@ mod tests {
         assert_eq!(told([6, 12, 12]), "show more a: it has 6 looks, c has 12");
         assert_eq!(told([9, 9, 3]), "show more c: it has 3 looks, b has 9");
         assert_eq!(told([2, 9, 9]), "show a again, it has 2 looks: other parts, other positions");
+        let of_lines = |looks| taught(looks).advice().about(Subject::Lines);
+        assert_eq!(of_lines([6, 12, 12]), "teach more lines of a: it has 6 lines, c has 12");
+        assert_eq!(of_lines([2, 9, 9]), "teach more lines of a, it has 2 lines: other wordings");
     }
 
     #[test]

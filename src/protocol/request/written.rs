@@ -7,6 +7,7 @@ use crate::image::frame::{Region, Timestamp};
 use crate::learn::command::{Accuracy, ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::{Doubt, Suspect, Thresholds};
 use crate::learn::head::{ClassId, ExampleId, HeadConfig};
+use crate::learn::learner::Subject;
 use crate::store::Generation;
 use crate::store::signed::Signature;
 use crate::store::snapshot::Difference;
@@ -101,6 +102,9 @@ struct StatusForm {
     estimate: Option<Accuracy>,
     looks: usize,
     advice: String,
+    /// A device looks at frames.
+    #[serde(skip)]
+    subject: Subject,
     #[serde(with = "suspects")]
     suspects: Vec<Suspect>,
     #[serde(with = "ThresholdsForm")]

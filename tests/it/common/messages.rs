@@ -4,6 +4,7 @@ use fieldtune::image::frame::{Region, Timestamp};
 use fieldtune::learn::command::*;
 use fieldtune::learn::decision::{Doubt, Suspect, Thresholds};
 use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind};
+use fieldtune::learn::learner::Subject;
 use fieldtune::protocol::pin::Pin;
 use fieldtune::protocol::request::{
     self, Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
@@ -170,6 +171,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         estimate: Some(accuracy()),
         looks: 7,
         advice: "show more good".to_owned(),
+        subject: Subject::Frames,
         suspects: vec![Suspect {
             example: ExampleId(4),
             class: ClassId(1),
