@@ -75,7 +75,9 @@ pub(super) fn of_a_video<'a>(
 ) -> Option<(&'a Path, &'a Path, usize)> {
     const LEAST: usize = 3;
     const WORDS: [&str; 3] = ["frame", "video", "clip"];
-    let mut videos: BTreeMap<(Option<&Path>, &str), Vec<(u64, &Path, u32)>> = BTreeMap::new();
+    // Its number, it, and its look.
+    type Numbered<'a> = (u64, &'a Path, u32);
+    let mut videos: BTreeMap<(Option<&Path>, &str), Vec<Numbered>> = BTreeMap::new();
     for (shown, &burst) in files.iter().zip(bursts).filter(|(shown, _)| shown.taken.is_none()) {
         let Some(stem) = shown.file.file_stem().and_then(|stem| stem.to_str()) else { continue };
         let before = stem.trim_end_matches(|c: char| c.is_ascii_digit());

@@ -120,9 +120,13 @@ fn to_bytes<T: serde::Serialize>(message: &T) -> Vec<u8> {
 }
 
 fn from_bytes<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((message, [])) => Ok(message),
-        Ok((_, rest)) => Err(WireError::Content(format!("{} bytes too many", rest.len()))),
-        Err(error) => Err(WireError::Content(error.to_string())),
+    match first_of(bytes)? {
+        (message, []) => Ok(message),
+        (_, rest) => Err(WireError::Content(format!("{} bytes too many", rest.len()))),
     }
+}
+
+/// What a message begins with, and the rest of it.
+fn first_of<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), WireError> {
+    postcard::take_from_bytes(bytes).map_err(|error| WireError::Content(error.to_string()))
 }

@@ -1,9 +1,7 @@
-use serde::{Deserialize, Serialize};
-
 use crate::learn::learner::Learner;
 
 /// How well what was taught would do on parts and scenes like those taught, by leaving each look out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Accuracy {
     /// Mean of the classes' recalls, 0 to 1.
     pub balanced: f32,
@@ -17,6 +15,11 @@ pub struct Accuracy {
 impl Accuracy {
     /// An interval that is wider leaves open what the estimate is.
     const WIDE: f32 = 0.5;
+
+    /// One of which the interval is not known.
+    pub fn somewhere(balanced: f32) -> Self {
+        Self { balanced, interval: (0.0, 1.0), few_looks: None }
+    }
 
     /// `None` where it cannot be estimated: there is one class, or one that has a single look.
     pub fn of(learner: &Learner) -> Option<Self> {

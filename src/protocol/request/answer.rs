@@ -7,7 +7,7 @@ use super::forms::RegionForm;
 use super::written;
 use crate::image::frame::{Region, Timestamp};
 use crate::learn::adapt::Proposal;
-use crate::learn::command::{Reply, Status};
+use crate::learn::command::{Accuracy, Reply, Status};
 use crate::learn::head::ClassId;
 use crate::store::Generation;
 use crate::store::signed::Signature;
@@ -128,6 +128,44 @@ impl Answer {
         }
     }
 
+    /// The estimate that it has.
+    fn estimate_mut(&mut self) -> Option<&mut Accuracy> {
+        match self {
+            Answer::Reply(Reply::Taught { estimate, .. } | Reply::Head { estimate, .. }) => {
+                estimate.as_mut()
+            }
+            Answer::Reply(Reply::Status(status)) => status.estimate.as_mut(),
+            Answer::Status { learned, .. } => learned.as_mut()?.estimate.as_mut(),
+            Answer::Noted { answer, .. } => answer.estimate_mut(),
+            _ => None,
+        }
+    }
+
+    /// What of its estimate stands behind the answer and its note on the wire, in a message of the first version not at
+    /// all: the interval, and the class of too few looks.
+    pub(in crate::protocol) fn surer(&self) -> Option<Surer> {
+        let (estimate, is_status) = match self.plain() {
+            Answer::Reply(Reply::Taught { estimate, .. } | Reply::Head { estimate, .. }) => {
+                (estimate.as_ref()?, false)
+            }
+            Answer::Reply(Reply::Status(status)) => (status.estimate.as_ref()?, true),
+            Answer::Status { learned, .. } => (learned.as_ref()?.estimate.as_ref()?, true),
+            _ => return None,
+        };
+        // A status has its interval itself.
+        let is_known = is_status || *estimate == Accuracy::somewhere(estimate.balanced);
+        let is_more = estimate.few_looks.is_some() || !is_known;
+        is_more.then(|| (estimate.interval, estimate.few_looks.clone()))
+    }
+
+    /// With that.
+    pub(in crate::protocol) fn made_surer(mut self, (interval, few_looks): Surer) -> Self {
+        if let Some(estimate) = self.estimate_mut() {
+            (estimate.interval, estimate.few_looks) = (interval, few_looks);
+        }
+        self
+    }
+
     /// The answer itself, without notes.
     pub fn plain(&self) -> &Answer {
         match self {
@@ -136,6 +174,9 @@ impl Answer {
         }
     }
 }
+
+/// Interval and class of [`Accuracy`].
+pub(in crate::protocol) type Surer = ((f32, f32), Option<String>);
 
 /// A verdict in words, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -25,6 +25,7 @@ pub(super) enum ReplyForm {
         count: usize,
         new_class: bool,
         evicted: Vec<ExampleId>,
+        #[serde(with = "balanced")]
         estimate: Option<Accuracy>,
     },
     Undone {
@@ -50,6 +51,7 @@ pub(super) enum ReplyForm {
     Head {
         #[serde(with = "head")]
         config: HeadConfig,
+        #[serde(with = "balanced")]
         estimate: Option<Accuracy>,
     },
     Threshold(#[serde(with = "ThresholdsForm")] Thresholds),
@@ -99,6 +101,7 @@ struct StatusForm {
     examples: usize,
     bytes: (usize, usize),
     undo_steps: usize,
+    #[serde(with = "within")]
     estimate: Option<Accuracy>,
     looks: usize,
     advice: String,
@@ -235,6 +238,52 @@ pub(super) mod status_if_any {
         from: D,
     ) -> Result<Option<Box<Status>>, D::Error> {
         Ok(Option::<Own>::deserialize(from)?.map(|Own(status)| Box::new(status)))
+    }
+}
+
+/// An estimate without its interval.
+mod balanced {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::learn::command::Accuracy;
+
+    pub(super) fn serialize<S: Serializer>(
+        accuracy: &Option<Accuracy>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        accuracy.as_ref().map(|accuracy| accuracy.balanced).serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Option<Accuracy>, D::Error> {
+        Ok(Option::deserialize(from)?.map(Accuracy::somewhere))
+    }
+}
+
+/// An estimate and, beside it, its interval.
+mod within {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::learn::command::Accuracy;
+
+    type Written = (Option<f32>, Option<(f32, f32)>);
+
+    pub(super) fn serialize<S: Serializer>(
+        accuracy: &Option<Accuracy>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let of = |one: &Accuracy| (one.balanced, one.interval);
+        let written: Written = accuracy.as_ref().map(of).unzip();
+        written.serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Option<Accuracy>, D::Error> {
+        let (balanced, interval): Written = Deserialize::deserialize(from)?;
+        let accuracy = balanced.map(Accuracy::somewhere);
+        Ok(accuracy.map(|one| Accuracy { interval: interval.unwrap_or(one.interval), ..one }))
     }
 }
 

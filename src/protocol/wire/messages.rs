@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{WireError, from_bytes, to_bytes};
+use super::{WireError, first_of, from_bytes, to_bytes};
 use crate::protocol::request::{Answer, Classification, Of, Progress, Refused, Request};
 
 /// # Errors
@@ -37,14 +37,26 @@ pub fn encode_answer(answer: &Result<Answer, Refused>) -> Vec<u8> {
         Ok(Answer::Noted { note, .. }) => Some(note.clone()),
         _ => None,
     };
-    to_bytes(&Answered { result: answer.as_ref().map(Answer::plain), note })
+    let mut message = to_bytes(&Answered { result: answer.as_ref().map(Answer::plain), note });
+    let surer = answer.as_ref().ok().and_then(Answer::surer);
+    message.extend(surer.iter().flat_map(to_bytes));
+    message
 }
 
 /// # Errors
 /// [`WireError::Content`].
 pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError> {
-    let Answered { result, note } = from_bytes::<Answered<Answer, Refused>>(bytes)?;
-    Ok(result.map(|answer| answer.with_notes(note.into_iter().collect())))
+    let (answered, rest) = first_of::<Answered<Answer, Refused>>(bytes)?;
+    let Answered { result, note } = answered;
+    let result = result.map(|answer| answer.with_notes(note.into_iter().collect()));
+    Ok(match rest {
+        [] => result,
+        // What an estimate has besides stands behind it.
+        rest => {
+            let surer = from_bytes(rest)?;
+            result.map(|answer| answer.made_surer(surer))
+        }
+    })
 }
 
 /// As a message.

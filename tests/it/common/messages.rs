@@ -160,7 +160,7 @@ pub fn adapted() -> Answer {
 pub fn answers() -> Vec<Result<Answer, Refused>> {
     let name = || "scratch".to_owned();
     let pairs = || vec![(name(), "1".to_owned())];
-    let accuracy = || Accuracy { balanced: 0.9, interval: (0.25, 1.0), few_looks: Some(name()) };
+    let accuracy = |few| Accuracy { balanced: 0.9, interval: (0.5, 1.0), few_looks: few };
     let status = || Status {
         dim: 1280,
         head: HeadConfig::of(HeadKind::Ridge),
@@ -168,7 +168,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         examples: 10,
         bytes: (1000, 64 << 20),
         undo_steps: 3,
-        estimate: Some(accuracy()),
+        estimate: Some(accuracy(None)),
         looks: 7,
         advice: "show more good".to_owned(),
         subject: Subject::Frames,
@@ -211,7 +211,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
             count: 5,
             new_class: true,
             evicted: vec![ExampleId(0)],
-            estimate: Some(accuracy()),
+            estimate: None,
         },
         Reply::Undone { changes: vec![name()], left: 2 },
         Reply::Forgotten { classes: vec![name()], examples: vec![ExampleId(1)] },
@@ -220,7 +220,10 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Reply::Classes(vec![class]),
         Reply::Examples(vec![example]),
         Reply::Status(Box::new(status())),
-        Reply::Head { config: HeadConfig::of(HeadKind::Knn), estimate: None },
+        Reply::Head {
+            config: HeadConfig::of(HeadKind::Knn),
+            estimate: Some(Accuracy::somewhere(0.5)),
+        },
         Reply::Threshold(Thresholds::of_limit(0.5, f32::INFINITY)),
         Reply::Threshold(Thresholds::of_limit(0.5, -0.01)),
         Reply::Merged { classes: vec![name()], added: 3, known: 2, disputed: 1, repeated: 3 },
@@ -288,6 +291,20 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Ok(Answer::InboxDropped { frames: 3, left: 200 }),
         Ok(confusion()),
         Ok(adapted()),
+        // With what stands behind an answer.
+        Ok(Answer::Reply(Reply::Taught {
+            class: name(),
+            examples: vec![ExampleId(1)],
+            count: 5,
+            new_class: true,
+            evicted: Vec::new(),
+            estimate: Some(accuracy(Some(name()))),
+        })),
+        Ok(Answer::Status {
+            learned: Some(Box::new(Status { estimate: Some(accuracy(Some(name()))), ..status() })),
+            device: pairs(),
+        }
+        .with_notes(vec!["a note".to_owned()])),
     ];
     replies.into_iter().map(|reply| Ok(Answer::Reply(reply))).chain(rest).collect()
 }
