@@ -112,7 +112,7 @@ impl FinetuneCommand {
         println!("{}", figures(&validation));
         if tail::tail_of(session.store_mut())?.is_some() {
             println!(
-                "before: of the backbone without blocks, and not with those of the store, which are trained anew"
+                "before: of the backbone without blocks, and not with those of the store, which are trained again"
             );
         }
         let Some(tail) = tail else {

@@ -261,10 +261,9 @@ impl TeachCommand {
         }
         let bursts = bursts(&shown);
         if let Some((first, last, looks)) = of_a_video(&shown, &bursts).filter(|_| !self.distinct) {
+            let (first, last) = (picture::shown(first), picture::shown(last));
             eprintln!(
-                "note: {} to {} look like frames of one video, and count as {looks} independent looks: where several show one part, the estimate is too high\n  next: teach one frame of each part (--distinct if each shows another part)",
-                picture::shown(first),
-                picture::shown(last)
+                "note: {first} to {last} look like frames of one video, and count as {looks} independent looks: where several show one part, the estimate is too high\n  next: teach one frame of each part (--distinct if each shows another part)"
             );
         }
         let new_examples = new_examples.into_iter().zip(shown).zip(bursts);

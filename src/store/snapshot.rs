@@ -92,7 +92,7 @@ pub struct Snapshot {
 #[non_exhaustive]
 pub enum SnapshotError {
     /// It does not begin like one.
-    #[error("this is no file of fieldtune: it begins with \"{got}\"{}", what_it_is(got))]
+    #[error("not a file of fieldtune: got {got}{}", what_it_is(got))]
     Magic {
         /// Its first bytes, escaped.
         got: String,

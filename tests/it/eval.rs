@@ -263,7 +263,7 @@ fn wrong_questions_are_refused_with_the_next_step() {
         (&["nowhere"], "nowhere"),
         (&["parts/red"], "wanted at least two folders"),
         (&["parts", "--shots", "0"], "0 is not in 1.."),
-        (&["parts", "--shots", "100"], "--shots 1, or more images"),
+        (&["parts", "--shots", "100"], ", or more images"),
         (&["parts", "--head", "svm"], "possible values: lda, ridge"),
         (&["parts", "--shrinkage", "2"], "wanted auto, looks or a number"),
         (&["parts", "--plot", "m.jpg"], "ends in .png or .svg"),

@@ -332,3 +332,19 @@ fn an_empty_line_is_called_empty() {
         assert!(run.code != 0 && run.stderr.contains(wanted), "{command:?}: {run:?}");
     }
 }
+
+#[test]
+fn eval_of_too_few_lines_names_what_would_do() {
+    let bench = Bench::new();
+    let folder = bench.path().join("logs");
+    std::fs::create_dir(&folder).expect("the folder is the test's");
+    for (file, lines) in [("a.log", "one\ntwo\nthree\n"), ("b.log", "four\n")] {
+        std::fs::write(folder.join(file), lines).expect("the folder is the test's");
+    }
+    let run = bench.run(&["eval", text(&folder), "--text"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("next: at least two lines of two classes"), "{run:?}");
+    std::fs::write(folder.join("b.log"), "four\nfive\nsix\n").expect("it is the test's");
+    let run = bench.run(&["eval", text(&folder), "--text", "--shots", "9"]);
+    assert!(run.stderr.contains("--shots of 1 to 2, or more lines"), "{run:?}");
+}
