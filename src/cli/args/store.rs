@@ -127,6 +127,11 @@ impl StoreArgs {
             };
             eprintln!("note: no store {} so far: this starts one{with}", path.display());
         }
+        self.begin_for(model)
+    }
+
+    /// As [`StoreArgs::open_for`], and says nothing.
+    pub fn begin_for(&self, model: &ModelId) -> anyhow::Result<Session> {
         self.with_model(FileStore::open, model)
     }
 

@@ -25,7 +25,7 @@ impl Device {
     /// As after power on: loads the backbone, opens the store, learns again what is in it.
     pub(super) fn start(model: &ModelArgs, context: &Context, path: &Path) -> anyhow::Result<Self> {
         let source = model.of_stores(&[path.to_owned()]).load(context)?;
-        let session = StoreArgs::at(path).open_for(&ModelId::of(&source))?;
+        let session = StoreArgs::at(path).begin_for(&ModelId::of(&source))?;
         Ok(Self(session.looking_with(source)?))
     }
 
