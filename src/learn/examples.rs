@@ -278,15 +278,16 @@ impl Examples {
         let fullest = self.by_class.iter().filter(|(_, ids)| ids.len() > 1);
         let (&fullest, _) = fullest.max_by_key(|&(&id, ids)| (longer(id, ids), Reverse(id)))?;
         self.compare(fullest);
-        // All are gone through in turn: that is quicker than to look up each of the class, and this is done for every
-        // example that goes.
-        let of_class = || self.kept.iter().filter(|(_, kept)| kept.example.class == fullest);
-        let mut groups: Vec<GroupId> = of_class().map(|(_, kept)| kept.example.group).collect();
-        groups.sort_unstable();
-        let groups = groups.chunk_by(|a, b| a == b).map(|same| (same.len(), Reverse(same[0])));
-        let largest = groups.max().filter(|(count, _)| *count > 1).map(|(_, group)| group.0);
+        let ids = &self.by_class[&fullest];
+        let mut groups: BTreeMap<GroupId, usize> = BTreeMap::new();
+        for id in ids {
+            *groups.entry(self.kept[id].example.group).or_default() += 1;
+        }
+        let largest = groups.into_iter().max_by_key(|&(group, count)| (count, Reverse(group)));
+        let largest = largest.filter(|(_, count)| *count > 1).map(|(group, _)| group);
         let mut redundant = None;
-        for (id, kept) in of_class() {
+        for id in ids {
+            let kept = &self.kept[id];
             if largest.is_none_or(|largest| kept.example.group == largest) {
                 // One that was compared with nothing is far from all.
                 let cosine = kept.nearest.map_or(-1.0, |(_, cosine)| cosine);
