@@ -303,10 +303,10 @@ fn parts_that_do_not_belong_are_refused_and_change_nothing() {
 #[test]
 fn every_message_round_trips_and_other_lengths_are_refused() {
     let mut random = ChaCha8Rng::seed_from_u64(8);
-    let mut damage = |bytes: &[u8], decode: &dyn Fn(&[u8]) -> bool| {
-        for end in 0..bytes.len().min(400) {
-            assert!(!decode(&bytes[..end]), "{end} bytes of {}", hex(bytes));
-        }
+    // * `begun`: how many of its beginnings are messages.
+    let mut damage = |bytes: &[u8], begun: usize, decode: &dyn Fn(&[u8]) -> bool| {
+        let ends = (0..bytes.len().min(400)).filter(|end| decode(&bytes[..*end]));
+        assert_eq!(ends.count(), begun, "{}", hex(bytes));
         assert!(!decode(&[bytes, &[0]].concat()));
         for _ in 0..20 {
             let mut changed = bytes.to_vec();
@@ -319,12 +319,14 @@ fn every_message_round_trips_and_other_lengths_are_refused() {
     for request in messages::requests() {
         let bytes = wire::encode_request(&request).expect("sendable");
         assert_eq!(wire::decode_request(&bytes), Ok(request));
-        damage(&bytes, &|bytes| wire::decode_request(bytes).is_ok());
+        damage(&bytes, 0, &|bytes| wire::decode_request(bytes).is_ok());
     }
     for answer in messages::answers() {
         let bytes = wire::encode_answer(&answer);
+        // Without what stands behind it, an answer is one of before that was known.
+        let begun = usize::from(format!("{answer:?}").contains("few_looks: Some"));
         assert_eq!(wire::decode_answer(&bytes), Ok(answer));
-        damage(&bytes, &|bytes| wire::decode_answer(bytes).is_ok());
+        damage(&bytes, begun, &|bytes| wire::decode_answer(bytes).is_ok());
     }
     for (done, total) in [(0, 0), (1, 1), (1, 0), (3, 1000), (128, 129), (u32::MAX, u32::MAX)] {
         for waiting in [false, true] {
