@@ -172,7 +172,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// Whether frames are being learned: then a frame may bring a write to the store, which may take its time.
     pub fn is_teaching(&self) -> bool {
-        self.job.is_some() || self.adapting.is_some()
+        self.job.is_some() || self.adapting.as_ref().is_some_and(Adapting::is_about_to_end)
     }
 
     /// Whether [`Station::tick`] has something to do, which may be such a write, too.

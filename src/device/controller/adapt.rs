@@ -62,6 +62,11 @@ impl Adapting {
         self.patience
     }
 
+    /// The next frame may end it, which may bring a write.
+    pub(super) fn is_about_to_end(&self) -> bool {
+        self.search.is_some() && self.seen.len() + 1 >= self.frames.len()
+    }
+
     pub(super) fn is_of(&self, ticket: Ticket) -> bool {
         self.ticket == ticket
     }
