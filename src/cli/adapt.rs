@@ -190,10 +190,10 @@ impl AdaptCommand {
             return;
         }
         people::aligned(&adapted::rows(&adapted)).iter().for_each(|line| println!("{line}"));
-        // The same words, as they are typed here.
-        let told = adapted::outcome(&adapted);
-        let told = told.replace("generations shows", "fieldtune generations shows");
-        println!("{}", told.replace("adapt off", "fieldtune adapt --off"));
+        println!(
+            "{}",
+            adapted::outcome(&adapted, "fieldtune generations", "fieldtune adapt --off")
+        );
     }
 
     /// Teaches the labelled frames, which go through what is in force now.

@@ -29,13 +29,16 @@ pub fn rows(adapted: &Adaptation) -> Vec<(&'static str, String)> {
 }
 
 /// Whether it is applied, and what to do next.
-pub fn outcome(adapted: &Adaptation) -> String {
+///
+/// * `generations`, `off`: how the commands that list checkpoints and take it off are typed.
+pub fn outcome(adapted: &Adaptation, generations: &str, off: &str) -> String {
     match &adapted.reason {
         Some(reason) => format!(
             "not applied: {reason}; nothing was changed\n  next: frames of the new light, of all classes; or teach a frame of each class there"
         ),
         None if !adapted.applied => "it would help: nothing was changed".to_owned(),
-        None => "applied\n  next: generations shows the checkpoint before; adapt off takes it off"
-            .to_owned(),
+        None => format!(
+            "applied\n  next: {generations} shows the checkpoint before; {off} takes it off"
+        ),
     }
 }

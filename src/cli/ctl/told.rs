@@ -58,7 +58,8 @@ pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
         Answer::Confusion { rows, curve } => confusion(rows, curve),
         Answer::Adapted(adapted) => {
             let mut lines = people::aligned(&adapted::rows(adapted));
-            lines.extend(adapted::outcome(adapted).lines().map(str::to_owned));
+            let outcome = adapted::outcome(adapted, "generations", "adapt off");
+            lines.extend(outcome.lines().map(str::to_owned));
             lines
         }
         Answer::Classified(Some(classification)) => vec![classified(classification)],

@@ -25,7 +25,7 @@ const PACE_MICROS: u64 = 500_000;
 /// Taught images that are read with a frame.
 const READ_AT_ONCE: usize = 4;
 
-/// It is given up after so long without a frame to take.
+/// It is given up after so long without any of its work done.
 const PATIENCE_MICROS: u64 = 60_000_000;
 
 /// How often the client is told how far it is.
@@ -40,6 +40,8 @@ pub(super) struct Adapting {
     is_trial: bool,
     /// As they come, as small as images are kept.
     frames: Vec<Frame>,
+    /// Of each of them.
+    moments: Vec<Moments>,
     /// When the next of them is taken.
     due: Timestamp,
     /// Of the taught images; `None` where none is kept.
@@ -55,6 +57,15 @@ pub(super) struct Adapting {
     patience: Timestamp,
     /// What was learned when it began.
     of: State,
+}
+
+/// What a frame brought.
+enum Step {
+    /// It goes on; something of it was done.
+    Next {
+        worked: bool,
+    },
+    Found(Proposal),
 }
 
 impl Adapting {
@@ -102,6 +113,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 wanted: wanted as usize,
                 is_trial: adapt.r#try,
                 frames: Vec::new(),
+                moments: Vec::new(),
                 due: now,
                 taught: BTreeMap::new(),
                 search: None,
@@ -146,18 +158,22 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let view = &mut self.views[adapting.view];
         let step = match admitted {
             true => adapting.take(frame, view.region(), now),
-            false => Ok(()),
+            false => Ok(false),
         };
         let ticket = adapting.ticket;
-        match step.and_then(|()| view.adapt_on(&mut adapting)) {
-            Ok(None) => {
+        let step = step.and_then(|taken| Ok((taken, view.adapt_on(&mut adapting)?)));
+        match step {
+            Ok((taken, Step::Next { worked })) => {
+                if taken || worked {
+                    adapting.patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
+                }
                 if now.micros_since(adapting.reported) >= REPORT_MICROS {
                     adapting.reported = now;
                     effects.progress.push(adapting.progress());
                 }
                 self.adapting = Some(adapting);
             }
-            Ok(Some(proposal)) => {
+            Ok((_, Step::Found(proposal))) => {
                 let answer = view.adapt(&proposal, adapting.is_trial, date);
                 let answer = answer.map(|adapted| Answer::Adapted(Box::new(adapted)));
                 view.tell_unstored(effects);
@@ -181,30 +197,29 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 }
 
 impl Adapting {
-    /// A frame that is classified, if another one is wanted and due.
-    fn take(&mut self, frame: &Frame, region: Region, now: Timestamp) -> Result<(), Refused> {
+    /// Takes a frame that is classified, if another one is wanted and due; says whether it did.
+    fn take(&mut self, frame: &Frame, region: Region, now: Timestamp) -> Result<bool, Refused> {
         if self.frames.len() == self.wanted || now < self.due {
-            return Ok(());
+            return Ok(false);
         }
         let part = frame.region(&region).map_err(refused)?;
-        self.frames.push(picture::smaller(&part, IMAGE_SIDE).into_owned());
+        let small = picture::smaller(&part, IMAGE_SIDE).into_owned();
+        self.moments.push(Moments::of(&small));
+        self.frames.push(small);
         self.done += 1;
         self.due = Timestamp(now.0.saturating_add(PACE_MICROS));
-        self.patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
-        Ok(())
+        Ok(true)
     }
 }
 
 impl<S: FeatureSource, K: Store> View<S, K> {
-    /// * returns what is proposed, once that is known.
-    fn adapt_on(&mut self, adapting: &mut Adapting) -> Result<Option<Proposal>, Refused> {
+    fn adapt_on(&mut self, adapting: &mut Adapting) -> Result<Step, Refused> {
         if state(self.persistent.get()) != adapting.of {
             let why = "what is taught was changed meanwhile, so nothing was adapted; ask again";
             return Err(Refused(why.to_owned()));
         }
         let Some(mut search) = adapting.search.take() else {
-            self.prepare(adapting)?;
-            return Ok(None);
+            return Ok(Step::Next { worked: self.prepare(adapting)? });
         };
         if let Some(levels) = search.wanted() {
             let frame = &adapting.frames[adapting.seen.len()];
@@ -217,38 +232,39 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             }
         }
         if search.wanted().is_none() {
-            return Ok(search.found());
+            let none = || Refused("nothing was found; nothing was changed".to_owned());
+            return search.found().map(Step::Found).ok_or_else(none);
         }
         adapting.search = Some(search);
-        Ok(None)
+        Ok(Step::Next { worked: true })
     }
 
     /// Reads on what taught images look like, and begins the search once all is there.
-    fn prepare(&mut self, adapting: &mut Adapting) -> Result<(), Refused> {
+    ///
+    /// * returns whether there was something to do.
+    fn prepare(&mut self, adapting: &mut Adapting) -> Result<bool, Refused> {
         let examples = self.persistent.learner().examples();
         let unread = examples.iter().map(|example| example.id);
         let unread = unread.filter(|id| !adapting.taught.contains_key(id));
         let unread: Vec<ExampleId> = unread.take(READ_AT_ONCE).collect();
         if !unread.is_empty() {
-            adapting.taught.extend(unread.iter().map(|id| (*id, None)));
-            let mut read = |id, file: &[u8]| {
-                let frame = picture::decode(file, "a taught image", Timestamp(0));
-                adapting.taught.insert(id, frame.ok().map(|frame| Moments::of(&frame)));
-            };
-            return self.persistent.store_mut().images(Some(&unread), &mut read).map_err(refused);
+            let frames = self.taught_frames(&unread).map_err(refused)?.into_iter();
+            let moments = |frame: Option<Frame>| frame.as_ref().map(Moments::of);
+            adapting.taught.extend(frames.map(|(id, frame)| (id, moments(frame))));
+            return Ok(true);
         }
-        if adapting.frames.len() == adapting.wanted {
+        let complete = adapting.frames.len() == adapting.wanted;
+        if complete {
             let examples = self.persistent.learner().examples().iter();
             let known = examples.filter_map(|one| {
                 let moments = adapting.taught.get(&one.id).copied().flatten()?;
                 Some((one.class, one.group, moments))
             });
             let light = TaughtLight::of(known);
-            let moments: Vec<Moments> = adapting.frames.iter().map(Moments::of).collect();
             let now = self.persistent.get().levels().copied().unwrap_or(Levels::SAME);
-            adapting.search = Some(Search::new(light, &moments, &now).map_err(refused)?);
+            adapting.search = Some(Search::new(light, &adapting.moments, &now).map_err(refused)?);
         }
-        Ok(())
+        Ok(complete)
     }
 
     /// Takes what is proposed, where it helps.

@@ -14,7 +14,7 @@ use crate::learn::drift::{self, DriftWatch, PACE_MICROS, Usual, in_words};
 use crate::learn::engine::{Engine, FrameResult};
 use crate::learn::head::ExampleId;
 use crate::protocol::log::Level;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Taught images that are read at a time.
 const AT_ONCE: usize = 1;
@@ -100,6 +100,22 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         ))
     }
 
+    /// The images that are kept with these examples; `None` where none is kept, or it cannot be decoded.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn taught_frames(
+        &mut self,
+        ids: &[ExampleId],
+    ) -> Result<BTreeMap<ExampleId, Option<Frame>>, StoreError> {
+        let mut frames: BTreeMap<_, _> = ids.iter().map(|id| (*id, None)).collect();
+        let mut read = |id, file: &[u8]| {
+            frames.insert(id, picture::decode(file, "a taught image", Timestamp(0)).ok());
+        };
+        self.persistent.store_mut().images(Some(ids), &mut read)?;
+        Ok(frames)
+    }
+
     /// Reads on what taught images look like.
     ///
     /// * returns whether that is known of all of them.
@@ -118,15 +134,11 @@ impl<S: FeatureSource, K: Store> View<S, K> {
                 return false;
             }
             self.drift.read = Some(now);
-            let mut found: BTreeMap<ExampleId, Option<Glance>> =
-                unknown.iter().map(|id| (*id, None)).collect();
-            let mut read = |id, file: &[u8]| {
-                let frame = picture::decode(file, "a taught image", Timestamp(0));
-                found.insert(id, frame.ok().map(|frame| Glance::of(&frame)));
-            };
             // A store that cannot be read now is asked again with a later frame.
-            if self.persistent.store_mut().images(Some(&unknown), &mut read).is_ok() {
-                self.drift.glances.append(&mut found);
+            if let Ok(frames) = self.taught_frames(&unknown) {
+                let glance = |frame: Option<Frame>| frame.as_ref().map(Glance::of);
+                let glances = frames.into_iter().map(|(id, frame)| (id, glance(frame)));
+                self.drift.glances.extend(glances);
             }
             return false;
         }

@@ -17,7 +17,7 @@ impl Accuracy {
     const WIDE: f32 = 0.5;
 
     /// One of which the interval is not known.
-    pub fn somewhere(balanced: f32) -> Self {
+    pub fn without_interval(balanced: f32) -> Self {
         Self { balanced, interval: (0.0, 1.0), few_looks: None }
     }
 

@@ -143,7 +143,7 @@ impl Answer {
 
     /// What of its estimate stands behind the answer and its note on the wire, in a message of the first version not at
     /// all: the interval, and the class of too few looks.
-    pub(in crate::protocol) fn surer(&self) -> Option<Surer> {
+    pub(in crate::protocol) fn estimate_detail(&self) -> Option<EstimateDetail> {
         let (estimate, is_status) = match self.plain() {
             Answer::Reply(Reply::Taught { estimate, .. } | Reply::Head { estimate, .. }) => {
                 (estimate.as_ref()?, false)
@@ -153,13 +153,16 @@ impl Answer {
             _ => return None,
         };
         // A status has its interval itself.
-        let is_known = is_status || *estimate == Accuracy::somewhere(estimate.balanced);
+        let is_known = is_status || *estimate == Accuracy::without_interval(estimate.balanced);
         let is_more = estimate.few_looks.is_some() || !is_known;
         is_more.then(|| (estimate.interval, estimate.few_looks.clone()))
     }
 
     /// With that.
-    pub(in crate::protocol) fn made_surer(mut self, (interval, few_looks): Surer) -> Self {
+    pub(in crate::protocol) fn with_estimate_detail(
+        mut self,
+        (interval, few_looks): EstimateDetail,
+    ) -> Self {
         if let Some(estimate) = self.estimate_mut() {
             (estimate.interval, estimate.few_looks) = (interval, few_looks);
         }
@@ -176,7 +179,7 @@ impl Answer {
 }
 
 /// Interval and class of [`Accuracy`].
-pub(in crate::protocol) type Surer = ((f32, f32), Option<String>);
+pub(in crate::protocol) type EstimateDetail = ((f32, f32), Option<String>);
 
 /// A verdict in words, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -257,7 +257,7 @@ mod balanced {
     pub(super) fn deserialize<'a, D: Deserializer<'a>>(
         from: D,
     ) -> Result<Option<Accuracy>, D::Error> {
-        Ok(Option::deserialize(from)?.map(Accuracy::somewhere))
+        Ok(Option::deserialize(from)?.map(Accuracy::without_interval))
     }
 }
 
@@ -282,7 +282,7 @@ mod within {
         from: D,
     ) -> Result<Option<Accuracy>, D::Error> {
         let (balanced, interval): Written = Deserialize::deserialize(from)?;
-        let accuracy = balanced.map(Accuracy::somewhere);
+        let accuracy = balanced.map(Accuracy::without_interval);
         Ok(accuracy.map(|one| Accuracy { interval: interval.unwrap_or(one.interval), ..one }))
     }
 }

@@ -38,8 +38,8 @@ pub fn encode_answer(answer: &Result<Answer, Refused>) -> Vec<u8> {
         _ => None,
     };
     let mut message = to_bytes(&Answered { result: answer.as_ref().map(Answer::plain), note });
-    let surer = answer.as_ref().ok().and_then(Answer::surer);
-    message.extend(surer.iter().flat_map(to_bytes));
+    let detail = answer.as_ref().ok().and_then(Answer::estimate_detail);
+    message.extend(detail.iter().flat_map(to_bytes));
     message
 }
 
@@ -53,8 +53,8 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
         [] => result,
         // What an estimate has besides stands behind it.
         rest => {
-            let surer = from_bytes(rest)?;
-            result.map(|answer| answer.made_surer(surer))
+            let detail = from_bytes(rest)?;
+            result.map(|answer| answer.with_estimate_detail(detail))
         }
     })
 }

@@ -222,7 +222,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Reply::Status(Box::new(status())),
         Reply::Head {
             config: HeadConfig::of(HeadKind::Knn),
-            estimate: Some(Accuracy::somewhere(0.5)),
+            estimate: Some(Accuracy::without_interval(0.5)),
         },
         Reply::Threshold(Thresholds::of_limit(0.5, f32::INFINITY)),
         Reply::Threshold(Thresholds::of_limit(0.5, -0.01)),
