@@ -88,24 +88,32 @@ impl Actions {
         now: Timestamp,
     ) {
         for (action, state) in self.policy.actions().iter().zip(&mut self.states) {
-            if !action.follows(region) {
+            if !action.follows(region) || action.is_for_drift() {
                 continue;
             }
             let applies = self.policy.applies(action, class);
-            let Effect::Pulse { ms, delay_ms, gap_ms } = action.effect else {
+            let Effect::Pulse { .. } = action.effect else {
                 state.since = applies.then(|| state.since.unwrap_or(now));
                 continue;
             };
-            state.starts.retain(|&start| after(start, ms) > now);
-            let start = delay_ms.map_or(now, |delay| after(captured.min(now), delay));
-            if !applies || state.last.is_some_and(|last| start < after(last, gap_ms)) {
+            if applies && state.misses_pulse(action, captured, now) {
+                self.missed += 1;
+            }
+        }
+    }
+
+    /// Whether frames of a region look as they were taught: to be called with each of its verdicts.
+    ///
+    /// * `region`: as with [`Actions::verdict`].
+    pub fn drift(&mut self, region: Option<&str>, drifts: bool, now: Timestamp) {
+        for (action, state) in self.policy.actions().iter().zip(&mut self.states) {
+            if !action.follows(region) || !action.is_for_drift() {
                 continue;
             }
-            state.last = Some(start);
-            if after(start, ms) > now {
-                state.starts.push_back(start);
-            } else {
-                self.missed += 1;
+            let begins = drifts && state.since.is_none();
+            state.since = drifts.then(|| state.since.unwrap_or(now));
+            if begins {
+                state.misses_pulse(action, now, now);
             }
         }
     }
@@ -164,6 +172,24 @@ impl Actions {
 }
 
 impl State {
+    /// Gives a pulse, unless it is one of the part before, or would be over already.
+    ///
+    /// * returns whether it would be over.
+    fn misses_pulse(&mut self, action: &Action, captured: Timestamp, now: Timestamp) -> bool {
+        let Effect::Pulse { ms, delay_ms, gap_ms } = action.effect else { return false };
+        self.starts.retain(|&start| after(start, ms) > now);
+        let start = delay_ms.map_or(now, |delay| after(captured.min(now), delay));
+        if self.last.is_some_and(|last| start < after(last, gap_ms)) {
+            return false;
+        }
+        self.last = Some(start);
+        let is_over = after(start, ms) <= now;
+        if !is_over {
+            self.starts.push_back(start);
+        }
+        is_over
+    }
+
     fn is_on(&self, action: &Action, now: Timestamp) -> bool {
         match action.effect {
             Effect::Hold => self.since.is_some(),

@@ -13,6 +13,9 @@ use crate::util::settings;
 /// How a policy calls the classes that it does not name.
 const ANY_OTHER: &str = "any other";
 
+/// How it calls frames that no longer look as they were taught.
+const DRIFT: &str = "any drift";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPolicy {
@@ -124,6 +127,7 @@ fn when(word: &str) -> Result<When, String> {
     match word {
         UNKNOWN => Ok(When::Unknown),
         ANY_OTHER => Ok(When::AnyOther),
+        DRIFT => Ok(When::Drift),
         name => Ok(When::Class(class(name)?)),
     }
 }

@@ -6,16 +6,16 @@ use fieldtune_math::patches::{Nearest, Whitening, far_apart};
 
 use crate::learn::examples::{Example, Examples};
 use crate::learn::head::{ExampleId, GroupId};
-use crate::learn::patches::{LEVELS, PatchLevel, PatchScores, Patches, spread};
+use crate::learn::patches::{PatchLevel, PatchScores, Patches, spread};
 
 /// The share of the covariance that is the same in every direction.
 const SHRINKAGE: f64 = 0.1;
 
-/// Patches that stand for all, of the finer level and of the coarser: with more it is no better, see docs/learning.md.
-const CHOSEN: [usize; LEVELS] = [128, 128];
+/// Patches that stand for all of a level: with more it is no better, see docs/learning.md.
+const CHOSEN: usize = 128;
 
-/// Patches that they are chosen from; where there are more, as many of each example.
-const CANDIDATES: [usize; LEVELS] = [8192, 4096];
+/// Patches that they are chosen from, of the finest level and of the others; where there are more, as many of each example.
+const CANDIDATES: [usize; 2] = [8192, 4096];
 
 /// A frame is as far from the good parts as this share of its patches is in the mean, the farthest.
 const FARTHEST: f64 = 0.02;
@@ -32,6 +32,7 @@ const USUAL: f64 = 0.999;
 /// Patches of good parts. It follows from the examples alone, whatever was taught and forgotten before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchMemory {
+    /// Of what is compared, see [`Patches::compared`].
     levels: Vec<LevelMemory>,
     /// What its patches have to be like.
     like: Patches,
@@ -58,8 +59,11 @@ impl PatchMemory {
         if lacking > with.len() && with.len() < ENOUGH {
             return None;
         }
-        let levels = (0..first.levels.len()).map(|level| LevelMemory::of(level, &with)).collect();
         let like = Patches { levels: first.levels.iter().map(like).collect() };
+        let with: Vec<Compared> =
+            with.into_iter().map(|(example, patches)| (example, patches.compared())).collect();
+        let levels = with.iter().map(|(_, levels)| levels.len()).min().unwrap_or(0);
+        let levels = (0..levels).map(|level| LevelMemory::of(level, &with)).collect();
         let mut memory = Self { levels, like, left_out: BTreeMap::new() };
         memory.leave_out(&with);
         Some(memory)
@@ -74,8 +78,8 @@ impl PatchMemory {
     pub fn scores(&self, patches: &Patches) -> PatchScores {
         let mut scores = PatchScores::default();
         if patches.is_like(&self.like) {
-            let levels = self.levels.iter().zip(&patches.levels);
-            for (to, (memory, level)) in scores.iter_mut().zip(levels) {
+            let compared = patches.compared();
+            for (to, (memory, level)) in scores.iter_mut().zip(self.levels.iter().zip(&compared)) {
                 *to = score(memory.distances(level, None));
             }
         }
@@ -102,12 +106,12 @@ impl PatchMemory {
     }
 
     /// Compares examples with those of other groups, evenly spread over all where there are many.
-    fn leave_out(&mut self, with: &[(&Example, &Patches)]) {
+    fn leave_out(&mut self, with: &[Compared]) {
         let step = with.len().div_ceil(MAX_LEFT_OUT).max(1);
         for (at, memory) in self.levels.iter_mut().enumerate() {
             let mut all: Vec<f32> = Vec::new();
-            for (example, patches) in with.iter().step_by(step) {
-                let distances = memory.distances(&patches.levels[at], Some(example.group));
+            for (example, levels) in with.iter().step_by(step) {
+                let distances = memory.distances(&levels[at], Some(example.group));
                 all.extend(distances.iter().filter(|far| far.is_finite()));
                 self.left_out.entry(example.id).or_default()[at] = score(distances);
             }
@@ -121,8 +125,11 @@ impl PatchMemory {
     }
 }
 
-fn patches_len(with: &[(&Example, &Patches)], level: usize) -> usize {
-    with.first().map_or(1, |(_, patches)| patches.levels[level].channels)
+/// An example and what is compared of it.
+type Compared<'a> = (&'a Example, Vec<PatchLevel>);
+
+fn patches_len(with: &[Compared], level: usize) -> usize {
+    with.first().map_or(1, |(_, levels)| levels[level].channels)
 }
 
 /// The kind of a level, without its values.
@@ -131,12 +138,12 @@ fn like(level: &PatchLevel) -> PatchLevel {
 }
 
 impl LevelMemory {
-    fn of(level: usize, with: &[(&Example, &Patches)]) -> Self {
+    fn of(level: usize, with: &[Compared]) -> Self {
         let channels = patches_len(with, level);
-        let each = (CANDIDATES[level] / with.len()).max(1);
+        let each = (CANDIDATES[level.min(1)] / with.len()).max(1);
         let (mut rows, mut owners) = (Vec::new(), Vec::new());
-        for (example, patches) in with {
-            let level = &patches.levels[level];
+        for (example, levels) in with {
+            let level = &levels[level];
             let values = level.widened();
             for place in spread(level.places(), each) {
                 rows.extend_from_slice(&values[place * channels..(place + 1) * channels]);
@@ -145,7 +152,7 @@ impl LevelMemory {
         }
         let whitening = Whitening::fit(&rows, channels, SHRINKAGE);
         let rows = whitening.apply(&rows);
-        let chosen = far_apart(&rows, channels, CHOSEN[level]);
+        let chosen = far_apart(&rows, channels, CHOSEN);
         let vectors = chosen
             .iter()
             .flat_map(|at| &rows[at * channels..(at + 1) * channels])

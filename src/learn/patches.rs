@@ -16,8 +16,9 @@ use crate::learn::linalg::{StoredFeature, narrowed, widened_halves};
 /// Maps that are used of a frame at most.
 pub const LEVELS: usize = 2;
 
-/// How far a frame's patches lie from those of good parts, by level; `None` where that is not known.
-pub type PatchScores = [Option<f32>; LEVELS];
+/// How far a frame's patches lie from those of good parts, by level, then by the contrasts of the coarsest; `None` where that
+/// is not known.
+pub type PatchScores = [Option<f32>; LEVELS + 1];
 
 /// Values of a patch at most: neighbouring channels of a wider map are averaged.
 const MAX_CHANNELS: usize = 128;
@@ -111,6 +112,13 @@ impl Patches {
         &self.levels
     }
 
+    /// What is compared: every level, and the contrasts of the coarsest, where every place of it is kept.
+    pub(super) fn compared(&self) -> Vec<PatchLevel> {
+        let contrasts = self.levels.last().filter(|level| level.is_kept_whole());
+        let contrasts = contrasts.map(PatchLevel::contrasts);
+        self.levels.iter().cloned().chain(contrasts).collect()
+    }
+
     /// Those that an example keeps: all where they are few, else some that are spread over the frame, the same places in
     /// every frame.
     #[must_use]
@@ -174,9 +182,41 @@ impl PatchLevel {
         Self { size, channels, values: narrowed(&sums) }
     }
 
+    /// What each place has that those around it, up to eight, have not: less their mean. Light and texture that change over
+    /// a frame change it little, a defect that ends within it much.
+    fn contrasts(&self) -> Self {
+        let ([height, width], channels) = (self.size, self.channels);
+        let values = self.widened();
+        let mut out = vec![0.0; values.len()];
+        for (place, to) in out.chunks_exact_mut(channels).enumerate() {
+            let (y, x) = (place / width, place % width);
+            let rows = y.saturating_sub(1)..(y + 2).min(height);
+            let columns = x.saturating_sub(1)..(x + 2).min(width);
+            let around =
+                rows.flat_map(|row| columns.clone().map(move |column| row * width + column));
+            let around: Vec<usize> = around.filter(|&other| other != place).collect();
+            let patch = |place: usize| &values[place * channels..(place + 1) * channels];
+            to.copy_from_slice(patch(place));
+            let share = 1.0 / around.len().max(1) as f32;
+            for other in around {
+                to.iter_mut().zip(patch(other)).for_each(|(to, value)| *to -= share * value);
+            }
+        }
+        Self { size: self.size, channels, values: narrowed(&out) }
+    }
+
+    /// Patches that an example keeps of it at most.
+    fn most_kept(&self) -> usize {
+        MAX_KEPT_BYTES / (self.channels * size_of::<f16>())
+    }
+
+    /// Whether an example keeps all of them, so that what lies beside each is known.
+    fn is_kept_whole(&self) -> bool {
+        self.places() <= self.most_kept() && self.size.iter().all(|&side| side > 1)
+    }
+
     fn kept(&self) -> Self {
-        let (places, channels) = (self.places(), self.channels);
-        let most = MAX_KEPT_BYTES / (channels * size_of::<f16>());
+        let (places, channels, most) = (self.places(), self.channels, self.most_kept());
         if places <= most {
             return self.clone();
         }
@@ -254,6 +294,26 @@ mod tests {
         let level = PatchLevel::of_map(&TapMap { tap: 0, size: [5, 5], values });
         let means: Vec<f32> = level.averaged(2).values.iter().map(|value| value.to_f32()).collect();
         assert_eq!(means, [3.0, 5.0, 6.5, 13.0, 15.0, 16.5, 20.5, 22.5, 24.0]);
+    }
+
+    #[test]
+    fn contrasts_are_what_a_place_has_beside_its_neighbours() {
+        // Lighter to the right and downwards, and one place that stands out by 8.
+        let value = |at: usize| (at % 5 + 2 * (at / 5)) as f32 + if at == 12 { 8.0 } else { 0.0 };
+        let values = narrowed(&(0..25).map(value).collect::<Vec<_>>());
+        let level = PatchLevel { size: [5, 5], channels: 1, values };
+        let patches = Patches::of_levels(vec![level.clone()]).expect("sound");
+        let compared = patches.compared();
+        assert_eq!(compared.len(), 2);
+        let at = |place: usize| compared[1].values[place].to_f32();
+        assert_eq!([at(12), at(6), at(13)], [8.0, -1.0, -1.0]);
+        // In the corner the three beside it.
+        assert_eq!(at(0), -2.0);
+        // Where some places alone are kept, it is not known what lies beside them.
+        let values = vec![half::f16::ONE; 256 * 64].into();
+        let large = PatchLevel { size: [16, 16], channels: 64, values };
+        let patches = Patches::of_levels(vec![large]).expect("sound");
+        assert_eq!((patches.compared().len(), patches.kept().compared().len()), (1, 1));
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod inbox;
 mod lock;
 mod log;
 mod of;
+mod operation;
 mod outputs;
 mod policy;
 mod pull;
@@ -57,6 +58,9 @@ pub use answer::{
     Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, Progress,
     RecentFrame, Refused,
 };
+pub(crate) use operation::Operation;
+#[cfg(feature = "web")]
+pub(crate) use operation::{Field, Method};
 pub(super) use words::{Parsed, Place, Wrong, on_off};
 pub use words::{Word, share};
 
@@ -111,6 +115,9 @@ requests! {
 trait Ask: Sized + Into<Request> {
     /// The access that it needs.
     fn need(&self) -> Need;
+
+    /// The operation of the API; none where it is part of another request, or what the session of a port does.
+    const OPERATION: Option<Operation> = None;
 
     /// Whether it is about what one region shows or has learned. Where there are several, it has to be asked of one of
     /// them.

@@ -83,10 +83,11 @@ async fn answer(
         return downloads::serve(app, client, region, download).await;
     }
     let unknown = || (StatusCode::NOT_FOUND, "there is no such request".to_owned());
-    let name = *ROUTES.get(name).ok_or_else(unknown)?;
+    let (name, operation) = *ROUTES.get(name).ok_or_else(unknown)?;
+    let carries_file = operation.method == request::Method::File;
     let (parts, body) = http.into_parts();
     let client = client(app, address, &parts);
-    let request = read(app, &client, name, &parts, body).await?;
+    let request = read(app, &client, (name, carries_file), &parts, body).await?;
     let key = match (&request, parts.uri.query()) {
         (Request::RecentPicture(_), Some(query)) => Some(pictures::key(region.as_deref(), query)),
         _ => None,
@@ -181,10 +182,12 @@ fn client(app: &App, address: IpAddr, parts: &Parts) -> Client {
 }
 
 /// The request that was sent.
+///
+/// * `carries_file`: its body is a file; its other fields are in the query.
 async fn read(
     app: &App,
     client: &Client,
-    name: &str,
+    (name, carries_file): (&str, bool),
     parts: &Parts,
     body: Body,
 ) -> Result<Request, Refusal> {
@@ -201,7 +204,7 @@ async fn read(
             Ok(request) => request,
             Err(why) => of_name(as_text)?.map_err(|_| bad(why))?,
         };
-        if request.need() != Need::Look || carries_bytes(name) || is_secret(name) {
+        if request.need() != Need::Look || carries_file || is_secret(name) {
             return Err((StatusCode::METHOD_NOT_ALLOWED, "use POST for this".to_owned()));
         }
         return Ok(request);
@@ -209,7 +212,7 @@ async fn read(
     if parts.method != Method::POST {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "use GET or POST".to_owned()));
     }
-    if !carries_bytes(name) {
+    if !carries_file {
         let bytes = body::all(body, &parts.headers, FIELDS).await?;
         return of_name(body::json(&bytes, &parts.headers)?)?.map_err(bad);
     }
@@ -240,11 +243,6 @@ async fn read(
         "Push" => Push { learned: bytes, merge: field("merge").as_deref() == Some("true") }.into(),
         _ => Classify { image: bytes }.into(),
     })
-}
-
-/// Requests whose body is a file; their other fields are in the query.
-fn carries_bytes(name: &str) -> bool {
-    ["TeachImage", "Classify", "Push"].contains(&name)
 }
 
 /// Requests that do not belong into an address, or change the session.

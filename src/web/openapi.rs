@@ -6,185 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::api::told;
 use super::routes::ROUTES;
-
-/// How a request is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
-    /// It only reads: GET, fields in the query.
-    Get,
-    /// POST, fields as JSON.
-    Post,
-    /// POST, a file as the body, fields in the query.
-    File,
-    /// POST, a JSON value of another kind.
-    Value(&'static str),
-}
-
-/// A field: its name, its JSON type (`[integer]` for a list), whether it has to be there.
-type Field = (&'static str, &'static str, bool);
-
-/// Every request: what it does, how it is asked for, its fields.
-const REQUESTS: &[(&str, How, &str, &[Field])] = &[
-    (
-        "teach",
-        How::Post,
-        "Learn the next frames",
-        &[("class", "string", true), ("count", "integer", true), ("any", "boolean", true)],
-    ),
-    ("teach-image", How::File, "Learn an image", &[("class", "string", true)]),
-    (
-        "teach-frames",
-        How::Post,
-        "Learn frames that were classified",
-        &[("class", "string", true), ("frames", "[integer]", true)],
-    ),
-    (
-        "burst",
-        How::Post,
-        "Learn what the camera sees for a while",
-        &[("class", "string", true), ("millis", "integer", true), ("any", "boolean", true)],
-    ),
-    (
-        "end-burst",
-        How::Post,
-        "End a burst and learn what was gathered",
-        &[("class", "string", true)],
-    ),
-    ("undo", How::Post, "Revert the latest change", &[]),
-    (
-        "undo-teach",
-        How::Post,
-        "Take back what one request taught",
-        &[("examples", "[integer]", true)],
-    ),
-    (
-        "forget",
-        How::Value(r#"{"Examples":[1]}"#),
-        "Forget {\"Class\": name}, {\"Examples\": [id]} or \"Everything\"",
-        &[],
-    ),
-    (
-        "relabel",
-        How::Post,
-        "Move examples to another class",
-        &[("examples", "[integer]", true), ("class", "string", true)],
-    ),
-    ("rename", How::Post, "Rename a class", &[("from", "string", true), ("to", "string", true)]),
-    ("classes", How::Get, "List the classes", &[]),
-    ("examples", How::Get, "List the examples", &[("class", "string", false)]),
-    ("example-picture", How::Get, "The image of an example", &[("example", "integer", true)]),
-    ("status", How::Get, "What was learned, how the device is", &[]),
-    (
-        "recent",
-        How::Get,
-        "List the frames that were classified",
-        &[("unsure_first", "boolean", true)],
-    ),
-    (
-        "recent-few",
-        How::Get,
-        "List some of them",
-        &[("unsure_first", "boolean", true), ("most", "integer", true)],
-    ),
-    ("recent-picture", How::Get, "The picture of one of them", &[("frame", "integer", true)]),
-    ("confusion", How::Get, "Which classes are confused; the learning curve", &[]),
-    ("inbox", How::Get, "List the frames that wait for a person", &[]),
-    ("inbox-picture", How::Get, "The image of one of them", &[("id", "integer", true)]),
-    (
-        "inbox-assign",
-        How::Post,
-        "Learn some of them; they leave the inbox",
-        &[("class", "string", true), ("frames", "[integer]", true)],
-    ),
-    (
-        "inbox-drop",
-        How::Value(r#"{"Frames":[1]}"#),
-        "Take {\"Frames\": [id]} or \"All\" out of the inbox",
-        &[],
-    ),
-    (
-        "adapt",
-        How::Post,
-        "Bring frames of another light back to what was taught, where that helps; takes half a second a frame",
-        &[("frames", "integer", false), ("try", "boolean", true)],
-    ),
-    ("end-adapt", How::Post, "Look at frames as they are again", &[]),
-    ("snap", How::Get, "The newest frame", &[]),
-    (
-        "explain",
-        How::Get,
-        "Where a prediction comes from, drawn over the newest frame or a kept picture",
-        &[("frame", "integer", false), ("example", "integer", false), ("inbox", "integer", false)],
-    ),
-    (
-        "set-region",
-        How::Value(r#"{"Fractions":{"x":0.1,"y":0.1,"width":0.5,"height":0.5}}"#),
-        "Choose the region of interest",
-        &[],
-    ),
-    ("regions", How::Get, "List the regions", &[]),
-    (
-        "set-head",
-        How::Post,
-        "Change the head; without a kind, show it",
-        &[("kind", "string", false)],
-    ),
-    (
-        "set-threshold",
-        How::Post,
-        "Set the thresholds; without values, show them",
-        &[
-            ("confidence", "number", false),
-            ("novelty", "number", false),
-            ("false_reject", "number", false),
-        ],
-    ),
-    ("outputs", How::Get, "List the outputs", &[]),
-    (
-        "set-output",
-        How::Post,
-        "Switch an output until the next prediction",
-        &[("name", "string", true), ("on", "boolean", true)],
-    ),
-    ("test-output", How::Post, "Switch an output for a moment", &[("name", "string", true)]),
-    (
-        "try-threshold",
-        How::Get,
-        "What thresholds would make of the taught examples, each left out",
-        &[
-            ("confidence", "number", false),
-            ("novelty", "number", false),
-            ("false_reject", "number", false),
-        ],
-    ),
-    ("policy", How::Get, "The policy's text, and whether it can be changed", &[]),
-    (
-        "save-policy",
-        How::Post,
-        "Check, store and follow another policy",
-        &[("text", "string", true), ("revision", "string", false)],
-    ),
-    ("save", How::Post, "Save a checkpoint", &[("name", "string", false)]),
-    ("generations", How::Get, "List the checkpoints", &[]),
-    ("drop-generation", How::Post, "Drop a checkpoint", &[("generation", "integer", true)]),
-    ("roll-back", How::Post, "Restore a checkpoint", &[("generation", "integer", true)]),
-    (
-        "diff",
-        How::Get,
-        "What changed since a checkpoint",
-        &[("from", "integer", true), ("to", "integer", false)],
-    ),
-    ("log", How::Get, "The latest lines of the log", &[("lines", "integer", true)]),
-    ("settings", How::Get, "List the settings", &[]),
-    ("set", How::Post, "Change a setting", &[("name", "string", true), ("value", "string", true)]),
-    ("version", How::Get, "Program version and backbone", &[]),
-    ("restart", How::Post, "Restart the device", &[]),
-    ("pull", How::Get, "Everything learned, as a file", &[]),
-    ("push", How::File, "Replace or merge what was learned", &[("merge", "boolean", false)]),
-    ("unlock", How::Post, "Begin a session", &[("pin", "string", true)]),
-    ("lock", How::Post, "End the session", &[]),
-    ("classify", How::File, "Classify an image", &[]),
-];
+use crate::protocol::request::{Field, Method, Operation};
 
 /// What the page adds to the requests.
 const OWN: [(&str, &str, &[Field]); 7] = [
@@ -266,29 +88,23 @@ fn operation(
 /// The document.
 pub(super) fn document() -> Value {
     let mut paths = Map::new();
-    for (name, how, about, fields) in REQUESTS {
+    for (name, (_, request)) in ROUTES.iter() {
+        let Operation { method, about, fields, answer: kind } = *request;
         let none = json!([]);
-        let kind = match *name {
-            "snap" | "explain" | "recent-picture" | "example-picture" | "inbox-picture" => {
-                "image/*"
-            }
-            "pull" => "application/octet-stream",
-            _ => "application/json",
-        };
         let read: &[&[_]] = &[ALWAYS, ASKED];
         let sent: &[&[_]] = &[ALWAYS, ASKED, SENT];
-        let (method, operation) = match how {
-            How::Get => ("get", operation(about, query(fields), None, kind, read)),
-            How::Post => {
+        let (method, operation) = match method {
+            Method::Get => ("get", operation(about, query(fields), None, kind, read)),
+            Method::Post => {
                 let body = Some(("application/json", object(fields)));
                 ("post", operation(about, none, body, kind, sent))
             }
-            How::Value(example) => {
+            Method::Value(example) => {
                 let example: Value = serde_json::from_str(example).unwrap_or_default();
                 let schema = json!({ "examples": [example] });
                 ("post", operation(about, none, Some(("application/json", schema)), kind, sent))
             }
-            How::File => {
+            Method::File => {
                 let file = json!({ "type": "string", "format": "binary" });
                 let body = Some(("application/octet-stream", file));
                 ("post", operation(about, query(fields), body, kind, sent))
@@ -344,31 +160,30 @@ mod tests {
 
     #[test]
     fn the_document_says_what_each_request_takes() {
-        let mut names: Vec<&str> = REQUESTS.iter().map(|request| request.0).collect();
-        names.sort_unstable();
-        assert_eq!(names, ROUTES.keys().collect::<Vec<_>>());
-        for (name, how, _, fields) in REQUESTS {
-            let read = |fields: Value| Request::from_json(ROUTES[*name], fields).expect("known");
+        for (path, (name, Operation { method, fields, .. })) in ROUTES.iter() {
+            let read = |fields: Value| Request::from_json(name, fields).expect("known");
             let all = |without: &str| -> Value {
                 let fields = fields.iter().filter(|field| field.0 != without);
                 Value::Object(
                     fields.map(|(name, kind, _)| ((*name).to_owned(), value(kind))).collect(),
                 )
             };
-            match how {
-                How::File => continue,
-                How::Value(example) => {
+            match method {
+                Method::File => continue,
+                Method::Value(example) => {
                     read(serde_json::from_str(example).expect("JSON")).expect(name);
                     continue;
                 }
-                How::Get | How::Post => {}
+                Method::Get | Method::Post => {}
             }
             // Heads have names of their own.
-            let request =
-                read(if *name == "set-head" { all("kind") } else { all("") }).expect(name);
-            assert!(*how == How::Post || request.need() == Need::Look, "{name} changes something");
+            let request = read(if path == "set-head" { all("kind") } else { all("") }).expect(name);
+            assert!(
+                *method == Method::Post || request.need() == Need::Look,
+                "{name} changes something"
+            );
             for (field, _, is_needed) in *fields {
-                if *name != "set-head" {
+                if path != "set-head" {
                     assert_eq!(read(all(field)).is_err(), *is_needed, "{name}: {field}");
                 }
             }

@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::protocol::request::Request;
+use crate::protocol::request::{Operation, Request};
 
-/// Requests that are part of another one, or that the session of a port does.
-const INTERNAL: [&str; 3] = ["Of", "Watch", "UndoTaught"];
-
-/// The names of requests by the last part of their path.
-pub(super) static ROUTES: LazyLock<BTreeMap<String, &'static str>> = LazyLock::new(|| {
-    let outer = Request::NAMES.iter().filter(|name| !INTERNAL.contains(name));
-    outer.map(|name| (path_of(name), *name)).collect()
+/// The names of requests, and how each is asked for, by the last part of its path.
+pub(super) static ROUTES: LazyLock<BTreeMap<String, (&str, Operation)>> = LazyLock::new(|| {
+    let requests = Request::NAMES.iter().zip(Request::OPERATIONS);
+    requests.filter_map(|(name, operation)| Some((path_of(name), (*name, (*operation)?)))).collect()
 });
 
 /// `RecentPicture` is `recent-picture`; `GetStatus` is `status`, `ListExamples` is `examples`.
@@ -34,7 +31,9 @@ mod tests {
 
     #[test]
     fn every_request_has_a_path_of_its_own() {
-        assert_eq!(ROUTES.len(), Request::NAMES.len() - INTERNAL.len());
+        let operations = Request::OPERATIONS.iter().flatten().count();
+        assert_eq!(ROUTES.len(), operations);
+        assert_eq!(operations, Request::NAMES.len() - 3, "all but Of, Watch and UndoTaught");
         for (path, name) in [
             ("status", "GetStatus"),
             ("examples", "ListExamples"),
@@ -42,7 +41,7 @@ mod tests {
             ("teach", "Teach"),
             ("roll-back", "RollBack"),
         ] {
-            assert_eq!(ROUTES.get(path), Some(&name));
+            assert_eq!(ROUTES[path].0, name);
         }
     }
 }

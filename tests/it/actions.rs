@@ -10,7 +10,7 @@ use fieldtune::image::frame::Timestamp;
 struct Case {
     name: &'static str,
     policy: &'static str,
-    /// `TIME WHAT`, by semicolons. WHAT: `see CLASS [TAKEN]` (`?` is unknown), `lapse`, `beat`, `part`, `+BUTTON`,
+    /// `TIME WHAT`, by semicolons. WHAT: `see CLASS [TAKEN]` (`?` is unknown), `drift yes|no`, `lapse`, `beat`, `part`, `+BUTTON`,
     /// `-BUTTON`, `ask TAKEN` (is this frame to be classified), `end`.
     script: &'static str,
     /// `TIME OUTPUT on|off` and `TIME WISH`, by semicolons.
@@ -49,6 +49,21 @@ when = ["unknown"]
 do = { blink = { on_ms = 100, off_ms = 50 } }
 "#;
 
+const DRIFT: &str = r#"
+[[action]]
+output = "lamp"
+when = ["any drift"]
+do = "hold"
+[[action]]
+output = "horn"
+when = ["any drift"]
+do = { pulse = { ms = 100 } }
+[[action]]
+output = "gate"
+when = ["any other"]
+do = "hold"
+"#;
+
 const SHARED: &str = r#"
 [[action]]
 output = "lamp"
@@ -74,7 +89,7 @@ short = "undo"
 long = "reset"
 "#;
 
-const CASES: [Case; 27] = [
+const CASES: [Case; 28] = [
     Case {
         name: "a hold lasts as long as its class, and any other is what no action names",
         policy: LAMP,
@@ -158,6 +173,12 @@ const CASES: [Case; 27] = [
         policy: SHARED,
         script: "0 see good; 60 see bad; 1000 end",
         wanted: "0 lamp on; 160 lamp off",
+    },
+    Case {
+        name: "drift holds and pulses once, whatever is seen meanwhile",
+        policy: DRIFT,
+        script: "0 drift no; 10 drift yes; 20 see good; 30 see ?; 500 drift yes; 900 drift no; 1000 drift yes; 1050 lapse; 1060 end",
+        wanted: "10 horn on; 10 lamp on; 20 gate on; 30 gate off; 110 horn off; 900 lamp off; 1000 horn on; 1000 lamp on; 1050 lamp off",
     },
     Case {
         name: "the heartbeat changes with frames, at most twice a second, and stands still without",
@@ -309,6 +330,7 @@ impl Play {
                 let taken = taken.first().map_or(now, |taken| time(taken));
                 self.actions.verdict(None, (*class != "?").then_some(*class), taken, now);
             }
+            ["drift", found] => self.actions.drift(None, *found == "yes", now),
             ["lapse"] => self.actions.lapse(),
             ["beat"] => self.actions.heartbeat(now),
             ["part"] => self.actions.trigger(now),

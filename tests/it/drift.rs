@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fieldtune::backbone::{ExtractError, FeatureSource};
-use fieldtune::board::policy::Policy;
+use fieldtune::board::outputs::Output;
+use fieldtune::board::policy_from_toml;
 use fieldtune::device::controller::{Effects, Station, Ticket};
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::image::levels::Levels;
@@ -45,6 +46,13 @@ fn part(class: u32, number: u32) -> Frame {
     Frame::new(32, 32, (0..1024).flat_map(value).collect(), Timestamp(0)).expect("the sides fit")
 }
 
+const POLICY: &str = r#"
+[[action]]
+output = "lamp"
+when = ["any drift"]
+do = "hold"
+"#;
+
 struct Line {
     station: Station<Halves, DiskStore>,
     seconds: u64,
@@ -58,8 +66,9 @@ impl Line {
         let learner = persistent::empty(&model).expect("three values");
         let engine = Engine::new(Halves, learner).expect("three values");
         let persistent = PersistentLearner::new(engine, store, model).expect("the same backbone");
-        let (policy, timings) = (Policy::default(), BTreeMap::new());
-        let station = Station::new(persistent, "test", &policy, Vec::new(), None, &timings);
+        let policy = policy_from_toml(POLICY, "policy").expect("a policy");
+        let outputs = vec![Output { name: "lamp".to_owned(), safe: false }];
+        let station = Station::new(persistent, "test", &policy, outputs, None, &BTreeMap::new());
         let mut line = Self { station, seconds: 1 };
         for number in 0..8 {
             for (class, name) in [(0, "left"), (1, "right")] {
@@ -91,6 +100,12 @@ impl Line {
         notes
     }
 
+    /// Whether the lamp is on that drift switches.
+    fn lamp(&self) -> bool {
+        let now = Timestamp(self.seconds * 1_000_000);
+        self.station.panel().look(|panel| panel.all(now)).0[0].1
+    }
+
     fn figure(&mut self, wanted: &str) -> Option<String> {
         let Answer::Status { device, .. } = self.ask(Request::GetStatus(GetStatus)) else {
             panic!("status answers Status")
@@ -104,6 +119,7 @@ fn a_lamp_that_fades_is_reported_once_in_words() {
     let mut line = Line::taught();
     assert_eq!(line.frames(120, &Levels::SAME), Vec::<String>::new());
     assert_eq!((line.figure("drift"), line.figure("drift_alarms")), (None, None));
+    assert!(!line.lamp());
 
     let dark = Levels { gain: [0.6; 3], offset: [0.0; 3] };
     let notes = line.frames(120, &dark);
@@ -112,9 +128,11 @@ fn a_lamp_that_fades_is_reported_once_in_words() {
     assert_eq!(line.figure("drift_alarms").as_deref(), Some("1"));
     let drift = line.figure("drift").expect("it lasts");
     assert!(drift.contains("darker by 4") && drift.ends_with(" min"), "{drift}");
+    assert!(line.lamp());
 
     let notes = line.frames(120, &Levels::SAME);
     assert_eq!(notes, ["frames look as they were taught again"]);
+    assert!(!line.lamp());
     assert_eq!(line.figure("drift"), None);
     assert_eq!(line.figure("drift_alarms").as_deref(), Some("1"));
 }

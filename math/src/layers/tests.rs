@@ -159,6 +159,65 @@ fn slopes_are_those_that_small_steps_find() {
     }
 }
 
+/// The line of that name of what PyTorch found, see tests/reference/layers.py.
+fn torch(name: &str) -> Vec<f32> {
+    let mut lines = include_str!("torch.txt").lines();
+    let values = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).expect(name);
+    values.split(' ').map(|value| value.parse().expect(value)).collect()
+}
+
+fn alike(name: &str, ours: &[f32]) {
+    let theirs = torch(name);
+    assert_eq!(ours.len(), theirs.len(), "{name}");
+    for (at, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+        assert!((a - b).abs() <= 2e-5 * b.abs().max(1.0), "{name} {at}: {a}, PyTorch {b}");
+    }
+}
+
+#[test]
+fn slopes_and_steps_are_those_of_pytorch() {
+    let (input, full, vector) = (size(3, 6, 5), size(6, 6, 5), |channels| size(channels, 1, 1));
+    let dense = Op::Dense(Window::ONE);
+    let nodes = vec![
+        node(dense.clone(), Act { hi: 6.0, ..Act::RELU }, &[0], full),
+        node(Op::Depthwise(window(3, 1)), curve(Curve::HardSwish), &[1], full),
+        node(Op::Sum(1.0 / 30.0), Act::NONE, &[2], vector(6)),
+        node(dense.clone(), Act::RELU, &[3], vector(2)),
+        node(dense.clone(), curve(Curve::Sigmoid), &[4], vector(6)),
+        node(Op::Scaled, Act::NONE, &[2, 5], full),
+        node(dense, Act::NONE, &[6, 1], full),
+        node(Op::Dense(window(3, 2)), curve(Curve::Silu), &[7], size(4, 3, 3)),
+    ];
+    let blocks = vec![Block { value: 7, largest: true }, Block { value: 8, largest: false }];
+    let mut network = Network::new(input, nodes, blocks, torch("weights")).expect("it fits");
+    let mut softmax = Softmax::new(3, torch("head"));
+    let mut steps = [Adam::new(network.weights().len()), Adam::new(softmax.weights().len())];
+    let rates = |len| [Rate { range: 0..len, rate: 3e-3 }];
+    let maps = torch("maps");
+    let mut pass = Pass::default();
+    for step in 0..4 {
+        network.forward(&maps, &mut pass);
+        let mut of_head = vec![0.0; softmax.weights().len()];
+        let truths = [(2, 1.0), (0, 0.5)];
+        let (loss, of_feature) = softmax.loss(pass.feature(), &truths, &mut of_head);
+        let feature = pass.feature().to_vec();
+        let mut slopes = vec![0.0; network.weights().len()];
+        network.backward(&mut pass, &of_feature, &mut slopes);
+        if step == 0 {
+            alike("feature", &feature);
+            alike("loss", &[loss]);
+            alike("slopes", &slopes);
+            alike("head_slopes", &of_head);
+        }
+        let len = slopes.len();
+        steps[0].step(network.weights_mut(), &slopes, &rates(len), 1.0);
+        let len = of_head.len();
+        steps[1].step(softmax.weights_mut(), &of_head, &rates(len), 1.0);
+    }
+    alike("after", network.weights());
+    alike("head_after", softmax.weights());
+}
+
 #[test]
 fn the_loss_falls_by_its_slopes() {
     let mut random = ChaCha8Rng::seed_from_u64(3);

@@ -18,6 +18,8 @@ pub enum When {
     Unknown,
     /// A class that no action of the policy names. Not an unknown one.
     AnyOther,
+    /// Not a verdict: frames no longer look as they were taught. It stands alone.
+    Drift,
 }
 
 /// What an output does.
@@ -66,6 +68,11 @@ impl Action {
             (Some(wanted), Some(region)) => wanted == region,
             _ => true,
         }
+    }
+
+    /// Whether it follows drift instead of verdicts.
+    pub fn is_for_drift(&self) -> bool {
+        self.when.contains(&When::Drift)
     }
 }
 
@@ -144,6 +151,10 @@ impl Policy {
             };
             if action.when.is_empty() {
                 return Err(wrong(key("when"), "nothing", "a class, unknown or any other"));
+            }
+            if action.is_for_drift() && action.when.len() > 1 {
+                let wanted = "it alone; an action of its own for verdicts";
+                return Err(wrong(key("when"), "drift beside others", wanted));
             }
             match action.effect {
                 Effect::Hold => {}
@@ -294,6 +305,10 @@ mod tests {
             (action(Effect::Blink { on_ms: 0, off_ms: 1 }), "on_ms: got 0"),
             (action(Effect::Blink { on_ms: 1, off_ms: 0 }), "off_ms: got 0"),
             (Action { when: vec![], ..action(Effect::Hold) }, "when: got nothing"),
+            (
+                Action { when: vec![When::Drift, When::Unknown], ..action(Effect::Hold) },
+                "when: got drift beside others, wanted it alone",
+            ),
         ];
         for (action, wanted) in cases {
             let got = Policy::new(vec![action.clone()], BTreeMap::new());

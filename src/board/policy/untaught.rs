@@ -65,7 +65,7 @@ impl Policy {
         let actions = self.actions().iter().flat_map(|action| {
             let classes = action.when.iter().filter_map(|when| match when {
                 When::Class(class) => Some(class),
-                When::Unknown | When::AnyOther => None,
+                When::Unknown | When::AnyOther | When::Drift => None,
             });
             classes.map(|class| (class, action.region.as_deref()))
         });

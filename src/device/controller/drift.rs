@@ -51,6 +51,11 @@ impl RegionDrift {
         self.watch.reset();
     }
 
+    /// Whether something was found and lasts.
+    pub(super) fn is_found(&self) -> bool {
+        !self.watch.found().is_empty()
+    }
+
     /// For people and programs: names and values.
     pub(super) fn figures(&self, now: Timestamp) -> Vec<(String, String)> {
         let mut figures = Vec::new();
@@ -166,5 +171,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if let Some(news) = self.views[place].watch_drift(step, &part, now) {
             effects.note(Level::Warning, self.of_region(place, news));
         }
+        let view = &self.views[place];
+        let drifts = view.drift.is_found();
+        self.panel.change(|panel| panel.actions.drift(view.name(), drifts, now));
     }
 }

@@ -26,9 +26,9 @@ pub(super) struct Evidence {
 
 impl Evidence {
     fn terms(&self) -> Terms {
-        let [finer, coarser] = self.patches.map(|far| far.map(f64::from));
+        let [finer, coarser, contrast] = self.patches.map(|far| far.map(f64::from));
         // What is far in both would drown the doubt otherwise, and overflow.
-        [Some(self.angle), self.distance, Some(self.doubt), finer, coarser]
+        [Some(self.angle), self.distance, Some(self.doubt), finer, coarser, contrast]
     }
 
     /// Whether patches say something.
@@ -38,7 +38,10 @@ impl Evidence {
 }
 
 /// One value of each kind of evidence.
-type Terms<T = f64> = [Option<T>; 3 + LEVELS];
+type Terms<T = f64> = [Option<T>; 3 + LEVELS + 1];
+
+/// What each of them counts. The patches of the finer map count half: small defects gain by them, textures lose.
+const WEIGHTS: [f64; 3 + LEVELS + 1] = [1.0, 1.0, 1.0, 0.5, 1.0, 1.0];
 
 /// Fitted to left-out groups.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,11 +109,12 @@ impl Novelty {
     }
 
     fn sum(&self, evidence: &Evidence) -> f64 {
-        let term = |(value, of): (Option<f64>, Option<(f64, f64)>)| match (value, of) {
-            (Some(value), Some((mean, sd))) => (value - mean) / sd,
-            _ => 0.0,
-        };
-        evidence.terms().into_iter().zip(self.terms).map(term).sum()
+        let term =
+            |((value, of), weight): ((Option<f64>, Option<(f64, f64)>), f64)| match (value, of) {
+                (Some(value), Some((mean, sd))) => weight * (value - mean) / sd,
+                _ => 0.0,
+            };
+        evidence.terms().into_iter().zip(self.terms).zip(WEIGHTS).map(term).sum()
     }
 
     /// Above 0; 1 at the limit, and about 0.37 in the middle of what is known.

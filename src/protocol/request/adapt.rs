@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, number};
-use super::{Answer, Ask, Audit, Need, Refused};
+use super::{Answer, Ask, Audit, Need, Operation, Refused};
 use crate::learn::adapt::LEAST_FRAMES;
 use crate::protocol::log::Level;
 
@@ -53,6 +53,9 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Adapt {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Bring frames of another light back to what was taught, where that helps; takes half a second a frame").with(&[("frames", "integer", false), ("try", "boolean", true)]));
+
     fn need(&self) -> Need {
         if self.r#try { Need::Look } else { Need::Change }
     }
@@ -63,6 +66,8 @@ impl Ask for Adapt {
 }
 
 impl Ask for EndAdapt {
+    const OPERATION: Option<Operation> = Some(Operation::post("Look at frames as they are again"));
+
     fn need(&self) -> Need {
         Need::Change
     }

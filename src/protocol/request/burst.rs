@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, every_frame, number, refuse_count};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// Learn whatever the camera sees for a while.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,12 +43,24 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Burst {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Learn what the camera sees for a while").with(&[
+            ("class", "string", true),
+            ("millis", "integer", true),
+            ("any", "boolean", true),
+        ]));
+
     fn need(&self) -> Need {
         Need::Teach
     }
 }
 
 impl Ask for EndBurst {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("End a burst and learn what was gathered")
+            .with(&[("class", "string", true)]),
+    );
+
     fn need(&self) -> Need {
         Need::Teach
     }

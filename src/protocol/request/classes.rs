@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Need, Request};
+use super::{Ask, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 
 /// List the classes.
@@ -16,6 +16,8 @@ pub(super) const WORDS: &[Word] = &[Word::new(
 )];
 
 impl Ask for Classes {
+    const OPERATION: Option<Operation> = Some(Operation::get("List the classes"));
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::Word;
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// Classify a picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct Classify {
 pub(super) const WORDS: &[Word] = &[];
 
 impl Ask for Classify {
+    const OPERATION: Option<Operation> = Some(Operation::file("Classify an image"));
+
     fn need(&self) -> Need {
         Need::Look
     }

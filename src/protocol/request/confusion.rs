@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// Give the confusion matrix by leave-one-out and the learning curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub(super) const WORDS: &[Word] = &[Word::new(
 )];
 
 impl Ask for Confusion {
+    const OPERATION: Option<Operation> =
+        Some(Operation::get("Which classes are confused; the learning curve"));
+
     fn need(&self) -> Need {
         Need::Look
     }

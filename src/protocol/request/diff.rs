@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Word, Wrong, generation};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// What changed between two generations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,11 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Diff {
+    const OPERATION: Option<Operation> = Some(
+        Operation::get("What changed since a checkpoint")
+            .with(&[("from", "integer", true), ("to", "integer", false)]),
+    );
+
     fn need(&self) -> Need {
         Need::Look
     }

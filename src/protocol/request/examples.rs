@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong};
-use super::{Ask, Need, Request};
+use super::{Ask, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 
 /// List the examples.
@@ -28,6 +28,12 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for ExamplePicture {
+    const OPERATION: Option<Operation> = Some(
+        Operation::get("The image of an example")
+            .with(&[("example", "integer", true)])
+            .answered_with("image/*"),
+    );
+
     fn need(&self) -> Need {
         Need::Look
     }
@@ -38,6 +44,9 @@ impl Ask for ExamplePicture {
 }
 
 impl Ask for ListExamples {
+    const OPERATION: Option<Operation> =
+        Some(Operation::get("List the examples").with(&[("class", "string", false)]));
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, frame, number};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// Draw where in the latest frame, or in a kept picture, its prediction comes from. Nothing of that is computed until it is
 /// asked for.
@@ -42,6 +42,18 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Explain {
+    const OPERATION: Option<Operation> = Some(
+        Operation::get(
+            "Where a prediction comes from, drawn over the newest frame or a kept picture",
+        )
+        .with(&[
+            ("frame", "integer", false),
+            ("example", "integer", false),
+            ("inbox", "integer", false),
+        ])
+        .answered_with("image/*"),
+    );
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {

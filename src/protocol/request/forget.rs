@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, ids};
-use super::{Ask, Audit, Need, Request};
+use super::{Ask, Audit, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 use crate::learn::head::ExampleId;
 
@@ -47,6 +47,11 @@ impl std::fmt::Debug for Forget {
 }
 
 impl Ask for Forget {
+    const OPERATION: Option<Operation> = Some(Operation::value(
+        "Forget {\"Class\": name}, {\"Examples\": [id]} or \"Everything\"",
+        r#"{"Examples":[1]}"#,
+    ));
+
     fn need(&self) -> Need {
         Need::Change
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, generation};
-use super::{Ask, Audit, Need};
+use super::{Ask, Audit, Need, Operation};
 
 /// List the generations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,12 +36,17 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Generations {
+    const OPERATION: Option<Operation> = Some(Operation::get("List the checkpoints"));
+
     fn need(&self) -> Need {
         Need::Look
     }
 }
 
 impl Ask for DropGeneration {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Drop a checkpoint").with(&[("generation", "integer", true)]));
+
     fn need(&self) -> Need {
         Need::Change
     }

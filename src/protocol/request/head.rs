@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong};
-use super::{Ask, Audit, Need, Request};
+use super::{Ask, Audit, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 use crate::learn::head::{HeadConfig, HeadKind};
 
@@ -32,6 +32,11 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for SetHead {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("Change the head; without a kind, show it")
+            .with(&[("kind", "string", false)]),
+    );
+
     fn need(&self) -> Need {
         if self.kind.is_some() { Need::Change } else { Need::Look }
     }

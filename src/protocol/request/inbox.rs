@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, number, refuse_count};
-use super::{Ask, Audit, Need};
+use super::{Ask, Audit, Need, Operation};
 use crate::protocol::people::counted;
 
 /// List the frames that wait for a person, the newest first.
@@ -94,6 +94,9 @@ fn id(text: &str) -> Result<u64, String> {
 }
 
 impl Ask for Inbox {
+    const OPERATION: Option<Operation> =
+        Some(Operation::get("List the frames that wait for a person"));
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {
@@ -102,6 +105,12 @@ impl Ask for Inbox {
 }
 
 impl Ask for InboxPicture {
+    const OPERATION: Option<Operation> = Some(
+        Operation::get("The image of one of them")
+            .with(&[("id", "integer", true)])
+            .answered_with("image/*"),
+    );
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {
@@ -110,6 +119,11 @@ impl Ask for InboxPicture {
 }
 
 impl Ask for InboxAssign {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("Learn some of them; they leave the inbox")
+            .with(&[("class", "string", true), ("frames", "[integer]", true)]),
+    );
+
     fn need(&self) -> Need {
         Need::Teach
     }
@@ -121,6 +135,11 @@ impl Ask for InboxAssign {
 
 /// A client that may teach from it may say that there is nothing to teach.
 impl Ask for InboxDrop {
+    const OPERATION: Option<Operation> = Some(Operation::value(
+        "Take {\"Frames\": [id]} or \"All\" out of the inbox",
+        r#"{"Frames":[1]}"#,
+    ));
+
     fn need(&self) -> Need {
         Need::Teach
     }

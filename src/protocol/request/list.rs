@@ -39,6 +39,10 @@ macro_rules! requests {
             /// The names of all.
             pub const NAMES: &[&str] = &[$($(stringify!($name),)*)+];
 
+            /// Of each of them, its operation of the API, if it has one.
+            #[cfg(feature = "web")]
+            pub(crate) const OPERATIONS: &[Option<Operation>] = &[$($($name::OPERATION,)*)+];
+
             /// The access that it needs.
             pub fn need(&self) -> Need {
                 match self {

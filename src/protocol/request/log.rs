@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Word, Wrong, number};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// The latest lines of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Log {
+    const OPERATION: Option<Operation> =
+        Some(Operation::get("The latest lines of the log").with(&[("lines", "integer", true)]));
+
     const OF_A_REGION: bool = false;
 
     fn need(&self) -> Need {

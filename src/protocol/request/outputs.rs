@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, on_off};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// List the outputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Outputs {
+    const OPERATION: Option<Operation> = Some(Operation::get("List the outputs"));
+
     const OF_A_REGION: bool = false;
     const TAKES_LONG: bool = false;
 
@@ -54,6 +56,11 @@ impl Ask for Outputs {
 
 /// It may be switched by the second, so nothing of it is written down.
 impl Ask for SetOutput {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("Switch an output until the next prediction")
+            .with(&[("name", "string", true), ("on", "boolean", true)]),
+    );
+
     const OF_A_REGION: bool = false;
     const TAKES_LONG: bool = false;
 
@@ -63,6 +70,9 @@ impl Ask for SetOutput {
 }
 
 impl Ask for TestOutput {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Switch an output for a moment").with(&[("name", "string", true)]));
+
     const OF_A_REGION: bool = false;
     const TAKES_LONG: bool = false;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Audit, Need};
+use super::{Ask, Audit, Need, Operation};
 
 /// The policy's text, and whether it can be changed from here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(super) const WORDS: &[Word] =
     )];
 
 impl Ask for GetPolicy {
+    const OPERATION: Option<Operation> =
+        Some(Operation::get("The policy's text, and whether it can be changed"));
+
     const OF_A_REGION: bool = false;
 
     fn need(&self) -> Need {
@@ -36,6 +39,11 @@ impl Ask for GetPolicy {
 }
 
 impl Ask for SavePolicy {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("Check, store and follow another policy")
+            .with(&[("text", "string", true), ("revision", "string", false)]),
+    );
+
     const OF_A_REGION: bool = false;
 
     fn need(&self) -> Need {

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// Give everything that was learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,10 @@ pub(super) const WORDS: &[Word] =
         .more("For programs: `fieldtune ctl pull FILE` and `fieldtune ctl push FILE`.")];
 
 impl Ask for Pull {
+    const OPERATION: Option<Operation> = Some(
+        Operation::get("Everything learned, as a file").answered_with("application/octet-stream"),
+    );
+
     fn need(&self) -> Need {
         Need::Look
     }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::Word;
-use super::{Answer, Ask, Audit, Need, Refused};
+use super::{Answer, Ask, Audit, Need, Operation, Refused};
 use crate::protocol::log::Level;
 use crate::protocol::people;
 use crate::store::signed::Signature;
@@ -19,6 +19,10 @@ pub struct Push {
 pub(super) const WORDS: &[Word] = &[];
 
 impl Ask for Push {
+    const OPERATION: Option<Operation> = Some(
+        Operation::file("Replace or merge what was learned").with(&[("merge", "boolean", false)]),
+    );
+
     fn need(&self) -> Need {
         Need::Change
     }

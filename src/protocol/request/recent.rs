@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, frame, number};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// List the frames that were classified and can be learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,13 @@ fn few(unsure_first: bool, text: &str) -> Result<RecentFew, String> {
 }
 
 impl Ask for Recent {
+    const OPERATION: Option<Operation> =
+        Some(Operation::get("List the frames that were classified").with(&[(
+            "unsure_first",
+            "boolean",
+            true,
+        )]));
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {
@@ -66,6 +73,11 @@ impl Ask for Recent {
 }
 
 impl Ask for RecentFew {
+    const OPERATION: Option<Operation> = Some(
+        Operation::get("List some of them")
+            .with(&[("unsure_first", "boolean", true), ("most", "integer", true)]),
+    );
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {
@@ -74,6 +86,12 @@ impl Ask for RecentFew {
 }
 
 impl Ask for RecentPicture {
+    const OPERATION: Option<Operation> = Some(
+        Operation::get("The picture of one of them")
+            .with(&[("frame", "integer", true)])
+            .answered_with("image/*"),
+    );
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forms;
 use super::words::{Parsed, Place, Word, Wrong};
-use super::{Ask, Audit, Need};
+use super::{Ask, Audit, Need, Operation};
 use crate::image::frame::Region;
 
 /// Look at this part of every frame; without one, show which.
@@ -47,6 +47,11 @@ fn region(text: &str) -> Option<Region> {
 }
 
 impl Ask for SetRegion {
+    const OPERATION: Option<Operation> = Some(Operation::value(
+        "Choose the region of interest",
+        r#"{"Fractions":{"x":0.1,"y":0.1,"width":0.5,"height":0.5}}"#,
+    ));
+
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// List the regions that are looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub(super) const WORDS: &[Word] = &[Word::new(
 .more("Where the board has several, put the name of one before a command: `@left teach good 5`")];
 
 impl Ask for Regions {
+    const OPERATION: Option<Operation> = Some(Operation::get("List the regions"));
+
     const OF_A_REGION: bool = false;
     const TAKES_LONG: bool = false;
 

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, ids};
-use super::{Ask, Audit, Need, Request};
+use super::{Ask, Audit, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 use crate::learn::head::ExampleId;
 
@@ -28,6 +28,11 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Relabel {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("Move examples to another class")
+            .with(&[("examples", "[integer]", true), ("class", "string", true)]),
+    );
+
     fn need(&self) -> Need {
         Need::Change
     }

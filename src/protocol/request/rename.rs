@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong};
-use super::{Ask, Audit, Need, Request};
+use super::{Ask, Audit, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 
 /// Call a class differently.
@@ -23,6 +23,10 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Rename {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("Rename a class").with(&[("from", "string", true), ("to", "string", true)]),
+    );
+
     fn need(&self) -> Need {
         Need::Change
     }

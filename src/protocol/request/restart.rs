@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Audit, Need};
+use super::{Ask, Audit, Need, Operation};
 
 /// End in good order and start again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub(super) const WORDS: &[Word] =
     &[Word::new("restart", "", "shut down cleanly and start again", |words| alone(words, Restart))];
 
 impl Ask for Restart {
+    const OPERATION: Option<Operation> = Some(Operation::post("Restart the device"));
+
     const OF_A_REGION: bool = false;
 
     fn need(&self) -> Need {

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Word, Wrong, generation};
-use super::{Ask, Audit, Need};
+use super::{Ask, Audit, Need, Operation};
 
 /// Make what was learned in a generation what is learned now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for RollBack {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Restore a checkpoint").with(&[("generation", "integer", true)]));
+
     fn need(&self) -> Need {
         Need::Change
     }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Word, Wrong};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// Make what is learned now a generation that stays until it is dropped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Save {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Save a checkpoint").with(&[("name", "string", false)]));
+
     fn need(&self) -> Need {
         Need::Change
     }

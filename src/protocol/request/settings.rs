@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{ON_OFF, Parsed, Place, Word, Wrong};
-use super::{Ask, Audit, Need};
+use super::{Ask, Audit, Need, Operation};
 
 /// List the settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Settings {
+    const OPERATION: Option<Operation> = Some(Operation::get("List the settings"));
+
     const OF_A_REGION: bool = false;
     const TAKES_LONG: bool = false;
 
@@ -47,6 +49,11 @@ impl Ask for Settings {
 }
 
 impl Ask for Set {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("Change a setting")
+            .with(&[("name", "string", true), ("value", "string", true)]),
+    );
+
     const OF_A_REGION: bool = false;
 
     fn need(&self) -> Need {

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// Give the latest frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,9 @@ pub(super) const WORDS: &[Word] =
         .more("Prints only its size; `fieldtune ctl snap FILE` fetches it.")];
 
 impl Ask for Snap {
+    const OPERATION: Option<Operation> =
+        Some(Operation::get("The newest frame").answered_with("image/*"));
+
     const OF_A_REGION: bool = false;
     const TAKES_LONG: bool = false;
 

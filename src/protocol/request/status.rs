@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Need, Request};
+use super::{Ask, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 
 /// Show what was learned and how the device is.
@@ -22,6 +22,9 @@ pub(super) const WORDS: &[Word] = &[Word::new(
 )];
 
 impl Ask for GetStatus {
+    const OPERATION: Option<Operation> =
+        Some(Operation::get("What was learned, how the device is"));
+
     fn need(&self) -> Need {
         Need::Look
     }

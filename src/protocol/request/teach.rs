@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, every_frame, frame, number, refuse_count};
-use super::{Ask, Audit, Need};
+use super::{Ask, Audit, Need, Operation};
 
 /// Learn the next frames of the camera.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,12 +68,21 @@ fn parse(words: &[&str]) -> Parsed {
 
 /// Frames that are taught leave a line of their own in the log.
 impl Ask for Teach {
+    const OPERATION: Option<Operation> = Some(Operation::post("Learn the next frames").with(&[
+        ("class", "string", true),
+        ("count", "integer", true),
+        ("any", "boolean", true),
+    ]));
+
     fn need(&self) -> Need {
         Need::Teach
     }
 }
 
 impl Ask for TeachImage {
+    const OPERATION: Option<Operation> =
+        Some(Operation::file("Learn an image").with(&[("class", "string", true)]));
+
     fn need(&self) -> Need {
         Need::Teach
     }
@@ -84,6 +93,11 @@ impl Ask for TeachImage {
 }
 
 impl Ask for TeachFrames {
+    const OPERATION: Option<Operation> = Some(
+        Operation::post("Learn frames that were classified")
+            .with(&[("class", "string", true), ("frames", "[integer]", true)]),
+    );
+
     fn need(&self) -> Need {
         Need::Teach
     }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Parsed, Place, Word, Wrong, number, share};
-use super::{Ask, Audit, Need, Request};
+use super::{Ask, Audit, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 
 /// Show or set the thresholds for unknown predictions; without values, only show them.
@@ -74,6 +74,13 @@ fn values_of(words: &[&str]) -> Result<SetThreshold, Wrong> {
 }
 
 impl Ask for SetThreshold {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Set the thresholds; without values, show them").with(&[
+            ("confidence", "number", false),
+            ("novelty", "number", false),
+            ("false_reject", "number", false),
+        ]));
+
     fn need(&self) -> Need {
         if *self == Self::default() { Need::Look } else { Need::Change }
     }
@@ -89,6 +96,14 @@ impl Ask for SetThreshold {
 }
 
 impl Ask for TryThreshold {
+    const OPERATION: Option<Operation> = Some(
+        Operation::get("What thresholds would make of the taught examples, each left out").with(&[
+            ("confidence", "number", false),
+            ("novelty", "number", false),
+            ("false_reject", "number", false),
+        ]),
+    );
+
     fn need(&self) -> Need {
         Need::Look
     }

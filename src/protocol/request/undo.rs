@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Audit, Need, Request};
+use super::{Ask, Audit, Need, Operation, Request};
 use crate::learn::command::{self, Command};
 use crate::learn::head::ExampleId;
 
@@ -25,6 +25,8 @@ pub(super) const WORDS: &[Word] =
     &[Word::new("undo", "", "revert the latest change (repeatable)", |words| alone(words, Undo))];
 
 impl Ask for Undo {
+    const OPERATION: Option<Operation> = Some(Operation::post("Revert the latest change"));
+
     fn need(&self) -> Need {
         Need::Teach
     }
@@ -58,6 +60,13 @@ impl Ask for UndoTaught {
 }
 
 impl Ask for UndoTeach {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Take back what one request taught").with(&[(
+            "examples",
+            "[integer]",
+            true,
+        )]));
+
     fn need(&self) -> Need {
         Need::Teach
     }

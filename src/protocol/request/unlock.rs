@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forms;
 use super::words::{Parsed, Word, Wrong};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 use crate::protocol::pin::Pin;
 
 /// Allow everything at this port for a while; what guards the port does this, not the device.
@@ -30,6 +30,9 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Unlock {
+    const OPERATION: Option<Operation> =
+        Some(Operation::post("Begin a session").with(&[("pin", "string", true)]));
+
     const OF_A_REGION: bool = false;
 
     fn need(&self) -> Need {

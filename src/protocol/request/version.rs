@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::{Word, alone};
-use super::{Ask, Need};
+use super::{Ask, Need, Operation};
 
 /// Which program and which backbone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub(super) const WORDS: &[Word] =
     &[Word::new("version", "", "show program version and backbone", |words| alone(words, Version))];
 
 impl Ask for Version {
+    const OPERATION: Option<Operation> = Some(Operation::get("Program version and backbone"));
+
     const OF_A_REGION: bool = false;
     const TAKES_LONG: bool = false;
 
