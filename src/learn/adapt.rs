@@ -10,6 +10,9 @@
 //! | taught light | mean and spread of each channel over the taught looks of each class |
 //! | strangeness | the novelty of a frame, less 1 above the limit and as a logarithm below it: it grows evenly |
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::decision::Verdict;
@@ -24,10 +27,21 @@ pub const LEAST_FRAMES: usize = 20;
 /// Mean strangeness of looks that were left out: novelty is measured from there to the limit.
 const USUAL: f64 = -1.0;
 
+/// Less than this share of the way from there to the limit is not worth a change, however sure it is.
+const LEAST_GAIN: f64 = 0.1;
+
+/// Frames that differ in lightness by this factor more than taught looks do, and by [`UNEVEN`] grey levels, are not of one light.
+const APART: f64 = 1.5;
+
+/// See [`APART`].
+const UNEVEN: f64 = 2.0;
+
 /// Light and colour of what was taught.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TaughtLight {
     classes: BTreeMap<ClassId, Moments>,
+    /// Standard deviation of the looks' lightness, in grey levels.
+    apart: f64,
 }
 
 impl TaughtLight {
@@ -37,6 +51,10 @@ impl TaughtLight {
         for (class, group, moments) in images {
             looks.entry(class).or_default().entry(group).or_default().push(moments);
         }
+        let lightness = |look: &Vec<Moments>| {
+            look.iter().map(|one| lightness(one, &Levels::SAME)).sum::<f64>() / look.len() as f64
+        };
+        let apart = deviation(looks.values().flat_map(BTreeMap::values).map(lightness));
         let of_class = |looks: BTreeMap<GroupId, Vec<Moments>>| {
             // A look counts once however many frames it has.
             let frames = looks.values().flat_map(|look| {
@@ -47,7 +65,7 @@ impl TaughtLight {
         };
         let classes = looks.into_iter();
         let classes = classes.filter_map(|(class, looks)| Some((class, of_class(looks)?)));
-        Self { classes: classes.collect() }
+        Self { classes: classes.collect(), apart }
     }
 
     /// Of frames of which such shares are of each class.
@@ -62,6 +80,20 @@ impl TaughtLight {
     fn even(&self) -> Option<Moments> {
         Moments::mixed(self.classes.values().map(|moments| (moments, 1.0)))
     }
+}
+
+/// The mean of a frame's channels through some levels, in grey levels.
+fn lightness(moments: &Moments, through: &Levels) -> f64 {
+    let channel =
+        |at: usize| f64::from(through.gain[at]) * moments.mean[at] + f64::from(through.offset[at]);
+    (0..3).map(channel).sum::<f64>() / 3.0
+}
+
+/// The standard deviation of values.
+fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let count = values.clone().count().max(1) as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    (values.map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0)).sqrt()
 }
 
 /// What a learner says of frames.
@@ -120,6 +152,8 @@ pub struct Comparison {
     pub error: f64,
     /// Standard error of their difference, frame by frame.
     pub uncertainty: f64,
+    /// Standard deviation of the lightness of taught looks, and of the frames afterwards, in grey levels.
+    pub apart: [f64; 2],
     /// Share of the frames that are taken for the same class before and after.
     pub agreement: f64,
     /// Shares of the frames by what they are taken for afterwards.
@@ -136,20 +170,25 @@ pub enum Refusal {
     NotNearer,
     /// More of them are unknown.
     MoreUnknown,
+    /// They would differ in light from each other more than taught looks do.
+    Uneven,
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::NotStrange => "the frames look like what was taught as they are",
-            Self::NotNearer => "the frames look no more like what was taught with it",
+            Self::NotNearer => "the frames look hardly more like what was taught with it",
             Self::MoreUnknown => "more of the frames are unknown with it",
+            Self::Uneven => {
+                "their light differs from frame to frame, so no one change brings all of them back"
+            }
         })
     }
 }
 
 impl Comparison {
-    fn of(before: &Seen, after: &Seen) -> Self {
+    fn of(before: &Seen, after: &Seen, apart: [f64; 2]) -> Self {
         let count = before.strange.len() as f64;
         let share = |number: usize| number as f64 / count;
         let gains: Vec<f64> = before
@@ -170,6 +209,7 @@ impl Comparison {
             strange: [before.mean(), after.mean()],
             error: error(&before.strange),
             uncertainty: error(&gains),
+            apart,
             agreement: share(same.count()),
             classes: after.shares(),
         }
@@ -185,10 +225,14 @@ impl Comparison {
         if self.strange[0] <= USUAL + 2.0 * self.error {
             return Some(Refusal::NotStrange);
         }
-        if self.gain() <= 2.0 * self.uncertainty {
+        if self.gain() <= (2.0 * self.uncertainty).max(LEAST_GAIN) {
             return Some(Refusal::NotNearer);
         }
-        (self.unknown[1] > self.unknown[0]).then_some(Refusal::MoreUnknown)
+        if self.unknown[1] > self.unknown[0] {
+            return Some(Refusal::MoreUnknown);
+        }
+        let [taught, frames] = self.apart;
+        (frames > APART * taught + UNEVEN).then_some(Refusal::Uneven)
     }
 
     /// Whether the frames look more like what was taught, by more than chance alone might give.
@@ -231,6 +275,7 @@ pub enum AdaptError {
 #[derive(Debug)]
 pub struct Search {
     taught: TaughtLight,
+    frames: Vec<Moments>,
     from: Moments,
     next: Option<Levels>,
     before: Option<Seen>,
@@ -252,7 +297,8 @@ impl Search {
         }
         let from = Moments::mixed(frames.iter().map(|one| (one, 1.0)));
         let from = from.filter(|_| taught.even().is_some()).ok_or(AdaptError::NothingTaught)?;
-        Ok(Self { taught, from, next: Some(*now), before: None, after: None })
+        let frames = frames.to_vec();
+        Ok(Self { taught, frames, from, next: Some(*now), before: None, after: None })
     }
 
     /// What all the frames are to be seen through next; `None`: it is done.
@@ -292,7 +338,9 @@ impl Search {
     /// What it has found; `None` before it is done.
     pub fn found(self) -> Option<Proposal> {
         let (before, (levels, after)) = self.before.zip(self.after)?;
-        let comparison = Comparison::of(&before, &after);
+        let frames = self.frames.iter().map(|one| lightness(one, &levels));
+        let apart = [self.taught.apart, deviation(frames)];
+        let comparison = Comparison::of(&before, &after, apart);
         self.next.is_none().then_some(Proposal { levels, comparison })
     }
 }
@@ -315,119 +363,4 @@ pub fn propose(
         search.seen(learner, &look(&levels).map_err(AdaptError::Look)?)?;
     }
     search.found().ok_or(AdaptError::NothingTaught)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::image::frame::{Frame, Timestamp};
-    use crate::learn::examples::{Example, narrowed};
-    use crate::learn::head::ExampleId;
-    use crate::learn::learner::{Change, ClassName};
-
-    /// A part of one of two classes: bright on one side, each a little different.
-    fn part(class: u32, number: u32) -> Frame {
-        let bright = |at: u32| (at % 16 < 8) == (class == 0);
-        let value = |at: u32| {
-            let own = number * 7 % 11 + at * (number + 3) % 5;
-            [90, 80, 70].map(|base| (base + own + if bright(at) { 60 } else { 0 }) as u8)
-        };
-        Frame::new(16, 16, (0..256).flat_map(value).collect(), Timestamp(0)).expect("the sides fit")
-    }
-
-    /// What a backbone would say: how light each side is, and how colourful.
-    fn feature(frame: &Frame) -> Vec<f32> {
-        let pixels = frame.pixels().as_chunks::<3>().0;
-        let mut sums = [1.0_f32, 0.0, 0.0, 0.0];
-        for (at, [r, g, b]) in pixels.iter().enumerate() {
-            let grey = f32::from(*g) / 256.0 / 64.0;
-            sums[if at % 16 < 8 { 1 } else { 2 }] += grey;
-            sums[3] += (f32::from(*r) - f32::from(*b)) / 256.0 / 64.0;
-        }
-        sums.to_vec()
-    }
-
-    fn taught() -> (Learner, TaughtLight) {
-        let mut learner = Learner::new(4, Default::default(), usize::MAX).expect("valid");
-        let mut changes = Vec::new();
-        let mut light = Vec::new();
-        for class in 0..2 {
-            let name = ClassName::new(&format!("class{class}")).expect("a name");
-            changes.push(Change::AddClass(ClassId(class), name));
-            for number in 0..8 {
-                let (id, frame) = (u64::from(class * 8 + number + 1), part(class, number));
-                light.push((ClassId(class), GroupId(id), Moments::of(&frame)));
-                changes.push(Change::AddExample(Example {
-                    id: ExampleId(id),
-                    class: ClassId(class),
-                    group: GroupId(id),
-                    taught: Timestamp(id),
-                    origin: String::new(),
-                    feature: narrowed(&feature(&frame)),
-                    views: Vec::new(),
-                    image: None,
-                    patches: None,
-                }));
-            }
-        }
-        learner.change(changes).expect("they fit");
-        (learner, TaughtLight::of(light))
-    }
-
-    /// What is proposed for so many frames of each class in that light.
-    fn proposal(counts: [u32; 2], light: &Levels) -> Proposal {
-        let (learner, taught) = taught();
-        let frames = counts.iter().zip(0..).flat_map(|(count, class)| {
-            (0..*count).map(move |number| light.apply(&part(class, 100 + number)))
-        });
-        let frames: Vec<Frame> = frames.collect();
-        let moments: Vec<Moments> = frames.iter().map(Moments::of).collect();
-        let mut look = |levels: &Levels| {
-            let seen = frames.iter().map(|frame| feature(&levels.apply(frame)));
-            Ok(seen.map(|feature| FrameFeatures { feature, patches: None }).collect())
-        };
-        propose(&learner, taught, &moments, &Levels::SAME, &mut look).expect("enough frames")
-    }
-
-    const DARK: Levels = Levels { gain: [0.6, 0.6, 0.5], offset: [4.0; 3] };
-
-    #[test]
-    fn frames_of_another_light_are_brought_back() {
-        let Proposal { levels, comparison } = proposal([15, 15], &DARK);
-        assert!(comparison.helps(), "{comparison:?}");
-        for (gain, dark) in levels.gain.iter().zip(DARK.gain) {
-            assert!((gain * dark - 1.0).abs() < 0.1, "{levels:?}");
-        }
-        assert_eq!(comparison.classes.len(), 2);
-        assert!(comparison.unknown[0] > 0.5 && comparison.unknown[1] < 0.3, "{comparison:?}");
-    }
-
-    #[test]
-    fn frames_of_mostly_one_class_are_brought_back_too() {
-        let Proposal { levels, comparison } = proposal([27, 3], &DARK);
-        assert!(comparison.helps(), "{comparison:?}");
-        for (gain, dark) in levels.gain.iter().zip(DARK.gain) {
-            assert!((gain * dark - 1.0).abs() < 0.2, "{levels:?}");
-        }
-    }
-
-    #[test]
-    fn in_the_same_light_nothing_is_taken() {
-        for counts in [[15, 15], [30, 0], [2, 28]] {
-            let Proposal { comparison, .. } = proposal(counts, &Levels::SAME);
-            assert!(!comparison.helps(), "{counts:?}: {comparison:?}");
-        }
-    }
-
-    #[test]
-    fn too_few_frames_are_refused() {
-        let (learner, taught) = taught();
-        let mut look = |_: &Levels| Ok(Vec::new());
-        let moments = [Moments::of(&part(0, 1)); LEAST_FRAMES];
-        let mut of = |taught: TaughtLight, frames: &[Moments]| {
-            propose(&learner, taught, frames, &Levels::SAME, &mut look)
-        };
-        assert_eq!(of(taught, &moments[1..]), Err(AdaptError::TooFew(LEAST_FRAMES - 1)));
-        assert_eq!(of(TaughtLight::default(), &moments), Err(AdaptError::NothingTaught));
-    }
 }

@@ -9,7 +9,7 @@ use crate::learn::head::{ExampleId, GroupId};
 use crate::learn::patches::{PatchLevel, PatchScores, Patches, spread};
 
 /// The share of the covariance that is the same in every direction.
-const SHRINKAGE: f64 = 0.1;
+const SHRINKAGE: f64 = 0.03;
 
 /// Patches that stand for all of a level: with more it is no better, see docs/learning.md.
 const CHOSEN: usize = 128;
@@ -43,6 +43,8 @@ pub struct PatchMemory {
 #[derive(Debug, Clone, PartialEq)]
 struct LevelMemory {
     whitening: Whitening,
+    /// Patches that it was fitted to.
+    fitted: usize,
     nearest: Nearest,
     /// The distance that all but one in a thousand patches of left-out good parts keep.
     usual: f32,
@@ -159,12 +161,28 @@ impl LevelMemory {
             .copied()
             .collect();
         let owners = chosen.iter().map(|&at| owners[at]).collect();
-        Self { whitening, nearest: Nearest::new(vectors, channels, owners), usual: 1.0 }
+        let fitted = rows.len() / channels;
+        Self { whitening, fitted, nearest: Nearest::new(vectors, channels, owners), usual: 1.0 }
     }
 
     fn distances(&self, level: &PatchLevel, without: Option<GroupId>) -> Vec<f32> {
         let rows = self.whitening.apply(&level.widened());
-        self.nearest.distances(&rows, without.map(|group| group.0))
+        let mut distances = self.nearest.distances(&rows, without.map(|group| group.0));
+        if without.is_some() {
+            for (far, row) in distances.iter_mut().zip(rows.chunks_exact(level.channels)) {
+                *far = self.unfitted(*far, row);
+            }
+        }
+        distances
+    }
+
+    /// A distance as it would be had the whitening not been fitted to that patch, which widens the spread in its own
+    /// direction: by the formula of Sherman and Morrison (1950), with the patch it is compared with near the mean.
+    fn unfitted(&self, far: f32, row: &[f32]) -> f32 {
+        let share = (1.0 - SHRINKAGE as f32) / self.fitted as f32;
+        let length: f32 = row.iter().map(|value| value * value).sum();
+        let squared = far * far;
+        (squared * (1.0 + share * squared / (1.0 - share * length).max(0.1))).sqrt()
     }
 }
 
