@@ -109,6 +109,13 @@ const REQUESTS: &[(&str, How, &str, &[Field])] = &[
         &[("frames", "integer", false), ("try", "boolean", true)],
     ),
     ("end-adapt", How::Post, "Look at frames as they are again", &[]),
+    (
+        "finetune",
+        How::Post,
+        "Train the last blocks of the backbone with the taught images, and use them where that helps; takes minutes, goes on without the client",
+        &[("depth", "integer", false), ("try", "boolean", true)],
+    ),
+    ("end-finetune", How::Post, "Stop the fine-tuning under way", &[]),
     ("snap", How::Get, "The newest frame", &[]),
     (
         "explain",
