@@ -59,6 +59,14 @@ pub trait FeatureSource {
     fn fingerprint(&self) -> Option<Fingerprint> {
         None
     }
+
+    /// A source of this kind that looks with another backbone; `None` where this kind looks with none.
+    fn of_extractor(_extractor: Extractor) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// How the maps of a source make its feature, and what it sees of a frame.
@@ -314,6 +322,10 @@ impl FeatureSource for Extractor {
 
     fn fingerprint(&self) -> Option<Fingerprint> {
         Some(self.fingerprint)
+    }
+
+    fn of_extractor(extractor: Extractor) -> Option<Self> {
+        Some(extractor)
     }
 }
 

@@ -37,6 +37,7 @@ mod rewrite;
 mod survey;
 mod tail;
 mod weights;
+mod whole;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -63,6 +64,7 @@ use pooling::{normalise, of_sums, pool};
 use read::{Read, Reasons, read};
 pub use survey::{Candidate, Place, Survey};
 pub use tail::{Tail, TailError};
+pub use whole::BackboneFiles;
 
 /// How a map becomes one value a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -441,6 +441,7 @@ fn exit_of(answer: &Answer) -> Exit {
         Answer::Reply(Reply::Undone { changes, .. }) if changes.is_empty() => Exit::Negative,
         Answer::Difference(difference) if *difference == Difference::default() => Exit::Negative,
         Answer::Adapted(adapted) if adapted.reason.is_some() => Exit::Negative,
+        Answer::FineTuned(tuning) if !tuning.helps => Exit::Negative,
         _ => Exit::Done,
     }
 }

@@ -1,6 +1,5 @@
 //! `fieldtune finetune`: trains the last blocks of the backbone with what was taught, where that helps.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -10,18 +9,19 @@ use clap::Args;
 use super::args::model::ModelArgs;
 use super::args::store::{Session, StoreArgs, now};
 use super::pool::{Pool, on_threads};
-use super::views::{frame_of, images_of_all, relearned};
+use super::views::{frame_of, images_of_all};
 use super::{Context, Exit};
-use crate::backbone::{Extractor, FINE_TUNED, Tail};
-use crate::learn::examples::{Example, narrowed};
+use crate::backbone::Extractor;
+use crate::learn::examples::Example;
 use crate::learn::head::ExampleId;
-use crate::learn::learner::Learner;
-use crate::learn::tune::{Recipe, TuneError, Tuned, Tuner, TuningSample, Validation, features};
+use crate::learn::tune::{Recipe, TuneError, Tuned, Tuner, TuningSample};
+use crate::protocol::json::answer;
 use crate::protocol::people::counted;
+use crate::protocol::request::{Answer, FineTuning};
 use crate::store::persistent::{self, OtherBackbone};
-use crate::store::snapshot::{ModelId, Snapshot};
-use crate::store::tail::KeptTail;
-use crate::store::{Store as _, tail};
+use crate::store::snapshot::ModelId;
+use crate::store::tail;
+use crate::store::tuned::TunedLearner;
 
 /// Train the last blocks of the backbone with the taught images, where that helps
 ///
@@ -31,6 +31,7 @@ use crate::store::{Store as _, tail};
 #[command(after_help = "Examples:
   fieldtune finetune               the blocks of the last stage
   fieldtune finetune --depth 1     the last block alone
+  fieldtune finetune --try         find out whether it helps, change nothing
   fieldtune rollback NUMBER        back to the checkpoint before
 
 When it helps, what it costs and where it fails: docs/learning.md")]
@@ -46,6 +47,12 @@ pub(super) struct FinetuneCommand {
     #[arg(long, value_name = "M")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000))]
     minutes: Option<u64>,
+    /// Find out whether it helps, and change nothing
+    #[arg(long)]
+    r#try: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -80,21 +87,23 @@ impl FinetuneCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let started = Instant::now();
         self.store.refuse_lines("finetune", "teach more lines instead")?;
-        let mut session = self.store.open_taught()?;
+        let mut session = match self.r#try {
+            true => self.store.look()?,
+            false => self.store.open_taught()?,
+        };
         let model = self.model.of_store(&self.store)?;
         let before = self.base(&mut session, &model)?;
         let as_it_is = model.tail(self.depth.0)?;
         let images = usize::MAX;
         let pool = Pool::load_with(images, &model, Some(&as_it_is), context)?;
         let samples = samples(&mut session, &pool, context)?;
-        let learner = session.learner();
+        let head = session.learner().head_config();
         let recipe = Recipe { epochs: self.epochs, ..Recipe::default() };
         let blocks = pool.blocks().to_vec();
-        let head = learner.head_config();
         let tuner = Tuner::new(&as_it_is, blocks.clone(), &samples, head, recipe)?;
-        let bar = context.bar(tuner.steps() as u64, "fine-tuning");
+        let bar = context.bar(tuner.steps(self.r#try) as u64, "fine-tuning");
         let limit = self.minutes.map(|minutes| Duration::from_secs(60 * minutes));
-        let tuned = tuner.run(&mut |done, _| {
+        let tuned = tuner.run(self.r#try, &mut |done, _| {
             bar.set_position(done as u64);
             limit.is_none_or(|limit| started.elapsed() < limit)
         });
@@ -109,35 +118,27 @@ impl FinetuneCommand {
             }
             tuned => tuned?,
         };
-        println!("{}", figures(&validation));
-        if tail::tail_of(session.store_mut())?.is_some() {
+        let found = FineTuning::of(&validation, samples.len(), &as_it_is, tail.is_some());
+        let before_too = tail::tail_of(session.store_mut())?.is_some();
+        if let Some(tail) = tail {
+            let learner = session.learner();
+            let tuned =
+                TunedLearner::new(learner, &before, &samples, blocks.len(), (&validation, tail));
+            tuned.context("nothing was changed")?.put(session.store_mut(), now())?;
+        }
+        let exit = if found.helps { Exit::Done } else { Exit::Negative };
+        if self.json {
+            println!("{}", answer(&Answer::FineTuned(Box::new(found))));
+            return Ok(exit);
+        }
+        println!("{}", found.figures());
+        if before_too {
             println!(
                 "before: of the backbone without blocks, and not with those of the store, which are trained again"
             );
         }
-        let Some(tail) = tail else {
-            println!(
-                "not kept: it does not help by more than chance; nothing was changed\n  next: teach more images of every class, then try again"
-            );
-            return Ok(Exit::Negative);
-        };
-        let new = with_tail(&session, &samples, &tail, &before, blocks.len())?;
-        let correction = validation.correction(&new);
-        let model = fine_tuned(&before, &tail);
-        let whole = Snapshot::of(&new, model);
-        let name = tail::name_of(tail.fingerprint());
-        let kept = KeptTail { tail, correction };
-        let bytes = kept.to_bytes();
-        let settings = [(name.as_str(), bytes.as_slice())];
-        session.store_mut().replace(&whole, Some("before finetune"), &settings, now())?;
-        println!(
-            "fine-tuned the blocks behind {} with {}: {} weights, {} bytes\n  next: fieldtune generations shows the checkpoint before; fieldtune rollback NUMBER goes back to it",
-            kept.tail.cut(),
-            counted(samples.len(), "example", "examples"),
-            kept.tail.network().weights().len(),
-            bytes.len()
-        );
-        Ok(Exit::Done)
+        println!("{}", found.outcome("fieldtune generations", "fieldtune rollback"));
+        Ok(exit)
     }
 
     /// The backbone that the store was taught with, without any blocks of its own; refuses another one.
@@ -160,17 +161,6 @@ impl FinetuneCommand {
         }
         Ok(base)
     }
-}
-
-fn figures(validation: &Validation) -> String {
-    format!(
-        "balanced accuracy of {}, left out in turns: {:.1} % before, {:.1} % with fine-tuned blocks ({:+.1} ± {:.1} points)",
-        counted(validation.looks, "look", "looks"),
-        validation.frozen * 100.0,
-        validation.adapted * 100.0,
-        validation.gain() * 100.0,
-        validation.uncertainty * 100.0
-    )
 }
 
 /// Of every example, its image and the views that the store learns with.
@@ -202,50 +192,6 @@ fn samples(
         });
     bar.finish_and_clear();
     samples.into_iter().collect()
-}
-
-/// What was learned, with the features that the backbone gives with the blocks.
-///
-/// * `samples`: of the learner's examples, in their order.
-fn with_tail(
-    session: &Session,
-    samples: &[TuningSample],
-    tail: &Tail,
-    before: &ModelId,
-    blocks: usize,
-) -> anyhow::Result<Learner> {
-    let old = session.learner();
-    let dim = before.dim as usize + tail.network().dim();
-    let seen: BTreeMap<ExampleId, Vec<Vec<f32>>> = old
-        .examples()
-        .iter()
-        .zip(samples)
-        .map(|(example, sample)| (example.id, features(tail, blocks, &sample.views)))
-        .collect();
-    let examples = old.examples().iter().map(|example| {
-        let (own, views) = seen[&example.id].split_first().expect("a sample has its own view");
-        Example {
-            feature: narrowed(own),
-            views: views.iter().map(|view| narrowed(view)).collect(),
-            ..example.clone()
-        }
-    });
-    // A centre is the mean of features without the blocks.
-    let config = old.head_config().clone().with_centre(None);
-    let mut new = relearned(old, examples, dim, config).context("nothing was changed")?;
-    let ids = old.next_ids();
-    new.restore_history(Vec::new(), ids.0, ids.1);
-    Ok(new)
-}
-
-/// The backbone with the blocks.
-fn fine_tuned(base: &ModelId, tail: &Tail) -> ModelId {
-    let adapted = u32::try_from(tail.network().dim()).expect("a feature has far fewer values");
-    ModelId {
-        name: format!("{}{FINE_TUNED}", base.name),
-        fingerprint: tail.fingerprint().0,
-        dim: base.dim + adapted,
-    }
 }
 
 #[cfg(test)]

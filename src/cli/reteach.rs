@@ -6,7 +6,7 @@ use clap::Args;
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
 use super::pool::{Pool, on_threads};
-use super::views::{frame_of, images_of_all, relearned};
+use super::views::{frame_of, images_of_all};
 use super::{Context, Exit};
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::ExampleId;
@@ -70,10 +70,8 @@ impl ReteachCommand {
         let examples: Vec<Example> = examples.into_iter().collect::<anyhow::Result<_>>()?;
         // A centre is the mean of features of the backbone before.
         let config = old.head_config().clone().with_centre(None);
-        let mut new = relearned(old, examples.into_iter(), pool.dim(), config)?;
-        let (count, before, ids) = (new.examples().len(), estimate(old), old.next_ids());
-        new.restore_history(Vec::new(), ids.0, ids.1);
-        let after = estimate(&new);
+        let new = old.relearned(examples, pool.dim(), config)?;
+        let (count, before, after) = (new.examples().len(), estimate(old), estimate(&new));
         let whole = Snapshot::of(&new, model.clone());
         let from = session.model().name.clone();
         session.store_mut().replace(&whole, Some("before reteach"), &[], now())?;

@@ -194,12 +194,15 @@ impl RunCommand {
         if self.acknowledge_early {
             builder = builder.acknowledge_early();
         }
-        // Several regions share a backbone, which has no blocks then. What is wrong with the store is said when it is opened.
+        // Several regions share a backbone without blocks. What is wrong with the store is said when it is opened.
         let tail = match board.regions.len() {
             0 | 1 => self.store.tail().ok().flatten(),
             _ => None,
         };
-        let backbone = self.backbone(board)?.load_with(tail.as_ref(), context)?;
+        let model = self.backbone(board)?;
+        let backbone = model.load_with(tail.as_ref(), context)?;
+        let builder =
+            builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")));
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
     }

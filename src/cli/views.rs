@@ -14,8 +14,8 @@ use crate::image::picture;
 use crate::image::views::{ViewKind, ViewKinds};
 use crate::learn::decision::Estimate;
 use crate::learn::examples::{Example, narrowed};
-use crate::learn::head::{ExampleId, GroupId, HeadConfig};
-use crate::learn::learner::{Change, Learner};
+use crate::learn::head::{ExampleId, GroupId};
+use crate::learn::learner::Learner;
 use crate::protocol::json::real;
 use crate::protocol::people::counted;
 use crate::store::{Store as _, persistent};
@@ -107,7 +107,7 @@ impl ViewsCommand {
                 Example { views, ..example.clone() }
             });
             let config = learner.head_config().clone();
-            Ok(relearned(learner, examples, pool.dim(), config)?.estimate().cloned())
+            Ok(learner.relearned(examples, pool.dim(), config)?.estimate().cloned())
         };
         let Some(before) = estimate_with(&kinds)?.filter(|one| one.balanced_accuracy.is_some())
         else {
@@ -261,24 +261,6 @@ pub(super) fn frame_of(
 ) -> anyhow::Result<crate::image::frame::Frame> {
     let name = format!("the image of example {}", example.0);
     picture::decode(file, &name, now()).context("nothing was changed")
-}
-
-/// What a learner with the same classes and thresholds makes of these examples.
-pub(super) fn relearned(
-    old: &Learner,
-    examples: impl Iterator<Item = Example>,
-    dim: usize,
-    config: HeadConfig,
-) -> anyhow::Result<Learner> {
-    let classes = old.classes().iter();
-    let mut changes: Vec<Change> =
-        classes.map(|(&class, name)| Change::AddClass(class, name.clone())).collect();
-    changes.extend(examples.map(Change::AddExample));
-    changes.push(Change::SetThresholds(*old.thresholds()));
-    let mut new = Learner::new(dim, config, old.examples().budget())?;
-    new.change(changes)?;
-    new.bring_up_to_date();
-    Ok(new)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! A device from its parts: board, policy, camera, backbone, store, ports.
 
+mod views;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::backbone::{ExtractError, Extractor, FeatureSource as _};
+use crate::backbone::{BackboneFiles, ExtractError, Extractor, FeatureSource as _};
 use crate::board::address::Address;
 use crate::board::outputs::{self, GpioError, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::board::policy::Policy;
@@ -12,20 +14,18 @@ use crate::board::{Board, BoardError, Lost, PolicySource};
 use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{Camera, CameraError};
 use crate::device::clock::Clock;
-use crate::device::controller::{InboxLimits, SharedInbox, Station, View};
+use crate::device::controller::{Background, SharedInbox, Station, View};
 use crate::device::port::{Port, PortError};
 use crate::device::runtime::{
     self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings,
 };
 use crate::device::service::Service;
-use crate::device::stores;
+use crate::device::tuning::BackboneReader;
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::protocol::access::{Access, Guard, PinLockout};
 use crate::protocol::log::Level;
-use crate::protocol::people::counted;
 use crate::store::inbox::InboxFile;
-use crate::store::persistent::{PersistError, PersistentLearner};
-use crate::store::snapshot::ModelId;
+use crate::store::persistent::PersistError;
 use crate::store::{FileStore, StoreError};
 
 /// Regions take turns with one backbone.
@@ -73,6 +73,7 @@ pub struct DeviceBuilder {
     policy_source: Option<String>,
     pins: (SafeOutputs, Box<dyn InputDriver>),
     chosen: Option<String>,
+    backbone_files: Option<BackboneReader>,
     camera: ChosenCamera,
     region: Option<Region>,
     ports: Vec<Address>,
@@ -106,6 +107,9 @@ pub enum BuildError {
     /// The backbone gives no embedding.
     #[error(transparent)]
     Backbone(#[from] ExtractError),
+    /// The files of the backbone cannot be read.
+    #[error("{0}")]
+    BackboneFiles(String),
     /// The board's camera is to give frames of a size that cannot be.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -142,6 +146,7 @@ impl DeviceBuilder {
             policy_source: None,
             pins,
             chosen: None,
+            backbone_files: None,
             camera: ChosenCamera::OfTheBoard,
             region: None,
             ports: Vec::new(),
@@ -209,6 +214,18 @@ impl DeviceBuilder {
         self
     }
 
+    /// Where the files of the backbone are, which is read again where other last blocks are wanted: to fine-tune, to go back
+    /// over that, and for regions whose stores have blocks of their own. Without it, that is refused.
+    ///
+    /// * `read`: an error is in words.
+    pub fn backbone_files(
+        mut self,
+        read: impl Fn() -> Result<BackboneFiles, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.backbone_files = Some(Arc::new(read));
+        self
+    }
+
     /// Stops by itself after that time.
     pub fn end_after(mut self, time: Duration) -> Self {
         self.end_after = Some(time);
@@ -239,7 +256,7 @@ impl DeviceBuilder {
     /// Measures the backbone, opens stores, camera and ports.
     ///
     /// * `store`: the file that keeps what is learned, made if it is not there; of several regions each has one beside it,
-    ///   see [`stores::of_region`].
+    ///   see [`of_region`](crate::device::stores::of_region).
     ///
     /// # Errors
     /// All of [`BuildError`]. The outputs stay at their safe level, and nothing that was learned changes.
@@ -250,12 +267,13 @@ impl DeviceBuilder {
     ) -> Result<Device, BuildError> {
         let (clock, log) = (self.clock, self.log.take());
         let services = std::mem::take(&mut self.services);
+        let background = self.backbone_files.clone();
         let log = log.unwrap_or_else(|| Arc::new(DeviceLog::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
         let (views, inboxes) = self.views(backbone, store.as_ref(), &log)?;
         let inference = inference * views.len() as u32;
-        let learned = learned(&views);
+        let learned = views::learned(&views);
         let board = &self.board;
         let camera = match std::mem::replace(&mut self.camera, ChosenCamera::OfTheBoard) {
             ChosenCamera::OfTheBoard => source::open(&board.camera.address, &board.camera.wanted()),
@@ -270,6 +288,9 @@ impl DeviceBuilder {
             board.heartbeat.as_deref(),
             &board.timings(),
         );
+        if let Some(read) = background {
+            station.set_background(Background::new(read, runtime::at_leisure, runtime::room));
+        }
         station.set_smoothing(self.smoothing);
         station.set_image_side(board.images.side);
         station.set_camera_controls(camera.scene(), camera.locks());
@@ -307,61 +328,6 @@ impl DeviceBuilder {
         let (outputs, inputs) = self.pins;
         let parts = Parts { camera, station, policy, outputs, inputs, ports, services, inboxes };
         Ok(Device { parts, settings, clock, log, summary })
-    }
-
-    /// A view a region, each with what was learned of it; one where the board names none, or one was asked for.
-    fn views(
-        &self,
-        backbone: Extractor,
-        path: &Path,
-        log: &DeviceLog,
-    ) -> Result<(Vec<RegionView>, RegionInboxes), BuildError> {
-        let model = ModelId::of(&backbone);
-        let backbone = Arc::new(Mutex::new(backbone));
-        let (mut used, mut inboxes) = (Vec::new(), Vec::new());
-        let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
-        let limits = InboxLimits::of_board(&self.board.inbox, regions);
-        let mut view = |name: Option<&str>, region: Region, path: &Path| {
-            let store = FileStore::open(path)?;
-            let path = store.path().to_owned();
-            let of_store = |error| BuildError::Learned { path: path.clone(), error };
-            let mut learned = PersistentLearner::open(store, &model).map_err(of_store)?;
-            let store = learned.store_mut();
-            #[cfg(debug_assertions)]
-            if self.acknowledge_early {
-                store.acknowledge_early();
-            }
-            if let Some(why) = store.read_only() {
-                let what = format!("learning is off: cannot write {}: {why}", path.display());
-                log.write(Level::Warning, &what);
-            }
-            store.set_image_budget(u64::from(self.board.images.budget_mib) << 20);
-            let learned = learned.looking_with(Arc::clone(&backbone)).map_err(of_store)?;
-            let (inbox, file) = stores::inbox(&path, &model, limits, learned.learner(), log);
-            inboxes.extend(file.map(|file| (file, inbox.shared())));
-            used.push(path);
-            Ok(View::new(name, region, learned).with_inbox(inbox))
-        };
-        let of_board: Vec<(&String, &Region)> = match self.region {
-            Some(_) => Vec::new(),
-            None => self.board.regions.iter().collect(),
-        };
-        let views = match &of_board[..] {
-            [] => vec![view(None, self.region.unwrap_or_default(), path)?],
-            [(name, region)] => vec![view(Some(name), **region, path)?],
-            several => {
-                let views = several.iter().map(|(name, region)| {
-                    view(Some(name), **region, &stores::of_region(path, name))
-                });
-                views.collect::<Result<_, BuildError>>()?
-            }
-        };
-        for other in stores::unused(path, &used) {
-            let other = other.display();
-            let what = format!("{other} is not used: no region of the board has its name");
-            log.write(Level::Warning, &what);
-        }
-        Ok((views, inboxes))
     }
 
     fn guard(&self, port: String, access: Access) -> Guard {
@@ -421,18 +387,6 @@ impl Device {
         let Self { parts, settings, clock, log, summary } = self;
         runtime::run(parts, &settings, clock, log, &summary)
     }
-}
-
-/// How much was taught of each region, in words.
-fn learned(views: &[RegionView]) -> String {
-    let classes = |view: &RegionView| {
-        let known = counted(view.learner().classes().len(), "class", "classes");
-        match view.name() {
-            Some(name) if views.len() > 1 => format!("{name}: {known} taught"),
-            _ => format!("{known} taught"),
-        }
-    };
-    views.iter().map(classes).collect::<Vec<_>>().join(", ")
 }
 
 /// How long the backbone takes for one frame of the camera's size, once it is warm.

@@ -4,10 +4,12 @@
 mod adapt;
 mod answers;
 mod assign;
+mod buttons;
 mod confusion;
 mod drift;
 mod effects;
 mod explain;
+mod finetune;
 mod follow;
 mod history;
 mod inbox;
@@ -26,6 +28,8 @@ use std::sync::Arc;
 
 use adapt::Adapting;
 pub use effects::{Effects, Ticket};
+use finetune::Tuning;
+pub use finetune::{Background, Work};
 use history::History;
 pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
 use lessons::{Job, Until};
@@ -35,15 +39,13 @@ pub use view::View;
 
 use crate::backbone::FeatureSource;
 use crate::board::outputs::Output;
-use crate::board::policy::{ButtonAction, ButtonEvent, Buttons, Policy, Timing, Untaught};
+use crate::board::policy::{Buttons, Policy, Timing, Untaught};
 use crate::camera::{CameraLocks, Scene};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::learn::command::{Command, ForgetExamples, UndoLatest};
 use crate::learn::engine::{Engine, FrameResult};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
-use crate::protocol::people;
 use crate::protocol::request::{Burst, Classification, EndBurst, Refused, Request, Teach};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
@@ -75,6 +77,8 @@ pub struct Station<S, K> {
     buttons: Buttons,
     job: Option<Job>,
     adapting: Option<Adapting>,
+    background: Option<Background>,
+    tuning: Option<Tuning>,
     latest: Option<Frame>,
     /// Frames that came.
     number: u64,
@@ -139,6 +143,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             buttons: Buttons::new(policy, timings),
             job: None,
             adapting: None,
+            background: None,
+            tuning: None,
             latest: None,
             number: 0,
             ahead: 0,
@@ -325,6 +331,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             self.finish(now, effects);
         }
         self.give_up_adapting(now, effects);
+        self.look_after_tuning(now, effects);
         if let Some(job) = self.job.take_if(|job| job.patience <= now) {
             self.panel.change(|panel| panel.wait(None));
             let seconds = PATIENCE_MICROS / 1_000_000;
@@ -340,59 +347,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     pub fn next_tick(&self) -> Option<Timestamp> {
         let job = self.job.as_ref().map(Job::next_tick);
         let adapting = self.adapting.as_ref().map(Adapting::next_tick);
-        [self.buttons.next_tick(), job, adapting].into_iter().flatten().min()
-    }
-
-    fn grant(&mut self, events: Vec<ButtonEvent>, now: Timestamp, effects: &mut Effects) {
-        for event in events {
-            let up = matches!(event, ButtonEvent::TeachEnd { .. });
-            match event {
-                ButtonEvent::Trigger { at } => self.panel.change(|panel| panel.actions.trigger(at)),
-                ButtonEvent::Teach { class, region } => {
-                    let place = self.place(region.as_deref());
-                    if let (Ok(place), None) = (place, &self.job) {
-                        self.pressed(place, class.as_str(), now, effects);
-                    }
-                }
-                ButtonEvent::TeachMore { class, region }
-                | ButtonEvent::TeachEnd { class, region } => {
-                    if let Ok(place) = self.place(region.as_deref()) {
-                        self.held(place, class.as_str(), up, now, effects);
-                    }
-                }
-                ButtonEvent::Do { action, region } => {
-                    let command = match action {
-                        ButtonAction::Undo => Command::Undo(UndoLatest),
-                        ButtonAction::Reset => Command::Forget(ForgetExamples::Everything),
-                    };
-                    self.press(command, region.as_deref(), now, effects);
-                }
-            }
-        }
-    }
-
-    fn press(
-        &mut self,
-        command: Command,
-        region: Option<&str>,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) {
-        let date = self.dated(now);
-        let done = self.place(region).and_then(|place| {
-            let reply = self.views[place].apply(command, date).map_err(answers::refused)?;
-            Ok(self.of_region(place, people::sentence(&reply)))
-        });
-        for lost in self.newly_untaught() {
-            effects.note(Level::Warning, lost);
-        }
-        match done {
-            Ok(done) => effects.note(Level::Info, format!("button: {done}")),
-            Err(error) => {
-                self.record.failed("button");
-                effects.note(Level::Warning, format!("button: {error}"));
-            }
-        }
+        let tuning = self.tuning.as_ref().map(Tuning::next_tick);
+        [self.buttons.next_tick(), job, adapting, tuning].into_iter().flatten().min()
     }
 
     /// A request; the answer comes at once or, where frames are needed, with one of them.
@@ -432,6 +388,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 return self.begin_adapting(ticket, place, &adapt, now, effects);
             }
             Request::EndAdapt(_) => self.end_adapting(place, self.dated(now)),
+            Request::Finetune(asked) => {
+                return self.begin_tuning(ticket, place, asked, now, effects);
+            }
+            Request::EndFinetune(_) => self.end_tuning(effects),
             Request::EndBurst(EndBurst { class }) => self.end_burst(place, &class, now, effects),
             Request::SavePolicy(save) => self.follow(&save.text, now, effects),
             other => self.answer(place, other, now),

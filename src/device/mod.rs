@@ -9,6 +9,9 @@ pub mod port;
 /// What serves people and programs beside the ports, in a thread of its own.
 pub mod service;
 
+/// The long part of fine-tuning, beside the work of a device.
+pub mod tuning;
+
 /// What stands at the line: frames, presses and requests in; verdicts, answers and levels out. No clock, no threads.
 pub mod controller;
 

@@ -8,6 +8,7 @@
 //! | inputs | reads the buttons | edges |
 //! | a thread a service | serves pages; see [`crate::device::service`] | its clients |
 //! | a thread a port | talks over a serial line, standard input, a socket; checks PINs | bytes, answers |
+//! | finetune | trains, while that was asked for, where no other thread wants the processor | nothing |
 //! | inboxes | writes the files of frames that wait for a person, every few seconds at most | a change |
 //! | signals | ends or restarts in good order | signals |
 //!
@@ -17,6 +18,7 @@
 //! panics ends the others. The outputs are also driven safe when the set of outputs is dropped: at the end, and when a
 //! panic unwinds.
 
+mod background;
 mod host;
 mod inboxes;
 mod log;
@@ -31,6 +33,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+pub use background::{at_leisure, room};
 pub use host::HostPaths;
 pub use log::{DeviceLog, LogFormat};
 pub use loops::survive_file_limit;

@@ -118,6 +118,19 @@ impl<S: FeatureSource> Engine<S> {
         self.smoother.reset();
     }
 
+    /// Looks with another source from now on, and classifies with what was learned with that one.
+    ///
+    /// # Errors
+    /// As [`Engine::new`]; then nothing changed.
+    pub fn look_with(&mut self, source: S, learner: Learner) -> Result<(), HeadError> {
+        if source.dim() != learner.dim() {
+            return Err(HeadError::Dim { wanted: learner.dim(), got: source.dim() });
+        }
+        self.source = source;
+        self.set_learner(learner);
+        Ok(())
+    }
+
     /// Makes the latest change to what was learned one that never was, see [`Learner::revoke`].
     pub fn revoke(&mut self) {
         self.learner.revoke();

@@ -8,6 +8,7 @@ mod correction;
 mod error;
 mod good;
 mod name;
+mod relearn;
 mod subject;
 
 use std::collections::BTreeMap;

@@ -128,7 +128,7 @@ pub struct Tuner<'a> {
 pub struct Tuned {
     /// What left-out looks say.
     pub validation: Validation,
-    /// The trained blocks; `None` where they do not help.
+    /// The trained blocks; `None` where they do not help, or nobody wanted them.
     pub tail: Option<Tail>,
 }
 
@@ -160,11 +160,14 @@ impl<'a> Tuner<'a> {
 
     /// Leaves parts out in turns, and trains with everything where that says that it helps.
     ///
+    /// * `is_trial`: nothing is trained with everything.
+    ///
     /// # Errors
     /// [`TuneError`].
-    pub fn run(&self, go_on: &mut GoOn) -> Result<Tuned, TuneError> {
-        let validation = self.validate(go_on)?;
-        if !validation.helps() {
+    pub fn run(&self, is_trial: bool, go_on: &mut GoOn) -> Result<Tuned, TuneError> {
+        let steps = self.steps(is_trial);
+        let validation = self.validate(&mut |done, _| go_on(done, steps))?;
+        if is_trial || !validation.helps() {
             return Ok(Tuned { validation, tail: None });
         }
         let tail = Some(self.train(go_on)?);
@@ -177,13 +180,16 @@ impl<'a> Tuner<'a> {
     /// [`TuneError`].
     pub fn train(&self, go_on: &mut GoOn) -> Result<Tail, TuneError> {
         let all: Vec<&TuningSample> = self.samples.iter().collect();
-        let (before, steps) = (self.steps_of_validation(), self.steps());
+        let (before, steps) = (self.steps_of_validation(), self.steps(false));
         self.trained(&all, self.recipe.seed, &mut |done, _| go_on(before + done, steps))
     }
 
     /// Steps in all.
-    pub fn steps(&self) -> usize {
-        self.steps_of_validation() + self.steps_of(self.samples.len())
+    ///
+    /// * `is_trial`: as of [`Tuner::run`].
+    pub fn steps(&self, is_trial: bool) -> usize {
+        let all = if is_trial { 0 } else { self.steps_of(self.samples.len()) };
+        self.steps_of_validation() + all
     }
 
     /// The head that a training starts from.

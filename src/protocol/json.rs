@@ -7,7 +7,8 @@ use crate::image::frame::{Region, Timestamp};
 use crate::learn::command::{Accuracy, ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::head::ExampleId;
 use crate::protocol::request::{
-    Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
+    Adaptation, Answer, Classification, ConfusionRow, CurvePoint, FineTuning, InboxFrame,
+    RecentFrame,
 };
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
@@ -55,6 +56,7 @@ pub fn answer(answer: &Answer) -> Value {
             "revision": revision, "text": text,
         }),
         Answer::Adapted(adapted) => adaptation(adapted),
+        Answer::FineTuned(tuning) => fine_tuning(tuning),
         Answer::Noted { answer, note } => match self::answer(answer) {
             object @ Value::Object(_) => with(object, "note", json!(note)),
             list => json!({ "answer": list, "note": note }),
@@ -78,6 +80,21 @@ fn adaptation(adapted: &Adaptation) -> Value {
         "helps": adapted.reason.is_none(),
         "reason": adapted.reason,
         "applied": adapted.applied,
+    })
+}
+
+fn fine_tuning(tuning: &FineTuning) -> Value {
+    let short = |value: f64| real(value as f32);
+    json!({
+        "examples": tuning.examples,
+        "looks": tuning.looks,
+        "cut": tuning.cut,
+        "weights": tuning.weights,
+        "before": short(tuning.before),
+        "after": short(tuning.after),
+        "uncertainty": short(tuning.uncertainty),
+        "helps": tuning.helps,
+        "applied": tuning.applied,
     })
 }
 

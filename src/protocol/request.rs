@@ -19,6 +19,7 @@ mod confusion;
 mod diff;
 mod examples;
 mod explain;
+mod finetune;
 mod forget;
 mod forms;
 mod generations;
@@ -55,9 +56,10 @@ mod written;
 
 pub use adapt::{ADAPT_FRAMES, MAX_ADAPT_FRAMES};
 pub use answer::{
-    Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, Progress,
+    Adaptation, Answer, Classification, ConfusionRow, CurvePoint, FineTuning, InboxFrame, Progress,
     RecentFrame, Refused,
 };
+pub use finetune::MAX_DEPTH;
 pub(crate) use operation::Operation;
 #[cfg(feature = "web")]
 pub(crate) use operation::{Field, Method};
@@ -91,6 +93,7 @@ requests! {
     region: 17 SetRegion;
     regions: 18 Regions;
     adapt: 55 Adapt, 56 EndAdapt;
+    finetune: 57 Finetune, 58 EndFinetune;
     head: 19 SetHead;
     threshold: 20 SetThreshold, 50 TryThreshold;
     outputs: 21 Outputs, 22 SetOutput, 23 TestOutput;

@@ -106,6 +106,8 @@ pub struct InboxFile {
     fingerprint: [u8; 32],
     /// `None` where the file has to be written anew.
     file: Option<File>,
+    /// What stands in it is of another backbone.
+    is_stale: bool,
     /// What stands in it.
     ids: BTreeSet<u64>,
     bytes: u64,
@@ -125,8 +127,15 @@ impl InboxFile {
             Ok(true) => sibling(store, "inbox.frames"),
             _ => beside,
         };
-        let empty =
-            Self { path, fingerprint, file: None, ids: BTreeSet::new(), bytes: 0, reserved: 0 };
+        let empty = Self {
+            path,
+            fingerprint,
+            file: None,
+            is_stale: false,
+            ids: BTreeSet::new(),
+            bytes: 0,
+            reserved: 0,
+        };
         let bytes = match bounded::read(&empty.path, MAX_FILE) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -165,6 +174,13 @@ impl InboxFile {
         &self.path
     }
 
+    /// The features are of that backbone from now on; where that is another one, the next write is of all entries.
+    pub fn set_backbone(&mut self, fingerprint: [u8; 32]) {
+        if fingerprint != self.fingerprint {
+            (self.fingerprint, self.file, self.is_stale) = (fingerprint, None, true);
+        }
+    }
+
     /// Makes the file hold these entries, lasting once this returns; where it holds them already, nothing is written.
     ///
     /// * `next`: the smallest id that was never used.
@@ -174,7 +190,7 @@ impl InboxFile {
     /// The system's; then the file is written anew the next time.
     pub fn write(&mut self, entries: &[Arc<InboxEntry>], next: u64) -> io::Result<u64> {
         let wanted: BTreeSet<u64> = entries.iter().map(|entry| entry.id).collect();
-        if wanted == self.ids {
+        if wanted == self.ids && !self.is_stale {
             return Ok(0);
         }
         let gone: Vec<u64> = self.ids.difference(&wanted).copied().collect();
@@ -194,7 +210,7 @@ impl InboxFile {
             Some(file) => self.append(file, &records),
             None => self.write_anew(entries, reserved),
         }?;
-        (self.ids, self.reserved) = (wanted, reserved);
+        (self.ids, self.reserved, self.is_stale) = (wanted, reserved, false);
         Ok(written)
     }
 

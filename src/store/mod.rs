@@ -42,6 +42,9 @@ pub mod levels;
 /// Fine-tuned last blocks of the backbone, kept with what was learned with them.
 pub mod tail;
 
+/// What was learned with them, made and put in place.
+pub mod tuned;
+
 use std::io;
 
 pub use backup::{backup_of, is_in_use, is_store};

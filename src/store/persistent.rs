@@ -4,6 +4,7 @@
 mod error;
 mod light;
 mod portable;
+mod tuned;
 mod views;
 
 pub use error::{OtherBackbone, PersistError};
@@ -366,10 +367,27 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
     /// # Errors
     /// [`PersistError`]; [`PersistError::Model`] where it was learned with another backbone than the engine's.
     pub fn roll_back(&mut self, number: u64, now: Timestamp) -> Result<(), PersistError> {
+        let looks_with = Fingerprint(self.model.fingerprint);
+        let any = self.learns.takes_any_model();
+        let learner = self.go_back(number, (!any).then_some(looks_with), now)?;
+        self.learns.replace(learner);
+        Ok(())
+    }
+
+    /// All of it but what takes the place of what is learned.
+    ///
+    /// * `looks_with`: refuses what was learned with another backbone.
+    fn go_back(
+        &mut self,
+        number: u64,
+        looks_with: Option<Fingerprint>,
+        now: Timestamp,
+    ) -> Result<Learner, PersistError> {
         // Before anything is written: whether it can be used.
         let state = self.generation(number)?;
-        if !self.learns.takes_any_model() {
-            self.check_model(&state)?;
+        if looks_with.is_some_and(|looks_with| looks_with.0 != state.model.fingerprint) {
+            let (wanted, got) = (self.model.name.clone(), state.model.name);
+            return Err(PersistError::Model { wanted, got });
         }
         state.into_learner(Examples::DEFAULT_BUDGET)?;
         let snapshot = self.store.roll_back(number, now).map_err(PersistError::Generation)?;
@@ -378,9 +396,9 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
         if let Some(kept) = tail::tail_of(&mut self.store).map_err(PersistError::Load)? {
             learner.set_correction(kept.correction);
         }
-        self.learns.set_levels(levels::levels_of(&mut self.store).map_err(PersistError::Load)?);
-        self.learns.replace(learner);
-        Ok(())
+        let levels = levels::levels_of(&mut self.store).map_err(PersistError::Load)?;
+        self.learns.set_levels(levels);
+        Ok(learner)
     }
 
     /// Lets go of a generation.

@@ -115,6 +115,8 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::Adapt(request::Adapt { frames: None, r#try: true }), Look),
         (Request::Adapt(request::Adapt { frames: Some(20), r#try: false }), Change),
         (Request::EndAdapt(request::EndAdapt), Change),
+        (Request::Finetune(request::Finetune { depth: None, r#try: true }), Change),
+        (Request::EndFinetune(request::EndFinetune), Change),
         (Request::Watch(request::Watch(true)), Look),
         (Request::Watch(request::Watch(false)), Look),
         (Request::SetRegion(request::SetRegion(None)), Look),

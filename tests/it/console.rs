@@ -157,6 +157,14 @@ fn every_line_gets_its_reply() {
             ],
         ),
         ("adapt off", &["ok"]),
+        (
+            "finetune 2 try",
+            &[
+                "ok examples=48 looks=40 cut=stage3 weights=395136 before=0.750 after=0.875 uncertainty=0.031 helps=yes applied=no",
+            ],
+        ),
+        ("finetune stop", &["ok"]),
+        ("finetune 100", &["error: N has to be a number from 1 to 99, got 100"]),
         ("adapt 19", &["error: N has to be a number from 20 to 200, got 19"]),
         ("Recent frame 8", &["ok frame=8 width=4 height=3 bytes=40"]),
         ("relabel dent 4 5", &["ok class=dent examples=4,5 new=yes"]),

@@ -16,7 +16,7 @@ use crate::common::desk::{Bench, text};
 use crate::common::{data, folder_of};
 
 /// Faint stripes that stand or lie, in any colour and in noise: what the tests' network sees little of.
-fn stripes(lying: bool, seed: u64) -> Frame {
+pub fn stripes(lying: bool, seed: u64) -> Frame {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let colour: [f64; 3] = std::array::from_fn(|_| random.random_range(60.0..190.0));
     let shift = random.random_range(0..4);
@@ -34,7 +34,7 @@ fn stripes(lying: bool, seed: u64) -> Frame {
 }
 
 /// A folder of `count` pictures for each of two classes, the seeds from `first` on.
-fn drawn(folder: &Path, first: u64, count: u64) -> PathBuf {
+pub fn drawn(folder: &Path, first: u64, count: u64) -> PathBuf {
     for (class, lying) in [("standing", false), ("lying", true)] {
         fs::create_dir_all(folder.join(class)).expect("the folder is the test's");
         for seed in first..first + count {

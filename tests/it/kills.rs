@@ -10,11 +10,16 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use fieldtune::image::frame::Timestamp;
+use fieldtune::store::tail::tail_of;
 use fieldtune::store::{FileStore, Store as _};
 
 use crate::common;
+use crate::common::data;
+use crate::common::desk::text;
 use crate::common::process;
 
+use crate::finetune::drawn;
 use process::Device;
 
 /// As fast as it can.
@@ -148,6 +153,66 @@ fn killed(times: usize, seed: u64, more: &[&str]) -> Vec<String> {
 fn what_was_acknowledged_is_there_whenever_it_was_killed() {
     let wrong = killed(common::slow_cases(500, 7), 1, &[]);
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What was learned: with fine-tuned blocks, and the checkpoint before them, or as it was.
+#[test]
+fn a_kill_while_fine_tuning_leaves_the_old_or_the_new() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pictures = drawn(&folder.path().join("taught"), 0, 16);
+    let (store, model) = (folder.path().join("store"), data("tiny.toml"));
+    for class in ["standing", "lying"] {
+        let images = pictures.join(class);
+        let teach = ["teach", class, text(&images), "--distinct", "--store", text(&store)];
+        let taught = common::fieldtune(&[&teach[..], &["--model", text(&model)]].concat());
+        assert_eq!(taught.code, 0, "{taught:?}");
+    }
+    let before = stored(&store);
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let (mut old, mut new, mut longest) = (0, 0, None);
+    for kill in 0..common::slow_cases(12, 4) {
+        let mut device = Device::start(folder.path(), &CAMERA);
+        let mut console = Console::open(&device);
+        let begun = std::time::Instant::now();
+        match longest {
+            // How long it takes shows once.
+            None => {
+                let answer = console.ask("finetune");
+                assert!(answer.contains("applied=yes"), "{answer}");
+                longest = Some(begun.elapsed());
+            }
+            Some(longest) => {
+                console.send("finetune");
+                std::thread::sleep(longest.mul_f64(random.random_range(0.0..1.1)));
+            }
+        }
+        assert_eq!(device.signal("KILL"), None);
+        assert_eq!(stored(&store), before, "kill {kill}");
+        let mut kept = FileStore::open(&store).expect("nobody has it");
+        let dim = kept.load().expect("it is sound").expect("it was taught").model.dim;
+        let tail = tail_of(&mut kept).expect("it is sound");
+        let names: Vec<_> = kept.generations().expect("it is sound");
+        let names: Vec<&str> = names.iter().map(|one| one.name.as_str()).collect();
+        match dim {
+            48 => {
+                old += 1;
+                assert!(tail.is_none() && names.is_empty(), "kill {kill}: {names:?}");
+            }
+            96 => {
+                new += 1;
+                assert!(tail.is_some() && names == ["before finetune"], "kill {kill}: {names:?}");
+                // As it was before.
+                let number = kept.generations().expect("it is sound")[0].number;
+                kept.roll_back(number, Timestamp(1)).expect("it is there");
+                for generation in kept.generations().expect("it is sound") {
+                    kept.drop_generation(generation.number).expect("it is there");
+                }
+            }
+            dim => panic!("kill {kill}: {dim} values"),
+        }
+    }
+    println!("killed while fine-tuning: {old} times it was as before, {new} times it was done");
+    assert!(old > 0 && new > 0, "{old} and {new}");
 }
 
 #[test]

@@ -56,6 +56,7 @@ mod store;
 mod tails;
 mod terminal;
 mod text;
+mod tuning;
 mod vectors;
 #[cfg(feature = "web")]
 mod web;

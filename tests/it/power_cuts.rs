@@ -7,16 +7,23 @@ use crate::common;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use half::f16;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use fieldtune::backbone::card::ModelCard;
+use fieldtune::backbone::{BackboneFiles, Tail};
 use fieldtune::image::frame::Timestamp;
 use fieldtune::image::levels::Levels;
 use fieldtune::learn::command::{Command, NewExample, TeachExamples};
 use fieldtune::learn::examples::Examples;
+use fieldtune::learn::head::{ClassId, GroupId, HeadConfig};
+use fieldtune::learn::tune::{CutView, Recipe, Tuner, TuningSample, Validation};
 use fieldtune::store::levels::levels_of;
 use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::Snapshot;
+use fieldtune::store::tail::{KeptTail, tail_of};
+use fieldtune::store::tuned::TunedLearner;
 use fieldtune::store::{Disk, DiskStore, Generation, MemoryDisk, Store};
 
 use crate::common::learning;
@@ -82,6 +89,7 @@ struct State {
     learned: Snapshot,
     generations: Vec<Generation>,
     levels: Option<Levels>,
+    tail: Option<KeptTail>,
 }
 
 /// A run of commands, and what was asked of the disk meanwhile.
@@ -98,19 +106,81 @@ fn run(seed: u64, steps: usize) -> Run {
     let disk = Arc::new(Recording::default());
     let mut device = Device::on(disk.clone());
     device.teach("good", &[[1.0, 0.0, 0.0]]);
+    let blocks = Blocks::new();
     let mut acknowledged = Vec::new();
     for step in 0..=steps {
         let (learned, generations) = (device.persistent.learned(), device.generations());
-        let levels = levels_of(device.persistent.store_mut()).expect("the disk is fine");
-        let state = State { learned, generations, levels };
+        let store = device.persistent.store_mut();
+        let levels = levels_of(store).expect("the disk is fine");
+        let tail = tail_of(store).expect("the disk is fine");
+        let state = State { learned, generations, levels, tail };
         acknowledged.push((disk.len(), state));
-        if step < steps {
+        if step == steps {
+            break;
+        }
+        if step % 30 == 15 && !device.persistent.learner().examples().is_empty() {
+            device = blocks.fine_tuned(device, step as f32);
+        } else {
             device.random_step(&mut random, &others);
         }
     }
     drop(device);
     let acts = disk.acts.lock().expect("no test panics with it").clone();
     Run { acts, acknowledged }
+}
+
+/// Blocks of the network of the tests, to be kept with what was learned.
+struct Blocks {
+    tail: Tail,
+    validation: Validation,
+}
+
+impl Blocks {
+    fn new() -> Self {
+        let path = common::data("tiny.toml");
+        let card = ModelCard::read_card(&path).expect("it is in the repository");
+        let onnx = card.network(path.parent()).expect("it lies beside its card");
+        let network = BackboneFiles { onnx, name: card.name, spec: card.spec };
+        let tail = network.tail(Some(1)).expect("it has a last block");
+        let samples: Vec<TuningSample> =
+            (0..6).map(|at| sample(&tail, ClassId(at % 2), GroupId(at.into()))).collect();
+        let recipe = Recipe { epochs: 1, ..Recipe::default() };
+        let head = HeadConfig::default();
+        let tuner = Tuner::new(&tail, vec![tail.network().dim()], &samples, &head, recipe)
+            .expect("there are enough");
+        let validation = tuner.validate(&mut |_, _| true).expect("it runs");
+        Self { tail, validation }
+    }
+
+    /// The device with blocks of such weights, as a start finds it.
+    fn fine_tuned(&self, device: Device, weight: f32) -> Device {
+        let (persistent, now) = (device.persistent, device.now + 1_000_000);
+        let learner = persistent.learner();
+        let weights = vec![weight / 256.0; self.tail.network().weights().len()];
+        let tail = self.tail.with_weights(&weights).expect("as many");
+        let examples = learner.examples().iter();
+        let samples: Vec<TuningSample> = examples
+            .map(|one| {
+                let view = &sample(&tail, one.class, one.group).views[0];
+                let views = std::iter::once(one.widened()).chain(one.widened_views());
+                let views = views.map(|own| CutView { frozen: own[..3].to_vec(), ..view.clone() });
+                TuningSample { class: one.class, group: one.group, views: views.collect() }
+            })
+            .collect();
+        let tuned = TunedLearner::new(learner, &model(), &samples, 1, (&self.validation, tail));
+        let (_, mut store, _) = persistent.into_parts();
+        let tuned = tuned.expect("it is learned");
+        tuned.put(&mut store, Timestamp(now)).expect("the disk is fine");
+        let persistent = PersistentLearner::open_any(store).expect("it is sound");
+        Device { persistent: persistent.expect("it was taught"), disk: None, now }
+    }
+}
+
+fn sample(tail: &Tail, class: ClassId, group: GroupId) -> TuningSample {
+    let map = vec![f16::from_f32(class.0 as f32); tail.network().input().values()];
+    let frozen = (0..tail.network().dim()).map(|at| (at as u32 * 7 % (class.0 + 5)) as f32);
+    let view = CutView { frozen: frozen.collect(), map };
+    TuningSample { class, group, views: vec![view] }
 }
 
 fn write(disk: &mut Vec<u8>, act: &Act) {
@@ -182,19 +252,21 @@ fn found_again(disk: Vec<u8>, possible: &[(usize, State)], go_on: bool) -> Resul
     let learned = store.load().map_err(|error| error.to_string())?.ok_or("nothing is there")?;
     let generations = store.generations().map_err(|error| error.to_string())?;
     let levels = levels_of(&mut store).map_err(|error| error.to_string())?;
-    let found = State { learned, generations, levels };
+    let tail = tail_of(&mut store).map_err(|error| error.to_string())?;
+    let found = State { learned, generations, levels, tail };
     if !possible.iter().any(|(_, state)| *state == found) {
         return Err("what is there was never acknowledged, or not last".to_owned());
     }
     store.check().map_err(|error| error.to_string())?;
     if go_on {
+        let (model, dim) = (found.learned.model.clone(), found.learned.model.dim as usize);
         let learner = found
             .learned
             .into_learner(Examples::DEFAULT_BUDGET)
             .map_err(|error| error.to_string())?;
         let mut persistent =
-            PersistentLearner::new(learner, store, model()).expect("the same backbone");
-        let example = NewExample::new(vec![0.5, 0.25, 0.75], "");
+            PersistentLearner::new(learner, store, model).expect("the same backbone");
+        let example = NewExample::new(vec![0.5; dim], "");
         let teach = TeachExamples { class: "afterwards".to_owned(), examples: vec![example] };
         let taught = persistent.apply(Command::Teach(teach), Timestamp(u64::MAX / 2));
         taught.map_err(|error| error.to_string())?;

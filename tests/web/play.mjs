@@ -424,6 +424,11 @@ await page.click("#adapt");
 await page.waitForSelector("#adapted:has-text('2 % unknown, 40 % before')");
 await page.unroute("**/api/v1/adapt");
 
+step("fine-tunes");
+// There is too little to train with; what comes of more is tested elsewhere.
+await page.click("#finetune");
+await page.waitForSelector("#finetuned:has-text('nothing was changed'), #finetuned:has-text('too little was taught')");
+
 step("looks good in the dark, in German, and on a phone");
 const phone = await open(`${device.address}#/live`, { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, locale: "de-DE", colorScheme: "dark", hasTouch: true, isMobile: true });
 await phone.waitForTimeout(1000);

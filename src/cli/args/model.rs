@@ -7,7 +7,9 @@ use anyhow::bail;
 use super::store::StoreArgs;
 use crate::backbone::card::{ModelCard, built_in, read_network};
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
-use crate::backbone::{BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap};
+use crate::backbone::{
+    BackboneFiles, BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap,
+};
 use crate::cli::Context;
 use crate::image::picture;
 use crate::store::FileStore;
@@ -82,8 +84,7 @@ impl ModelArgs {
     /// # Errors
     /// An unknown name, a file that is missing or not the card's, a network that cannot be used.
     pub fn load(&self, _context: &Context) -> anyhow::Result<Extractor> {
-        let Chosen { onnx, name, spec, .. } = self.choose()?;
-        Ok(Extractor::load(&onnx, &name, &spec)?)
+        Ok(self.files()?.load(None)?)
     }
 
     /// The backbone's last blocks as they are, see [`Tail::of`].
@@ -91,9 +92,7 @@ impl ModelArgs {
     /// # Errors
     /// As [`ModelArgs::load`]; and why they cannot be trained.
     pub fn tail(&self, depth: Option<usize>) -> anyhow::Result<Tail> {
-        let Chosen { onnx, name, spec, .. } = self.choose()?;
-        let base = Extractor::fingerprint_of(&onnx, &spec);
-        Ok(Tail::of(&onnx, &name, &spec, base, depth)?)
+        Ok(self.files()?.tail(depth)?)
     }
 
     /// As [`ModelArgs::load`], with fine-tuned last blocks where they are of that backbone.
@@ -102,12 +101,18 @@ impl ModelArgs {
     /// As [`ModelArgs::load`].
     pub fn load_with(&self, tail: Option<&Tail>, context: &Context) -> anyhow::Result<Extractor> {
         let Some(tail) = tail else { return self.load(context) };
+        let files = self.files()?;
+        // The store that they come from refuses another backbone, and says which it wants.
+        Ok(files.load((files.fingerprint() == tail.base()).then_some(tail))?)
+    }
+
+    /// The network's files, to load it with other last blocks.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    pub(in crate::cli) fn files(&self) -> anyhow::Result<BackboneFiles> {
         let Chosen { onnx, name, spec, .. } = self.choose()?;
-        if Extractor::fingerprint_of(&onnx, &spec) != tail.base() {
-            // The store that they come from refuses the backbone, and says which it wants.
-            return self.load(context);
-        }
-        Ok(Extractor::load_with_tail(&onnx, &name, &spec, tail)?)
+        Ok(BackboneFiles { onnx, name, spec })
     }
 
     pub(in crate::cli) fn choose(&self) -> anyhow::Result<Chosen> {

@@ -62,6 +62,10 @@ pub(super) fn lines(answer: &Answer) -> Option<Vec<String>> {
             lines.extend(outcome.lines().map(str::to_owned));
             lines
         }
+        Answer::FineTuned(tuning) => {
+            let outcome = tuning.outcome("generations", "rollback");
+            [tuning.figures()].into_iter().chain(outcome.lines().map(str::to_owned)).collect()
+        }
         Answer::Classified(Some(classification)) => vec![classified(classification)],
         Answer::Log(lines) => lines.clone(),
         Answer::Settings(pairs) => aligned(pairs),

@@ -41,6 +41,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                         let levels = view.persistent.get().levels().map(people::levels);
                         device.extend(levels.map(|levels| ("adapted".to_owned(), levels)));
                         device.extend(view.drift.figures(now));
+                        device.extend(self.tuning_figure(place));
                         device.extend(self.figures());
                         if let Some(advice) = self.advice_on_inbox(place) {
                             learned.advice = advice.to_string();
@@ -161,13 +162,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 persistent.generations().map(Answer::Generations).map_err(refused)
             }
             Request::RollBack(request::RollBack { generation }) => {
-                let before = persistent.get().levels().copied();
-                persistent.roll_back(generation, date).map_err(refused)?;
-                if persistent.get().levels().copied() != before {
-                    view.light_changed();
-                }
-                view.changed(false);
-                Ok(Answer::Done)
+                self.roll_back(place, generation, date)
             }
             Request::Diff(request::Diff { from, to }) => {
                 persistent.difference(from, to).map(Answer::Difference).map_err(refused)
@@ -210,6 +205,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             | Request::GetPolicy(_)
             | Request::Adapt(_)
             | Request::EndAdapt(_)
+            | Request::Finetune(_)
+            | Request::EndFinetune(_)
             | Request::SavePolicy(_) => {
                 Err(Refused("not answered by the station itself".to_owned()))
             }
@@ -218,13 +215,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// How the device is, and how much each region has learned.
     pub(super) fn status_of_all(&self, now: Timestamp) -> Answer {
-        let learned = self.views.iter().filter_map(|view| Some((view.name()?, view)));
-        let learned = learned.flat_map(|(name, view)| {
+        let learned = self.views.iter().enumerate();
+        let learned = learned.filter_map(|(place, view)| Some((place, view.name()?, view)));
+        let learned = learned.flat_map(|(place, name, view)| {
             let (learner, waiting) = (view.learner(), view.inbox.entries().len());
             let figures =
                 [("classes", learner.classes().len()), ("examples", learner.examples().len())];
             let waiting = (waiting > 0).then_some(("inbox", waiting));
-            let drift = view.drift.figures(now).into_iter();
+            let drift = view.drift.figures(now).into_iter().chain(self.tuning_figure(place));
             let drift = drift.map(move |(of, value)| (format!("{name}_{of}"), value));
             figures
                 .into_iter()

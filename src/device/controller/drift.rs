@@ -35,13 +35,13 @@ pub(super) struct RegionDrift {
 }
 
 /// Changes with whatever is learned.
-pub(super) type State = (usize, u64, usize, Option<Levels>);
+pub(super) type State = (usize, u64, usize, usize, Option<Levels>);
 
 pub(super) fn state<S: FeatureSource>(engine: &Engine<S>) -> State {
     let learner = engine.learner();
     let (_, ExampleId(next)) = learner.next_ids();
     let (examples, steps) = (learner.examples().len(), learner.undo_steps().len());
-    (examples, next, steps, engine.levels().copied())
+    (examples, next, steps, learner.dim(), engine.levels().copied())
 }
 
 impl RegionDrift {

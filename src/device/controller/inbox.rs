@@ -6,6 +6,7 @@
 //! added. Where it is full, the more certain of the two that are most alike leaves, or the most certain of all where no
 //! two are. Nothing is added before something was taught.
 
+mod again;
 mod kept;
 mod shared;
 
@@ -16,6 +17,7 @@ use kept::{Kept, closer, unknown_doubt};
 pub use shared::{InboxChange, SharedInbox};
 
 use super::history::Past;
+use crate::backbone::Fingerprint;
 use crate::board::InboxSettings;
 use crate::image::frame::Timestamp;
 use crate::image::picture;
@@ -119,6 +121,8 @@ pub struct RegionInbox {
     /// What was taught from frames that left, and those frames, the latest last.
     taught: VecDeque<(Vec<ExampleId>, Vec<Arc<InboxEntry>>)>,
     shared: Arc<SharedInbox>,
+    /// The backbone that the features are of, where it is another one than at the start.
+    backbone: Option<Fingerprint>,
 }
 
 impl Default for RegionInbox {
@@ -131,6 +135,7 @@ impl Default for RegionInbox {
             rejected: (None, 0),
             taught: VecDeque::new(),
             shared: Arc::default(),
+            backbone: None,
         }
     }
 }
@@ -422,7 +427,7 @@ impl RegionInbox {
     }
 
     fn publish(&self) {
-        self.shared.publish(self.entries().cloned().collect(), self.next);
+        self.shared.publish(self.entries().cloned().collect(), self.next, self.backbone);
     }
 }
 

@@ -119,6 +119,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             self.panel.change(|panel| panel.wait(None));
         }
         self.adapting.take_if(|adapting| adapting.is_of(ticket));
+        // That goes on without its client.
+        self.tuning.iter_mut().for_each(|tuning| tuning.leave(ticket));
     }
 
     pub(super) fn begin(

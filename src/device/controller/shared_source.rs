@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::backbone::{ExtractError, FeatureSource, Fingerprint, MapLayout, TapMap};
+use crate::backbone::{ExtractError, Extractor, FeatureSource, Fingerprint, MapLayout, TapMap};
 use crate::image::frame::Frame;
 use crate::image::views::ViewKinds;
 use crate::util::mutex::lock;
@@ -31,5 +31,9 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
 
     fn fingerprint(&self) -> Option<Fingerprint> {
         lock(self).fingerprint()
+    }
+
+    fn of_extractor(extractor: Extractor) -> Option<Self> {
+        S::of_extractor(extractor).map(|source| Arc::new(Mutex::new(source)))
     }
 }

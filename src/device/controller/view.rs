@@ -35,6 +35,8 @@ pub struct View<S, K> {
     pub(super) inbox: RegionInbox,
     /// Whether what comes in still looks like what was taught.
     pub(super) drift: RegionDrift,
+    /// What fine-tuning brought last.
+    pub(super) tuned: Option<String>,
     /// Why the latest frame could not be classified: reported once.
     pub(super) trouble: Option<String>,
     /// Why the latest change could not be stored.
@@ -66,6 +68,7 @@ impl<S: FeatureSource, K: Store> View<S, K> {
             history: History::new(1),
             inbox: RegionInbox::default(),
             drift: RegionDrift::default(),
+            tuned: None,
             trouble: None,
             unstored: None,
             told_unstored: None,

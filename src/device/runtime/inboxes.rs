@@ -55,7 +55,8 @@ impl Writer {
         if !(is_last || change.is_urgent || now >= self.next) {
             return;
         }
-        let InboxChange { entries, next, number, .. } = change;
+        let InboxChange { entries, next, backbone, number, .. } = change;
+        backbone.into_iter().for_each(|backbone| self.file.set_backbone(backbone.0));
         let written = self.file.write(&entries, next);
         let pause = match &written {
             Ok(bytes) => PAUSE + Duration::from_secs_f64(*bytes as f64 / BYTES_A_SECOND),

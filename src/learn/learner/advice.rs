@@ -1,6 +1,6 @@
 //! What to show next.
 
-use super::{ClassName, Learner, Subject};
+use super::{ClassName, Correction, Learner, Subject};
 use crate::learn::decision::Doubt;
 use crate::learn::head::{ClassId, ExampleId};
 
@@ -60,12 +60,23 @@ pub enum Advice {
         /// Looks at that.
         looks_of_most: usize,
     },
+    /// There is enough to train the last blocks of the backbone with.
+    FineTune {
+        /// Looks of the class with fewest.
+        looks: usize,
+    },
     /// Nothing stands out.
     Any {
         /// The class of which a look helps most.
         class: ClassName,
     },
 }
+
+/// Looks of every class from which on fine-tuning gained in measurements, see docs/learning.md.
+const MANY: usize = 20;
+
+/// Where so much is right already, fine-tuning gains next to nothing.
+const NEARLY_ALL: f32 = 0.98;
 
 /// Looks at which a class can be classified.
 const FEW: usize = 3;
@@ -105,6 +116,9 @@ impl Learner {
             let (looks, looks_of_most) = (of(&next), most.2);
             return Advice::Unbalanced { class, looks, most: most_class, looks_of_most };
         }
+        if least.2 >= MANY && self.may_gain_by_tuning() {
+            return Advice::FineTune { looks: least.2 };
+        }
         let confused = estimate.into_iter().flat_map(|estimate| &estimate.confused);
         match confused.into_iter().find(|(class, ..)| *class == next) {
             Some((class, taken_for, share)) => {
@@ -112,6 +126,14 @@ impl Learner {
             }
             None => Advice::Any { class: name(&next) },
         }
+    }
+
+    /// Whether every example has its image, some are taken for another class, and the backbone has no blocks of its own.
+    fn may_gain_by_tuning(&self) -> bool {
+        let right = self.estimate.as_ref().and_then(|estimate| estimate.balanced_accuracy);
+        self.correction == Correction::NONE
+            && right.is_some_and(|right| right < NEARLY_ALL)
+            && self.examples.iter().all(|example| example.image.is_some())
     }
 
     /// The class of which one more look is likely to help most: of those with fewest looks, or a quarter more, the one
@@ -162,10 +184,11 @@ impl Advice {
                 "teach more lines of {class}: it has {looks} lines, {most} has {looks_of_most}"
             ),
             Advice::Any { class } => format!("teach more lines of {class}"),
-            // Nothing in them is of frames; lines have no inbox.
-            Advice::SecondClass { .. } | Advice::Unlike { .. } | Advice::CheckLabel { .. } => {
-                self.to_string()
-            }
+            // Nothing in them is of frames; lines have no inbox and no images.
+            Advice::SecondClass { .. }
+            | Advice::Unlike { .. }
+            | Advice::CheckLabel { .. }
+            | Advice::FineTune { .. } => self.to_string(),
         }
     }
 }
@@ -217,6 +240,10 @@ impl std::fmt::Display for Advice {
             Advice::Unbalanced { class, looks, most, looks_of_most } => {
                 write!(f, "show more {class}: it has {looks} looks, {most} has {looks_of_most}")
             }
+            Advice::FineTune { looks } => write!(
+                f,
+                "try `finetune`: every class has {looks} looks or more, so training the backbone's last blocks may help"
+            ),
             Advice::Any { class } => write!(f, "show more {class}"),
         }
     }

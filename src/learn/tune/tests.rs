@@ -56,7 +56,7 @@ fn recipe() -> Recipe {
 fn blocks_learn_what_the_frozen_features_cannot_see() {
     let (tail, samples) = (tail(), stripes(2, 30, 1));
     let Tuned { validation, tail: trained } =
-        tuner(&tail, &samples, recipe()).run(&mut |_, _| true).expect("it runs");
+        tuner(&tail, &samples, recipe()).run(false, &mut |_, _| true).expect("it runs");
     assert!(validation.frozen < 0.7 && validation.adapted > 0.9, "{validation:?}");
     assert!(validation.helps() && validation.looks == 60);
     let trained = trained.expect("it helps");
@@ -75,7 +75,7 @@ fn blocks_that_learn_nothing_are_not_kept() {
     for (at, sample) in samples.iter_mut().enumerate() {
         sample.class = ClassId(u32::from((at * 7919) % 11 < 5));
     }
-    let tuned = tuner(&tail, &samples, recipe()).run(&mut |_, _| true).expect("it runs");
+    let tuned = tuner(&tail, &samples, recipe()).run(false, &mut |_, _| true).expect("it runs");
     assert!(tuned.tail.is_none(), "{:?}", tuned.validation);
 }
 
@@ -98,13 +98,13 @@ fn it_says_how_far_it_is_and_can_be_stopped() {
     let mut seen = Vec::new();
     let mut all = |done, of| {
         seen.push(done);
-        assert_eq!(of, tuner.steps());
+        assert_eq!(of, tuner.steps(false));
         true
     };
     tuner.validate(&mut all).expect("it runs");
     tuner.train(&mut all).expect("it runs");
-    assert_eq!(seen, (1..=tuner.steps()).collect::<Vec<_>>());
-    let stopped = tuner.run(&mut |done, _| done < 3);
+    assert_eq!(seen, (1..=tuner.steps(false)).collect::<Vec<_>>());
+    let stopped = tuner.run(false, &mut |done, _| done < 3);
     assert_eq!(stopped, Err(TuneError::Stopped));
 }
 

@@ -106,7 +106,7 @@ impl Tuner<'_> {
     /// # Errors
     /// [`TuneError`].
     pub fn validate(&self, go_on: &mut GoOn) -> Result<Validation, TuneError> {
-        let (all, mut before) = (self.steps(), 0);
+        let (all, mut before) = (self.steps(false), 0);
         let mut rights = Rights::new();
         let mut folds = Vec::new();
         for (number, [train, left_out]) in (1..).zip(self.folds()) {

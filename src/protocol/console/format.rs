@@ -254,6 +254,7 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
             return text.lines().map(row).chain([last]).collect();
         }
         Answer::Adapted(adapted) => return inbox::adapted(adapted),
+        Answer::FineTuned(tuning) => inbox::fine_tuned(tuning),
         Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }

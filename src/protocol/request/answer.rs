@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::forms::RegionForm;
 use super::written;
+use crate::backbone::Tail;
 use crate::image::frame::{Region, Timestamp};
 use crate::learn::adapt::Proposal;
 use crate::learn::command::{Accuracy, Reply, Status};
 use crate::learn::head::ClassId;
+use crate::learn::tune::Validation;
 use crate::store::Generation;
 use crate::store::signed::Signature;
 use crate::store::snapshot::Difference;
@@ -104,6 +106,8 @@ pub enum Answer {
     },
     /// To [`Adapt`](super::Adapt).
     Adapted(Box<Adaptation>),
+    /// To [`Finetune`](super::Finetune).
+    FineTuned(Box<FineTuning>),
     /// Another answer, with a note. On the wire the note stands beside the answer.
     #[serde(skip)]
     Noted {
@@ -309,6 +313,46 @@ impl Adaptation {
             agreement: comparison.agreement,
             classes: classes.map(|(class, share)| (name(*class), *share)).collect(),
             reason: comparison.refusal().map(|refusal| refusal.to_string()),
+            applied,
+        }
+    }
+}
+
+/// What fine-tuning the last blocks of the backbone would bring, or brings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FineTuning {
+    /// Examples that were trained with.
+    pub examples: usize,
+    /// Looks that were left out in turns.
+    pub looks: usize,
+    /// The tensor behind which the blocks begin.
+    pub cut: String,
+    /// Weights of the blocks.
+    pub weights: usize,
+    /// Balanced accuracy of left-out looks without the blocks, 0 to 1.
+    pub before: f64,
+    /// The same with them.
+    pub after: f64,
+    /// Standard error of the difference.
+    pub uncertainty: f64,
+    /// Whether it gains more than chance alone might give.
+    pub helps: bool,
+    /// Whether the blocks are used from now on.
+    pub applied: bool,
+}
+
+impl FineTuning {
+    /// * `as_it_is`: the blocks before.
+    pub fn of(validation: &Validation, examples: usize, as_it_is: &Tail, applied: bool) -> Self {
+        Self {
+            examples,
+            looks: validation.looks,
+            cut: as_it_is.cut().to_owned(),
+            weights: as_it_is.network().weights().len(),
+            before: validation.frozen,
+            after: validation.adapted,
+            uncertainty: validation.uncertainty,
+            helps: validation.helps(),
             applied,
         }
     }

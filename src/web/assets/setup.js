@@ -1,4 +1,4 @@
-// Set-up: region, light, thresholds, outputs, policy, checkpoints, backup, health and log.
+// Set-up: region, light, fine-tuning, thresholds, outputs, policy, checkpoints, backup, health and log.
 
 import { get, on, post, refresh, state, upload } from "./api.js";
 import { card, doing, el, failed, may, percent, toast } from "./dom.js";
@@ -139,6 +139,36 @@ function lightCard(signal) {
   return card(t("light"), el("p", { class: "hint" }, t("lightHint")), el("div", { class: "row" }, adapt, off), told);
 }
 
+/** The last blocks of the backbone trained with what was taught; it takes minutes, and goes on without this page. */
+function finetuneCard(signal) {
+  const told = el("p", { class: "hint", id: "finetuned", role: "status" });
+  const begin = el("button", { class: "primary", id: "finetune", disabled: !may("change") }, t("finetune"));
+  const stop = el("button", { class: "quiet", id: "finetune-stop" }, t("stop"));
+  const isRunning = () => state.status.device?.finetuning !== undefined;
+  const draw = () => {
+    const { finetuning, finetuned } = state.status.device ?? {};
+    stop.hidden = !may("change") || !isRunning();
+    begin.disabled = !may("change") || isRunning();
+    told.textContent = finetuning ?? finetuned ?? "";
+  };
+  const timer = setInterval(() => document.hidden || !isRunning() || refresh().catch(() => {}), 2000);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  begin.onclick = doing(async () => {
+    begin.disabled = true;
+    // What came of it stands in the status, as does how far it is.
+    const done = post("finetune", { try: false }).finally(refresh);
+    setTimeout(() => refresh().catch(() => {}), 1000);
+    await done;
+  });
+  stop.onclick = doing(async () => {
+    await post("end-finetune");
+    await refresh();
+  });
+  draw();
+  on("changed", draw, signal);
+  return card(t("finetuning"), el("p", { class: "hint" }, t("finetuneHint")), el("div", { class: "row" }, begin, stop), told);
+}
+
 function outputsCard(signal) {
   const list = el("ul", { class: "lines" });
   const load = async () => {
@@ -253,7 +283,7 @@ function healthCard(signal) {
 export function setup(main, signal) {
   const draw = () => {
     const guide = may("teach") ? el("a", { class: "button", href: "#/guide" }, t("guide")) : null;
-    const cards = [regionCard(signal), cameraCard(), lightCard(signal), thresholdCard(signal), outputsCard(signal), policyCard(signal), checkpointCard(signal), backupCard(), healthCard(signal)];
+    const cards = [regionCard(signal), cameraCard(), lightCard(signal), finetuneCard(signal), thresholdCard(signal), outputsCard(signal), policyCard(signal), checkpointCard(signal), backupCard(), healthCard(signal)];
     main.replaceChildren(el("div", { class: "cards" }, guide, ...cards));
   };
   draw();

@@ -195,6 +195,8 @@ impl RequestHandler for FakeDevice {
             }
             Request::Adapt(_) => Ok(super::messages::adapted()),
             Request::EndAdapt(_) => Ok(Answer::Done),
+            Request::Finetune(_) => Ok(super::messages::fine_tuned()),
+            Request::EndFinetune(_) => Ok(Answer::Done),
             Request::Confusion(request::Confusion) => Ok(super::messages::confusion()),
             Request::ExamplePicture(request::ExamplePicture { example }) => {
                 Err(Refused(format!("no image of example {example} is kept")))

@@ -7,8 +7,8 @@ use fieldtune::learn::head::{ClassId, ExampleId, HeadConfig, HeadKind};
 use fieldtune::learn::learner::Subject;
 use fieldtune::protocol::pin::Pin;
 use fieldtune::protocol::request::{
-    self, Adaptation, Answer, Classification, ConfusionRow, CurvePoint, InboxFrame, RecentFrame,
-    Refused, Request,
+    self, Adaptation, Answer, Classification, ConfusionRow, CurvePoint, FineTuning, InboxFrame,
+    RecentFrame, Refused, Request,
 };
 use fieldtune::store::Generation;
 use fieldtune::store::signed::Signature;
@@ -116,6 +116,8 @@ pub fn requests() -> Vec<Request> {
         Request::Explain(request::Explain { frame: Some(300), example: None, inbox: Some(7) }),
         Request::Adapt(request::Adapt { frames: Some(100), r#try: true }),
         Request::EndAdapt(request::EndAdapt),
+        Request::Finetune(request::Finetune { depth: Some(2), r#try: true }),
+        Request::EndFinetune(request::EndFinetune),
     ];
     commands.into_iter().chain(rest).collect()
 }
@@ -154,6 +156,21 @@ pub fn adapted() -> Answer {
         classes: vec![("good".to_owned(), 0.75), ("scratch".to_owned(), 0.25)],
         reason: None,
         applied: true,
+    }))
+}
+
+/// One that would help.
+pub fn fine_tuned() -> Answer {
+    Answer::FineTuned(Box::new(FineTuning {
+        examples: 48,
+        looks: 40,
+        cut: "stage3".to_owned(),
+        weights: 395_136,
+        before: 0.75,
+        after: 0.875,
+        uncertainty: 0.031_25,
+        helps: true,
+        applied: false,
     }))
 }
 
@@ -291,6 +308,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Ok(Answer::InboxDropped { frames: 3, left: 200 }),
         Ok(confusion()),
         Ok(adapted()),
+        Ok(fine_tuned()),
         // With what stands behind an answer.
         Ok(Answer::Reply(Reply::Taught {
             class: name(),

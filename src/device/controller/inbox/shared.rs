@@ -3,6 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use crate::backbone::Fingerprint;
 use crate::store::inbox::InboxEntry;
 use crate::util::mutex::lock;
 
@@ -17,6 +18,7 @@ pub struct SharedInbox {
 struct State {
     entries: Vec<Arc<InboxEntry>>,
     next: u64,
+    backbone: Option<Fingerprint>,
     /// Rises with every change.
     changes: u64,
     /// Changes that it was tried to write, and why the latest try failed.
@@ -33,6 +35,8 @@ pub struct InboxChange {
     pub entries: Vec<Arc<InboxEntry>>,
     /// The smallest id that was never used.
     pub next: u64,
+    /// The backbone that the features are of, where it is another one than at the start.
+    pub backbone: Option<Fingerprint>,
     /// Which change it is.
     pub number: u64,
     /// An answer waits for it.
@@ -40,10 +44,15 @@ pub struct InboxChange {
 }
 
 impl SharedInbox {
-    pub(super) fn publish(&self, entries: Vec<Arc<InboxEntry>>, next: u64) {
+    pub(super) fn publish(
+        &self,
+        entries: Vec<Arc<InboxEntry>>,
+        next: u64,
+        backbone: Option<Fingerprint>,
+    ) {
         let mut state = lock(&self.state);
         state.changes += 1;
-        (state.entries, state.next) = (entries, next);
+        (state.entries, state.next, state.backbone) = (entries, next, backbone);
     }
 
     /// What is to be written; `None` where nothing changed since the latest try, or it failed and nothing is urgent.
@@ -54,6 +63,7 @@ impl SharedInbox {
         is_new.then(|| InboxChange {
             entries: state.entries.clone(),
             next: state.next,
+            backbone: state.backbone,
             number: state.changes,
             is_urgent: state.awaited.is_some(),
         })
@@ -104,9 +114,9 @@ mod tests {
     fn a_waiting_request_is_answered_by_its_own_write() {
         let shared = Arc::new(SharedInbox::default());
         assert_eq!(shared.settle(Duration::ZERO), Ok(()), "nothing was changed");
-        shared.publish(Vec::new(), 1);
+        shared.publish(Vec::new(), 1, None);
         let before = shared.change().expect("it was changed");
-        shared.publish(Vec::new(), 2);
+        shared.publish(Vec::new(), 2, None);
         let waiting = Arc::clone(&shared);
         let waiting = std::thread::spawn(move || waiting.settle(Duration::from_secs(60)));
         while !shared.change().is_some_and(|change| change.is_urgent) {

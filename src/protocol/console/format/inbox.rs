@@ -2,7 +2,7 @@
 
 use super::{Row, Value, date};
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::request::{Adaptation, ConfusionRow, CurvePoint, InboxFrame};
+use crate::protocol::request::{Adaptation, ConfusionRow, CurvePoint, FineTuning, InboxFrame};
 
 /// One that waits for a person.
 pub(super) fn frame(frame: &InboxFrame) -> Row {
@@ -38,6 +38,20 @@ pub(super) fn adapted(adapted: &Adaptation) -> Vec<Row> {
         .with("reason", adapted.reason.as_deref())
         .with("applied", adapted.applied);
     adapted.classes.iter().map(class).chain([last]).collect()
+}
+
+/// What fine-tuning brings.
+pub(super) fn fine_tuned(tuning: &FineTuning) -> Row {
+    Row::new("ok")
+        .with("examples", tuning.examples)
+        .with("looks", tuning.looks)
+        .with("cut", tuning.cut.as_str())
+        .with("weights", tuning.weights)
+        .with("before", tuning.before as f32)
+        .with("after", tuning.after as f32)
+        .with("uncertainty", tuning.uncertainty as f32)
+        .with("helps", tuning.helps)
+        .with("applied", tuning.applied)
 }
 
 /// A row for each class that another one, or itself, is predicted as.

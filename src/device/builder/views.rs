@@ -1,0 +1,105 @@
+//! What is looked at: a view a region, each with its store, its inbox and a backbone.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use super::{BuildError, DeviceBuilder, RegionInboxes, RegionView, SharedExtractor};
+use crate::backbone::Extractor;
+use crate::device::controller::{InboxLimits, View};
+use crate::device::runtime::DeviceLog;
+use crate::device::stores;
+use crate::image::frame::Region;
+use crate::protocol::log::Level;
+use crate::protocol::people::counted;
+use crate::store::FileStore;
+use crate::store::persistent::PersistentLearner;
+use crate::store::snapshot::ModelId;
+use crate::store::tail;
+
+impl DeviceBuilder {
+    /// A view a region, each with what was learned of it; one where the board names none, or one was asked for.
+    pub(super) fn views(
+        &self,
+        backbone: Extractor,
+        path: &Path,
+        log: &DeviceLog,
+    ) -> Result<(Vec<RegionView>, RegionInboxes), BuildError> {
+        let shared = (ModelId::of(&backbone), Arc::new(Mutex::new(backbone)));
+        let (mut used, mut inboxes) = (Vec::new(), Vec::new());
+        let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
+        let limits = InboxLimits::of_board(&self.board.inbox, regions);
+        let mut view = |name: Option<&str>, region: Region, path: &Path| {
+            let mut store = FileStore::open(path)?;
+            let path = store.path().to_owned();
+            let of_store = |error| BuildError::Learned { path: path.clone(), error };
+            let own = self.with_blocks_of(&mut store, &shared.0)?;
+            let (model, backbone) = own.as_ref().unwrap_or(&shared);
+            let mut learned = PersistentLearner::open(store, model).map_err(of_store)?;
+            let store = learned.store_mut();
+            #[cfg(debug_assertions)]
+            if self.acknowledge_early {
+                store.acknowledge_early();
+            }
+            if let Some(why) = store.read_only() {
+                let what = format!("learning is off: cannot write {}: {why}", path.display());
+                log.write(Level::Warning, &what);
+            }
+            store.set_image_budget(u64::from(self.board.images.budget_mib) << 20);
+            let learned = learned.looking_with(Arc::clone(backbone)).map_err(of_store)?;
+            let (inbox, file) = stores::inbox(&path, model, limits, learned.learner(), log);
+            inboxes.extend(file.map(|file| (file, inbox.shared())));
+            used.push(path);
+            Ok(View::new(name, region, learned).with_inbox(inbox))
+        };
+        let of_board: Vec<(&String, &Region)> = match self.region {
+            Some(_) => Vec::new(),
+            None => self.board.regions.iter().collect(),
+        };
+        let views = match &of_board[..] {
+            [] => vec![view(None, self.region.unwrap_or_default(), path)?],
+            [(name, region)] => vec![view(Some(name), **region, path)?],
+            several => {
+                let views = several.iter().map(|(name, region)| {
+                    view(Some(name), **region, &stores::of_region(path, name))
+                });
+                views.collect::<Result<_, BuildError>>()?
+            }
+        };
+        for other in stores::unused(path, &used) {
+            let other = other.display();
+            let what = format!("{other} is not used: no region of the board has its name");
+            log.write(Level::Warning, &what);
+        }
+        Ok((views, inboxes))
+    }
+
+    /// The backbone with the fine-tuned blocks of a store, where it has some that the shared one has not.
+    fn with_blocks_of(
+        &self,
+        store: &mut FileStore,
+        shared: &ModelId,
+    ) -> Result<Option<(ModelId, SharedExtractor)>, BuildError> {
+        let Some(read) = &self.backbone_files else { return Ok(None) };
+        // What is wrong with the store is reported when it is opened.
+        let kept = tail::tail_of(store).ok().flatten().map(|kept| kept.tail);
+        let Some(tail) = kept.filter(|tail| tail.fingerprint().0 != shared.fingerprint) else {
+            return Ok(None);
+        };
+        let network = read().map_err(BuildError::BackboneFiles)?;
+        let own = (network.fingerprint() == tail.base()).then(|| network.load(Some(&tail)));
+        let own = own.transpose()?;
+        Ok(own.map(|own| (ModelId::of(&own), Arc::new(Mutex::new(own)))))
+    }
+}
+
+/// How much was taught of each region, in words.
+pub(super) fn learned(views: &[RegionView]) -> String {
+    let classes = |view: &RegionView| {
+        let known = counted(view.learner().classes().len(), "class", "classes");
+        match view.name() {
+            Some(name) if views.len() > 1 => format!("{name}: {known} taught"),
+            _ => format!("{known} taught"),
+        }
+    };
+    views.iter().map(classes).collect::<Vec<_>>().join(", ")
+}
