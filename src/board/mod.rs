@@ -21,6 +21,7 @@ mod inbox;
 mod policy_file;
 mod policy_source;
 mod raw;
+mod regions;
 mod web;
 
 pub use access::AccessSettings;
@@ -69,7 +70,8 @@ pub struct Board {
     pub images: ImageSettings,
     /// The frames that wait for a person.
     pub inbox: InboxSettings,
-    /// The parts of a frame that are looked at, by name, at most [`MAX_REGIONS`]; none: all of it.
+    /// The parts of a frame that are looked at, by name, at most [`MAX_REGIONS`]; none: all of it. A question about one of
+    /// them is a region of its own, of the same part.
     pub regions: BTreeMap<String, Region>,
     /// The serial console.
     pub serial: Option<SerialSettings>,

@@ -8,13 +8,14 @@ use serde::Deserialize;
 use super::access::{self, RawAccess, RawSettings};
 use super::checks::{within, word};
 use super::inbox::{self, RawInbox};
+use super::regions::{self, RawRegion};
 use super::web::{self, RawWeb};
 use super::{
-    Bias, Board, CameraSettings, Driver, Facts, ImageSettings, InputPin, Line, Lost, MAX_REGIONS,
-    OutputPin, SerialSettings,
+    Bias, Board, CameraSettings, Driver, Facts, ImageSettings, InputPin, Line, Lost, OutputPin,
+    SerialSettings,
 };
 use crate::camera::PixelFormat;
-use crate::image::frame::{MAX_SIDE, Region};
+use crate::image::frame::MAX_SIDE;
 use crate::util::settings;
 use crate::util::text::is_unsafe;
 
@@ -44,6 +45,8 @@ struct RawBoard {
     inbox: RawInbox,
     #[serde(default)]
     regions: BTreeMap<String, RawRegion>,
+    #[serde(default)]
+    questions: BTreeMap<String, String>,
     serial: Option<RawSerial>,
     web: Option<RawWeb>,
     pins: RawPins,
@@ -98,13 +101,6 @@ enum RawControl {
 enum RawLost {
     Safe,
     Keep,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum RawRegion {
-    Pixels([u32; 4]),
-    Fractions([f32; 4]),
 }
 
 #[derive(Deserialize)]
@@ -263,21 +259,12 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         trusted_keys: raw.trusted_keys,
     })?;
     let web = raw.web.map(|raw| web::check(raw, &access)).transpose()?;
-    if raw.regions.len() > MAX_REGIONS {
-        return Err(format!("regions: got {}, wanted at most {MAX_REGIONS}", raw.regions.len()));
-    }
-    let mut names = BTreeSet::new();
-    if let Some(name) = raw.regions.keys().find(|name| !names.insert(name.to_lowercase())) {
-        // Their stores would be one file where a file system ignores the size of letters.
-        return Err(format!("regions.{name}: another one differs by the size of its letters only"));
-    }
     if let Some(backbone) = raw.backbone.as_ref().filter(|name| name.contains(is_unsafe)) {
         return Err(format!(
             "backbone: \"{}\" is not one line that can be read",
             backbone.escape_debug()
         ));
     }
-    let regions = raw.regions.into_iter().map(|(name, raw)| region(name, raw));
     Ok(Board {
         name: name.to_owned(),
         about: raw.about,
@@ -290,7 +277,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         camera: camera(raw.camera)?,
         images: images(raw.images)?,
         inbox: inbox::check(&raw.inbox)?,
-        regions: regions.collect::<Result<_, _>>()?,
+        regions: regions::check(raw.regions, raw.questions)?,
         serial: raw.serial.map(serial).transpose()?,
         web,
         driver,
@@ -344,26 +331,6 @@ fn images(RawImages { side, budget_mib }: RawImages) -> Result<ImageSettings, St
     within("images.side", side, 0..=4096)?;
     within("images.budget_mib", budget_mib, 1..=1536)?;
     Ok(ImageSettings { side, budget_mib })
-}
-
-fn region(name: String, raw: RawRegion) -> Result<(String, Region), String> {
-    word("regions", &name)?;
-    let region = match raw {
-        RawRegion::Pixels([x, y, width, height]) => Region::Pixels { x, y, width, height },
-        RawRegion::Fractions([x, y, width, height]) => Region::Fractions { x, y, width, height },
-    };
-    // Pixels may reach as far as the largest frame; whether they fit the camera's is seen when there is one.
-    let largest = match region {
-        Region::Pixels { .. } => (MAX_SIDE, MAX_SIDE),
-        _ => (1000, 1000),
-    };
-    let resolved = region.resolve(largest.0, largest.1);
-    resolved.map_err(|_| {
-        format!(
-            "regions.{name}: got {region}, wanted x, y, width, height: not empty, inside the frame"
-        )
-    })?;
-    Ok((name, region))
 }
 
 fn serial(raw: RawSerial) -> Result<SerialSettings, String> {

@@ -14,7 +14,7 @@ use crate::board::{Board, BoardError, Lost, PolicySource};
 use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{Camera, CameraError};
 use crate::device::clock::Clock;
-use crate::device::controller::{Background, SharedInbox, Station, View};
+use crate::device::controller::{Background, Latest, SharedInbox, Station, View};
 use crate::device::port::{Port, PortError};
 use crate::device::runtime::{
     self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings,
@@ -29,7 +29,7 @@ use crate::store::persistent::PersistError;
 use crate::store::{FileStore, StoreError};
 
 /// Regions take turns with one backbone.
-type SharedExtractor = Arc<Mutex<Extractor>>;
+type SharedExtractor = Arc<Mutex<Latest<Extractor>>>;
 
 /// A region and what was learned of it.
 type RegionView = View<SharedExtractor, FileStore>;

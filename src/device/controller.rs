@@ -35,6 +35,7 @@ pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
 use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{LatestTimes, Stats};
+pub use shared_source::Latest;
 pub use view::View;
 
 use crate::backbone::FeatureSource;

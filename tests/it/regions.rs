@@ -82,6 +82,29 @@ fn a_board_has_so_many_regions_and_no_more() {
     assert!(error.contains("regions: got 17, wanted at most 16"), "{error}");
 }
 
+#[test]
+fn a_question_looks_at_the_part_it_is_about() {
+    let with = |more: &str| Board::parse(&format!("{BOARD}{more}"), "bench.toml");
+    let part = "[regions]\npart = { pixels = [0, 0, 8, 8] }\n[questions]\n";
+    let board = with(&format!("{part}colour = \"part\"\nlight = \"frame\"\n")).expect("valid");
+    let region = Region::Pixels { x: 0, y: 0, width: 8, height: 8 };
+    let wanted = [("colour", region), ("light", Region::Whole), ("part", region)];
+    let wanted = wanted.map(|(name, region)| (name.to_owned(), region));
+    assert_eq!(board.regions, wanted.into());
+    for (line, wanted) in [
+        (
+            "colour = \"prat\"",
+            "questions.colour: got \"prat\", wanted the region it is about: part, frame",
+        ),
+        ("a = \"part\"\nb = \"a\"", "questions.b: got \"a\""),
+        ("Part = \"part\"", "questions.Part: another one has this name"),
+        ("\"a b\" = \"part\"", "questions"),
+    ] {
+        let error = with(&format!("{part}{line}\n")).expect_err(line).to_string();
+        assert!(error.contains(wanted), "{line}: {error}");
+    }
+}
+
 fn typed(text: &str) -> Vec<String> {
     let (mut session, mut device, mut kept) =
         (Session::new(true), FakeDevice::new(), Kept::default());

@@ -1,11 +1,11 @@
 //! What is looked at: a view a region, each with its store, its inbox and a backbone.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::{BuildError, DeviceBuilder, RegionInboxes, RegionView, SharedExtractor};
 use crate::backbone::Extractor;
-use crate::device::controller::{InboxLimits, View};
+use crate::device::controller::{InboxLimits, Latest, View};
 use crate::device::runtime::DeviceLog;
 use crate::device::stores;
 use crate::image::frame::Region;
@@ -24,7 +24,7 @@ impl DeviceBuilder {
         path: &Path,
         log: &DeviceLog,
     ) -> Result<(Vec<RegionView>, RegionInboxes), BuildError> {
-        let shared = (ModelId::of(&backbone), Arc::new(Mutex::new(backbone)));
+        let shared = (ModelId::of(&backbone), Latest::shared(backbone));
         let (mut used, mut inboxes) = (Vec::new(), Vec::new());
         let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
         let limits = InboxLimits::of_board(&self.board.inbox, regions);
@@ -88,7 +88,7 @@ impl DeviceBuilder {
         let network = read().map_err(BuildError::BackboneFiles)?;
         let own = (network.fingerprint() == tail.base()).then(|| network.load(Some(&tail)));
         let own = own.transpose()?;
-        Ok(own.map(|own| (ModelId::of(&own), Arc::new(Mutex::new(own)))))
+        Ok(own.map(|own| (ModelId::of(&own), Latest::shared(own))))
     }
 }
 

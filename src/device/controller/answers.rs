@@ -137,7 +137,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     let size = self.latest.as_ref().map(|frame| (frame.width(), frame.height()));
                     let (width, height) = size.unwrap_or((MAX_SIDE, MAX_SIDE));
                     region.resolve(width, height).map_err(refused)?;
-                    self.views[place].set_region(region);
+                    // Questions about one part go on being about one.
+                    let before = self.views[place].region();
+                    let same = |view: &&mut View<S, K>| view.region() == before;
+                    self.views.iter_mut().filter(same).for_each(|view| view.set_region(region));
                 }
                 Ok(Answer::Region(self.views[place].region()))
             }

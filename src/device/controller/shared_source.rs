@@ -1,4 +1,4 @@
-//! One backbone for several regions.
+//! One backbone for several regions and questions.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,33 +7,136 @@ use crate::image::frame::Frame;
 use crate::image::views::ViewKinds;
 use crate::util::mutex::lock;
 
-/// Several views take turns with one backbone.
-impl<S: FeatureSource> FeatureSource for Arc<Mutex<S>> {
+/// A backbone, and what it said of the part that it saw last: questions about one part of a frame share a pass.
+#[derive(Debug)]
+pub struct Latest<S> {
+    source: S,
+    latest: Option<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    part: Frame,
+    feature: Vec<f32>,
+    /// Where they were asked for.
+    maps: Option<Vec<TapMap>>,
+}
+
+impl<S: FeatureSource> Latest<S> {
+    /// To be shared by views.
+    pub fn shared(source: S) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { source, latest: None }))
+    }
+
+    /// What was said of that part, if it is the one that was seen last.
+    fn of(&self, part: &Frame) -> Option<&Seen> {
+        let size = |frame: &Frame| (frame.width(), frame.height());
+        let same =
+            |seen: &&Seen| size(&seen.part) == size(part) && seen.part.pixels() == part.pixels();
+        self.latest.as_ref().filter(same)
+    }
+
+    fn keep(&mut self, part: &Frame, feature: &[f32], maps: Option<&[TapMap]>) {
+        let (part, maps) = (part.clone(), maps.map(<[TapMap]>::to_vec));
+        self.latest = Some(Seen { part, feature: feature.to_vec(), maps });
+    }
+}
+
+/// Several views take turns with one backbone. With a single one nothing is kept.
+impl<S: FeatureSource> FeatureSource for Arc<Mutex<Latest<S>>> {
     fn dim(&self) -> usize {
-        lock(self).dim()
+        lock(self).source.dim()
     }
 
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
-        lock(self).feature(frame)
+        let is_shared = Arc::strong_count(self) > 1;
+        let mut one = lock(self);
+        if let Some(seen) = one.of(frame) {
+            return Ok(seen.feature.clone());
+        }
+        let feature = one.source.feature(frame)?;
+        if is_shared {
+            one.keep(frame, &feature, None);
+        }
+        Ok(feature)
     }
 
     fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
-        lock(self).feature_and_maps(frame)
+        let is_shared = Arc::strong_count(self) > 1;
+        let mut one = lock(self);
+        if let Some(Seen { feature, maps: Some(maps), .. }) = one.of(frame) {
+            return Ok((feature.clone(), maps.clone()));
+        }
+        let (feature, maps) = one.source.feature_and_maps(frame)?;
+        if is_shared {
+            one.keep(frame, &feature, Some(&maps));
+        }
+        Ok((feature, maps))
     }
 
     fn layout(&self, frame: &Frame) -> Option<MapLayout> {
-        lock(self).layout(frame)
+        lock(self).source.layout(frame)
     }
 
     fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {
-        lock(self).views(frame, kinds)
+        lock(self).source.views(frame, kinds)
     }
 
     fn fingerprint(&self) -> Option<Fingerprint> {
-        lock(self).fingerprint()
+        lock(self).source.fingerprint()
     }
 
     fn of_extractor(extractor: Extractor) -> Option<Self> {
-        S::of_extractor(extractor).map(|source| Arc::new(Mutex::new(source)))
+        S::of_extractor(extractor).map(Latest::shared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::frame::Timestamp;
+
+    /// Counts its passes.
+    #[derive(Debug, Default)]
+    struct Counting(u32);
+
+    impl FeatureSource for Counting {
+        fn dim(&self) -> usize {
+            1
+        }
+
+        fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+            self.0 += 1;
+            Ok(vec![f32::from(frame.pixels()[0])])
+        }
+    }
+
+    #[test]
+    fn questions_about_one_part_share_a_pass() {
+        let frame = |value: u8, at: u64| {
+            Frame::new(2, 1, vec![value; 6], Timestamp(at)).expect("the sides fit")
+        };
+        let mut first = Latest::shared(Counting::default());
+        let passes = |source: &Arc<Mutex<Latest<Counting>>>| lock(source).source.0;
+        // Alone it keeps nothing.
+        first.feature(&frame(1, 0)).expect("a feature");
+        first.feature(&frame(1, 0)).expect("a feature");
+        assert_eq!(passes(&first), 2);
+        let mut second = Arc::clone(&first);
+        for (value, at, wanted) in [(5, 0, 3), (5, 1, 3), (6, 2, 4), (5, 3, 5)] {
+            for source in [&mut first, &mut second] {
+                assert_eq!(
+                    source.feature(&frame(value, at)).expect("a feature"),
+                    [f32::from(value)]
+                );
+            }
+            assert_eq!(passes(&first), wanted, "{value} at {at}");
+        }
+        // Maps that were not asked for are not there.
+        let maps = |source: &mut Arc<Mutex<Latest<Counting>>>| {
+            source.feature_and_maps(&frame(5, 4)).expect("a feature");
+            passes(source)
+        };
+        assert_eq!([maps(&mut first), maps(&mut second), maps(&mut first)], [6, 6, 6]);
     }
 }

@@ -1,0 +1,83 @@
+//! Regions of interest, and the questions that are asked about each, as text.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::MAX_REGIONS;
+use super::checks::word;
+use crate::image::frame::{MAX_SIDE, Region};
+
+/// What a question is about that is about no region, but about all of a frame.
+const FRAME: &str = "frame";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawRegion {
+    Pixels([u32; 4]),
+    Fractions([f32; 4]),
+}
+
+/// The regions, and each question as a region of its own that looks at the same part.
+///
+/// * `questions`: by name, the region that each is about, or `frame`.
+pub(super) fn check(
+    regions: BTreeMap<String, RawRegion>,
+    questions: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Region>, String> {
+    let count = regions.len() + questions.len();
+    if count > MAX_REGIONS {
+        return Err(format!("regions: got {count}, wanted at most {MAX_REGIONS}"));
+    }
+    let named = regions.keys().map(|name| ("regions", name));
+    let named = named.chain(questions.keys().map(|name| ("questions", name)));
+    let mut names = BTreeSet::new();
+    for (key, name) in named {
+        // Their stores would be one file where a file system ignores the size of letters.
+        if !names.insert(name.to_lowercase()) {
+            let what = "another one has this name, or differs by the size of its letters only";
+            return Err(format!("{key}.{name}: {what}"));
+        }
+    }
+    let regions = regions.into_iter().map(|(name, raw)| region(name, raw));
+    let regions = regions.collect::<Result<BTreeMap<String, Region>, String>>()?;
+    let mut all = regions.clone();
+    for (name, about) in questions {
+        word("questions", &name)?;
+        let region = match regions.get(&about) {
+            Some(region) => *region,
+            None if about == FRAME => Region::Whole,
+            None => {
+                let known = regions.keys().map(String::as_str).chain([FRAME]);
+                let known: Vec<&str> = known.collect();
+                return Err(format!(
+                    "questions.{name}: got \"{}\", wanted the region it is about: {}",
+                    about.escape_debug(),
+                    known.join(", ")
+                ));
+            }
+        };
+        all.insert(name, region);
+    }
+    Ok(all)
+}
+
+fn region(name: String, raw: RawRegion) -> Result<(String, Region), String> {
+    word("regions", &name)?;
+    let region = match raw {
+        RawRegion::Pixels([x, y, width, height]) => Region::Pixels { x, y, width, height },
+        RawRegion::Fractions([x, y, width, height]) => Region::Fractions { x, y, width, height },
+    };
+    // Pixels may reach as far as the largest frame; whether they fit the camera's is seen when there is one.
+    let largest = match region {
+        Region::Pixels { .. } => (MAX_SIDE, MAX_SIDE),
+        _ => (1000, 1000),
+    };
+    let resolved = region.resolve(largest.0, largest.1);
+    resolved.map_err(|_| {
+        format!(
+            "regions.{name}: got {region}, wanted x, y, width, height: not empty, inside the frame"
+        )
+    })?;
+    Ok((name, region))
+}
