@@ -41,6 +41,8 @@ pub(super) enum Op {
     Input,
     /// A dense convolution; a second input is added to it.
     Dense(Window, Weights),
+    /// A dense convolution of one pixel of a map times a vector, which is the last input; a summand may stand before it.
+    Gated(Weights),
     /// A depthwise convolution.
     Depthwise(Window, Weights),
     /// Zeros around it: rows above and columns to the left.
@@ -244,6 +246,31 @@ impl Net {
             }
         }
         false
+    }
+
+    /// Puts a vector that a map is multiplied with into the convolution behind it, where its weights are fewer than the
+    /// map's values. Nothing is put together afterwards.
+    pub(super) fn gate(mut self) -> Self {
+        let readers = self.readers();
+        for at in 0..self.nodes.len() {
+            let node = &self.nodes[at];
+            let Op::Dense(window, weights) = &node.op else { continue };
+            let scaled = &self.nodes[node.inputs[0]];
+            let fits = matches!(scaled.op, Op::Scaled)
+                && scaled.act == Act::NONE
+                && readers[node.inputs[0]] == 1
+                && window.is_point()
+                && node.map.channels <= node.map.pixels();
+            if fits {
+                let (op, inputs) = (Op::Gated(weights.clone()), scaled.inputs.clone());
+                let node = &mut self.nodes[at];
+                node.op = op;
+                node.inputs[0] = inputs[0];
+                node.inputs.push(inputs[1]);
+            }
+        }
+        self.drop_unread();
+        self
     }
 
     /// Leaves out what leads nowhere.
