@@ -1,8 +1,7 @@
 //! Dense convolutions, of which those of one pixel and of planar images are special cases.
 
-use fearless_simd::{Simd, SimdBase as _, SimdFloat as _};
+use fearless_simd::{Simd, SimdBase as _};
 
-use super::activation::{follow, limit};
 use super::tile::{Ends, Inputs, max_rows, max_rows_alone, tile};
 use super::{Act, Level, Part, PartMut};
 
@@ -54,10 +53,10 @@ pub struct Conv {
     pub planar: bool,
     /// What follows.
     pub act: Act,
-    lanes: usize,
+    pub(super) lanes: usize,
     /// Blocks of a panel; the last one may have fewer.
-    panel: usize,
-    weights: Vec<f32>,
+    pub(super) panel: usize,
+    pub(super) weights: Vec<f32>,
     bias: Vec<f32>,
 }
 
@@ -114,6 +113,11 @@ impl Conv {
         self.channels[0] * self.channels[1] * self.window.size[0] * self.window.size[1] * pixels
     }
 
+    /// How many weights there are, those of lanes beyond the last output among them.
+    pub fn weights(&self) -> usize {
+        self.weights.len()
+    }
+
     /// Where the inputs of a window lie in a map of that width, seen from its first: values of a plane in steps of pixels.
     ///
     /// * `padded`: rows and columns of the map with its border.
@@ -137,188 +141,32 @@ impl Conv {
 
     /// How many panels there are.
     #[inline(always)]
-    fn panels(&self) -> usize {
+    pub(super) fn panels(&self) -> usize {
         self.blocks().div_ceil(self.panel)
     }
 
     /// The weights and the bias of a panel.
     #[inline(always)]
-    fn panel(&self, number: usize) -> (&[f32], &[f32]) {
+    pub(super) fn panel(&self, number: usize) -> (&[f32], &[f32]) {
+        self.panel_of(&self.weights, number)
+    }
+
+    /// The same of other weights in the same order.
+    #[inline(always)]
+    pub(super) fn panel_of<'a>(
+        &'a self,
+        weights: &'a [f32],
+        number: usize,
+    ) -> (&'a [f32], &'a [f32]) {
         let from = number * self.panel * self.lanes;
         let to = (from + self.panel * self.lanes).min(self.bias.len());
         let per = self.channels[0] * self.window.size[0] * self.window.size[1];
-        (&self.weights[from * per..to * per], &self.bias[from..to])
+        (&weights[from * per..to * per], &self.bias[from..to])
     }
 }
 
 /// Bytes that are surely kept in the nearest cache of a core, beside what passes through it.
 const NEAR: usize = 20 << 10;
-
-/// What is smaller is read again and again from the nearest cache.
-fn pixels_outside(inputs: usize, weights: usize) -> bool {
-    weights <= NEAR || inputs > weights
-}
-
-#[inline(always)]
-fn points<S: Simd, const CB: usize>(
-    simd: S,
-    a: Part,
-    pixels: usize,
-    w: &Conv,
-    residual: Option<Part>,
-    out: &mut PartMut,
-) {
-    let panels = w.panels();
-    let most = if w.panel == 1 { max_rows_alone(CB) } else { max_rows(CB) };
-    let tiles = pixels.div_ceil(most);
-    let (base, extra) = (pixels / tiles, pixels % tiles);
-    let one = |panel: usize, pixel: usize, count: usize, out: &mut PartMut| {
-        let (weights, bias) = w.panel(panel);
-        let inputs = Inputs {
-            data: a.data,
-            start: (a.at + pixel) * CB,
-            plane: a.stride,
-            taps: &[0],
-            channels: w.channels[0],
-        };
-        let ends = Ends {
-            act: w.act,
-            residual,
-            out,
-            block: panel * w.panel,
-            pixel,
-            first: true,
-            last: true,
-        };
-        tile::<S, CB, 1, false>(simd, count, inputs, weights, bias, ends);
-    };
-    if pixels_outside(pixels * w.channels[0] * 4, w.weights.len() * 4) {
-        let mut at = 0;
-        for t in 0..tiles {
-            let count = base + usize::from(t < extra);
-            for panel in 0..panels {
-                one(panel, at, count, out);
-            }
-            at += count;
-        }
-    } else {
-        for panel in 0..panels {
-            let mut at = 0;
-            for t in 0..tiles {
-                let count = base + usize::from(t < extra);
-                one(panel, at, count, out);
-                at += count;
-            }
-        }
-    }
-}
-
-/// A product with one pixel: as many sums at once as hide the time of an addition.
-#[inline(always)]
-fn vector<S: Simd, const CB: usize>(
-    simd: S,
-    a: &[f32],
-    w: &Conv,
-    residual: Option<&[f32]>,
-    out: &mut [f32],
-) {
-    let cin = w.channels[0];
-    let pairs = w.blocks() / 2;
-    let (out, _) = out.as_chunks_mut::<CB>();
-    let a = &a[..cin];
-    let mut pair = 0;
-    macro_rules! group { ($n:literal) => { while pair + $n <= pairs {
-        let mut acc = [[S::f32s::splat(simd, 0.0); 2]; $n];
-        let mut panels: [&[[[f32; CB]; 2]]; $n] = [&[]; $n];
-        each!(p <4 $n => {
-            let (w, bias) = w.panel(pair + p);
-            each!(j <2 2 => acc[p][j] = S::f32s::from_slice(simd, &bias[j * CB..][..CB]));
-            panels[p] = &w.as_chunks::<CB>().0.as_chunks::<2>().0[..cin];
-        });
-        for (t, &x) in a.iter().enumerate() {
-            let x = S::f32s::splat(simd, x);
-            each!(p <4 $n => { let w = &panels[p][t]; each!(j <2 2 => acc[p][j] = x.mul_add(S::f32s::from_slice(simd, &w[j]), acc[p][j])); });
-        }
-        each!(p <4 $n => each!(j <2 2 => {
-            let block = (pair + p) * 2 + j;
-            let v = match residual { Some(r) => acc[p][j] + S::f32s::from_slice(simd, &r[block * CB..][..CB]), None => acc[p][j] };
-            limit(simd, v, w.act).store_slice(&mut out[block]);
-        }));
-        pair += $n;
-    } }; }
-    group!(4);
-    group!(1);
-    if w.blocks() % 2 == 1 {
-        let (weights, bias) = w.panel(pairs);
-        let mut acc = S::f32s::from_slice(simd, bias);
-        for (x, w) in a.iter().zip(weights.as_chunks::<CB>().0) {
-            acc = S::f32s::splat(simd, *x).mul_add(S::f32s::from_slice(simd, w), acc);
-        }
-        let block = pairs * 2;
-        let v = match residual {
-            Some(r) => acc + S::f32s::from_slice(simd, &r[block * CB..][..CB]),
-            None => acc,
-        };
-        limit(simd, v, w.act).store_slice(&mut out[block]);
-    }
-    follow::<S, CB>(simd, &mut out[..w.blocks()], w.act.curve);
-}
-
-#[inline(always)]
-fn run_points<S: Simd>(
-    simd: S,
-    a: Part,
-    pixels: usize,
-    w: &Conv,
-    residual: Option<Part>,
-    out: &mut PartMut,
-) {
-    if pixels == 0 {
-        return;
-    }
-    match S::f32s::LEN {
-        16 => points::<S, 16>(simd, a, pixels, w, residual, out),
-        8 => points::<S, 8>(simd, a, pixels, w, residual, out),
-        _ => points::<S, 4>(simd, a, pixels, w, residual, out),
-    }
-}
-
-/// A convolution of single pixels, `[pixels]` of a map in blocks.
-pub fn point(
-    level: Level,
-    a: Part,
-    pixels: usize,
-    w: &Conv,
-    residual: Option<Part>,
-    out: &mut PartMut,
-) {
-    let alone = pixels == 1
-        && w.panel == 2
-        && a.at == 0
-        && out.at == 0
-        && a.stride == w.lanes
-        && out.stride == w.lanes
-        && residual.is_none_or(|r| r.at == 0 && r.stride == w.lanes);
-    with_level!(level, simd => {
-        if alone {
-            run_vector(simd, a.data, w, residual.map(|r| r.data), out.data);
-        } else {
-            run_points(simd, a, pixels, w, residual, out);
-        }
-    });
-}
-
-#[inline(always)]
-fn run_vector<S: Simd>(simd: S, a: &[f32], w: &Conv, residual: Option<&[f32]>, out: &mut [f32]) {
-    simd.vectorize(
-        #[inline(always)]
-        || match S::f32s::LEN {
-            16 => vector::<S, 16>(simd, a, w, residual, out),
-            8 => vector::<S, 8>(simd, a, w, residual, out),
-            _ => vector::<S, 4>(simd, a, w, residual, out),
-        },
-    );
-}
 
 /// Rows of windows of any size.
 #[inline(always)]

@@ -50,6 +50,41 @@ pub fn pad(
     }
 }
 
+/// The pixels of a map at every `step`, down and to the right, beginning with the first.
+///
+/// * `out`: `[blocks][to[0]][to[1]][lanes]`.
+pub fn subsample(
+    lanes: usize,
+    map: &[f32],
+    size: [usize; 2],
+    step: [usize; 2],
+    to: [usize; 2],
+    out: &mut [f32],
+) {
+    match lanes {
+        16 => subsample_block::<16>(map, size, step, to, out),
+        8 => subsample_block::<8>(map, size, step, to, out),
+        _ => subsample_block::<4>(map, size, step, to, out),
+    }
+}
+
+fn subsample_block<const LANES: usize>(
+    map: &[f32],
+    size: [usize; 2],
+    step: [usize; 2],
+    to: [usize; 2],
+    out: &mut [f32],
+) {
+    let (map, out) = (map.as_chunks::<LANES>().0, out.as_chunks_mut::<LANES>().0);
+    let planes = map.chunks_exact(size[0] * size[1]).zip(out.chunks_exact_mut(to[0] * to[1]));
+    for (plane, out) in planes {
+        let rows = plane.chunks_exact(size[1]).step_by(step[0]);
+        for (row, out) in rows.zip(out.chunks_exact_mut(to[1])) {
+            out.iter_mut().zip(row.iter().step_by(step[1])).for_each(|(o, v)| *o = *v);
+        }
+    }
+}
+
 /// The channels of a map put behind the first `at` channels of another.
 pub fn append(
     lanes: usize,

@@ -5,7 +5,8 @@
 //! nothing and give the same bits however often they run; another level of vectors gives other last digits.
 //!
 //! ```
-//! use fieldtune_kernels::conv::{Conv, Window, point};
+//! use fieldtune_kernels::conv::{Conv, Window};
+//! use fieldtune_kernels::point::point;
 //! use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
 //!
 //! // A 1x1 convolution from 3 to 2 channels, then ReLU, over 5 pixels: each output is the sum of all channels, less 1.
@@ -63,6 +64,8 @@ mod tile;
 pub mod layout;
 
 pub mod conv;
+
+pub mod point;
 
 pub mod depthwise;
 

@@ -22,7 +22,8 @@ use std::sync::{Arc, OnceLock};
 
 use tract_core::prelude::{TractResult, TypedModel};
 
-use fieldtune_kernels::conv::{Conv, Window, point};
+use fieldtune_kernels::conv::{Conv, Window};
+use fieldtune_kernels::point::point;
 use fieldtune_kernels::{Act, Level, Part, PartMut};
 use net::Net;
 use program::Program;

@@ -1,9 +1,10 @@
 //! A kernel against the plainest loops, over sizes and values that some bytes choose, at every width of vectors that this
 //! machine has. The tests take random bytes, the fuzz target those of the fuzzer.
 
-use fieldtune_kernels::conv::{Conv, Window, convolve, point};
+use fieldtune_kernels::conv::{Conv, Window, convolve};
 use fieldtune_kernels::depthwise::{Depthwise, Rows, depthwise};
 use fieldtune_kernels::elementwise::{With, elementwise};
+use fieldtune_kernels::point::{point, scaled_point};
 use fieldtune_kernels::pool::{Pool, global, pool};
 use fieldtune_kernels::{Act, Curve, Level, Part, PartMut, layout};
 
@@ -143,6 +144,8 @@ pub fn dense(level: Level, random: &mut Choices) {
     let (map, bias) = (random.values(cin * pixels), random.values(cout));
     let weights: Vec<f32> = random.values(cin * cout * taps);
     let added = random.values(cout * out_pixels);
+    let is_point = window.is_point() && !is_planar;
+    let factors = (is_point && random.up_to(2) == 1).then(|| random.values(cin));
     let wanted = each(cout, to, |out, [y, x]| {
         let mut sum = bias[out];
         for channel in 0..cin {
@@ -151,6 +154,7 @@ pub fn dense(level: Level, random: &mut Choices) {
                 // Outside it is 0, which times infinity is NaN.
                 let value =
                     place(&window, [y, x], at, from).map_or(0.0, |at| map[channel * pixels + at]);
+                let value = factors.as_ref().map_or(value, |factors| value * factors[channel]);
                 sum += value * weights[(out * cin + channel) * taps + tap];
             }
         }
@@ -167,8 +171,12 @@ pub fn dense(level: Level, random: &mut Choices) {
     let residual = residual.then_some(Part { data: &added, at: 0, stride });
     let mut out = vec![f32::NAN; conv.blocks() * stride];
     let mut part = PartMut { data: &mut out, at: 0, stride };
-    if window.is_point() && !is_planar {
-        point(level, Part { data: &input, at: 0, stride }, pixels, &conv, residual, &mut part);
+    let a = Part { data: &input, at: 0, stride };
+    if let Some(factors) = &factors {
+        let (factors, mut scratch) = (blocks(lanes, factors, cin, 1), vec![0.0; conv.weights()]);
+        scaled_point(level, a, &factors, pixels, &conv, residual, &mut scratch, &mut part);
+    } else if is_point {
+        point(level, a, pixels, &conv, residual, &mut part);
     } else {
         let padded = window.padded(from, to);
         let inner = if is_planar { 1 } else { lanes };
@@ -311,9 +319,30 @@ pub fn maps_one_behind_the_other(level: Level, random: &mut Choices) {
     compare(&planar(lanes, &out, channels, pixels), &all, 0.0, "appended");
 }
 
+/// Every so many pixels of a map.
+pub fn steps_over_pixels(level: Level, random: &mut Choices) {
+    let (lanes, channels) = (level.lanes(), random.up_to(40));
+    let (size, step) = ([0; 2].map(|_| random.up_to(12)), [0; 2].map(|_| random.up_to(3)));
+    let to = [0, 1].map(|axis| size[axis].div_ceil(step[axis]));
+    let map = random.values(channels * size[0] * size[1]);
+    let wanted = each(channels, to, |channel, [y, x]| {
+        map[(channel * size[0] + y * step[0]) * size[1] + x * step[1]]
+    });
+    let input = blocks(lanes, &map, channels, size[0] * size[1]);
+    let mut out = vec![f32::NAN; channels.div_ceil(lanes) * lanes * to[0] * to[1]];
+    layout::subsample(lanes, &input, size, step, to, &mut out);
+    compare(&planar(lanes, &out, channels, to[0] * to[1]), &wanted, 0.0, "every");
+}
+
 /// Every kernel.
-pub const ALL: [fn(Level, &mut Choices); 5] =
-    [dense, depthwise_convolution, pools, elementwise_kernels, maps_one_behind_the_other];
+pub const ALL: [fn(Level, &mut Choices); 6] = [
+    dense,
+    depthwise_convolution,
+    pools,
+    elementwise_kernels,
+    maps_one_behind_the_other,
+    steps_over_pixels,
+];
 
 /// * `data`: which kernel, and its choices.
 #[allow(dead_code, reason = "the fuzz target's")]

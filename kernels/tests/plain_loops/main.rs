@@ -52,6 +52,11 @@ fn maps_put_one_behind_the_other_keep_their_channels() {
 }
 
 #[test]
+fn steps_over_pixels_are_those_of_plain_loops() {
+    equals_plain_loops(6, checks::steps_over_pixels);
+}
+
+#[test]
 fn whatever_bytes_say_is_a_case_that_holds() {
     for data in [&[][..], &[255; 7], &[255; 200]] {
         checks::check(data);

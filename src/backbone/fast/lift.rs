@@ -33,7 +33,8 @@ pub(super) fn map_of(fact: &TypedFact) -> Option<Map> {
         [1, channels, height, width] if channels * height * width > 0 => {
             Some(Map { channels, size: [height, width] })
         }
-        [1, channels] if channels > 0 => Some(Map { channels, size: [1, 1] }),
+        // One axis less lies between a vector that is a map and one that is flattened.
+        [1, channels] | [1, channels, 1] if channels > 0 => Some(Map { channels, size: [1, 1] }),
         _ => None,
     }
 }

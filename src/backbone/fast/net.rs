@@ -41,6 +41,8 @@ pub(super) enum Op {
     Input,
     /// A dense convolution; a second input is added to it.
     Dense(Window, Weights),
+    /// A dense convolution of one pixel of a map times a vector, which is the last input; a summand may stand before it.
+    Gated(Weights),
     /// A depthwise convolution.
     Depthwise(Window, Weights),
     /// Zeros around it: rows above and columns to the left.
@@ -89,11 +91,15 @@ pub(super) struct Net {
 }
 
 impl Net {
-    /// How often each value is read.
+    /// How often each value is read on the way to an output.
     fn readers(&self) -> Vec<usize> {
         let mut readers = vec![0; self.nodes.len()];
-        let read = self.nodes.iter().flat_map(|node| &node.inputs);
-        read.chain(self.outputs.iter().map(|(output, _)| output)).for_each(|&at| readers[at] += 1);
+        self.outputs.iter().for_each(|(output, _)| readers[*output] += 1);
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            if readers[at] > 0 {
+                node.inputs.iter().for_each(|input| readers[*input] += 1);
+            }
+        }
         readers
     }
 
@@ -246,6 +252,31 @@ impl Net {
         false
     }
 
+    /// Puts a vector that a map is multiplied with into the convolution behind it, where its weights are fewer than the
+    /// map's values. Nothing is put together afterwards.
+    pub(super) fn gate(mut self) -> Self {
+        let readers = self.readers();
+        for at in 0..self.nodes.len() {
+            let node = &self.nodes[at];
+            let Op::Dense(window, weights) = &node.op else { continue };
+            let scaled = &self.nodes[node.inputs[0]];
+            let fits = matches!(scaled.op, Op::Scaled)
+                && scaled.act == Act::NONE
+                && readers[node.inputs[0]] == 1
+                && window.is_point()
+                && node.map.channels <= node.map.pixels();
+            if fits {
+                let (op, inputs) = (Op::Gated(weights.clone()), scaled.inputs.clone());
+                let node = &mut self.nodes[at];
+                node.op = op;
+                node.inputs[0] = inputs[0];
+                node.inputs.push(inputs[1]);
+            }
+        }
+        self.drop_unread();
+        self
+    }
+
     /// Leaves out what leads nowhere.
     fn drop_unread(&mut self) {
         let mut wanted = vec![false; self.nodes.len()];
@@ -289,4 +320,51 @@ fn behind(first: Act, second: Act) -> Option<Act> {
     }
     let limited = |value: f32| value.max(second.lo).min(second.hi);
     Some(Act { lo: limited(first.lo), hi: limited(first.hi), curve: second.curve })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A 1x1 convolution of a map of 4 x 4 pixels, behind it `x * sigmoid(x)`, a sum over all pixels that the map is
+    /// multiplied with, and another convolution.
+    fn gated_net() -> Net {
+        let map = |channels, side| Map { channels, size: [side; 2] };
+        let dense = |channels: usize| {
+            let tensor = Arc::new(Tensor::zero::<f32>(&[channels, 3]).expect("a small tensor"));
+            let (scale, bias) = (vec![1.0; channels], vec![0.0; channels]);
+            Op::Dense(Window::ONE, Weights { tensor, steps: [3, 1, 1], scale, bias })
+        };
+        let sigmoid = Act { curve: Curve::Sigmoid, ..Act::NONE };
+        let nodes = [
+            (Op::Input, Act::NONE, vec![], map(3, 4)),
+            (dense(3), Act::NONE, vec![0], map(3, 4)),
+            (Op::Alone, sigmoid, vec![1], map(3, 4)),
+            (Op::Times, Act::NONE, vec![1, 2], map(3, 4)),
+            (Op::Sum(1.0), Act::NONE, vec![3], map(3, 1)),
+            (Op::Scaled, Act::NONE, vec![3, 4], map(3, 4)),
+            (dense(16), Act::NONE, vec![5], map(16, 4)),
+        ];
+        let node = |(op, act, inputs, map)| Node { name: String::new(), op, act, inputs, map };
+        Net { nodes: nodes.map(node).into(), outputs: vec![(6, Leaves::Planar)] }
+    }
+
+    #[test]
+    fn a_gated_activation_becomes_part_of_its_convolution() {
+        let net = gated_net().fuse();
+        let silu = Act { curve: Curve::Silu, ..Act::NONE };
+        assert!(matches!(net.nodes[1], Node { op: Op::Dense(..), act, .. } if act == silu));
+        assert_eq!(net.nodes.len(), 5, "{:?}", net.nodes);
+    }
+
+    #[test]
+    fn factors_of_channels_go_into_fewer_weights() {
+        let net = gated_net().fuse().gate();
+        let [.., last] = net.nodes.as_slice() else { panic!("no nodes") };
+        assert!(matches!(last.op, Op::Gated(_)) && last.inputs == [1, 2], "{last:?}");
+        let mut wide = gated_net();
+        wide.nodes[6].map.channels = 17;
+        let net = wide.fuse().gate();
+        assert_eq!(net.nodes.len(), 5, "17 channels of 16 pixels are more weights than values");
+    }
 }

@@ -9,6 +9,7 @@ use fieldtune_kernels::{Act, Level};
 impl Program {
     /// Packs the weights, and lets go of those of the file one after the other.
     pub(super) fn new(net: Net, level: Level) -> Self {
+        let net = net.gate();
         let mut plan = Plan::new(&net, level);
         let Net { nodes, outputs } = net;
         let maps: Vec<Map> = nodes.iter().map(|node| node.map).collect();
@@ -22,8 +23,8 @@ impl Program {
             leaves,
         };
         let results = outputs.into_iter().map(result).collect();
-        let Plan { steps, slots, border, row, lanes, .. } = plan;
-        Self { level, lanes, steps, results, slots, border, row }
+        let Plan { steps, slots, border, row, gated, lanes, .. } = plan;
+        Self { level, lanes, steps, results, slots, border, row, gated }
     }
 }
 
@@ -44,6 +45,7 @@ struct Plan {
     inputs: usize,
     border: usize,
     row: usize,
+    gated: usize,
 }
 
 impl Plan {
@@ -70,6 +72,7 @@ impl Plan {
             inputs: 0,
             border,
             row: 0,
+            gated: 0,
         }
     }
 
@@ -169,11 +172,18 @@ impl Plan {
         };
         match op {
             Op::Input => Kind::ToBlocks,
-            Op::Dense(window, weights) => {
-                let conv = dense(self.level, window, [from, map], planar, &weights, act);
-                if window.is_point() && !planar {
+            Op::Dense(window, weights)
+                if window.size == [1, 1] && window.pad == [0, 0] && !planar =>
+            {
+                let conv = dense(self.level, Window::ONE, [from, map], false, &weights, act);
+                if window.is_point() {
                     return Kind::Point(conv);
                 }
+                self.border = self.border.max(self.len(&Map { size: map.size, ..from }));
+                Kind::Stepped { conv, step: window.stride }
+            }
+            Op::Dense(window, weights) => {
+                let conv = dense(self.level, window, [from, map], planar, &weights, act);
                 let padded = window.padded(from.size, map.size);
                 let (planes, inner) = if planar {
                     (from.channels, 1)
@@ -185,6 +195,11 @@ impl Plan {
                 }
                 let taps = conv.taps(padded);
                 Kind::Dense { conv, padded, taps }
+            }
+            Op::Gated(weights) => {
+                let conv = dense(self.level, Window::ONE, [from, map], false, &weights, act);
+                self.gated = self.gated.max(conv.weights());
+                Kind::Gated(conv)
             }
             Op::Depthwise(window, weights) => {
                 self.row = self.row.max(from.size[1] * self.lanes);

@@ -1,9 +1,10 @@
 //! A part of a network as steps over buffers that are planned once.
 
 use super::net::{Leaves, Map};
-use fieldtune_kernels::conv::{Conv, Window, convolve, point};
+use fieldtune_kernels::conv::{Conv, Window, convolve};
 use fieldtune_kernels::depthwise::{Depthwise, Rows, depthwise};
 use fieldtune_kernels::elementwise::{With, elementwise};
+use fieldtune_kernels::point::{point, scaled_point};
 use fieldtune_kernels::pool::{Pool, global, pool};
 use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
 
@@ -12,6 +13,13 @@ use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
 pub(super) enum Kind {
     ToBlocks,
     Point(Conv),
+    /// As that, of every so many pixels.
+    Stepped {
+        conv: Conv,
+        step: [usize; 2],
+    },
+    /// As that, of a map times the last input.
+    Gated(Conv),
     /// With the map within its border, and the places of a window in it.
     Dense {
         conv: Conv,
@@ -72,6 +80,8 @@ pub(super) struct Program {
     pub(super) border: usize,
     /// Values of the longest row.
     pub(super) row: usize,
+    /// The most weights of a convolution that are multiplied with a vector.
+    pub(super) gated: usize,
 }
 
 /// The buffers of a program.
@@ -80,6 +90,7 @@ pub(super) struct Buffers {
     slots: Vec<Vec<f32>>,
     border: Vec<f32>,
     zeros: Vec<f32>,
+    gated: Vec<f32>,
 }
 
 /// A step as people see it.
@@ -104,6 +115,7 @@ impl Program {
             slots: self.slots.iter().map(|len| vec![0.0; *len]).collect(),
             border: vec![0.0; self.border],
             zeros: vec![0.0; self.row],
+            gated: vec![0.0; self.gated],
         }
     }
 
@@ -169,7 +181,7 @@ impl Program {
     }
 
     fn step(&self, step: &Step, inputs: &[&[f32]], buffers: &mut Buffers, out: &mut [f32]) {
-        let Buffers { slots, border, zeros } = buffers;
+        let Buffers { slots, border, zeros, gated } = buffers;
         let (level, lanes) = (self.level, self.lanes);
         let source = |source: Source, map: &Map| match source {
             Source::Slot(slot) => {
@@ -189,6 +201,21 @@ impl Program {
                 let residual = step.inputs.get(1).map(|_| Part { data: second(), at: 0, stride });
                 let out = &mut PartMut { data: out, at: 0, stride };
                 point(level, Part { data: a, at: 0, stride }, pixels, conv, residual, out);
+            }
+            Kind::Stepped { conv, step: steps } => {
+                let residual = step.inputs.get(1).map(|_| Part { data: second(), at: 0, stride });
+                let border = &mut border[..from.channels.div_ceil(lanes) * stride];
+                layout::subsample(lanes, a, from.size, *steps, map.size, border);
+                let out = &mut PartMut { data: out, at: 0, stride };
+                point(level, Part { data: border, at: 0, stride }, pixels, conv, residual, out);
+            }
+            Kind::Gated(conv) => {
+                let (gate, before) = step.inputs.split_last().expect("a map and a vector");
+                let factors = source(*gate, &Map { channels: from.channels, size: [1, 1] });
+                let residual = before.get(1).map(|_| Part { data: second(), at: 0, stride });
+                let input = Part { data: a, at: 0, stride };
+                let out = &mut PartMut { data: out, at: 0, stride };
+                scaled_point(level, input, factors, pixels, conv, residual, gated, out);
             }
             Kind::Dense { conv, padded, taps } => {
                 let residual = step.inputs.get(1).map(|_| Part { data: second(), at: 0, stride });
@@ -240,7 +267,9 @@ impl Step {
         let pixels = self.map.pixels();
         let (kind, work) = match &self.kind {
             Kind::ToBlocks => ("to blocks", 0),
-            Kind::Point(conv) => ("1x1", conv.work(pixels)),
+            Kind::Point(conv) | Kind::Gated(conv) | Kind::Stepped { conv, .. } => {
+                ("1x1", conv.work(pixels))
+            }
             Kind::Dense { conv, .. } if conv.planar => ("first", conv.work(pixels)),
             Kind::Dense { conv, .. } => ("dense", conv.work(pixels)),
             Kind::Depthwise(weights) => ("depthwise", weights.work(pixels)),

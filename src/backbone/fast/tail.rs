@@ -235,6 +235,7 @@ fn trainable(net: &Net, blocks: &[bool]) -> Result<layers::Network, Untrainable>
             Op::Affine(scale, shift) => layers::Op::Affine(scale.clone(), shift.clone()),
             Op::Alone => layers::Op::Alone,
             Op::Input => return Err(refused(node, "Input")),
+            Op::Gated(_) => return Err(refused(node, "Gated")),
             Op::Pad(_) => return Err(refused(node, "Pad")),
             Op::Pool(..) => return Err(refused(node, "Pool")),
             Op::Concat => return Err(refused(node, "Concat")),
