@@ -95,6 +95,10 @@ pub struct EvalCommand {
     /// Measure each head with fine-tuned last blocks of the backbone, too
     #[arg(long, value_enum, value_name = "WHEN", conflicts_with = "from_features")]
     finetune: Option<FinetuneChoice>,
+    /// Passes over the images of --finetune [default: as finetune does]
+    #[arg(long, value_name = "N", requires = "finetune")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    epochs: Option<u32>,
     /// Write all results as JSON; - for stdout, without the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

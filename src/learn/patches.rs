@@ -4,6 +4,7 @@
 //! tapped maps the two finest that are usable are kept, and compared place by place with those of good parts
 //! (`patch_memory.rs`; after Roth et al. 2022, "Towards Total Recall in Industrial Anomaly Detection"). Its averages over
 //! neighbouring places are taken of large maps alone: in those of small ones small defects drown.
+//! Beside its patches a map has contrasts: what each place has that those around it have not.
 
 use std::sync::Arc;
 

@@ -43,7 +43,8 @@ impl EvalCommand {
         bar: &ProgressBar,
     ) -> anyhow::Result<Vec<Run>> {
         let keep = self.finetune.expect("there are cuts because it was given").keep();
-        let recipe = Recipe::default();
+        let usual = Recipe::default();
+        let recipe = Recipe { epochs: self.epochs.unwrap_or(usual.epochs), ..usual };
         let runs = on_threads(splits.len(), cores(), |at| {
             let run = eval::finetuned(set, cuts, splits[at], (config, centre), (&recipe, keep));
             bar.inc(1);
