@@ -185,7 +185,7 @@ fn others(station: &mut Station<Extractor, DiskStore>) -> (Vec<Option<Classifica
 }
 
 #[test]
-fn blocks_that_help_are_in_use_at_once_and_after_a_start() {
+fn blocks_that_help_are_used_at_once_and_after_restart() {
     let mut line = Line::taught(24);
     let (before, right) = others(&mut line.station);
     let tried = line.tuned(true);
