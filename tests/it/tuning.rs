@@ -13,7 +13,7 @@ use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::image::picture;
 use fieldtune::protocol::request::{
     Answer, Classification, Classify, EndFinetune, FineTuning, Finetune, Generations, GetStatus,
-    Request, RollBack, TeachImage, Version,
+    Inbox, InboxAssign, Request, RollBack, TeachImage, Version,
 };
 use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::ModelId;
@@ -86,13 +86,25 @@ impl Line {
         effects.answers.pop().expect("it answers at once").1.map_err(|refused| refused.0)
     }
 
+    /// The frames that wait for a person.
+    fn inbox(&mut self) -> Vec<u64> {
+        match self.ask(Inbox.into()) {
+            Ok(Answer::Inbox(frames)) => frames.iter().map(|frame| frame.id).collect(),
+            other => panic!("inbox answers Inbox, not {other:?}"),
+        }
+    }
+
     /// Time goes on, with a frame; what it brought about.
     fn goes_on(&mut self, effects: &mut Effects) {
+        self.sees(stripes(true, 77), effects);
+    }
+
+    fn sees(&mut self, frame: Frame, effects: &mut Effects) {
         self.now += 600_000;
         let now = Timestamp(self.now);
         self.station.tick(now, effects);
         let before = effects.classifications.len();
-        let frame = stripes(true, 77).taken_at(now);
+        let frame = frame.taken_at(now);
         self.station.frame(frame, now, || now, effects);
         assert_eq!(effects.classifications.len(), before + 1, "every frame is classified");
     }
@@ -198,15 +210,26 @@ fn blocks_that_help_are_used_at_once_and_after_restart() {
     let told = line.figure("finetuned").expect("it was tried");
     assert!(told.starts_with("fine-tuning would help, nothing was changed: balanced"), "{told}");
 
+    // What waits for a person.
+    let mut effects = Effects::default();
+    for seed in 300..340 {
+        line.sees(stripes(seed % 2 == 1, seed), &mut effects);
+    }
+    let waiting = line.inbox();
+    assert!(!waiting.is_empty());
     let tuned = line.tuned(false);
+    assert_eq!(line.inbox(), waiting);
     assert_eq!(tuned, FineTuning { applied: true, ..tried });
     assert_eq!(line.model(), "tiny, fine-tuned");
     let (after, right_after) = others(&mut line.station);
     assert!(right_after > right, "{right} to {right_after} of {}", after.len());
     assert!(others(&mut line.restarted()).0 == after, "as after a start");
 
-    // Teaching goes on, and so do undo and checkpoints.
+    // Teaching goes on, from the inbox too, and so do checkpoints.
     line.teach(500);
+    let assign = InboxAssign { class: "lying".to_owned(), frames: waiting[..1].to_vec() };
+    line.ask(assign.into()).expect("it is learned");
+    assert_eq!(line.inbox(), waiting[1..]);
     let Ok(Answer::Generations(kept)) = line.ask(Generations.into()) else { panic!("generations") };
     let [checkpoint] = &kept[..] else { panic!("{kept:?}") };
     assert_eq!(checkpoint.name, "before finetune");
@@ -216,7 +239,6 @@ fn blocks_that_help_are_used_at_once_and_after_restart() {
     assert!(others(&mut line.station).0 == before);
     assert!(others(&mut line.restarted()).0 == before, "as after a start");
     line.teach(500);
-    let mut effects = Effects::default();
     line.goes_on(&mut effects);
     // And forth.
     let Ok(Answer::Generations(kept)) = line.ask(Generations.into()) else { panic!("generations") };
