@@ -59,16 +59,19 @@ struct Line {
 impl Line {
     fn taught(each: u64) -> Self {
         let disk = Arc::new(MemoryDisk::default());
-        let (mut station, work) = (started(&disk), Arc::<Mutex<Vec<Work>>>::default());
-        let later = Arc::clone(&work);
-        let read = Arc::new(|| Ok(tiny()));
-        let later = move |work| later.lock().expect("no test panics with it").push(work);
-        station.set_background(Background::new(read, later, || ROOM));
+        let (station, work) = (started(&disk), Arc::default());
         let mut line = Self { station, disk, work, now: 1_000_000 };
+        line.has_room(|| ROOM);
         for seed in 0..2 * each {
             line.teach(seed);
         }
         line
+    }
+
+    fn has_room(&mut self, room: fn() -> u64) {
+        let (read, later) = (Arc::new(|| Ok(tiny())), Arc::clone(&self.work));
+        let later = move |work| later.lock().expect("no test panics with it").push(work);
+        self.station.set_background(Background::new(read, later, room));
     }
 
     fn teach(&mut self, seed: u64) {
@@ -350,6 +353,18 @@ fn what_cannot_be_trained_is_refused_with_the_reason() {
     bare.request(Ticket(1), request.into(), Timestamp(1), &mut effects);
     let why = effects.answers[0].1.clone().expect_err("it has no network").0;
     assert!(why.contains("this device cannot fine-tune itself"), "{why}");
+}
+
+#[test]
+fn what_memory_cannot_hold_is_refused_with_the_figures() {
+    let mut line = Line::taught(3);
+    line.has_room(|| 1000);
+    let effects = line.begun(true);
+    let much = line.answer(effects).expect_err("that is more than there is");
+    assert!(
+        much.starts_with("not enough memory: 6 examples with their views take 1 MiB"),
+        "{much}"
+    );
 }
 
 /// Taught with so many pictures of each class.
