@@ -17,7 +17,7 @@ use crate::learn::head::ExampleId;
 use crate::learn::tune::{Recipe, TuneError, Tuned, Tuner, TuningSample};
 use crate::protocol::json::answer;
 use crate::protocol::people::counted;
-use crate::protocol::request::{Answer, FineTuning};
+use crate::protocol::request::{Answer, FineTuning, MAX_DEPTH};
 use crate::store::persistent::{self, OtherBackbone};
 use crate::store::snapshot::ModelId;
 use crate::store::tail;
@@ -68,8 +68,8 @@ impl FromStr for Depth {
     fn from_str(text: &str) -> Result<Self, String> {
         match (text, text.parse()) {
             ("auto", _) => Ok(Self(None)),
-            (_, Ok(blocks @ 1..=99)) => Ok(Self(Some(blocks))),
-            _ => Err("wanted auto or a number from 1 to 99".to_owned()),
+            (_, Ok(blocks @ 1..=MAX_DEPTH)) => Ok(Self(Some(blocks as usize))),
+            _ => Err(format!("wanted auto or a number from 1 to {MAX_DEPTH}")),
         }
     }
 }

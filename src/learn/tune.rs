@@ -128,7 +128,7 @@ pub struct Tuner<'a> {
 pub struct Tuned {
     /// What left-out looks say.
     pub validation: Validation,
-    /// The trained blocks; `None` where they do not help, or nobody wanted them.
+    /// The trained blocks; `None` where they do not help, or it was a trial.
     pub tail: Option<Tail>,
 }
 

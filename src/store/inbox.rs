@@ -190,7 +190,7 @@ impl InboxFile {
     /// The system's; then the file is written anew the next time.
     pub fn write(&mut self, entries: &[Arc<InboxEntry>], next: u64) -> io::Result<u64> {
         let wanted: BTreeSet<u64> = entries.iter().map(|entry| entry.id).collect();
-        if wanted == self.ids && !self.is_stale {
+        if wanted == self.ids && !(self.is_stale && self.path.exists()) {
             return Ok(0);
         }
         let gone: Vec<u64> = self.ids.difference(&wanted).copied().collect();

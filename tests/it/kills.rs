@@ -157,7 +157,7 @@ fn what_was_acknowledged_is_there_whenever_it_was_killed() {
 
 /// What was learned: with fine-tuned blocks, and the checkpoint before them, or as it was.
 #[test]
-fn a_kill_while_fine_tuning_leaves_the_old_or_the_new() {
+fn a_kill_during_finetune_leaves_old_or_new() {
     let folder = tempfile::tempdir().expect("a folder");
     let pictures = drawn(&folder.path().join("taught"), 0, 16);
     let (store, model) = (folder.path().join("store"), data("tiny.toml"));

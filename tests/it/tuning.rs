@@ -13,7 +13,7 @@ use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::image::picture;
 use fieldtune::protocol::request::{
     Answer, Classification, Classify, EndFinetune, FineTuning, Finetune, Generations, GetStatus,
-    Request, RollBack, TeachImage, Version,
+    Inbox, InboxAssign, Request, RollBack, TeachImage, Version,
 };
 use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::ModelId;
@@ -59,16 +59,19 @@ struct Line {
 impl Line {
     fn taught(each: u64) -> Self {
         let disk = Arc::new(MemoryDisk::default());
-        let (mut station, work) = (started(&disk), Arc::<Mutex<Vec<Work>>>::default());
-        let later = Arc::clone(&work);
-        let read = Arc::new(|| Ok(tiny()));
-        let later = move |work| later.lock().expect("no test panics with it").push(work);
-        station.set_background(Background::new(read, later, || ROOM));
+        let (station, work) = (started(&disk), Arc::default());
         let mut line = Self { station, disk, work, now: 1_000_000 };
+        line.has_room(|| ROOM);
         for seed in 0..2 * each {
             line.teach(seed);
         }
         line
+    }
+
+    fn has_room(&mut self, room: fn() -> u64) {
+        let (read, later) = (Arc::new(|| Ok(tiny())), Arc::clone(&self.work));
+        let later = move |work| later.lock().expect("no test panics with it").push(work);
+        self.station.set_background(Background::new(read, later, room));
     }
 
     fn teach(&mut self, seed: u64) {
@@ -86,13 +89,25 @@ impl Line {
         effects.answers.pop().expect("it answers at once").1.map_err(|refused| refused.0)
     }
 
+    /// The frames that wait for a person.
+    fn inbox(&mut self) -> Vec<u64> {
+        match self.ask(Inbox.into()) {
+            Ok(Answer::Inbox(frames)) => frames.iter().map(|frame| frame.id).collect(),
+            other => panic!("inbox answers Inbox, not {other:?}"),
+        }
+    }
+
     /// Time goes on, with a frame; what it brought about.
     fn goes_on(&mut self, effects: &mut Effects) {
+        self.sees(stripes(true, 77), effects);
+    }
+
+    fn sees(&mut self, frame: Frame, effects: &mut Effects) {
         self.now += 600_000;
         let now = Timestamp(self.now);
         self.station.tick(now, effects);
         let before = effects.classifications.len();
-        let frame = stripes(true, 77).taken_at(now);
+        let frame = frame.taken_at(now);
         self.station.frame(frame, now, || now, effects);
         assert_eq!(effects.classifications.len(), before + 1, "every frame is classified");
     }
@@ -185,7 +200,7 @@ fn others(station: &mut Station<Extractor, DiskStore>) -> (Vec<Option<Classifica
 }
 
 #[test]
-fn blocks_that_help_are_in_use_at_once_and_after_a_start() {
+fn blocks_that_help_are_used_at_once_and_after_restart() {
     let mut line = Line::taught(24);
     let (before, right) = others(&mut line.station);
     let tried = line.tuned(true);
@@ -198,15 +213,26 @@ fn blocks_that_help_are_in_use_at_once_and_after_a_start() {
     let told = line.figure("finetuned").expect("it was tried");
     assert!(told.starts_with("fine-tuning would help, nothing was changed: balanced"), "{told}");
 
+    // What waits for a person.
+    let mut effects = Effects::default();
+    for seed in 300..340 {
+        line.sees(stripes(seed % 2 == 1, seed), &mut effects);
+    }
+    let waiting = line.inbox();
+    assert!(!waiting.is_empty());
     let tuned = line.tuned(false);
+    assert_eq!(line.inbox(), waiting);
     assert_eq!(tuned, FineTuning { applied: true, ..tried });
     assert_eq!(line.model(), "tiny, fine-tuned");
     let (after, right_after) = others(&mut line.station);
     assert!(right_after > right, "{right} to {right_after} of {}", after.len());
     assert!(others(&mut line.restarted()).0 == after, "as after a start");
 
-    // Teaching goes on, and so do undo and checkpoints.
+    // Teaching goes on, from the inbox too, and so do checkpoints.
     line.teach(500);
+    let assign = InboxAssign { class: "lying".to_owned(), frames: waiting[..1].to_vec() };
+    line.ask(assign.into()).expect("it is learned");
+    assert_eq!(line.inbox(), waiting[1..]);
     let Ok(Answer::Generations(kept)) = line.ask(Generations.into()) else { panic!("generations") };
     let [checkpoint] = &kept[..] else { panic!("{kept:?}") };
     assert_eq!(checkpoint.name, "before finetune");
@@ -216,7 +242,6 @@ fn blocks_that_help_are_in_use_at_once_and_after_a_start() {
     assert!(others(&mut line.station).0 == before);
     assert!(others(&mut line.restarted()).0 == before, "as after a start");
     line.teach(500);
-    let mut effects = Effects::default();
     line.goes_on(&mut effects);
     // And forth.
     let Ok(Answer::Generations(kept)) = line.ask(Generations.into()) else { panic!("generations") };
@@ -328,6 +353,18 @@ fn what_cannot_be_trained_is_refused_with_the_reason() {
     bare.request(Ticket(1), request.into(), Timestamp(1), &mut effects);
     let why = effects.answers[0].1.clone().expect_err("it has no network").0;
     assert!(why.contains("this device cannot fine-tune itself"), "{why}");
+}
+
+#[test]
+fn what_memory_cannot_hold_is_refused_with_the_figures() {
+    let mut line = Line::taught(3);
+    line.has_room(|| 1000);
+    let effects = line.begun(true);
+    let much = line.answer(effects).expect_err("that is more than there is");
+    assert!(
+        much.starts_with("not enough memory: 6 examples with their views take 1 MiB"),
+        "{much}"
+    );
 }
 
 /// Taught with so many pictures of each class.

@@ -94,7 +94,7 @@ struct Running {
     outcome: Receiver<Result<TuningOutcome, String>>,
 }
 
-/// It ends where nobody waits for what comes of it.
+/// The work ends where nothing waits for what comes of it.
 impl Drop for Tuning {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
@@ -258,7 +258,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 shared.done.store(done as u32, Ordering::Relaxed);
                 !shared.stop.load(Ordering::Relaxed)
             });
-            // Nobody waits for one that was stopped.
+            // Nothing waits for one that was stopped.
             let _ = sender.send(outcome);
         };
         (background.start)(Box::new(work));
@@ -281,7 +281,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return Err(changed());
         }
         let source = S::of_extractor(extractor)
-            .ok_or_else(|| Refused("this device looks with no backbone".to_owned()))?;
+            .ok_or_else(|| Refused("this device has no backbone to load".to_owned()))?;
         view.persistent.fine_tune(tuned, source, date).map_err(refused)?;
         view.backbone_changed();
         answer(FineTuning { applied: true, ..found })
@@ -336,7 +336,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let network = (background.backbone)().map_err(Refused)?;
                 let extractor = network.load(tail.as_ref()).map_err(refused)?;
                 let source = S::of_extractor(extractor)
-                    .ok_or_else(|| Refused("this device looks with no backbone".to_owned()))?;
+                    .ok_or_else(|| Refused("this device has no backbone to load".to_owned()))?;
                 view.persistent.roll_back_with(number, source, date).map_err(refused)?;
                 view.backbone_changed();
             }

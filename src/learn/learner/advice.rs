@@ -257,6 +257,7 @@ mod tests {
     use super::*;
     use crate::image::frame::Timestamp;
     use crate::learn::command::{Command, NewExample, TeachExamples};
+    use crate::learn::examples::{Example, ImageMark};
     use crate::learn::head::HeadConfig;
 
     /// Classes of that many looks; those of `c` lie among those of `b`.
@@ -287,6 +288,29 @@ mod tests {
         let of_lines = |looks| taught(looks).advice().about(Subject::Lines);
         assert_eq!(of_lines([6, 12, 12]), "teach more lines of a: it has 6 lines, c has 12");
         assert_eq!(of_lines([2, 9, 9]), "teach more lines of a, it has 2 lines: other wordings");
+    }
+
+    #[test]
+    fn fine_tuning_is_proposed_where_it_may_gain() {
+        let image = ImageMark::of(b"a JPEG file");
+        let told = |looks: usize, with_image: bool, correction| {
+            let mut learner = taught([looks; 3]);
+            let examples: Vec<_> = learner.examples.iter().cloned().collect();
+            let image = with_image.then_some(image);
+            let examples = examples.into_iter().map(|one| Example { image, ..one });
+            learner = learner.relearned(examples, 3, HeadConfig::default()).expect("it is sound");
+            learner.set_correction(correction);
+            learner.advice().to_string()
+        };
+        let wanted = "try `finetune`: every class has 20 looks or more, so training the backbone's last blocks may help";
+        assert_eq!(told(20, true, Correction::NONE), wanted);
+        let tuned = Correction { temperature: 1.5, ..Correction::NONE };
+        for (looks, with_image, correction) in
+            [(19, true, Correction::NONE), (20, false, Correction::NONE), (20, true, tuned)]
+        {
+            let told = told(looks, with_image, correction);
+            assert!(told.starts_with("show more "), "{looks}: {told}");
+        }
     }
 
     #[test]

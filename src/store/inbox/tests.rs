@@ -54,6 +54,22 @@ fn written_frames_are_read_and_ids_never_reused() {
 }
 
 #[test]
+fn a_file_of_another_backbone_is_written_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("store");
+    let (mut file, ..) = opened(&store);
+    file.set_backbone([8; 32]);
+    assert_eq!(file.write(&[], 1).expect("there is room"), 0);
+    file.write(&entries(1..=5), 6).expect("there is room");
+    file.set_backbone(OURS);
+    assert!(file.write(&entries(1..=5), 6).expect("there is room") > 200, "all of it");
+    file.set_backbone(OURS);
+    assert_eq!(file.write(&entries(1..=5), 6).expect("there is room"), 0);
+    let (_, ids, _, damage) = opened(&store);
+    assert_eq!((ids, damage), (vec![1, 2, 3, 4, 5], None));
+}
+
+#[test]
 fn a_file_of_frames_that_are_gone_is_written_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("store");
