@@ -140,6 +140,41 @@ fn wrong_input_exits_with_2_naming_place_wanted_and_got() {
 }
 
 #[test]
+fn an_empty_variable_counts_as_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let with = |variables: &[(&str, &str)]| {
+        let mut command = command(&["status"]);
+        command.current_dir(folder.path()).env("HOME", folder.path());
+        command.envs(variables.iter().copied());
+        finish(command)
+    };
+    let empty = ["FIELDTUNE_STORE", "FIELDTUNE_MODEL", "FIELDTUNE_BOARD", "FIELDTUNE_SIMD"];
+    let (none, empty) = (with(&[]), with(&empty.map(|name| (name, ""))));
+    assert_eq!((none.code, &none.stderr), (empty.code, &empty.stderr));
+    let named = with(&[("FIELDTUNE_STORE", "elsewhere.ftune")]);
+    assert!(named.stderr.contains("elsewhere.ftune"), "{named:?}");
+}
+
+#[test]
+fn a_damaged_store_is_refused_in_plain_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("learned.ftune");
+    let whole = std::fs::read(data("store-v6.ftune")).expect("a store");
+    for (name, from) in [("header", 0), ("middle", whole.len() / 2)] {
+        let mut bytes = whole.clone();
+        bytes[from..from + 4096].fill(0xa5);
+        std::fs::write(&store, &bytes).expect("there is room");
+        let run = fieldtune(&["classes", "--store", store.to_str().expect("UTF-8")]);
+        assert_eq!(run.code, 2, "{name}: {run:?}");
+        assert!(run.stderr.contains("  next: "), "{name}: {run:?}");
+        for word in ["redb", "panicked", "unwrap", "Corrupted", "checksum mismatch"] {
+            assert!(!run.stderr.contains(word), "{name}: {run:?}");
+        }
+        assert_eq!(std::fs::read(&store).expect("it is there"), bytes, "{name}");
+    }
+}
+
+#[test]
 fn completions_and_manual_pages_know_every_subcommand() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let run = fieldtune(&["completions", shell]);

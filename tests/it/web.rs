@@ -141,6 +141,7 @@ fn predictions_come_as_events_and_are_counted() {
     for line in [
         "fieldtune_up 1",
         "fieldtune_classes 1",
+        "# HELP fieldtune_memory_mib Resident memory of the program in MiB",
         "fieldtune_predictions_total{class=\"12\"} ",
         "fieldtune_latency_seconds_bucket{le=\"+Inf\"} ",
         "fieldtune_latency_seconds_count ",

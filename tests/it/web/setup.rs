@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{locked, start, until};
+use crate::common::fieldtune;
 
 const OUTPUTS: &str = "\n[outputs]\nreject = { line = \"a\" }\nlamp = { line = \"b\" }\n";
 
@@ -155,4 +156,19 @@ fn a_recording_s_light_cannot_be_locked() {
         "{}",
         refused.text()
     );
+}
+
+#[test]
+fn a_page_that_anyone_may_use_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("learned.ftune");
+    let log = |address: &str| {
+        let store = store.to_str().expect("UTF-8");
+        let line = ["run", "--camera", "synthetic:", "--bench-seconds", "1", "--store", store];
+        let run = fieldtune(&[&line[..], &["--web", address]].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        run.stderr
+    };
+    assert!(log("0.0.0.0:0").contains("switch outputs without a PIN"));
+    assert!(!log("127.0.0.1:0").contains("without a PIN"));
 }
