@@ -80,6 +80,8 @@ pub struct Station<S, K> {
     adapting: Option<Adapting>,
     background: Option<Background>,
     tuning: Option<Tuning>,
+    /// When a frame of an inbox may be looked at again.
+    next_look: Timestamp,
     latest: Option<Frame>,
     /// Frames that came.
     number: u64,
@@ -146,6 +148,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             adapting: None,
             background: None,
             tuning: None,
+            next_look: Timestamp(0),
             latest: None,
             number: 0,
             ahead: 0,
@@ -290,6 +293,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         age.into_iter().for_each(|age| self.record.classified(age));
         self.adapt_on(&frame, admitted, now, effects);
+        self.look_again(now);
         self.latest = Some(frame);
     }
 

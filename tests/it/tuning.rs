@@ -241,6 +241,7 @@ fn blocks_that_help_are_used_at_once_and_after_restart() {
     assert_eq!(line.model(), "tiny");
     assert!(others(&mut line.station).0 == before);
     assert!(others(&mut line.restarted()).0 == before, "as after a start");
+    assert_eq!(line.figure("finetuned"), None);
     line.teach(500);
     line.goes_on(&mut effects);
     // And forth.

@@ -1,5 +1,7 @@
 //! The inbox, asked for: listed, taught from, emptied.
 
+use std::sync::Arc;
+
 use super::answers::refused;
 use super::inbox::Moment;
 use super::predicted::Picked;
@@ -118,6 +120,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         command::check_class(view.learner(), &class).map_err(refused)?;
         let (side, mut earlier) = (self.image_side, Vec::with_capacity(frames.len()));
         for (id, burst) in frames.into_iter().zip(0..) {
+            let entry = Arc::clone(view.inbox.get(id).map_err(Refused)?);
+            view.look_again(&entry);
             let entry = view.inbox.get(id).map_err(Refused)?;
             let pixels = picture::decode(&entry.image, "the image", entry.at).map_err(refused)?;
             // In another light than when it was kept it is looked at again.

@@ -12,8 +12,6 @@ use super::{Effects, Station, Ticket, View, refuse};
 use crate::backbone::FeatureSource;
 use crate::device::tuning::{BackboneReader, TuningOutcome, TuningTask};
 use crate::image::frame::Timestamp;
-use crate::image::picture;
-use crate::learn::examples::narrowed;
 use crate::learn::head::ExampleId;
 use crate::protocol::log::Level;
 use crate::protocol::request::{Answer, FineTuning, Finetune, Progress, Refused};
@@ -25,7 +23,7 @@ const READ_AT_ONCE: usize = 8;
 const READ_MICROS: u64 = 50_000;
 
 /// How often it is looked after, and the client told how far it is.
-const LOOK_MICROS: u64 = 500_000;
+const LOOK_MICROS: u64 = 1_000_000;
 
 /// Examples without an image that a refusal names.
 const NAMED: usize = 10;
@@ -384,13 +382,9 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     /// Frames are looked at with other blocks: nothing that was seen with those before can be compared.
     fn backbone_changed(&mut self) {
+        self.tuned = None;
         self.light_changed();
         self.changed(false);
-        let engine = self.persistent.get_mut();
-        let backbone = engine.source().fingerprint();
-        self.inbox.look_again(backbone, |entry| {
-            let frame = picture::decode(&entry.image, "the image", entry.at).ok()?;
-            engine.feature_of_whole(&frame).ok().map(|feature| narrowed(&feature))
-        });
+        self.inbox.backbone_changed(self.persistent.get().source().fingerprint());
     }
 }

@@ -151,8 +151,7 @@ impl RegionInbox {
         let is_taught = |entry: &InboxEntry| {
             learner.examples().iter().any(|example| example.feature == entry.feature)
         };
-        let fits = |entry: &InboxEntry| entry.feature.len() == learner.dim();
-        for entry in content.entries.into_iter().filter(|entry| fits(entry) && !is_taught(entry)) {
+        for entry in content.entries.into_iter().filter(|entry| !is_taught(entry)) {
             inbox.insert(Arc::new(entry));
         }
         inbox.make_room();

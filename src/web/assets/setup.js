@@ -158,7 +158,10 @@ function finetuneCard(signal) {
     // What came of it stands in the status, as does how far it is.
     const done = post("finetune", { try: false }).finally(refresh);
     setTimeout(() => refresh().catch(() => {}), 1000);
-    await done;
+    // A browser gives up before a small board is done, which goes on.
+    await done.catch((error) => {
+      if (!isRunning()) throw error;
+    });
   });
   stop.onclick = doing(async () => {
     await post("end-finetune");

@@ -1,32 +1,73 @@
-//! An inbox whose backbone becomes another one.
+//! An inbox whose backbone becomes another one: its frames are looked at again, one after another, or when they are taught.
 
 use std::sync::Arc;
 
 use super::RegionInbox;
-use crate::backbone::Fingerprint;
-use crate::learn::examples::StoredFeature;
+use crate::backbone::{FeatureSource, Fingerprint};
+use crate::device::controller::{Station, View};
+use crate::image::frame::Timestamp;
+use crate::image::picture;
+use crate::learn::examples::{StoredFeature, narrowed};
+use crate::store::Store;
 use crate::store::inbox::InboxEntry;
 
+/// Between two frames that are looked at again.
+const PACE_MICROS: u64 = 1_000_000;
+
 impl RegionInbox {
-    /// The backbone is another one now.
-    ///
-    /// * `look`: the feature that it gives for an image; a frame for which it gives none leaves.
-    pub(in crate::device::controller) fn look_again(
+    /// The backbone is another one now; frames keep the features that they have until they are looked at again.
+    pub(in crate::device::controller) fn backbone_changed(
         &mut self,
         backbone: Option<Fingerprint>,
-        mut look: impl FnMut(&InboxEntry) -> Option<StoredFeature>,
     ) {
         (self.backbone, self.burst) = (backbone, None);
-        let mut again = |entry: Arc<InboxEntry>| {
-            let feature = look(&entry)?;
-            Some(Arc::new(InboxEntry { feature, ..Arc::unwrap_or_clone(entry) }))
-        };
-        for (_, entries) in &mut self.taught {
-            *entries = std::mem::take(entries).into_iter().filter_map(&mut again).collect();
-        }
-        for kept in std::mem::take(&mut self.kept) {
-            again(kept.entry).into_iter().for_each(|entry| self.insert(entry));
+        self.publish();
+    }
+
+    /// A frame whose feature is of another backbone.
+    ///
+    /// * `dim`: length of this one's.
+    fn stale(&self, dim: usize) -> Option<Arc<InboxEntry>> {
+        self.entries().find(|entry| entry.feature.len() != dim).cloned()
+    }
+
+    /// * `feature`: where there is none, the frame leaves.
+    fn renew(&mut self, entry: &Arc<InboxEntry>, feature: Option<StoredFeature>) {
+        let place = self.kept.iter().position(|kept| kept.entry.id == entry.id);
+        place.into_iter().for_each(|place| self.remove(place));
+        if let Some(feature) = feature {
+            self.insert(Arc::new(InboxEntry { feature, ..InboxEntry::clone(entry) }));
         }
         self.publish();
+    }
+}
+
+impl<S: FeatureSource, K: Store> View<S, K> {
+    /// Looks at a frame of the inbox again, where its feature is of another backbone.
+    pub(in crate::device::controller) fn look_again(&mut self, entry: &Arc<InboxEntry>) {
+        if entry.feature.len() == self.learner().dim() {
+            return;
+        }
+        let engine = self.persistent.get_mut();
+        let frame = picture::decode(&entry.image, "the image", entry.at).ok();
+        let feature = frame.and_then(|frame| engine.feature_of_whole(&frame).ok());
+        self.inbox.renew(entry, feature.map(|feature| narrowed(&feature)));
+    }
+}
+
+impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// Looks at one frame of an inbox again, now and then, so that none that comes waits long.
+    pub(in crate::device::controller) fn look_again(&mut self, now: Timestamp) {
+        if now < self.next_look {
+            return;
+        }
+        let stale = self.views.iter_mut().find_map(|view| {
+            let stale = view.inbox.stale(view.learner().dim());
+            stale.map(|stale| (view, stale))
+        });
+        if let Some((view, stale)) = stale {
+            view.look_again(&stale);
+            self.next_look = Timestamp(now.0.saturating_add(PACE_MICROS));
+        }
     }
 }

@@ -34,6 +34,10 @@ impl Kept {
     }
 
     pub(super) fn distance(&self, other: &Kept) -> f32 {
+        // Features of two backbones say nothing of each other.
+        if self.unit.len() != other.unit.len() {
+            return 1.0;
+        }
         (1.0f32 - dot(&self.unit, &other.unit)).max(0.0)
     }
 
