@@ -45,12 +45,15 @@ fn points<S: Simd, const CB: usize>(
     // Weights that stay in the nearest cache pass over all pixels of a part; so each plane is written in long runs.
     let parts = (pixels * w.channels[0] * 4).div_ceil(FAR).min(pixels.div_ceil(most));
     let tiles = pixels.div_ceil(most);
+    let (base, extra) = (pixels / tiles, pixels % tiles);
     for part in 0..parts {
         let [from, to] = [part, part + 1].map(|part| part * tiles / parts);
         for panel in 0..panels {
+            let mut at = from * base + from.min(extra);
             for t in from..to {
-                let [at, end] = [t, t + 1].map(|t| t * pixels / tiles);
-                one(panel, at, end - at, out);
+                let count = base + usize::from(t < extra);
+                one(panel, at, count, out);
+                at += count;
             }
         }
     }

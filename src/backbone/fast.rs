@@ -13,6 +13,8 @@ mod plan;
 mod program;
 mod regions;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 pub(super) use engine::{Engine, MapReader};
 pub use program::Layer;

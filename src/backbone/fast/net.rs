@@ -45,6 +45,8 @@ pub(super) enum Op {
     Gated(Weights),
     /// A depthwise convolution.
     Depthwise(Window, Weights),
+    /// A depthwise convolution of what a convolution of one pixel and an activation make of the input.
+    Expanded(Weights, Act, Window, Weights),
     /// Zeros around it: rows above and columns to the left.
     Pad([usize; 2]),
     Pool(Pool, Window),
@@ -252,6 +254,31 @@ impl Net {
         false
     }
 
+    /// Puts a depthwise convolution and the convolution of one pixel before it together. Nothing else is put together
+    /// afterwards.
+    ///
+    /// * `worth`: whether that is faster, by the map between them and the window.
+    pub(super) fn expand(mut self, worth: impl Fn(Map, Window) -> bool) -> Self {
+        let readers = self.readers();
+        for at in 0..self.nodes.len() {
+            let node = &self.nodes[at];
+            let Op::Depthwise(window, weights) = &node.op else { continue };
+            let before = &self.nodes[node.inputs[0]];
+            let Op::Dense(point, expand) = &before.op else { continue };
+            let fits = point.is_point()
+                && before.inputs.len() == 1
+                && readers[node.inputs[0]] == 1
+                && worth(before.map, *window);
+            if fits {
+                let op = Op::Expanded(expand.clone(), before.act, *window, weights.clone());
+                let inputs = before.inputs.clone();
+                (self.nodes[at].op, self.nodes[at].inputs) = (op, inputs);
+            }
+        }
+        self.drop_unread();
+        self
+    }
+
     /// Puts a vector that a map is multiplied with into the convolution behind it, where its weights are fewer than the
     /// map's values. Nothing is put together afterwards.
     pub(super) fn gate(mut self) -> Self {
@@ -320,51 +347,4 @@ fn behind(first: Act, second: Act) -> Option<Act> {
     }
     let limited = |value: f32| value.max(second.lo).min(second.hi);
     Some(Act { lo: limited(first.lo), hi: limited(first.hi), curve: second.curve })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A 1x1 convolution of a map of 4 x 4 pixels, behind it `x * sigmoid(x)`, a sum over all pixels that the map is
-    /// multiplied with, and another convolution.
-    fn gated_net() -> Net {
-        let map = |channels, side| Map { channels, size: [side; 2] };
-        let dense = |channels: usize| {
-            let tensor = Arc::new(Tensor::zero::<f32>(&[channels, 3]).expect("a small tensor"));
-            let (scale, bias) = (vec![1.0; channels], vec![0.0; channels]);
-            Op::Dense(Window::ONE, Weights { tensor, steps: [3, 1, 1], scale, bias })
-        };
-        let sigmoid = Act { curve: Curve::Sigmoid, ..Act::NONE };
-        let nodes = [
-            (Op::Input, Act::NONE, vec![], map(3, 4)),
-            (dense(3), Act::NONE, vec![0], map(3, 4)),
-            (Op::Alone, sigmoid, vec![1], map(3, 4)),
-            (Op::Times, Act::NONE, vec![1, 2], map(3, 4)),
-            (Op::Sum(1.0), Act::NONE, vec![3], map(3, 1)),
-            (Op::Scaled, Act::NONE, vec![3, 4], map(3, 4)),
-            (dense(16), Act::NONE, vec![5], map(16, 4)),
-        ];
-        let node = |(op, act, inputs, map)| Node { name: String::new(), op, act, inputs, map };
-        Net { nodes: nodes.map(node).into(), outputs: vec![(6, Leaves::Planar)] }
-    }
-
-    #[test]
-    fn a_gated_activation_becomes_part_of_its_convolution() {
-        let net = gated_net().fuse();
-        let silu = Act { curve: Curve::Silu, ..Act::NONE };
-        assert!(matches!(net.nodes[1], Node { op: Op::Dense(..), act, .. } if act == silu));
-        assert_eq!(net.nodes.len(), 5, "{:?}", net.nodes);
-    }
-
-    #[test]
-    fn factors_of_channels_go_into_fewer_weights() {
-        let net = gated_net().fuse().gate();
-        let [.., last] = net.nodes.as_slice() else { panic!("no nodes") };
-        assert!(matches!(last.op, Op::Gated(_)) && last.inputs == [1, 2], "{last:?}");
-        let mut wide = gated_net();
-        wide.nodes[6].map.channels = 17;
-        let net = wide.fuse().gate();
-        assert_eq!(net.nodes.len(), 5, "17 channels of 16 pixels are more weights than values");
-    }
 }

@@ -9,7 +9,11 @@ use fieldtune_kernels::{Act, Level};
 impl Program {
     /// Packs the weights, and lets go of those of the file one after the other.
     pub(super) fn new(net: Net, level: Level) -> Self {
-        let net = net.gate();
+        Self::planned(net.gate().expand(|map, window| Strip::of(map, window).is_worth(map)), level)
+    }
+
+    /// As it is.
+    pub(super) fn planned(net: Net, level: Level) -> Self {
         let mut plan = Plan::new(&net, level);
         let Net { nodes, outputs } = net;
         let maps: Vec<Map> = nodes.iter().map(|node| node.map).collect();
@@ -203,14 +207,17 @@ impl Plan {
             }
             Op::Depthwise(window, weights) => {
                 self.row = self.row.max(from.size[1] * self.lanes);
-                let Weights { tensor, steps, scale, bias } = &weights;
-                let values = tensor.to_plain_array_view::<f32>().ok();
-                let values =
-                    values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
-                let weight = |channel: usize, tap: usize| {
-                    values[channel * steps[0] + tap * steps[2]] * scale[channel]
-                };
-                Kind::Depthwise(Depthwise::new(self.level, window, map.channels, weight, bias, act))
+                Kind::Depthwise(depthwise(self.level, window, map, &weights, act))
+            }
+            Op::Expanded(expand, between, window, weights) => {
+                self.row = self.row.max(from.size[1] * self.lanes);
+                let wide = Map { channels: map.channels, ..from };
+                let expand = dense(self.level, Window::ONE, [from, wide], false, &expand, between);
+                let depthwise = depthwise(self.level, window, map, &weights, act);
+                let Strip { rows, kept, .. } = Strip::of(wide, window);
+                self.border =
+                    self.border.max(self.len(&Map { size: [kept, from.size[1]], ..wide }));
+                Kind::Expanded { expand, depthwise, rows, kept }
             }
             Op::Pad(pad) => Kind::Pad { pad },
             Op::Pool(how, window) => Kind::Pool(how, window),
@@ -225,6 +232,47 @@ impl Plan {
             Op::Concat => Kind::Concat(inputs.iter().map(|input| maps[*input]).collect()),
         }
     }
+}
+
+/// The rows that are computed at a time where a depthwise convolution reads what another one makes.
+struct Strip {
+    /// Of the output.
+    rows: usize,
+    /// Of the map between, those that the next strip reads again among them.
+    kept: usize,
+    /// Pixels of the map between that each strip makes.
+    pixels: usize,
+}
+
+impl Strip {
+    /// Values of the kept rows, if a strip can be as short: 128 KiB, a part of the second cache of a small core.
+    const KEPT: usize = 1 << 15;
+
+    /// Values of a map that may have left that cache when it is read: 512 KiB.
+    const LARGE: usize = 1 << 17;
+
+    /// Pixels below which the weights are read too often.
+    const MIN_PIXELS: usize = 48;
+
+    /// * `map`: the one between; `window`: of the depthwise convolution.
+    fn of(map: Map, window: Window) -> Self {
+        let (reach, step, width) = (window.reach(0), window.stride[0], map.size[1]);
+        let rows = (Self::KEPT / (map.channels * width)).saturating_sub(reach) / step + 1;
+        Self { rows, kept: (rows - 1) * step + reach, pixels: rows * step * width }
+    }
+
+    fn is_worth(&self, map: Map) -> bool {
+        map.channels * map.pixels() > Self::LARGE && self.pixels >= Self::MIN_PIXELS
+    }
+}
+
+fn depthwise(level: Level, window: Window, map: Map, weights: &Weights, act: Act) -> Depthwise {
+    let Weights { tensor, steps, scale, bias } = weights;
+    let values = tensor.to_plain_array_view::<f32>().ok();
+    let values = values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
+    let weight =
+        |channel: usize, tap: usize| values[channel * steps[0] + tap * steps[2]] * scale[channel];
+    Depthwise::new(level, window, map.channels, weight, bias, act)
 }
 
 fn dense(

@@ -27,6 +27,13 @@ pub(super) enum Kind {
         taps: Vec<usize>,
     },
     Depthwise(Depthwise),
+    /// Strips of so many rows, of which so many of what lies between are kept.
+    Expanded {
+        expand: Conv,
+        depthwise: Depthwise,
+        rows: usize,
+        kept: usize,
+    },
     Pad {
         pad: [usize; 2],
     },
@@ -235,6 +242,31 @@ impl Program {
                 };
                 convolve(level, input, *padded, taps, conv, rows, map.size[1], residual, out);
             }
+            Kind::Expanded { expand, depthwise: weights, rows, kept } => {
+                let ([height, width], [_, across]) = (from.size, map.size);
+                let Window { stride: [down, _], pad: [above, _], .. } = weights.window;
+                let (plane, ring) = (kept * width * lanes, &mut border[..]);
+                let mut made = 0;
+                for top in (0..map.size[0]).step_by(*rows) {
+                    let end = (top + rows).min(map.size[0]);
+                    let needed = (end - 1) * down + weights.window.reach(0);
+                    let needed = needed.saturating_sub(above).min(height);
+                    made = made.max((top * down).saturating_sub(above));
+                    while made < needed {
+                        // Up to where the ring begins again.
+                        let count = (needed - made).min(kept - made % kept);
+                        let input =
+                            Part { data: a, at: made * width, stride: height * width * lanes };
+                        let out =
+                            &mut PartMut { data: ring, at: made % kept * width, stride: plane };
+                        point(level, input, count * width, expand, None, out);
+                        made += count;
+                    }
+                    let strip = Rows { data: ring, kept: *kept, size: from.size, zeros };
+                    let out = &mut out[top * across * lanes..];
+                    depthwise(level, strip, weights, top, end, across, out, stride);
+                }
+            }
             Kind::Depthwise(weights) => {
                 let rows = Rows { data: a, kept: from.size[0], size: from.size, zeros };
                 let [height, width] = map.size;
@@ -273,6 +305,10 @@ impl Step {
             Kind::Dense { conv, .. } if conv.planar => ("first", conv.work(pixels)),
             Kind::Dense { conv, .. } => ("dense", conv.work(pixels)),
             Kind::Depthwise(weights) => ("depthwise", weights.work(pixels)),
+            Kind::Expanded { expand, depthwise, .. } => {
+                let before = expand.work(self.from.pixels());
+                ("1x1, depthwise", before + depthwise.work(pixels))
+            }
             Kind::Pad { .. } => ("pad", 0),
             Kind::Pool(..) => ("pool", 0),
             Kind::Sum(_) => ("global pool", 0),

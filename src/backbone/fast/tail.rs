@@ -236,6 +236,7 @@ fn trainable(net: &Net, blocks: &[bool]) -> Result<layers::Network, Untrainable>
             Op::Alone => layers::Op::Alone,
             Op::Input => return Err(refused(node, "Input")),
             Op::Gated(_) => return Err(refused(node, "Gated")),
+            Op::Expanded(..) => return Err(refused(node, "Expanded")),
             Op::Pad(_) => return Err(refused(node, "Pad")),
             Op::Pool(..) => return Err(refused(node, "Pool")),
             Op::Concat => return Err(refused(node, "Concat")),

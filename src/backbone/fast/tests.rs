@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use tract_core::prelude::Tensor;
+
+use super::net::{Leaves, Map, Net, Node, Op, Weights};
+use super::program::Program;
+use fieldtune_kernels::conv::Window;
+use fieldtune_kernels::{Act, Curve, Level};
+
+/// A 1x1 convolution of a map of 4 x 4 pixels, behind it `x * sigmoid(x)`, a sum over all pixels that the map is
+/// multiplied with, and another convolution.
+fn gated_net() -> Net {
+    let map = |channels, side| Map { channels, size: [side; 2] };
+    let dense = |channels: usize| {
+        let tensor = Arc::new(Tensor::zero::<f32>(&[channels, 3]).expect("a small tensor"));
+        let (scale, bias) = (vec![1.0; channels], vec![0.0; channels]);
+        Op::Dense(Window::ONE, Weights { tensor, steps: [3, 1, 1], scale, bias })
+    };
+    let sigmoid = Act { curve: Curve::Sigmoid, ..Act::NONE };
+    let nodes = [
+        (Op::Input, Act::NONE, vec![], map(3, 4)),
+        (dense(3), Act::NONE, vec![0], map(3, 4)),
+        (Op::Alone, sigmoid, vec![1], map(3, 4)),
+        (Op::Times, Act::NONE, vec![1, 2], map(3, 4)),
+        (Op::Sum(1.0), Act::NONE, vec![3], map(3, 1)),
+        (Op::Scaled, Act::NONE, vec![3, 4], map(3, 4)),
+        (dense(16), Act::NONE, vec![5], map(16, 4)),
+    ];
+    let node = |(op, act, inputs, map)| Node { name: String::new(), op, act, inputs, map };
+    Net { nodes: nodes.map(node).into(), outputs: vec![(6, Leaves::Planar)] }
+}
+
+#[test]
+fn a_gated_activation_becomes_part_of_its_convolution() {
+    let net = gated_net().fuse();
+    let silu = Act { curve: Curve::Silu, ..Act::NONE };
+    assert!(matches!(net.nodes[1], Node { op: Op::Dense(..), act, .. } if act == silu));
+    assert_eq!(net.nodes.len(), 5, "{:?}", net.nodes);
+}
+
+#[test]
+fn factors_of_channels_go_into_fewer_weights() {
+    let net = gated_net().fuse().gate();
+    let [.., last] = net.nodes.as_slice() else { panic!("no nodes") };
+    assert!(matches!(last.op, Op::Gated(_)) && last.inputs == [1, 2], "{last:?}");
+    let mut wide = gated_net();
+    wide.nodes[6].map.channels = 17;
+    let net = wide.fuse().gate();
+    assert_eq!(net.nodes.len(), 5, "17 channels of 16 pixels are more weights than values");
+}
+
+/// Weights that all differ: of an output, an input and a place of the window.
+fn uneven(channels: usize, inputs: usize, places: usize) -> Weights {
+    let values = (0..channels * inputs * places).map(|at| (at * 7919 % 256) as f32 / 128.0 - 1.0);
+    let tensor = Tensor::from_shape(&[channels, inputs, places], &values.collect::<Vec<_>>());
+    let tensor = Arc::new(tensor.expect("as many values as the shape says"));
+    let (scale, bias) = (vec![1.0; channels], vec![0.1; channels]);
+    Weights { tensor, steps: [inputs * places, places, 1], scale, bias }
+}
+
+/// What a net makes of an uneven map.
+fn run(net: Net, level: Level) -> Vec<f32> {
+    let [input, result] = [net.nodes[0].map, net.nodes[net.outputs[0].0].map];
+    let program = Program::planned(net, level);
+    let values = (0..input.channels * input.pixels()).map(|at| (at * 31 % 97) as f32 / 48.0 - 1.0);
+    let (values, mut buffers): (Vec<f32>, _) = (values.collect(), program.buffers());
+    program.run(&[&values], &mut buffers, &mut |_| ());
+    let mut out = vec![f32::NAN; result.channels * result.pixels()];
+    program.result(0, &[&values], &mut buffers, &mut out);
+    out
+}
+
+#[test]
+fn convolutions_in_strips_give_the_same_bits() {
+    for (side, stride, [height, width]) in
+        [(3, 1, [9, 14]), (3, 2, [40, 33]), (5, 1, [64, 60]), (5, 2, [61, 64]), (1, 3, [50, 50])]
+    {
+        let pad = side / 2;
+        let window =
+            Window { size: [side; 2], stride: [stride; 2], dilation: [1, 1], pad: [pad; 2] };
+        let size = [height, width];
+        let to = size.map(|axis| (axis + 2 * pad - side) / stride + 1);
+        let map = |channels, size| Map { channels, size };
+        let nodes = [
+            (Op::Input, Act::NONE, vec![], map(5, size)),
+            (Op::Dense(Window::ONE, uneven(70, 5, 1)), Act::RELU6, vec![0], map(70, size)),
+            (Op::Depthwise(window, uneven(70, 1, side * side)), Act::RELU, vec![1], map(70, to)),
+        ];
+        let node = |(op, act, inputs, map)| Node { name: String::new(), op, act, inputs, map };
+        let net = Net { nodes: nodes.map(node).into(), outputs: vec![(2, Leaves::Planar)] };
+        let together = net.clone().expand(|_, _| true);
+        assert!(matches!(together.nodes[1].op, Op::Expanded(..)), "{:?}", together.nodes);
+        for level in Level::all() {
+            let what = format!("{}, {window:?} over {size:?}", level.name());
+            assert_eq!(run(together.clone(), level), run(net.clone(), level), "{what}");
+        }
+    }
+}
