@@ -22,6 +22,40 @@ fn larger<S: Simd>(a: S::f32s, b: S::f32s) -> S::f32s {
     (b.simd_gt(a) | b.is_nan()).select(b, a)
 }
 
+/// The largest of 3 x 3 pixels at every second one. What lies outside of the map is taken to be the nearest pixel within,
+/// which is in the window, too; so no window may lie outside as a whole.
+#[inline(always)]
+fn largest_of_three<S: Simd, const CB: usize>(
+    simd: S,
+    pad: [usize; 2],
+    map: &[f32],
+    from: [usize; 2],
+    out: &mut [f32],
+    to: [usize; 2],
+) {
+    let (map, _) = map.as_chunks::<CB>();
+    let (out, _) = out.as_chunks_mut::<CB>();
+    let place = |axis: usize, at: usize| at.saturating_sub(pad[axis]).min(from[axis] - 1);
+    let planes = map.chunks_exact(from[0] * from[1]);
+    for (plane, out) in planes.zip(out.chunks_exact_mut(to[0] * to[1])) {
+        for (y, out) in out.chunks_exact_mut(to[1]).enumerate() {
+            let row = |dy: usize| &plane[place(0, 2 * y + dy) * from[1]..][..from[1]];
+            let rows = [row(0), row(1), row(2)];
+            // The largest of a column is that of two windows.
+            let column = |at: usize| {
+                let [a, b, c] = rows.map(|row| S::f32s::from_slice(simd, &row[place(1, at)]));
+                larger::<S>(larger::<S>(a, b), c)
+            };
+            let mut first = column(0);
+            for (x, o) in out.iter_mut().enumerate() {
+                let last = column(2 * x + 2);
+                larger::<S>(larger::<S>(first, column(2 * x + 1)), last).store_slice(o);
+                first = last;
+            }
+        }
+    }
+}
+
 #[inline(always)]
 fn run<S: Simd, const CB: usize>(
     simd: S,
@@ -33,6 +67,14 @@ fn run<S: Simd, const CB: usize>(
     to: [usize; 2],
 ) {
     let Window { size, stride, dilation, pad } = window;
+    let inside = |axis: usize| pad[axis] < 3 && 2 * (to[axis] - 1) < from[axis] + pad[axis];
+    if how == Pool::Max
+        && (size, stride, dilation) == ([3, 3], [2, 2], [1, 1])
+        && inside(0)
+        && inside(1)
+    {
+        return largest_of_three::<S, CB>(simd, pad, map, from, out, to);
+    }
     let (map, _) = map.as_chunks::<CB>();
     let (out, _) = out.as_chunks_mut::<CB>();
     for (plane, out) in map.chunks_exact(from[0] * from[1]).zip(out.chunks_exact_mut(to[0] * to[1]))

@@ -235,9 +235,20 @@ pub fn depthwise_convolution(level: Level, random: &mut Choices) {
 /// Pooling by a window and over all of a map.
 pub fn pools(level: Level, random: &mut Choices) {
     let lanes = level.lanes();
-    let (window, from, to) = random.window(4, &[1, 2, 3]);
+    let (mut window, mut from, mut to) = random.window(4, &[1, 2, 3]);
+    let is_usual = random.up_to(2) == 1;
+    if is_usual {
+        // The usual one has code of its own for the largest value.
+        let pad = [0, 1].map(|_| random.up_to(3) - 1);
+        window = Window { size: [3; 2], stride: [2; 2], dilation: [1, 1], pad };
+        let behind = [0, 1].map(|_| random.up_to(3) - 1);
+        from = [0, 1].map(|axis| 3_usize.saturating_sub(pad[axis] + behind[axis]).max(1));
+        from = from.map(|least| least + random.up_to(12) - 1);
+        to = [0, 1].map(|axis| (from[axis] + pad[axis] + behind[axis] - 3) / 2 + 1);
+    }
     let (channels, how) =
         (random.up_to(40), random.one_of(&[Pool::Max, Pool::Mean, Pool::MeanOfAll]));
+    let how = if is_usual { Pool::Max } else { how };
     let taps = window.size[0] * window.size[1];
     let [pixels, out_pixels] = [from[0] * from[1], to[0] * to[1]];
     let map = random.values(channels * pixels);
