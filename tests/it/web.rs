@@ -111,7 +111,8 @@ fn where_a_prediction_comes_from_is_drawn_when_asked() {
     assert_ne!(plain.body, kept.body);
     for (query, why) in [
         ("example=99", "there is no example 99"),
-        ("inbox=5", "the inbox is empty"),
+        // A frame may have come to it meanwhile.
+        ("inbox=99", "the inbox "),
         ("frame=1&example=1", "got several"),
     ] {
         let refused = page.get(&format!("/api/v1/explain?{query}"));

@@ -91,7 +91,7 @@ fn frames_of_mostly_one_class_are_brought_back_too() {
 }
 
 #[test]
-fn contrast_that_each_frame_has_around_its_own_mean_is_not_stretched() {
+fn contrast_around_each_frame_s_own_mean_is_not_stretched() {
     // As by a camera that sets its exposure anew for every frame: one factor would drive their means apart.
     let (learner, taught) = taught();
     let flat = |frame: Frame, by: f32| {
