@@ -109,12 +109,13 @@ impl Novelty {
     }
 
     fn sum(&self, evidence: &Evidence) -> f64 {
-        let term =
-            |((value, of), weight): ((Option<f64>, Option<(f64, f64)>), f64)| match (value, of) {
-                (Some(value), Some((mean, sd))) => weight * (value - mean) / sd,
-                _ => 0.0,
-            };
-        evidence.terms().into_iter().zip(self.terms).zip(WEIGHTS).map(term).sum()
+        let terms = evidence.terms().into_iter().zip(self.terms).zip(WEIGHTS);
+        let term = |((value, of), weight): ((Option<f64>, Option<_>), f64)| {
+            value
+                .zip(of)
+                .map_or(0.0, |(value, (mean, sd)): (f64, (f64, f64))| weight * (value - mean) / sd)
+        };
+        terms.map(term).sum()
     }
 
     /// Above 0; 1 at the limit, and about 0.37 in the middle of what is known.
