@@ -30,12 +30,6 @@ const USUAL: f64 = -1.0;
 /// Less than this share of the way from there to the limit is not worth a change, however sure it is.
 const LEAST_GAIN: f64 = 0.1;
 
-/// Frames that differ in lightness by this factor more than taught looks do, and by [`UNEVEN`] grey levels, are not of one light.
-const APART: f64 = 1.5;
-
-/// See [`APART`].
-const UNEVEN: f64 = 2.0;
-
 /// Light and colour of what was taught.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TaughtLight {
@@ -152,7 +146,9 @@ pub struct Comparison {
     pub error: f64,
     /// Standard error of their difference, frame by frame.
     pub uncertainty: f64,
-    /// Standard deviation of the lightness of taught looks, and of the frames afterwards, in grey levels.
+    /// Standard deviation of the frames' lightness that would be too much, and what it would be, in grey levels: too much
+    /// is that of taught looks and their spread within a frame together, as a factor gives it to frames that have little
+    /// contrast each around its own lightness.
     pub apart: [f64; 2],
     /// Share of the frames that are taken for the same class before and after.
     pub agreement: f64,
@@ -170,7 +166,7 @@ pub enum Refusal {
     NotNearer,
     /// More of them are unknown.
     MoreUnknown,
-    /// They would differ in light from each other more than taught looks do.
+    /// They would differ in lightness from each other far more than taught looks do.
     Uneven,
 }
 
@@ -231,8 +227,8 @@ impl Comparison {
         if self.unknown[1] > self.unknown[0] {
             return Some(Refusal::MoreUnknown);
         }
-        let [taught, frames] = self.apart;
-        (frames > APART * taught + UNEVEN).then_some(Refusal::Uneven)
+        let [most, frames] = self.apart;
+        (frames > most).then_some(Refusal::Uneven)
     }
 
     /// Whether the frames look more like what was taught, by more than chance alone might give.
@@ -339,7 +335,8 @@ impl Search {
     pub fn found(self) -> Option<Proposal> {
         let (before, (levels, after)) = self.before.zip(self.after)?;
         let frames = self.frames.iter().map(|one| lightness(one, &levels));
-        let apart = [self.taught.apart, deviation(frames)];
+        let spread = self.taught.even()?.spread().iter().sum::<f64>() / 3.0;
+        let apart = [self.taught.apart.hypot(spread), deviation(frames)];
         let comparison = Comparison::of(&before, &after, apart);
         self.next.is_none().then_some(Proposal { levels, comparison })
     }

@@ -98,8 +98,8 @@ fn contrast_around_each_frame_s_own_mean_is_not_stretched() {
         let mean = lightness(&Moments::of(&frame), &Levels::SAME) as f32 + by;
         Levels { gain: [0.3; 3], offset: [mean * 0.7; 3] }.apply(&frame)
     };
-    let frames =
-        (0..30).map(|number| flat(part(number % 2, 100 + number), (number % 5) as f32 * 6.0));
+    let frames = (0..30)
+        .map(|number| flat(part(number % 2, 100 + number), (number % 5) as f32 * 20.0 - 40.0));
     let frames: Vec<Frame> = frames.collect();
     let moments: Vec<Moments> = frames.iter().map(Moments::of).collect();
     let mut look = |levels: &Levels| {
@@ -108,8 +108,8 @@ fn contrast_around_each_frame_s_own_mean_is_not_stretched() {
     };
     let found = propose(&learner, taught, &moments, &Levels::SAME, &mut look);
     let comparison = found.expect("enough frames").comparison;
-    let [known, apart] = comparison.apart;
-    assert!(apart > APART * known + UNEVEN, "{comparison:?}");
+    let [most, apart] = comparison.apart;
+    assert!(apart > most, "{comparison:?}");
     assert!(!comparison.helps());
 }
 
@@ -141,12 +141,12 @@ fn a_sure_gain_that_is_small_is_not_taken() {
         strange: [0.5, 0.5 - gain],
         error: 0.1,
         uncertainty: 0.001,
-        apart: [5.0, 5.0],
+        apart: [9.0, 5.0],
         agreement: 1.0,
         classes: BTreeMap::new(),
     };
     assert_eq!(gaining(0.03).refusal(), Some(Refusal::NotNearer));
     assert!(gaining(0.2).helps());
-    let uneven = Comparison { apart: [5.0, 12.0], ..gaining(0.2) };
+    let uneven = Comparison { apart: [9.0, 12.0], ..gaining(0.2) };
     assert_eq!(uneven.refusal(), Some(Refusal::Uneven));
 }
