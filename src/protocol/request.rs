@@ -120,6 +120,7 @@ trait Ask: Sized + Into<Request> {
     fn need(&self) -> Need;
 
     /// The operation of the API; none where it is part of another request, or what the session of a port does.
+    #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only the API asks"))]
     const OPERATION: Option<Operation> = None;
 
     /// Whether it is about what one region shows or has learned. Where there are several, it has to be asked of one of
