@@ -15,6 +15,7 @@ pub mod card;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 
+mod backbone_files;
 mod channels;
 mod detect;
 mod error;
@@ -37,7 +38,6 @@ mod rewrite;
 mod survey;
 mod tail;
 mod weights;
-mod whole;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -46,6 +46,7 @@ use serde::{Deserialize, Serialize};
 use tract_core::prelude::{Datum as _, OutletId, TypedModel};
 
 use crate::backbone::preprocess::InputSpec;
+pub use backbone_files::BackboneFiles;
 pub use detect::Detected;
 pub use error::BackboneError;
 pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
@@ -64,7 +65,6 @@ use pooling::{normalise, of_sums, pool};
 use read::{Read, Reasons, read};
 pub use survey::{Candidate, Place, Survey};
 pub use tail::{Tail, TailError};
-pub use whole::BackboneFiles;
 
 /// How a map becomes one value a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

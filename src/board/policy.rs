@@ -96,7 +96,7 @@ impl Actions {
                 state.since = applies.then(|| state.since.unwrap_or(now));
                 continue;
             };
-            if applies && state.misses_pulse(action, captured, now) {
+            if applies && state.give_pulse(action, captured, now) {
                 self.missed += 1;
             }
         }
@@ -113,7 +113,7 @@ impl Actions {
             let begins = drifts && state.since.is_none();
             state.since = drifts.then(|| state.since.unwrap_or(now));
             if begins {
-                state.misses_pulse(action, now, now);
+                state.give_pulse(action, now, now);
             }
         }
     }
@@ -174,8 +174,8 @@ impl Actions {
 impl State {
     /// Gives a pulse, unless it is one of the part before, or would be over already.
     ///
-    /// * returns whether it would be over.
-    fn misses_pulse(&mut self, action: &Action, captured: Timestamp, now: Timestamp) -> bool {
+    /// * returns whether it would be over: it is missed.
+    fn give_pulse(&mut self, action: &Action, captured: Timestamp, now: Timestamp) -> bool {
         let Effect::Pulse { ms, delay_ms, gap_ms } = action.effect else { return false };
         self.starts.retain(|&start| after(start, ms) > now);
         let start = delay_ms.map_or(now, |delay| after(captured.min(now), delay));

@@ -2,13 +2,23 @@
 
 use crate::common::device;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use device::{FakeDevice, Kept};
+use fieldtune::backbone::{ExtractError, FeatureSource};
+use fieldtune::board::policy::Policy;
 use fieldtune::board::{Board, MAX_REGIONS, policy_from_toml};
-use fieldtune::image::frame::Region;
+use fieldtune::device::controller::{Effects, Station, Ticket, View};
+use fieldtune::image::frame::{Frame, Region, Timestamp};
+use fieldtune::learn::engine::Engine;
 use fieldtune::protocol::console::{self, Entry};
-use fieldtune::protocol::request::{self, Request};
+use fieldtune::protocol::request::{self, Answer, Request};
 use fieldtune::protocol::session::Session;
 use fieldtune::protocol::wire::{self, WireError};
+use fieldtune::store::persistent::{self, PersistentLearner};
+use fieldtune::store::snapshot::ModelId;
+use fieldtune::store::{DiskStore, MemoryDisk, Store as _};
 
 const BOARD: &str = r#"
 about = "A bench"
@@ -103,6 +113,47 @@ fn a_question_looks_at_the_part_it_is_about() {
         let error = with(&format!("{part}{line}\n")).expect_err(line).to_string();
         assert!(error.contains(wanted), "{line}: {error}");
     }
+}
+
+/// Sees nothing.
+struct Blind;
+
+impl FeatureSource for Blind {
+    fn dim(&self) -> usize {
+        1
+    }
+
+    fn feature(&mut self, _: &Frame) -> Result<Vec<f32>, ExtractError> {
+        Ok(vec![1.0])
+    }
+}
+
+#[test]
+fn questions_move_with_the_region_they_are_about() {
+    let half = |y| Region::Fractions { x: 0.0, y, width: 1.0, height: 0.5 };
+    let view = |(name, region): (&str, Region)| {
+        let mut store = DiskStore::new(Arc::new(MemoryDisk::default()), "memory");
+        store.load().expect("an empty disk");
+        let model = ModelId { name: "blind".to_owned(), fingerprint: [1; 32], dim: 1 };
+        let engine = Engine::new(Blind, persistent::empty(&model).expect("a value"));
+        let engine = engine.expect("as long");
+        let persistent = PersistentLearner::new(engine, store, model).expect("the same backbone");
+        View::new(Some(name), region, persistent)
+    };
+    let views = [("colour", half(0.0)), ("part", half(0.0)), ("other", half(0.5))].map(view);
+    let (policy, timings) = (Policy::default(), BTreeMap::new());
+    let mut station =
+        Station::with_views(views.into(), "test", &policy, Vec::new(), None, &timings);
+    let mut ask = |request| {
+        let mut effects = Effects::default();
+        station.request(Ticket(1), request, Timestamp(0), &mut effects);
+        effects.answers.pop().expect("an answer").1.expect("it is done")
+    };
+    let moved = Request::from(request::SetRegion(Some(Region::Whole)));
+    ask(request::Of::new("part".to_owned(), moved).into());
+    let Answer::Regions(regions) = ask(request::Regions.into()) else { panic!("regions") };
+    let regions: Vec<Region> = regions.into_iter().map(|(_, region)| region).collect();
+    assert_eq!(regions, [Region::Whole, Region::Whole, half(0.5)]);
 }
 
 fn typed(text: &str) -> Vec<String> {

@@ -24,7 +24,7 @@ impl DeviceBuilder {
         path: &Path,
         log: &DeviceLog,
     ) -> Result<(Vec<RegionView>, RegionInboxes), BuildError> {
-        let shared = (ModelId::of(&backbone), Latest::shared(backbone));
+        let shared = (ModelId::of(&backbone), Latest::shared(backbone, self.asks_several()));
         let (mut used, mut inboxes) = (Vec::new(), Vec::new());
         let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
         let limits = InboxLimits::of_board(&self.board.inbox, regions);
@@ -73,6 +73,12 @@ impl DeviceBuilder {
         Ok((views, inboxes))
     }
 
+    /// Whether several views look at one part.
+    fn asks_several(&self) -> bool {
+        let parts: Vec<&Region> = self.board.regions.values().collect();
+        self.region.is_none() && (1..parts.len()).any(|at| parts[..at].contains(&parts[at]))
+    }
+
     /// The backbone with the fine-tuned blocks of a store, where it has some that the shared one has not.
     fn with_blocks_of(
         &self,
@@ -88,7 +94,7 @@ impl DeviceBuilder {
         let network = read().map_err(BuildError::BackboneFiles)?;
         let own = (network.fingerprint() == tail.base()).then(|| network.load(Some(&tail)));
         let own = own.transpose()?;
-        Ok(own.map(|own| (ModelId::of(&own), Latest::shared(own))))
+        Ok(own.map(|own| (ModelId::of(&own), Latest::shared(own, false))))
     }
 }
 

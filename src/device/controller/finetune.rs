@@ -338,12 +338,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 view.persistent.roll_back_with(number, source, date).map_err(refused)?;
                 view.backbone_changed();
             }
-            None => view.persistent.roll_back(number, date).map_err(refused)?,
+            None => {
+                view.persistent.roll_back(number, date).map_err(refused)?;
+                if view.persistent.get().levels().copied() != before {
+                    view.light_changed();
+                }
+                view.changed(false);
+            }
         }
-        if view.persistent.get().levels().copied() != before {
-            view.light_changed();
-        }
-        view.changed(false);
         Ok(Answer::Done)
     }
 }

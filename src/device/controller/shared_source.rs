@@ -11,6 +11,8 @@ use crate::util::mutex::lock;
 #[derive(Debug)]
 pub struct Latest<S> {
     source: S,
+    /// Whether anything is kept.
+    keeps: bool,
     latest: Option<Seen>,
 }
 
@@ -24,8 +26,10 @@ struct Seen {
 
 impl<S: FeatureSource> Latest<S> {
     /// To be shared by views.
-    pub fn shared(source: S) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { source, latest: None }))
+    ///
+    /// * `keeps`: whether several of them look at the same part; nothing is kept otherwise.
+    pub fn shared(source: S, keeps: bool) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { source, keeps, latest: None }))
     }
 
     /// What was said of that part, if it is the one that was seen last.
@@ -37,40 +41,37 @@ impl<S: FeatureSource> Latest<S> {
     }
 
     fn keep(&mut self, part: &Frame, feature: &[f32], maps: Option<&[TapMap]>) {
+        if !self.keeps {
+            return;
+        }
         let (part, maps) = (part.clone(), maps.map(<[TapMap]>::to_vec));
         self.latest = Some(Seen { part, feature: feature.to_vec(), maps });
     }
 }
 
-/// Several views take turns with one backbone. With a single one nothing is kept.
+/// Several views take turns with one backbone.
 impl<S: FeatureSource> FeatureSource for Arc<Mutex<Latest<S>>> {
     fn dim(&self) -> usize {
         lock(self).source.dim()
     }
 
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
-        let is_shared = Arc::strong_count(self) > 1;
         let mut one = lock(self);
         if let Some(seen) = one.of(frame) {
             return Ok(seen.feature.clone());
         }
         let feature = one.source.feature(frame)?;
-        if is_shared {
-            one.keep(frame, &feature, None);
-        }
+        one.keep(frame, &feature, None);
         Ok(feature)
     }
 
     fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
-        let is_shared = Arc::strong_count(self) > 1;
         let mut one = lock(self);
         if let Some(Seen { feature, maps: Some(maps), .. }) = one.of(frame) {
             return Ok((feature.clone(), maps.clone()));
         }
         let (feature, maps) = one.source.feature_and_maps(frame)?;
-        if is_shared {
-            one.keep(frame, &feature, Some(&maps));
-        }
+        one.keep(frame, &feature, Some(&maps));
         Ok((feature, maps))
     }
 
@@ -87,7 +88,8 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<Latest<S>>> {
     }
 
     fn of_extractor(extractor: Extractor) -> Option<Self> {
-        S::of_extractor(extractor).map(Latest::shared)
+        // A backbone of one view alone.
+        S::of_extractor(extractor).map(|source| Latest::shared(source, false))
     }
 }
 
@@ -116,14 +118,14 @@ mod tests {
         let frame = |value: u8, at: u64| {
             Frame::new(2, 1, vec![value; 6], Timestamp(at)).expect("the sides fit")
         };
-        let mut first = Latest::shared(Counting::default());
+        let mut alone = Latest::shared(Counting::default(), false);
+        let mut first = Latest::shared(Counting::default(), true);
         let passes = |source: &Arc<Mutex<Latest<Counting>>>| lock(source).source.0;
-        // Alone it keeps nothing.
-        first.feature(&frame(1, 0)).expect("a feature");
-        first.feature(&frame(1, 0)).expect("a feature");
-        assert_eq!(passes(&first), 2);
+        alone.feature(&frame(1, 0)).expect("a feature");
+        alone.feature(&frame(1, 0)).expect("a feature");
+        assert_eq!(passes(&alone), 2, "nothing is kept");
         let mut second = Arc::clone(&first);
-        for (value, at, wanted) in [(5, 0, 3), (5, 1, 3), (6, 2, 4), (5, 3, 5)] {
+        for (value, at, wanted) in [(5, 0, 1), (5, 1, 1), (6, 2, 2), (5, 3, 3)] {
             for source in [&mut first, &mut second] {
                 assert_eq!(
                     source.feature(&frame(value, at)).expect("a feature"),
@@ -137,6 +139,6 @@ mod tests {
             source.feature_and_maps(&frame(5, 4)).expect("a feature");
             passes(source)
         };
-        assert_eq!([maps(&mut first), maps(&mut second), maps(&mut first)], [6, 6, 6]);
+        assert_eq!([maps(&mut first), maps(&mut second), maps(&mut first)], [4, 4, 4]);
     }
 }

@@ -1,7 +1,7 @@
 //! Answers in words: rows of keys and values, as lines for people and programs.
 
 mod estimate;
-mod inbox;
+mod rows;
 
 use std::fmt::{Display, Formatter, Result as Written, Write as _};
 
@@ -240,10 +240,10 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
         }
         Answer::Difference(difference) => return self::difference(difference),
         Answer::Inbox(frames) => {
-            return list(frames.iter().map(inbox::frame).collect(), "frames");
+            return list(frames.iter().map(rows::frame).collect(), "frames");
         }
         Answer::InboxDropped { frames, left } => ok().with("dropped", *frames).with("left", *left),
-        Answer::Confusion { rows, curve } => return inbox::confusion(rows, curve),
+        Answer::Confusion { rows, curve } => return rows::confusion(rows, curve),
         Answer::Policy { policy, read_only, revision, text } => {
             let row = |line: &str| Row::new("text").with("line", line);
             let last = ok()
@@ -253,8 +253,8 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
                 .with("revision", revision.as_str());
             return text.lines().map(row).chain([last]).collect();
         }
-        Answer::Adapted(adapted) => return inbox::adapted(adapted),
-        Answer::FineTuned(tuning) => inbox::fine_tuned(tuning),
+        Answer::Adapted(adapted) => return rows::adapted(adapted),
+        Answer::FineTuned(tuning) => rows::fine_tuned(tuning),
         Answer::Pushed { signature } => ok().with("signature", signature.name()),
     }]
 }

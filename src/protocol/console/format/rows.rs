@@ -1,4 +1,4 @@
-//! Rows of the inbox, and of what is confused.
+//! Rows of what a request finds: frames of the inbox, confused classes, an adaptation, a fine-tuning.
 
 use super::{Row, Value, date};
 use crate::learn::learner::UNKNOWN;
