@@ -272,7 +272,7 @@ impl DeviceBuilder {
         // Also what the first frame would otherwise wait for.
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
         let (views, inboxes) = self.views(backbone, store.as_ref(), &log)?;
-        let inference = inference * views.len() as u32;
+        let inference = inference * self.parts() as u32;
         let learned = views::learned(&views);
         let board = &self.board;
         let camera = match std::mem::replace(&mut self.camera, ChosenCamera::OfTheBoard) {

@@ -24,9 +24,10 @@ impl DeviceBuilder {
         path: &Path,
         log: &DeviceLog,
     ) -> Result<(Vec<RegionView>, RegionInboxes), BuildError> {
-        let shared = (ModelId::of(&backbone), Latest::shared(backbone, self.asks_several()));
         let (mut used, mut inboxes) = (Vec::new(), Vec::new());
         let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
+        let model = ModelId::of(&backbone);
+        let shared = (model, Latest::shared(backbone, self.parts() < regions));
         let limits = InboxLimits::of_board(&self.board.inbox, regions);
         let mut view = |name: Option<&str>, region: Region, path: &Path| {
             let mut store = FileStore::open(path)?;
@@ -73,10 +74,14 @@ impl DeviceBuilder {
         Ok((views, inboxes))
     }
 
-    /// Whether several views look at one part.
-    fn asks_several(&self) -> bool {
-        let parts: Vec<&Region> = self.board.regions.values().collect();
-        self.region.is_none() && (1..parts.len()).any(|at| parts[..at].contains(&parts[at]))
+    /// The different parts of a frame that are looked at; questions about one are several views of it.
+    pub(super) fn parts(&self) -> usize {
+        let regions: Vec<&Region> = match self.region {
+            Some(_) => Vec::new(),
+            None => self.board.regions.values().collect(),
+        };
+        let is_first = |at: &usize| !regions[..*at].contains(&regions[*at]);
+        (0..regions.len()).filter(is_first).count().max(1)
     }
 
     /// The backbone with the fine-tuned blocks of a store, where it has some that the shared one has not.
