@@ -73,6 +73,8 @@ pub struct Board {
     /// The parts of a frame that are looked at, by name, at most [`MAX_REGIONS`]; none: all of it. A question about one of
     /// them is a region of its own, of the same part.
     pub regions: BTreeMap<String, Region>,
+    /// By region, the name of the head that it shares with others; a region that is not there has its own.
+    pub heads: BTreeMap<String, String>,
     /// The serial console.
     pub serial: Option<SerialSettings>,
     /// The page and the API over HTTP; `None`: not served, unless `run` is asked to.

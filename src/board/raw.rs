@@ -265,6 +265,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
             backbone.escape_debug()
         ));
     }
+    let looks = regions::check(raw.regions, raw.questions)?;
     Ok(Board {
         name: name.to_owned(),
         about: raw.about,
@@ -277,7 +278,8 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         camera: camera(raw.camera)?,
         images: images(raw.images)?,
         inbox: inbox::check(&raw.inbox)?,
-        regions: regions::check(raw.regions, raw.questions)?,
+        regions: looks.regions,
+        heads: looks.heads,
         serial: raw.serial.map(serial).transpose()?,
         web,
         driver,

@@ -12,10 +12,19 @@ use crate::image::frame::{MAX_SIDE, Region};
 const FRAME: &str = "frame";
 
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum RawRegion {
-    Pixels([u32; 4]),
-    Fractions([f32; 4]),
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRegion {
+    pixels: Option<[u32; 4]>,
+    fractions: Option<[f32; 4]>,
+    /// Regions that name the same head share it.
+    head: Option<String>,
+}
+
+/// What a board looks at.
+pub(super) struct Looks {
+    pub(super) regions: BTreeMap<String, Region>,
+    /// By region, the head that it shares.
+    pub(super) heads: BTreeMap<String, String>,
 }
 
 /// The regions, and each question as a region of its own that looks at the same part.
@@ -24,7 +33,7 @@ pub(super) enum RawRegion {
 pub(super) fn check(
     regions: BTreeMap<String, RawRegion>,
     questions: BTreeMap<String, String>,
-) -> Result<BTreeMap<String, Region>, String> {
+) -> Result<Looks, String> {
     let count = regions.len() + questions.len();
     if count > MAX_REGIONS {
         return Err(format!("regions: got {count}, wanted at most {MAX_REGIONS}"));
@@ -39,7 +48,23 @@ pub(super) fn check(
             return Err(format!("{key}.{name}: {what}"));
         }
     }
-    let regions = regions.into_iter().map(|(name, raw)| region(name, raw));
+    let mut heads = BTreeMap::new();
+    for (region, head) in regions.iter().filter_map(|(name, raw)| Some((name, raw.head.as_ref()?)))
+    {
+        word(&format!("regions.{region}.head"), head)?;
+        if names.contains(&head.to_lowercase()) {
+            let what = "wanted a name that no region and no question has";
+            return Err(format!("regions.{region}.head: got \"{head}\", {what}"));
+        }
+        // As above.
+        let alike = |other: &&String| other.to_lowercase() == head.to_lowercase() && *other != head;
+        if let Some(other) = heads.values().find(alike) {
+            let what = format!("got \"{head}\" beside \"{other}\", wanted one spelling");
+            return Err(format!("regions.{region}.head: {what}"));
+        }
+        heads.insert(region.clone(), head.clone());
+    }
+    let regions = regions.into_iter().map(|(name, raw)| region(name, &raw));
     let regions = regions.collect::<Result<BTreeMap<String, Region>, String>>()?;
     let mut all = regions.clone();
     for (name, about) in questions {
@@ -59,14 +84,15 @@ pub(super) fn check(
         };
         all.insert(name, region);
     }
-    Ok(all)
+    Ok(Looks { regions: all, heads })
 }
 
-fn region(name: String, raw: RawRegion) -> Result<(String, Region), String> {
+fn region(name: String, raw: &RawRegion) -> Result<(String, Region), String> {
     word("regions", &name)?;
-    let region = match raw {
-        RawRegion::Pixels([x, y, width, height]) => Region::Pixels { x, y, width, height },
-        RawRegion::Fractions([x, y, width, height]) => Region::Fractions { x, y, width, height },
+    let region = match (raw.pixels, raw.fractions) {
+        (Some([x, y, width, height]), None) => Region::Pixels { x, y, width, height },
+        (None, Some([x, y, width, height])) => Region::Fractions { x, y, width, height },
+        _ => return Err(format!("regions.{name}: wanted either pixels or fractions")),
     };
     // Pixels may reach as far as the largest frame; whether they fit the camera's is seen when there is one.
     let largest = match region {

@@ -1,5 +1,6 @@
 //! `fieldtune bench`: where the time and the memory go on this machine.
 
+mod follow;
 mod layers;
 mod memory;
 mod stages;
@@ -30,6 +31,7 @@ use crate::backbone::{Extractor, FeatureSource as _, Vectors};
   fieldtune bench --model mobilenetv2-12 --growth 10000    does memory grow?
   fieldtune bench --layers  where the backbone's time goes
   fieldtune bench --compare tract  what the kernels gain over the runtime alone
+  fieldtune bench --follow  how well a region follows its part
   fieldtune bench --store /data
       the disk under /data instead: flash wear, time to teach
 
@@ -63,6 +65,9 @@ pub struct BenchCommand {
     /// Compare the backbone with the runtime alone instead
     #[arg(long, value_enum, value_name = "PEER", conflicts_with_all = ["growth", "store", "layers"])]
     compare: Option<Peer>,
+    /// Measure how well and fast a moved part is found instead
+    #[arg(long, conflicts_with_all = ["growth", "store", "layers", "compare"])]
+    follow: bool,
     /// Measure the store on the disk of this folder instead
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     store: Option<PathBuf>,
@@ -87,6 +92,11 @@ enum Peer {
 impl BenchCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let begun = Instant::now();
+        if self.follow {
+            let following = follow::measure(self.frames, context)?;
+            self.tell(&following.json(), &following.text())?;
+            return Ok(Exit::Done);
+        }
         let Chosen { onnx, name, spec, .. } = self.model.choose()?;
         if self.layers || self.compare.is_some() {
             let (json, text) = if self.layers {
@@ -96,11 +106,7 @@ impl BenchCommand {
                 let comparison = layers::compare(&onnx, &name, &spec, self.frames)?;
                 (comparison.json(), comparison.text())
             };
-            if self.json {
-                println!("{}", serde_json::to_string_pretty(&json)?);
-            } else {
-                print!("{text}");
-            }
+            self.tell(&json, &text)?;
             return Ok(Exit::Done);
         }
         let mut source = Extractor::load(&onnx, &name, &spec)?;
@@ -108,11 +114,7 @@ impl BenchCommand {
         let load_ms = milliseconds(begun);
         if let Some(folder) = &self.store {
             let storing = store::measure(source.dim(), folder, self.stored as usize, context)?;
-            if self.json {
-                println!("{}", serde_json::to_string_pretty(&storing.json())?);
-            } else {
-                print!("{}", storing.text());
-            }
+            self.tell(&storing.json(), &storing.text())?;
             return Ok(Exit::Done);
         }
         let heads = kinds(&self.head);
@@ -138,12 +140,16 @@ impl BenchCommand {
             running,
             growth: growth.map(|(before, after)| (self.growth.unwrap_or(0), before, after)),
         };
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report.json())?);
-        } else {
-            print!("{}", report.text());
-        }
+        self.tell(&report.json(), &report.text())?;
         Ok(Exit::Done)
+    }
+
+    fn tell(&self, json: &Value, text: &str) -> anyhow::Result<()> {
+        match self.json {
+            true => println!("{}", serde_json::to_string_pretty(json)?),
+            false => print!("{text}"),
+        }
+        Ok(())
     }
 }
 

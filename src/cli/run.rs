@@ -194,9 +194,9 @@ impl RunCommand {
         if self.acknowledge_early {
             builder = builder.acknowledge_early();
         }
-        // Several regions share a backbone without blocks. What is wrong with the store is said when it is opened.
-        let tail = match board.regions.len() {
-            0 | 1 => self.store.tail().ok().flatten(),
+        // Several stores share a backbone without blocks. What is wrong with the store is said when it is opened.
+        let tail = match stores::of_board(&self.store.path()?, board).len() {
+            1 => self.store.tail().ok().flatten(),
             _ => None,
         };
         let model = self.backbone(board)?;
@@ -210,8 +210,8 @@ impl RunCommand {
     /// The built-in network as a region's store was taught with it; else what the board names, if none is named here.
     fn backbone(&self, board: &Board) -> anyhow::Result<ModelArgs> {
         let store = self.store.path()?;
-        let regions = board.regions.keys().map(|region| stores::of_region(&store, region));
-        let paths: Vec<_> = std::iter::once(store.clone()).chain(regions).collect();
+        let of_board = stores::of_board(&store, board).into_iter().map(|one| one.path);
+        let paths: Vec<_> = std::iter::once(store.clone()).chain(of_board).collect();
         let mut model = self.model.of_stores(&paths);
         if let Some(named) = board.backbone.as_ref().filter(|_| model.is_default()) {
             model.model.clone_from(named);

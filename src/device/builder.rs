@@ -14,7 +14,7 @@ use crate::board::{Board, BoardError, Lost, PolicySource};
 use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{Camera, CameraError};
 use crate::device::clock::Clock;
-use crate::device::controller::{Background, Latest, SharedInbox, Station, View};
+use crate::device::controller::{Background, Latest, SharedInbox, Station, ViewLearner};
 use crate::device::port::{Port, PortError};
 use crate::device::runtime::{
     self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings,
@@ -31,8 +31,8 @@ use crate::store::{FileStore, StoreError};
 /// Regions take turns with one backbone.
 type SharedExtractor = Arc<Mutex<Latest<Extractor>>>;
 
-/// A region and what was learned of it.
-type RegionView = View<SharedExtractor, FileStore>;
+/// What was learned of a region, or of several.
+type LearnerOfViews = ViewLearner<SharedExtractor, FileStore>;
 
 /// The files of the regions' inboxes.
 type RegionInboxes = Vec<(InboxFile, Arc<SharedInbox>)>;
@@ -273,7 +273,7 @@ impl DeviceBuilder {
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
         let (views, inboxes) = self.views(backbone, store.as_ref(), &log)?;
         let inference = inference * self.parts() as u32;
-        let learned = views::learned(&views);
+        let learned = views::learned(&views.0);
         let board = &self.board;
         let camera = match std::mem::replace(&mut self.camera, ChosenCamera::OfTheBoard) {
             ChosenCamera::OfTheBoard => source::open(&board.camera.address, &board.camera.wanted()),

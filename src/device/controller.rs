@@ -13,7 +13,9 @@ mod finetune;
 mod follow;
 mod history;
 mod inbox;
+mod learner;
 mod lessons;
+mod located;
 mod packs;
 mod panel;
 mod predicted;
@@ -30,8 +32,9 @@ use adapt::Adapting;
 pub use effects::{Effects, Ticket};
 use finetune::Tuning;
 pub use finetune::{Background, Work};
-use history::History;
+use history::{History, Past};
 pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
+pub use learner::ViewLearner;
 use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{LatestTimes, Stats};
@@ -42,9 +45,9 @@ use crate::backbone::FeatureSource;
 use crate::board::outputs::Output;
 use crate::board::policy::{Buttons, Policy, Timing, Untaught};
 use crate::camera::{CameraLocks, Scene};
-use crate::image::frame::{Frame, Timestamp};
+use crate::image::frame::{Frame, Region, Timestamp};
 use crate::image::picture;
-use crate::learn::engine::{Engine, FrameResult};
+use crate::learn::engine::{Engine, EngineError, FrameResult};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
 use crate::protocol::request::{Burst, Classification, EndBurst, Refused, Request, Teach};
@@ -67,8 +70,10 @@ const SNAP_SIDE: u32 = 640;
 /// What stands at the line.
 #[derive(Debug)]
 pub struct Station<S, K> {
+    /// At least one, each of at least one view.
+    learners: Vec<ViewLearner<S, K>>,
     /// At least one.
-    views: Vec<View<S, K>>,
+    views: Vec<View>,
     panel: Arc<SharedPanel>,
     policy: Policy,
     /// How the buttons behave, by name.
@@ -114,18 +119,20 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         heartbeat: Option<&str>,
         timings: &BTreeMap<String, Timing>,
     ) -> Self {
-        let views = vec![View::whole(persistent)];
-        Self::with_views(views, camera, policy, outputs, heartbeat, timings)
+        let looks_at =
+            (vec![ViewLearner::new(None, persistent)], vec![View::new(None, Region::Whole, 0)]);
+        Self::with_views(looks_at, camera, policy, outputs, heartbeat, timings)
     }
 
     /// As [`Station::new`], of parts of a frame that were named.
     ///
-    /// * `views`: at least one, each with its own name and its own store, all with the same backbone.
+    /// * `learners`: each with its own name and its own store, all with the same backbone.
+    /// * `views`: at least one, each with its own name, and of one of the learners.
     ///
     /// # Panics
-    /// Without a view.
+    /// Without a view, or with one of a learner that is not there.
     pub fn with_views(
-        mut views: Vec<View<S, K>>,
+        (learners, mut views): (Vec<ViewLearner<S, K>>, Vec<View>),
         camera: &str,
         policy: &Policy,
         outputs: Vec<Output>,
@@ -135,10 +142,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let count = views.len();
         views.iter_mut().for_each(|view| view.history = History::new(count));
         assert!(!views.is_empty(), "a station looks at something");
+        assert!(views.iter().all(|view| view.learner < learners.len()), "each view has a learner");
         let names: Vec<&str> = views.iter().filter_map(View::name).collect();
         let each = if names.len() > 1 { policy.for_regions(&names) } else { policy.clone() };
         let mut station = Self {
             panel: Arc::new(SharedPanel::new(Panel::new(each, outputs, heartbeat))),
+            learners,
             views,
             policy: policy.clone(),
             timings: timings.clone(),
@@ -171,13 +180,30 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// What is looked at, in the order of the regions' names.
-    pub fn views(&self) -> &[View<S, K>] {
+    pub fn views(&self) -> &[View] {
         &self.views
     }
 
     /// What was learned, of the first region where there are several.
     pub fn learner(&self) -> &Learner {
-        self.views[0].learner()
+        self.learned(0).learner()
+    }
+
+    /// What was learned of a view.
+    pub(super) fn learned(&self, place: usize) -> &ViewLearner<S, K> {
+        &self.learners[self.views[place].learner]
+    }
+
+    /// As [`Station::learned`].
+    pub(super) fn learned_mut(&mut self, place: usize) -> &mut ViewLearner<S, K> {
+        &mut self.learners[self.views[place].learner]
+    }
+
+    /// The views of a learner see frames in another way, see [`View::light_changed`].
+    pub(super) fn light_changed(&mut self, place: usize) {
+        let learner = self.views[place].learner;
+        let of_it = self.views.iter_mut().filter(|view| view.learner == learner);
+        of_it.for_each(View::light_changed);
     }
 
     /// Whether frames are being learned: then a frame may bring a write to the store, which may take its time.
@@ -192,7 +218,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// The backbone's name.
     pub fn model_name(&self) -> &str {
-        &self.views[0].persistent.model().name
+        &self.learners[0].persistent.model().name
     }
 
     /// What was seen and done.
@@ -215,9 +241,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// * `frames`: how many frames a verdict leans on, at least 1.
     pub fn set_smoothing(&mut self, frames: u32) {
         self.smoothing = frames.max(1);
-        for view in &mut self.views {
-            view.persistent.get_mut().set_smoothing(self.smoothing);
-        }
+        self.views.iter_mut().for_each(|view| view.set_smoothing(self.smoothing));
     }
 
     /// * `pixels`: the longer side of the images that are kept with examples; 0 keeps none.
@@ -251,38 +275,35 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             if !admitted && !is_taught {
                 continue;
             }
-            let engine = self.views[place].persistent.get_mut();
-            let seen = engine.seen(&frame);
+            let view = &mut self.views[place];
+            let engine = self.learners[view.learner].persistent.get_mut();
+            let part = view.part(&frame).map_err(EngineError::from);
+            let seen = part.and_then(|part| Ok((engine.seen_whole(&part)?, part)));
             let looked = clock();
-            let step = seen.and_then(|seen| engine.classify(&frame, seen, looked));
+            let step = seen.and_then(|(seen, part)| {
+                Ok((view.classify(engine, seen, looked.micros_since(captured))?, part))
+            });
             looked_micros += looked.micros_since(now);
             now = clock();
             self.panel.change(|panel| panel.actions.heartbeat(now));
             match step {
-                Ok(step) => {
-                    self.views[place].stillness.see(&step.feature);
+                Ok((step, part)) => {
+                    view.stillness.see(&step.feature);
                     age = Some(now.micros_since(captured));
-                    self.views[place].trouble = None;
+                    view.trouble = None;
                     if admitted {
                         let seen = Seen { captured, looked_micros };
                         let classification = self.classified(place, &step, seen, now);
-                        let moment = self.moment(place, classification.as_ref(), now);
-                        self.views[place].remember(
-                            self.number,
-                            &classification,
-                            &step,
-                            &frame,
-                            moment,
-                        );
+                        self.remember(place, &classification, &step, &part, now);
                         effects.classifications.extend(classification);
-                        self.watch_drift(place, &step, &frame, now, effects);
+                        self.watch_drift(place, &step, &part, now, effects);
                     }
                     if is_taught {
                         let seen = crate::learn::patches::FrameFeatures {
                             feature: step.feature,
                             patches: step.patches,
                         };
-                        self.teach_frame(&frame, seen, now, effects);
+                        self.teach_part(&part, seen, now, effects);
                     }
                 }
                 Err(error) => {
@@ -306,13 +327,37 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
     ) -> Option<Classification> {
         let (view, verdict) = (&self.views[place], step.verdict.as_ref()?);
+        let learned = self.learned(place);
         let steady = step.steady.map_or(verdict.class, |(class, _)| class);
-        let class = steady.map(|class| view.class(class));
+        let class = steady.map(|class| learned.class(class));
         self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), seen, now));
         let region = self.told_name(place);
         let age = now.micros_since(seen.captured);
         let number = Some(self.number);
-        Some(view.classification(number, region, verdict, class, seen.captured, age))
+        Some(learned.classification(number, region, verdict, class, seen.captured, age))
+    }
+
+    /// Keeps a frame that was classified, to be looked at and learned.
+    fn remember(
+        &mut self,
+        place: usize,
+        classification: &Option<Classification>,
+        step: &FrameResult,
+        part: &Frame,
+        now: Timestamp,
+    ) {
+        let moment = self.moment(place, classification.as_ref(), now);
+        let past = Past::new(self.number, classification.clone(), &step.feature, part, now);
+        let Some(past) = past else { return };
+        let view = &mut self.views[place];
+        let learned = &mut self.learners[view.learner];
+        if let Some(verdict) = &step.verdict {
+            let from_example = (1.0 - verdict.nearest.cosine).max(0.0);
+            let novelty = learned.learner().thresholds().novelty;
+            let jitter = view.stillness.enough(None);
+            learned.inbox.see(place, &past, moment, (from_example, jitter, novelty));
+        }
+        view.remember(past, now);
     }
 
     /// The camera gives no frames: what lasts with a verdict ends.
@@ -401,7 +446,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::SavePolicy(save) => self.follow(&save.text, now, effects),
             other => self.answer(place, other, now),
         };
-        self.views[place].tell_unstored(effects);
+        self.learned_mut(place).tell_unstored(effects);
+        self.keep_templates();
         let answer = self.noted(answer, effects);
         effects.answers.push((ticket, answer));
     }

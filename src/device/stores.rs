@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::board::Board;
 use crate::device::controller::{InboxLimits, RegionInbox};
 use crate::device::runtime::DeviceLog;
 use crate::learn::learner::Learner;
@@ -10,7 +11,7 @@ use crate::store;
 use crate::store::inbox::InboxFile;
 use crate::store::snapshot::ModelId;
 
-/// The store of one of several regions: `learned.ftune` becomes `learned.REGION.ftune`.
+/// The store of one of several regions, or of a head that regions share: `learned.ftune` becomes `learned.NAME.ftune`.
 ///
 /// * `path`: the store of the device.
 /// * `region`: letters, digits, `-` and `_`, as a board's regions are named.
@@ -22,6 +23,43 @@ pub fn of_region(path: &Path, region: &str) -> PathBuf {
         name.push(extension);
     }
     path.with_file_name(name)
+}
+
+/// A store of a device: what is learned together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardStore {
+    /// The region's name, or the one under which several share it; `None`: of all of a frame.
+    pub name: Option<String>,
+    /// The file.
+    pub path: PathBuf,
+    /// The names of the regions, in their order.
+    pub regions: Vec<String>,
+}
+
+/// The stores of a board: one for each of its regions, one for those that share a head, by the order of their first regions.
+///
+/// * `path`: the store of the device; it is that of the only one.
+pub fn of_board(path: &Path, board: &Board) -> Vec<BoardStore> {
+    let mut stores: Vec<BoardStore> = Vec::new();
+    for region in board.regions.keys() {
+        let name = board.heads.get(region).unwrap_or(region);
+        match stores.iter_mut().find(|store| store.name.as_ref() == Some(name)) {
+            Some(store) => store.regions.push(region.clone()),
+            None => stores.push(BoardStore {
+                name: Some(name.clone()),
+                path: of_region(path, name),
+                regions: vec![region.clone()],
+            }),
+        }
+    }
+    match &mut stores[..] {
+        [] => vec![BoardStore { name: None, path: path.to_owned(), regions: Vec::new() }],
+        [only] => {
+            only.path = path.to_owned();
+            stores
+        }
+        _ => stores,
+    }
 }
 
 /// The inbox of a store, and its file, where one is wanted. One that cannot be read is no reason not to start.

@@ -9,6 +9,9 @@ pub mod glance;
 /// Light and colour of frames, and what makes them alike.
 pub mod levels;
 
+/// Where a part lies in a frame.
+pub mod locate;
+
 /// Image files, decoded to frames.
 pub mod picture;
 

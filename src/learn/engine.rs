@@ -24,6 +24,7 @@ pub struct Engine<S> {
     smoother: Smoother,
     views: ViewKinds,
     levels: Option<Levels>,
+    revision: u64,
 }
 
 /// What one frame gave.
@@ -64,7 +65,8 @@ impl<S: FeatureSource> Engine<S> {
             return Err(HeadError::Dim { wanted: learner.dim(), got: source.dim() });
         }
         let (region, smoother) = (Region::Whole, Smoother::new(1));
-        Ok(Self { source, learner, region, smoother, views: ViewKinds::default(), levels: None })
+        let (views, levels, revision) = (ViewKinds::default(), None, 0);
+        Ok(Self { source, learner, region, smoother, views, levels, revision })
     }
 
     /// Which views frames are learned with.
@@ -85,7 +87,7 @@ impl<S: FeatureSource> Engine<S> {
     /// Frames go through these from now on, so that they look as they would in the light that was taught.
     pub fn set_levels(&mut self, levels: Option<Levels>) {
         self.levels = levels;
-        self.smoother.reset();
+        self.changed();
     }
 
     /// A frame as it would look in the light that was taught: what is looked at, and kept with an example.
@@ -115,7 +117,7 @@ impl<S: FeatureSource> Engine<S> {
     /// Puts another learner in its place, of features of the same length.
     pub fn set_learner(&mut self, learner: Learner) {
         self.learner = learner;
-        self.smoother.reset();
+        self.changed();
     }
 
     /// Looks with another source from now on, and classifies with what was learned with that one.
@@ -134,6 +136,17 @@ impl<S: FeatureSource> Engine<S> {
     /// Makes the latest change to what was learned one that never was, see [`Learner::revoke`].
     pub fn revoke(&mut self) {
         self.learner.revoke();
+        self.changed();
+    }
+
+    /// Rises whenever what was learned, or what frames go through, becomes another: verdicts before and after are not to be
+    /// steadied together.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn changed(&mut self) {
+        self.revision += 1;
         self.smoother.reset();
     }
 
@@ -262,7 +275,7 @@ impl<S: FeatureSource> Engine<S> {
     pub fn apply(&mut self, command: Command, now: Timestamp) -> CommandResult {
         let outcome = command.apply(&mut self.learner, now)?;
         if !outcome.1.is_empty() {
-            self.smoother.reset();
+            self.changed();
         }
         Ok(outcome)
     }

@@ -20,6 +20,7 @@ mod diff;
 mod examples;
 mod explain;
 mod finetune;
+mod follow;
 mod forget;
 mod forms;
 mod generations;
@@ -91,6 +92,7 @@ requests! {
     explain: 54 Explain;
     scene:;
     region: 17 SetRegion;
+    follow: 59 Follow;
     regions: 18 Regions;
     adapt: 55 Adapt, 56 EndAdapt;
     finetune: 57 Finetune, 58 EndFinetune;

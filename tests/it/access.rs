@@ -117,6 +117,8 @@ fn requests() -> Vec<(Request, Need)> {
         (Request::EndAdapt(request::EndAdapt), Change),
         (Request::Finetune(request::Finetune { depth: None, r#try: true }), Change),
         (Request::EndFinetune(request::EndFinetune), Change),
+        (Request::Follow(request::Follow { on: None }), Look),
+        (Request::Follow(request::Follow { on: Some(true) }), Change),
         (Request::Watch(request::Watch(true)), Look),
         (Request::Watch(request::Watch(false)), Look),
         (Request::SetRegion(request::SetRegion(None)), Look),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fieldtune::backbone::{ExtractError, FeatureSource};
 use fieldtune::board::policy::Policy;
-use fieldtune::device::controller::{Effects, Station, Ticket, View};
+use fieldtune::device::controller::{Effects, Station, Ticket, View, ViewLearner};
 use fieldtune::image::frame::{Frame, Region, Timestamp};
 use fieldtune::image::picture;
 use fieldtune::learn::command::{Command, Reply};
@@ -233,14 +233,22 @@ fn asked(station: &mut Station<Pixel, DiskStore>, request: Request) -> Result<An
     answer.map_err(|Refused(why)| why)
 }
 
+/// Two views, each with a learner of its own.
+fn halves() -> Vec<View> {
+    (0..)
+        .zip(["left", "right"])
+        .map(|(at, name)| View::new(Some(name), Region::Whole, at))
+        .collect()
+}
+
 #[test]
 fn a_signed_pack_is_accepted_once_across_regions() {
     let view = |name: &str| {
         let store = DiskStore::new(Arc::new(Card::default()), name);
         let persistent = persistent_of(persistent::empty(&model()).expect("three values"), store);
-        View::new(Some(name), Region::Whole, persistent)
+        ViewLearner::new(Some(name), persistent)
     };
-    let views = vec![view("left"), view("right")];
+    let views = (vec![view("left"), view("right")], halves());
     let (policy, timings) = (Policy::default(), BTreeMap::new());
     let mut station = Station::with_views(views, "test", &policy, Vec::new(), None, &timings);
     station.set_trusted_keys(vec![key(1).public()]);
@@ -295,9 +303,9 @@ fn views_are_set_in_every_region_or_in_none() {
     let view = |(name, card): (&str, &Arc<Card>)| {
         let store = DiskStore::new(card.clone(), name);
         let persistent = persistent_of(persistent::empty(&model()).expect("three values"), store);
-        View::new(Some(name), Region::Whole, persistent)
+        ViewLearner::new(Some(name), persistent)
     };
-    let views = ["left", "right"].into_iter().zip(&cards).map(view).collect();
+    let views = (["left", "right"].into_iter().zip(&cards).map(view).collect(), halves());
     let (policy, timings) = (Policy::default(), BTreeMap::new());
     let mut station = Station::with_views(views, "test", &policy, Vec::new(), None, &timings);
     let mut set = |value: &str| {

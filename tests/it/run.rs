@@ -241,6 +241,40 @@ fn regions_have_a_store_each_and_are_named() {
 }
 
 #[test]
+fn nests_share_the_store_of_the_device_and_follow_after_a_kill() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let folder = scratch.path();
+    let board = board_with(folder, "");
+    let nests = "\n[regions]\nleft = { fractions = [0.0, 0.0, 0.5, 1.0], head = \"nests\" }\nright = { fractions = [0.5, 0.0, 0.5, 1.0], head = \"nests\" }\n";
+    let text = std::fs::read_to_string(&board).expect("it was made") + nests;
+    std::fs::write(&board, text).expect("there is room");
+    let arguments = [&DRAWN[..], &["--board", &board]].concat();
+    let mut device = Device::start(folder, &arguments);
+    device.ok(&["@left", "follow", "on"]);
+    assert!(device.ok(&["@left", "teach", "steel"]).contains("class=steel examples=1"));
+    assert!(device.ok(&["@right", "teach", "scratch"]).contains("class=scratch examples=2"));
+    let status = device.ok(&["status"]);
+    assert!(status.contains("nests_classes=2 nests_examples=2"), "{status}");
+    assert!(status.contains("left_follow=") && !status.contains("right_follow"), "{status}");
+    assert_eq!(device.signal("KILL"), None);
+    assert!(folder.join("store").exists() && !folder.join("store.nests").exists());
+
+    let mut device = Device::start(folder, &arguments);
+    assert!(device.ok(&["@right", "classes"]).contains("name=steel examples=1"));
+    assert!(device.ok(&["@left", "follow"]).contains("follow=on"));
+    assert!(device.ok(&["@right", "follow"]).contains("follow=off"));
+    assert_eq!(device.signal("TERM"), Some(0));
+    // Elsewhere nothing of it is to be seen.
+    let text = std::fs::read_to_string(&board).expect("it was made");
+    std::fs::write(&board, text.replace("[0.0, 0.0, 0.5, 1.0]", "[0.1, 0.0, 0.4, 1.0]"))
+        .expect("room");
+    let device = Device::start(folder, &arguments);
+    let log = std::fs::read_to_string(folder.join("log")).expect("it was made");
+    assert!(log.contains("left: the region is another one than when it began to follow"), "{log}");
+    assert!(device.ok(&["@left", "follow"]).contains("follow=off"));
+}
+
+#[test]
 fn wrong_boards_policies_and_cameras_start_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {

@@ -23,7 +23,7 @@ use fieldtune::backbone::{ExtractError, FeatureSource};
 use fieldtune::board::outputs::Output;
 use fieldtune::board::policy::Timing;
 use fieldtune::board::policy_from_toml;
-use fieldtune::device::controller::{Effects, Station, Ticket, View};
+use fieldtune::device::controller::{Effects, Station, Ticket, View, ViewLearner};
 use fieldtune::image::frame::{Frame, Region, Timestamp};
 use fieldtune::learn::engine::Engine;
 use fieldtune::protocol::console::{self, Entry};
@@ -114,16 +114,17 @@ impl Stage {
             PersistentLearner::new(engine, DiskStore::new(Arc::new(card), "card"), model.clone())
                 .expect("the same backbone")
         };
-        let views = match scenario.regions.is_empty() {
-            true => vec![View::whole(persistent())],
-            false => {
-                let view = |(name, [x, y, width, height]): (&String, &[u32; 4])| {
-                    let (x, y, width, height) = (*x, *y, *width, *height);
-                    View::new(Some(name), Region::Pixels { x, y, width, height }, persistent())
-                };
-                scenario.regions.iter().map(view).collect()
-            }
-        };
+        let (mut learners, mut views) = (Vec::new(), Vec::new());
+        for (name, &[x, y, width, height]) in &scenario.regions {
+            let region = Region::Pixels { x, y, width, height };
+            views.push(View::new(Some(name), region, learners.len()));
+            learners.push(ViewLearner::new(Some(name), persistent()));
+        }
+        if views.is_empty() {
+            views.push(View::new(None, Region::Whole, 0));
+            learners.push(ViewLearner::new(None, persistent()));
+        }
+        let views = (learners, views);
         let outputs = scenario.outputs.iter().map(|name| match name.strip_prefix('!') {
             Some(name) => Output { name: name.to_owned(), safe: true },
             None => Output { name: name.clone(), safe: false },

@@ -30,11 +30,6 @@ impl StoreArgs {
         Self { store: Some(path.to_owned()) }
     }
 
-    /// The same for one of several regions, as [`stores::of_region`] names it.
-    pub fn of_region(&self, region: &str) -> anyhow::Result<Self> {
-        Ok(Self::at(&stores::of_region(&self.path()?, region)))
-    }
-
     /// The file.
     pub fn path(&self) -> anyhow::Result<PathBuf> {
         if let Some(path) = &self.store {
@@ -140,24 +135,21 @@ impl StoreArgs {
     /// # Errors
     /// A store cannot be read.
     pub fn taught_of(&self, board: &Board) -> anyhow::Result<Vec<Taught>> {
-        let names: Vec<Option<&str>> = match board.regions.len() {
-            0 => vec![None],
-            _ => board.regions.keys().map(|name| Some(name.as_str())).collect(),
-        };
-        let several = names.len() > 1;
-        let taught = |name: Option<&str>| {
-            let store = match name {
-                Some(name) if several => self.of_region(name)?,
-                _ => self.clone(),
+        let mut all = Vec::new();
+        for of in stores::of_board(&self.path()?, board) {
+            let session = match of.path.exists() {
+                true => Self::at(&of.path).opened(FileStore::look)?,
+                false => None,
             };
-            if !store.path()?.exists() {
-                return Ok(Taught { region: name.map(str::to_owned), classes: Vec::new() });
+            let names = of.regions.into_iter().map(Some);
+            for region in if of.name.is_some() { names.collect() } else { vec![None] } {
+                all.push(match &session {
+                    Some(session) => Taught::of(region.as_deref(), session.learner()),
+                    None => Taught { region, classes: Vec::new() },
+                });
             }
-            let session = store.opened(FileStore::look)?;
-            let nothing = Taught { region: name.map(str::to_owned), classes: Vec::new() };
-            Ok(session.map_or(nothing, |session| Taught::of(name, session.learner())))
-        };
-        names.into_iter().map(taught).collect()
+        }
+        Ok(all)
     }
 
     /// An error if nothing was ever taught; what is there is not read.

@@ -1,13 +1,13 @@
-//! What is looked at: a view a region, each with its store, its inbox and a backbone.
+//! What is looked at: a view a region, and what is learned of it: a store, an inbox, a backbone; shared where the board says so.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{BuildError, DeviceBuilder, RegionInboxes, RegionView, SharedExtractor};
+use super::{BuildError, DeviceBuilder, LearnerOfViews, RegionInboxes, SharedExtractor};
 use crate::backbone::Extractor;
-use crate::device::controller::{InboxLimits, Latest, View};
+use crate::device::controller::{InboxLimits, Latest, View, ViewLearner};
 use crate::device::runtime::DeviceLog;
-use crate::device::stores;
+use crate::device::stores::{self, BoardStore};
 use crate::image::frame::Region;
 use crate::protocol::log::Level;
 use crate::protocol::people::counted;
@@ -23,14 +23,18 @@ impl DeviceBuilder {
         backbone: Extractor,
         path: &Path,
         log: &DeviceLog,
-    ) -> Result<(Vec<RegionView>, RegionInboxes), BuildError> {
+    ) -> Result<((Vec<LearnerOfViews>, Vec<View>), RegionInboxes), BuildError> {
         let (mut used, mut inboxes) = (Vec::new(), Vec::new());
         let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
+        let stores = match self.region {
+            None => stores::of_board(path, &self.board),
+            Some(_) => vec![BoardStore { name: None, path: path.to_owned(), regions: Vec::new() }],
+        };
         let model = ModelId::of(&backbone);
         let shared = (model, Latest::shared(backbone, self.parts() < regions));
-        let limits = InboxLimits::of_board(&self.board.inbox, regions);
-        let mut view = |name: Option<&str>, region: Region, path: &Path| {
-            let mut store = FileStore::open(path)?;
+        let limits = InboxLimits::of_board(&self.board.inbox, stores.len());
+        let mut open = |of: &BoardStore| {
+            let mut store = FileStore::open(&of.path)?;
             let path = store.path().to_owned();
             let of_store = |error| BuildError::Learned { path: path.clone(), error };
             let own = self.with_blocks_of(&mut store, &shared.0)?;
@@ -50,28 +54,37 @@ impl DeviceBuilder {
             let (inbox, file) = stores::inbox(&path, model, limits, learned.learner(), log);
             inboxes.extend(file.map(|file| (file, inbox.shared())));
             used.push(path);
-            Ok(View::new(name, region, learned).with_inbox(inbox))
+            Ok(ViewLearner::new(of.name.as_deref(), learned).with_inbox(inbox))
         };
-        let of_board: Vec<(&String, &Region)> = match self.region {
-            Some(_) => Vec::new(),
-            None => self.board.regions.iter().collect(),
-        };
-        let views = match &of_board[..] {
-            [] => vec![view(None, self.region.unwrap_or_default(), path)?],
-            [(name, region)] => vec![view(Some(name), **region, path)?],
-            several => {
-                let views = several.iter().map(|(name, region)| {
-                    view(Some(name), **region, &stores::of_region(path, name))
-                });
-                views.collect::<Result<_, BuildError>>()?
+        let mut learners = stores.iter().map(&mut open).collect::<Result<Vec<_>, BuildError>>()?;
+        let mut views: Vec<View> = Vec::new();
+        for (name, region) in self.board.regions.iter().filter(|_| self.region.is_none()) {
+            let is_of = |store: &BoardStore| store.regions.contains(name);
+            let learner = stores.iter().position(is_of).unwrap_or(0);
+            views.push(View::new(Some(name), *region, learner));
+        }
+        if views.is_empty() {
+            views.push(View::new(None, self.region.unwrap_or_default(), 0));
+        }
+        let views = views.into_iter().map(|view| {
+            let kept = learners[view.learner()].setting(&View::setting(view.name()));
+            let kept = kept.filter(|kept| !kept.is_empty());
+            let (was_on, view) = (kept.is_some(), view.following_kept(kept.as_deref()));
+            if was_on && !view.is_following() {
+                let of = view.name().map(|name| format!("{name}: ")).unwrap_or_default();
+                let what = "the region is another one than when it began to follow the part: say follow on again";
+                log.write(Level::Warning, &format!("{of}{what}"));
             }
-        };
+            view
+        });
+        let views = views.collect();
         for other in stores::unused(path, &used) {
             let other = other.display();
-            let what = format!("{other} is not used: no region of the board has its name");
+            let what =
+                format!("{other} is not used: no region of the board, and no head, has its name");
             log.write(Level::Warning, &what);
         }
-        Ok((views, inboxes))
+        Ok(((learners, views), inboxes))
     }
 
     /// The different parts of a frame that are looked at; questions about one are several views of it.
@@ -103,14 +116,14 @@ impl DeviceBuilder {
     }
 }
 
-/// How much was taught of each region, in words.
-pub(super) fn learned(views: &[RegionView]) -> String {
-    let classes = |view: &RegionView| {
-        let known = counted(view.learner().classes().len(), "class", "classes");
-        match view.name() {
-            Some(name) if views.len() > 1 => format!("{name}: {known} taught"),
+/// How much was taught, in words.
+pub(super) fn learned(learners: &[LearnerOfViews]) -> String {
+    let classes = |one: &LearnerOfViews| {
+        let known = counted(one.learner().classes().len(), "class", "classes");
+        match one.name() {
+            Some(name) if learners.len() > 1 => format!("{name}: {known} taught"),
             _ => format!("{known} taught"),
         }
     };
-    views.iter().map(classes).collect::<Vec<_>>().join(", ")
+    learners.iter().map(classes).collect::<Vec<_>>().join(", ")
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::answers::refused;
 use super::drift::{State, state};
-use super::{Effects, Station, Ticket, View, refuse};
+use super::{Effects, Station, Ticket, View, ViewLearner, refuse};
 use crate::backbone::FeatureSource;
-use crate::image::frame::{Frame, Region, Timestamp};
+use crate::image::frame::{Frame, Timestamp};
 use crate::image::levels::{Levels, Moments};
 use crate::image::picture::{self, IMAGE_SIDE};
 use crate::learn::adapt::{LEAST_FRAMES, Proposal, Search, TaughtLight};
@@ -99,7 +99,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         let wanted = adapt.frames.unwrap_or(ADAPT_FRAMES);
-        let engine = self.views[view].persistent.get();
+        let engine = self.learned(view).persistent.get();
         let why = if !(LEAST_FRAMES as u32..=MAX_ADAPT_FRAMES).contains(&wanted) {
             format!("adapt: wanted {LEAST_FRAMES} to {MAX_ADAPT_FRAMES} frames, got {wanted}")
         } else if self.adapting.is_some() {
@@ -134,12 +134,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         place: usize,
         date: Timestamp,
     ) -> Result<Answer, Refused> {
-        let view = &mut self.views[place];
-        if view.persistent.get().levels().is_none() {
+        let learned = self.learned_mut(place);
+        if learned.persistent.get().levels().is_none() {
             let why = "nothing is adapted: frames are looked at as they are";
             return Err(Refused(why.to_owned()));
         }
-        view.put_levels(None, "adapt off", date)?;
+        learned.put_levels(None, "adapt off", date)?;
+        self.light_changed(place);
         Ok(Answer::Done)
     }
 
@@ -156,12 +157,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let Some(mut adapting) = self.adapting.take() else { return };
         let date = self.dated(now);
         let view = &mut self.views[adapting.view];
+        let learned = &mut self.learners[view.learner];
         let step = match admitted {
-            true => adapting.take(frame, view.region(), now),
+            true => adapting.take(frame, view, now),
             false => Ok(false),
         };
         let ticket = adapting.ticket;
-        let step = step.and_then(|taken| Ok((taken, view.adapt_on(&mut adapting)?)));
+        let step = step.and_then(|taken| Ok((taken, learned.adapt_on(&mut adapting)?)));
         match step {
             Ok((taken, Step::Next { worked })) => {
                 if taken || worked {
@@ -174,9 +176,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 self.adapting = Some(adapting);
             }
             Ok((_, Step::Found(proposal))) => {
-                let answer = view.adapt(&proposal, adapting.is_trial, date);
+                let answer = learned.adapt(&proposal, adapting.is_trial, date);
+                learned.tell_unstored(effects);
+                if answer.as_ref().is_ok_and(|adapted| adapted.applied) {
+                    self.light_changed(adapting.view);
+                }
                 let answer = answer.map(|adapted| Answer::Adapted(Box::new(adapted)));
-                view.tell_unstored(effects);
                 effects.answers.push((ticket, answer));
             }
             Err(error) => effects.answers.push((ticket, Err(error))),
@@ -198,11 +203,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
 impl Adapting {
     /// Takes a frame that is classified, if another one is wanted and due; says whether it did.
-    fn take(&mut self, frame: &Frame, region: Region, now: Timestamp) -> Result<bool, Refused> {
+    fn take(&mut self, frame: &Frame, view: &mut View, now: Timestamp) -> Result<bool, Refused> {
         if self.frames.len() == self.wanted || now < self.due {
             return Ok(false);
         }
-        let part = frame.region(&region).map_err(refused)?;
+        let part = view.part(frame).map_err(refused)?;
         let small = picture::smaller(&part, IMAGE_SIDE).into_owned();
         self.moments.push(Moments::of(&small));
         self.frames.push(small);
@@ -212,7 +217,7 @@ impl Adapting {
     }
 }
 
-impl<S: FeatureSource, K: Store> View<S, K> {
+impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
     fn adapt_on(&mut self, adapting: &mut Adapting) -> Result<Step, Refused> {
         if state(self.persistent.get()) != adapting.of {
             let why = "what is taught was changed meanwhile, so nothing was adapted; ask again";
@@ -287,8 +292,6 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         doing: &str,
         date: Timestamp,
     ) -> Result<(), Refused> {
-        self.persistent.put_levels(levels, doing, date).map_err(refused)?;
-        self.light_changed();
-        Ok(())
+        self.persistent.put_levels(levels, doing, date).map_err(refused)
     }
 }

@@ -1,6 +1,7 @@
 //! Requests that are answered at once.
 
 use super::predicted::Picked;
+use super::stillness::Stillness;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
 use crate::camera::{Adaptive, CameraLocks, Scene, SyntheticScene};
@@ -31,48 +32,52 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
     ) -> Result<Answer, Refused> {
         let date = self.dated(now);
-        let view = &mut self.views[place];
+        let view = &self.views[place];
+        let learned = &mut self.learners[view.learner];
         let request = match request.into_command() {
             Ok(command) => {
-                return match view.apply(command, date).map_err(refused)? {
-                    Reply::Status(mut learned) => {
-                        let name = |class| Some(view.class(class)).filter(|name| !name.is_empty());
-                        let mut device = view.predicted.figures(name);
-                        let levels = view.persistent.get().levels().map(people::levels);
+                return match learned.apply(command, date).map_err(refused)? {
+                    Reply::Status(mut status) => {
+                        let name =
+                            |class| Some(learned.class(class)).filter(|name| !name.is_empty());
+                        let mut device = learned.predicted.figures(name);
+                        let levels = learned.persistent.get().levels().map(people::levels);
                         device.extend(levels.map(|levels| ("adapted".to_owned(), levels)));
+                        device.extend(view.following_figure());
                         device.extend(view.drift.figures(now));
                         device.extend(self.tuning_figure(place));
                         device.extend(self.figures());
                         if let Some(advice) = self.advice_on_inbox(place) {
-                            learned.advice = advice.to_string();
+                            status.advice = advice.to_string();
                         }
-                        let waiting = Some(self.views[place].inbox.entries().len());
+                        let waiting = Some(self.learned(place).inbox.entries().len());
                         let waiting = waiting.filter(|frames| *frames > 0);
                         device
                             .extend(waiting.map(|frames| ("inbox".to_owned(), frames.to_string())));
-                        Ok(Answer::Status { learned: Some(learned), device })
+                        Ok(Answer::Status { learned: Some(status), device })
                     }
                     reply => Ok(Answer::Reply(reply)),
                 };
             }
             Err(request) => request,
         };
-        let persistent = &mut view.persistent;
+        let persistent = &mut learned.persistent;
         match request {
             Request::Teach(_) | Request::Burst(_) => {
                 Err(Refused("teaching needs frames: ask for teach, burst or an image".to_owned()))
             }
             Request::UndoTeach(request::UndoTeach { examples }) => {
-                view.undo_teach(&examples, date).map(Answer::Reply)
+                learned.undo_teach(&examples, date).map(Answer::Reply)
             }
-            Request::UndoTaught(_) => view.undo_taught(date).map(Answer::Reply),
+            Request::UndoTaught(_) => learned.undo_taught(date).map(Answer::Reply),
             Request::TeachImage(request::TeachImage { class, image }) => {
                 command::check_class(persistent.learner(), &class).map_err(refused)?;
                 let (frame, FrameFeatures { feature, patches }) = looked_at(persistent, &image, now)?;
                 let views = persistent.get_mut().views_of_whole(&frame).map_err(refused)?;
                 let seen = persistent.get().as_taught(&frame);
                 let image = picture::kept(&seen, self.image_side);
-                let known = view.seen_before(&class, &feature, &frame, false);
+                let known =
+                    learned.seen_before(&class, &feature, &frame, &Stillness::default());
                 let example = NewExample {
                     image,
                     views,
@@ -82,7 +87,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 };
                 let teach = TeachExamples { class, examples: vec![example] };
                 let (reply, taken_for) =
-                    view.teach(teach, Picked::Images, date).map_err(refused)?;
+                    learned.teach(teach, Picked::Images, date).map_err(refused)?;
                 self.record.taught += 1;
                 let known = known.map(|(known, _)| known);
                 let notes = self.notes_of(place, &reply, known, taken_for);
@@ -93,10 +98,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let learner = persistent.learner();
                 let verdict = learner.classify_with(&feature, patches.as_deref());
                 let verdict = verdict.map_err(refused)?;
-                let (view, region) = (&self.views[place], self.told_name(place));
+                let (learned, region) = (self.learned(place), self.told_name(place));
                 let classification = |verdict: Verdict| {
-                    let class = verdict.class.map(|class| view.class(class));
-                    view.classification(None, region, &verdict, class, now, 0)
+                    let class = verdict.class.map(|class| learned.class(class));
+                    learned.classification(None, region, &verdict, class, now, 0)
                 };
                 Ok(Answer::Classified(verdict.map(classification)))
             }
@@ -119,7 +124,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 Ok(picture_of(&past.pixels, past.number))
             }
             Request::ExamplePicture(request::ExamplePicture { example }) => {
-                let (frame, file) = view.example_image(example, now)?;
+                let (frame, file) = learned.example_image(example, now)?;
                 let (width, height) = (frame.width(), frame.height());
                 Ok(Answer::Picture { frame: None, width, height, file })
             }
@@ -137,15 +142,18 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     let size = self.latest.as_ref().map(|frame| (frame.width(), frame.height()));
                     let (width, height) = size.unwrap_or((MAX_SIDE, MAX_SIDE));
                     region.resolve(width, height).map_err(refused)?;
+                    // The part was shown in the region before.
+                    self.set_templates(place, None)?;
                     // Questions about one part go on being about one.
                     let before = self.views[place].region();
-                    let same = |view: &&mut View<S, K>| view.region() == before;
+                    let same = |view: &&mut View| view.region() == before;
                     self.views.iter_mut().filter(same).for_each(|view| view.set_region(region));
                 }
                 Ok(Answer::Region(self.views[place].region()))
             }
+            Request::Follow(request::Follow { on }) => self.follow_part(place, on),
             Request::Regions(_) => {
-                let region = |view: &View<S, K>| (view.name().map(str::to_owned), view.region());
+                let region = |view: &View| (view.name().map(str::to_owned), view.region());
                 Ok(Answer::Regions(self.views.iter().map(region).collect()))
             }
             Request::Outputs(_) => Ok(Answer::Outputs(self.panel.look(|panel| panel.all(now)).0)),
@@ -218,22 +226,31 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// How the device is, and how much each region has learned.
     pub(super) fn status_of_all(&self, now: Timestamp) -> Answer {
-        let learned = self.views.iter().enumerate();
-        let learned = learned.filter_map(|(place, view)| Some((place, view.name()?, view)));
-        let learned = learned.flat_map(|(place, name, view)| {
-            let (learner, waiting) = (view.learner(), view.inbox.entries().len());
-            let figures =
-                [("classes", learner.classes().len()), ("examples", learner.examples().len())];
-            let waiting = (waiting > 0).then_some(("inbox", waiting));
-            let drift = view.drift.figures(now).into_iter().chain(self.tuning_figure(place));
-            let drift = drift.map(move |(of, value)| (format!("{name}_{of}"), value));
-            figures
-                .into_iter()
-                .chain(waiting)
-                .map(move |(of, count)| (format!("{name}_{of}"), count.to_string()))
-                .chain(drift)
-        });
-        Answer::Status { learned: None, device: learned.chain(self.figures()).collect() }
+        let mut figures = Vec::new();
+        let mut told = |name: &str, of: &str, value: String| {
+            figures.push((format!("{name}_{of}"), value));
+        };
+        // Of what several views share, the first of them tells, under the name that they share it under.
+        let first_of = |learner| self.views.iter().position(|view| view.learner == learner);
+        for (place, view) in self.views.iter().enumerate() {
+            let learned = self.learned(place);
+            if let Some(name) = learned.name().filter(|_| first_of(view.learner) == Some(place)) {
+                let (learner, waiting) = (learned.learner(), learned.inbox.entries().len());
+                told(name, "classes", learner.classes().len().to_string());
+                told(name, "examples", learner.examples().len().to_string());
+                if waiting > 0 {
+                    told(name, "inbox", waiting.to_string());
+                }
+                self.tuning_figure(place)
+                    .into_iter()
+                    .for_each(|(of, value)| told(name, &of, value));
+            }
+            for (of, value) in view.following_figure().into_iter().chain(view.drift.figures(now)) {
+                told(view.name().unwrap_or_default(), &of, value);
+            }
+        }
+        figures.extend(self.figures());
+        Answer::Status { learned: None, device: figures }
     }
 
     fn figures(&self) -> Vec<(String, String)> {
@@ -256,7 +273,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             let state = if is_locked { LOCKED } else { AUTOMATIC };
             settings.push((which.name().to_owned(), state.to_owned()));
         }
-        let views = self.views.first().map(|view| view.persistent.get().view_kinds().to_string());
+        let views = self.learners.first().map(|of| of.persistent.get().view_kinds().to_string());
         settings.extend(views.map(|kinds| ("views".to_owned(), kinds)));
         settings
     }
@@ -281,12 +298,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// In every region, or in none.
     fn set_views(&mut self, kinds: &ViewKinds) -> Result<(), Refused> {
         let before: Vec<ViewKinds> =
-            self.views.iter().map(|view| view.persistent.get().view_kinds().clone()).collect();
-        for place in 0..self.views.len() {
-            let Err(error) = self.views[place].persistent.set_views(kinds) else { continue };
-            for (view, kinds) in self.views.iter_mut().zip(&before).take(place) {
+            self.learners.iter().map(|of| of.persistent.get().view_kinds().clone()).collect();
+        for place in 0..self.learners.len() {
+            let Err(error) = self.learners[place].persistent.set_views(kinds) else { continue };
+            for (learned, kinds) in self.learners.iter_mut().zip(&before).take(place) {
                 // That the store cannot be written any more is reported with the first error.
-                let _ = view.persistent.set_views(kinds);
+                let _ = learned.persistent.set_views(kinds);
             }
             return Err(refused(error));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::answers::refused;
 use super::inbox::Moment;
 use super::predicted::Picked;
-use super::{Station, View};
+use super::{Station, ViewLearner};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
@@ -40,7 +40,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
     ) -> Moment {
         let view = &self.views[place];
-        let class = classification.filter(|_| view.inbox.wants_rejects());
+        let class = classification.filter(|_| self.learned(place).inbox.wants_rejects());
         let is_reject = class.is_some_and(|classification| {
             let switches = |panel: &super::Panel| {
                 let class = classification.class.as_deref();
@@ -53,16 +53,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// Where one class alone is taught and frames unlike it wait: what to do with them.
     pub(super) fn advice_on_inbox(&self, place: usize) -> Option<Advice> {
-        let view = &self.views[place];
-        let Advice::SecondClass { class, .. } = view.learner().advice() else { return None };
-        let unlike = view.inbox.entries().filter(|entry| entry.class.is_none());
+        let learned = self.learned(place);
+        let Advice::SecondClass { class, .. } = learned.learner().advice() else { return None };
+        let unlike = learned.inbox.entries().filter(|entry| entry.class.is_none());
         let frames: Vec<u64> = unlike.map(|entry| entry.id).collect();
         (!frames.is_empty()).then_some(Advice::Unlike { class, frames })
     }
 
     pub(super) fn list_inbox(&self, place: usize) -> Answer {
-        let view = &self.views[place];
-        let frames = view.inbox.entries().rev().map(|entry| InboxFrame {
+        let frames = self.learned(place).inbox.entries().rev().map(|entry| InboxFrame {
             id: entry.id,
             kept: entry.at,
             reason: entry.reason.name().to_owned(),
@@ -86,7 +85,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     pub(super) fn inbox_picture(&self, place: usize, id: u64) -> Result<Answer, Refused> {
-        let entry = self.views[place].inbox.get(id).map_err(Refused)?;
+        let entry = self.learned(place).inbox.get(id).map_err(Refused)?;
         let frame = picture::decode(&entry.image, "the image", entry.at).map_err(refused)?;
         let (width, height, file) = (frame.width(), frame.height(), entry.image.clone());
         Ok(Answer::Picture { frame: None, width, height, file })
@@ -97,7 +96,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         place: usize,
         request: InboxDrop,
     ) -> Result<Answer, Refused> {
-        let inbox = &mut self.views[place].inbox;
+        let inbox = &mut self.learned_mut(place).inbox;
         let dropped = match request {
             InboxDrop::All => inbox.drop_all(),
             InboxDrop::Frames(ids) if ids.is_empty() => {
@@ -116,16 +115,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
     ) -> Result<Answer, Refused> {
         named_once(&frames)?;
-        let view = &mut self.views[place];
-        command::check_class(view.learner(), &class).map_err(refused)?;
+        let learned = &mut self.learners[self.views[place].learner];
+        command::check_class(learned.learner(), &class).map_err(refused)?;
         let (side, mut earlier) = (self.image_side, Vec::with_capacity(frames.len()));
         for (id, burst) in frames.into_iter().zip(0..) {
-            let entry = Arc::clone(view.inbox.get(id).map_err(Refused)?);
-            view.look_again(&entry);
-            let entry = view.inbox.get(id).map_err(Refused)?;
+            let entry = Arc::clone(learned.inbox.get(id).map_err(Refused)?);
+            learned.look_again(&entry);
+            let entry = learned.inbox.get(id).map_err(Refused)?;
             let pixels = picture::decode(&entry.image, "the image", entry.at).map_err(refused)?;
             // In another light than when it was kept it is looked at again.
-            let engine = view.persistent.get_mut();
+            let engine = learned.persistent.get_mut();
             let (image, feature) = match engine.levels() {
                 None => {
                     let image = picture::kept_file(&entry.image, &pixels, side);
@@ -150,13 +149,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
     ) -> Result<Answer, Refused> {
         let date = self.dated(now);
-        let view: &mut View<S, K> = &mut self.views[place];
+        let view = &self.views[place];
+        let learned = &mut self.learners[view.learner];
         let (count, mut seen_before) = (earlier.len() as u64, None);
         let mut examples = Vec::with_capacity(earlier.len());
         for Earlier { feature, pixels, image, burst } in earlier {
-            let known = view.seen_before(&class, &feature, &pixels, true);
+            let known = learned.seen_before(&class, &feature, &pixels, &view.stillness);
             seen_before = seen_before.or(known.map(|(known, _)| known));
-            let engine = view.persistent.get_mut();
+            let engine = learned.persistent.get_mut();
             let views = engine.views_of_whole(&pixels).map_err(refused)?;
             // It was kept without what was seen at its places.
             let patches = match engine.learner().is_alone() {
@@ -173,7 +173,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             });
         }
         let teach = TeachExamples { class, examples };
-        let (reply, taken_for) = view.teach(teach, Picked::Recent, date).map_err(refused)?;
+        let (reply, taken_for) = learned.teach(teach, Picked::Recent, date).map_err(refused)?;
         let notes = self.notes_of(place, &reply, seen_before, taken_for);
         self.record.taught += count;
         self.panel.change(|panel| panel.acknowledge(now));
@@ -181,7 +181,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 }
 
-impl<S: FeatureSource, K: Store> View<S, K> {
+impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
     /// Frames whose teaching was undone are in the inbox again.
     pub(super) fn bring_back(&mut self) {
         let examples = self.persistent.learner().examples();

@@ -53,7 +53,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     ) {
         let date = self.dated(now);
         let done = self.place(region).and_then(|place| {
-            let reply = self.views[place].apply(command, date).map_err(refused)?;
+            let reply = self.learned_mut(place).apply(command, date).map_err(refused)?;
             Ok(self.of_region(place, people::sentence(&reply)))
         });
         for lost in self.newly_untaught() {

@@ -11,10 +11,10 @@ use crate::store::Store;
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
     pub(super) fn confusion(&mut self, place: usize, date: Timestamp) -> Result<Answer, Refused> {
-        let view = &mut self.views[place];
+        let learned = self.learned_mut(place);
         // It brings the estimate up to date.
-        view.apply(Command::Status(ReadStatus), date).map_err(refused)?;
-        let learner = view.learner();
+        learned.apply(Command::Status(ReadStatus), date).map_err(refused)?;
+        let learner = learned.learner();
         let (looks, estimate) = (learner.examples().looks(), learner.estimate());
         let classes: Vec<ClassId> = learner.classes().keys().copied().collect();
         let shares = |class: ClassId| {
@@ -28,12 +28,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Some(shares)
         };
         let row = |class: &ClassId| ConfusionRow {
-            class: view.class(*class),
+            class: learned.class(*class),
             examples: learner.examples().count(*class),
             looks: looks.get(class).copied().unwrap_or(0),
             predicted: shares(*class),
         };
         let rows = classes.iter().map(row).collect();
-        Ok(Answer::Confusion { rows, curve: view.predicted.curve().to_vec() })
+        Ok(Answer::Confusion { rows, curve: learned.predicted.curve().to_vec() })
     }
 }

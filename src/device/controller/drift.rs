@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Effects, Station, View};
+use super::{Effects, Station, ViewLearner};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::glance::Glance;
@@ -69,28 +69,27 @@ impl RegionDrift {
         }
         figures
     }
-}
 
-impl<S: FeatureSource, K: Store> View<S, K> {
     /// A frame was classified.
     ///
     /// * `part`: what is looked at, as it came.
     /// * returns what there is to report: something changed, or is as it was taught again.
-    pub(super) fn watch_drift(
+    fn see<S: FeatureSource, K: Store>(
         &mut self,
+        learned: &mut ViewLearner<S, K>,
         step: &FrameResult,
         part: &Frame,
         now: Timestamp,
     ) -> Option<String> {
         let verdict = step.verdict.as_ref()?;
-        if !self.drift.watch.is_due(now) || !self.know_usual(now) {
+        if !self.watch.is_due(now) || !self.know_usual(learned, now) {
             return None;
         }
-        let learner = self.persistent.learner();
+        let learner = learned.learner();
         let scores = learner.head().score(&step.feature).ok()?;
         let spread = learner.head().spread(&step.feature).ok()?;
-        let glance = Glance::of(&self.persistent.get().as_taught(part));
-        let RegionDrift { watch, usual, alarms, .. } = &mut self.drift;
+        let glance = Glance::of(&learned.persistent.get().as_taught(part));
+        let RegionDrift { watch, usual, alarms, .. } = self;
         let far = drift::distance(spread, &scores);
         if !watch.see(usual.as_ref()?, verdict.best, &glance, far, now) {
             return None;
@@ -105,6 +104,46 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         ))
     }
 
+    /// Reads on what taught images look like.
+    ///
+    /// * returns whether that is known of all of them.
+    fn know_usual<S: FeatureSource, K: Store>(
+        &mut self,
+        learned: &mut ViewLearner<S, K>,
+        now: Timestamp,
+    ) -> bool {
+        let state = state(learned.persistent.get());
+        if self.of == Some(state) {
+            return self.usual.is_some();
+        }
+        let examples = learned.persistent.learner().examples();
+        self.glances.retain(|id, _| examples.get(*id).is_some());
+        let unknown = examples.iter().map(|example| example.id);
+        let unknown = unknown.filter(|id| !self.glances.contains_key(id));
+        let unknown: Vec<ExampleId> = unknown.take(AT_ONCE).collect();
+        if !unknown.is_empty() {
+            if self.read.is_some_and(|read| now.micros_since(read) < PACE_MICROS) {
+                return false;
+            }
+            self.read = Some(now);
+            // A store that cannot be read now is asked again with a later frame.
+            if let Ok(frames) = learned.taught_frames(&unknown) {
+                let glance = |frame: Option<Frame>| frame.as_ref().map(Glance::of);
+                let glances = frames.into_iter().map(|(id, frame)| (id, glance(frame)));
+                self.glances.extend(glances);
+            }
+            return false;
+        }
+        let known = self.glances.iter();
+        let known = known.filter_map(|(id, glance)| Some((*id, (*glance)?))).collect();
+        self.usual = Usual::of(learned.persistent.learner(), &known);
+        self.of = Some(state);
+        self.watch.reset();
+        self.usual.is_some()
+    }
+}
+
+impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
     /// The images that are kept with these examples; `None` where none is kept, or it cannot be decoded.
     ///
     /// # Errors
@@ -120,40 +159,6 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         self.persistent.store_mut().images(Some(ids), &mut read)?;
         Ok(frames)
     }
-
-    /// Reads on what taught images look like.
-    ///
-    /// * returns whether that is known of all of them.
-    fn know_usual(&mut self, now: Timestamp) -> bool {
-        let state = state(self.persistent.get());
-        if self.drift.of == Some(state) {
-            return self.drift.usual.is_some();
-        }
-        let examples = self.persistent.learner().examples();
-        self.drift.glances.retain(|id, _| examples.get(*id).is_some());
-        let unknown = examples.iter().map(|example| example.id);
-        let unknown = unknown.filter(|id| !self.drift.glances.contains_key(id));
-        let unknown: Vec<ExampleId> = unknown.take(AT_ONCE).collect();
-        if !unknown.is_empty() {
-            if self.drift.read.is_some_and(|read| now.micros_since(read) < PACE_MICROS) {
-                return false;
-            }
-            self.drift.read = Some(now);
-            // A store that cannot be read now is asked again with a later frame.
-            if let Ok(frames) = self.taught_frames(&unknown) {
-                let glance = |frame: Option<Frame>| frame.as_ref().map(Glance::of);
-                let glances = frames.into_iter().map(|(id, frame)| (id, glance(frame)));
-                self.drift.glances.extend(glances);
-            }
-            return false;
-        }
-        let known = self.drift.glances.iter();
-        let known = known.filter_map(|(id, glance)| Some((*id, (*glance)?))).collect();
-        self.drift.usual = Usual::of(self.persistent.learner(), &known);
-        self.drift.of = Some(state);
-        self.drift.watch.reset();
-        self.drift.usual.is_some()
-    }
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
@@ -162,13 +167,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         &mut self,
         place: usize,
         step: &FrameResult,
-        frame: &Frame,
+        part: &Frame,
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        let region = self.views[place].region();
-        let Ok(part) = frame.region(&region) else { return };
-        if let Some(news) = self.views[place].watch_drift(step, &part, now) {
+        let view = &mut self.views[place];
+        let learned = &mut self.learners[view.learner];
+        if let Some(news) = view.drift.see(learned, step, part, now) {
             effects.note(Level::Warning, self.of_region(place, news));
         }
         let view = &self.views[place];

@@ -1,7 +1,7 @@
 //! Pictures with where in them their prediction comes from. It takes a pass of the backbone, when it is asked for.
 
 use super::answers::refused;
-use super::{SNAP_SIDE, Station, View};
+use super::{SNAP_SIDE, Station, ViewLearner};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
@@ -17,21 +17,28 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
     ) -> Result<Answer, Refused> {
         let view = &mut self.views[place];
+        let learned = &mut self.learners[view.learner];
         let (number, whole, region) = match *of {
             Explain { frame: None, example: None, inbox: None } => {
                 let frame = self.latest.as_ref();
                 let frame = frame.ok_or_else(|| Refused("no frame captured yet".to_owned()))?;
-                (Some(self.number), frame.clone(), Some(view.region()))
+                match view.template() {
+                    // What is looked at may be turned: it is shown alone.
+                    Some(_) => {
+                        (Some(self.number), view.part(frame).map_err(refused)?.into_owned(), None)
+                    }
+                    None => (Some(self.number), frame.clone(), Some(view.region())),
+                }
             }
             Explain { frame: Some(number), example: None, inbox: None } => {
                 let past = view.history.get(number).map_err(Refused)?;
                 (Some(number), past.pixels.clone(), None)
             }
             Explain { frame: None, example: Some(example), inbox: None } => {
-                (None, view.example_image(example, now)?.0, None)
+                (None, learned.example_image(example, now)?.0, None)
             }
             Explain { frame: None, example: None, inbox: Some(id) } => {
-                let image = &view.inbox.get(id).map_err(Refused)?.image;
+                let image = &learned.inbox.get(id).map_err(Refused)?.image;
                 (None, picture::decode(image, "the image", now).map_err(refused)?, None)
             }
             _ => {
@@ -43,7 +50,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let (width, height) = (whole.width(), whole.height());
         let region = region.unwrap_or_default();
         let part = whole.region(&region).map_err(refused)?;
-        let explained = view.persistent.get_mut().explain(&part).map_err(refused)?;
+        let explained = learned.persistent.get_mut().explain(&part).map_err(refused)?;
         // Drawn as small as it is shown.
         let small = picture::smaller(&whole, SNAP_SIDE);
         let scale = f64::from(small.width()) / f64::from(width.max(1));
@@ -52,13 +59,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let (drawn, at) = explained.overlay.over(&small, within);
         let file = picture::thumbnail(&drawn, SNAP_SIDE);
         let answer = Answer::Picture { frame: number, width, height, file };
-        let class = explained.verdict.class.map(|class| self.views[place].class(class));
+        let class = explained.verdict.class.map(|class| self.learned(place).class(class));
         let class = class.as_deref().unwrap_or("unknown");
         Ok(answer.with_notes(vec![format!("{class}, {at}")]))
     }
 }
 
-impl<S: FeatureSource, K: Store> View<S, K> {
+impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
     /// The image that is kept with an example, and its file.
     pub(super) fn example_image(
         &mut self,

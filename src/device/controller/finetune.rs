@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use super::answers::refused;
 use super::drift::{State, state};
-use super::{Effects, Station, Ticket, View, refuse};
+use super::{Effects, Station, Ticket, ViewLearner, refuse};
 use crate::backbone::FeatureSource;
 use crate::device::tuning::{BackboneReader, TuningOutcome, TuningTask};
 use crate::image::frame::Timestamp;
@@ -144,7 +144,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        let engine = self.views[view].persistent.get();
+        let engine = self.learned(view).persistent.get();
         let why = if let Some(tuning) = &self.tuning {
             format!("a fine-tuning goes on already: {}; `finetune stop` ends it", tuning.in_words())
         } else if self.background.is_none() {
@@ -189,7 +189,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Ok(Some(outcome)) => {
                 let answer = self.put_tuned(&tuning, outcome, self.dated(now));
-                self.views[tuning.view].tell_unstored(effects);
+                self.learned_mut(tuning.view).tell_unstored(effects);
                 self.tell_tuning(&tuning, answer, effects);
             }
             Err(refused) => self.tell_tuning(&tuning, Err(refused), effects),
@@ -204,12 +204,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         tuning: &mut Tuning,
         now: Timestamp,
     ) -> Result<Option<TuningOutcome>, Refused> {
-        let view = &mut self.views[tuning.view];
-        if state(view.persistent.get()) != tuning.of {
+        let learner = self.views[tuning.view].learner;
+        let learned = &mut self.learners[learner];
+        if state(learned.persistent.get()) != tuning.of {
             return Err(changed());
         }
         let Some(running) = &tuning.running else {
-            let is_complete = view.read_images(&mut tuning.images)?;
+            let is_complete = learned.read_images(&mut tuning.images)?;
             tuning.due = Timestamp(now.0.saturating_add(READ_MICROS));
             if is_complete {
                 self.start_tuning(tuning, now)?;
@@ -217,7 +218,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             return Ok(None);
         };
         // What is being taught is learned first, which ends this.
-        let is_taught = self.job.as_ref().is_some_and(|job| job.view == tuning.view);
+        let is_taught =
+            self.job.as_ref().is_some_and(|job| self.views[job.view].learner == learner);
         let outcome = match running.outcome.try_recv() {
             Err(TryRecvError::Empty) => None,
             _ if is_taught => return Err(changed()),
@@ -236,15 +238,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// All images are there.
     fn start_tuning(&mut self, tuning: &mut Tuning, now: Timestamp) -> Result<(), Refused> {
-        let view = &mut self.views[tuning.view];
+        let learned = &mut self.learners[self.views[tuning.view].learner];
         let Some(background) = &self.background else { return Ok(()) };
-        let taught = Arc::new(view.persistent.learned());
+        let taught = Arc::new(learned.persistent.learned());
         let task = TuningTask {
             backbone: Arc::clone(&background.backbone),
             taught: Arc::clone(&taught),
-            base: view.persistent.base().map_err(refused)?,
+            base: learned.persistent.base().map_err(refused)?,
             images: std::mem::take(&mut tuning.images),
-            views: view.persistent.get().view_kinds().clone(),
+            views: learned.persistent.get().view_kinds().clone(),
             asked: tuning.asked.clone(),
             room: (background.room)(),
         };
@@ -271,17 +273,18 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         TuningOutcome { found, tuned }: TuningOutcome,
         date: Timestamp,
     ) -> Result<Answer, Refused> {
-        let view = &mut self.views[tuning.view];
+        let learned = self.learned_mut(tuning.view);
         let answer = |found: FineTuning| Ok(Answer::FineTuned(Box::new(found)));
         let Some((tuned, extractor)) = tuned else { return answer(found) };
         let taught = tuning.running.as_ref().map(|running| &*running.taught);
-        if taught != Some(&view.persistent.learned()) {
+        if taught != Some(&learned.persistent.learned()) {
             return Err(changed());
         }
         let source = S::of_extractor(extractor)
             .ok_or_else(|| Refused("this device has no backbone to load".to_owned()))?;
-        view.persistent.fine_tune(tuned, source, date).map_err(refused)?;
-        view.backbone_changed();
+        learned.persistent.fine_tune(tuned, source, date).map_err(refused)?;
+        learned.backbone_changed();
+        self.light_changed(tuning.view);
         answer(FineTuning { applied: true, ..found })
     }
 
@@ -296,7 +299,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Ok(_) => String::new(),
             Err(Refused(why)) => why.clone(),
         };
-        self.views[tuning.view].tuned = Some(sentence.clone());
+        self.learned_mut(tuning.view).tuned = Some(sentence.clone());
         match tuning.ticket {
             Some(ticket) => effects.answers.push((ticket, answer)),
             None => {
@@ -308,10 +311,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// How far it is, or what came of the last.
     pub(super) fn tuning_figure(&self, place: usize) -> Option<(String, String)> {
-        let under_way = self.tuning.as_ref().filter(|tuning| tuning.view == place);
+        let under_way = self
+            .tuning
+            .as_ref()
+            .filter(|tuning| self.views[tuning.view].learner == self.views[place].learner);
         match under_way {
             Some(tuning) => Some(("finetuning".to_owned(), tuning.in_words())),
-            None => self.views[place].tuned.clone().map(|told| ("finetuned".to_owned(), told)),
+            None => self.learned(place).tuned.clone().map(|told| ("finetuned".to_owned(), told)),
         }
     }
 
@@ -322,11 +328,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         number: u64,
         date: Timestamp,
     ) -> Result<Answer, Refused> {
-        let view = &mut self.views[place];
-        let before = view.persistent.get().levels().copied();
-        let blocks = view.persistent.other_blocks(number).map_err(refused)?;
+        let learner = self.views[place].learner;
+        let learned = &mut self.learners[learner];
+        let before = learned.persistent.get().levels().copied();
+        let blocks = learned.persistent.other_blocks(number).map_err(refused)?;
         match blocks.zip(self.background.as_ref()) {
-            Some(_) if self.job.as_ref().is_some_and(|job| job.view == place) => {
+            Some(_)
+                if self.job.as_ref().is_some_and(|job| self.views[job.view].learner == learner) =>
+            {
                 let why = "frames are being learned; wait until that is done";
                 return Err(Refused(why.to_owned()));
             }
@@ -335,15 +344,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 let extractor = network.load(tail.as_ref()).map_err(refused)?;
                 let source = S::of_extractor(extractor)
                     .ok_or_else(|| Refused("this device has no backbone to load".to_owned()))?;
-                view.persistent.roll_back_with(number, source, date).map_err(refused)?;
-                view.backbone_changed();
+                learned.persistent.roll_back_with(number, source, date).map_err(refused)?;
+                learned.backbone_changed();
+                self.light_changed(place);
             }
             None => {
-                view.persistent.roll_back(number, date).map_err(refused)?;
-                if view.persistent.get().levels().copied() != before {
-                    view.light_changed();
+                learned.persistent.roll_back(number, date).map_err(refused)?;
+                learned.changed(false);
+                if learned.persistent.get().levels().copied() != before {
+                    self.light_changed(place);
                 }
-                view.changed(false);
             }
         }
         Ok(Answer::Done)
@@ -355,7 +365,7 @@ fn changed() -> Refused {
     Refused(why.to_owned())
 }
 
-impl<S: FeatureSource, K: Store> View<S, K> {
+impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
     /// Reads on.
     ///
     /// * returns whether all images are there.
@@ -385,7 +395,6 @@ impl<S: FeatureSource, K: Store> View<S, K> {
     /// Frames are looked at with other blocks: nothing that was seen with those before can be compared.
     fn backbone_changed(&mut self) {
         self.tuned = None;
-        self.light_changed();
         self.changed(false);
         self.inbox.backbone_changed(self.persistent.get().source().fingerprint());
     }

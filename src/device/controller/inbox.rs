@@ -10,7 +10,7 @@ mod again;
 mod kept;
 mod shared;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use kept::{Kept, closer, unknown_doubt};
@@ -108,6 +108,28 @@ struct BurstOfDoubt {
     best: Candidate,
 }
 
+/// What comes from one view.
+#[derive(Debug, Default)]
+struct Stream {
+    burst: Option<BurstOfDoubt>,
+    /// When the policy last rejected, and how many parts so far.
+    rejected: (Option<Timestamp>, u32),
+}
+
+impl Stream {
+    /// Whether a part that is rejected is one of every so many.
+    fn is_sampled(&mut self, every: u32, now: Timestamp) -> bool {
+        let (last, parts) = &mut self.rejected;
+        let is_same = last.is_some_and(|last| now.micros_since(last) <= BURST_GAP);
+        *last = Some(now);
+        if is_same {
+            return false;
+        }
+        *parts = parts.wrapping_add(1);
+        parts.is_multiple_of(every)
+    }
+}
+
 /// Frames that wait for a person.
 #[derive(Debug)]
 pub struct RegionInbox {
@@ -115,9 +137,8 @@ pub struct RegionInbox {
     /// By rising id.
     kept: Vec<Kept>,
     next: u64,
-    burst: Option<BurstOfDoubt>,
-    /// When the policy last rejected, and how many parts so far.
-    rejected: (Option<Timestamp>, u32),
+    /// What comes from each view.
+    streams: BTreeMap<usize, Stream>,
     /// What was taught from frames that left, and those frames, the latest last.
     taught: VecDeque<(Vec<ExampleId>, Vec<Arc<InboxEntry>>)>,
     shared: Arc<SharedInbox>,
@@ -131,8 +152,7 @@ impl Default for RegionInbox {
             limits: InboxLimits::default(),
             kept: Vec::new(),
             next: 1,
-            burst: None,
-            rejected: (None, 0),
+            streams: BTreeMap::new(),
             taught: VecDeque::new(),
             shared: Arc::default(),
             backbone: None,
@@ -200,11 +220,13 @@ impl RegionInbox {
 
     /// A frame was classified.
     ///
+    /// * `view`: which one it comes from; doubtful frames of one that follow each other are one look.
     /// * `from_example`: how far it is from the nearest example, 1 - cosine.
     /// * `jitter`: how far apart frames lie in which nothing moves.
     /// * `novelty`: beyond that it is unlike everything taught.
     pub(super) fn see(
         &mut self,
+        view: usize,
         past: &Past,
         moment: Moment,
         (from_example, jitter, novelty): (f32, f32, f32),
@@ -217,7 +239,8 @@ impl RegionInbox {
         let is_over = |burst: &mut BurstOfDoubt| {
             now.micros_since(burst.last) > BURST_GAP || now.micros_since(burst.first) >= BURST_MOST
         };
-        if let Some(burst) = self.burst.take_if(is_over) {
+        let stream = self.streams.entry(view).or_default();
+        if let Some(burst) = stream.burst.take_if(is_over) {
             self.admit(&burst.best, burst.look);
         }
         let reason = match &classification.class {
@@ -236,7 +259,10 @@ impl RegionInbox {
         let look = jitter.min(LOOK);
         // Unlike good parts at one place: the whole may be as like an example as it will.
         let is_unlike = reason == Some(InboxReason::Novel) && classification.runner_up.is_none();
-        match (reason.filter(|_| from_example > look || is_unlike), &mut self.burst) {
+        match (
+            reason.filter(|_| from_example > look || is_unlike),
+            &mut self.streams.entry(view).or_default().burst,
+        ) {
             (Some(reason), Some(burst)) => {
                 burst.last = now;
                 if doubt > burst.best.doubt {
@@ -249,22 +275,11 @@ impl RegionInbox {
             }
             (None, _) => {}
         }
-        if is_reject && self.is_sampled(now) {
+        let every = self.limits.every;
+        if is_reject && self.streams.entry(view).or_default().is_sampled(every, now) {
             // However like another one it is: it stands for the parts that were rejected.
             self.admit(&candidate(InboxReason::Sample, 0.0), -1.0);
         }
-    }
-
-    /// Whether a part that is rejected is one of every so many.
-    fn is_sampled(&mut self, now: Timestamp) -> bool {
-        let (last, parts) = &mut self.rejected;
-        let is_same = last.is_some_and(|last| now.micros_since(last) <= BURST_GAP);
-        *last = Some(now);
-        if is_same {
-            return false;
-        }
-        *parts = parts.wrapping_add(1);
-        parts.is_multiple_of(self.limits.every)
     }
 
     /// * `look`: a frame that lies no farther from another one is not added.
@@ -374,7 +389,7 @@ impl RegionInbox {
     ///
     /// * returns how many.
     pub(super) fn drop_all(&mut self) -> usize {
-        self.burst = None;
+        self.streams.clear();
         self.take_out(|_| true).len()
     }
 
@@ -399,7 +414,9 @@ impl RegionInbox {
     /// What was taught from it leaves it.
     pub(super) fn taught(&mut self, examples: &[ExampleId], features: &[StoredFeature]) {
         let is_taught = |feature: &StoredFeature| features.contains(feature);
-        self.burst.take_if(|burst| is_taught(&burst.best.past.feature));
+        for stream in self.streams.values_mut() {
+            stream.burst.take_if(|burst| is_taught(&burst.best.past.feature));
+        }
         let out = self.take_out(|entry| is_taught(&entry.feature));
         if !out.is_empty() {
             self.taught.push_back((examples.to_vec(), out));

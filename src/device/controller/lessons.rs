@@ -132,7 +132,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        if let Err(error) = command::check_class(self.views[view].learner(), class) {
+        if let Err(error) = command::check_class(self.learned(view).learner(), class) {
             return refuse(ticket, error.to_string(), effects);
         }
         if let Some(job) = &self.job {
@@ -213,9 +213,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// The frame is one that was asked for, if any are.
-    pub(super) fn teach_frame(
+    pub(super) fn teach_part(
         &mut self,
-        frame: &Frame,
+        part: &Frame,
         FrameFeatures { feature, patches }: FrameFeatures,
         now: Timestamp,
         effects: &mut Effects,
@@ -225,12 +225,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if matches!(job.until, Until::Release { due: false, .. }) {
             return;
         }
-        let part = frame.region(&self.views[job.view].region());
+        let view = &self.views[job.view];
+        let learned = &mut self.learners[view.learner];
         if !job.any && !job.examples.is_empty() {
-            let view = &mut self.views[job.view];
-            if let (None, Ok(part)) = (&job.senses, &part) {
+            if job.senses.is_none() {
                 job.senses =
-                    Senses::of(part, |part| view.persistent.get_mut().feature_of_whole(part));
+                    Senses::of(part, |part| learned.persistent.get_mut().feature_of_whole(part));
             }
             let enough = view.stillness.enough(job.senses);
             if job.examples.iter().any(|example| distance(&example.feature, &feature) <= enough) {
@@ -238,17 +238,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
         }
         let mut joins = None;
-        if let (false, Ok(part)) = (job.any, &part) {
-            let view = &mut self.views[job.view];
-            let seen_before = view.seen_before(&job.class, &feature, part, true);
+        if !job.any {
+            let seen_before = learned.seen_before(&job.class, &feature, part, &view.stillness);
             job.seen_before = job.seen_before.or(seen_before.map(|(known, _)| known));
             joins = seen_before.map(|(_, look)| look);
         }
         // A frame that gave its feature gives its views.
-        let views = self.views[job.view].persistent.get_mut().views(frame).unwrap_or_default();
-        let engine = self.views[job.view].persistent.get();
-        let image =
-            part.ok().and_then(|part| picture::kept(&engine.as_taught(&part), self.image_side));
+        let engine = learned.persistent.get_mut();
+        let views = engine.views_of_whole(part).unwrap_or_default();
+        let image = picture::kept(&engine.as_taught(part), self.image_side);
         job.examples.push(NewExample {
             image,
             views,
@@ -321,13 +319,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
     ) -> Result<Answer, Refused> {
         named_once(frames)?;
-        let view = &self.views[place];
-        command::check_class(view.learner(), &class).map_err(refused)?;
+        let (view, learned) = (&self.views[place], self.learned(place));
+        command::check_class(learned.learner(), &class).map_err(refused)?;
         let mut earlier = Vec::with_capacity(frames.len());
         for &number in frames {
             let past = view.history.get(number).map_err(Refused)?;
             let (pixels, feature) = (past.pixels.clone(), past.feature());
-            let seen = view.persistent.get().as_taught(&pixels);
+            let seen = learned.persistent.get().as_taught(&pixels);
             let image = picture::kept(&seen, self.image_side);
             earlier.push(Earlier { feature, pixels, image, burst: 0 });
         }
@@ -353,7 +351,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     fn repeats(&self, place: usize, reply: &Reply) -> Vec<Repeat> {
         match reply {
-            Reply::Taught { examples, .. } => Repeat::among(self.views[place].learner(), examples),
+            Reply::Taught { examples, .. } => {
+                Repeat::among(self.learned(place).learner(), examples)
+            }
             _ => Vec::new(),
         }
     }
@@ -369,15 +369,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         }
         let count = examples.len() as u64;
         let date = self.dated(now);
-        match self.views[view].teach(TeachExamples { class, examples }, Picked::Live, date) {
+        match self.learned_mut(view).teach(TeachExamples { class, examples }, Picked::Live, date) {
             Ok((reply, taken_for)) => {
                 self.record.taught += count;
+                self.keep_templates();
                 // A class was taught, and none lost its last example but by making room.
                 for lost in self.newly_untaught() {
                     effects.note(Level::Warning, lost);
                 }
                 self.panel.change(|panel| panel.acknowledge(now));
-                self.views[view].tell_unstored(effects);
+                self.learned_mut(view).tell_unstored(effects);
                 // Frames of a camera that stands still repeat themselves; in two classes they contradict themselves.
                 let repeats = self.repeats(view, &reply);
                 let disputed = repeats.iter().filter(|one| one.class != one.known_class);
@@ -395,7 +396,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Err(error) => {
                 self.record.failed("teach");
                 if ticket.is_some() {
-                    self.views[view].tell_unstored(effects);
+                    self.learned_mut(view).tell_unstored(effects);
                 }
                 refuse(ticket, error.to_string(), effects);
             }

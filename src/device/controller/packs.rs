@@ -33,24 +33,24 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let trusted = opened.by.filter(|_| opened.signature == Signature::Trusted);
         // The device takes a pack once, whichever region it was for.
         let mut last = 0;
-        for view in self.views.iter_mut().filter(|_| trusted.is_some()) {
-            last = last.max(signed_last(view.persistent.store_mut())?);
+        for learned in self.learners.iter_mut().filter(|_| trusted.is_some()) {
+            last = last.max(signed_last(learned.persistent.store_mut())?);
         }
         let signed = match trusted {
             Some((_, at)) if at.0 <= last => return Err(replayed(at.0, last)),
             Some((_, at)) => Some(at.0.to_le_bytes()),
             None => None,
         };
-        let view = &mut self.views[place];
+        let into = self.learned_mut(place);
         // In one transaction with what was learned: it was accepted, and once, or it was not.
         let setting = signed.as_ref().map(|at| (LAST_SIGNED, &at[..]));
         if merge {
-            let merged = view.persistent.merge(&[learned], setting, now).map_err(refused)?;
-            view.changed(false);
+            let merged = into.persistent.merge(&[learned], setting, now).map_err(refused)?;
+            into.changed(false);
             return Ok(Answer::Reply(merged));
         }
-        view.persistent.replace(learned, "push", setting, now).map_err(refused)?;
-        view.changed(true);
+        into.persistent.replace(learned, "push", setting, now).map_err(refused)?;
+        into.changed(true);
         Ok(Answer::Pushed { signature: opened.signature })
     }
 }

@@ -1,6 +1,6 @@
 //! What the policy names and was not taught: reported at the start, in a status, and when a change brings it about.
 
-use super::{Effects, Station};
+use super::{Effects, Station, View};
 use crate::backbone::FeatureSource;
 use crate::board::policy::{Policy, Taught, Untaught, untaught_in_words};
 use crate::protocol::log::Level;
@@ -13,7 +13,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if self.policy == Policy::default() {
             return Vec::new();
         }
-        self.views.iter().map(|view| Taught::of(view.name(), view.learner())).collect()
+        let taught =
+            |(place, view): (usize, &View)| Taught::of(view.name(), self.learned(place).learner());
+        self.views.iter().enumerate().map(taught).collect()
     }
 
     /// What the policy names and was not taught, in words.

@@ -1,105 +1,73 @@
-//! A part of every frame, and what was learned of it; which of several a request means.
+//! A part of every frame; which of several a request means.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
 
-use super::answers::refused;
 use super::drift::RegionDrift;
 use super::history::{History, Past};
-use super::inbox::{Moment, RegionInbox};
-use super::predicted::{self, Picked, Predicted};
-use super::stillness::{NEAR, Senses, Stillness, distance};
+use super::stillness::Stillness;
 use super::{Effects, Station};
 use crate::backbone::FeatureSource;
-use crate::image::frame::{Frame, Region, Timestamp};
-use crate::learn::command::{Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest};
-use crate::learn::decision::Verdict;
+use crate::image::frame::{Frame, FrameError, Region, Timestamp};
+use crate::image::locate::{PartPlace, PartTemplate};
+use crate::learn::decision::Smoother;
 use crate::learn::engine::{Engine, EngineError, FrameResult};
-use crate::learn::head::{ClassId, ExampleId, GroupId};
-use crate::learn::learner::{Change, Learner, UNDO_DEPTH};
+use crate::learn::patches::FrameFeatures;
 use crate::protocol::log::Level;
-use crate::protocol::request::{Classification, Of, Refused, Request};
+use crate::protocol::request::{Of, Refused, Request};
 use crate::store::Store;
-use crate::store::persistent::{PersistError, PersistentLearner};
 
-/// A part of every frame, and what was learned of it.
+/// A part of every frame.
 #[derive(Debug)]
-pub struct View<S, K> {
+pub struct View {
     name: Option<String>,
     region: Region,
-    pub(super) persistent: PersistentLearner<Engine<S>, K>,
+    /// What the region follows, and where that was last.
+    template: Option<PartTemplate>,
+    placed: Option<PartPlace>,
+    /// Whether its store holds that.
+    is_kept: bool,
+    /// Which of the station's learners it is classified by.
+    pub(super) learner: usize,
+    smoother: Smoother,
+    /// Of what was learned, when the smoother began.
+    revision: u64,
     /// How much frames differ where nothing moves.
     pub(super) stillness: Stillness,
     /// The frames that were classified last.
     pub(super) history: History,
-    /// Frames that wait for a person.
-    pub(super) inbox: RegionInbox,
     /// Whether what comes in still looks like what was taught.
     pub(super) drift: RegionDrift,
-    /// What fine-tuning brought last.
-    pub(super) tuned: Option<String>,
     /// Why the latest frame could not be classified: reported once.
     pub(super) trouble: Option<String>,
-    /// Why the latest change could not be stored.
-    unstored: Option<String>,
-    /// What was logged of that.
-    told_unstored: Option<String>,
-    /// How often it was right about what it was then taught.
-    pub(super) predicted: Predicted,
-    /// The same before each of the latest changes, as long as they taught and this view has seen them.
-    taught: Vec<Predicted>,
-    /// The examples of each of the latest requests that taught, whatever was changed since.
-    lessons: VecDeque<Vec<ExampleId>>,
 }
 
-/// Requests that taught and can be taken back by their examples.
-const LESSONS: usize = 64;
-
-impl<S: FeatureSource, K: Store> View<S, K> {
-    /// All of a frame.
-    pub fn whole(mut persistent: PersistentLearner<Engine<S>, K>) -> Self {
-        // Where it cannot be read, counting starts from zero.
-        let kept = persistent.store_mut().setting(predicted::SETTING).ok().flatten();
-        let predicted = kept.and_then(|bytes| Predicted::decode(&bytes)).unwrap_or_default();
+impl View {
+    /// * `name`: the region's in the board file, where it has one.
+    /// * `learner`: by which of the station's learners it is classified, counted from 0.
+    pub fn new(name: Option<&str>, region: Region, learner: usize) -> Self {
         Self {
-            name: None,
-            region: Region::Whole,
-            persistent,
+            name: name.map(str::to_owned),
+            region,
+            template: None,
+            placed: None,
+            is_kept: true,
+            learner,
+            smoother: Smoother::new(1),
+            revision: 0,
             stillness: Stillness::default(),
             history: History::new(1),
-            inbox: RegionInbox::default(),
             drift: RegionDrift::default(),
-            tuned: None,
             trouble: None,
-            unstored: None,
-            told_unstored: None,
-            predicted,
-            taught: Vec::new(),
-            lessons: VecDeque::new(),
         }
     }
 
-    /// A part of it.
+    /// With what it follows.
     ///
-    /// * `name`: the region's in the board file.
-    pub fn new(
-        name: Option<&str>,
-        region: Region,
-        persistent: PersistentLearner<Engine<S>, K>,
-    ) -> Self {
-        let mut view = Self { name: name.map(str::to_owned), ..Self::whole(persistent) };
-        view.set_region(region);
-        view
-    }
-
-    /// With the frames that wait for a person.
+    /// * `kept`: what the [setting](View::setting) of its store holds; what does not fit the region is not followed.
     #[must_use]
-    pub fn with_inbox(self, inbox: RegionInbox) -> Self {
-        Self { inbox, ..self }
-    }
-
-    /// The frames that wait for a person.
-    pub fn inbox(&self) -> &RegionInbox {
-        &self.inbox
+    pub fn following_kept(self, kept: Option<&[u8]>) -> Self {
+        let template = kept.and_then(|kept| PartTemplate::decode(kept, &self.region));
+        Self { template, ..self }
     }
 
     /// The region's name, where it has one.
@@ -107,218 +75,78 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         self.name.as_deref()
     }
 
-    /// What was learned of it.
-    pub fn learner(&self) -> &Learner {
-        self.persistent.learner()
+    /// Which of the station's learners it is classified by, counted from 0.
+    pub fn learner(&self) -> usize {
+        self.learner
     }
 
-    /// The example of that class which shows the part as it lies now, and its look: the two differ by no more than
-    /// frames do in which nothing moves. Each press of a button at a part that lies still is one look at it, not a look
-    /// each.
-    ///
-    /// * `part`: what is looked at, to ask the backbone what a small change of it does.
-    /// * `is_live`: it comes from the camera, whose jitter does not count.
-    pub(super) fn seen_before(
-        &mut self,
-        class: &str,
-        feature: &[f32],
-        part: &Frame,
-        is_live: bool,
-    ) -> Option<(ExampleId, GroupId)> {
-        let learner = self.learner();
-        let class = learner.class_named(class.trim_start_matches('+'))?;
-        let of_class = learner.examples().iter().filter(|example| example.class == class);
-        let (near, id, group) = of_class
-            .map(|example| (distance(&example.widened(), feature), example.id, example.group))
-            .min_by(|a, b| a.0.total_cmp(&b.0))
-            .filter(|(near, ..)| *near <= NEAR)?;
-        let senses = Senses::of(part, |part| self.persistent.get_mut().feature_of_whole(part));
-        let enough = match is_live {
-            true => self.stillness.enough(senses),
-            false => Stillness::default().enough(senses),
-        };
-        (near <= enough).then_some((id, group))
-    }
-
-    /// Carries out a command, see [`PersistentLearner::apply`].
-    pub(super) fn apply(
-        &mut self,
-        command: Command,
-        now: Timestamp,
-    ) -> Result<Reply, PersistError> {
-        let undone = match &command {
-            Command::Undo(_) => self.taught.last().cloned(),
-            _ => None,
-        };
-        let only_looks = command.only_looks();
-        let predicted = undone.unwrap_or_else(|| self.predicted.clone());
-        let done = self.apply_predicted(command, predicted, now);
-        match &done {
-            Ok(_) if only_looks => {}
-            Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
-            Ok(Reply::Undone { .. }) => {
-                self.taught.pop();
-                self.bring_back();
-            }
-            Ok(_) => self.taught.clear(),
-            Err(_) => {}
-        }
-        self.empty_inbox();
-        done
-    }
-
-    /// Learns, once it is counted what it would have said of that.
-    ///
-    /// * returns the reply, and the class that all frames were taken for where it was another.
+    /// What of a frame is looked at: the region, where the part lies now if it follows one.
     ///
     /// # Errors
-    /// As [`View::apply`].
-    pub(super) fn teach(
-        &mut self,
-        teach: TeachExamples,
-        picked: Picked,
-        now: Timestamp,
-    ) -> Result<(Reply, Option<TakenFor>), PersistError> {
-        let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
-        let estimate = self.learner().estimate().and_then(|estimate| estimate.balanced_accuracy);
-        predicted.begin(self.learner().examples().len(), estimate, now);
-        let mut taken_for = None;
-        if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {
-            let verdicts = teach.verdicts(self.learner());
-            for verdict in &verdicts {
-                predicted.count(class, verdict.class == Some(class), picked, now);
+    /// [`FrameError::Region`].
+    pub(super) fn part<'a>(&mut self, frame: &'a Frame) -> Result<Cow<'a, Frame>, FrameError> {
+        self.placed = self.template.as_ref().and_then(|template| template.find(frame));
+        match (&self.template, &self.placed) {
+            (Some(template), Some(place)) if place.is_found() && !place.is_still() => {
+                Ok(Cow::Owned(template.cut(frame, place)?))
             }
-            taken_for = TakenFor::of(class, &verdicts, self.learner());
+            _ => frame.region(&self.region),
         }
-        let reply = self.apply_predicted(Command::Teach(teach), predicted, now)?;
-        self.taught.push(before);
-        if self.taught.len() > UNDO_DEPTH {
-            self.taught.remove(0);
-        }
-        if let Reply::Taught { examples, .. } = &reply {
-            let learned = self.persistent.learner().examples();
-            let features = examples.iter().filter_map(|id| Some(learned.get(*id)?.feature.clone()));
-            self.inbox.taught(examples, &features.collect::<Vec<_>>());
-            self.lessons.push_back(examples.clone());
-            if self.lessons.len() > LESSONS {
-                self.lessons.pop_front();
-            }
-        }
-        Ok((reply, taken_for))
     }
 
-    /// Carries out a command; the score is that from then on, and kept with what it changes.
-    fn apply_predicted(
+    /// Whether the region follows the part.
+    pub fn is_following(&self) -> bool {
+        self.template.is_some()
+    }
+
+    pub(super) fn template(&self) -> Option<&PartTemplate> {
+        self.template.as_ref()
+    }
+
+    pub(super) fn placed(&self) -> Option<&PartPlace> {
+        self.placed.as_ref()
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    pub(super) fn kept(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// The region follows that from now on.
+    ///
+    /// * `is_kept`: whether the store holds it.
+    pub(super) fn follow(&mut self, template: Option<PartTemplate>, is_kept: bool) {
+        (self.template, self.placed, self.is_kept) = (template, None, is_kept);
+        self.smoother.reset();
+        self.light_changed();
+    }
+
+    /// Classifies a part that was looked at.
+    ///
+    /// # Errors
+    /// [`EngineError::Head`].
+    pub(super) fn classify<S: FeatureSource>(
         &mut self,
-        command: Command,
-        predicted: Predicted,
-        now: Timestamp,
-    ) -> Result<Reply, PersistError> {
-        let only_looks = command.only_looks();
-        let bytes = predicted.encode();
-        let setting = (predicted != self.predicted).then_some((predicted::SETTING, &bytes[..]));
-        let done = self.persistent.apply_with(command, setting, now);
-        match &done {
-            Ok(_) if only_looks => {}
-            Ok(Reply::Undone { changes, .. }) if changes.is_empty() => {}
-            Ok(_) => {
-                self.predicted = predicted;
-                self.unstored = None;
-            }
-            Err(error @ PersistError::Store(_)) => self.unstored = Some(error.to_string()),
-            Err(_) => {}
+        engine: &Engine<S>,
+        FrameFeatures { feature, patches }: FrameFeatures,
+        age_micros: u64,
+    ) -> Result<FrameResult, EngineError> {
+        if self.revision != engine.revision() {
+            self.smoother.reset();
+            self.revision = engine.revision();
         }
-        done
+        let verdict = engine.learner().classify_with(&feature, patches.as_deref())?;
+        let steady = verdict.as_ref().map(|verdict| self.smoother.step(verdict));
+        Ok(FrameResult { verdict, steady, feature, patches, age_micros })
     }
 
     /// Keeps a frame that was classified, to be looked at and learned.
-    pub(super) fn remember(
-        &mut self,
-        number: u64,
-        classification: &Option<Classification>,
-        step: &FrameResult,
-        frame: &Frame,
-        moment: Moment,
-    ) {
-        let now = moment.now;
-        let part = frame.region(&self.region).ok();
-        let past = part
-            .and_then(|part| Past::new(number, classification.clone(), &step.feature, &part, now));
-        let Some(past) = past else { return };
+    pub(super) fn remember(&mut self, past: Past, now: Timestamp) {
         let jitter = self.stillness.enough(None);
-        if let Some(verdict) = &step.verdict {
-            let from_example = (1.0 - verdict.nearest.cosine).max(0.0);
-            let novelty = self.learner().thresholds().novelty;
-            self.inbox.see(&past, moment, (from_example, jitter, novelty));
-        }
         self.history.push(past, jitter, now);
-    }
-
-    /// Reports, once, why nothing can be stored.
-    pub(super) fn tell_unstored(&mut self, effects: &mut Effects) {
-        if self.unstored != self.told_unstored {
-            let of = self.name.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
-            match &self.unstored {
-                Some(why) => effects.note(Level::Error, format!("{of}{why}")),
-                None => effects.note(Level::Info, format!("{of}the store is writable again")),
-            }
-            self.told_unstored.clone_from(&self.unstored);
-        }
-    }
-
-    /// Takes the latest change back if it taught, and was made since the program began.
-    pub(super) fn undo_taught(&mut self, now: Timestamp) -> Result<Reply, Refused> {
-        if self.taught.is_empty() {
-            let why = "the latest change did not teach, or was made before the device started: unlock PIN first to undo it";
-            return Err(Refused(why.to_owned()));
-        }
-        self.apply(Command::Undo(UndoLatest), now).map_err(refused)
-    }
-
-    /// Takes back what one request taught: by undoing where nothing was changed since, otherwise by forgetting what is left
-    /// of it.
-    pub(super) fn undo_teach(
-        &mut self,
-        examples: &[ExampleId],
-        now: Timestamp,
-    ) -> Result<Reply, Refused> {
-        let place = self.lessons.iter().position(|lesson| lesson == examples);
-        let Some(place) = place.filter(|_| !examples.is_empty()) else {
-            let why = "these examples were not taught by one request since the device started";
-            return Err(Refused(why.to_owned()));
-        };
-        let removed = |step: &Vec<Change>| -> Vec<ExampleId> {
-            let one = |change: &Change| match change {
-                Change::RemoveExample(id) => Some(*id),
-                _ => None,
-            };
-            step.iter().filter_map(one).collect()
-        };
-        let latest = self.learner().undo_steps().last().map(removed).unwrap_or_default();
-        let is_latest =
-            latest.len() == examples.len() && examples.iter().all(|id| latest.contains(id));
-        let left = examples.iter().filter(|id| self.learner().examples().get(**id).is_some());
-        let command = match is_latest {
-            true => Command::Undo(UndoLatest),
-            false => Command::Forget(ForgetExamples::Examples(left.copied().collect())),
-        };
-        let reply = self.apply(command, now).map_err(refused)?;
-        self.lessons.remove(place);
-        self.bring_back();
-        Ok(reply)
-    }
-
-    /// What was learned has been changed by other means than a command.
-    ///
-    /// * `elsewhere`: it was learned by another device, whose classes have numbers of their own.
-    pub(super) fn changed(&mut self, elsewhere: bool) {
-        self.taught.clear();
-        self.empty_inbox();
-        if elsewhere && self.predicted != Predicted::default() {
-            self.predicted = Predicted::default();
-            // What is left after a power cut now is counted of classes that are not there.
-            let _ = self.persistent.store_mut().set(predicted::SETTING, &self.predicted.encode());
-        }
     }
 
     pub(super) fn region(&self) -> Region {
@@ -334,8 +162,12 @@ impl<S: FeatureSource, K: Store> View<S, K> {
 
     pub(super) fn set_region(&mut self, region: Region) {
         self.region = region;
+        self.smoother.reset();
         self.light_changed();
-        self.persistent.get_mut().set_region(region);
+    }
+
+    pub(super) fn set_smoothing(&mut self, frames: u32) {
+        self.smoother = Smoother::new(frames);
     }
 
     pub(super) fn cannot_classify(&mut self, error: &EngineError, effects: &mut Effects) {
@@ -344,37 +176,6 @@ impl<S: FeatureSource, K: Store> View<S, K> {
         if self.trouble.as_ref() != Some(&trouble) {
             effects.note(Level::Error, trouble.clone());
             self.trouble = Some(trouble);
-        }
-    }
-
-    pub(super) fn class(&self, class: ClassId) -> String {
-        let name = self.learner().classes().get(&class);
-        name.map_or_else(String::new, |name| name.as_str().to_owned())
-    }
-
-    /// A verdict in words.
-    ///
-    /// * `frame`, `region`: the number and the name to report.
-    pub(super) fn classification(
-        &self,
-        frame: Option<u64>,
-        region: Option<String>,
-        verdict: &Verdict,
-        class: Option<String>,
-        captured: Timestamp,
-        age_micros: u64,
-    ) -> Classification {
-        let runner_up = verdict.runner_up;
-        Classification {
-            captured,
-            age_micros,
-            frame,
-            region,
-            class,
-            best: self.class(verdict.best),
-            confidence: verdict.confidence,
-            runner_up: runner_up.map(|(class, probability)| (self.class(class), probability)),
-            novelty: verdict.novelty,
         }
     }
 }

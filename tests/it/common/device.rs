@@ -197,6 +197,10 @@ impl RequestHandler for FakeDevice {
             Request::EndAdapt(_) => Ok(Answer::Done),
             Request::Finetune(_) => Ok(super::messages::fine_tuned()),
             Request::EndFinetune(_) => Ok(Answer::Done),
+            Request::Follow(request::Follow { on }) => {
+                let state = if on == Some(true) { "on" } else { "off" };
+                Ok(Answer::Settings(vec![("follow".to_owned(), state.to_owned())]))
+            }
             Request::Confusion(request::Confusion) => Ok(super::messages::confusion()),
             Request::ExamplePicture(request::ExamplePicture { example }) => {
                 Err(Refused(format!("no image of example {example} is kept")))

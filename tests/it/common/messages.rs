@@ -118,6 +118,8 @@ pub fn requests() -> Vec<Request> {
         Request::EndAdapt(request::EndAdapt),
         Request::Finetune(request::Finetune { depth: Some(2), r#try: true }),
         Request::EndFinetune(request::EndFinetune),
+        Request::Follow(request::Follow { on: None }),
+        Request::Follow(request::Follow { on: Some(true) }),
     ];
     commands.into_iter().chain(rest).collect()
 }

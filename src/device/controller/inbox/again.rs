@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::RegionInbox;
 use crate::backbone::{FeatureSource, Fingerprint};
-use crate::device::controller::{Station, View};
+use crate::device::controller::{Station, ViewLearner};
 use crate::image::frame::Timestamp;
 use crate::image::picture;
 use crate::learn::examples::{StoredFeature, narrowed};
@@ -20,7 +20,8 @@ impl RegionInbox {
         &mut self,
         backbone: Option<Fingerprint>,
     ) {
-        (self.backbone, self.burst) = (backbone, None);
+        self.backbone = backbone;
+        self.streams.clear();
         self.publish();
     }
 
@@ -42,7 +43,7 @@ impl RegionInbox {
     }
 }
 
-impl<S: FeatureSource, K: Store> View<S, K> {
+impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
     /// Looks at a frame of the inbox again, where its feature is of another backbone.
     pub(in crate::device::controller) fn look_again(&mut self, entry: &Arc<InboxEntry>) {
         if entry.feature.len() == self.learner().dim() {
@@ -61,12 +62,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         if now < self.next_look {
             return;
         }
-        let stale = self.views.iter_mut().find_map(|view| {
-            let stale = view.inbox.stale(view.learner().dim());
-            stale.map(|stale| (view, stale))
+        let stale = self.learners.iter_mut().find_map(|learned| {
+            let stale = learned.inbox.stale(learned.learner().dim());
+            stale.map(|stale| (learned, stale))
         });
-        if let Some((view, stale)) = stale {
-            view.look_again(&stale);
+        if let Some((learned, stale)) = stale {
+            learned.look_again(&stale);
             self.next_look = Timestamp(now.0.saturating_add(PACE_MICROS));
         }
     }

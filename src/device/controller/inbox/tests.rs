@@ -35,7 +35,7 @@ fn inbox(frames: usize, every: u32) -> RegionInbox {
 impl RegionInbox {
     fn at(&mut self, past: &Past, millis: u64, is_reject: bool) {
         let now = Timestamp(millis * 1000);
-        self.see(past, Moment { now, date: now, is_reject }, (1.0, 1e-4, 1.0));
+        self.see(0, past, Moment { now, date: now, is_reject }, (1.0, 1e-4, 1.0));
     }
 
     /// A frame that nothing else is seen with for a second.
@@ -115,14 +115,14 @@ fn frames_like_one_already_kept_are_not_added() {
     assert_eq!(inbox.ids(), [1, 2]);
     let now = Timestamp(9_000_000);
     let moment = Moment { now, date: now, is_reject: false };
-    inbox.see(&unknown(60.0, 9000), moment, (1e-5, 1e-4, 1.0));
+    inbox.see(0, &unknown(60.0, 9000), moment, (1e-5, 1e-4, 1.0));
     inbox.at(&sure(9999), 9999, false);
     assert_eq!(inbox.ids(), [1, 2], "it joins a look that was taught");
     // With good parts alone, what is unlike them at one place may be as like one as a whole.
     let mut unlike = past(None, 1.0, 1.5, 80.0, 12_000);
     unlike.classification.as_mut().expect("one").runner_up = None;
     let now = Timestamp(12_000_000);
-    inbox.see(&unlike, Moment { now, date: now, is_reject: false }, (1e-5, 1e-4, 1.0));
+    inbox.see(0, &unlike, Moment { now, date: now, is_reject: false }, (1e-5, 1e-4, 1.0));
     inbox.at(&sure(12_999), 12_999, false);
     assert_eq!(inbox.ids(), [1, 2, 3]);
 }

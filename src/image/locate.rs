@@ -1,0 +1,542 @@
+//! Where a part lies in a frame: found by what it looked like where it was shown first, however it was moved or turned.
+//!
+//! The shown rectangle is kept as grey levels, at 64, 32 and 16 pixels of its longer side. In a frame, it is slid over the
+//! surroundings of where it was, at turns of [`STEP_DEGREES`], and compared by the normalised cross-correlation (J. P. Lewis,
+//! *Fast normalized cross-correlation*, 1995), which lighter, darker and duller frames do not change. The best few places of
+//! the coarsest size are looked at again at the finer ones, in steps half as large each; a parabola through the best and its
+//! neighbours gives what is between the steps.
+
+use serde::{Deserialize, Serialize};
+
+use super::frame::{Frame, FrameError, Region};
+
+/// How far a part may be turned either way, in degrees.
+pub const MAX_TURN_DEGREES: f32 = 30.0;
+
+/// How far it may have moved, as a part of the longer side of its rectangle.
+pub const MAX_SHIFT: f32 = 0.5;
+
+/// Turns that are tried at the coarsest size.
+const STEP_DEGREES: f32 = 6.0;
+
+/// The longer side of what is compared, at its finest; each coarser size is half as large.
+const FINEST: u32 = 64;
+
+/// From coarse to fine.
+const SIZES: usize = 3;
+
+/// The smallest step at every size, in its pixels.
+const STEP: f32 = 0.5;
+
+/// The best places of the coarsest size that are looked at again at the next, half of them at the one after.
+const KEPT: usize = 6;
+
+/// Least correlation at which a part counts as found.
+const LEAST_MATCH: f32 = 0.6;
+
+/// Least standard deviation of what is shown, in grey levels: less has no place.
+const LEAST_CONTRAST: f32 = 4.0;
+
+/// Why a rectangle cannot be found again.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocateError {
+    /// It does not fit the frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// Nothing is to be seen in it.
+    #[error(
+        "the part has too little contrast to be found again: {got:.1} grey levels, wanted at least {LEAST_CONTRAST}; show \
+         the part with its outline inside the region"
+    )]
+    Flat {
+        /// Standard deviation of its grey levels.
+        got: f32,
+    },
+    /// It looks much the same where it is moved: along an edge, say, or on a pattern.
+    #[error(
+        "the part looks the same when it is moved {what} (match {got:.2} of 1), so its place cannot be told; choose a region \
+         with something that is there once"
+    )]
+    Ambiguous {
+        /// How it was moved.
+        what: &'static str,
+        /// The correlation there.
+        got: f32,
+    },
+}
+
+/// What a part looked like where it was shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartTemplate {
+    /// Left and top edge, width and height, in pixels of the frame.
+    rectangle: [u32; 4],
+    /// Width and height of the frame.
+    frame: (u32, u32),
+    /// From coarse to fine: width, height and `[height][width]` grey levels.
+    sizes: Vec<(u32, u32, Vec<u8>)>,
+}
+
+/// Where a part lies, beside where it was shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PartPlace {
+    /// Pixels of the frame that its centre moved to the right.
+    pub x: f32,
+    /// Pixels that it moved down.
+    pub y: f32,
+    /// Degrees that it was turned clockwise.
+    pub degrees: f32,
+    /// Correlation with what was shown, -1 to 1.
+    pub matched: f32,
+}
+
+impl PartPlace {
+    /// Whether it lies where it was shown, as far as that can be told.
+    pub fn is_still(&self) -> bool {
+        [self.x, self.y, self.degrees].iter().all(|change| change.abs() < 0.5)
+    }
+
+    /// Whether it is like enough to be the part.
+    pub fn is_found(&self) -> bool {
+        self.matched >= LEAST_MATCH
+    }
+}
+
+impl std::fmt::Display for PartPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let across = if self.x < 0.0 { "left" } else { "right" };
+        let down = if self.y < 0.0 { "up" } else { "down" };
+        write!(
+            f,
+            "{:.1} px {across}, {:.1} px {down}, turned {:.1} degrees, match {:.2}",
+            self.x.abs(),
+            self.y.abs(),
+            self.degrees,
+            self.matched
+        )
+    }
+}
+
+/// Grey levels, made smaller.
+struct Grey {
+    width: usize,
+    height: usize,
+    levels: Vec<f32>,
+    /// Pixels of the frame a pixel.
+    scale: f32,
+}
+
+/// A turn, and a shift in pixels of a size.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    degrees: f32,
+    x: f32,
+    y: f32,
+    matched: f32,
+}
+
+impl Grey {
+    /// * `scale`: pixels of the frame a pixel, at least 1: each is the mean of what it covers.
+    fn of(frame: &Frame, scale: f32) -> Self {
+        let side = |pixels: u32| ((pixels as f32 / scale).round() as usize).max(1);
+        let (width, height) = (side(frame.width()), side(frame.height()));
+        let edges = |count: usize, pixels: u32| -> Vec<usize> {
+            (0..=count).map(|at| at * pixels as usize / count).collect()
+        };
+        let (columns, rows) = (edges(width, frame.width()), edges(height, frame.height()));
+        let (pixels, row) = (frame.pixels(), frame.width() as usize * 3);
+        let mut levels = Vec::with_capacity(width * height);
+        let mut sums = vec![0u32; frame.width() as usize];
+        for rows in rows.windows(2) {
+            sums.fill(0);
+            for line in pixels[rows[0] * row..rows[1] * row].chunks_exact(row) {
+                for (sum, pixel) in sums.iter_mut().zip(line.chunks_exact(3)) {
+                    // Rec. 601 in 256ths.
+                    *sum += 77 * u32::from(pixel[0])
+                        + 150 * u32::from(pixel[1])
+                        + 29 * u32::from(pixel[2]);
+                }
+            }
+            for columns in columns.windows(2) {
+                let sum: u64 = sums[columns[0]..columns[1]].iter().map(|sum| u64::from(*sum)).sum();
+                let covered = (columns[1] - columns[0]) * (rows[1] - rows[0]);
+                levels.push(sum as f32 / (256 * covered) as f32);
+            }
+        }
+        Self { width, height, levels, scale: frame.width() as f32 / width as f32 }
+    }
+
+    /// Half as large: each pixel is the mean of four.
+    fn halved(&self) -> Self {
+        let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
+        let level = |x: usize, y: usize| {
+            self.levels[y.min(self.height - 1) * self.width + x.min(self.width - 1)]
+        };
+        let mut levels = Vec::with_capacity(width * height);
+        for y in 0..height {
+            for x in 0..width {
+                let (x, y) = (2 * x, 2 * y);
+                levels.push(
+                    (level(x, y) + level(x + 1, y) + level(x, y + 1) + level(x + 1, y + 1)) / 4.0,
+                );
+            }
+        }
+        Self { width, height, levels, scale: 2.0 * self.scale }
+    }
+
+    /// Between its pixels, by the four around; beyond its edges, the edge.
+    fn at(&self, x: f32, y: f32) -> f32 {
+        let (x, y) =
+            (x.clamp(0.0, (self.width - 1) as f32), y.clamp(0.0, (self.height - 1) as f32));
+        let (left, top) = (x as usize, y as usize);
+        let (right, bottom) = ((left + 1).min(self.width - 1), (top + 1).min(self.height - 1));
+        let (across, down) = (x - left as f32, y - top as f32);
+        let level = |x: usize, y: usize| self.levels[y * self.width + x];
+        let above = level(left, top) + across * (level(right, top) - level(left, top));
+        let below = level(left, bottom) + across * (level(right, bottom) - level(left, bottom));
+        above + down * (below - above)
+    }
+
+    /// `[height][width]`, a rectangle around a centre, turned clockwise.
+    fn turned(
+        &self,
+        (x, y): (f32, f32),
+        degrees: f32,
+        (width, height): (usize, usize),
+    ) -> Vec<f32> {
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let half = |side: usize| (side as f32 - 1.0) / 2.0;
+        let mut levels = Vec::with_capacity(width * height);
+        for row in 0..height {
+            let down = row as f32 - half(height);
+            for column in 0..width {
+                let across = column as f32 - half(width);
+                levels.push(self.at(x + across * cos - down * sin, y + across * sin + down * cos));
+            }
+        }
+        levels
+    }
+}
+
+/// Less its mean, at length one; `None` where it is flat.
+fn normalised(levels: impl Iterator<Item = f32> + Clone, count: usize) -> Option<Vec<f32>> {
+    let mean = levels.clone().sum::<f32>() / count as f32;
+    let mut values: Vec<f32> = levels.map(|level| level - mean).collect();
+    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    if length < 1e-3 {
+        return None;
+    }
+    values.iter_mut().for_each(|value| *value /= length);
+    Some(values)
+}
+
+impl PartTemplate {
+    /// What is shown in a region of a frame.
+    ///
+    /// # Errors
+    /// [`LocateError`]: the region does not fit, or what it shows has no place of its own.
+    pub fn of(frame: &Frame, region: &Region) -> Result<Self, LocateError> {
+        let (width, height) = (frame.width(), frame.height());
+        let (left, top, across, down) = region.resolve(width, height)?;
+        let rectangle = [left, top, across, down];
+        let mut template = Self { rectangle, frame: (width, height), sizes: Vec::new() };
+        let greys = template.surroundings(frame)?;
+        for grey in &greys {
+            let size = template.size(grey.scale);
+            let levels = grey.turned(template.centre(grey), 0.0, size);
+            let levels = levels.into_iter().map(|level| level.round() as u8).collect();
+            template.sizes.push((size.0 as u32, size.1 as u32, levels));
+        }
+        let (.., finest) = &template.sizes[SIZES - 1];
+        let count = finest.len() as f32;
+        let mean = finest.iter().map(|level| f32::from(*level)).sum::<f32>() / count;
+        let squares = finest.iter().map(|level| (f32::from(*level) - mean).powi(2)).sum::<f32>();
+        let got = (squares / count).sqrt();
+        if got < LEAST_CONTRAST {
+            return Err(LocateError::Flat { got });
+        }
+        template.refuse_ambiguous(&greys[0])?;
+        Ok(template)
+    }
+
+    /// For a store.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// What [`PartTemplate::encode`] gave.
+    ///
+    /// * `region`: where it is to be; one that was shown elsewhere is none.
+    pub fn decode(bytes: &[u8], region: &Region) -> Option<Self> {
+        let template: Self = postcard::from_bytes(bytes).ok()?;
+        let (width, height) = template.frame;
+        let [left, top, across, down] = template.rectangle;
+        let is_there = region.resolve(width, height).ok()? == (left, top, across, down);
+        let whole = |size: &(u32, u32, Vec<u8>)| {
+            u64::from(size.0) * u64::from(size.1) == size.2.len() as u64
+                && size.0 <= 2 * FINEST
+                && size.1 <= 2 * FINEST
+        };
+        let scale = (across.max(down) as f32 / FINEST as f32).max(1.0);
+        let as_now = || {
+            let sizes = template.sizes.iter().rev().zip([1.0, 2.0, 4.0]);
+            sizes
+                .into_iter()
+                .all(|(size, of)| (size.0 as usize, size.1 as usize) == template.size(of * scale))
+        };
+        let is_whole = template.sizes.len() == SIZES && template.sizes.iter().all(whole);
+        (is_there && is_whole && as_now()).then_some(template)
+    }
+
+    /// A quarter of its side away it must look like something else.
+    fn refuse_ambiguous(&self, grey: &Grey) -> Result<(), LocateError> {
+        const ALIKE: f32 = 0.9;
+        let Some(wanted) = self.wanted(0) else { return Ok(()) };
+        let (centre, size) = (self.centre(grey), self.size(grey.scale));
+        let (across, down) = (size.0 as f32 / 4.0, size.1 as f32 / 4.0);
+        let shifts = [
+            (across, 0.0, "sideways"),
+            (-across, 0.0, "sideways"),
+            (0.0, down, "up or down"),
+            (0.0, -down, "up or down"),
+        ];
+        for (x, y, what) in shifts {
+            let got = correlation(&grey.turned((centre.0 + x, centre.1 + y), 0.0, size), &wanted);
+            if got > ALIKE {
+                return Err(LocateError::Ambiguous { what, got });
+            }
+        }
+        Ok(())
+    }
+
+    /// The part of a frame in which it is searched for, from coarse to fine.
+    fn surroundings(&self, frame: &Frame) -> Result<[Grey; SIZES], FrameError> {
+        let ((x, y, width, height), [.., across, down]) = (self.window(), self.rectangle);
+        let part = frame.region(&Region::Pixels { x, y, width, height })?;
+        let fine = Grey::of(&part, (across.max(down) as f32 / FINEST as f32).max(1.0));
+        let middle = fine.halved();
+        Ok([middle.halved(), middle, fine])
+    }
+
+    /// Left and top edge, width and height of that, in pixels of the frame: as far as the corners of a turned rectangle reach.
+    fn window(&self) -> (u32, u32, u32, u32) {
+        let [left, top, width, height] = self.rectangle;
+        let margin = (width.max(height) as f32 * (MAX_SHIFT + 0.25)).ceil() as u32;
+        let (x, y) = (left.saturating_sub(margin), top.saturating_sub(margin));
+        let right = (left + width + margin).min(self.frame.0);
+        let bottom = (top + height + margin).min(self.frame.1);
+        (x, y, right - x, bottom - y)
+    }
+
+    /// Of the rectangle, in pixels made smaller.
+    fn size(&self, scale: f32) -> (usize, usize) {
+        let [.., width, height] = self.rectangle;
+        let side = |pixels: u32| ((pixels as f32 / scale).round() as usize).max(2);
+        (side(width), side(height))
+    }
+
+    /// The middle of the rectangle in the window, in pixels made smaller.
+    fn centre(&self, grey: &Grey) -> (f32, f32) {
+        let ((x, y, ..), [left, top, width, height]) = (self.window(), self.rectangle);
+        let middle =
+            |from: u32, length: u32| (from as f32 + length as f32 / 2.0) / grey.scale - 0.5;
+        (middle(left - x, width), middle(top - y, height))
+    }
+
+    /// What is to be found, at one of the sizes, the coarsest first.
+    fn wanted(&self, size: usize) -> Option<Vec<f32>> {
+        let (.., levels) = self.sizes.get(size)?;
+        normalised(levels.iter().map(|level| f32::from(*level)), levels.len())
+    }
+
+    /// Finds the part in a frame.
+    ///
+    /// * returns the likeliest place, see [`PartPlace::is_found`]; `None` for a frame of another size than the one that
+    ///   the part was shown in, or one without any contrast.
+    pub fn find(&self, frame: &Frame) -> Option<PartPlace> {
+        if (frame.width(), frame.height()) != self.frame {
+            return None;
+        }
+        let greys = self.surroundings(frame).ok()?;
+        let mut best = the_best(self.everywhere(&greys[0], &self.wanted(0)?), KEPT);
+        let (mut turn, mut kept) = (STEP_DEGREES, KEPT);
+        for (at, grey) in greys.iter().enumerate().skip(1) {
+            let wanted = self.wanted(at)?;
+            (turn, kept) = (turn / 2.0, kept / 2);
+            let finer = |one: Candidate| Candidate { x: one.x * 2.0, y: one.y * 2.0, ..one };
+            let near = best.into_iter().map(finer);
+            best = the_best(near.map(|one| self.climb(grey, &wanted, one, turn)).collect(), kept);
+        }
+        let finest = &greys[SIZES - 1];
+        let best = self.between(finest, &self.wanted(SIZES - 1)?, *best.first()?, turn / 2.0);
+        let Candidate { degrees, x, y, matched } = best;
+        Some(PartPlace { x: x * finest.scale, y: y * finest.scale, degrees, matched })
+    }
+
+    /// Every shift at every turn.
+    fn everywhere(&self, grey: &Grey, wanted: &[f32]) -> Vec<Candidate> {
+        let ((width, height), centre) = (self.size(grey.scale), self.centre(grey));
+        let reach = (MAX_SHIFT * width.max(height) as f32).ceil() as usize;
+        let (across, down) = (width + 2 * reach, height + 2 * reach);
+        let turns = (MAX_TURN_DEGREES / STEP_DEGREES).round() as i32;
+        let mut found = Vec::new();
+        for turn in -turns..=turns {
+            let degrees = turn as f32 * STEP_DEGREES;
+            let (sin, cos) = degrees.to_radians().sin_cos();
+            let window = grey.turned(centre, degrees, (across, down));
+            for top in 0..=2 * reach {
+                for left in 0..=2 * reach {
+                    let rows = window[top * across..].chunks(across).take(height);
+                    let rows = rows.map(|row| &row[left..left + width]);
+                    let matched = of_rows(rows, wanted, width);
+                    // The window is turned, so is its grid.
+                    let (x, y) = (left as f32 - reach as f32, top as f32 - reach as f32);
+                    found.push(Candidate {
+                        degrees,
+                        x: x * cos - y * sin,
+                        y: x * sin + y * cos,
+                        matched,
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    fn seen(&self, grey: &Grey, wanted: &[f32], degrees: f32, x: f32, y: f32) -> Candidate {
+        let centre = self.centre(grey);
+        let levels = grey.turned((centre.0 + x, centre.1 + y), degrees, self.size(grey.scale));
+        Candidate { degrees, x, y, matched: correlation(&levels, wanted) }
+    }
+
+    /// From a place to better ones beside it, until there is none.
+    fn climb(&self, grey: &Grey, wanted: &[f32], from: Candidate, turn: f32) -> Candidate {
+        const MOST: usize = 12;
+        let mut best = self.seen(grey, wanted, from.degrees, from.x, from.y);
+        for (turn, step) in [(turn, 1.0), (turn / 2.0, STEP)] {
+            for _ in 0..MOST {
+                let at = best;
+                for (degrees, x, y) in [
+                    (turn, 0.0, 0.0),
+                    (-turn, 0.0, 0.0),
+                    (0.0, step, 0.0),
+                    (0.0, -step, 0.0),
+                    (0.0, 0.0, step),
+                    (0.0, 0.0, -step),
+                ] {
+                    let other = self.seen(grey, wanted, at.degrees + degrees, at.x + x, at.y + y);
+                    if other.matched > best.matched {
+                        best = other;
+                    }
+                }
+                if best.matched <= at.matched {
+                    break;
+                }
+            }
+        }
+        best
+    }
+
+    /// Between the steps.
+    fn between(&self, grey: &Grey, wanted: &[f32], best: Candidate, turn: f32) -> Candidate {
+        let step = STEP;
+        let along = |degrees: f32, x: f32, y: f32| {
+            let [before, after] = [-1.0, 1.0].map(|way: f32| {
+                self.seen(
+                    grey,
+                    wanted,
+                    best.degrees + way * degrees,
+                    best.x + way * x,
+                    best.y + way * y,
+                )
+                .matched
+            });
+            let bend = before - 2.0 * best.matched + after;
+            if bend < -1e-9 { ((before - after) / (2.0 * bend)).clamp(-0.5, 0.5) } else { 0.0 }
+        };
+        let (degrees, x, y) = (along(turn, 0.0, 0.0), along(0.0, step, 0.0), along(0.0, 0.0, step));
+        let finer = self.seen(
+            grey,
+            wanted,
+            best.degrees + degrees * turn,
+            best.x + x * step,
+            best.y + y * step,
+        );
+        if finer.matched > best.matched { finer } else { best }
+    }
+
+    /// The rectangle of a frame where the part lies now, turned as it is: as large as it was shown. Beyond the frame's edges,
+    /// the edge goes on.
+    pub fn cut(&self, frame: &Frame, place: &PartPlace) -> Result<Frame, FrameError> {
+        let [left, top, width, height] = self.rectangle;
+        let middle = |from: u32, length: u32| from as f32 + length as f32 / 2.0 - 0.5;
+        let (x, y) = (middle(left, width) + place.x, middle(top, height) + place.y);
+        let (sin, cos) = place.degrees.to_radians().sin_cos();
+        let half = |side: u32| (side as f32 - 1.0) / 2.0;
+        let (columns, rows) = (frame.width() as usize, frame.height() as usize);
+        let pixels = frame.pixels();
+        let mut cut = Vec::with_capacity(width as usize * height as usize * 3);
+        for row in 0..height {
+            let down = row as f32 - half(height);
+            for column in 0..width {
+                let across = column as f32 - half(width);
+                let at_x = (x + across * cos - down * sin).clamp(0.0, (columns - 1) as f32);
+                let at_y = (y + across * sin + down * cos).clamp(0.0, (rows - 1) as f32);
+                let (left, top) = (at_x as usize, at_y as usize);
+                let (right, bottom) = ((left + 1).min(columns - 1), (top + 1).min(rows - 1));
+                let (part_x, part_y) = (at_x - left as f32, at_y - top as f32);
+                for colour in 0..3 {
+                    let level =
+                        |x: usize, y: usize| f32::from(pixels[(y * columns + x) * 3 + colour]);
+                    let above = level(left, top) + part_x * (level(right, top) - level(left, top));
+                    let below =
+                        level(left, bottom) + part_x * (level(right, bottom) - level(left, bottom));
+                    cut.push((above + part_y * (below - above)).round() as u8);
+                }
+            }
+        }
+        Frame::new(width, height, cut, frame.captured())
+    }
+}
+
+/// Correlation, -1 to 1, with something at length one and without a mean.
+fn correlation(levels: &[f32], wanted: &[f32]) -> f32 {
+    of_rows(std::iter::once(levels), wanted, wanted.len())
+}
+
+fn of_rows<'a>(rows: impl Iterator<Item = &'a [f32]>, wanted: &[f32], width: usize) -> f32 {
+    let (mut sum, mut squares, mut product) = (0.0f32, 0.0f32, 0.0f32);
+    for (row, wanted) in rows.zip(wanted.chunks_exact(width)) {
+        for (&level, &wanted) in row.iter().zip(wanted) {
+            sum += level;
+            squares += level * level;
+            product += level * wanted;
+        }
+    }
+    let spread = squares - sum * sum / wanted.len() as f32;
+    // Less than a tenth of a grey level is none.
+    if spread > 0.01 * wanted.len() as f32 { product / spread.sqrt() } else { 0.0 }
+}
+
+/// Those that match best, none of them beside a better one.
+fn the_best(mut found: Vec<Candidate>, count: usize) -> Vec<Candidate> {
+    found.sort_by(|a, b| b.matched.total_cmp(&a.matched));
+    let mut best: Vec<Candidate> = Vec::new();
+    for one in found {
+        let is_near = |other: &Candidate| {
+            (one.x - other.x).abs() < 1.5
+                && (one.y - other.y).abs() < 1.5
+                && (one.degrees - other.degrees).abs() < 1.5 * STEP_DEGREES
+        };
+        if best.len() == count {
+            break;
+        }
+        if !best.iter().any(is_near) {
+            best.push(one);
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests;
