@@ -32,7 +32,7 @@ use adapt::Adapting;
 pub use effects::{Effects, Ticket};
 use finetune::Tuning;
 pub use finetune::{Background, Work};
-use history::{History, Past};
+use history::History;
 pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
 pub use learner::ViewLearner;
 use lessons::{Job, Until};
@@ -189,23 +189,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.learned(0).learner()
     }
 
-    /// What was learned of a view.
-    pub(super) fn learned(&self, place: usize) -> &ViewLearner<S, K> {
-        &self.learners[self.views[place].learner]
-    }
-
-    /// As [`Station::learned`].
-    pub(super) fn learned_mut(&mut self, place: usize) -> &mut ViewLearner<S, K> {
-        &mut self.learners[self.views[place].learner]
-    }
-
-    /// The views of a learner see frames in another way, see [`View::light_changed`].
-    pub(super) fn light_changed(&mut self, place: usize) {
-        let learner = self.views[place].learner;
-        let of_it = self.views.iter_mut().filter(|view| view.learner == learner);
-        of_it.for_each(View::light_changed);
-    }
-
     /// Whether frames are being learned: then a frame may bring a write to the store, which may take its time.
     pub fn is_teaching(&self) -> bool {
         self.job.is_some() || self.adapting.as_ref().is_some_and(Adapting::is_about_to_end)
@@ -335,29 +318,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let age = now.micros_since(seen.captured);
         let number = Some(self.number);
         Some(learned.classification(number, region, verdict, class, seen.captured, age))
-    }
-
-    /// Keeps a frame that was classified, to be looked at and learned.
-    fn remember(
-        &mut self,
-        place: usize,
-        classification: &Option<Classification>,
-        step: &FrameResult,
-        part: &Frame,
-        now: Timestamp,
-    ) {
-        let moment = self.moment(place, classification.as_ref(), now);
-        let past = Past::new(self.number, classification.clone(), &step.feature, part, now);
-        let Some(past) = past else { return };
-        let view = &mut self.views[place];
-        let learned = &mut self.learners[view.learner];
-        if let Some(verdict) = &step.verdict {
-            let from_example = (1.0 - verdict.nearest.cosine).max(0.0);
-            let novelty = learned.learner().thresholds().novelty;
-            let jitter = view.stillness.enough(None);
-            learned.inbox.see(place, &past, moment, (from_example, jitter, novelty));
-        }
-        view.remember(past, now);
     }
 
     /// The camera gives no frames: what lasts with a verdict ends.

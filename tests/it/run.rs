@@ -241,7 +241,7 @@ fn regions_have_a_store_each_and_are_named() {
 }
 
 #[test]
-fn nests_share_the_store_of_the_device_and_follow_after_a_kill() {
+fn nests_share_a_store_and_follow_after_a_kill() {
     let scratch = tempfile::tempdir().expect("a folder");
     let folder = scratch.path();
     let board = board_with(folder, "");

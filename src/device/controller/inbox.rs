@@ -9,12 +9,14 @@
 mod again;
 mod kept;
 mod shared;
+mod stream;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use kept::{Kept, closer, unknown_doubt};
 pub use shared::{InboxChange, SharedInbox};
+use stream::Stream;
 
 use super::history::Past;
 use crate::backbone::Fingerprint;
@@ -106,28 +108,6 @@ struct BurstOfDoubt {
     look: f32,
     /// The one with most doubt.
     best: Candidate,
-}
-
-/// What comes from one view.
-#[derive(Debug, Default)]
-struct Stream {
-    burst: Option<BurstOfDoubt>,
-    /// When the policy last rejected, and how many parts so far.
-    rejected: (Option<Timestamp>, u32),
-}
-
-impl Stream {
-    /// Whether a part that is rejected is one of every so many.
-    fn is_sampled(&mut self, every: u32, now: Timestamp) -> bool {
-        let (last, parts) = &mut self.rejected;
-        let is_same = last.is_some_and(|last| now.micros_since(last) <= BURST_GAP);
-        *last = Some(now);
-        if is_same {
-            return false;
-        }
-        *parts = parts.wrapping_add(1);
-        parts.is_multiple_of(every)
-    }
 }
 
 /// Frames that wait for a person.

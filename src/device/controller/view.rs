@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::drift::RegionDrift;
 use super::history::{History, Past};
 use super::stillness::Stillness;
-use super::{Effects, Station};
+use super::{Effects, Station, ViewLearner};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::image::locate::{PartPlace, PartTemplate};
@@ -13,7 +13,7 @@ use crate::learn::decision::Smoother;
 use crate::learn::engine::{Engine, EngineError, FrameResult};
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::log::Level;
-use crate::protocol::request::{Of, Refused, Request};
+use crate::protocol::request::{Classification, Of, Refused, Request};
 use crate::store::Store;
 
 /// A part of every frame.
@@ -181,6 +181,46 @@ impl View {
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// What was learned of a view.
+    pub(super) fn learned(&self, place: usize) -> &ViewLearner<S, K> {
+        &self.learners[self.views[place].learner]
+    }
+
+    /// As [`Station::learned`].
+    pub(super) fn learned_mut(&mut self, place: usize) -> &mut ViewLearner<S, K> {
+        &mut self.learners[self.views[place].learner]
+    }
+
+    /// The views of a learner see frames in another way, see [`View::light_changed`].
+    pub(super) fn light_changed(&mut self, place: usize) {
+        let learner = self.views[place].learner;
+        let of_it = self.views.iter_mut().filter(|view| view.learner == learner);
+        of_it.for_each(View::light_changed);
+    }
+
+    /// Keeps a frame that was classified, to be looked at and learned.
+    pub(super) fn remember(
+        &mut self,
+        place: usize,
+        classification: &Option<Classification>,
+        step: &FrameResult,
+        part: &Frame,
+        now: Timestamp,
+    ) {
+        let moment = self.moment(place, classification.as_ref(), now);
+        let past = Past::new(self.number, classification.clone(), &step.feature, part, now);
+        let Some(past) = past else { return };
+        let view = &mut self.views[place];
+        let learned = &mut self.learners[view.learner];
+        if let Some(verdict) = &step.verdict {
+            let from_example = (1.0 - verdict.nearest.cosine).max(0.0);
+            let novelty = learned.learner().thresholds().novelty;
+            let jitter = view.stillness.enough(None);
+            learned.inbox.see(place, &past, moment, (from_example, jitter, novelty));
+        }
+        view.remember(past, now);
+    }
+
     /// The name of a region where there are several.
     pub(super) fn told_name(&self, place: usize) -> Option<String> {
         let name = self.views[place].name().filter(|_| self.views.len() > 1);

@@ -41,7 +41,28 @@ function regionCard(signal) {
     lines.textContent = `[regions]\n${state.regions.map(boardLine).join("\n")}`;
   };
   draw();
-  return card(t("region"), el("p", { class: "hint" }, several ? t("regionsHint", { region: state.region }) : t("regionHint")), regionEditor(signal, draw), lines);
+  const hint = el("p", { class: "hint" }, several ? t("regionsHint", { region: state.region }) : t("regionHint"));
+  return card(t("region"), hint, regionEditor(signal, draw), lines, ...following(signal));
+}
+
+/** Whether the region follows the part, and where that is. */
+function following(signal) {
+  const told = el("p", { class: "hint", id: "followed", role: "status" });
+  const button = el("button", { class: "quiet", id: "follow", disabled: !may("change") });
+  const where = () => state.status.device?.follow;
+  const draw = () => {
+    button.textContent = t(where() === undefined ? "follow" : "followNot");
+    told.textContent = where() ?? "";
+  };
+  button.onclick = doing(async () => {
+    await post("follow", { on: where() === undefined });
+    await refresh();
+  });
+  const timer = setInterval(() => document.hidden || where() === undefined || refresh().catch(() => {}), 2000);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  draw();
+  on("changed", draw, signal);
+  return [el("p", { class: "hint" }, t("followHint")), el("div", { class: "row" }, button), told];
 }
 
 function thresholdCard(signal) {
