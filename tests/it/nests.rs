@@ -7,6 +7,7 @@ use fieldtune::backbone::{ExtractError, FeatureSource};
 use fieldtune::board::policy::Policy;
 use fieldtune::device::controller::{Effects, Station, Ticket, View, ViewLearner};
 use fieldtune::image::frame::{Frame, Region, Timestamp};
+use fieldtune::image::picture;
 use fieldtune::learn::engine::Engine;
 use fieldtune::protocol::request::{self, Answer, Request};
 use fieldtune::store::persistent::{self, PersistentLearner};
@@ -92,15 +93,32 @@ impl Tray {
         effects.answers.pop().expect("an answer").1.expect("it is done").plain().clone()
     }
 
+    /// The number of the newest frame.
+    fn latest(&mut self, region: &str) -> u64 {
+        let few = request::RecentFew { unsure_first: false, most: 1 };
+        let Answer::Recent(frames) = self.ask(region, few) else { panic!("no frames") };
+        frames[0].number
+    }
+
+    /// What was looked at in it.
+    fn latest_part(&mut self, region: &str) -> Frame {
+        let frame = self.latest(region);
+        let Answer::Picture { file, .. } = self.ask(region, request::RecentPicture { frame })
+        else {
+            panic!("no picture")
+        };
+        picture::decode(&file, "the part", Timestamp(0)).expect("a picture")
+    }
+
+    /// As the newest frame shows it.
+    fn teach_latest(&mut self, region: &str, class: &str) {
+        let frames = vec![self.latest(region)];
+        self.ask(region, request::TeachFrames { class: class.to_owned(), frames });
+    }
+
     fn teach(&mut self, region: &str, class: &str, colours: [[u8; 3]; 4]) {
         self.sees(colours);
-        let Answer::Recent(frames) =
-            self.ask(region, request::RecentFew { unsure_first: false, most: 1 })
-        else {
-            panic!("recent answers frames")
-        };
-        let class = class.to_owned();
-        self.ask(region, request::TeachFrames { class, frames: vec![frames[0].number] });
+        self.teach_latest(region, class);
     }
 }
 
@@ -160,6 +178,13 @@ fn plate(x: f32, y: f32, degrees: f32, colour: [u8; 3], now: u64) -> Frame {
     Frame::new(160, 120, pixels, Timestamp(now)).expect("the sides fit")
 }
 
+/// Mean of all pixels, in grey levels.
+fn difference(a: &Frame, b: &Frame) -> f64 {
+    assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+    let pairs = a.pixels().iter().zip(b.pixels());
+    pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.pixels().len() as f64
+}
+
 #[test]
 fn a_region_follows_its_part() {
     let mut tray = Tray::new();
@@ -180,18 +205,15 @@ fn a_region_follows_its_part() {
     assert_eq!(follow(&mut tray, Some(true))["follow"], "on");
     for (class, colour) in [("red", RED), ("green", GREEN)] {
         show(&mut tray, plate(0.0, 0.0, 0.0, colour, 0));
-        let Answer::Recent(frames) =
-            tray.ask("lamp", request::RecentFew { unsure_first: false, most: 1 })
-        else {
-            panic!("recent answers frames")
-        };
-        let frames = vec![frames[0].number];
-        tray.ask("lamp", request::TeachFrames { class: class.to_owned(), frames });
+        tray.teach_latest("lamp", class);
     }
+    let taught = tray.latest_part("lamp");
     // As far away as that, half of it is outside the region: seen as if it lay there, it is what it was.
     for (x, y, degrees) in [(30.0, 12.0, 0.0), (-25.0, -14.0, 20.0), (8.0, 3.0, -25.0)] {
         let seen = show(&mut tray, plate(x, y, degrees, GREEN, 0)).expect("a verdict");
         assert_eq!(seen.class.as_deref(), Some("green"), "{x} {y} {degrees}: {seen:?}");
+        let difference = difference(&taught, &tray.latest_part("lamp"));
+        assert!(difference < 6.0, "{x} {y} {degrees}: {difference} grey levels");
         let told = follow(&mut tray, None);
         assert_eq!(told["found"], "true", "{told:?}");
         for (name, wanted) in [("right", x), ("down", y), ("turned", degrees)] {
