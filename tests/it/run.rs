@@ -250,7 +250,10 @@ fn nests_share_a_store_and_follow_after_a_kill() {
     std::fs::write(&board, text).expect("there is room");
     let arguments = [&DRAWN[..], &["--board", &board]].concat();
     let mut device = Device::start(folder, &arguments);
-    device.ok(&["@left", "follow", "on"]);
+    // What the half shows may be flat, or alike wherever it is moved, until another part comes.
+    while device.ctl(&["@left", "follow", "on"]).code != 0 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
     assert!(device.ok(&["@left", "teach", "steel"]).contains("class=steel examples=1"));
     assert!(device.ok(&["@right", "teach", "scratch"]).contains("class=scratch examples=2"));
     let status = device.ok(&["status"]);
