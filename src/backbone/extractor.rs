@@ -196,6 +196,12 @@ impl Extractor {
         })?;
         Ok(cuts)
     }
+
+    /// The vectors and threads that it is computed with.
+    pub fn vectors(&self) -> Vectors {
+        self.backbone.vectors()
+    }
+
     /// What people call the model.
     pub fn name(&self) -> &str {
         &self.name

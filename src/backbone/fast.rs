@@ -12,6 +12,7 @@ mod operator;
 mod plan;
 mod program;
 mod regions;
+mod share;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -20,33 +21,38 @@ pub(super) use engine::{Engine, MapReader};
 pub use program::Layer;
 pub(super) use tail::{Ends, Runner, Untrainable, turned};
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tract_core::prelude::{TractResult, TypedModel};
 
+use crate::util::mutex::lock;
 use fieldtune_kernels::conv::{Conv, Window};
 use fieldtune_kernels::point::point;
 use fieldtune_kernels::{Act, Level, Part, PartMut};
 use net::Net;
 use program::Program;
 
+/// The most threads that share the work of a frame.
+pub const MAX_THREADS: usize = 16;
+
 /// The vectors that networks are computed with.
 #[derive(Debug, Clone, Copy)]
 pub struct Vectors {
     level: Option<Level>,
+    threads: usize,
 }
 
-static CHOSEN: OnceLock<Vectors> = OnceLock::new();
+static CHOSEN: Mutex<Option<Vectors>> = Mutex::new(None);
 
 impl Vectors {
     /// The widest that this machine has.
     pub fn widest() -> Self {
-        Self { level: Level::all().first().copied() }
+        Self { level: Level::all().first().copied(), threads: 1 }
     }
 
     /// None: the runtime computes everything.
     pub fn off() -> Self {
-        Self { level: None }
+        Self { level: None, threads: 1 }
     }
 
     /// Those of that name, or `off`.
@@ -59,7 +65,7 @@ impl Vectors {
         }
         let all = Level::all();
         match all.iter().find(|level| level.name() == name) {
-            Some(level) => Ok(Self { level: Some(*level) }),
+            Some(level) => Ok(Self { level: Some(*level), threads: 1 }),
             None => {
                 let names: Vec<_> = all.iter().map(|level| level.name()).collect();
                 Err(format!(
@@ -70,16 +76,28 @@ impl Vectors {
         }
     }
 
-    /// What networks are loaded with where nothing else is said: what was chosen, else the widest.
-    pub fn chosen() -> Self {
-        *CHOSEN.get_or_init(Self::widest)
+    /// So many threads share the work of a frame, 1 to [`MAX_THREADS`]; features are the same, to the bit. The layers that the
+    /// runtime computes stay on one.
+    ///
+    /// It is for one camera on a board whose other cores are idle; many images are faster with a thread each.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: threads.clamp(1, MAX_THREADS), ..self }
     }
 
-    /// Makes them the ones that are [`chosen`](Self::chosen), for the whole process.
-    ///
-    /// * returns whether it was in time: not after a network was loaded.
-    pub fn choose(self) -> bool {
-        CHOSEN.set(self).is_ok()
+    /// How many threads share the work of a frame.
+    pub fn threads(self) -> usize {
+        self.threads
+    }
+
+    /// What networks are loaded with where nothing else is said: what was chosen, else the widest, with one thread.
+    pub fn chosen() -> Self {
+        lock(&CHOSEN).unwrap_or_else(Self::widest)
+    }
+
+    /// Makes them the ones that are [`chosen`](Self::chosen), for what the process loads from now on.
+    pub fn choose(self) {
+        *lock(&CHOSEN) = Some(self);
     }
 
     /// As people call them.
@@ -147,17 +165,19 @@ pub(super) fn prepare(
     vectors: Vectors,
 ) -> TractResult<Option<Prepared>> {
     let Some(level) = vectors.level else { return Ok(None) };
+    let threads = vectors.threads;
     let rewritten = regions::rewrite(model, pool)?;
     Ok(rewritten.map(|regions::Rewritten { model, pooled, programs }| Prepared {
         model,
         pooled,
-        packing: Packing { level, programs },
+        packing: Packing { level, threads, programs },
     }))
 }
 
 /// The weights of the parts, still as the file has them.
 pub(super) struct Packing {
     level: Level,
+    threads: usize,
     programs: Vec<(Arc<OnceLock<Program>>, Net)>,
 }
 
@@ -165,7 +185,7 @@ impl Packing {
     /// Packs them, one after the other; what they come from should be gone.
     pub(super) fn pack(self) {
         for (program, net) in self.programs {
-            program.get_or_init(|| Program::new(net, self.level));
+            program.get_or_init(|| Program::new(net, self.level, self.threads));
         }
     }
 }

@@ -53,7 +53,7 @@ pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
 pub use extractor::{
     CutFeature, ExtractError, Extractor, FINE_TUNED, FeatureSource, Fingerprint, MapLayout,
 };
-pub use fast::{Exercise, Layer, Vectors};
+pub use fast::{Exercise, Layer, MAX_THREADS, Vectors};
 pub use files::{
     MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,
 };
@@ -202,7 +202,8 @@ impl Backbone {
                 Ok(())
             })?;
         }
-        let engine = guarded(&name, "preparing the network", || fast::Engine::new(typed));
+        let engine =
+            guarded(&name, "preparing the network", || fast::Engine::new(typed, vectors.threads()));
         let engine = engine.map_err(|error| match refused {
             Some(words) => {
                 reasons.explain(runtime(&name, "optimising the network", &format!("{words:#}")))
@@ -256,7 +257,7 @@ impl Backbone {
     pub fn extract_in_steps(
         &mut self,
         input: ArrayView4<f32>,
-        after: &mut dyn FnMut(&dyn Fn() -> Layer),
+        after: &mut (dyn FnMut(&dyn Fn() -> Layer) + Send),
     ) -> Result<Vec<f32>, BackboneError> {
         self.pass(input, None, after)
     }
@@ -281,7 +282,7 @@ impl Backbone {
         &mut self,
         input: ArrayView4<f32>,
         maps: Option<&mut Vec<TapMap>>,
-        after: &mut dyn FnMut(&dyn Fn() -> Layer),
+        after: &mut (dyn FnMut(&dyn Fn() -> Layer) + Send),
     ) -> Result<Vec<f32>, BackboneError> {
         // Behind a ReLU, NaN would be taken for 0.
         let all_finite = input.iter().fold(true, |finite, value| finite & value.is_finite());

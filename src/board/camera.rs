@@ -17,6 +17,9 @@ pub struct CameraSettings {
     pub height: u32,
     /// Frames a second, above 0.
     pub fps: f32,
+    /// Threads that share the work of a frame, 1 to [`MAX_THREADS`](crate::backbone::MAX_THREADS); `None`: one, or two where the
+    /// machine has four cores and more.
+    pub threads: Option<usize>,
     /// How the pixels come; `None`: the best there is.
     pub format: Option<PixelFormat>,
     /// Controls of the driver by name; switches are 0 and 1.

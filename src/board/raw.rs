@@ -14,6 +14,7 @@ use super::{
     Bias, Board, CameraSettings, Driver, Facts, ImageSettings, InputPin, Line, Lost, OutputPin,
     SerialSettings,
 };
+use crate::backbone::MAX_THREADS;
 use crate::camera::PixelFormat;
 use crate::image::frame::MAX_SIDE;
 use crate::util::settings;
@@ -65,6 +66,7 @@ struct RawCamera {
     width: u32,
     height: u32,
     fps: f32,
+    threads: Option<u32>,
     format: Option<String>,
     #[serde(default)]
     controls: BTreeMap<String, RawControl>,
@@ -306,6 +308,8 @@ fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
     within("camera.height", raw.height, 1..=MAX_SIDE)?;
     within("camera.settle_ms", raw.settle_ms, 0..=60_000)?;
     within("camera.timeout_ms", raw.timeout_ms, 100..=60_000)?;
+    let threads = raw.threads.unwrap_or(1);
+    within("camera.threads", threads, 1..=MAX_THREADS as u32)?;
     if !(raw.fps > 0.0 && raw.fps <= 1000.0) {
         return Err(format!("camera.fps: got {}, wanted above 0, at most 1000", raw.fps));
     }
@@ -318,6 +322,7 @@ fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
         width: raw.width,
         height: raw.height,
         fps: raw.fps,
+        threads: raw.threads.map(|threads| threads as usize),
         format: raw.format.as_deref().map(format).transpose()?,
         controls: raw.controls.into_iter().map(|(name, raw)| (name, number(raw))).collect(),
         settle_ms: raw.settle_ms,

@@ -19,7 +19,7 @@ use self::teaching::Teaching;
 use super::args::head::{HeadChoice, kinds};
 use super::args::model::{Chosen, ModelArgs};
 use super::{Context, Exit};
-use crate::backbone::{Extractor, FeatureSource as _, Vectors};
+use crate::backbone::{Extractor, FeatureSource as _, MAX_THREADS, Vectors};
 
 /// Measure time and memory of inference, teaching and loading
 ///
@@ -44,6 +44,9 @@ pub struct BenchCommand {
     #[arg(long, default_value_t = 100, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     frames: u32,
+    /// Threads that share the work of a frame
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_THREADS as i64))]
+    threads: u32,
     /// Heads to time; the first also classifies the frames
     #[arg(long, value_enum, value_delimiter = ',', default_value = "lda")]
     head: Vec<HeadChoice>,
@@ -97,6 +100,7 @@ impl BenchCommand {
             self.tell(&following.json(), &following.text())?;
             return Ok(Exit::Done);
         }
+        Vectors::chosen().with_threads(self.threads as usize).choose();
         let Chosen { onnx, name, spec, .. } = self.model.choose()?;
         if self.layers || self.compare.is_some() {
             let (json, text) = if self.layers {
@@ -202,7 +206,7 @@ impl Report {
         let mib = |memory: Option<Memory>| memory.map(Memory::json);
         json!({
             "model": self.model, "dim": self.dim, "load_ms": self.load_ms,
-            "simd": Vectors::chosen().name(),
+            "simd": Vectors::chosen().name(), "threads": Vectors::chosen().threads(),
             "frame": self.stages.frame_json(),
             "stages_ms": self.stages.json(),
             "share_of_backbone": self.stages.shares_json(),

@@ -1,5 +1,6 @@
 //! `fieldtune run`: the program that stands on the line.
 
+use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::args::camera::{CameraArgs, failed};
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, of_store};
 use super::{Context, Exit, Failed};
+use crate::backbone::{MAX_THREADS, Vectors};
 #[cfg(feature = "web")]
 use crate::board::WebAddress;
 use crate::board::address::Address;
@@ -67,6 +69,10 @@ pub struct RunCommand {
     /// Number of frames that predictions are smoothed over
     #[arg(long, default_value_t = 1, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
     smoothing: u32,
+    /// Number of threads that share the work of a frame [default: threads of [camera] in the board file, else 2 where
+    /// there are four cores and more]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_THREADS as i64))]
+    threads: Option<u32>,
     /// Format of diagnostics on stderr
     #[arg(long, value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -200,11 +206,19 @@ impl RunCommand {
             _ => None,
         };
         let model = self.backbone(board)?;
+        Vectors::chosen().with_threads(self.threads(board)).choose();
         let backbone = model.load_with(tail.as_ref(), context)?;
         let builder =
             builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")));
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
+    }
+
+    /// Threads that share the work of a frame.
+    fn threads(&self, board: &Board) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let usual = if cores < 4 { 1 } else { 2 };
+        self.threads.map(|threads| threads as usize).or(board.camera.threads).unwrap_or(usual)
     }
 
     /// The built-in network as a region's store was taught with it; else what the board names, if none is named here.

@@ -270,6 +270,7 @@ impl DeviceBuilder {
         let background = self.backbone_files.clone();
         let log = log.unwrap_or_else(|| Arc::new(DeviceLog::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
+        let threads = backbone.vectors().threads();
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
         let (views, inboxes) = self.views(backbone, store.as_ref(), &log)?;
         let inference = inference * self.parts() as u32;
@@ -313,8 +314,12 @@ impl DeviceBuilder {
             end_after: self.end_after,
         };
         let chosen = self.chosen.as_ref().map(|how| format!(" ({how})")).unwrap_or_default();
+        let shared = match threads {
+            1 => String::new(),
+            several => format!(" on {several} threads"),
+        };
         let summary = format!(
-            "board {}{chosen}: {} with {}, {learned}, {:.1} ms a frame",
+            "board {}{chosen}: {} with {}, {learned}, {:.1} ms a frame{shared}",
             board.name,
             camera.name(),
             station.model_name(),

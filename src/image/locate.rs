@@ -34,6 +34,9 @@ const STEP: f32 = 0.5;
 /// The best places of the coarsest size that are looked at again at the next, half of them at the one after.
 const KEPT: usize = 6;
 
+/// What matches so much less than the best of its size is not looked at again.
+const BEHIND: f32 = 0.1;
+
 /// Least correlation at which a part counts as found.
 const LEAST_MATCH: f32 = 0.6;
 
@@ -263,7 +266,9 @@ impl PartTemplate {
             let wanted = self.wanted(at)?;
             (turn, kept) = (turn / 2.0, kept / 2);
             let finer = |one: Candidate| Candidate { x: one.x * 2.0, y: one.y * 2.0, ..one };
-            let near = best.into_iter().map(finer);
+            // What is far behind does not catch up.
+            let least = best.first().map_or(0.0, |best| best.matched - BEHIND);
+            let near = best.into_iter().filter(|one| one.matched >= least).map(finer);
             best = the_best(near.map(|one| self.climb(grey, &wanted, one, turn)).collect(), kept);
         }
         let finest = &greys[SIZES - 1];

@@ -7,13 +7,14 @@ use tract_core::internal::*;
 
 use super::operator::{Part, State};
 use super::program::{After, Buffers, Layer, Program};
+use super::share::Team;
 
 /// Runs a network: by itself where all of it is computed here, else by the runtime's plan.
 pub(in crate::backbone) enum Engine {
     /// Nothing is left for the runtime.
-    Alone(Alone),
+    Alone(Alone, Team),
     /// The runtime's plan, in which parts may be ours.
-    Plan(TypedSimpleState, Vec<OutletId>),
+    Plan(TypedSimpleState, Vec<OutletId>, Team),
 }
 
 /// What reads an output: its number, its shape and its values.
@@ -25,12 +26,14 @@ pub(in crate::backbone) type MapReader<'a> = dyn FnMut(usize, [usize; 2], &[f32]
 
 impl Engine {
     /// * `model`: as optimised as it is going to be; the weights are packed.
-    pub(in crate::backbone) fn new(model: TypedModel) -> TractResult<Self> {
+    /// * `threads`: that share the work of a frame.
+    pub(in crate::backbone) fn new(model: TypedModel, threads: usize) -> TractResult<Self> {
+        let team = Team::of(threads);
         match Alone::of(&model) {
-            Some(alone) => Ok(Self::Alone(alone)),
+            Some(alone) => Ok(Self::Alone(alone, team)),
             None => {
                 let outputs = model.outputs.to_vec();
-                Ok(Self::Plan(model.into_runnable()?.spawn()?, outputs))
+                Ok(Self::Plan(model.into_runnable()?.spawn()?, outputs, team))
             }
         }
     }
@@ -44,9 +47,9 @@ impl Engine {
         mut maps: Option<&mut MapReader>,
         after: &mut After,
     ) -> TractResult<()> {
-        let (state, outlets) = match self {
-            Self::Alone(alone) => return alone.run(input, read, maps, after),
-            Self::Plan(state, outlets) => (state, outlets),
+        let (state, outlets, team) = match self {
+            Self::Alone(alone, team) => return alone.run(input, read, maps, team, after),
+            Self::Plan(state, outlets, team) => (state, outlets, team),
         };
         let mut map = Vec::new();
         let tensor = input.to_owned().into_tensor();
@@ -60,7 +63,7 @@ impl Engine {
                 if let (Some(part), Some(state)) =
                     (node.op_as::<Part>(), op_state.downcast_mut::<State>())
                 {
-                    let outputs = state.run(part, inputs, after)?;
+                    let outputs = state.run(part, inputs, team, after)?;
                     let tapped = outlets.iter().enumerate().filter(|(_, one)| one.node == node.id);
                     for (number, outlet) in tapped {
                         let Some(maps) = maps.as_mut() else { break };
@@ -133,6 +136,7 @@ impl Alone {
         input: ArrayView4<f32>,
         read: &mut Reader,
         maps: Option<&mut MapReader>,
+        team: &Team,
         after: &mut After,
     ) -> TractResult<()> {
         let Self { program, buffers, outputs } = self;
@@ -145,7 +149,7 @@ impl Alone {
                 &copy
             }
         };
-        program.run(&[values], buffers, after);
+        program.run(&[values], buffers, team, after);
         for (number, Output { result, shape, values: out }) in outputs.iter_mut().enumerate() {
             program.result(*result, &[values], buffers, out);
             read(number, shape, out);

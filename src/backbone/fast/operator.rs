@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use tract_core::internal::*;
 
 use super::program::{After, Buffers, Program};
+use super::share::Team;
 
 /// The program is put in when the network that its weights come from is gone.
 #[derive(Debug, Clone)]
@@ -54,6 +55,7 @@ impl State {
         &mut self,
         part: &Part,
         inputs: TVec<TValue>,
+        team: &Team,
         after: &mut After,
     ) -> TractResult<TVec<TValue>> {
         let program = part.program.get().context("a part without its program")?;
@@ -65,7 +67,7 @@ impl State {
             .iter()
             .map(|view| view.as_slice().context("values that lie apart"))
             .collect::<TractResult<TVec<&[f32]>>>()?;
-        program.run(&slices, &mut self.0, after);
+        program.run(&slices, &mut self.0, team, after);
         let mut outputs = tvec!();
         for (at, shape) in part.shapes.iter().enumerate() {
             let mut tensor = Tensor::zero::<f32>(shape)?;
@@ -95,7 +97,7 @@ impl OpState for State {
         inputs: TVec<TValue>,
     ) -> TractResult<TVec<TValue>> {
         let part = op.downcast_ref::<Part>().context("another operator's state")?;
-        self.run(part, inputs, &mut |_| ())
+        self.run(part, inputs, &Team::ALONE, &mut |_| ())
     }
 
     fn reset_lanes(&mut self, _lanes: &[LaneId]) -> TractResult<()> {

@@ -2,19 +2,23 @@
 
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::{Kind, Outcome, Program, Source, Step};
+use super::share::Share;
 use fieldtune_kernels::conv::{Conv, Window};
 use fieldtune_kernels::depthwise::Depthwise;
 use fieldtune_kernels::{Act, Level};
 
 impl Program {
     /// Packs the weights, and lets go of those of the file one after the other.
-    pub(super) fn new(net: Net, level: Level) -> Self {
-        Self::planned(net.gate().expand(|map, window| Strip::of(map, window).is_worth(map)), level)
+    ///
+    /// * `threads`: that share the work of a frame.
+    pub(super) fn new(net: Net, level: Level, threads: usize) -> Self {
+        let net = net.gate().expand(|map, window| Strip::of(map, window).is_worth(map));
+        Self::planned(net, level, Share::among(threads))
     }
 
     /// As it is.
-    pub(super) fn planned(net: Net, level: Level) -> Self {
-        let mut plan = Plan::new(&net, level);
+    pub(super) fn planned(net: Net, level: Level, share: Share) -> Self {
+        let mut plan = Plan::new(&net, level, share);
         let Net { nodes, outputs } = net;
         let maps: Vec<Map> = nodes.iter().map(|node| node.map).collect();
         let planar: Vec<bool> = nodes.iter().map(|node| plan.takes_planar(node)).collect();
@@ -35,6 +39,7 @@ impl Program {
 /// A program in the making.
 struct Plan {
     level: Level,
+    share: Share,
     lanes: usize,
     steps: Vec<Step>,
     /// Where each value is, once it is made.
@@ -53,7 +58,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(net: &Net, level: Level) -> Self {
+    fn new(net: &Net, level: Level, share: Share) -> Self {
         let count = net.nodes.len();
         let mut last: Vec<usize> = (0..count).collect();
         for (at, node) in net.nodes.iter().enumerate() {
@@ -66,6 +71,7 @@ impl Plan {
         let border = pooled.max().unwrap_or(0).div_ceil(lanes) * lanes * 2;
         Self {
             level,
+            share,
             lanes,
             steps: Vec::new(),
             places: vec![None; count],
@@ -121,6 +127,7 @@ impl Plan {
             from: map,
             slot,
             map,
+            parts: vec![map.channels.div_ceil(self.lanes)],
             name,
         });
         self.blocked[value] = Some(slot);
@@ -142,9 +149,10 @@ impl Plan {
         } else {
             inputs.iter().map(|input| self.in_blocks(*input, maps[*input])).collect()
         };
-        let kind = self.kind(op, act, from, map, planar, &inputs, maps);
+        let parts = self.parts(&op, from, map);
+        let kind = self.kind(op, act, [from, map], planar, &parts, &inputs, maps);
         let slot = self.slot(&map);
-        self.steps.push(Step { kind, inputs: sources, from, slot, map, name });
+        self.steps.push(Step { kind, inputs: sources, from, slot, map, parts, name });
         self.places[at] = Some(Source::Slot(slot));
         let mut done = inputs;
         done.push(at);
@@ -158,14 +166,34 @@ impl Plan {
         }
     }
 
+    /// Blocks of channels of the result that are computed together, by one thread.
+    fn parts(&self, op: &Op, from: Map, map: Map) -> Vec<usize> {
+        let (blocks, values) = (map.channels.div_ceil(self.lanes), map.channels * map.pixels());
+        let taps = |window: &Window| window.size[0] * window.size[1];
+        // Multiply-accumulates, or what takes as long; and the blocks that go together, since they share weights.
+        let (work, together) = match op {
+            Op::Dense(window, _) => (values * from.channels * taps(window), 2),
+            Op::Gated(_) => (values * from.channels, 2),
+            Op::Depthwise(window, _) => (2 * values * taps(window), 1),
+            Op::Expanded(_, _, window, _) => {
+                (map.channels * from.pixels() * from.channels + 2 * values * taps(window), 2)
+            }
+            Op::Pool(_, window) => (4 * values * taps(window), 1),
+            Op::Sum(_) => (4 * from.channels * from.pixels(), 1),
+            Op::Plus | Op::Times | Op::Scaled | Op::Affine(..) | Op::Alone => (8 * values, 1),
+            Op::Input | Op::Pad(_) | Op::Concat => (0, 1),
+        };
+        self.share.parts(blocks, together, work)
+    }
+
     #[allow(clippy::too_many_arguments, reason = "the parts of a node, taken apart")]
     fn kind(
         &mut self,
         op: Op,
         act: Act,
-        from: Map,
-        map: Map,
+        [from, map]: [Map; 2],
         planar: bool,
+        parts: &[usize],
         inputs: &[usize],
         maps: &[Map],
     ) -> Kind {
@@ -179,7 +207,7 @@ impl Plan {
             Op::Dense(window, weights)
                 if window.size == [1, 1] && window.pad == [0, 0] && !planar =>
             {
-                let conv = dense(self.level, Window::ONE, [from, map], false, &weights, act);
+                let conv = dense(self.level, Window::ONE, [from, map], false, &weights, act, parts);
                 if window.is_point() {
                     return Kind::Point(conv);
                 }
@@ -187,7 +215,7 @@ impl Plan {
                 Kind::Stepped { conv, step: window.stride }
             }
             Op::Dense(window, weights) => {
-                let conv = dense(self.level, window, [from, map], planar, &weights, act);
+                let conv = dense(self.level, window, [from, map], planar, &weights, act, parts);
                 let padded = window.padded(from.size, map.size);
                 let (planes, inner) = if planar {
                     (from.channels, 1)
@@ -197,27 +225,29 @@ impl Plan {
                 if padded != from.size {
                     self.border = self.border.max(planes * padded[0] * padded[1] * inner);
                 }
-                let taps = conv.taps(padded);
+                let taps = conv.first().map(|conv| conv.taps(padded)).unwrap_or_default();
                 Kind::Dense { conv, padded, taps }
             }
             Op::Gated(weights) => {
-                let conv = dense(self.level, Window::ONE, [from, map], false, &weights, act);
-                self.gated = self.gated.max(conv.weights());
+                let conv = dense(self.level, Window::ONE, [from, map], false, &weights, act, parts);
+                self.gated = self.gated.max(conv.iter().map(Conv::weights).sum());
                 Kind::Gated(conv)
             }
             Op::Depthwise(window, weights) => {
                 self.row = self.row.max(from.size[1] * self.lanes);
-                Kind::Depthwise(depthwise(self.level, window, map, &weights, act))
+                Kind::Depthwise(depthwise(self.level, window, map, &weights, act, parts))
             }
             Op::Expanded(expand, between, window, weights) => {
                 self.row = self.row.max(from.size[1] * self.lanes);
                 let wide = Map { channels: map.channels, ..from };
-                let expand = dense(self.level, Window::ONE, [from, wide], false, &expand, between);
-                let depthwise = depthwise(self.level, window, map, &weights, act);
+                let maps = [from, wide];
+                let expand = dense(self.level, Window::ONE, maps, false, &expand, between, parts);
+                let depthwise = depthwise(self.level, window, map, &weights, act, parts);
+                let both = expand.into_iter().zip(depthwise).collect();
                 let Strip { rows, kept, .. } = Strip::of(wide, window);
                 self.border =
                     self.border.max(self.len(&Map { size: [kept, from.size[1]], ..wide }));
-                Kind::Expanded { expand, depthwise, rows, kept }
+                Kind::Expanded { both, rows, kept }
             }
             Op::Pad(pad) => Kind::Pad { pad },
             Op::Pool(how, window) => Kind::Pool(how, window),
@@ -266,15 +296,41 @@ impl Strip {
     }
 }
 
-fn depthwise(level: Level, window: Window, map: Map, weights: &Weights, act: Act) -> Depthwise {
+/// The channels of each part: the first, and how many.
+fn channels(
+    parts: &[usize],
+    lanes: usize,
+    channels: usize,
+) -> impl Iterator<Item = (usize, usize)> {
+    parts.iter().scan(0, move |first, blocks| {
+        let from = *first;
+        *first += blocks * lanes;
+        Some((from, (*first).min(channels) - from))
+    })
+}
+
+/// For each part its own weights.
+fn depthwise(
+    level: Level,
+    window: Window,
+    map: Map,
+    weights: &Weights,
+    act: Act,
+    parts: &[usize],
+) -> Vec<Depthwise> {
     let Weights { tensor, steps, scale, bias } = weights;
     let values = tensor.to_plain_array_view::<f32>().ok();
     let values = values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
     let weight =
         |channel: usize, tap: usize| values[channel * steps[0] + tap * steps[2]] * scale[channel];
-    Depthwise::new(level, window, map.channels, weight, bias, act)
+    let part = |(first, count): (usize, usize)| {
+        let weight = |channel: usize, tap: usize| weight(first + channel, tap);
+        Depthwise::new(level, window, count, weight, &bias[first..first + count], act)
+    };
+    channels(parts, level.lanes(), map.channels).map(part).collect()
 }
 
+/// For each part its own weights.
 fn dense(
     level: Level,
     window: Window,
@@ -282,13 +338,18 @@ fn dense(
     planar: bool,
     weights: &Weights,
     act: Act,
-) -> Conv {
+    parts: &[usize],
+) -> Vec<Conv> {
     let Weights { tensor, steps, scale, bias } = weights;
     let values = tensor.to_plain_array_view::<f32>().ok();
     let values = values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
     let weight = |out: usize, channel: usize, tap: usize| {
         values[out * steps[0] + channel * steps[1] + tap * steps[2]] * scale[out]
     };
-    let channels = maps.map(|map| map.channels);
-    Conv::new(level, window, channels, planar, maps[1].pixels(), weight, bias, act)
+    let part = |(first, count): (usize, usize)| {
+        let weight = |out: usize, channel: usize, tap: usize| weight(first + out, channel, tap);
+        let (channels, bias) = ([maps[0].channels, count], &bias[first..first + count]);
+        Conv::new(level, window, channels, planar, maps[1].pixels(), weight, bias, act)
+    };
+    channels(parts, level.lanes(), maps[1].channels).map(part).collect()
 }

@@ -8,29 +8,30 @@ use fieldtune_kernels::point::{point, scaled_point};
 use fieldtune_kernels::pool::{Pool, global, pool};
 use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
 
-/// What a step does.
+use super::share::{Piece, Team};
+
+/// What a step does; weights are those of each of its parts.
 #[derive(Debug)]
 pub(super) enum Kind {
     ToBlocks,
-    Point(Conv),
+    Point(Vec<Conv>),
     /// As that, of every so many pixels.
     Stepped {
-        conv: Conv,
+        conv: Vec<Conv>,
         step: [usize; 2],
     },
     /// As that, of a map times the last input.
-    Gated(Conv),
+    Gated(Vec<Conv>),
     /// With the map within its border, and the places of a window in it.
     Dense {
-        conv: Conv,
+        conv: Vec<Conv>,
         padded: [usize; 2],
         taps: Vec<usize>,
     },
-    Depthwise(Depthwise),
+    Depthwise(Vec<Depthwise>),
     /// Strips of so many rows, of which so many of what lies between are kept.
     Expanded {
-        expand: Conv,
-        depthwise: Depthwise,
+        both: Vec<(Conv, Depthwise)>,
         rows: usize,
         kept: usize,
     },
@@ -64,6 +65,8 @@ pub(super) struct Step {
     pub(super) from: Map,
     pub(super) slot: usize,
     pub(super) map: Map,
+    /// Blocks of channels that are computed together, in their order.
+    pub(super) parts: Vec<usize>,
     pub(super) name: String,
 }
 
@@ -114,7 +117,7 @@ pub struct Layer {
 }
 
 /// What is called after each layer; it may ask which.
-pub(in crate::backbone) type After<'a> = dyn FnMut(&dyn Fn() -> Layer) + 'a;
+pub(in crate::backbone) type After<'a> = dyn FnMut(&dyn Fn() -> Layer) + Send + 'a;
 
 impl Program {
     pub(super) fn buffers(&self) -> Buffers {
@@ -128,15 +131,23 @@ impl Program {
 
     /// Computes all steps; allocates nothing.
     ///
-    /// * `inputs`: of each input `[channels][pixels]`; `after`: is called after each step.
-    pub(super) fn run(&self, inputs: &[&[f32]], buffers: &mut Buffers, after: &mut After) {
-        for step in &self.steps {
-            let mut out = std::mem::take(&mut buffers.slots[step.slot]);
-            let len = step.map.channels.div_ceil(self.lanes) * self.lanes * step.map.pixels();
-            self.step(step, inputs, buffers, &mut out[..len]);
-            buffers.slots[step.slot] = out;
-            after(&|| step.layer());
-        }
+    /// * `inputs`: of each input `[channels][pixels]`; `team`: who shares the work; `after`: is called after each step.
+    pub(super) fn run(
+        &self,
+        inputs: &[&[f32]],
+        buffers: &mut Buffers,
+        team: &Team,
+        after: &mut After,
+    ) {
+        team.within(|| {
+            for step in &self.steps {
+                let mut out = std::mem::take(&mut buffers.slots[step.slot]);
+                let len = step.map.channels.div_ceil(self.lanes) * self.lanes * step.map.pixels();
+                self.step(step, inputs, buffers, team, &mut out[..len]);
+                buffers.slots[step.slot] = out;
+                after(&|| step.layer());
+            }
+        });
     }
 
     /// Puts result number `at` where it is wanted, in its order.
@@ -187,7 +198,14 @@ impl Program {
         Some(map.size)
     }
 
-    fn step(&self, step: &Step, inputs: &[&[f32]], buffers: &mut Buffers, out: &mut [f32]) {
+    fn step(
+        &self,
+        step: &Step,
+        inputs: &[&[f32]],
+        buffers: &mut Buffers,
+        team: &Team,
+        out: &mut [f32],
+    ) {
         let Buffers { slots, border, zeros, gated } = buffers;
         let (level, lanes) = (self.level, self.lanes);
         let source = |source: Source, map: &Map| match source {
@@ -196,93 +214,119 @@ impl Program {
             }
             Source::Input(input) => inputs[input],
         };
-        let Step { kind, from, map, .. } = step;
+        let Step { kind, from, map, parts, .. } = step;
         let a = source(step.inputs[0], from);
         let second = || source(step.inputs[1], map);
         let (pixels, stride) = (map.pixels(), map.pixels() * lanes);
-        let with =
-            |with: With, act: Act, out: &mut [f32]| elementwise(level, a, pixels, with, act, out);
+        let from_stride = from.pixels() * lanes;
+        let plain = |out: &mut [f32], compute: &(dyn Fn(Piece) + Sync)| {
+            team.each(parts, stride, out, &mut [], &|_| 0, &compute);
+        };
         match kind {
             Kind::ToBlocks => layout::to_blocks(lanes, a, map.channels, pixels, out),
             Kind::Point(conv) => {
-                let residual = step.inputs.get(1).map(|_| Part { data: second(), at: 0, stride });
-                let out = &mut PartMut { data: out, at: 0, stride };
-                point(level, Part { data: a, at: 0, stride }, pixels, conv, residual, out);
+                let residual = step.inputs.get(1).map(|_| second());
+                let input = Part { data: a, at: 0, stride };
+                plain(out, &|Piece { part, block, out, .. }| {
+                    let out = &mut PartMut { data: out, at: 0, stride };
+                    point(level, input, pixels, &conv[part], of(residual, block, stride), out);
+                });
             }
             Kind::Stepped { conv, step: steps } => {
-                let residual = step.inputs.get(1).map(|_| Part { data: second(), at: 0, stride });
+                let residual = step.inputs.get(1).map(|_| second());
                 let border = &mut border[..from.channels.div_ceil(lanes) * stride];
                 layout::subsample(lanes, a, from.size, *steps, map.size, border);
-                let out = &mut PartMut { data: out, at: 0, stride };
-                point(level, Part { data: border, at: 0, stride }, pixels, conv, residual, out);
+                let input = Part { data: border, at: 0, stride };
+                plain(out, &|Piece { part, block, out, .. }| {
+                    let out = &mut PartMut { data: out, at: 0, stride };
+                    point(level, input, pixels, &conv[part], of(residual, block, stride), out);
+                });
             }
             Kind::Gated(conv) => {
                 let (gate, before) = step.inputs.split_last().expect("a map and a vector");
                 let factors = source(*gate, &Map { channels: from.channels, size: [1, 1] });
-                let residual = before.get(1).map(|_| Part { data: second(), at: 0, stride });
+                let residual = before.get(1).map(|_| second());
                 let input = Part { data: a, at: 0, stride };
-                let out = &mut PartMut { data: out, at: 0, stride };
-                scaled_point(level, input, factors, pixels, conv, residual, gated, out);
+                let needs = |part: usize| conv[part].weights();
+                team.each(parts, stride, out, gated, &needs, &|piece| {
+                    let Piece { part, block, out, scratch, .. } = piece;
+                    let (conv, residual) = (&conv[part], of(residual, block, stride));
+                    let out = &mut PartMut { data: out, at: 0, stride };
+                    scaled_point(level, input, factors, pixels, conv, residual, scratch, out);
+                });
             }
             Kind::Dense { conv, padded, taps } => {
-                let residual = step.inputs.get(1).map(|_| Part { data: second(), at: 0, stride });
-                let out = &mut PartMut { data: out, at: 0, stride };
-                let rows = [0, map.size[0]];
+                let residual = step.inputs.get(1).map(|_| second());
+                let (rows, width) = ([0, map.size[0]], map.size[1]);
+                let is_planar = conv.first().is_some_and(|conv| conv.planar);
                 let input = if *padded == from.size {
                     a
                 } else {
-                    let (planes, inner) = if conv.planar {
-                        (from.channels, 1)
-                    } else {
-                        (from.channels.div_ceil(lanes), lanes)
+                    let (planes, inner) = match is_planar {
+                        true => (from.channels, 1),
+                        false => (from.channels.div_ceil(lanes), lanes),
                     };
                     let border = &mut border[..planes * padded[0] * padded[1] * inner];
-                    layout::pad(inner, a, from.size, conv.window.pad, *padded, border);
+                    layout::pad(inner, a, from.size, conv[0].window.pad, *padded, border);
                     border
                 };
-                convolve(level, input, *padded, taps, conv, rows, map.size[1], residual, out);
+                plain(out, &|Piece { part, block, out, .. }| {
+                    let (conv, residual) = (&conv[part], of(residual, block, stride));
+                    let out = &mut PartMut { data: out, at: 0, stride };
+                    convolve(level, input, *padded, taps, conv, rows, width, residual, out);
+                });
             }
-            Kind::Expanded { expand, depthwise: weights, rows, kept } => {
-                let ([height, width], [_, across]) = (from.size, map.size);
-                let Window { stride: [down, _], pad: [above, _], .. } = weights.window;
-                let (plane, ring) = (kept * width * lanes, &mut border[..]);
-                let mut made = 0;
-                for top in (0..map.size[0]).step_by(*rows) {
-                    let end = (top + rows).min(map.size[0]);
-                    let needed = (end - 1) * down + weights.window.reach(0);
-                    let needed = needed.saturating_sub(above).min(height);
-                    made = made.max((top * down).saturating_sub(above));
-                    while made < needed {
-                        // Up to where the ring begins again.
-                        let count = (needed - made).min(kept - made % kept);
-                        let input =
-                            Part { data: a, at: made * width, stride: height * width * lanes };
-                        let out =
-                            &mut PartMut { data: ring, at: made % kept * width, stride: plane };
-                        point(level, input, count * width, expand, None, out);
-                        made += count;
-                    }
-                    let strip = Rows { data: ring, kept: *kept, size: from.size, zeros };
-                    let out = &mut out[top * across * lanes..];
-                    depthwise(level, strip, weights, top, end, across, out, stride);
-                }
+            Kind::Expanded { both, rows, kept } => {
+                let plane = kept * from.size[1] * lanes;
+                let needs = |part: usize| parts[part] * plane;
+                team.each(parts, stride, out, border, &needs, &|piece| {
+                    let Piece { part, out, scratch, .. } = piece;
+                    let strips = Strips { rows: *rows, kept: *kept, sizes: [from.size, map.size] };
+                    strips.compute(level, a, &both[part], zeros, scratch, out);
+                });
             }
             Kind::Depthwise(weights) => {
-                let rows = Rows { data: a, kept: from.size[0], size: from.size, zeros };
-                let [height, width] = map.size;
-                depthwise(level, rows, weights, 0, height, width, out, stride);
+                let (kept, [height, width]) = (from.size[0], map.size);
+                plain(out, &|Piece { part, block, out, .. }| {
+                    let data = &a[block * from_stride..];
+                    let rows = Rows { data, kept, size: from.size, zeros };
+                    depthwise(level, rows, &weights[part], 0, height, width, out, stride);
+                });
             }
             Kind::Pad { pad } => layout::pad(lanes, a, from.size, *pad, map.size, out),
-            Kind::Pool(how, window) => pool(level, *how, *window, a, from.size, out, map.size),
-            Kind::Sum(scale) => global(level, a, from.pixels(), *scale, out, &mut []),
-            Kind::Plus(act) => with(With::Plus(second()), *act, out),
-            Kind::Times(act) => with(With::Times(second()), *act, out),
-            Kind::Scaled(act) => {
-                let vector = Map { channels: map.channels, size: [1, 1] };
-                with(With::Scaled(source(step.inputs[1], &vector)), *act, out);
+            Kind::Pool(how, window) => plain(out, &|Piece { block, blocks, out, .. }| {
+                let a = &a[block * from_stride..][..blocks * from_stride];
+                pool(level, *how, *window, a, from.size, out, map.size);
+            }),
+            Kind::Sum(scale) => plain(out, &|Piece { block, blocks, out, .. }| {
+                let a = &a[block * from_stride..][..blocks * from_stride];
+                global(level, a, from.pixels(), *scale, out, &mut []);
+            }),
+            Kind::Plus(act) | Kind::Times(act) => {
+                let (second, is_sum) = (second(), matches!(kind, Kind::Plus(_)));
+                plain(out, &|Piece { block, out, .. }| {
+                    let [a, b] = [a, second].map(|map| &map[block * stride..][..out.len()]);
+                    let with = if is_sum { With::Plus(b) } else { With::Times(b) };
+                    elementwise(level, a, pixels, with, *act, out);
+                });
             }
-            Kind::Affine(scale, shift, act) => with(With::Affine(scale, shift), *act, out),
-            Kind::Alone(act) => with(With::Nothing, *act, out),
+            Kind::Scaled(act) => {
+                let vector = source(step.inputs[1], &Map { channels: map.channels, size: [1, 1] });
+                plain(out, &|Piece { block, out, .. }| {
+                    let a = &a[block * stride..][..out.len()];
+                    let with = With::Scaled(&vector[block * lanes..]);
+                    elementwise(level, a, pixels, with, *act, out);
+                });
+            }
+            Kind::Affine(scale, shift, act) => plain(out, &|Piece { block, out, .. }| {
+                let a = &a[block * stride..][..out.len()];
+                let with = With::Affine(&scale[block * lanes..], &shift[block * lanes..]);
+                elementwise(level, a, pixels, with, *act, out);
+            }),
+            Kind::Alone(act) => plain(out, &|Piece { block, out, .. }| {
+                let a = &a[block * stride..][..out.len()];
+                elementwise(level, a, pixels, With::Nothing, *act, out);
+            }),
             Kind::Concat(maps) => {
                 let mut at = 0;
                 for (input, map) in step.inputs.iter().zip(maps) {
@@ -294,20 +338,78 @@ impl Program {
     }
 }
 
+/// What of a map is added to a part that begins with that block.
+fn of(residual: Option<&[f32]>, block: usize, stride: usize) -> Option<Part<'_>> {
+    residual.map(|data| Part { data: &data[block * stride..], at: 0, stride })
+}
+
+/// How a map that is read by a depthwise convolution is made strip by strip.
+struct Strips {
+    /// Of the output, and of the map between.
+    rows: usize,
+    kept: usize,
+    /// Of the map between, and of the output.
+    sizes: [[usize; 2]; 2],
+}
+
+impl Strips {
+    /// * `ring`: the kept rows of all its blocks.
+    fn compute(
+        &self,
+        level: Level,
+        a: &[f32],
+        (expand, weights): &(Conv, Depthwise),
+        zeros: &[f32],
+        ring: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let Self { rows, kept, sizes: [size, [down_to, across]] } = *self;
+        let ([height, width], lanes) = (size, level.lanes());
+        let Window { stride: [down, _], pad: [above, _], .. } = weights.window;
+        let (plane, stride) = (kept * width * lanes, down_to * across * lanes);
+        let mut made = 0;
+        for top in (0..down_to).step_by(rows) {
+            let end = (top + rows).min(down_to);
+            let needed = (end - 1) * down + weights.window.reach(0);
+            let needed = needed.saturating_sub(above).min(height);
+            made = made.max((top * down).saturating_sub(above));
+            while made < needed {
+                // Up to where the ring begins again.
+                let count = (needed - made).min(kept - made % kept);
+                let input = Part { data: a, at: made * width, stride: height * width * lanes };
+                let out = &mut PartMut { data: ring, at: made % kept * width, stride: plane };
+                point(level, input, count * width, expand, None, out);
+                made += count;
+            }
+            let strip = Rows { data: ring, kept, size, zeros };
+            let out = &mut out[top * across * lanes..];
+            depthwise(level, strip, weights, top, end, across, out, stride);
+        }
+    }
+}
+
 impl Step {
     fn layer(&self) -> Layer {
         let pixels = self.map.pixels();
         let (kind, work) = match &self.kind {
             Kind::ToBlocks => ("to blocks", 0),
             Kind::Point(conv) | Kind::Gated(conv) | Kind::Stepped { conv, .. } => {
-                ("1x1", conv.work(pixels))
+                ("1x1", conv.iter().map(|conv| conv.work(pixels)).sum())
             }
-            Kind::Dense { conv, .. } if conv.planar => ("first", conv.work(pixels)),
-            Kind::Dense { conv, .. } => ("dense", conv.work(pixels)),
-            Kind::Depthwise(weights) => ("depthwise", weights.work(pixels)),
-            Kind::Expanded { expand, depthwise, .. } => {
-                let before = expand.work(self.from.pixels());
-                ("1x1, depthwise", before + depthwise.work(pixels))
+            Kind::Dense { conv, .. } => {
+                let is_first = conv.first().is_some_and(|conv| conv.planar);
+                let kind = if is_first { "first" } else { "dense" };
+                (kind, conv.iter().map(|conv| conv.work(pixels)).sum())
+            }
+            Kind::Depthwise(all) => {
+                ("depthwise", all.iter().map(|weights| weights.work(pixels)).sum())
+            }
+            Kind::Expanded { both, .. } => {
+                let before = self.from.pixels();
+                let work = |(expand, depthwise): &(Conv, Depthwise)| {
+                    expand.work(before) + depthwise.work(pixels)
+                };
+                ("1x1, depthwise", both.iter().map(work).sum())
             }
             Kind::Pad { .. } => ("pad", 0),
             Kind::Pool(..) => ("pool", 0),

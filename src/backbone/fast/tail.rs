@@ -10,6 +10,7 @@ use super::Vectors;
 use super::lift::{Lifted, lift, map_of};
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::{Buffers, Program};
+use super::share::Team;
 use fieldtune_kernels::conv::Window;
 use fieldtune_kernels::pool::Pool;
 use fieldtune_kernels::{Act, Curve};
@@ -329,7 +330,7 @@ impl Runner {
         let blocks = blocks.collect();
         let way = match vectors.level.filter(|_| has_kernels(network)) {
             Some(level) => {
-                let program = Program::new(net_of(network), level);
+                let program = Program::new(net_of(network), level, 1);
                 let buffers = program.buffers();
                 Way::Kernels(program, buffers)
             }
@@ -344,7 +345,7 @@ impl Runner {
     pub(in crate::backbone) fn run(&mut self, map: &[f32], feature: &mut Vec<f32>) {
         match &mut self.way {
             Way::Kernels(program, buffers) => {
-                program.run(&[map], buffers, &mut |_| ());
+                program.run(&[map], buffers, &Team::ALONE, &mut |_| ());
                 for (at, (pixels, largest)) in self.blocks.iter().enumerate() {
                     let from = feature.len();
                     self.pooled.resize(2 * program.results[at].map.channels, 0.0);

@@ -4,7 +4,9 @@ use tract_core::prelude::Tensor;
 
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::Program;
+use super::share::{Share, Team};
 use fieldtune_kernels::conv::Window;
+use fieldtune_kernels::pool::Pool;
 use fieldtune_kernels::{Act, Curve, Level};
 
 /// A 1x1 convolution of a map of 4 x 4 pixels, behind it `x * sigmoid(x)`, a sum over all pixels that the map is
@@ -60,11 +62,16 @@ fn uneven(channels: usize, inputs: usize, places: usize) -> Weights {
 
 /// What a net makes of an uneven map.
 fn run(net: Net, level: Level) -> Vec<f32> {
+    run_by(net, level, &Team::ALONE, 1)
+}
+
+/// The same by several threads, as if all work were worth it.
+fn run_by(net: Net, level: Level, team: &Team, threads: usize) -> Vec<f32> {
     let [input, result] = [net.nodes[0].map, net.nodes[net.outputs[0].0].map];
-    let program = Program::planned(net, level);
+    let program = Program::planned(net, level, Share { threads, least: 1 });
     let values = (0..input.channels * input.pixels()).map(|at| (at * 31 % 97) as f32 / 48.0 - 1.0);
     let (values, mut buffers): (Vec<f32>, _) = (values.collect(), program.buffers());
-    program.run(&[&values], &mut buffers, &mut |_| ());
+    program.run(&[&values], &mut buffers, team, &mut |_| ());
     let mut out = vec![f32::NAN; result.channels * result.pixels()];
     program.result(0, &[&values], &mut buffers, &mut out);
     out
@@ -93,6 +100,46 @@ fn convolutions_in_strips_give_the_same_bits() {
         for level in Level::all() {
             let what = format!("{}, {window:?} over {size:?}", level.name());
             assert_eq!(run(together.clone(), level), run(net.clone(), level), "{what}");
+        }
+    }
+}
+
+#[test]
+fn shared_steps_give_the_same_bits() {
+    let three = |pad| Window { size: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [pad; 2] };
+    let (map, size) = (|channels, side| Map { channels, size: [side; 2] }, [3, 3]);
+    let step = Window { size: [1, 1], stride: [2, 2], ..Window::ONE };
+    let halved = Window { size, stride: [2, 2], dilation: [1, 1], pad: [1, 1] };
+    let silu = Act { curve: Curve::Silu, ..Act::NONE };
+    let affine = |scale: f32| (0..70).map(|at| scale * (at % 5) as f32).collect::<Vec<f32>>();
+    let nodes = [
+        (Op::Input, Act::NONE, vec![], map(3, 12)),
+        (Op::Dense(three(1), uneven(70, 3, 9)), Act::RELU6, vec![0], map(70, 12)),
+        (Op::Dense(Window::ONE, uneven(70, 70, 1)), silu, vec![1], map(70, 12)),
+        (Op::Depthwise(three(1), uneven(70, 1, 9)), Act::RELU, vec![2], map(70, 12)),
+        (Op::Plus, Act::NONE, vec![1, 3], map(70, 12)),
+        (Op::Affine(affine(0.25), affine(-0.5)), Act::RELU, vec![4], map(70, 12)),
+        (Op::Pool(Pool::Max, halved), Act::NONE, vec![5], map(70, 6)),
+        (Op::Dense(step, uneven(70, 70, 1)), Act::NONE, vec![5], map(70, 6)),
+        (Op::Times, silu, vec![6, 7], map(70, 6)),
+        (Op::Sum(1.0 / 36.0), Act::NONE, vec![8], map(70, 1)),
+        (Op::Dense(Window::ONE, uneven(70, 70, 1)), Act::RELU, vec![9], map(70, 1)),
+        (Op::Scaled, Act::NONE, vec![8, 10], map(70, 6)),
+        (Op::Dense(Window::ONE, uneven(33, 70, 1)), Act::NONE, vec![11], map(33, 6)),
+        (Op::Alone, silu, vec![12], map(33, 6)),
+        (Op::Dense(three(1), uneven(41, 33, 9)), Act::NONE, vec![13], map(41, 6)),
+    ];
+    let node = |(op, act, inputs, map)| Node { name: String::new(), op, act, inputs, map };
+    let net = Net { nodes: nodes.map(node).into(), outputs: vec![(14, Leaves::Planar)] };
+    for net in [net.clone(), net.clone().gate(), net.expand(|_, _| true)] {
+        for level in Level::all() {
+            let alone = run(net.clone(), level);
+            assert!(alone.iter().all(|value| value.is_finite()) && alone[0] != alone[1]);
+            for threads in [2, 3, 4, 16] {
+                let team = Team::of(threads);
+                let shared = run_by(net.clone(), level, &team, threads);
+                assert_eq!(shared, alone, "{} by {threads}", level.name());
+            }
         }
     }
 }
