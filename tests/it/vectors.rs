@@ -72,6 +72,18 @@ fn the_built_in_feature_is_the_same_with_all_vectors() {
     }
 }
 
+#[test]
+fn features_do_not_depend_on_the_number_of_threads() {
+    let (files, spec) = built_in();
+    for vectors in all() {
+        let alone = feature(&files, &spec, vectors);
+        for threads in [2, 3, 16] {
+            let shared = vectors.with_threads(threads);
+            assert_eq!(feature(&files, &spec, shared), alone, "{}: {threads}", vectors.name());
+        }
+    }
+}
+
 /// What was taught before these kernels was taught with the runtime's features, kept as f16: `built_in_f16.json` is the
 /// feature of the pattern by that program.
 #[test]
