@@ -3,7 +3,7 @@
 mod boot;
 mod disk;
 mod remote;
-
+mod rootfs;
 mod seed;
 mod system;
 
@@ -40,13 +40,15 @@ use system::{Content, STEP, SystemImage, fill};
                                                  a card that is written already
   fieldtune flash --host me@jetson --package fieldtune_arm64.deb --console uart
                                                  a device that runs already
+  sudo fieldtune flash --rootfs Linux_for_Tegra/rootfs --user me
+    --package fieldtune_arm64.deb                a Jetson, before it is flashed
 
 Raspberry Pi OS: https://www.raspberrypi.com/software/operating-systems/
 
 Exit status 3 if the card or the disk failed.")]
 pub struct FlashCommand {
     /// Where it is written: a disk such as /dev/sdb, or a file
-    #[arg(value_name = "DISK|FILE.img", required_unless_present_any = ["seed_only", "host"], requires = "os")]
+    #[arg(value_name = "DISK|FILE.img", required_unless_present_any = ["seed_only", "host", "rootfs"], requires = "os")]
     target: Option<PathBuf>,
     /// The image of Raspberry Pi OS: .img, .img.xz, .img.gz or .img.zst
     #[arg(long, value_name = "IMAGE")]
@@ -60,6 +62,9 @@ pub struct FlashCommand {
     /// A device that runs already, a Jetson for instance: install and set it up over SSH
     #[arg(long, value_name = "USER@ADDRESS", value_parser = remote::login, conflicts_with_all = ["target", "os", "seed_only"])]
     host: Option<remote::Login>,
+    /// The root folder of a system that other tools write, a Jetson's for instance: its first start sets it up
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["target", "os", "seed_only", "host"])]
+    rootfs: Option<PathBuf>,
     /// The disk to erase, instead of being asked for it
     #[arg(long, value_name = "DISK")]
     erase: Option<PathBuf>,
@@ -71,6 +76,17 @@ impl FlashCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         // Before anything is touched.
         let seed = self.setup.seed()?;
+        if self.host.is_some() || self.rootfs.is_some() {
+            self.setup.refuse_login()?;
+        }
+        if let Some(root) = &self.rootfs {
+            rootfs::prepare(root, &seed, self.setup.user())?;
+            println!(
+                "{} is set up\n  next: write it to the device with its maker's tool; its first start installs fieldtune",
+                root.display()
+            );
+            return Ok(Exit::Done);
+        }
         if let Some(host) = &self.host {
             remote::install(host, &seed)?;
             println!(

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -373,4 +373,47 @@ fn a_device_that_runs_is_set_up_over_ssh() {
     );
     let run = flash("7");
     assert!(run.code == 3 && run.stderr.contains("me@jetson: ssh ended with"), "{run:?}");
+}
+
+#[test]
+fn a_root_folder_is_set_up_by_its_first_start() {
+    let desk = Desk::new();
+    let package = desk.path("fieldtune.deb");
+    let root = desk.path("rootfs");
+    let flash = |more: &[&str]| {
+        let words = ["flash", "--rootfs", &root, "--package", &package, "--user", "me"];
+        finish(command(&[&words[..], more].concat()))
+    };
+    let run = flash(&[]);
+    assert!(run.code == 2 && run.stderr.contains("there is no usr/bin/dpkg"), "{run:?}");
+    for folder in ["usr/bin", "lib", "etc/systemd/system"] {
+        fs::create_dir_all(format!("{root}/{folder}")).expect("there is room");
+    }
+    desk.put("rootfs/usr/bin/dpkg", b"");
+    let run = flash(&[]);
+    assert!(run.code == 2 && run.stderr.contains("a system for arm64"), "{run:?}");
+    assert!(!Path::new(&format!("{root}/opt")).exists());
+    // In such a folder links lead to places of its own.
+    symlink("/nowhere/ld.so", format!("{root}/lib/ld-linux-aarch64.so.1")).expect("room");
+    let key = desk.put("id.pub", b"ssh-ed25519 AAAAC3Nza me@desk\n");
+    let run = flash(&["--ssh-key", &key]);
+    assert!(run.code == 2 && run.stderr.contains("--ssh-key is for the card of a Rasp"), "{run:?}");
+    // Twice is as good as once.
+    for board in ["jetson-nano", "jetson-orin-nano"] {
+        let run = flash(&["--board", board]);
+        assert!(run.code == 0 && run.stdout.contains("is set up"), "{run:?}");
+        let setup = format!("{root}/opt/fieldtune-setup");
+        let conf = fs::read_to_string(format!("{setup}/fieldtune-fieldtune.conf"));
+        assert!(conf.expect("it was put there").contains(&format!("FIELDTUNE_BOARD={board}")));
+        assert!(Path::new(&format!("{setup}/fieldtune-package.deb")).exists());
+        assert!(!Path::new(&format!("{setup}/user-data")).exists());
+        let unit = format!("{root}/etc/systemd/system/fieldtune-setup.service");
+        let unit = fs::read_to_string(unit).expect("it was put there");
+        let starts = "ExecStart=/bin/sh /opt/fieldtune-setup/fieldtune-first-boot me\n";
+        assert!(unit.contains(starts), "{unit}");
+        let wanted =
+            format!("{root}/etc/systemd/system/multi-user.target.wants/fieldtune-setup.service");
+        let leads = fs::read_link(wanted).expect("it is enabled");
+        assert_eq!(leads, Path::new("/etc/systemd/system/fieldtune-setup.service"));
+    }
 }

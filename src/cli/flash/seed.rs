@@ -164,6 +164,23 @@ impl Setup {
         Ok(Seed { files, console: self.console })
     }
 
+    /// Who logs in.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// # Errors
+    /// Something is wanted of a system that has its own way to it.
+    pub(super) fn refuse_login(&self) -> anyhow::Result<()> {
+        let wifi = self.wifi.as_ref().map(|_| "--wifi");
+        if let Some(option) = wifi.or(self.ssh_key.as_ref().map(|_| "--ssh-key")) {
+            bail!(
+                "{option} is for the card of a Raspberry Pi: set networks and logins up with the system's own tools"
+            );
+        }
+        Ok(())
+    }
+
     fn options(&self) -> String {
         let port = self.console.map(|console| format!(" --port {}", console.port()));
         format!(
