@@ -3,7 +3,7 @@
 use fearless_simd::{Simd, SimdBase as _, SimdFloat as _};
 
 /// A curve that values follow.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Curve {
     /// As they are.
     None,

@@ -5,7 +5,7 @@ use fearless_simd::{Simd, SimdBase as _};
 use super::tile::{Ends, Inputs, max_rows, max_rows_alone, tile};
 use super::{Act, Level, Part, PartMut};
 
-/// How a window moves over a map.
+/// How a window moves over a map; what lies outside of it is zero. Each pair is down, then to the right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Height and width.
@@ -21,6 +21,11 @@ pub struct Window {
 impl Window {
     /// One pixel.
     pub const ONE: Self = Self { size: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
+
+    /// Places of the window.
+    pub fn places(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
 
     /// Rows and columns that it covers.
     pub fn reach(&self, axis: usize) -> usize {

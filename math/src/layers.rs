@@ -23,6 +23,8 @@ mod tests;
 
 use std::ops::Range;
 
+pub use fieldtune_kernels::conv::Window;
+pub use fieldtune_kernels::{Act, Curve};
 pub use optimiser::{Adam, Rate, pull};
 pub use softmax::Softmax;
 
@@ -47,59 +49,6 @@ impl Size {
     pub fn values(self) -> usize {
         self.channels * self.pixels()
     }
-}
-
-/// How a window moves over a map; what lies outside is zero. Each pair is down, then to the right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Height and width.
-    pub size: [usize; 2],
-    /// Steps.
-    pub stride: [usize; 2],
-    /// Distance of its places.
-    pub dilation: [usize; 2],
-    /// Rows above and columns to the left of the map that it begins at.
-    pub pad: [usize; 2],
-}
-
-impl Window {
-    /// One pixel.
-    pub const ONE: Self = Self { size: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
-
-    fn places(&self) -> usize {
-        self.size[0] * self.size[1]
-    }
-}
-
-/// A curve that values follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Curve {
-    /// As they are.
-    None,
-    /// `x * clamp(x / 6 + 1/2, 0, 1)`.
-    HardSwish,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
-    /// `x / (1 + exp(-x))`.
-    Silu,
-}
-
-/// Limits, then a curve.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Act {
-    /// The least value.
-    pub lo: f32,
-    /// The largest.
-    pub hi: f32,
-    /// What follows the limits.
-    pub curve: Curve,
-}
-
-impl Act {
-    /// Leaves values alone.
-    pub const NONE: Self = Self { lo: f32::NEG_INFINITY, hi: f32::INFINITY, curve: Curve::None };
-    /// Negative ones become 0.
-    pub const RELU: Self = Self { lo: 0.0, ..Self::NONE };
 }
 
 /// What a node computes, before its activation.

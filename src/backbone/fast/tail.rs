@@ -11,9 +11,9 @@ use super::lift::{Lifted, lift, map_of};
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::{Buffers, Program};
 use super::share::Team;
+use fieldtune_kernels::Act;
 use fieldtune_kernels::conv::Window;
 use fieldtune_kernels::pool::Pool;
-use fieldtune_kernels::{Act, Curve};
 
 /// An operator that cannot be trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -218,11 +218,11 @@ fn trainable(net: &Net, blocks: &[bool]) -> Result<layers::Network, Untrainable>
         let op = match &node.op {
             Op::Dense(window, stored) => {
                 flatten(stored, *window, [node.map.channels, from.channels], &mut weights);
-                layers::Op::Dense(window_of(*window))
+                layers::Op::Dense(*window)
             }
             Op::Depthwise(window, stored) => {
                 flatten_depthwise(stored, *window, node.map.channels, &mut weights);
-                layers::Op::Depthwise(window_of(*window))
+                layers::Op::Depthwise(*window)
             }
             Op::Pool(Pool::Mean | Pool::MeanOfAll, window)
                 if window.size == from.size && node.map.pixels() == 1 && window.pad == [0, 0] =>
@@ -242,14 +242,7 @@ fn trainable(net: &Net, blocks: &[bool]) -> Result<layers::Network, Untrainable>
             Op::Pool(..) => return Err(refused(node, "Pool")),
             Op::Concat => return Err(refused(node, "Concat")),
         };
-        let Act { lo, hi, curve } = node.act;
-        let curve = match curve {
-            Curve::None => layers::Curve::None,
-            Curve::HardSwish => layers::Curve::HardSwish,
-            Curve::Sigmoid => layers::Curve::Sigmoid,
-            Curve::Silu => layers::Curve::Silu,
-        };
-        let act = layers::Act { lo, hi, curve };
+        let act = node.act;
         nodes.push(layers::Node { op, act, inputs: node.inputs.clone(), size: size_of(node.map) });
     }
     let outputs = net.outputs.iter().zip(blocks);
@@ -268,16 +261,6 @@ fn size_of(map: Map) -> layers::Size {
 
 fn map_from(size: layers::Size) -> Map {
     Map { channels: size.channels, size: [size.height, size.width] }
-}
-
-fn window_of(window: Window) -> layers::Window {
-    let Window { size, stride, dilation, pad } = window;
-    layers::Window { size, stride, dilation, pad }
-}
-
-fn window_from(window: layers::Window) -> Window {
-    let layers::Window { size, stride, dilation, pad } = window;
-    Window { size, stride, dilation, pad }
 }
 
 fn flatten(stored: &Weights, window: Window, [out, from]: [usize; 2], weights: &mut Vec<f32>) {
@@ -405,11 +388,9 @@ fn net_of(network: &layers::Network) -> Net {
             layers::Op::Dense(window) => {
                 let places = window.size[0] * window.size[1];
                 let steps = [places * from.channels, 1, from.channels];
-                Op::Dense(window_from(*window), stored(steps))
+                Op::Dense(*window, stored(steps))
             }
-            layers::Op::Depthwise(window) => {
-                Op::Depthwise(window_from(*window), stored([1, 1, channels]))
-            }
+            layers::Op::Depthwise(window) => Op::Depthwise(*window, stored([1, 1, channels])),
             layers::Op::Plus => Op::Plus,
             layers::Op::Times => Op::Times,
             layers::Op::Scaled => Op::Scaled,
@@ -417,14 +398,7 @@ fn net_of(network: &layers::Network) -> Net {
             layers::Op::Affine(scale, shift) => Op::Affine(scale.clone(), shift.clone()),
             layers::Op::Alone => Op::Alone,
         };
-        let layers::Act { lo, hi, curve } = node.act;
-        let curve = match curve {
-            layers::Curve::None => Curve::None,
-            layers::Curve::HardSwish => Curve::HardSwish,
-            layers::Curve::Sigmoid => Curve::Sigmoid,
-            layers::Curve::Silu => Curve::Silu,
-        };
-        let (act, map, inputs) = (Act { lo, hi, curve }, map_from(node.size), node.inputs.clone());
+        let (act, map, inputs) = (node.act, map_from(node.size), node.inputs.clone());
         nodes.push(Node { name: format!("tail.{at}"), op, act, inputs, map });
     }
     let outputs = network.blocks().iter().map(|block| (block.value, Leaves::Pooled)).collect();
