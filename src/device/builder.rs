@@ -14,7 +14,7 @@ use crate::board::{Board, BoardError, Lost, PolicySource};
 use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{Camera, CameraError};
 use crate::device::clock::Clock;
-use crate::device::controller::{Background, Latest, SharedInbox, Station, ViewLearner};
+use crate::device::controller::{Background, Latest, SharedInbox, Station, View, ViewLearner};
 use crate::device::port::{Port, PortError};
 use crate::device::runtime::{
     self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings,
@@ -33,6 +33,9 @@ type SharedExtractor = Arc<Mutex<Latest<Extractor>>>;
 
 /// What was learned of a region, or of several.
 type LearnerOfViews = ViewLearner<SharedExtractor, FileStore>;
+
+/// What is looked at, and what was learned of it.
+type Observed = (Vec<LearnerOfViews>, Vec<View>);
 
 /// The files of the regions' inboxes.
 type RegionInboxes = Vec<(InboxFile, Arc<SharedInbox>)>;

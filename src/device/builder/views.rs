@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{BuildError, DeviceBuilder, LearnerOfViews, RegionInboxes, SharedExtractor};
+use super::{BuildError, DeviceBuilder, LearnerOfViews, Observed, RegionInboxes, SharedExtractor};
 use crate::backbone::Extractor;
 use crate::device::controller::{InboxLimits, Latest, View, ViewLearner};
 use crate::device::runtime::DeviceLog;
@@ -23,7 +23,7 @@ impl DeviceBuilder {
         backbone: Extractor,
         path: &Path,
         log: &DeviceLog,
-    ) -> Result<((Vec<LearnerOfViews>, Vec<View>), RegionInboxes), BuildError> {
+    ) -> Result<(Observed, RegionInboxes), BuildError> {
         let (mut used, mut inboxes) = (Vec::new(), Vec::new());
         let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
         let stores = match self.region {
