@@ -2,6 +2,7 @@
 
 mod boot;
 mod disk;
+mod manifest;
 mod remote;
 mod rootfs;
 mod seed;
@@ -157,13 +158,21 @@ impl FlashCommand {
                 let made = made.map_err(anyhow::Error::new).and_then(|file| {
                     write_to(file, &image, &content, place, seed, context)?;
                     fs::rename(&part, target)?;
-                    Ok(sync_folder(target)?)
+                    sync_folder(target)?;
+                    manifest::write(target, self.setup.hostname(), context)
                 });
-                if let Err(error) = made {
+                let manifest = made.map_err(|error| {
                     // Nothing can be done about a leftover.
                     let _ = fs::remove_file(&part);
-                    return Err(error.context(target.display().to_string()));
-                }
+                    error.context(target.display().to_string())
+                })?;
+                println!(
+                    "{}: {} written, read back and set up\n  next: write it to a card: rpi-imager --repo {}",
+                    target.display(),
+                    people(content.bytes),
+                    manifest.display()
+                );
+                return Ok(());
             }
         }
         println!(

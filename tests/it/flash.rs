@@ -166,6 +166,14 @@ fn a_card_holds_the_system_and_the_set_up() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.contains("written, read back and set up"), "{run:?}");
     let written = fs::read(&card).expect("it was written");
+    // Raspberry Pi Imager is told of the image as it is now, and offers no customisation, which would undo ours.
+    let manifest = fs::read(desk.path("card.img.rpi-imager-manifest")).expect("it lies beside");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    let listed = &manifest["os_list"][0];
+    assert_eq!(listed["extract_sha256"], hex(&Sha256::digest(&written).into()));
+    assert_eq!(listed["extract_size"], written.len());
+    assert!(listed["url"].as_str().is_some_and(|url| url.ends_with("/card.img")), "{listed}");
+    assert!(listed.get("init_format").is_none() && listed["name"] == "fieldtune (line-3)");
     let user_data = on_boot(&written, "user-data").expect("it is there");
     assert!(user_data.starts_with(b"#cloud-config\n"));
     let user_data = value(&written, "user-data");

@@ -164,6 +164,11 @@ impl Setup {
         Ok(Seed { files, console: self.console })
     }
 
+    /// What the device is called.
+    pub(super) fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
     /// Who logs in.
     pub(super) fn user(&self) -> &str {
         &self.user
