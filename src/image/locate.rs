@@ -6,11 +6,9 @@
 //! the coarsest size are looked at again at the finer ones, in steps half as large each; a parabola through the best and its
 //! neighbours gives what is between the steps.
 
-mod grey;
-
+use fieldtune_math::grey::{Grey, correlation, correlation_at, normalised, turned_part};
 use serde::{Deserialize, Serialize};
 
-use self::grey::{Grey, correlation, normalised, of_rows};
 use super::frame::{Frame, FrameError, Region};
 
 /// How far a part may be turned either way, in degrees.
@@ -215,7 +213,9 @@ impl PartTemplate {
     fn surroundings(&self, frame: &Frame) -> Result<[Grey; SIZES], FrameError> {
         let ((x, y, width, height), [.., across, down]) = (self.window(), self.rectangle);
         let part = frame.region(&Region::Pixels { x, y, width, height })?;
-        let fine = Grey::of(&part, (across.max(down) as f32 / FINEST as f32).max(1.0));
+        let size = (part.width(), part.height());
+        let fine =
+            Grey::of(part.pixels(), size, (across.max(down) as f32 / FINEST as f32).max(1.0));
         let middle = fine.halved();
         Ok([middle.halved(), middle, fine])
     }
@@ -248,7 +248,7 @@ impl PartTemplate {
     /// What is to be found, at one of the sizes, the coarsest first.
     fn wanted(&self, size: usize) -> Option<Vec<f32>> {
         let (.., levels) = self.sizes.get(size)?;
-        normalised(levels.iter().map(|level| f32::from(*level)), levels.len())
+        normalised(&levels.iter().map(|level| f32::from(*level)).collect::<Vec<_>>())
     }
 
     /// Finds the part in a frame.
@@ -290,9 +290,7 @@ impl PartTemplate {
             let window = grey.turned(centre, degrees, (across, down));
             for top in 0..=2 * reach {
                 for left in 0..=2 * reach {
-                    let rows = window[top * across..].chunks(across).take(height);
-                    let rows = rows.map(|row| &row[left..left + width]);
-                    let matched = of_rows(rows, wanted, width);
+                    let matched = correlation_at(&window, across, [left, top], wanted, width);
                     // The window is turned, so is its grid.
                     let (x, y) = (left as f32 - reach as f32, top as f32 - reach as f32);
                     found.push(Candidate {
@@ -375,30 +373,8 @@ impl PartTemplate {
         let [left, top, width, height] = self.rectangle;
         let middle = |from: u32, length: u32| from as f32 + length as f32 / 2.0 - 0.5;
         let (x, y) = (middle(left, width) + place.x, middle(top, height) + place.y);
-        let (sin, cos) = place.degrees.to_radians().sin_cos();
-        let half = |side: u32| (side as f32 - 1.0) / 2.0;
-        let (columns, rows) = (frame.width() as usize, frame.height() as usize);
-        let pixels = frame.pixels();
-        let mut cut = Vec::with_capacity(width as usize * height as usize * 3);
-        for row in 0..height {
-            let down = row as f32 - half(height);
-            for column in 0..width {
-                let across = column as f32 - half(width);
-                let at_x = (x + across * cos - down * sin).clamp(0.0, (columns - 1) as f32);
-                let at_y = (y + across * sin + down * cos).clamp(0.0, (rows - 1) as f32);
-                let (left, top) = (at_x as usize, at_y as usize);
-                let (right, bottom) = ((left + 1).min(columns - 1), (top + 1).min(rows - 1));
-                let (part_x, part_y) = (at_x - left as f32, at_y - top as f32);
-                for colour in 0..3 {
-                    let level =
-                        |x: usize, y: usize| f32::from(pixels[(y * columns + x) * 3 + colour]);
-                    let above = level(left, top) + part_x * (level(right, top) - level(left, top));
-                    let below =
-                        level(left, bottom) + part_x * (level(right, bottom) - level(left, bottom));
-                    cut.push((above + part_y * (below - above)).round() as u8);
-                }
-            }
-        }
+        let size = (frame.width(), frame.height());
+        let cut = turned_part(frame.pixels(), size, (x, y), place.degrees, (width, height));
         Frame::new(width, height, cut, frame.captured())
     }
 }
