@@ -329,7 +329,7 @@ fn arithmetic_touches_no_file_clock_thread_or_chance() {
     let sources = sources_of(&root, "src");
     let lib = sources.iter().find(|source| source.path == "src/lib.rs").expect("it is there");
     let modules = declared(&lib.text);
-    assert_eq!(modules, ["linalg", "layers", "patches", "strip"]);
+    assert_eq!(modules, ["grey", "linalg", "layers", "patches", "strip"]);
     none(outside_in_data_plane(&sources, &[&modules[..], &["lib"]].concat()));
 }
 
