@@ -19,6 +19,7 @@ use crate::learn::engine::{Engine, EngineError};
 use crate::learn::head::{ClassId, HeadConfig, HeadError};
 use crate::learn::learner::{ClassName, Learner};
 use crate::protocol::people;
+use crate::sound;
 use crate::store::persistent::{OtherBackbone, PersistError, PersistentLearner};
 use crate::store::signed::{self, SignedError};
 use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
@@ -308,7 +309,7 @@ impl Fieldtune {
     /// [`Error::Image`]; as [`Fieldtune::teach`].
     pub fn teach_file(&mut self, class: &str, file: impl AsRef<Path>) -> Result<usize, Error> {
         let file = file.as_ref();
-        let frame = picture::load(file, self.clock.now())?;
+        let frame = sound::load(file, self.clock.now())?;
         let image = picture::kept(&self.persistent.get().as_taught(&frame), self.image_side);
         let example =
             self.persistent.get_mut().new_example(&frame, &picture::shown(file), image)?;
@@ -338,7 +339,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Image`]; as [`Fieldtune::classify`].
     pub fn classify_file(&mut self, file: impl AsRef<Path>) -> Result<Prediction, Error> {
-        let frame = picture::load(file.as_ref(), self.clock.now())?;
+        let frame = sound::load(file.as_ref(), self.clock.now())?;
         self.classify(&frame)
     }
 

@@ -17,7 +17,7 @@ use super::explain::{beside, explain};
 use super::output::write_whole;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit};
-use crate::image::frame::Region;
+use crate::image::frame::{FrameKind, Region};
 use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::examples::Neighbour;
@@ -25,6 +25,7 @@ use crate::learn::explained::HeatPeak;
 use crate::learn::learner::Learner;
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::{json, people};
+use crate::sound;
 
 /// Classify images
 ///
@@ -94,7 +95,8 @@ impl ClassifyCommand {
         }
         // Asked first: without anything taught there is no need to wait for the backbone.
         self.store.refuse_untaught()?;
-        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
+        let model = self.model.looking_at_files(&files);
+        let pool = Pool::load_taught(files.len(), &model, &self.store, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
         let bar = context.bar(files.len() as u64, "classifying");
         let (mut exit, places) = (Exit::Done, learner.is_alone());
@@ -122,6 +124,7 @@ impl ClassifyCommand {
                     exit = Exit::Negative;
                 }
                 let places = Places {
+                    kind: sound::kind_of(file),
                     explained: self.explained(&pool, &learner, file, &verdict)?,
                     differs: self.beside(&pool, &learner, file, &verdict)?,
                 };
@@ -140,7 +143,7 @@ impl ClassifyCommand {
         verdict: &anyhow::Result<Verdict>,
     ) -> anyhow::Result<Option<HeatPeak>> {
         let (Some(out), Ok(_)) = (&self.explain, verdict) else { return Ok(None) };
-        let frame = picture::load(file, now())?;
+        let frame = sound::load(file, now())?;
         let region = Region::Whole;
         let (_, drawn, place) =
             pool.with_free(|source| explain(source, learner, &frame, &region))?;
@@ -161,7 +164,7 @@ impl ClassifyCommand {
         let id = example.0;
         let image = image.with_context(|| format!("--like: no image of example {id} is kept"))?;
         let image = picture::decode(&image, "the example's image", now())?;
-        let frame = picture::load(file, now())?;
+        let frame = sound::load(file, now())?;
         let class = learner.classes().get(&class).map_or("?", |name| name.as_str());
         let words = ["differs where marked".to_owned(), format!("example {id}, {class}")];
         let (drawn, place) = pool.with_free(|source| beside(source, &frame, &image, words))?;
@@ -202,7 +205,7 @@ impl ClassifyCommand {
 const AT_ONCE: usize = 8;
 
 fn seen(pool: &Pool, file: &Path, places: bool) -> anyhow::Result<FrameFeatures> {
-    pool.seen(&picture::load(file, now())?, places)
+    pool.seen(&pool.load_file(file)?, places)
 }
 
 /// A verdict, to be printed.
@@ -216,6 +219,8 @@ struct Line<'a> {
 /// What was asked for beside a verdict.
 #[derive(Default)]
 struct Places {
+    /// What the file is.
+    kind: FrameKind,
     /// Where it comes from most.
     explained: Option<HeatPeak>,
     /// Where the image differs most from the nearest example's.
@@ -242,7 +247,7 @@ impl Line<'_> {
             self.milliseconds
         );
         if let Some(place) = self.places.explained {
-            text += &format!(", {place}");
+            text += &format!(", {}", place.in_words(self.places.kind));
         }
         if let Some(HeatPeak { x, y, .. }) = self.places.differs {
             text += &format!(", differs most from that example at {x},{y}");
@@ -270,6 +275,10 @@ impl Line<'_> {
         });
         if let Some(HeatPeak { x, y, stands_out }) = self.places.explained {
             value["place"] = json!({ "x": x, "y": y, "stands_out": stands_out });
+            if self.places.kind == FrameKind::Sound {
+                value["place"]["second"] = sound::second(x).into();
+                value["place"]["hertz"] = sound::frequency(y).round().into();
+            }
         }
         if let Some(HeatPeak { x, y, .. }) = self.places.differs {
             value["differs"] = json!({ "x": x, "y": y });

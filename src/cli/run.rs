@@ -15,6 +15,7 @@ use crate::board::WebAddress;
 use crate::board::address::Address;
 use crate::board::policy::Policy;
 use crate::board::{self, Board};
+use crate::camera::source;
 use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
 use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
@@ -199,7 +200,7 @@ impl RunCommand {
             0 | 1 => self.store.tail().ok().flatten(),
             _ => None,
         };
-        let model = self.backbone(board)?;
+        let model = self.backbone(board)?.looking_at(source::kind_of(camera));
         let backbone = model.load_with(tail.as_ref(), context)?;
         let builder =
             builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")));

@@ -1,5 +1,6 @@
 //! `fieldtune teach`: learn examples of a class, or of several, from image files.
 
+mod example;
 mod looks;
 mod text;
 
@@ -19,7 +20,8 @@ use super::confounds::confounds;
 use super::eval::images::find_at_least;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
-use crate::image::picture::{self, Sketch, exif, exif::CaptureInfo};
+use crate::image::frame::FrameKind;
+use crate::image::picture::{self, Sketch};
 use crate::image::views::ViewKinds;
 use crate::learn::command::{
     Accuracy, Command, Merge, NewExample, Repeat, Reply, TeachExamples, check_class,
@@ -27,10 +29,10 @@ use crate::learn::command::{
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{ClassName, Learner};
-use crate::learn::patches::FrameFeatures;
 use crate::protocol::people::counted;
 use crate::protocol::request::Answer;
 use crate::protocol::{json, people};
+use crate::sound::{self, WindowAddress};
 use crate::store::persistent;
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
@@ -136,7 +138,8 @@ impl TeachCommand {
             Ok(there) => check_class(there.learner(), &self.class)?,
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
-        let files = images::expand(&self.images)?;
+        let files = images::expand_to_teach(&self.images, self.skip_broken)
+            .context("nothing was learned")?;
         if let [dir] = &self.images[..]
             && let folders = subfolders(dir, &files)
             && folders > 1
@@ -148,7 +151,8 @@ impl TeachCommand {
                 self.class
             );
         }
-        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
+        let model = self.model.looking_at_files(&files);
+        let pool = Pool::load_taught(files.len(), &model, &self.store, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
         let places = session.learner().is_alone();
@@ -242,7 +246,10 @@ impl TeachCommand {
                 None => {}
                 Some(Ok((new_example, taken, sketch))) => {
                     new_examples.push((place, new_example));
-                    shown.push(Shown { file: &files[place], taken, sketch });
+                    let of_sound = sound::kind_of(&files[place]) == FrameKind::Sound;
+                    let recording = (of_sound && !self.distinct)
+                        .then(|| WindowAddress::parse(&files[place]).file);
+                    shown.push(Shown { file: &files[place], taken, sketch, recording });
                 }
                 Some(Err(error)) if self.skip_broken => eprintln!("left out: {error:#}"),
                 Some(Err(error)) if files.len() == 1 => {
@@ -274,29 +281,15 @@ impl TeachCommand {
             .collect())
     }
 
-    /// What is to be learned from a file, when it was taken, and what it looks like.
-    fn new_example(
-        &self,
-        file: &Path,
-        pool: &Pool,
-        (views, places): (&ViewKinds, bool),
-    ) -> anyhow::Result<(NewExample, Option<CaptureInfo>, Option<Sketch>)> {
-        let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
-        let frame = picture::decode(&bytes, &picture::shown(file), now())?;
-        let FrameFeatures { feature, patches } = pool.seen(&frame, places)?;
-        let (views, origin) = (pool.views(&frame, views)?, file.display().to_string());
-        let image = match pool.looks_plainly() {
-            true => picture::kept_file(&bytes, &frame, self.image_side),
-            false => picture::kept(&pool.as_taught(&frame), self.image_side),
-        };
-        let new_example = NewExample { image, views, patches, ..NewExample::new(feature, &origin) };
-        Ok((new_example, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
-    }
-
     /// All classes in one step, which can be undone in one.
     fn run_folders(&self, dir: &Path, context: &Context) -> anyhow::Result<Exit> {
-        let (names, files): (Vec<String>, Vec<PathBuf>) =
-            find_at_least(1, dir)?.into_iter().unzip();
+        let (mut names, mut files) = (Vec::new(), Vec::new());
+        for (name, file) in find_at_least(1, dir)? {
+            let windows = images::expand_to_teach(&[file], self.skip_broken)
+                .context("nothing was learned")?;
+            names.extend(windows.iter().map(|_| name.clone()));
+            files.extend(windows);
+        }
         let class = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
         let mut classes = Vec::with_capacity(names.len());
         for name in &names {
@@ -309,7 +302,8 @@ impl TeachCommand {
                 check_class(there.learner(), class.as_str())?;
             }
         }
-        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
+        let model = self.model.looking_at_files(&files);
+        let pool = Pool::load_taught(files.len(), &model, &self.store, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
         refuse_too_many(session.learner(), files.len(), &views)?;

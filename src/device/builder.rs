@@ -393,7 +393,7 @@ impl Device {
 fn time_of_a_frame(backbone: &mut Extractor, board: &Board) -> Result<Duration, BuildError> {
     let (width, height) = (board.camera.width, board.camera.height);
     let pixels = vec![128; width as usize * height as usize * 3];
-    let frame = Frame::new(width, height, pixels, Timestamp(0))?;
+    let frame = Frame::new(width, height, pixels, Timestamp(0))?.of_kind(backbone.kind());
     backbone.feature(&frame)?;
     let begun = Instant::now();
     backbone.feature(&frame)?;

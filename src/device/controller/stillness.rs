@@ -140,7 +140,7 @@ fn noisy(frame: &Frame) -> Option<Frame> {
     let pixels = frame.pixels().iter().enumerate();
     let pixels = pixels
         .map(|(place, &level)| (f32::from(level) + NOISE_LEVELS * noise(place)).round() as u8);
-    Frame::new(frame.width(), frame.height(), pixels.collect(), frame.captured()).ok()
+    of_its_kind(frame, pixels.collect())
 }
 
 /// The frame turned about its centre; what comes in from outside is drawn out from the edge.
@@ -158,7 +158,12 @@ fn turned(frame: &Frame) -> Option<Frame> {
             pixels.extend_from_slice(&frame.pixels()[from..from + 3]);
         }
     }
-    Frame::new(frame.width(), frame.height(), pixels, frame.captured()).ok()
+    of_its_kind(frame, pixels)
+}
+
+fn of_its_kind(frame: &Frame, pixels: Vec<u8>) -> Option<Frame> {
+    let other = Frame::new(frame.width(), frame.height(), pixels, frame.captured()).ok()?;
+    Some(other.of_kind(frame.kind()))
 }
 
 #[cfg(test)]
