@@ -74,7 +74,12 @@ impl ClassifyCommand {
             }
             return text::classify(&self.images, &self.lines, self.json, &self.store);
         }
-        let files = images::expand(&self.images)?;
+        // Of a recording that is drawn its loudest second.
+        let is_drawn = drawn.iter().any(|(_, out)| out.is_some());
+        let files = match is_drawn {
+            true => images::named(&self.images)?,
+            false => images::expand(&self.images)?,
+        };
         for (option, out) in drawn.iter().filter_map(|(option, out)| Some((option, out.as_ref()?)))
         {
             if files.len() != 1 {

@@ -10,7 +10,7 @@ use std::f32::consts::TAU;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{SAMPLE_RATE, WINDOW};
+use super::{SAMPLE_RATE, WINDOW_SAMPLES};
 
 /// What a [`Machine`] has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +22,7 @@ pub enum MachineScene {
     Bearing,
     /// A belt that slips: it squeals at some 1.3 kHz, for a part of the time.
     Belt,
-    /// Something loose that knocks once a turn or every second one.
+    /// Something loose that knocks at every fourth turn.
     Knock,
     /// Air that hisses out above 4 kHz.
     Leak,
@@ -74,12 +74,12 @@ impl Machine {
         self.number
     }
 
-    /// The next second: `[WINDOW]`, -1 to 1.
+    /// The next second: `[WINDOW_SAMPLES]`, -1 to 1.
     pub fn second(&mut self) -> Vec<f32> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x6d61_6368);
         random.set_stream(self.number);
         self.number += 1;
-        let mut sound = Sound { random, samples: vec![0.0; WINDOW] };
+        let mut sound = Sound { random, samples: vec![0.0; WINDOW_SAMPLES] };
         // More load, a slower turn and a louder gear.
         let load = sound.within(0.0, 1.0);
         let turns = sound.within(27.5, 29.5) - 3.0 * load;
@@ -96,25 +96,25 @@ impl Machine {
         let (fan, hall) = (sound.within(0.02, 0.05), sound.within(0.002, 0.008));
         sound.noise(fan, 0.12, false);
         sound.noise(hall, 1.0, false);
-        let severity = sound.within(0.6, 1.6);
+        let severity = sound.within(0.7, 1.5);
         match self.scene {
             MachineScene::Good => {}
             MachineScene::Bearing => {
                 let (every, rings) = (1.0 / (3.57 * turns), sound.within(2700.0, 3500.0));
                 // Struck harder where the load presses, once a turn.
-                sound.strikes(every, (rings, 0.003), 0.09 * severity, turns);
+                sound.strikes(every, (rings, 0.003), 0.1 * severity, turns);
             }
             MachineScene::Belt => {
                 let (pitch, wobble) = (sound.within(1100.0, 1500.0), sound.within(2.0, 5.0));
                 sound.squeal(pitch, wobble, 0.03 * severity);
             }
             MachineScene::Knock => {
-                let every = if sound.random.random_bool(0.5) { 1.0 } else { 2.0 } / turns * 4.0;
+                let every = 4.0 / turns;
                 let rings = sound.within(350.0, 600.0);
-                sound.strikes(every, (rings, 0.012), 0.25 * severity, 0.0);
+                sound.strikes(every, (rings, 0.012), 0.4 * severity, 0.0);
             }
             MachineScene::Leak => {
-                sound.noise(0.02 * severity, 1.0, true);
+                sound.noise(0.1 * severity, 1.0, true);
             }
         }
         let gain = sound.within(0.5, 1.4);
@@ -210,7 +210,9 @@ mod tests {
             machine.show(scene);
             assert_eq!((machine.showing(), machine.number()), (scene, number));
             let heard = machine.second();
-            assert!(heard.len() == WINDOW && heard.iter().all(|sample| sample.abs() <= 1.0));
+            assert!(
+                heard.len() == WINDOW_SAMPLES && heard.iter().all(|sample| sample.abs() <= 1.0)
+            );
             assert!(heard == second(3, number, scene), "{scene:?}, whatever was heard before");
             assert!(heard != second(4, number, scene) && heard != second(3, number + 1, scene));
         }

@@ -1,6 +1,6 @@
 //! Sound as frames: a window of sound is drawn as its spectrogram, and what learns from frames learns from that.
 //!
-//! A window is [`WINDOW`](crate::sound::WINDOW) samples, mono, at [`SAMPLE_RATE`](crate::sound::SAMPLE_RATE). Its power in
+//! A window is [`WINDOW_SAMPLES`](crate::sound::WINDOW_SAMPLES) samples, mono, at [`SAMPLE_RATE`](crate::sound::SAMPLE_RATE). Its power in
 //! [`BANDS`](crate::sound::BANDS) mel bands, a column every 10 ms, becomes grey levels over a fixed range of 80 dB, the lowest
 //! band at the bottom ([`spectrogram`](crate::sound::spectrogram)). The feature of such a frame is the backbone's embedding of
 //! the picture and, beside it, statistics of its cepstrum ([`statistics`](crate::sound::statistics)): what a window holds over
@@ -36,16 +36,16 @@ pub use wav::{Recording, WavError};
 pub const SAMPLE_RATE: u32 = 16_000;
 
 /// Samples of a window: a second.
-pub const WINDOW: usize = 16_000;
+pub const WINDOW_SAMPLES: usize = 16_000;
 
 /// Samples from one window to the next where they overlap: a quarter of a second.
-pub const HOP: usize = WINDOW / 4;
+pub const HOP: usize = WINDOW_SAMPLES / 4;
 
 /// Mel bands, the rows of a picture.
 pub const BANDS: usize = 128;
 
 /// Columns of a picture: one every 10 ms, the first in the middle of its moment.
-pub const COLUMNS: usize = WINDOW / spectrogram_step() + 1;
+pub const COLUMNS: usize = WINDOW_SAMPLES / spectrogram_step() + 1;
 
 /// What stands behind the name of a backbone that is used for sounds.
 pub const OF_SOUND: &str = ", sound";

@@ -135,7 +135,7 @@ mod of_file {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::sound::{HOP, Recording, SAMPLE_RATE, WINDOW, spectrogram};
+    use crate::sound::{HOP, Recording, SAMPLE_RATE, WINDOW_SAMPLES, spectrogram};
     use crate::util::mutex::lock;
 
     /// A file as it was when it was read.
@@ -165,10 +165,10 @@ mod of_file {
     pub(super) fn windows(file: &Path, loud: bool) -> Result<Vec<PathBuf>, PictureError> {
         let version = version(file);
         let recording = read(file)?;
-        if recording.samples.len() < WINDOW + WINDOW / 2 {
+        if recording.samples.len() < WINDOW_SAMPLES + WINDOW_SAMPLES / 2 {
             return Ok(vec![file.to_owned()]);
         }
-        let seconds = recording.samples.chunks_exact(WINDOW);
+        let seconds = recording.samples.chunks_exact(WINDOW_SAMPLES);
         let energies: Vec<f32> = seconds.map(energy).collect();
         *lock(&LATEST) = Some((version, recording));
         let most = energies.iter().copied().fold(0.0, f32::max);
@@ -233,17 +233,17 @@ mod of_file {
     /// The window with the most energy, of those that begin a quarter of a second apart; what is shorter stands in the
     /// middle of silence.
     fn loudest(samples: &[f32], captured: Timestamp) -> Frame {
-        if samples.len() <= WINDOW {
-            let mut window = vec![0.0; WINDOW];
-            let from = (WINDOW - samples.len()) / 2;
+        if samples.len() <= WINDOW_SAMPLES {
+            let mut window = vec![0.0; WINDOW_SAMPLES];
+            let from = (WINDOW_SAMPLES - samples.len()) / 2;
             window[from..from + samples.len()].copy_from_slice(samples);
             return spectrogram::frame(&window, captured);
         }
-        let last = samples.len() - WINDOW;
+        let last = samples.len() - WINDOW_SAMPLES;
         let starts = (0..last).step_by(HOP).chain([last]);
         let (mut best, mut most) = (0, -1.0);
         for start in starts {
-            let energy = energy(&samples[start..start + WINDOW]);
+            let energy = energy(&samples[start..start + WINDOW_SAMPLES]);
             if energy > most {
                 (best, most) = (start, energy);
             }
@@ -268,7 +268,7 @@ mod tests {
     fn a_long_recording_has_a_window_a_second() {
         let folder = tempfile::tempdir().expect("a folder");
         let (long, short) = (folder.path().join("long.wav"), folder.path().join("short.wav"));
-        let samples = seconds(&[0.01, 0.3, 0.02]);
+        let samples = seconds(&[0.01, 0.3, 0.05]);
         std::fs::write(&long, Recording::encode(&samples)).expect("writable");
         std::fs::write(&short, Recording::encode(&samples[..20_000])).expect("writable");
         let names = |path: &Path| -> Vec<String> {
@@ -304,7 +304,7 @@ mod tests {
         let bytes = Recording::encode(&samples[..8000]);
         let frame = decode(&bytes, "a.wav", Timestamp(0)).expect("it is one");
         let silent = spectrogram::frame(&[], Timestamp(0));
-        let column = |x: usize| frame.pixels()[(60 * 101 + x) * 3];
+        let column = |x: usize| frame.pixels()[(85 * 101 + x) * 3];
         assert!(column(50) > column(10) && column(90) == silent.pixels()[0], "{}", column(90));
         let error = decode(&bytes[..400], "a.wav", Timestamp(0)).expect_err("torn").to_string();
         assert!(error.starts_with("a.wav: it is cut off"), "{error}");

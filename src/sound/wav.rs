@@ -237,14 +237,15 @@ mod tests {
     fn what_is_no_recording_says_why() {
         let nan = f32::NAN.to_le_bytes();
         let whole = file(1, 1, 16_000, 16, &[0; 200]);
-        let cases: [(Vec<u8>, &str); 12] = [
+        let cases: [(Vec<u8>, &str); 13] = [
             (Vec::new(), "no WAV file: it begins with \"\""),
             (b"fLaC\0\0\0\x22".to_vec(), "ffmpeg -i FILE"),
             (
                 whole[..whole.len() - 1].to_vec(),
                 "its header says 200 bytes of sound, there are 199",
             ),
-            (whole[..40].to_vec(), "it is cut off"),
+            (whole[..40].to_vec(), "its format has 8 bytes, wanted 16"),
+            (whole[..50].to_vec(), "it is cut off"),
             (whole[..12].to_vec(), "there are no samples in it"),
             (file(1, 1, 0, 16, &[0; 4]), "0 samples a second, wanted 4000 to 384000"),
             (file(1, 1000, 16_000, 16, &[0; 4]), "1000 channels, wanted 1 to 32"),

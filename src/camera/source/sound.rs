@@ -11,7 +11,7 @@ use super::CaptureSettings;
 use crate::camera::{Camera, CameraError, CameraErrorKind, Scene};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::sound::{HOP, Machine, MachineScene, Recording, WINDOW, spectrogram};
+use crate::sound::{HOP, Machine, MachineScene, Recording, WINDOW_SAMPLES, spectrogram};
 
 /// A recording, a window every quarter of a second.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Camera for Played {
 
     fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
         // A recording shorter than a window is one.
-        let is_over = self.at > 0 && self.at + WINDOW > self.samples.len();
+        let is_over = self.at > 0 && self.at + WINDOW_SAMPLES > self.samples.len();
         if is_over && !self.again {
             let what = "the recording is over";
             return Err(CameraError::new(&self.name, CameraErrorKind::Ended, what));
@@ -122,7 +122,7 @@ pub fn next_window(reader: &mut impl Read, held: &mut Vec<u8>) -> io::Result<Opt
             return Ok(None);
         }
         debug_assert_eq!(held.len(), before + got);
-        if held.len() >= WINDOW * BYTES {
+        if held.len() >= WINDOW_SAMPLES * BYTES {
             let window = held.clone();
             held.drain(..HOP * BYTES);
             return Ok(Some(window));
@@ -173,15 +173,15 @@ mod tests {
     #[test]
     fn samples_of_a_pipe_become_windows() {
         let samples: Vec<u8> =
-            (0..WINDOW + 2 * HOP + 5).flat_map(|at| (at as i16).to_le_bytes()).collect();
+            (0..WINDOW_SAMPLES + 2 * HOP + 5).flat_map(|at| (at as i16).to_le_bytes()).collect();
         let (mut reader, mut held) = (&samples[..], Vec::new());
         let mut starts = Vec::new();
         while let Some(window) = next_window(&mut reader, &mut held).expect("a slice is read") {
-            assert_eq!(window.len(), WINDOW * BYTES);
+            assert_eq!(window.len(), WINDOW_SAMPLES * BYTES);
             starts.push(i16::from_le_bytes([window[0], window[1]]));
         }
         assert_eq!(starts, [0, 4000, 8000]);
-        let silent = frame_of(&vec![0; WINDOW * BYTES], Timestamp(1));
+        let silent = frame_of(&vec![0; WINDOW_SAMPLES * BYTES], Timestamp(1));
         assert!(silent.pixels().iter().all(|&level| level == 0));
     }
 

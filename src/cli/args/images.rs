@@ -44,8 +44,11 @@ pub fn expand_to_teach(paths: &[PathBuf], skip_broken: bool) -> anyhow::Result<V
     Ok(files)
 }
 
-/// The files that were named, and those in the folders that were.
-fn named(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+/// The files that were named, and those in the folders that were; recordings whole.
+///
+/// # Errors
+/// As [`expand`].
+pub fn named(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if path.as_os_str().is_empty() {

@@ -16,7 +16,7 @@
 
 use std::collections::VecDeque;
 
-use crate::image::frame::Frame;
+use crate::image::frame::{Frame, FrameKind};
 
 /// How far back frames are compared.
 const LAGS: [usize; 4] = [1, 2, 4, 8];
@@ -123,7 +123,13 @@ impl Senses {
     ) -> Option<Self> {
         let as_it_is = feature(part).ok()?;
         let mut of = |frame: Option<Frame>| Some(distance(&as_it_is, &feature(&frame?).ok()?));
-        Some(Self { noise: of(noisy(part))?, turn: of(turned(part))? })
+        let noise = of(noisy(part))?;
+        // Turned, a sound would be another one, and a machine sounds nearly the same all the time.
+        let turn = match part.kind() {
+            FrameKind::Sound => noise,
+            _ => of(turned(part))?,
+        };
+        Some(Self { noise, turn })
     }
 }
 

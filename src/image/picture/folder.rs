@@ -120,7 +120,7 @@ mod tests {
             "b-b/4.png",
             "a.png",
             "._a.png",
-            "b/sound.wav",
+            "x.wav",
             ".git/y.png",
             "x.txt",
         ] {
@@ -143,9 +143,9 @@ mod tests {
             found.nothing().contains("this is a HEIC") && found.nothing().contains("heif-convert")
         );
         assert!(in_folder(&root.join("none")).is_err());
-        assert_eq!(found.others, [root.join("b/sound.wav"), root.join("c.heic")]);
+        assert_eq!(found.others, [root.join("c.heic"), root.join("x.wav")]);
         std::fs::create_dir(root.join("d")).expect("writable");
-        std::fs::copy(root.join("b/sound.wav"), root.join("d/2.WAV")).expect("writable");
+        std::fs::copy(root.join("x.wav"), root.join("d/2.WAV")).expect("writable");
         assert_eq!(in_folder(&root.join("d")).expect("readable").images, [root.join("d/2.WAV")]);
     }
 }
