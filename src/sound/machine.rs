@@ -114,7 +114,7 @@ impl Machine {
                 sound.strikes(every, (rings, 0.012), 0.4 * severity, 0.0);
             }
             MachineScene::Leak => {
-                sound.noise(0.1 * severity, 1.0, true);
+                sound.noise(0.13 * severity, 1.0, true);
             }
         }
         let gain = sound.within(0.5, 1.4);

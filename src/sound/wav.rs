@@ -135,7 +135,7 @@ impl Recording {
         for (at, frame) in data.chunks_exact(frame).enumerate() {
             let sum: f32 = frame.chunks_exact(size).map(|bytes| format.value(bytes)).sum();
             // Floats may be anything; the square of a large one would be no number.
-            if !(sum.abs() < 1e6) {
+            if sum.is_nan() || sum.abs() >= 1e6 {
                 let at = at as f64 / f64::from(format.rate);
                 return Err(refused(format!("the sample at {at:.3} s is {sum}, wanted -1 to 1")));
             }

@@ -339,6 +339,10 @@ enum Event {
 impl Newest {
     fn fill(&self, stdout: ChildStdout, given: Given) {
         let mut stdout = BufReader::with_capacity(1 << 16, stdout);
+        #[cfg_attr(
+            not(feature = "sound"),
+            allow(clippy::infallible_destructuring_match, reason = "with sound there are two")
+        )]
         let layout = match given {
             Given::Pictures(layout) => layout,
             #[cfg(feature = "sound")]
