@@ -186,7 +186,7 @@ impl Extractor {
     }
 
     /// The same network for sounds, see [`crate::sound`]: a feature is that of the picture, and behind it the statistics of
-    /// the cepstrum, three quarters as long as a vector. Name and fingerprint are others, and it refuses images.
+    /// the cepstrum, as long as a vector. Name and fingerprint are others, and it refuses images.
     #[must_use]
     pub fn for_sounds(self) -> Self {
         let mut hash = Sha256::new();
@@ -341,10 +341,10 @@ fn with_tail(
     }
 }
 
-/// A feature of the network with what is measured beside it, which becomes a vector three quarters as long: on drums, letters
+/// A feature of the network with what is measured beside it, which becomes a vector as long: on drums, letters
 /// and voices that was the best share, see docs/senses.md.
 fn joined(mut feature: Vec<f32>, beside: &[f32]) -> Vec<f32> {
-    const SHARE: f32 = 0.75;
+    const SHARE: f32 = 1.0;
     let length = |values: &[f32]| values.iter().map(|value| value * value).sum::<f32>().sqrt();
     let own = length(beside);
     let scale = if own > 0.0 { SHARE * length(&feature) / own } else { 0.0 };

@@ -117,7 +117,9 @@ impl Machine {
                 sound.noise(0.13 * severity, 1.0, true);
             }
         }
-        let gain = sound.within(0.5, 1.4);
+        // As loud as any other, as if the microphone hung nearer or farther off.
+        let squares: f32 = sound.samples.iter().map(|sample| sample * sample).sum();
+        let gain = sound.within(0.03, 0.1) / (squares / WINDOW_SAMPLES as f32).sqrt();
         sound.samples.iter().map(|sample| (gain * sample).clamp(-1.0, 1.0)).collect()
     }
 }

@@ -35,7 +35,7 @@ const STRANGERS: usize = 40;
 /// Shares that have to be right, found, and called unknown, at least; good seconds called unknown, at most.
 const ACCURACY: f64 = 0.95;
 const FOUND: f64 = 0.9;
-const UNLIKE: f64 = 0.8;
+const UNLIKE: f64 = 0.9;
 const ALARMS: f64 = 0.2;
 
 /// A machine and the device that listens to it.
