@@ -35,17 +35,18 @@ use crate::sound;
   fieldtune classify part.jpg
   fieldtune classify part.jpg --explain where.png
   fieldtune classify part.jpg --like beside.png  beside its nearest example
+  fieldtune classify pump.wav                    every second of a recording
   journalctl -f | fieldtune classify --lines -   every line as it comes
   fieldtune classify parts/ --json | jq -r 'select(.class == \"scratch\") | .file'
 
 With --json one object a line: file, class (or null for unknown), best, confidence (null with one class), runner_up, \
 runner_up_confidence, nearest (example, class, cosine, origin), novelty, milliseconds; with --explain also place (x, y, stands_out: null \
-with more than one class), with --like also differs (x, y).
+with more than one class; of a sound also second, hertz), with --like also differs (x, y).
 
 --explain: with one class, how far each place is from good parts, from the limit on that one place in a thousand of \
 good parts reaches; with more, what each place adds to the score of the best class over that of the second.")]
 pub struct ClassifyCommand {
-    /// Image files, or folders of them
+    /// Image files, recordings of sound (WAV), or folders of them
     #[arg(required_unless_present = "lines", value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     #[command(flatten)]

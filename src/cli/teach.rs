@@ -43,6 +43,8 @@ use crate::store::persistent;
   fieldtune teach scratch scratch-1.jpg scratch-2.jpg
   fieldtune teach good good-parts/
   fieldtune teach dent dents/ --skip-broken
+  fieldtune teach hum pump-1.wav pump-2.wav
+      each second of a recording is an example, all of one one look
   fieldtune teach parts/
       parts/good/*.png and parts/dent/*.png make the classes good and dent
   fieldtune teach --text refused \"Failed password for root\"
@@ -51,7 +53,7 @@ pub struct TeachCommand {
     /// The class, a new name makes a new class; or, alone, a folder of class folders
     #[arg(value_name = "CLASS|DIR")]
     class: String,
-    /// Image files, or folders of them
+    /// Image files, recordings of sound (WAV), or folders of them
     #[arg(value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     #[command(flatten)]
@@ -185,13 +187,19 @@ impl TeachCommand {
         };
         if looks < examples.len() || before > 0 {
             println!(
-                "{}, {}{}: images that are nearly the same, or of one burst, count as one (--distinct if each shows another part)",
+                "{}, {}{}: {}",
                 counted(examples.len(), "example", "examples"),
                 counted(looks, "independent look", "independent looks"),
                 match before {
                     0 => String::new(),
                     before => format!(", {before} of them taught before"),
                 },
+                match model.kind {
+                    Some(FrameKind::Sound) =>
+                        "seconds of one recording count as one (--distinct if each is another case)",
+                    _ =>
+                        "images that are nearly the same, or of one burst, count as one (--distinct if each shows another part)",
+                }
             );
         }
         if !evicted.is_empty() {

@@ -28,7 +28,7 @@ pub use machine::{Machine, MachineScene};
 pub use recording::{WindowAddress, decode, kind_of, load, loud_windows, windows};
 #[cfg(feature = "sound")]
 pub use resample::resampled;
-pub use views::views;
+pub use views::{VIEWS, views};
 #[cfg(feature = "sound")]
 pub use wav::{Recording, WavError};
 

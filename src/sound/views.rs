@@ -7,6 +7,9 @@ const SHIFT: usize = 8;
 /// Grey levels that a view is quieter by: 5 dB of a range of 80.
 const QUIETER: u8 = 16;
 
+/// The names of [`views`], in their order.
+pub const VIEWS: [&str; 3] = ["earlier", "later", "quieter"];
+
 /// What a sound is learned with beside itself, as [`crate::image::views`] are of an image: 80 ms earlier, 80 ms later, and
 /// 5 dB quieter. A mirror image or a turned one is no sound; one of another pitch often is of another class.
 ///

@@ -91,10 +91,15 @@ impl StoreArgs {
 
     /// Whether lines of text were taught; not where there is no store, or one that cannot be read.
     pub fn holds_lines(&self) -> anyhow::Result<bool> {
+        self.holds(Subject::Lines)
+    }
+
+    /// Whether that was taught.
+    pub fn holds(&self, subject: Subject) -> anyhow::Result<bool> {
         let path = self.path()?;
         // What is wrong with it is said when it is opened.
         let taught = path.exists().then(|| FileStore::taught_with(&path).ok().flatten());
-        Ok(taught.flatten().is_some_and(|model| model.subject() == Subject::Lines))
+        Ok(taught.flatten().is_some_and(|model| model.subject() == subject))
     }
 
     /// An error where lines of text were taught, of which there are no images.
@@ -114,12 +119,10 @@ impl StoreArgs {
     ///
     /// * `command`: what wants images; `instead`: what to do with sounds.
     pub fn refuse_sounds(&self, command: &str, instead: &str) -> anyhow::Result<()> {
-        let path = self.path()?;
-        let taught = path.exists().then(|| FileStore::taught_with(&path).ok().flatten()).flatten();
-        if taught.is_some_and(|model| model.subject() == Subject::Sounds) {
+        if self.holds(Subject::Sounds)? {
             bail!(
                 "{}: {command} wants a store of images, this one holds sounds\n  next: {instead}, or name a store of images with --store",
-                path.display()
+                self.path()?.display()
             );
         }
         Ok(())
