@@ -65,6 +65,7 @@ pub struct Builder {
     head: Option<HeadConfig>,
     thresholds: ChangeThresholds,
     image_side: Option<u32>,
+    sounds: bool,
 }
 
 #[derive(Debug)]
@@ -195,6 +196,12 @@ impl Builder {
         self
     }
 
+    /// Learns sounds in place of images, see [`crate::sound`]: recordings, and frames of a camera that listens.
+    pub fn sounds(mut self) -> Self {
+        self.sounds = true;
+        self
+    }
+
     /// The head; a store with another one relearns it from the examples. By default the store's own, LDA in a new
     /// one.
     pub fn head(mut self, head: HeadConfig) -> Self {
@@ -241,6 +248,7 @@ impl Builder {
                 load(&name, tail.as_ref())?
             }
         };
+        let source = if self.sounds { source.for_sounds() } else { source };
         let persistent = PersistentLearner::open(store, &ModelId::of(&source));
         let persistent = persistent.map_err(|error| match error {
             PersistError::Backbone(other) => {
@@ -339,8 +347,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Image`]; as [`Fieldtune::classify`].
     pub fn classify_file(&mut self, file: impl AsRef<Path>) -> Result<Prediction, Error> {
-        let frame = sound::load(file.as_ref(), self.clock.now())?;
-        self.classify(&frame)
+        self.classify(&sound::load(file.as_ref(), self.clock.now())?)
     }
 
     /// Forgets a class and its examples.

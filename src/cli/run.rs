@@ -40,7 +40,7 @@ use crate::web::{Certificate, Web};
       without hardware, console on this terminal
   fieldtune run --board my-line.toml --policy my-policy.toml
   fieldtune run --port serial:/dev/ttyAMA0@115200 --port unix:/run/ft.sock
-  fieldtune run --camera 'sound:pipe:arecord -q -f S16_LE -r 16000 -c 1 -t raw' --port stdio:
+  fieldtune run --camera sound:synthetic:machine --port stdio:
   fieldtune run --camera synthetic: --web 8080
       page at http://127.0.0.1:8080/
   fieldtune run --camera synthetic: --bench-seconds 20

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use desk::{Bench, text};
+use fieldtune::Fieldtune;
 use fieldtune::camera::CameraErrorKind;
 use fieldtune::camera::source::{self, CaptureSettings};
 use fieldtune::image::frame::{FrameKind, Timestamp};
@@ -197,6 +198,12 @@ fn a_device_learns_a_machine_over_the_console() {
         let recent = device.ok(&["recent", "3"]);
         assert!(recent.contains(scene), "{scene}: {recent}");
     }
+    // A recording is taught and classified from afar, too.
+    let bearing = recordings(folder.path(), 9, MachineScene::Bearing, 1).join("0.wav");
+    let said = device.ok(&["classify", text(&bearing)]);
+    assert!(said.contains("bearing"), "{said}");
+    let refused = device.ctl(&["classify", text(&data("pictures/exif-1.jpg"))]);
+    assert!(refused.code != 0 && refused.stderr.contains("wanted a sound"), "{refused:?}");
     let refused = device.ctl(&["finetune"]);
     assert!(refused.code != 0 && refused.stderr.contains("these are sounds"), "{refused:?}");
 }
@@ -236,6 +243,31 @@ fn a_microphone_that_ends_is_gone_and_started_again() {
     .expect("it is an address");
     let error = silent.capture(Timestamp(0)).expect_err("it says nothing");
     assert!(error.to_string().contains("wanted a second of raw samples"), "{error}");
+}
+
+#[test]
+fn the_library_learns_recordings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("sounds.ftune");
+    let model = data("tiny.toml");
+    let open = || Fieldtune::builder().model(text(&model)).sounds().open(&store);
+    let mut tuner = open().expect("a new store");
+    for scene in [MachineScene::Good, MachineScene::Bearing] {
+        let files = recordings(folder.path(), 3, scene, 4);
+        for at in 0..3 {
+            let file = files.join(format!("{at}.wav"));
+            tuner.teach_file(scene.name(), file).expect("it is a recording");
+        }
+    }
+    let prediction = tuner.classify_file(folder.path().join("bearing/3.wav"));
+    assert_eq!(prediction.expect("it is a recording").best, "bearing");
+    let picture = data("pictures/exif-1.jpg");
+    let error = tuner.classify_file(picture).expect_err("it is an image").to_string();
+    assert!(error.contains("wanted a sound, got an image"), "{error}");
+    drop(tuner);
+    let error = Fieldtune::builder().model(text(&model)).open(&store).expect_err("of sounds");
+    assert!(error.to_string().contains("tiny, sound"), "{error}");
+    assert!(open().is_ok());
 }
 
 #[test]
