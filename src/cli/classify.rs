@@ -130,7 +130,11 @@ impl ClassifyCommand {
                     exit = Exit::Negative;
                 }
                 let places = Places {
-                    kind: sound::kind_of(file),
+                    // A PNG is opened for it.
+                    kind: match is_drawn {
+                        true => sound::kind_of(file),
+                        false => FrameKind::Image,
+                    },
                     explained: self.explained(&pool, &learner, file, &verdict)?,
                     differs: self.beside(&pool, &learner, file, &verdict)?,
                 };

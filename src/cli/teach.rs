@@ -44,7 +44,7 @@ use crate::store::persistent;
   fieldtune teach good good-parts/
   fieldtune teach dent dents/ --skip-broken
   fieldtune teach hum pump-1.wav pump-2.wav
-      each second of a recording is an example, all of one one look
+      each second of a recording is an example; together they are one look
   fieldtune teach parts/
       parts/good/*.png and parts/dent/*.png make the classes good and dent
   fieldtune teach --text refused \"Failed password for root\"

@@ -166,8 +166,9 @@ fn what_is_no_recording_is_named_and_nothing_is_learned() {
             "{run:?}"
         );
         assert_eq!(bench.classes(), before, "{name}");
-        let run = bench.run(&["classify", text(&file)]);
-        assert!(run.code != 0 && run.stderr.contains(says), "{run:?}");
+        let run = bench.run(&["classify", text(&file), "parts/good/0.wav"]);
+        assert!(run.code == 1 && run.stderr.contains(says), "{run:?}");
+        assert!(run.stdout.starts_with("parts/good/0.wav: "), "the others are classified: {run:?}");
     }
     // A header without a length, as of a program that records into a pipe.
     let endless = bench.path().join("endless.wav");

@@ -14,14 +14,15 @@ pub fn or_text() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// The image files that were named, be they there or not, and those in the folders that were named, at any depth, sorted
-/// within each folder. Images in them that cannot be read are reported on stderr. Of a recording of sound its windows.
+/// within each folder. Images in them that cannot be read are reported on stderr. Of a recording of sound its windows; one that
+/// cannot be read stays as it is, to be reported with what cannot be used.
 ///
 /// # Errors
-/// A folder without an image; an empty name; a recording that cannot be read.
+/// A folder without an image; an empty name.
 pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named(paths)? {
-        files.extend(sound::windows(&path)?);
+        files.extend(sound::windows(&path).unwrap_or_else(|_| vec![path]));
     }
     Ok(files)
 }
@@ -31,7 +32,7 @@ pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 /// * `skip_broken`: a recording that cannot be read stays as it is, to be reported with what cannot be used.
 ///
 /// # Errors
-/// As [`expand`].
+/// As [`expand`]; a recording that cannot be read.
 pub fn expand_to_teach(paths: &[PathBuf], skip_broken: bool) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named(paths)? {
