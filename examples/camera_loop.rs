@@ -22,7 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut tuner = Fieldtune::open(&store)?;
     for (class, shown) in [("good", SyntheticScene::Good), ("crack", SyntheticScene::Crack)] {
         match camera.scene() {
-            Some(scene) => scene.choose(Some(shown)),
+            Some(scene) => {
+                scene.choose(Some(shown.name()));
+            }
             None => {
                 print!("put {class} before the camera, then press Enter ");
                 std::io::stdout().flush()?;

@@ -19,6 +19,7 @@ use crate::learn::engine::{Engine, EngineError};
 use crate::learn::head::{ClassId, HeadConfig, HeadError};
 use crate::learn::learner::{ClassName, Learner};
 use crate::protocol::people;
+use crate::sound;
 use crate::store::persistent::{OtherBackbone, PersistError, PersistentLearner};
 use crate::store::signed::{self, SignedError};
 use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
@@ -64,6 +65,7 @@ pub struct Builder {
     head: Option<HeadConfig>,
     thresholds: ChangeThresholds,
     image_side: Option<u32>,
+    sounds: bool,
 }
 
 #[derive(Debug)]
@@ -194,6 +196,12 @@ impl Builder {
         self
     }
 
+    /// Learns sounds in place of images, see [`crate::sound`]: recordings, and frames of a camera that listens.
+    pub fn sounds(mut self) -> Self {
+        self.sounds = true;
+        self
+    }
+
     /// The head; a store with another one relearns it from the examples. By default the store's own, LDA in a new
     /// one.
     pub fn head(mut self, head: HeadConfig) -> Self {
@@ -240,6 +248,7 @@ impl Builder {
                 load(&name, tail.as_ref())?
             }
         };
+        let source = if self.sounds { source.for_sounds() } else { source };
         let persistent = PersistentLearner::open(store, &ModelId::of(&source));
         let persistent = persistent.map_err(|error| match error {
             PersistError::Backbone(other) => {
@@ -308,7 +317,7 @@ impl Fieldtune {
     /// [`Error::Image`]; as [`Fieldtune::teach`].
     pub fn teach_file(&mut self, class: &str, file: impl AsRef<Path>) -> Result<usize, Error> {
         let file = file.as_ref();
-        let frame = picture::load(file, self.clock.now())?;
+        let frame = sound::load(file, self.clock.now())?;
         let image = picture::kept(&self.persistent.get().as_taught(&frame), self.image_side);
         let example =
             self.persistent.get_mut().new_example(&frame, &picture::shown(file), image)?;
@@ -338,8 +347,7 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Image`]; as [`Fieldtune::classify`].
     pub fn classify_file(&mut self, file: impl AsRef<Path>) -> Result<Prediction, Error> {
-        let frame = picture::load(file.as_ref(), self.clock.now())?;
-        self.classify(&frame)
+        self.classify(&sound::load(file.as_ref(), self.clock.now())?)
     }
 
     /// Forgets a class and its examples.

@@ -30,6 +30,7 @@
 //! | `cli` (default) | the program, and the crates that only it needs |
 //! | `built-in` (default) | the network that is part of the library, 1.5 MB |
 //! | `web` (default) | the page and the API over HTTP |
+//! | `sound` (default) | sounds: recordings, microphones, a synthetic machine |
 //! | `fetch` | downloads of networks that model cards name |
 //! | `v4l`, `gpio`, `rpi`; `device` for all | cameras and pins |
 //!
@@ -64,6 +65,9 @@ pub mod image;
 
 /// Lines of text: an embedding without a network.
 pub mod text;
+
+/// Windows of sound as frames: spectrograms, what is measured of them, a synthetic machine.
+pub mod sound;
 
 /// Where frames come from: the trait, devices, programs, recordings, drawn ones.
 pub mod camera;

@@ -12,8 +12,9 @@ use super::{
 use crate::backbone::preprocess::{
     ChannelOrder, Fit, InputSpec, Layout, Preprocessor, TensorError,
 };
-use crate::image::frame::Frame;
+use crate::image::frame::{Frame, FrameKind};
 use crate::image::views::ViewKinds;
+use crate::sound;
 
 /// SHA-256 over the model's hash ([`Onnx::sha256`]), how it is fed and where it is tapped: features with equal fingerprints can be
 /// compared.
@@ -88,6 +89,16 @@ pub enum ExtractError {
     /// The network gave none.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
+    /// The frame is of another kind than the features that are wanted.
+    #[error("{name}: wanted {wanted}, got {got}")]
+    OtherKind {
+        /// The network.
+        name: String,
+        /// What it looks at.
+        wanted: FrameKind,
+        /// What the frame is.
+        got: FrameKind,
+    },
     /// The fine-tuned blocks belong to another network, or to other taps of it.
     #[error("{name}: the fine-tuned last blocks belong to another network, input size or taps")]
     OtherBase {
@@ -99,11 +110,16 @@ pub enum ExtractError {
 /// What stands behind the name of a backbone with fine-tuned blocks.
 pub const FINE_TUNED: &str = ", fine-tuned";
 
+/// What the fingerprint of a network that is used for sounds covers besides; another form of features gets another one.
+const SOUND_FORM: &str =
+    "sound 1: 128 mel bands of 1024 at 16 kHz, 80 dB; 20 cepstral coefficients";
+
 /// Frame to feature: the preprocessing and the network together.
 #[derive(Debug)]
 pub struct Extractor {
     name: String,
     fingerprint: Fingerprint,
+    kind: FrameKind,
     preprocessor: Preprocessor,
     backbone: Backbone,
     tail: Option<Adapted>,
@@ -135,7 +151,8 @@ impl Extractor {
         let preprocessor = Preprocessor::new(spec.input.clone())?;
         let backbone = Backbone::load(onnx, name, spec)?;
         let fingerprint = Self::fingerprint_of(onnx, spec);
-        Ok(Self { name: name.to_owned(), fingerprint, preprocessor, backbone, tail: None })
+        let (name, kind) = (name.to_owned(), FrameKind::Image);
+        Ok(Self { name, fingerprint, kind, preprocessor, backbone, tail: None })
     }
 
     /// As [`Extractor::load`], with fine-tuned last blocks: a feature is that of the network as it is, and behind it what
@@ -164,7 +181,35 @@ impl Extractor {
         })?;
         let tail = Adapted { tail: tail.clone(), runner };
         let (name, fingerprint) = (format!("{name}{FINE_TUNED}"), tail.tail.fingerprint());
-        Ok(Self { name, fingerprint, preprocessor, backbone, tail: Some(tail) })
+        let kind = FrameKind::Image;
+        Ok(Self { name, fingerprint, kind, preprocessor, backbone, tail: Some(tail) })
+    }
+
+    /// The same network for sounds, see [`crate::sound`]: a feature is that of the picture, and behind it the statistics of
+    /// the cepstrum, as long as a vector. Name and fingerprint are others, and it refuses images.
+    #[must_use]
+    pub fn for_sounds(self) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.fingerprint.0);
+        hash.update(SOUND_FORM);
+        let fingerprint = Fingerprint(hash.finalize().into());
+        let name = format!("{}{}", self.name, sound::OF_SOUND);
+        Self { name, fingerprint, kind: FrameKind::Sound, ..self }
+    }
+
+    /// What it looks at.
+    pub fn kind(&self) -> FrameKind {
+        self.kind
+    }
+
+    /// What is measured of a frame beside the network's feature; nothing of an image.
+    fn beside(&self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        let (wanted, got) = (self.kind, frame.kind());
+        match wanted == got {
+            false => Err(ExtractError::OtherKind { name: self.name.clone(), wanted, got }),
+            true if wanted == FrameKind::Sound => Ok(sound::statistics(frame)),
+            true => Ok(Vec::new()),
+        }
     }
 
     /// What [`Extractor::fingerprint`] is going to be, without a tail.
@@ -223,6 +268,14 @@ impl Extractor {
         kinds: &ViewKinds,
         mut each: impl FnMut(Option<&Tail>, &Backbone, Vec<f32>),
     ) -> Result<(), ExtractError> {
+        if self.kind == FrameKind::Sound && !kinds.kinds().is_empty() {
+            // Those of an image would be of another sound.
+            for view in sound::views(frame) {
+                let feature = self.feature(&view)?;
+                each(self.tail(), &self.backbone, feature);
+            }
+            return Ok(());
+        }
         let InputSpec { width, height, .. } = *self.preprocessor.spec();
         let pixels = self.preprocessor.resize(frame)?.to_vec();
         let Self { name, preprocessor, backbone, tail, .. } = self;
@@ -294,23 +347,38 @@ fn with_tail(
     }
 }
 
+/// A feature of the network with what is measured beside it, which becomes a vector of the same length: of half to twice that,
+/// nothing was better by more than half a point on the mean of the sets in docs/senses.md.
+fn joined(mut feature: Vec<f32>, beside: &[f32]) -> Vec<f32> {
+    let length = |values: &[f32]| values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let own = length(beside);
+    let scale = if own > 0.0 { length(&feature) / own } else { 0.0 };
+    feature.extend(beside.iter().map(|value| value * scale));
+    feature
+}
+
 impl FeatureSource for Extractor {
     fn dim(&self) -> usize {
         let adapted = self.tail.as_ref().map_or(0, |adapted| adapted.tail.network().dim());
-        self.backbone.dim() + adapted
+        let beside = if self.kind == FrameKind::Sound { sound::STATISTICS } else { 0 };
+        self.backbone.dim() + adapted + beside
     }
 
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        let beside = self.beside(frame)?;
         let Self { name, preprocessor, backbone, tail, .. } = self;
         let input = preprocessor.apply(frame)?;
-        Ok(extract(name, backbone, tail, input.view())?)
+        let feature = extract(name, backbone, tail, input.view())?;
+        Ok(if beside.is_empty() { feature } else { joined(feature, &beside) })
     }
 
     fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
+        let beside = self.beside(frame)?;
         let Self { name, preprocessor, backbone, tail, .. } = self;
         let input = preprocessor.apply(frame)?;
         let (feature, maps) = backbone.extract_with_maps(input.view())?;
-        Ok((with_tail(name, backbone, tail, feature)?, maps))
+        let feature = with_tail(name, backbone, tail, feature)?;
+        Ok((if beside.is_empty() { feature } else { joined(feature, &beside) }, maps))
     }
 
     fn layout(&self, frame: &Frame) -> Option<MapLayout> {

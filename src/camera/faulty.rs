@@ -80,7 +80,9 @@ fn tear(frame: Frame, before: &Frame, share: f64) -> Frame {
     }
     let kept = (f64::from(height) * share) as usize * width as usize * 3;
     let pixels = [&frame.pixels()[..kept], &before.pixels()[kept..]].concat();
-    Frame::new(width, height, pixels, frame.captured()).expect("the size is the same")
+    Frame::new(width, height, pixels, frame.captured())
+        .expect("the size is the same")
+        .of_kind(frame.kind())
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl CameraErrorKind {
     pub fn next_step(self) -> &'static str {
         match self {
             CameraErrorKind::Address => {
-                "v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE or synthetic:; fieldtune cameras lists what is there"
+                "v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE, synthetic: or sound:SOURCE; fieldtune cameras lists what is there"
             }
             CameraErrorKind::Missing => {
                 "check the name and the cable; fieldtune cameras lists what is there"

@@ -7,6 +7,9 @@
 //! | `pipe:COMMAND` | the standard output of a program: raw pixels or MJPEG |
 //! | `replay:DIR`, `replay:FILE` | image files in the order of their names, MJPEG, Y4M |
 //! | `synthetic:`, `synthetic:SEED` | nothing: they are drawn |
+//! | `sound:FILE.wav` | windows of a recording of sound (feature `sound`) |
+//! | `sound:pipe:COMMAND` | a program that writes raw samples: 16 bits, little-endian, 16 kHz, one channel |
+//! | `sound:synthetic:machine`, `sound:synthetic:machine:SEED` | a machine that is computed |
 //!
 //! Unlike the trait's module this one has clocks, files, threads and programs.
 
@@ -16,6 +19,8 @@ mod list;
 mod paced;
 mod pipe;
 mod replay;
+#[cfg(feature = "sound")]
+mod sound;
 mod split;
 #[cfg(feature = "v4l")]
 mod v4l;
@@ -28,7 +33,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, Synthetic, SyntheticLine};
-use crate::image::frame::Timestamp;
+use crate::image::frame::{FrameKind, Timestamp};
 
 /// What a camera should give. What it gives instead is in [`Camera::notes`].
 #[derive(Debug, Clone, PartialEq)]
@@ -120,6 +125,10 @@ pub fn open(address: &str, wanted: &CaptureSettings) -> Result<AnyCamera, Camera
         "replay" => {
             Ok(paced::at_rate(replay::Replay::open(address, rest, wanted)?, wanted.fps, None))
         }
+        "sound" => sound_source(address, rest, wanted),
+        "synthetic" if rest.split(':').next() == Some("machine") => {
+            sound_source(address, address, wanted)
+        }
         "synthetic" => match if rest.is_empty() { Ok(1) } else { rest.parse() } {
             Ok(seed) => {
                 let (width, height) = (Synthetic::WIDTH, Synthetic::HEIGHT);
@@ -136,6 +145,59 @@ pub fn open(address: &str, wanted: &CaptureSettings) -> Result<AnyCamera, Camera
         },
         _ => refused("there is no such kind of camera"),
     }
+}
+
+/// Opens what is heard.
+///
+/// * `rest`: what stands behind `sound:`.
+#[cfg(feature = "sound")]
+fn sound_source(
+    address: &str,
+    rest: &str,
+    wanted: &CaptureSettings,
+) -> Result<AnyCamera, CameraError> {
+    let refused = |what: &str| {
+        let shown = address.escape_debug().to_string();
+        Err(CameraError::new(&shown, CameraErrorKind::Address, what))
+    };
+    match rest.split_once(':') {
+        Some(("pipe", command)) if !command.trim().is_empty() => {
+            Ok(Box::new(pipe::Pipe::microphone(address, command, wanted)))
+        }
+        Some(("pipe", _)) => refused("which program? wanted sound:pipe:COMMAND"),
+        Some(("synthetic", what)) => {
+            let seed = match what.strip_prefix("machine") {
+                Some("") => Some(1),
+                Some(seed) => seed.strip_prefix(':').and_then(|seed| seed.parse().ok()),
+                None => None,
+            };
+            match seed {
+                Some(seed) => Ok(paced::at_rate(sound::MachineLine::new(seed), wanted.fps, None)),
+                None => refused("wanted sound:synthetic:machine or sound:synthetic:machine:SEED"),
+            }
+        }
+        _ if rest.is_empty() => refused(
+            "which sound? wanted sound:FILE.wav, sound:pipe:COMMAND or sound:synthetic:machine",
+        ),
+        _ => Ok(paced::at_rate(sound::Played::open(address, rest, wanted)?, wanted.fps, None)),
+    }
+}
+
+#[cfg(not(feature = "sound"))]
+fn sound_source(
+    address: &str,
+    _rest: &str,
+    _wanted: &CaptureSettings,
+) -> Result<AnyCamera, CameraError> {
+    let what = "this program was built without sound; one with it is built by: cargo build --release --features sound";
+    let shown = address.escape_debug().to_string();
+    Err(CameraError::new(&shown, CameraErrorKind::Unsupported, what))
+}
+
+/// What the frames of the camera at an address are of.
+pub fn kind_of(address: &str) -> FrameKind {
+    let of_sound = address.starts_with("sound:") || address.starts_with("synthetic:machine");
+    if of_sound { FrameKind::Sound } else { FrameKind::Image }
 }
 
 /// When a frame came, on the caller's clock.
@@ -188,6 +250,14 @@ mod tests {
             ("pipe: ", "which program"),
             ("replay:", "which recording"),
             ("synthetic:x", "whole number"),
+            #[cfg(feature = "sound")]
+            ("sound:", "which sound"),
+            #[cfg(feature = "sound")]
+            ("sound:pipe:", "which program"),
+            #[cfg(feature = "sound")]
+            ("sound:synthetic:machine:x", "machine:SEED"),
+            #[cfg(feature = "sound")]
+            ("sound:synthetic:", "machine:SEED"),
         ];
         for (address, wanted) in cases {
             let error = open(address, &CaptureSettings::default()).err().expect("refused");

@@ -9,11 +9,13 @@
 
 mod drift;
 mod line;
+mod scene;
 
 pub use fieldtune_math::strip::SyntheticScene;
 use fieldtune_math::strip::{self, HEIGHT, WIDTH};
 
-pub use self::line::{Scene, SyntheticLine};
+pub use self::line::SyntheticLine;
+pub use self::scene::Scene;
 use super::{Camera, CameraError, CameraErrorKind};
 use crate::image::frame::{Frame, Timestamp};
 

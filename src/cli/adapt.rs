@@ -18,13 +18,13 @@ use super::{Context, Exit};
 use crate::camera::source::CaptureSettings;
 use crate::image::frame::{Frame, Region};
 use crate::image::levels::{Levels, Moments};
-use crate::image::picture;
 use crate::learn::adapt::{Proposal, TaughtLight, propose};
 use crate::learn::learner::Learner;
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::json::answer;
 use crate::protocol::request::{Adaptation, Answer};
 use crate::protocol::{adapted, people};
+use crate::sound;
 use crate::store::levels;
 
 /// Bring frames of another light or camera back to what was taught
@@ -148,7 +148,7 @@ impl AdaptCommand {
             files.extend(images::expand(std::slice::from_ref(dir))?);
         }
         let region = self.camera.region.unwrap_or_default();
-        files.iter().map(|file| part(&picture::load(file, now())?, &region)).collect()
+        files.iter().map(|file| part(&sound::load(file, now())?, &region)).collect()
     }
 
     fn captured(&self, count: u32, context: &Context) -> anyhow::Result<Vec<Frame>> {

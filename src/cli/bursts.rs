@@ -15,6 +15,8 @@ pub(super) struct Shown<'a> {
     pub(super) taken: Option<CaptureInfo>,
     /// Its look; `None` where every image is to be a look of its own.
     pub(super) sketch: Option<Sketch>,
+    /// The recording of sound that it is a window of; `None` where every window is to be a look of its own.
+    pub(super) recording: Option<PathBuf>,
 }
 
 /// The number of each file's burst; those with the same number are of one.
@@ -49,6 +51,12 @@ pub(super) fn bursts(files: &[Shown<'_>]) -> Vec<u32> {
         let first = *named.entry((folder, name)).or_insert(at);
         join(&mut joined, first, at);
     }
+    let mut recordings: BTreeMap<&Path, usize> = BTreeMap::new();
+    for (at, shown) in files.iter().enumerate() {
+        let Some(recording) = &shown.recording else { continue };
+        let first = *recordings.entry(recording).or_insert(at);
+        join(&mut joined, first, at);
+    }
     for (place, one) in files.iter().enumerate() {
         let Some(sketch) = &one.sketch else { continue };
         for (earlier, other) in files[..place].iter().enumerate() {
@@ -78,7 +86,8 @@ pub(super) fn of_a_video<'a>(
     // Its number, it, and its look.
     type Numbered<'a> = (u64, &'a Path, u32);
     let mut videos: BTreeMap<(Option<&Path>, &str), Vec<Numbered>> = BTreeMap::new();
-    for (shown, &burst) in files.iter().zip(bursts).filter(|(shown, _)| shown.taken.is_none()) {
+    let unnamed = |shown: &Shown| shown.taken.is_none() && shown.recording.is_none();
+    for (shown, &burst) in files.iter().zip(bursts).filter(|(shown, _)| unnamed(shown)) {
         let Some(stem) = shown.file.file_stem().and_then(|stem| stem.to_str()) else { continue };
         let before = stem.trim_end_matches(|c: char| c.is_ascii_digit());
         let Ok(number) = stem[before.len()..].parse() else { continue };
@@ -114,7 +123,12 @@ mod tests {
     #[test]
     fn frames_of_a_video_are_found_by_their_names() {
         let taken = CaptureInfo { camera: "one".to_owned(), micros: 1 };
-        let shown = |file: &'static str| Shown { file: Path::new(file), taken: None, sketch: None };
+        let shown = |file: &'static str| Shown {
+            file: Path::new(file),
+            taken: None,
+            sketch: None,
+            recording: None,
+        };
         let files = ["a/frame_0009.png", "a/frame_0010.png", "a/frame_0030.png", "a/part-1.png"];
         let files = files.map(shown);
         let found = of_a_video(&files, &[0, 1, 2, 3]);
@@ -153,6 +167,7 @@ mod tests {
                 file: Path::new(file),
                 taken: taken.clone(),
                 sketch: None,
+                recording: None,
             })
             .collect();
         let wanted: Vec<u32> = cases.iter().map(|case| case.2).collect();
@@ -160,5 +175,13 @@ mod tests {
         let wanted: Vec<u32> =
             wanted.into_iter().map(|one| if one == 1 { 0 } else { one }).collect();
         assert_eq!(bursts(&files), wanted);
+        let window = |file: &'static str, recording: &str| Shown {
+            file: Path::new(file),
+            taken: None,
+            sketch: None,
+            recording: Some(recording.into()),
+        };
+        let windows = [("a.wav#t=0", "a.wav"), ("b.wav", "b.wav"), ("a.wav#t=1", "a.wav")];
+        assert_eq!(bursts(&windows.map(|(file, of)| window(file, of))), [0, 1, 0]);
     }
 }

@@ -17,7 +17,7 @@ use super::explain::{beside, explain};
 use super::output::write_whole;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit};
-use crate::image::frame::Region;
+use crate::image::frame::{FrameKind, Region};
 use crate::image::picture;
 use crate::learn::decision::Verdict;
 use crate::learn::examples::Neighbour;
@@ -25,6 +25,7 @@ use crate::learn::explained::HeatPeak;
 use crate::learn::learner::Learner;
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::{json, people};
+use crate::sound;
 
 /// Classify images
 ///
@@ -34,17 +35,18 @@ use crate::protocol::{json, people};
   fieldtune classify part.jpg
   fieldtune classify part.jpg --explain where.png
   fieldtune classify part.jpg --like beside.png  beside its nearest example
+  fieldtune classify pump.wav                    every second of a recording
   journalctl -f | fieldtune classify --lines -   every line as it comes
   fieldtune classify parts/ --json | jq -r 'select(.class == \"scratch\") | .file'
 
 With --json one object a line: file, class (or null for unknown), best, confidence (null with one class), runner_up, \
 runner_up_confidence, nearest (example, class, cosine, origin), novelty, milliseconds; with --explain also place (x, y, stands_out: null \
-with more than one class), with --like also differs (x, y).
+with more than one class; of a sound also second, hertz), with --like also differs (x, y).
 
 --explain: with one class, how far each place is from good parts, from the limit on that one place in a thousand of \
 good parts reaches; with more, what each place adds to the score of the best class over that of the second.")]
 pub struct ClassifyCommand {
-    /// Image files, or folders of them
+    /// Image files, recordings of sound (WAV), or folders of them
     #[arg(required_unless_present = "lines", value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     #[command(flatten)]
@@ -73,7 +75,12 @@ impl ClassifyCommand {
             }
             return text::classify(&self.images, &self.lines, self.json, &self.store);
         }
-        let files = images::expand(&self.images)?;
+        // Of a recording that is drawn its loudest second.
+        let is_drawn = drawn.iter().any(|(_, out)| out.is_some());
+        let files = match is_drawn {
+            true => images::named(&self.images)?,
+            false => images::expand(&self.images)?,
+        };
         for (option, out) in drawn.iter().filter_map(|(option, out)| Some((option, out.as_ref()?)))
         {
             if files.len() != 1 {
@@ -94,7 +101,8 @@ impl ClassifyCommand {
         }
         // Asked first: without anything taught there is no need to wait for the backbone.
         self.store.refuse_untaught()?;
-        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
+        let model = self.model.looking_at_files(&files);
+        let pool = Pool::load_taught(files.len(), &model, &self.store, context)?;
         let learner = self.store.look_for(pool.model())?.into_parts().0;
         let bar = context.bar(files.len() as u64, "classifying");
         let (mut exit, places) = (Exit::Done, learner.is_alone());
@@ -122,6 +130,11 @@ impl ClassifyCommand {
                     exit = Exit::Negative;
                 }
                 let places = Places {
+                    // A PNG is opened for it.
+                    kind: match is_drawn {
+                        true => sound::kind_of(file),
+                        false => FrameKind::Image,
+                    },
                     explained: self.explained(&pool, &learner, file, &verdict)?,
                     differs: self.beside(&pool, &learner, file, &verdict)?,
                 };
@@ -140,7 +153,7 @@ impl ClassifyCommand {
         verdict: &anyhow::Result<Verdict>,
     ) -> anyhow::Result<Option<HeatPeak>> {
         let (Some(out), Ok(_)) = (&self.explain, verdict) else { return Ok(None) };
-        let frame = picture::load(file, now())?;
+        let frame = sound::load(file, now())?;
         let region = Region::Whole;
         let (_, drawn, place) =
             pool.with_free(|source| explain(source, learner, &frame, &region))?;
@@ -161,7 +174,7 @@ impl ClassifyCommand {
         let id = example.0;
         let image = image.with_context(|| format!("--like: no image of example {id} is kept"))?;
         let image = picture::decode(&image, "the example's image", now())?;
-        let frame = picture::load(file, now())?;
+        let frame = sound::load(file, now())?;
         let class = learner.classes().get(&class).map_or("?", |name| name.as_str());
         let words = ["differs where marked".to_owned(), format!("example {id}, {class}")];
         let (drawn, place) = pool.with_free(|source| beside(source, &frame, &image, words))?;
@@ -202,7 +215,7 @@ impl ClassifyCommand {
 const AT_ONCE: usize = 8;
 
 fn seen(pool: &Pool, file: &Path, places: bool) -> anyhow::Result<FrameFeatures> {
-    pool.seen(&picture::load(file, now())?, places)
+    pool.seen(&pool.load_file(file)?, places)
 }
 
 /// A verdict, to be printed.
@@ -216,6 +229,8 @@ struct Line<'a> {
 /// What was asked for beside a verdict.
 #[derive(Default)]
 struct Places {
+    /// What the file is.
+    kind: FrameKind,
     /// Where it comes from most.
     explained: Option<HeatPeak>,
     /// Where the image differs most from the nearest example's.
@@ -242,7 +257,7 @@ impl Line<'_> {
             self.milliseconds
         );
         if let Some(place) = self.places.explained {
-            text += &format!(", {place}");
+            text += &format!(", {}", place.in_words(self.places.kind));
         }
         if let Some(HeatPeak { x, y, .. }) = self.places.differs {
             text += &format!(", differs most from that example at {x},{y}");
@@ -270,6 +285,10 @@ impl Line<'_> {
         });
         if let Some(HeatPeak { x, y, stands_out }) = self.places.explained {
             value["place"] = json!({ "x": x, "y": y, "stands_out": stands_out });
+            if self.places.kind == FrameKind::Sound {
+                value["place"]["second"] = sound::second(x).into();
+                value["place"]["hertz"] = sound::frequency(y).round().into();
+            }
         }
         if let Some(HeatPeak { x, y, .. }) = self.places.differs {
             value["differs"] = json!({ "x": x, "y": y });

@@ -4,6 +4,8 @@ mod device;
 mod good;
 mod report;
 mod sheet;
+#[cfg(feature = "sound")]
+mod sound;
 mod story;
 
 use std::path::PathBuf;
@@ -30,18 +32,24 @@ use crate::image::picture;
 #[command(after_help = "Examples:
   fieldtune demo
   fieldtune demo --seed 7 --frames 200
+  fieldtune demo --sound
   fieldtune demo --json | jq .checks
   fieldtune status --store fieldtune-demo/demo.ftune    afterwards
 
 In DIR it leaves taught.png (the frames it was taught), confusion.png (what fresh frames were taken for), found.png \
-(a defect, marked by what knows good parts alone) and demo.ftune (what it learned); files of an earlier demo are replaced.")]
+(a defect, marked by what knows good parts alone) and demo.ftune (what it learned); with --sound sound-found.png and \
+sound.ftune. Files of an earlier demo are replaced.")]
 pub struct DemoCommand {
     /// Seed of the drawn strip; the same seed draws the same frames
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// New frames to classify
-    #[arg(long, default_value_t = 1000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(6..=100_000))]
-    frames: u32,
+    /// Listen to a synthetic machine instead: teach sounds, find what is wrong
+    #[cfg(feature = "sound")]
+    #[arg(long)]
+    sound: bool,
+    /// New frames to classify, of sound new seconds [default: 1000, of sound 200]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(6..=100_000))]
+    frames: Option<u32>,
     /// Folder for the pictures and the store; created if missing
     #[arg(long, value_name = "DIR", default_value = "fieldtune-demo")]
     out: PathBuf,
@@ -59,9 +67,17 @@ impl DemoCommand {
         let store = in_out("demo.ftune");
         std::fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
         Device::erase(&store)?;
+        #[cfg(feature = "sound")]
+        if self.sound {
+            let (seconds, model) = (self.frames.unwrap_or(200) as usize, &self.model);
+            let (seed, out, json) = (self.seed, self.out.as_path(), self.json);
+            let held = sound::SoundDemo { seed, seconds, out, json, model }.run(context)?;
+            return Ok(if held { Exit::Done } else { Exit::Negative });
+        }
+        let frames = self.frames.unwrap_or(1000) as usize;
         let start = || Device::start(&self.model, context, &store);
         let tell = Tell { json: self.json };
-        let mut story = Story::begin(self.seed, self.frames as usize, context, tell, start()?);
+        let mut story = Story::begin(self.seed, frames, context, tell, start()?);
         let good = in_out("good.ftune");
         Device::erase(&good)?;
         let found = story.good_parts(Device::start(&self.model, context, &good)?)?;

@@ -26,7 +26,9 @@ use super::args::model::ModelArgs;
 use super::pool::Pool;
 use super::{Context, Exit};
 use crate::eval::{self, Cell, Cuts, LabelledFeatures, NamedSplit, Split};
+use crate::image::frame::FrameKind;
 use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
+use crate::sound;
 use crate::text;
 
 /// Compare heads on a data set, a folder of class folders
@@ -248,9 +250,13 @@ impl EvalCommand {
             }
         }
         if self.finetune.is_some() {
+            if sound::kind_of(&images[0].1) == FrameKind::Sound {
+                bail!("--finetune wants images; of sounds the last blocks are not trained");
+            }
             return self.with_cuts(dir, &images, context);
         }
-        let pool = Pool::load_for(images.len(), &self.model, context)?;
+        let model = self.model.looking_at_files(&files_of(&images));
+        let pool = Pool::load_for(images.len(), &model, context)?;
         let (features, left_out) = images::features(&images, &pool, context)?;
         let set = LabelledFeatures::new(pool.dim(), features)
             .with_context(|| dir.display().to_string())?;
@@ -375,6 +381,10 @@ impl EvalCommand {
         }
         Ok(())
     }
+}
+
+fn files_of(images: &[(String, PathBuf)]) -> Vec<&Path> {
+    images.iter().map(|(_, path)| path.as_path()).collect()
 }
 
 /// Why nothing can be measured: of two classes at least one image more is needed than is taught.

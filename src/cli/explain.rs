@@ -2,7 +2,7 @@
 
 use super::eval::plot::{Align, Drawing, INK};
 use crate::backbone::FeatureSource;
-use crate::image::frame::{Frame, Region};
+use crate::image::frame::{Frame, FrameKind, Region};
 use crate::image::picture;
 use crate::learn::explained::{ExplainError, Explained, HeatOverlay, HeatPeak};
 use crate::learn::learner::Learner;
@@ -20,8 +20,28 @@ pub(in crate::cli) fn explain(
     let (x, y, width, height) = region.resolve(frame.width(), frame.height())?;
     let part = frame.region(region)?;
     let explained = Explained::of(source, learner, &part).map_err(with_next)?;
-    let (drawn, place) = explained.overlay.over(frame, [x, y, width, height].map(f64::from));
-    Ok((explained, drawn, place))
+    let scale = if frame.kind() == FrameKind::Sound { ENLARGED } else { 1 };
+    let within = [x, y, width, height].map(|side| f64::from(scale * side));
+    let (drawn, place) = explained.overlay.over(&enlarged(frame, scale)?, within);
+    let (x, y) = (place.x / scale as usize, place.y / scale as usize);
+    Ok((explained, drawn, HeatPeak { x, y, ..place }))
+}
+
+/// The pixels of a sound's picture are drawn so many times as wide and as high: it has 101x128.
+const ENLARGED: u32 = 4;
+
+fn enlarged(frame: &Frame, scale: u32) -> anyhow::Result<Frame> {
+    if scale == 1 {
+        return Ok(frame.clone());
+    }
+    let row = frame.width() as usize * 3;
+    let mut pixels = Vec::with_capacity(frame.pixels().len() * (scale * scale) as usize);
+    for line in frame.pixels().chunks_exact(row) {
+        let pixel = |pixel: &[u8; 3]| [*pixel; ENLARGED as usize];
+        let wide: Vec<u8> = line.as_chunks().0.iter().flat_map(pixel).flatten().collect();
+        (0..scale).for_each(|_| pixels.extend_from_slice(&wide));
+    }
+    Ok(Frame::new(frame.width() * scale, frame.height() * scale, pixels, frame.captured())?)
 }
 
 fn with_next(error: ExplainError) -> anyhow::Error {

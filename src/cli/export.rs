@@ -125,6 +125,8 @@ impl ExportCommand {
             return self.put(&finished, &bytes);
         }
         drop(session);
+        self.store
+            .refuse_sounds("export", "fieldtune store export FILE puts all of it into a pack")?;
         let tail = self.store.tail()?;
         if tail.is_some() && format != Format::Onnx {
             bail!(

@@ -87,6 +87,7 @@ impl FinetuneCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let started = Instant::now();
         self.store.refuse_lines("finetune", "teach more lines instead")?;
+        self.store.refuse_sounds("finetune", "teach more recordings instead")?;
         let mut session = match self.r#try {
             true => self.store.look()?,
             false => self.store.open_taught()?,

@@ -117,6 +117,7 @@ impl InspectCommand {
             bgr: false,
             center_crop: false,
             taps: self.taps.clone(),
+            kind: None,
         }
     }
 

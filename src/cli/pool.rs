@@ -1,18 +1,23 @@
 //! Many images on all cores: a backbone for each.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use anyhow::bail;
+
 use super::Context;
 use super::args::model::ModelArgs;
-use super::args::store::StoreArgs;
+use super::args::store::{StoreArgs, now};
 use crate::backbone::{Extractor, FeatureSource, Tail};
-use crate::image::frame::Frame;
+use crate::image::frame::{Frame, FrameKind};
 use crate::image::levels::Levels;
+use crate::image::picture;
 use crate::image::views::ViewKinds;
 use crate::learn::patches::FrameFeatures;
 use crate::learn::tune::CutView;
+use crate::sound;
 use crate::store::snapshot::ModelId;
 use crate::util::mutex::lock;
 
@@ -21,6 +26,7 @@ pub(in crate::cli) struct Pool {
     free: Mutex<Vec<Extractor>>,
     freed: Condvar,
     model: ModelId,
+    kind: FrameKind,
     blocks: Vec<usize>,
     size: usize,
     /// What frames go through before they are looked at.
@@ -88,14 +94,32 @@ impl Pool {
     ) -> anyhow::Result<Self> {
         let size = cores().min(images.max(1));
         let mut first = model.load_with(tail, context)?;
-        let id = ModelId::of(&first);
+        let (id, kind) = (ModelId::of(&first), first.kind());
         let blocks = first.parts().1.blocks().iter().map(|block| block.len).collect();
         let mut free = vec![first];
         while free.len() < size {
             free.push(model.load_with(tail, context)?);
         }
         let free = Mutex::new(free);
-        Ok(Self { free, freed: Condvar::new(), model: id, blocks, size, levels: None })
+        Ok(Self { free, freed: Condvar::new(), model: id, kind, blocks, size, levels: None })
+    }
+
+    /// Reads a file that is of the kind that it looks at.
+    ///
+    /// # Errors
+    /// It cannot be read, or is of another kind.
+    pub(in crate::cli) fn load_file(&self, file: &Path) -> anyhow::Result<Frame> {
+        self.of_its_kind(sound::load(file, now())?, file)
+    }
+
+    /// # Errors
+    /// The frame is of another kind than it looks at.
+    pub(in crate::cli) fn of_its_kind(&self, frame: Frame, file: &Path) -> anyhow::Result<Frame> {
+        if frame.kind() != self.kind {
+            let file = picture::shown(file);
+            bail!("{file}: this is {}, wanted {}, as the others are", frame.kind(), self.kind);
+        }
+        Ok(frame)
     }
 
     /// Length of each block of the frozen feature.

@@ -17,6 +17,7 @@ use crate::board::WebAddress;
 use crate::board::address::Address;
 use crate::board::policy::Policy;
 use crate::board::{self, Board};
+use crate::camera::source;
 use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
 use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
@@ -41,6 +42,7 @@ use crate::web::{Certificate, Web};
       without hardware, console on this terminal
   fieldtune run --board my-line.toml --policy my-policy.toml
   fieldtune run --port serial:/dev/ttyAMA0@115200 --port unix:/run/ft.sock
+  fieldtune run --camera sound:synthetic:machine --port stdio:
   fieldtune run --camera synthetic: --web 8080
       page at http://127.0.0.1:8080/
   fieldtune run --camera synthetic: --bench-seconds 20
@@ -205,8 +207,8 @@ impl RunCommand {
             1 => self.store.tail().ok().flatten(),
             _ => None,
         };
-        let model = self.backbone(board)?;
         Vectors::chosen().with_threads(self.threads(board)).choose();
+        let model = self.backbone(board)?.looking_at(source::kind_of(camera));
         let backbone = model.load_with(tail.as_ref(), context)?;
         let builder =
             builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")));

@@ -83,7 +83,7 @@ impl SnapCommand {
             let Verdict { class, best, .. } = explained.verdict;
             let confidence = explained.verdict.shown_confidence();
             let prediction = people::prediction(class.map(name), name(best), confidence);
-            println!("{} {prediction}, {place}", out.display());
+            println!("{} {prediction}, {}", out.display(), place.in_words(frame.kind()));
         }
         let frame = match &self.camera.region {
             Some(region) => outlined(&frame, region)?,

@@ -54,7 +54,8 @@ enum What {
         #[arg(long, alias = "no-thumbnails")]
         no_images: bool,
     },
-    /// Write the kept images, each into the folder of its class: DIR/CLASS/ID.jpg
+    /// Write the kept images, each into the folder of its class: DIR/CLASS/ID.jpg,
+    /// of sounds .png
     Images {
         /// The folder to write to; created if missing
         #[arg(value_name = "DIR")]
@@ -160,7 +161,9 @@ fn images(store: &StoreArgs, folder: &Path) -> anyhow::Result<Exit> {
     session.store_mut().images(None, &mut |id, file| {
         let Some(name) = names.get(&id).filter(|_| written.is_ok()) else { return };
         let place = folder.join(name);
-        let path = place.join(format!("{}.jpg", id.0));
+        // Those of sounds are PNGs.
+        let ending = if file.starts_with(b"\x89PNG") { "png" } else { "jpg" };
+        let path = place.join(format!("{}.{ending}", id.0));
         let io = || std::fs::create_dir_all(&place).and_then(|()| std::fs::write(&path, file));
         written = io().with_context(|| path.display().to_string());
         count += 1;

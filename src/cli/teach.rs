@@ -1,5 +1,6 @@
 //! `fieldtune teach`: learn examples of a class, or of several, from image files.
 
+mod example;
 mod looks;
 mod text;
 
@@ -19,7 +20,8 @@ use super::confounds::confounds;
 use super::eval::images::find_at_least;
 use super::pool::{Pool, on_threads};
 use super::{Context, Exit, answer};
-use crate::image::picture::{self, Sketch, exif, exif::CaptureInfo};
+use crate::image::frame::FrameKind;
+use crate::image::picture::{self, Sketch};
 use crate::image::views::ViewKinds;
 use crate::learn::command::{
     Accuracy, Command, Merge, NewExample, Repeat, Reply, TeachExamples, check_class,
@@ -27,10 +29,10 @@ use crate::learn::command::{
 use crate::learn::examples::{Example, ImageMark, Images, narrowed};
 use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{ClassName, Learner};
-use crate::learn::patches::FrameFeatures;
 use crate::protocol::people::counted;
 use crate::protocol::request::Answer;
 use crate::protocol::{json, people};
+use crate::sound::{self, WindowAddress};
 use crate::store::persistent;
 
 /// Learn examples of a class from image files, or of every class from a folder of class folders
@@ -41,6 +43,8 @@ use crate::store::persistent;
   fieldtune teach scratch scratch-1.jpg scratch-2.jpg
   fieldtune teach good good-parts/
   fieldtune teach dent dents/ --skip-broken
+  fieldtune teach hum pump-1.wav pump-2.wav
+      each second of a recording is an example; together they are one look
   fieldtune teach parts/
       parts/good/*.png and parts/dent/*.png make the classes good and dent
   fieldtune teach --text refused \"Failed password for root\"
@@ -49,7 +53,7 @@ pub struct TeachCommand {
     /// The class, a new name makes a new class; or, alone, a folder of class folders
     #[arg(value_name = "CLASS|DIR")]
     class: String,
-    /// Image files, or folders of them
+    /// Image files, recordings of sound (WAV), or folders of them
     #[arg(value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     #[command(flatten)]
@@ -136,7 +140,8 @@ impl TeachCommand {
             Ok(there) => check_class(there.learner(), &self.class)?,
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
-        let files = images::expand(&self.images)?;
+        let files = images::expand_to_teach(&self.images, self.skip_broken)
+            .context("nothing was learned")?;
         if let [dir] = &self.images[..]
             && let folders = subfolders(dir, &files)
             && folders > 1
@@ -148,7 +153,8 @@ impl TeachCommand {
                 self.class
             );
         }
-        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
+        let model = self.model.looking_at_files(&files);
+        let pool = Pool::load_taught(files.len(), &model, &self.store, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
         let places = session.learner().is_alone();
@@ -181,13 +187,19 @@ impl TeachCommand {
         };
         if looks < examples.len() || before > 0 {
             println!(
-                "{}, {}{}: images that are nearly the same, or of one burst, count as one (--distinct if each shows another part)",
+                "{}, {}{}: {}",
                 counted(examples.len(), "example", "examples"),
                 counted(looks, "independent look", "independent looks"),
                 match before {
                     0 => String::new(),
                     before => format!(", {before} of them taught before"),
                 },
+                match model.kind {
+                    Some(FrameKind::Sound) =>
+                        "seconds of one recording count as one (--distinct if each is another case)",
+                    _ =>
+                        "images that are nearly the same, or of one burst, count as one (--distinct if each shows another part)",
+                }
             );
         }
         if !evicted.is_empty() {
@@ -242,7 +254,10 @@ impl TeachCommand {
                 None => {}
                 Some(Ok((new_example, taken, sketch))) => {
                     new_examples.push((place, new_example));
-                    shown.push(Shown { file: &files[place], taken, sketch });
+                    let of_sound = sound::kind_of(&files[place]) == FrameKind::Sound;
+                    let recording = (of_sound && !self.distinct)
+                        .then(|| WindowAddress::parse(&files[place]).file);
+                    shown.push(Shown { file: &files[place], taken, sketch, recording });
                 }
                 Some(Err(error)) if self.skip_broken => eprintln!("left out: {error:#}"),
                 Some(Err(error)) if files.len() == 1 => {
@@ -274,29 +289,15 @@ impl TeachCommand {
             .collect())
     }
 
-    /// What is to be learned from a file, when it was taken, and what it looks like.
-    fn new_example(
-        &self,
-        file: &Path,
-        pool: &Pool,
-        (views, places): (&ViewKinds, bool),
-    ) -> anyhow::Result<(NewExample, Option<CaptureInfo>, Option<Sketch>)> {
-        let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
-        let frame = picture::decode(&bytes, &picture::shown(file), now())?;
-        let FrameFeatures { feature, patches } = pool.seen(&frame, places)?;
-        let (views, origin) = (pool.views(&frame, views)?, file.display().to_string());
-        let image = match pool.looks_plainly() {
-            true => picture::kept_file(&bytes, &frame, self.image_side),
-            false => picture::kept(&pool.as_taught(&frame), self.image_side),
-        };
-        let new_example = NewExample { image, views, patches, ..NewExample::new(feature, &origin) };
-        Ok((new_example, exif::taken(&bytes), (!self.distinct).then(|| Sketch::of(&frame))))
-    }
-
     /// All classes in one step, which can be undone in one.
     fn run_folders(&self, dir: &Path, context: &Context) -> anyhow::Result<Exit> {
-        let (names, files): (Vec<String>, Vec<PathBuf>) =
-            find_at_least(1, dir)?.into_iter().unzip();
+        let (mut names, mut files) = (Vec::new(), Vec::new());
+        for (name, file) in find_at_least(1, dir)? {
+            let windows = images::expand_to_teach(&[file], self.skip_broken)
+                .context("nothing was learned")?;
+            names.extend(windows.iter().map(|_| name.clone()));
+            files.extend(windows);
+        }
         let class = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
         let mut classes = Vec::with_capacity(names.len());
         for name in &names {
@@ -309,7 +310,8 @@ impl TeachCommand {
                 check_class(there.learner(), class.as_str())?;
             }
         }
-        let pool = Pool::load_taught(files.len(), &self.model, &self.store, context)?;
+        let model = self.model.looking_at_files(&files);
+        let pool = Pool::load_taught(files.len(), &model, &self.store, context)?;
         let mut session = self.store.open_for(pool.model())?;
         let views = persistent::views(session.store_mut())?;
         refuse_too_many(session.learner(), files.len(), &views)?;

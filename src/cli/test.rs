@@ -29,6 +29,7 @@ use crate::learn::learner::{Learner, UNKNOWN};
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::json::{real, real_if_any};
 use crate::protocol::people;
+use crate::sound;
 use crate::util::letters;
 
 /// Measure accuracy on a folder of class folders, or of files of lines
@@ -42,6 +43,8 @@ use crate::util::letters;
 Folder: every folder in DIR is a class, every image in it or below is one of its images. A folder whose name \
 was never taught is of things that should be unknown. Images that were taught are left out; use images of \
 other parts, since another image of a taught part comes out too well.
+
+Recordings of sound (WAV) are measured as images are, each by its loudest second.
 
 Lines of text: every file in DIR is a class, DIR/login.log of login, and every line in it one of its lines, once for each \
 form; DIR may be one such file.
@@ -161,13 +164,11 @@ fn seen(
     pool: &Pool,
     context: &Context,
 ) -> Vec<anyhow::Result<FrameFeatures>> {
-    let at = now();
     let bar = context.bar(files.len() as u64, "classifying");
     let places = learner.is_alone();
     let all = on_threads(files.len(), pool.size(), |place| {
-        let seen = picture::load(&files[place].1, at)
-            .map_err(anyhow::Error::from)
-            .and_then(|frame| pool.seen(&frame, places));
+        let file = &files[place].1;
+        let seen = pool.load_file(file).and_then(|frame| pool.seen(&frame, places));
         bar.inc(1);
         seen
     });
@@ -390,7 +391,7 @@ impl Report<'_> {
             let said = self.said(&image.verdict).unwrap_or(UNKNOWN);
             let file = image.name.split_once('/').map_or(image.name.as_str(), |(_, file)| file);
             let lines = [format!("{truth} > {said}"), file.to_owned()];
-            Ok((lines, picture::load(&image.path, now())?))
+            Ok((lines, sound::load(&image.path, now())?))
         });
         let tiles = tiles.collect::<anyhow::Result<Vec<_>>>()?;
         let title = format!(

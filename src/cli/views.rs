@@ -16,8 +16,10 @@ use crate::learn::decision::Estimate;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::head::{ExampleId, GroupId};
 use crate::learn::learner::Learner;
+use crate::learn::learner::Subject;
 use crate::protocol::json::real;
 use crate::protocol::people::counted;
+use crate::sound;
 use crate::store::{Store as _, persistent};
 
 /// Show, try or set the views that examples are learned with
@@ -57,13 +59,16 @@ impl ViewsCommand {
         }
         if self.kinds.is_empty() {
             let kinds = persistent::views(self.store.look()?.store_mut())?;
-            self.tell(&kinds, "learned with");
+            self.tell(&kinds, "learned with")?;
             return Ok(Exit::Done);
         }
         let kinds: ViewKinds = self.kinds.join(",").parse()?;
+        if !kinds.kinds().is_empty() && kinds != ViewKinds::default() {
+            self.store.refuse_sounds("another kind of view", "fieldtune views usual, or none")?;
+        }
         let mut session = self.store.open_taught()?;
         persistent::set_views(session.store_mut(), &kinds)?;
-        self.tell(&kinds, "learned from now on with");
+        self.tell(&kinds, "learned from now on with")?;
         let count = session.learner().examples().len();
         if count > 0 && !self.json {
             let keep = counted(
@@ -76,14 +81,18 @@ impl ViewsCommand {
         Ok(Exit::Done)
     }
 
-    fn tell(&self, kinds: &ViewKinds, how: &str) {
-        let names: Vec<&str> = kinds.kinds().iter().map(|kind| kind.name()).collect();
+    fn tell(&self, kinds: &ViewKinds, how: &str) -> anyhow::Result<()> {
+        let mut names: Vec<&str> = kinds.kinds().iter().map(|kind| kind.name()).collect();
+        if !names.is_empty() && self.store.holds(Subject::Sounds)? {
+            names = sound::VIEWS.to_vec();
+        }
         if self.json {
             println!("{}", json!({ "views": names }));
         } else {
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             println!("views      {how} {names}");
         }
+        Ok(())
     }
 
     fn compare(self, context: &Context) -> anyhow::Result<Exit> {

@@ -21,9 +21,10 @@ use crate::device::runtime::{
 };
 use crate::device::service::Service;
 use crate::device::tuning::BackboneReader;
-use crate::image::frame::{Frame, FrameError, Region, Timestamp};
+use crate::image::frame::{Frame, FrameError, FrameKind, Region, Timestamp};
 use crate::protocol::access::{Access, Guard, PinLockout};
 use crate::protocol::log::Level;
+use crate::sound;
 use crate::store::inbox::InboxFile;
 use crate::store::persistent::PersistError;
 use crate::store::{FileStore, StoreError};
@@ -399,9 +400,12 @@ impl Device {
 
 /// How long the backbone takes for one frame of the camera's size, once it is warm.
 fn time_of_a_frame(backbone: &mut Extractor, board: &Board) -> Result<Duration, BuildError> {
-    let (width, height) = (board.camera.width, board.camera.height);
+    let (width, height) = match backbone.kind() {
+        FrameKind::Sound => (sound::COLUMNS as u32, sound::BANDS as u32),
+        _ => (board.camera.width, board.camera.height),
+    };
     let pixels = vec![128; width as usize * height as usize * 3];
-    let frame = Frame::new(width, height, pixels, Timestamp(0))?;
+    let frame = Frame::new(width, height, pixels, Timestamp(0))?.of_kind(backbone.kind());
     backbone.feature(&frame)?;
     let begun = Instant::now();
     backbone.feature(&frame)?;

@@ -76,6 +76,7 @@ impl Disturbance {
 fn with_pixels(frame: &Frame, pixels: Vec<u8>) -> Frame {
     Frame::new(frame.width(), frame.height(), pixels, frame.captured())
         .expect("as many pixels as before")
+        .of_kind(frame.kind())
 }
 
 fn level(value: f32) -> u8 {

@@ -1,4 +1,5 @@
-//! A frame is what a camera or a file gives: 8-bit RGB pixels and the time they were taken.
+//! A frame is what a camera or a file gives: 8-bit RGB pixels and the time they were taken. A window of sound is one, too:
+//! the picture of its spectrogram, and a mark that says so.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,9 +15,30 @@ impl Timestamp {
     }
 }
 
+/// What the pixels of a frame are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum FrameKind {
+    /// What a lens or a drawing shows.
+    #[default]
+    Image,
+    /// A window of sound, see [`crate::sound`]: a column a moment, a row a band of frequencies, the lowest at the bottom.
+    Sound,
+}
+
+impl std::fmt::Display for FrameKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Image => "an image",
+            Self::Sound => "a sound",
+        })
+    }
+}
+
 /// RGB8 pixels `[height, width, 3]`, row by row without padding, and the time of capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
+    kind: FrameKind,
     width: u32,
     height: u32,
     /// Shared by copies of the frame.
@@ -73,7 +95,19 @@ impl Frame {
         if wanted == 0 || wanted != pixels.len() as u64 {
             return Err(FrameError::Size { width, height, wanted, got: pixels.len() });
         }
-        Ok(Self { width, height, pixels: Arc::new(pixels), captured, jpeg: None })
+        let kind = FrameKind::Image;
+        Ok(Self { kind, width, height, pixels: Arc::new(pixels), captured, jpeg: None })
+    }
+
+    /// What its pixels are of.
+    pub fn kind(&self) -> FrameKind {
+        self.kind
+    }
+
+    /// The same pixels, of something else.
+    #[must_use]
+    pub fn of_kind(self, kind: FrameKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// Pixels a row.
@@ -129,7 +163,8 @@ impl Frame {
             pixels.extend_from_slice(&line[left..left + bytes]);
         }
         let pixels = Arc::new(pixels);
-        Ok(Cow::Owned(Self { width, height, pixels, captured: self.captured, jpeg: None }))
+        let (kind, captured) = (self.kind, self.captured);
+        Ok(Cow::Owned(Self { kind, width, height, pixels, captured, jpeg: None }))
     }
 }
 

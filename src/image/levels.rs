@@ -132,6 +132,7 @@ impl Levels {
         }
         Frame::new(frame.width(), frame.height(), pixels, frame.captured())
             .expect("as many pixels as before")
+            .of_kind(frame.kind())
     }
 }
 

@@ -12,6 +12,7 @@ pub mod heat;
 mod jpeg;
 mod kept;
 mod kinds;
+mod marked;
 mod sketch;
 
 use std::borrow::Cow;
@@ -26,7 +27,7 @@ use image::{
     metadata::Orientation,
 };
 
-use crate::image::frame::{Frame, Timestamp};
+use crate::image::frame::{Frame, FrameKind, Timestamp};
 
 pub use folder::{ImageFiles, in_folder};
 pub use kept::{IMAGE_SIDE, kept, kept_file, to_be_kept};
@@ -76,6 +77,17 @@ pub enum PictureError {
 /// Whether a file's name ends like a picture's; its content may be another thing.
 pub fn is_picture(path: &Path) -> bool {
     folder::has_ending(path, &["png", "jpg", "jpeg", "bmp", "ppm", "pgm", "pbm", "pnm", "webp"])
+}
+
+/// Whether a file's name ends like that of a recording of sound that can be read, see [`crate::sound`].
+pub fn is_recording(path: &Path) -> bool {
+    folder::has_ending(path, &["wav", "wave"])
+}
+
+/// Whether a file is the picture of a sound that [`png`] made; not where it cannot be read.
+pub fn is_of_sound(path: &Path) -> bool {
+    folder::has_ending(path, &["png"])
+        && read_start(path).is_ok_and(|start| marked::is_sound(&start))
 }
 
 /// What a file is that is no image that can be read, where that is known, and the line that converts it.
@@ -186,7 +198,8 @@ pub fn decode_frame(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Fra
     decoder.set_limits(limits).map_err(damaged)?;
     let orientation = decoder.orientation().map_err(damaged)?;
     let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    upright(image, orientation, name, captured)
+    let frame = upright(image, orientation, name, captured)?;
+    Ok(if marked::is_sound(bytes) { frame.of_kind(FrameKind::Sound) } else { frame })
 }
 
 /// * `bytes`: a file that begins like a JPEG.
@@ -258,9 +271,16 @@ fn opaque(image: DynamicImage) -> Vec<u8> {
         .collect()
 }
 
-/// A frame as a PNG file.
+/// A frame as a PNG file. That of a sound is grey and has a chunk that says what it is, which [`decode`] reads.
 pub fn png(frame: &Frame) -> Vec<u8> {
     let mut bytes = Vec::new();
+    if frame.kind() == FrameKind::Sound {
+        let greys: Vec<u8> = frame.pixels().iter().step_by(3).copied().collect();
+        PngEncoder::new(&mut bytes)
+            .write_image(&greys, frame.width(), frame.height(), ExtendedColorType::L8)
+            .expect("encoding grey pixels into memory cannot fail");
+        return marked::as_sound(&bytes);
+    }
     PngEncoder::new(&mut bytes)
         .write_image(frame.pixels(), frame.width(), frame.height(), ExtendedColorType::Rgb8)
         .expect("encoding RGB8 into memory cannot fail");
@@ -319,5 +339,5 @@ pub fn smaller(frame: &Frame, side: u32) -> Cow<'_, Frame> {
         DynamicImage::ImageRgb8(pixels).resize(side, side, FilterType::Triangle).into_rgb8();
     let (width, height) = small.dimensions();
     let small = Frame::new(width, height, small.into_raw(), frame.captured());
-    Cow::Owned(small.expect("as many pixels as its sides say"))
+    Cow::Owned(small.expect("as many pixels as its sides say").of_kind(frame.kind()))
 }

@@ -14,6 +14,8 @@
 //! The first four are what an example is learned with by default ([`ViewKinds::USUAL`]). The others help where the part may
 //! lie so, and harm where that makes it another part: a 6 is no 9.
 //!
+//! A sound has views of its own, see [`crate::sound::views`].
+//!
 //! They are made at the size of the network's input, and depend on nothing but the pixels.
 
 use std::fmt::{Display, Formatter};

@@ -155,6 +155,11 @@ impl<S: FeatureSource> Engine<S> {
         &self.source
     }
 
+    /// The two halves, to explain what they make of a frame.
+    pub fn parts(&mut self) -> (&mut S, &Learner) {
+        (&mut self.source, &self.learner)
+    }
+
     /// Classifies one frame.
     ///
     /// # Errors

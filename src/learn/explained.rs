@@ -1,13 +1,14 @@
 //! A frame with its prediction, and where in it that comes from: what is drawn for people.
 
 use crate::backbone::{ExtractError, FeatureSource};
-use crate::image::frame::Frame;
+use crate::image::frame::{Frame, FrameKind};
 use crate::image::picture::heat::laid_over;
 use crate::learn::decision::Verdict;
 use crate::learn::explain::HeatMap;
 use crate::learn::head::{HeadError, HeadKind};
 use crate::learn::learner::Learner;
 use crate::learn::patches::Patches;
+use crate::sound;
 
 /// A frame's prediction, and where in it that comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,13 +153,22 @@ impl HeatOverlay {
     }
 }
 
-impl std::fmt::Display for HeatPeak {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl HeatPeak {
+    /// Where it is: in pixels of an image, in time and pitch of a sound.
+    ///
+    /// * `kind`: of the frame; one of a sound in its own pixels.
+    pub fn in_words(&self, kind: FrameKind) -> String {
         let what = match self.stands_out {
             None => "most of it",
             Some(true) => "unlike good parts",
             Some(false) => "nothing stands out, most unlike good parts",
         };
-        write!(f, "{what} at {},{}", self.x, self.y)
+        match kind {
+            FrameKind::Sound => {
+                let (second, hertz) = (sound::second(self.x), sound::frequency(self.y));
+                format!("{what} at {second:.2} s, {hertz:.0} Hz")
+            }
+            _ => format!("{what} at {},{}", self.x, self.y),
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::learn::decision::Thresholds;
 use crate::learn::examples::{Example, ImageMark, Images};
 use crate::learn::head::{ClassId, ExampleId};
 use crate::learn::learner::{Change, ClassName, LearnError, Learner, Subject};
+use crate::sound;
 use crate::text;
 use crate::util::checksum::crc32;
 use v2::{StoredBody, StoredBytes, StoredChange, StoredExample, StoredFile, StoredStep};
@@ -66,13 +67,20 @@ impl ModelId {
     pub fn subject(&self) -> Subject {
         match self.name.as_str() {
             text::TEXT_MODEL => Subject::Lines,
+            name if name.ends_with(sound::OF_SOUND) => Subject::Sounds,
             _ => Subject::Frames,
         }
     }
 
+    /// The network's own name, whatever was done with it and whatever it is used for.
+    pub fn backbone(&self) -> &str {
+        let name = self.name.strip_suffix(sound::OF_SOUND).unwrap_or(&self.name);
+        name.strip_suffix(FINE_TUNED).unwrap_or(name)
+    }
+
     /// The card of the built-in network at the size that this names, if it names one.
     pub fn built_in(&self) -> Option<ModelCard> {
-        let name = self.name.strip_suffix(FINE_TUNED).unwrap_or(&self.name);
+        let name = self.backbone();
         built_in::cards().into_iter().find(|card| card.name == name)
     }
 }

@@ -17,6 +17,7 @@ use fieldtune::learn::head::{HeadConfig, HeadKind};
 use fieldtune::learn::learner::Learner;
 use fieldtune::protocol::request::{self, Answer, Classification, Refused, Request};
 use fieldtune::protocol::wire::{self, Kind, Outgoing, WireFrame};
+use fieldtune::sound::Recording;
 use fieldtune::store::inbox::{InboxEntry, InboxFile, InboxReason};
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 
@@ -35,6 +36,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "picture" => pictures(),
         "onnx" => networks(),
         "video" => recordings(),
+        "sound" => sounds(),
         other => panic!("there is no target {other}"),
     }
 }
@@ -293,6 +295,24 @@ fn drawn() -> Frame {
     let frame = Synthetic::new(2).capture(Timestamp(0)).expect("a drawn frame is whole");
     let region = Region::Pixels { x: 8, y: 8, width: 13, height: 9 };
     frame.region(&region).expect("it is larger").into_owned()
+}
+
+fn sounds() -> Vec<Seed> {
+    let samples: Vec<f32> = (0..400).map(|at| (at as f32 * 0.3).sin()).collect();
+    let plain = Recording::encode(&samples);
+    let changed = |name: &str, changes: &[(usize, &[u8])]| {
+        let mut file = plain.clone();
+        changes.iter().for_each(|(at, bytes)| file[*at..at + bytes.len()].copy_from_slice(bytes));
+        (name.to_owned(), file)
+    };
+    vec![
+        changed("plain.wav", &[]),
+        changed("floats.wav", &[(20, &[3]), (34, &[32])]),
+        changed("stereo-8-bits.wav", &[(22, &[2]), (34, &[8])]),
+        changed("24-bits-at-44100.wav", &[(24, &44_100_u32.to_le_bytes()), (34, &[24])]),
+        changed("without-length.wav", &[(40, &[0xff; 4])]),
+        changed("extensible.wav", &[(20, &[0xfe, 0xff])]),
+    ]
 }
 
 fn pictures() -> Vec<Seed> {

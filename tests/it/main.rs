@@ -52,6 +52,8 @@ mod runtime;
 mod scenarios;
 mod secrets;
 mod soak;
+#[cfg(feature = "sound")]
+mod sound;
 mod stations;
 mod store;
 mod tails;

@@ -33,12 +33,33 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes of standard error that are kept.
 const LAST_WORDS: usize = 600;
 
+/// What a program writes.
+#[derive(Debug, Clone, Copy)]
+enum Given {
+    Pictures(PixelLayout),
+    /// Raw samples.
+    #[cfg(feature = "sound")]
+    Sound,
+}
+
+impl std::fmt::Display for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pictures(layout) => layout.fmt(f),
+            #[cfg(feature = "sound")]
+            Self::Sound => {
+                f.write_str("a second of raw samples, 16 bits, 16000 a second, one channel")
+            }
+        }
+    }
+}
+
 /// A program as a camera.
 #[derive(Debug)]
 pub struct Pipe {
     name: String,
     command: String,
-    layout: PixelLayout,
+    given: Given,
     timeout: Duration,
     /// The same for the first frame after a start.
     start: Duration,
@@ -61,17 +82,29 @@ impl Pipe {
         layout.check().map_err(|error| {
             CameraError::new(name, CameraErrorKind::Unsupported, error.to_string())
         })?;
-        Ok(Self {
+        Ok(Self::of(name, command, wanted, Given::Pictures(layout)))
+    }
+
+    /// A microphone.
+    ///
+    /// * `command`: for `sh -c`; it writes samples of 16 bits, little-endian, at 16 kHz, of one channel.
+    #[cfg(feature = "sound")]
+    pub fn microphone(name: &str, command: &str, wanted: &CaptureSettings) -> Self {
+        Self::of(name, command, wanted, Given::Sound)
+    }
+
+    fn of(name: &str, command: &str, wanted: &CaptureSettings, given: Given) -> Self {
+        Self {
             name: name.to_owned(),
             command: command.to_owned(),
-            layout,
+            given,
             timeout: wanted.timeout,
             start: wanted.start.max(wanted.timeout),
             running: None,
             failures: 0,
             rest_until: None,
             notes: Vec::new(),
-        })
+        }
     }
 
     /// The camera of a Raspberry Pi, through its own program.
@@ -107,7 +140,7 @@ impl Pipe {
                 note(&mut self.notes, text);
             }
         }
-        Running::start(&self.command, self.layout).map_err(|error| {
+        Running::start(&self.command, self.given).map_err(|error| {
             CameraError::new(&self.name, trouble_of(&error), format!("sh: {error}"))
         })
     }
@@ -140,13 +173,18 @@ impl Camera for Pipe {
         };
         let patience = if running.has_begun { self.timeout } else { self.start };
         match running.newest.wait(patience) {
-            Event::Frame(bytes, layout, arrived) => {
+            Event::Frame(bytes, given, arrived) => {
                 running.has_begun = true;
                 self.running = Some(running);
-                let frame = layout.frame(&bytes, time_of(arrived, now, asked));
-                let frame = frame.map_err(|error| {
-                    CameraError::new(&self.name, CameraErrorKind::Malformed, error.to_string())
-                })?;
+                let captured = time_of(arrived, now, asked);
+                let frame = match given {
+                    Given::Pictures(layout) => layout.frame(&bytes, captured).map_err(|error| {
+                        let what = error.to_string();
+                        CameraError::new(&self.name, CameraErrorKind::Malformed, what)
+                    })?,
+                    #[cfg(feature = "sound")]
+                    Given::Sound => super::sound::frame_of(&bytes, captured),
+                };
                 if self.running.as_ref().is_some_and(|running| running.begun.elapsed() > STEADY) {
                     self.failures = 0;
                 }
@@ -157,7 +195,7 @@ impl Camera for Pipe {
                 Err(self.failed(running, CameraErrorKind::Gone, format!("the program ended{why}")))
             }
             Event::Nothing => {
-                let what = format!("no frame within {patience:?}; wanted {}", self.layout);
+                let what = format!("no frame within {patience:?}; wanted {}", self.given);
                 Err(self.failed(running, CameraErrorKind::Stalled, what))
             }
         }
@@ -201,7 +239,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(command: &str, layout: PixelLayout) -> std::io::Result<Self> {
+    fn start(command: &str, given: Given) -> std::io::Result<Self> {
         let mut child = Command::new("sh")
             .args(["-c", command])
             .stdin(Stdio::null())
@@ -215,7 +253,7 @@ impl Running {
         let (tell, silent) = channel();
         if let Some(stdout) = child.stdout.take() {
             let newest = Arc::clone(&newest);
-            thread::spawn(move || newest.fill(stdout, layout));
+            thread::spawn(move || newest.fill(stdout, given));
         }
         if let Some(mut stderr) = child.stderr.take() {
             let last_words = Arc::clone(&last_words);
@@ -286,21 +324,34 @@ struct Newest {
 
 #[derive(Debug, Default)]
 struct State {
-    picture: Option<(Vec<u8>, PixelLayout, Instant)>,
+    picture: Option<(Vec<u8>, Given, Instant)>,
     /// The stream is over, for this reason if it was an error.
     end: Option<Option<String>>,
 }
 
 #[derive(Debug)]
 enum Event {
-    Frame(Vec<u8>, PixelLayout, Instant),
+    Frame(Vec<u8>, Given, Instant),
     End(Option<String>),
     Nothing,
 }
 
 impl Newest {
-    fn fill(&self, stdout: ChildStdout, layout: PixelLayout) {
+    fn fill(&self, stdout: ChildStdout, given: Given) {
         let mut stdout = BufReader::with_capacity(1 << 16, stdout);
+        #[cfg_attr(
+            not(feature = "sound"),
+            allow(clippy::infallible_destructuring_match, reason = "with sound there are two")
+        )]
+        let layout = match given {
+            Given::Pictures(layout) => layout,
+            #[cfg(feature = "sound")]
+            Given::Sound => {
+                let mut held = Vec::new();
+                let next = || super::sound::next_window(&mut stdout, &mut held);
+                return self.fill_from(given, next);
+            }
+        };
         // Y4M says itself how its pictures lie, and raw pixels never begin so by chance.
         let mut start = Vec::new();
         let begun = stdout.by_ref().take(y4m::START.len() as u64).read_to_end(&mut start);
@@ -311,26 +362,22 @@ impl Newest {
             Ok(_) if is_y4m => match Y4m::open(stream) {
                 Ok(mut y4m) => {
                     let layout = y4m.layout();
-                    self.fill_from(layout, || y4m.next());
+                    self.fill_from(Given::Pictures(layout), || y4m.next());
                 }
                 Err(error) => self.end(Some(error.to_string())),
             },
             Ok(_) => {
                 let mut splitter = Splitter::new(stream, layout);
-                self.fill_from(layout, || splitter.next());
+                self.fill_from(given, || splitter.next());
             }
         }
     }
 
-    fn fill_from(
-        &self,
-        layout: PixelLayout,
-        mut next: impl FnMut() -> io::Result<Option<Vec<u8>>>,
-    ) {
+    fn fill_from(&self, given: Given, mut next: impl FnMut() -> io::Result<Option<Vec<u8>>>) {
         loop {
             match next() {
                 Ok(Some(picture)) => {
-                    lock(&self.state).picture = Some((picture, layout, Instant::now()));
+                    lock(&self.state).picture = Some((picture, given, Instant::now()));
                     self.changed.notify_one();
                 }
                 Ok(None) => return self.end(None),
@@ -350,7 +397,7 @@ impl Newest {
         let waited = self.changed.wait_timeout_while(lock(&self.state), timeout, empty);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match (state.picture.take(), &state.end) {
-            (Some((picture, layout, arrived)), _) => Event::Frame(picture, layout, arrived),
+            (Some((picture, given, arrived)), _) => Event::Frame(picture, given, arrived),
             (None, Some(why)) => Event::End(why.clone()),
             (None, None) => Event::Nothing,
         }

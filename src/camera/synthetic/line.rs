@@ -1,13 +1,11 @@
 //! Parts of every kind that come past one after another, each lying still for a while, as on a line that stops for its
 //! camera.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::drift::Drift;
+use super::scene::Scene;
 use super::{Synthetic, SyntheticScene};
 use crate::camera::{Camera, CameraError, CameraErrorKind, CameraLocks};
 use crate::image::frame::{Frame, Timestamp};
@@ -15,53 +13,6 @@ use crate::image::frame::{Frame, Timestamp};
 /// From one part to the next, in microseconds, and how much of that the strip moves.
 const PERIOD_MICROS: u64 = 1_500_000;
 const MOVING_MICROS: u64 = 300_000;
-
-/// What a synthetic camera shows, seen and chosen from elsewhere while it runs.
-#[derive(Debug, Clone, Default)]
-pub struct Scene(Arc<Chosen>);
-
-/// Places in [`SyntheticScene::ALL`].
-#[derive(Debug)]
-struct Chosen {
-    /// `AUTO` for every kind by turns.
-    wanted: AtomicUsize,
-    shown: AtomicUsize,
-}
-
-const AUTO: usize = usize::MAX;
-
-impl Default for Chosen {
-    fn default() -> Self {
-        Self { wanted: AtomicUsize::new(AUTO), shown: AtomicUsize::new(0) }
-    }
-}
-
-impl Scene {
-    /// Lets parts of that kind come past from the next frame on; of every kind by turns if `None`.
-    pub fn choose(&self, scene: Option<SyntheticScene>) {
-        let place =
-            scene.and_then(|scene| SyntheticScene::ALL.iter().position(|&one| one == scene));
-        self.0.wanted.store(place.unwrap_or(AUTO), Ordering::SeqCst);
-    }
-
-    /// What was chosen; `None` for every kind by turns.
-    pub fn chosen(&self) -> Option<SyntheticScene> {
-        SyntheticScene::ALL.get(self.0.wanted.load(Ordering::SeqCst)).copied()
-    }
-
-    /// What the latest frame shows.
-    pub fn shown(&self) -> SyntheticScene {
-        SyntheticScene::ALL
-            .get(self.0.shown.load(Ordering::SeqCst))
-            .copied()
-            .unwrap_or(SyntheticScene::Good)
-    }
-
-    fn show(&self, scene: SyntheticScene) {
-        let place = SyntheticScene::ALL.iter().position(|&one| one == scene).unwrap_or(0);
-        self.0.shown.store(place, Ordering::SeqCst);
-    }
-}
 
 /// A [`Synthetic`] camera past which parts come by: every one and a half seconds another, half of them good. While the
 /// strip moves, every frame shows another piece of it; then one lies still.
@@ -84,7 +35,8 @@ pub struct SyntheticLine {
 impl SyntheticLine {
     /// A line over a strip of that seed.
     pub fn new(seed: u64) -> Self {
-        let (camera, scene) = (Synthetic::new(seed), Scene::default());
+        let names = SyntheticScene::ALL.map(SyntheticScene::name);
+        let (camera, scene) = (Synthetic::new(seed), Scene::of(names));
         Self {
             camera,
             seed,
@@ -121,7 +73,8 @@ impl Camera for SyntheticLine {
 
     fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
         let begun = *self.begun.get_or_insert(now);
-        let (chosen, part) = (self.scene.chosen(), now.micros_since(begun) / PERIOD_MICROS);
+        let chosen = self.scene.wanted().and_then(|place| SyntheticScene::ALL.get(place).copied());
+        let part = now.micros_since(begun) / PERIOD_MICROS;
         if self.latest != Some((chosen, part)) {
             // Another part, at once where another kind was chosen: nothing of the old one is seen any more.
             self.latest = Some((chosen, part));
@@ -130,7 +83,8 @@ impl Camera for SyntheticLine {
         }
         let moves = now.micros_since(self.moving) < MOVING_MICROS;
         self.camera.hold(!moves);
-        self.scene.show(self.camera.showing());
+        let shown = SyntheticScene::ALL.iter().position(|one| *one == self.camera.showing());
+        self.scene.show(shown.unwrap_or(0));
         let frame = self.camera.capture(now)?;
         let Some(pixels) = self.drift.apply(&self.locks, now, frame.pixels()) else {
             return Ok(frame);
@@ -182,7 +136,7 @@ mod tests {
             SyntheticScene::ALL.len(),
             "{kinds:?}"
         );
-        let good = kinds.iter().filter(|&&kind| kind == SyntheticScene::Good).count();
+        let good = kinds.iter().filter(|&&kind| kind == "good").count();
         assert!((20..=40).contains(&good), "{good} of 60 are good");
     }
 
@@ -192,19 +146,18 @@ mod tests {
         let scene = line.scene().expect("it can be chosen");
         capture(&mut line, 0);
         capture(&mut line, 700);
-        scene.choose(Some(SyntheticScene::Rust));
-        assert_eq!(scene.chosen(), Some(SyntheticScene::Rust));
+        assert!(scene.choose(Some("rust")) && !scene.choose(Some("moon")));
+        assert_eq!(scene.chosen(), Some("rust"));
         for part in 0..20 {
             capture(&mut line, 710 + part * 700);
-            assert_eq!(scene.shown(), SyntheticScene::Rust);
+            assert_eq!(scene.shown(), "rust");
         }
         scene.choose(None);
         let shown = |at| {
             capture(&mut line, at);
             scene.shown()
         };
-        let kinds: BTreeSet<SyntheticScene> =
-            (0..20).map(|part| 20_000 + part * 1500).map(shown).collect();
+        let kinds: BTreeSet<&str> = (0..20).map(|part| 20_000 + part * 1500).map(shown).collect();
         assert!(scene.chosen().is_none() && kinds.len() > 3, "{kinds:?}");
     }
 }

@@ -4,13 +4,14 @@ use crate::cli::{Exit, Failed};
 
 use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::camera::{CameraError, CameraErrorKind, PixelFormat, PixelsError};
-use crate::image::frame::Region;
+use crate::image::frame::{FrameKind, Region};
 
 /// Which camera, and what it should give.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CameraArgs {
-    /// v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE, synthetic: or synthetic:SEED
-    #[arg(long, value_name = "ADDRESS", env = "FIELDTUNE_CAMERA")]
+    /// v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE, synthetic: or synthetic:SEED; a microphone:
+    /// sound:pipe:COMMAND, sound:FILE.wav or sound:synthetic:machine
+    #[arg(long, visible_alias = "microphone", value_name = "ADDRESS", env = "FIELDTUNE_CAMERA")]
     pub camera: Option<String>,
     /// Pixels [default: 640x480]
     #[arg(long = "resolution", value_name = "WxH", value_parser = parse_size)]
@@ -38,7 +39,8 @@ impl CameraArgs {
     pub fn wanted(&self, given: CaptureSettings) -> CaptureSettings {
         // Frames that are drawn have a size of their own; what a board's camera has is nothing to them.
         let is_drawn =
-            self.camera.as_ref().is_some_and(|address| address.starts_with("synthetic:"));
+            self.camera.as_ref().is_some_and(|address| address.starts_with("synthetic:"))
+                || self.camera.as_deref().map(source::kind_of) == Some(FrameKind::Sound);
         CaptureSettings {
             size: self.size.or(given.size.filter(|_| !is_drawn)),
             fps: self.fps.or(given.fps),

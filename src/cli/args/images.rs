@@ -6,6 +6,7 @@ use anyhow::bail;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::image::picture;
+use crate::sound;
 
 /// A path as it was typed, or a line of text: also an empty one, which is refused in the words of what it should be.
 pub fn or_text() -> impl TypedValueParser<Value = PathBuf> {
@@ -13,11 +14,42 @@ pub fn or_text() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// The image files that were named, be they there or not, and those in the folders that were named, at any depth, sorted
-/// within each folder. Images in them that cannot be read are reported on stderr.
+/// within each folder. Images in them that cannot be read are reported on stderr. Of a recording of sound its windows; one that
+/// cannot be read stays as it is, to be reported with what cannot be used.
 ///
 /// # Errors
 /// A folder without an image; an empty name.
 pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named(paths)? {
+        files.extend(sound::windows(&path).unwrap_or_else(|_| vec![path]));
+    }
+    Ok(files)
+}
+
+/// As [`expand`], of recordings the windows that are to be learned from.
+///
+/// * `skip_broken`: a recording that cannot be read stays as it is, to be reported with what cannot be used.
+///
+/// # Errors
+/// As [`expand`]; a recording that cannot be read.
+pub fn expand_to_teach(paths: &[PathBuf], skip_broken: bool) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named(paths)? {
+        match sound::loud_windows(&path) {
+            Ok(windows) => files.extend(windows),
+            Err(_) if skip_broken => files.push(path),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(files)
+}
+
+/// The files that were named, and those in the folders that were; recordings whole.
+///
+/// # Errors
+/// As [`expand`].
+pub fn named(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if path.as_os_str().is_empty() {

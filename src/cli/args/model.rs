@@ -11,7 +11,10 @@ use crate::backbone::{
     BackboneFiles, BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap,
 };
 use crate::cli::Context;
+use crate::image::frame::FrameKind;
 use crate::image::picture;
+use crate::learn::learner::Subject;
+use crate::sound;
 use crate::store::FileStore;
 
 /// Which backbone gives the features, and how it is fed.
@@ -40,6 +43,9 @@ pub struct ModelArgs {
     /// Tap tensors and pooling: TENSOR:avg+max,TENSOR:avg [default: the card's, else the classifier's input]
     #[arg(long, value_name = "TAPS", value_parser = parse_taps)]
     pub(in crate::cli) taps: Option<Taps>,
+    /// What it looks at; `None` is what the store was taught with, images where there is none.
+    #[arg(skip)]
+    pub(in crate::cli) kind: Option<FrameKind>,
 }
 
 /// A list of taps from the command line.
@@ -59,14 +65,27 @@ impl ModelArgs {
     /// The built-in network as the first of these stores that is there was taught with it; else as it was asked for.
     pub(in crate::cli) fn of_stores(&self, stores: &[PathBuf]) -> Self {
         let mut given = self.clone();
-        if self.is_default() {
-            // What is wrong with a store is said when it is opened.
-            let mut taught = stores.iter().filter_map(|path| FileStore::taught_with(path).ok()?);
-            if let Some(card) = taught.next().and_then(|model| model.built_in()) {
-                given.model = card.name;
-            }
+        // What is wrong with a store is said when it is opened.
+        let mut taught = stores.iter().filter_map(|path| FileStore::taught_with(path).ok()?);
+        let Some(taught) = taught.next() else { return given };
+        if let Some(card) = taught.built_in().filter(|_| self.is_default()) {
+            given.model = card.name;
         }
+        let of_sounds = taught.subject() == Subject::Sounds;
+        given.kind = self.kind.or(of_sounds.then_some(FrameKind::Sound));
         given
+    }
+
+    /// The same, to look at frames of that kind.
+    pub(in crate::cli) fn looking_at(&self, kind: FrameKind) -> Self {
+        Self { kind: Some(kind), ..self.clone() }
+    }
+
+    /// The same, to look at what the first of these files is.
+    pub(in crate::cli) fn looking_at_files<P: AsRef<Path>>(&self, files: &[P]) -> Self {
+        self.looking_at(
+            files.first().map_or(FrameKind::Image, |file| sound::kind_of(file.as_ref())),
+        )
     }
 
     /// Whether nothing names another one than a new store gets.
@@ -84,7 +103,7 @@ impl ModelArgs {
     /// # Errors
     /// An unknown name, a file that is missing or not the card's, a network that cannot be used.
     pub fn load(&self, _context: &Context) -> anyhow::Result<Extractor> {
-        Ok(self.files()?.load(None)?)
+        Ok(self.of_its_kind(self.files()?.load(None)?))
     }
 
     /// The backbone's last blocks as they are, see [`Tail::of`].
@@ -103,7 +122,14 @@ impl ModelArgs {
         let Some(tail) = tail else { return self.load(context) };
         let files = self.files()?;
         // The store that they come from refuses another backbone, and says which it wants.
-        Ok(files.load((files.fingerprint() == tail.base()).then_some(tail))?)
+        Ok(self.of_its_kind(files.load((files.fingerprint() == tail.base()).then_some(tail))?))
+    }
+
+    fn of_its_kind(&self, extractor: Extractor) -> Extractor {
+        match self.kind {
+            Some(FrameKind::Sound) => extractor.for_sounds(),
+            _ => extractor,
+        }
     }
 
     /// The network's files, to load it with other last blocks.

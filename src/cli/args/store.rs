@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::backbone::{FINE_TUNED, Tail};
+use crate::backbone::Tail;
 use crate::board::Board;
 use crate::board::policy::Taught;
 use crate::device::clock::Clock;
@@ -86,10 +86,15 @@ impl StoreArgs {
 
     /// Whether lines of text were taught; not where there is no store, or one that cannot be read.
     pub fn holds_lines(&self) -> anyhow::Result<bool> {
+        self.holds(Subject::Lines)
+    }
+
+    /// Whether that was taught.
+    pub fn holds(&self, subject: Subject) -> anyhow::Result<bool> {
         let path = self.path()?;
         // What is wrong with it is said when it is opened.
         let taught = path.exists().then(|| FileStore::taught_with(&path).ok().flatten());
-        Ok(taught.flatten().is_some_and(|model| model.subject() == Subject::Lines))
+        Ok(taught.flatten().is_some_and(|model| model.subject() == subject))
     }
 
     /// An error where lines of text were taught, of which there are no images.
@@ -99,6 +104,19 @@ impl StoreArgs {
         if self.holds_lines()? {
             bail!(
                 "{}: {command} wants a store of images, this one holds lines of text\n  next: {instead}, or name a store of images with --store",
+                self.path()?.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// An error where sounds were taught, of which that cannot be done.
+    ///
+    /// * `command`: what wants images; `instead`: what to do with sounds.
+    pub fn refuse_sounds(&self, command: &str, instead: &str) -> anyhow::Result<()> {
+        if self.holds(Subject::Sounds)? {
+            bail!(
+                "{}: {command} wants a store of images, this one holds sounds\n  next: {instead}, or name a store of images with --store",
                 self.path()?.display()
             );
         }
@@ -188,29 +206,33 @@ impl StoreArgs {
 pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Error {
     match error {
         PersistError::Backbone(other) => {
-            let taught = other.learned.name.as_str();
-            let (what, next) = match (other.learned.subject(), other.given.subject()) {
-                (Subject::Lines, Subject::Frames) => (
-                    format!(
-                        "{}: wanted a store of images, this one holds lines of text",
-                        path.display()
-                    ),
-                    "teach and classify take lines with --text or --lines".to_owned(),
-                ),
-                (Subject::Frames, Subject::Lines) => (
-                    format!(
-                        "{}: wanted a store of lines of text, this one holds images",
-                        path.display()
-                    ),
-                    "images without --text and --lines".to_owned(),
-                ),
-                _ => (
-                    other.about(path.display()),
-                    format!(
-                        "run with --model {}",
-                        taught.strip_suffix(FINE_TUNED).unwrap_or(taught)
-                    ),
-                ),
+            let taught = &other.learned;
+            let holds = |subject: Subject| match subject {
+                Subject::Lines => "lines of text",
+                Subject::Sounds => "sounds",
+                _ => "images",
+            };
+            let (learned, given) = (other.learned.subject(), other.given.subject());
+            let (what, next) = match (learned, given) {
+                _ if learned == given => {
+                    let name =
+                        if taught.backbone().is_empty() { "NAME" } else { taught.backbone() };
+                    (other.about(path.display()), format!("run with --model {name}"))
+                }
+                _ => {
+                    let next = match (learned, given) {
+                        (Subject::Lines, _) => {
+                            "teach and classify take lines with --text or --lines"
+                        }
+                        (_, Subject::Lines) => "images without --text and --lines",
+                        (Subject::Sounds, _) => "give recordings (WAV), or --camera sound:SOURCE",
+                        _ => "give images, or a camera that sees",
+                    };
+                    let (wanted, got) = (holds(given), holds(learned));
+                    let path = path.display();
+                    let what = format!("{path}: wanted a store of {wanted}, this one holds {got}");
+                    (what, next.to_owned())
+                }
             };
             anyhow::anyhow!("{what}\n  next: {next}, or start afresh with --store NEW.ftune")
         }

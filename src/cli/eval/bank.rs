@@ -1,15 +1,19 @@
 //! Features of images in all their variants: computed when they are first asked for, on as many cores as ask, and kept.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::images;
+use crate::cli::Context;
+use crate::cli::args::model::ModelArgs;
 use crate::cli::pool::Pool;
 use crate::eval::bench::{Look, Looks, Variant};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 use crate::image::views::ViewKinds;
 use crate::learn::patches::FrameFeatures;
+use crate::sound;
 use crate::util::mutex::lock;
 
 type Kept<T> = Mutex<HashMap<(usize, Variant), Arc<OnceLock<Result<Arc<T>, String>>>>>;
@@ -26,6 +30,16 @@ pub(super) struct Bank {
 impl Bank {
     pub(super) fn new(pool: Pool, files: Vec<(String, PathBuf)>) -> Self {
         Self { pool, files, seen: Kept::default(), looks: Kept::default() }
+    }
+
+    /// The images in the class folders of a folder, or the sounds, with backbones for them.
+    ///
+    /// # Errors
+    /// As [`images::find`] and [`ModelArgs::load`].
+    pub(super) fn of(dir: &Path, model: &ModelArgs, context: &Context) -> anyhow::Result<Self> {
+        let files = images::find(dir)?;
+        let paths: Vec<&Path> = files.iter().map(|(_, path)| path.as_path()).collect();
+        Ok(Self::new(Pool::load(&model.looking_at_files(&paths), context)?, files))
     }
 
     /// The backbones.
@@ -45,7 +59,7 @@ impl Bank {
 
     fn frame(&self, image: usize, variant: Variant) -> Result<Frame, String> {
         let (name, path) = &self.files[image];
-        let frame = picture::load(path, Timestamp::default()).map_err(|error| {
+        let frame = sound::load(path, Timestamp::default()).map_err(|error| {
             // The message begins with the path; the name says enough.
             let error = error.to_string();
             let error =

@@ -7,10 +7,10 @@ use anyhow::{Context as _, bail};
 use serde_json::{Map, Value, json};
 
 use super::bank::Bank;
-use super::images::{self, LeftOutImage};
+use super::images::LeftOutImage;
 use super::{EvalCommand, write_json};
 use crate::cli::args::head::kinds;
-use crate::cli::pool::{Pool, on_threads};
+use crate::cli::pool::on_threads;
 use crate::cli::{Context, Exit};
 use crate::eval::bench::{self, Bench, BenchRow, Looks as _, Part, Variant};
 use crate::protocol::people::counted;
@@ -21,8 +21,7 @@ const FORMAT: u32 = 1;
 impl EvalCommand {
     pub(super) fn bench(&self, context: &Context) -> anyhow::Result<Exit> {
         let dir = self.dir.as_deref().context("no folder was named")?;
-        let pool = Pool::load(&self.model, context)?;
-        let bank = Bank::new(pool, images::find(dir)?);
+        let bank = Bank::of(dir, &self.model, context)?;
         let threads = bank.pool().size();
         let left_out = readable(&bank, context);
         let bench = self.benchmark(&bank, &left_out)?;

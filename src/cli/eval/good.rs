@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::bank::Bank;
 use super::bench::readable;
-use super::images::{self, LeftOutImage};
+use super::images::LeftOutImage;
 use super::{EvalCommand, write_json};
-use crate::cli::pool::{Pool, on_threads};
+use crate::cli::pool::on_threads;
 use crate::cli::{Context, Exit};
 use crate::eval::Spread;
 use crate::eval::bench::{Bench, GoodParts, Looks as _, Variant};
 use crate::image::frame::Timestamp;
-use crate::image::picture;
+use crate::sound;
 
 /// Format of the JSON; a reader refuses what it does not know.
 const FORMAT: u32 = 1;
@@ -35,7 +35,7 @@ impl EvalCommand {
         if self.good.is_none() {
             bail!("--protocol good-parts needs --good CLASS, the folder of the good parts");
         }
-        let bank = Bank::new(Pool::load(&self.model, context)?, images::find(dir)?);
+        let bank = Bank::of(dir, &self.model, context)?;
         let left_out = readable(&bank, context);
         let bench = self.benchmark(&bank, &left_out)?;
         let good = bench.good.context("it was named")?;
@@ -137,7 +137,7 @@ impl EvalCommand {
 /// Milliseconds of a pass without patches, the median.
 fn backbone_ms(bank: &Bank, image: Option<usize>) -> anyhow::Result<f64> {
     let Some(image) = image else { return Ok(0.0) };
-    let frame = picture::load(&bank.files()[image].1, Timestamp::default())?;
+    let frame = sound::load(&bank.files()[image].1, Timestamp::default())?;
     let mut all = Vec::with_capacity(TIMED);
     for _ in 0..TIMED {
         let begun = Instant::now();

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::Context;
 use crate::cli::pool::{Pool, on_threads};
-use crate::image::frame::{Frame, Timestamp};
+use crate::image::frame::Frame;
 use crate::image::picture;
 use crate::image::views::ViewKinds;
 use crate::learn::tune::CutView;
@@ -148,8 +148,7 @@ fn each<T: Send>(
 ) -> anyhow::Result<OfImages<T>> {
     let bar = context.bar(images.len() as u64, "features");
     let results = on_threads(images.len(), pool.size(), |place| {
-        let frame = picture::load(&images[place].1, Timestamp::default());
-        let feature = frame.map_err(anyhow::Error::from).and_then(|frame| work(&frame));
+        let feature = pool.load_file(&images[place].1).and_then(|frame| work(&frame));
         bar.inc(1);
         feature
     });

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::bank::Bank;
 use super::bench::{readable, row_json, table};
-use super::{EvalCommand, images, write_json};
-use crate::cli::pool::Pool;
+use super::{EvalCommand, write_json};
 use crate::cli::{Context, Exit};
 use crate::eval::bench::{self, BenchRow, Looks as _, Shift, adaptation};
 
@@ -49,8 +48,7 @@ impl EvalCommand {
                 self.shift.iter().filter_map(of).collect()
             }
         };
-        let pool = Pool::load(&self.model, context)?;
-        let bank = Bank::new(pool, images::find(dir)?);
+        let bank = Bank::of(dir, &self.model, context)?;
         let left_out = readable(&bank, context);
         let bench = self.benchmark(&bank, &left_out)?;
         let tasks = adaptation::tasks(&bench, &shifts, &self.severities);

@@ -4,7 +4,7 @@ use super::predicted::Picked;
 use super::stillness::Stillness;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
-use crate::camera::{Adaptive, CameraLocks, Scene, SyntheticScene};
+use crate::camera::{Adaptive, CameraLocks, Scene};
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
 use crate::image::views::ViewKinds;
@@ -14,6 +14,7 @@ use crate::learn::engine::Engine;
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::people;
 use crate::protocol::request::{self, Answer, Refused, Request};
+use crate::sound;
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
 
@@ -255,7 +256,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     fn figures(&self) -> Vec<(String, String)> {
         let mut figures = self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
-        let scene = self.scene.as_ref().map(|scene| scene.shown().name().to_owned());
+        let scene = self.scene.as_ref().map(|scene| scene.shown().to_owned());
         figures.extend(scene.map(|shown| ("scene".to_owned(), shown)));
         let untaught = self.untaught();
         if !untaught.is_empty() {
@@ -266,8 +267,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     fn settings(&self) -> Vec<(String, String)> {
         let mut settings = vec![("smoothing".to_owned(), self.smoothing.to_string())];
-        let scene =
-            self.scene.as_ref().map(|scene| scene.chosen().map_or(AUTO, SyntheticScene::name));
+        let scene = self.scene.as_ref().map(|scene| scene.chosen().unwrap_or(AUTO));
         settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
         for (which, is_locked) in self.locked() {
             let state = if is_locked { LOCKED } else { AUTOMATIC };
@@ -349,16 +349,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 format!("{} is a real camera: scenes need run --camera synthetic:", self.camera);
             return Err(Refused(what));
         };
-        let kind = SyntheticScene::ALL.into_iter().find(|kind| kind.name() == value);
-        if kind.is_none() && value != AUTO {
-            let names = SyntheticScene::ALL.map(SyntheticScene::name).join(", ");
-            let value = value.escape_debug();
-            return Err(Refused(format!(
-                "there is no scene {value}; there are {names} and {AUTO}"
-            )));
+        if scene.choose((value != AUTO).then_some(value)) {
+            return Ok(());
         }
-        scene.choose(kind);
-        Ok(())
+        let (names, value) = (scene.names().join(", "), value.escape_debug());
+        Err(Refused(format!("there is no scene {value}; there are {names} and {AUTO}")))
     }
 
     fn set_smoothing_to(&mut self, value: &str) -> Result<(), Refused> {
@@ -386,7 +381,7 @@ fn looked_at<S: FeatureSource, K: Store>(
     image: &[u8],
     now: Timestamp,
 ) -> Result<(Frame, FrameFeatures), Refused> {
-    let frame = picture::decode(image, "the image", now).map_err(refused)?;
+    let frame = sound::decode(image, "the image", now).map_err(refused)?;
     let seen = persistent.get_mut().seen_whole(&frame).map_err(refused)?;
     Ok((frame, seen))
 }

@@ -61,7 +61,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let answer = Answer::Picture { frame: number, width, height, file };
         let class = explained.verdict.class.map(|class| self.learned(place).class(class));
         let class = class.as_deref().unwrap_or("unknown");
-        Ok(answer.with_notes(vec![format!("{class}, {at}")]))
+        Ok(answer.with_notes(vec![format!("{class}, {}", at.in_words(whole.kind()))]))
     }
 }
 

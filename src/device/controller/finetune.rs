@@ -13,6 +13,7 @@ use crate::backbone::FeatureSource;
 use crate::device::tuning::{BackboneReader, TuningOutcome, TuningTask};
 use crate::image::frame::Timestamp;
 use crate::learn::head::ExampleId;
+use crate::learn::learner::Subject;
 use crate::protocol::log::Level;
 use crate::protocol::request::{Answer, FineTuning, Finetune, Progress, Refused};
 use crate::store::Store;
@@ -149,6 +150,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             format!("a fine-tuning goes on already: {}; `finetune stop` ends it", tuning.in_words())
         } else if self.background.is_none() {
             "this device cannot fine-tune itself; stop it, then: fieldtune finetune".to_owned()
+        } else if engine.learner().subject() == Subject::Sounds {
+            "the last blocks are trained with images, and these are sounds".to_owned()
         } else if engine.learner().examples().is_empty() {
             "nothing is taught, so there is nothing to train with".to_owned()
         } else {

@@ -210,7 +210,9 @@ fn reduced(part: &Frame) -> Option<Frame> {
             }
         }
     }
-    Frame::new(small_width as u32, small_height as u32, pixels, part.captured()).ok()
+    let small =
+        Frame::new(small_width as u32, small_height as u32, pixels, part.captured()).ok()?;
+    Some(small.of_kind(part.kind()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::answers::refused;
 use super::{Station, View};
 use crate::backbone::FeatureSource;
+use crate::image::frame::FrameKind;
 use crate::image::locate::{PartPlace, PartTemplate};
 use crate::protocol::request::{Answer, Refused};
 use crate::store::{Store, StoreError};
@@ -23,6 +24,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             true => {
                 let frame = self.latest.as_ref();
                 let frame = frame.ok_or_else(|| Refused("no frame captured yet".to_owned()))?;
+                if frame.kind() != FrameKind::Image {
+                    return Err(Refused("follow: wanted images, got sound".to_owned()));
+                }
                 Some(PartTemplate::of(frame, &region).map_err(refused)?)
             }
             false => None,

@@ -16,7 +16,7 @@
 
 use std::collections::VecDeque;
 
-use crate::image::frame::Frame;
+use crate::image::frame::{Frame, FrameKind};
 
 /// How far back frames are compared.
 const LAGS: [usize; 4] = [1, 2, 4, 8];
@@ -123,7 +123,13 @@ impl Senses {
     ) -> Option<Self> {
         let as_it_is = feature(part).ok()?;
         let mut of = |frame: Option<Frame>| Some(distance(&as_it_is, &feature(&frame?).ok()?));
-        Some(Self { noise: of(noisy(part))?, turn: of(turned(part))? })
+        let noise = of(noisy(part))?;
+        // Turned, a sound would be another one, and a machine sounds nearly the same all the time.
+        let turn = match part.kind() {
+            FrameKind::Sound => noise,
+            _ => of(turned(part))?,
+        };
+        Some(Self { noise, turn })
     }
 }
 
@@ -140,7 +146,7 @@ fn noisy(frame: &Frame) -> Option<Frame> {
     let pixels = frame.pixels().iter().enumerate();
     let pixels = pixels
         .map(|(place, &level)| (f32::from(level) + NOISE_LEVELS * noise(place)).round() as u8);
-    Frame::new(frame.width(), frame.height(), pixels.collect(), frame.captured()).ok()
+    of_its_kind(frame, pixels.collect())
 }
 
 /// The frame turned about its centre; what comes in from outside is drawn out from the edge.
@@ -158,7 +164,12 @@ fn turned(frame: &Frame) -> Option<Frame> {
             pixels.extend_from_slice(&frame.pixels()[from..from + 3]);
         }
     }
-    Frame::new(frame.width(), frame.height(), pixels, frame.captured()).ok()
+    of_its_kind(frame, pixels)
+}
+
+fn of_its_kind(frame: &Frame, pixels: Vec<u8>) -> Option<Frame> {
+    let other = Frame::new(frame.width(), frame.height(), pixels, frame.captured()).ok()?;
+    Some(other.of_kind(frame.kind()))
 }
 
 #[cfg(test)]

@@ -4,21 +4,23 @@ use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{PictureError, describe, is_picture, shown};
+use super::{PictureError, describe, is_picture, is_recording, shown};
 
 /// Endings of files that show something, but cannot be read.
-const OTHERS: [&str; 32] = [
+const OTHERS: [&str; 40] = [
     "heic", "heif", "avif", "gif", "tif", "tiff", "jxl", "jp2", "j2k", "psd", "svg", "pdf", "mp4",
     "mov", "m4v", "webm", "avi", "mkv", "y4m", "mjpeg", "mjpg", "nef", "dng", "arw", "cr2", "cr3",
-    "orf", "rw2", "raf", "pef", "exr", "ico",
+    "orf", "rw2", "raf", "pef", "exr", "ico", "flac", "ogg", "oga", "opus", "mp3", "m4a", "aif",
+    "aiff",
 ];
 
 /// What a folder has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImageFiles {
-    /// Files named like images that can be read, sorted by the bytes of their paths.
+    /// Files named like images that can be read, sorted by the bytes of their paths; where there is none, those named
+    /// like recordings of sound.
     pub images: Vec<PathBuf>,
-    /// Files named like other images, and like videos; sorted likewise.
+    /// Files named like other images, and like videos; sorted likewise; where there are images, recordings, too.
     pub others: Vec<PathBuf>,
     folder: PathBuf,
 }
@@ -30,7 +32,7 @@ pub struct ImageFiles {
 /// [`PictureError::Io`].
 pub fn in_folder(folder: &Path) -> Result<ImageFiles, PictureError> {
     let mut found = ImageFiles { folder: folder.to_owned(), ..ImageFiles::default() };
-    let mut seen = HashSet::new();
+    let (mut seen, mut recordings) = (HashSet::new(), Vec::new());
     let mut waiting = vec![folder.to_owned()];
     while let Some(folder) = waiting.pop() {
         let io = |error| PictureError::Io { name: shown(&folder), error };
@@ -50,6 +52,8 @@ pub fn in_folder(folder: &Path) -> Result<ImageFiles, PictureError> {
             } else if is_picture(&path) {
                 // One that leads nowhere is named when it is read.
                 found.images.push(path);
+            } else if is_recording(&path) {
+                recordings.push(path);
             } else if has_ending(&path, &OTHERS) {
                 found.others.push(path);
             }
@@ -57,6 +61,10 @@ pub fn in_folder(folder: &Path) -> Result<ImageFiles, PictureError> {
         // The first by name is looked at first, so that of two ways to a folder always the same one counts.
         by_bytes(&mut folders);
         waiting.extend(folders.into_iter().rev());
+    }
+    match found.images.is_empty() {
+        true => found.images = recordings,
+        false => found.others.append(&mut recordings),
     }
     by_bytes(&mut found.images);
     by_bytes(&mut found.others);
@@ -76,7 +84,7 @@ pub(super) fn has_ending(path: &Path, endings: &[&str]) -> bool {
 impl ImageFiles {
     /// What to say where it has no image.
     pub fn nothing(&self) -> String {
-        let none = "no PNG, JPEG, BMP, PPM or WebP file in this folder";
+        let none = "no PNG, JPEG, BMP, PPM, WebP or WAV file in this folder";
         match self.left_out() {
             Some(others) => format!("{}: {none}; {others}", shown(&self.folder)),
             None => format!("{}: {none}", shown(&self.folder)),
@@ -112,6 +120,7 @@ mod tests {
             "b-b/4.png",
             "a.png",
             "._a.png",
+            "x.wav",
             ".git/y.png",
             "x.txt",
         ] {
@@ -134,5 +143,9 @@ mod tests {
             found.nothing().contains("this is a HEIC") && found.nothing().contains("heif-convert")
         );
         assert!(in_folder(&root.join("none")).is_err());
+        assert_eq!(found.others, [root.join("c.heic"), root.join("x.wav")]);
+        std::fs::create_dir(root.join("d")).expect("writable");
+        std::fs::copy(root.join("x.wav"), root.join("d/2.WAV")).expect("writable");
+        assert_eq!(in_folder(&root.join("d")).expect("readable").images, [root.join("d/2.WAV")]);
     }
 }

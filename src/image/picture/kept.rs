@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::{AddAssign, Range};
 
-use crate::image::frame::Frame;
+use crate::image::frame::{Frame, FrameKind};
 
 /// The longer side of the image that is kept with an example, in pixels, where nothing else is said.
 pub const IMAGE_SIDE: u32 = 256;
@@ -36,13 +36,16 @@ fn has_huffman_tables(file: &[u8]) -> bool {
 }
 
 /// A JPEG to be kept with an example: to be looked at, and to be learned from again with another backbone. The camera's own
-/// where it gave one that may be kept.
+/// where it gave one that may be kept. Of a sound, whose levels count, a PNG as [`png`](super::png) makes it.
 ///
 /// * `side`: the longer side in pixels of one that is made here; a smaller frame is not enlarged. 0: none is kept.
 pub fn kept(frame: &Frame, side: u32) -> Option<Vec<u8>> {
     const QUALITY: u8 = 90;
     if let Some(file) = frame.jpeg().filter(|_| side > 0) {
         return Some(file.to_vec());
+    }
+    if frame.kind() == FrameKind::Sound {
+        return (side > 0).then(|| super::png(frame));
     }
     let longer = frame.width().max(frame.height());
     let small = match longer {

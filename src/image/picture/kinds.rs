@@ -15,6 +15,9 @@ const HEIF: &str = "heif-convert {} NEW.png, or: magick {} NEW.png";
 const RAW: &str =
     "dcraw -c -w {} | magick - NEW.png, or export it as JPEG from the camera's program";
 const VIDEO: &str = "ffmpeg -i {} -vf fps=2 FOLDER/%04d.png";
+const SOUND: &str = "ffmpeg -i {} -ac 1 -ar 16000 NEW.wav";
+const VIDEO_OR_SOUND: &str =
+    "ffmpeg -i {} -vf fps=2 FOLDER/%04d.png, or of a sound: ffmpeg -i {} -ac 1 -ar 16000 NEW.wav";
 const PAGE: &str = "magick -density 200 {} NEW.png";
 const ARCHIVE: &str = "unpack it first, and name the folder";
 const NOTHING: &str = "";
@@ -82,7 +85,10 @@ const STARTS: &[(&[u8], Kind)] = &[
     ),
     (b"\x1A\x45\xDF\xA3", Kind { what: "a video (WebM or Matroska)", next: VIDEO }),
     (b"FLV\x01", Kind { what: "a video (FLV)", next: VIDEO }),
-    (b"OggS", Kind { what: "an Ogg video or sound", next: VIDEO }),
+    (b"OggS", Kind { what: "an Ogg video or sound", next: VIDEO_OR_SOUND }),
+    (b"fLaC", Kind { what: "a recording (FLAC)", next: SOUND }),
+    (b"ID3", Kind { what: "a recording (MP3)", next: SOUND }),
+    (b"FORM", Kind { what: "a recording (AIFF)", next: SOUND }),
     (b"\0\0\x01\xBA", Kind { what: "a video (MPEG)", next: VIDEO }),
     (b"\0\0\x01\xB3", Kind { what: "a video (MPEG)", next: VIDEO }),
     (b"\0\0\0\x01", Kind { what: "a video (H.264 or H.265)", next: VIDEO }),
@@ -142,6 +148,9 @@ fn kind(bytes: &[u8], name: &str) -> Option<Kind> {
     } else if [b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot"].iter().any(|&b| at(4, b)) {
         Kind { what: "a video (QuickTime)", next: VIDEO }
     } else if at(0, b"RIFF") {
+        if at(8, b"WAVE") {
+            return Some(Kind { what: "a recording of sound (WAV)", next: NOTHING });
+        }
         return at(8, b"AVI ").then_some(Kind { what: "a video (AVI)", next: VIDEO });
     } else if at(128, b"DICM") {
         Kind {

@@ -132,6 +132,7 @@ impl Learner {
     fn may_gain_by_tuning(&self) -> bool {
         let right = self.estimate.as_ref().and_then(|estimate| estimate.balanced_accuracy);
         self.correction == Correction::NONE
+            && self.subject == Subject::Frames
             && right.is_some_and(|right| right < NEARLY_ALL)
             && self.examples.iter().all(|example| example.image.is_some())
     }
@@ -163,6 +164,21 @@ impl Advice {
         match subject {
             Subject::Frames => self.to_string(),
             Subject::Lines => self.of_lines(),
+            Subject::Sounds => self.of_sounds(),
+        }
+    }
+
+    fn of_sounds(&self) -> String {
+        match self {
+            Advice::Begin => "teach a first class, five different recordings of it".to_owned(),
+            Advice::MoreLooks { class, looks } => {
+                let wanted = "other loads, other days";
+                match looks {
+                    1 => format!("teach {class} again, it has 1 look: {wanted}"),
+                    looks => format!("teach {class} again, it has {looks} looks: {wanted}"),
+                }
+            }
+            _ => self.to_string(),
         }
     }
 

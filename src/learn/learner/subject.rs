@@ -11,6 +11,8 @@ pub enum Subject {
     Frames,
     /// Lines of text, see [`crate::text`].
     Lines,
+    /// Windows of sound, see [`crate::sound`].
+    Sounds,
 }
 
 impl Subject {
@@ -19,6 +21,7 @@ impl Subject {
         match self {
             Self::Frames => "parts and scenes like those taught",
             Self::Lines => "lines like those taught",
+            Self::Sounds => "sounds like those taught",
         }
     }
 }

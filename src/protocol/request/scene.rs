@@ -10,10 +10,11 @@ pub(super) const WORDS: &[Word] = &[Word::new(
     parse,
 )
 .places(&[Place::Words(&[
-    "auto", "good", "scratch", "dent", "crack", "rust", "pits", "weld", "bench",
+    "auto", "good", "scratch", "dent", "crack", "rust", "pits", "weld", "bench", "bearing", "belt",
+    "knock", "leak",
 ])])
 .more(
-    "For run --camera synthetic: alone; `status` shows the current one. `set scene KIND` is the same.",
+    "For run --camera synthetic: and sound:synthetic:machine; `status` shows the current one. `set scene KIND` is the same.",
 )];
 
 fn parse(words: &[&str]) -> Parsed {

@@ -13,6 +13,7 @@ pub mod pack;
 pub mod picture;
 pub mod session;
 pub mod settings;
+pub mod sound;
 pub mod store;
 pub mod video;
 pub mod wire;
@@ -21,7 +22,7 @@ pub mod wire;
 pub type Check = (&'static str, fn(&[u8]));
 
 /// Every check.
-pub const ALL: [Check; 11] = [
+pub const ALL: [Check; 12] = [
     ("wire", wire::check),
     ("session", session::check),
     ("console", console::check),
@@ -33,6 +34,7 @@ pub const ALL: [Check; 11] = [
     ("video", video::check),
     ("store", store::check),
     ("inbox", inbox::check),
+    ("sound", sound::check),
 ];
 
 /// Bytes, taken from the front: numbers and pieces for a check that needs more than one kind of input.
