@@ -201,6 +201,8 @@ fn a_device_learns_a_machine_over_the_console() {
     }
     // A recording is taught and classified from afar, too.
     let bearing = recordings(folder.path(), 9, MachineScene::Bearing, 1).join("0.wav");
+    let follow = device.ctl(&["follow", "on"]);
+    assert!(follow.code != 0 && follow.stderr.contains("wanted images, got sound"), "{follow:?}");
     let said = device.ok(&["classify", text(&bearing)]);
     assert!(said.contains("bearing"), "{said}");
     let refused = device.ctl(&["classify", text(&data("pictures/exif-1.jpg"))]);
