@@ -17,8 +17,8 @@ pub struct CameraSettings {
     pub height: u32,
     /// Frames a second, above 0.
     pub fps: f32,
-    /// Threads that share the work of a frame, 1 to [`MAX_THREADS`](crate::backbone::MAX_THREADS); `None`: one, or two where the
-    /// machine has four cores and more.
+    /// Threads that share the work of a frame, 1 to [`MAX_THREADS`](crate::backbone::MAX_THREADS); `None`: one, or on ARM two where
+    /// there are four cores and more.
     pub threads: Option<usize>,
     /// How the pixels come; `None`: the best there is.
     pub format: Option<PixelFormat>,

@@ -71,8 +71,8 @@ pub struct RunCommand {
     /// Number of frames that predictions are smoothed over
     #[arg(long, default_value_t = 1, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
     smoothing: u32,
-    /// Number of threads that share the work of a frame [default: threads of [camera] in the board file, else 2 where
-    /// there are four cores and more]
+    /// Number of threads that share the work of a frame [default: threads of [camera] in the board file, else 2 on ARM
+    /// with four cores and more, 1 elsewhere]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_THREADS as i64))]
     threads: Option<u32>,
     /// Format of diagnostics on stderr
@@ -219,7 +219,8 @@ impl RunCommand {
     /// Threads that share the work of a frame.
     fn threads(&self, board: &Board) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let usual = if cores < 4 { 1 } else { 2 };
+        // A frame of a fast core is done before another thread is awake.
+        let usual = if cfg!(target_arch = "aarch64") && cores >= 4 { 2 } else { 1 };
         self.threads.map(|threads| threads as usize).or(board.camera.threads).unwrap_or(usual)
     }
 

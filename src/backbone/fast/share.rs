@@ -1,7 +1,12 @@
 //! A step of a program, shared by threads: each computes some blocks of channels of the result, so that it writes a slice of
 //! its own and every value is computed as by one thread.
 
-use rayon_core::{ThreadPool, ThreadPoolBuilder};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon_core::{ThreadPool, ThreadPoolBuilder, Yield};
+
+use crate::util::mutex::lock;
 
 /// How work is shared.
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +55,24 @@ impl Team {
         Self((threads > 1).then(|| pool.build().ok()).flatten())
     }
 
-    /// Does the work of a frame on its threads: the one that asks waits.
+    /// Does the work of a frame on its threads: the one that asks waits. The first of them does it; the others look for parts of it
+    /// all the while, since many a step takes no longer than to wake a thread.
     pub(super) fn within(&self, work: impl FnOnce() + Send) {
-        match &self.0 {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
+        let Some(pool) = &self.0 else { return work() };
+        let (work, done) = (Mutex::new(Some(work)), AtomicBool::new(false));
+        pool.broadcast(|thread| {
+            if thread.index() == 0 {
+                let _ends = SetAtEnd(&done);
+                let work = lock(&work).take();
+                work.into_iter().for_each(|work| work());
+                return;
+            }
+            while !done.load(Ordering::Acquire) {
+                if rayon_core::yield_now() != Some(Yield::Executed) {
+                    std::thread::yield_now();
+                }
+            }
+        });
     }
 
     /// Computes all parts, [within](Team::within) its threads.
@@ -76,6 +93,15 @@ impl Team {
             (Some(_), [_, _, ..]) => all.by_several(needs, compute),
             _ => all.by_one(needs, compute),
         }
+    }
+}
+
+/// Set when it goes, also where the work panics: no thread waits for ever.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

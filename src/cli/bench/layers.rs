@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Quantiles, milliseconds};
 use crate::backbone::{Backbone, BackboneSpec, Exercise, Layer, OnnxFiles, Vectors};
+use crate::protocol::people::counted;
 
 /// Frames before the first that is timed.
 const WARM_UP: u32 = 5;
@@ -115,9 +116,10 @@ impl Layers {
 
     pub(super) fn text(&self) -> String {
         let mut out = format!(
-            "{}: {} frames, one thread, vectors {}, ms; p50 of each layer\n{:>8} {:>6} {:>7} {:>7}  {:<12} {:<18} layer\n",
+            "{}: {} frames, {}, vectors {}, ms; p50 of each layer\n{:>8} {:>6} {:>7} {:>7}  {:<12} {:<18} layer\n",
             self.model,
             self.frames,
+            counted(self.vectors.threads(), "thread", "threads"),
             self.vectors.name(),
             "ms",
             "share",
@@ -216,7 +218,7 @@ impl Comparison {
 
     pub(super) fn text(&self) -> String {
         format!(
-            "{}: {} frames each, in turns, one thread, ms\n{:<10} {:>9} {:>9} {:>9}\n{:<10} {}\n{:<10} {}\nratio of p50 {:.3}; largest difference of the feature {:.1e} of its largest value\n",
+            "{}: {} frames each, in turns, ms\n{:<10} {:>9} {:>9} {:>9}\n{:<10} {}\n{:<10} {}\nratio of p50 {:.3}; largest difference of the feature {:.1e} of its largest value\n",
             self.model,
             self.frames,
             "",
