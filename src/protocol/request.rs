@@ -129,6 +129,10 @@ trait Ask: Sized + Into<Request> {
     /// them.
     const OF_A_REGION: bool = true;
 
+    /// Whether it is about what one region shows, and not only about what was learned of it: then it has to be asked of one
+    /// region also where all of them share a head.
+    const SEES_A_REGION: bool = false;
+
     /// Whether it may keep a device busy for longer than a frame does.
     const TAKES_LONG: bool = true;
 

@@ -258,6 +258,10 @@ fn nests_share_a_store_and_follow_after_a_kill() {
     assert!(device.ok(&["@right", "teach", "scratch"]).contains("class=scratch examples=2"));
     let status = device.ok(&["status"]);
     assert!(status.contains("nests_classes=2 nests_examples=2"), "{status}");
+    // What was learned is one: no region need be named, but for what one of them shows.
+    assert!(device.ok(&["classes"]).contains("name=scratch examples=1"));
+    let unnamed = device.ctl(&["teach", "steel"]);
+    assert!(unnamed.code != 0 && unnamed.stderr.contains("@left"), "{unnamed:?}");
     assert!(status.contains("left_follow=") && !status.contains("right_follow"), "{status}");
     assert_eq!(device.signal("KILL"), None);
     assert!(folder.join("store").exists() && !folder.join("store.nests").exists());

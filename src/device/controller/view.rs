@@ -265,6 +265,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 true => Ok((self.place(Some(&region))?, *request)),
                 false => Err(Refused("this command takes no region".to_owned())),
             },
+            // What was learned is the same whichever of them is asked.
+            request if self.learners.len() == 1 && !request.sees_a_region() => Ok((0, request)),
             request if request.is_of_a_region() => Ok((self.place(None)?, request)),
             request => Ok((0, request)),
         }

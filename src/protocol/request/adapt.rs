@@ -53,6 +53,8 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Adapt {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> =
         Some(Operation::post("Bring frames of another light back to what was taught, where that helps; takes half a second a frame").with(&[("frames", "integer", false), ("try", "boolean", true)]));
 

@@ -43,6 +43,8 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Burst {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> =
         Some(Operation::post("Learn what the camera sees for a while").with(&[
             ("class", "string", true),
@@ -56,6 +58,8 @@ impl Ask for Burst {
 }
 
 impl Ask for EndBurst {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> = Some(
         Operation::post("End a burst and learn what was gathered")
             .with(&[("class", "string", true)]),

@@ -42,6 +42,8 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Explain {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> = Some(
         Operation::get(
             "Where a prediction comes from, drawn over the newest frame or a kept picture",

@@ -34,6 +34,8 @@ fn parse(words: &[&str]) -> Parsed {
 }
 
 impl Ask for Follow {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> = Some(
         Operation::post(
             "Have the region follow the part that the latest frame shows, or no longer",

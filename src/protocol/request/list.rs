@@ -58,6 +58,13 @@ macro_rules! requests {
                 }
             }
 
+            /// Whether it is about what one region shows.
+            pub(crate) fn sees_a_region(&self) -> bool {
+                match self {
+                    $($(Self::$name(_) => $name::SEES_A_REGION,)*)+
+                }
+            }
+
             /// Whether a device may be at it for longer than a frame takes.
             pub fn takes_long(&self) -> bool {
                 match self {

@@ -58,6 +58,8 @@ fn few(unsure_first: bool, text: &str) -> Result<RecentFew, String> {
 }
 
 impl Ask for Recent {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> =
         Some(Operation::get("List the frames that were classified").with(&[(
             "unsure_first",
@@ -73,6 +75,8 @@ impl Ask for Recent {
 }
 
 impl Ask for RecentFew {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> = Some(
         Operation::get("List some of them")
             .with(&[("unsure_first", "boolean", true), ("most", "integer", true)]),
@@ -86,6 +90,8 @@ impl Ask for RecentFew {
 }
 
 impl Ask for RecentPicture {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> = Some(
         Operation::get("The picture of one of them")
             .with(&[("frame", "integer", true)])

@@ -47,6 +47,8 @@ fn region(text: &str) -> Option<Region> {
 }
 
 impl Ask for SetRegion {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> = Some(Operation::value(
         "Choose the region of interest",
         r#"{"Fractions":{"x":0.1,"y":0.1,"width":0.5,"height":0.5}}"#,

@@ -68,6 +68,8 @@ fn parse(words: &[&str]) -> Parsed {
 
 /// Frames that are taught leave a line of their own in the log.
 impl Ask for Teach {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> = Some(Operation::post("Learn the next frames").with(&[
         ("class", "string", true),
         ("count", "integer", true),
@@ -93,6 +95,8 @@ impl Ask for TeachImage {
 }
 
 impl Ask for TeachFrames {
+    const SEES_A_REGION: bool = true;
+
     const OPERATION: Option<Operation> = Some(
         Operation::post("Learn frames that were classified")
             .with(&[("class", "string", true), ("frames", "[integer]", true)]),
