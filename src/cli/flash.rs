@@ -78,7 +78,10 @@ impl FlashCommand {
         // Before anything is touched.
         let seed = self.setup.seed()?;
         if self.host.is_some() || self.rootfs.is_some() {
-            self.setup.refuse_login()?;
+            self.setup.refuse_card()?;
+        }
+        if self.os.is_none() && (self.sha256.is_some() || self.erase.is_some()) {
+            bail!("--sha256 and --erase are for a card that is written from --os");
         }
         if let Some(root) = &self.rootfs {
             rootfs::prepare(root, &seed, self.setup.user())?;

@@ -36,7 +36,7 @@ const KEPT: usize = 6;
 const BEHIND: f32 = 0.1;
 
 /// Least correlation at which a part counts as found.
-const LEAST_MATCH: f32 = 0.6;
+const LEAST_MATCH: f32 = 0.7;
 
 /// Least standard deviation of what is shown, in grey levels: less has no place.
 const LEAST_CONTRAST: f32 = 4.0;
@@ -50,7 +50,7 @@ pub enum LocateError {
     Frame(#[from] FrameError),
     /// Nothing is to be seen in it.
     #[error(
-        "the part has too little contrast to be found again: {got:.1} grey levels, wanted at least {LEAST_CONTRAST}; show \
+        "the part has too little contrast to be found again: {got:.2} grey levels, wanted at least {LEAST_CONTRAST}; show \
          the part with its outline inside the region"
     )]
     Flat {

@@ -393,6 +393,9 @@ fn a_root_folder_is_set_up_by_its_first_start() {
         finish(command(&[&words[..], more].concat()))
     };
     let run = flash(&[]);
+    assert!(run.code == 2 && run.stderr.contains("there is no such folder"), "{run:?}");
+    fs::create_dir(&root).expect("there is room");
+    let run = flash(&[]);
     assert!(run.code == 2 && run.stderr.contains("there is no usr/bin/dpkg"), "{run:?}");
     for folder in ["usr/bin", "lib", "etc/systemd/system"] {
         fs::create_dir_all(format!("{root}/{folder}")).expect("there is room");
@@ -403,9 +406,22 @@ fn a_root_folder_is_set_up_by_its_first_start() {
     assert!(!Path::new(&format!("{root}/opt")).exists());
     // In such a folder links lead to places of its own.
     symlink("/nowhere/ld.so", format!("{root}/lib/ld-linux-aarch64.so.1")).expect("room");
+    let run = flash(&[]);
+    assert!(run.code == 2 && run.stderr.contains("--user me: the system in"), "{run:?}");
+    desk.put(
+        "rootfs/etc/passwd",
+        b"root:x:0:0:root:/root:/bin/bash\nme:x:1000:1000::/home/me:/bin/sh\n",
+    );
     let key = desk.put("id.pub", b"ssh-ed25519 AAAAC3Nza me@desk\n");
-    let run = flash(&["--ssh-key", &key]);
-    assert!(run.code == 2 && run.stderr.contains("--ssh-key is for the card of a Rasp"), "{run:?}");
+    for (more, wanted) in [
+        (["--ssh-key", key.as_str()], "--ssh-key is for the card of a Rasp"),
+        (["--hostname", "line-3"], "--hostname is for the card of a Rasp"),
+        (["--console", "usb"], "--console usb is for the card of a Rasp"),
+        (["--erase", "/dev/null"], "--sha256 and --erase are for a card"),
+    ] {
+        let run = flash(&more);
+        assert!(run.code == 2 && run.stderr.contains(wanted), "{run:?}");
+    }
     // Twice is as good as once.
     for board in ["jetson-nano", "jetson-orin-nano"] {
         let run = flash(&["--board", board]);

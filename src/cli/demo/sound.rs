@@ -228,7 +228,9 @@ impl Listening<'_> {
             }
             recalls += share(right, each) / TAUGHT.len() as f64;
             let name = scene.name();
-            lines.push(format!("  {name:8} {right} of {each} right, {unknown} called unknown"));
+            lines.push(format!(
+                "  {name:8} {right} of {each} nearest to their class, {unknown} called unknown"
+            ));
         }
         bar.finish_and_clear();
         lines.iter().for_each(|line| self.tell.line(line));

@@ -21,6 +21,9 @@ const WANTED: &str = "etc/systemd/system/multi-user.target.wants/fieldtune-setup
 /// It is no root folder of a system of Debian's family for arm64, or it cannot be written.
 pub(super) fn prepare(root: &Path, seed: &Seed, user: &str) -> anyhow::Result<()> {
     let shown = root.display();
+    if !root.is_dir() {
+        bail!("--rootfs {shown}: there is no such folder");
+    }
     for (wanted, what) in [
         ("usr/bin/dpkg", "a system of Debian's family"),
         ("etc/systemd/system", "a system that systemd starts"),
@@ -30,6 +33,12 @@ pub(super) fn prepare(root: &Path, seed: &Seed, user: &str) -> anyhow::Result<()
         if root.join(wanted).symlink_metadata().is_err() {
             bail!("--rootfs {shown}: there is no {wanted}: wanted the root folder of {what}");
         }
+    }
+    let users = fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();
+    if !users.lines().any(|line| line.split(':').next() == Some(user)) {
+        bail!(
+            "--user {user}: the system in {shown} has no such user\n  next: name one of its users, or make one first (Jetson: tools/l4t_create_default_user.sh)"
+        );
     }
     let folder = root.join(FOLDER);
     let of = |path: &Path| path.display().to_string();

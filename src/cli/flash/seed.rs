@@ -43,9 +43,9 @@ pub(super) struct Setup {
     /// A backbone's card, with its network beside it or fetched [default: the built-in one]
     #[arg(long, value_name = "FILE.toml")]
     model: Option<PathBuf>,
-    /// The device's name in the network
-    #[arg(long, default_value = "fieldtune", value_name = "NAME", value_parser = hostname)]
-    hostname: String,
+    /// The device's name in the network [default: fieldtune]
+    #[arg(long, value_name = "NAME", value_parser = hostname)]
+    hostname: Option<String>,
     /// Who logs in
     #[arg(long, default_value = "pi", value_name = "NAME", value_parser = user)]
     user: String,
@@ -166,7 +166,7 @@ impl Setup {
 
     /// What the device is called.
     pub(super) fn hostname(&self) -> &str {
-        &self.hostname
+        self.hostname.as_deref().unwrap_or("fieldtune")
     }
 
     /// Who logs in.
@@ -176,11 +176,16 @@ impl Setup {
 
     /// # Errors
     /// Something is wanted of a system that has its own way to it.
-    pub(super) fn refuse_login(&self) -> anyhow::Result<()> {
-        let wifi = self.wifi.as_ref().map(|_| "--wifi");
-        if let Some(option) = wifi.or(self.ssh_key.as_ref().map(|_| "--ssh-key")) {
+    pub(super) fn refuse_card(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--wifi", self.wifi.is_some()),
+            ("--ssh-key", self.ssh_key.is_some()),
+            ("--hostname", self.hostname.is_some()),
+            ("--console usb", self.console == Some(Console::Usb)),
+        ];
+        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
             bail!(
-                "{option} is for the card of a Raspberry Pi: set networks and logins up with the system's own tools"
+                "{option} is for the card of a Raspberry Pi: set names, networks, logins and gadgets up with the system's own tools"
             );
         }
         Ok(())
@@ -210,7 +215,7 @@ impl Setup {
             commands.push(json!(["systemctl", "enable", "--now", "ssh"]));
         }
         Ok(json!({
-            "hostname": self.hostname,
+            "hostname": self.hostname(),
             "manage_etc_hosts": true,
             "users": [user],
             "ssh_pwauth": false,

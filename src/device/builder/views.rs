@@ -78,10 +78,13 @@ impl DeviceBuilder {
             view
         });
         let views = views.collect();
+        let names: Vec<String> = used.iter().map(|path| path.display().to_string()).collect();
         for other in stores::unused(path, &used) {
             let other = other.display();
-            let what =
-                format!("{other} is not used: no region of the board, and no head, has its name");
+            let what = format!(
+                "{other} is not used: no region of the board, and no head, has its name; stop the device and rename it to go on with it ({})",
+                names.join(", ")
+            );
             log.write(Level::Warning, &what);
         }
         Ok(((learners, views), inboxes))

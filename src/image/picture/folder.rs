@@ -20,7 +20,7 @@ pub struct ImageFiles {
     /// Files named like images that can be read, sorted by the bytes of their paths; where there is none, those named
     /// like recordings of sound.
     pub images: Vec<PathBuf>,
-    /// Files named like other images, and like videos; sorted likewise; where there are images, recordings, too.
+    /// Files named like other images, and like videos; sorted likewise.
     pub others: Vec<PathBuf>,
     folder: PathBuf,
 }
@@ -29,7 +29,7 @@ pub struct ImageFiles {
 /// to again is looked at once.
 ///
 /// # Errors
-/// [`PictureError::Io`].
+/// [`PictureError::Io`]; [`PictureError::Content`] where there are images and recordings.
 pub fn in_folder(folder: &Path) -> Result<ImageFiles, PictureError> {
     let mut found = ImageFiles { folder: folder.to_owned(), ..ImageFiles::default() };
     let (mut seen, mut recordings) = (HashSet::new(), Vec::new());
@@ -62,9 +62,16 @@ pub fn in_folder(folder: &Path) -> Result<ImageFiles, PictureError> {
         by_bytes(&mut folders);
         waiting.extend(folders.into_iter().rev());
     }
-    match found.images.is_empty() {
-        true => found.images = recordings,
-        false => found.others.append(&mut recordings),
+    match (found.images.len(), recordings.len()) {
+        (0, _) => found.images = recordings,
+        (_, 0) => {}
+        (images, recordings) => {
+            let name = shown(folder);
+            let what = format!(
+                "this folder has image files ({images}) and recordings of sound ({recordings}), wanted one kind"
+            );
+            return Err(PictureError::Content { name, what });
+        }
     }
     by_bytes(&mut found.images);
     by_bytes(&mut found.others);
@@ -120,7 +127,6 @@ mod tests {
             "b-b/4.png",
             "a.png",
             "._a.png",
-            "x.wav",
             ".git/y.png",
             "x.txt",
         ] {
@@ -143,9 +149,12 @@ mod tests {
             found.nothing().contains("this is a HEIC") && found.nothing().contains("heif-convert")
         );
         assert!(in_folder(&root.join("none")).is_err());
-        assert_eq!(found.others, [root.join("c.heic"), root.join("x.wav")]);
+        assert_eq!(found.others, [root.join("c.heic")]);
         std::fs::create_dir(root.join("d")).expect("writable");
-        std::fs::copy(root.join("x.wav"), root.join("d/2.WAV")).expect("writable");
+        std::fs::write(root.join("d/2.WAV"), b"").expect("writable");
         assert_eq!(in_folder(&root.join("d")).expect("readable").images, [root.join("d/2.WAV")]);
+        std::fs::write(root.join("x.wav"), b"").expect("writable");
+        let both = in_folder(root).expect_err("of two kinds").to_string();
+        assert!(both.contains("image files (6) and recordings of sound (2), wanted one"), "{both}");
     }
 }
