@@ -1,7 +1,7 @@
 //! Where a part lies in a frame: found by what it looked like where it was shown first, however it was moved or turned.
 //!
 //! The shown rectangle is kept as grey levels, at 64, 32 and 16 pixels of its longer side. In a frame, it is slid over the
-//! surroundings of where it was, at turns of [`STEP_DEGREES`], and compared by the normalised cross-correlation (J. P. Lewis,
+//! surroundings of where it was, at turns six degrees apart, and compared by the normalised cross-correlation (J. P. Lewis,
 //! *Fast normalized cross-correlation*, 1995), which lighter, darker and duller frames do not change. The best few places of
 //! the coarsest size are looked at again at the finer ones, in steps half as large each; a parabola through the best and its
 //! neighbours gives what is between the steps.
