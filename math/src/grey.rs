@@ -11,6 +11,8 @@ pub struct Grey {
 }
 
 impl Grey {
+    /// Of a frame, made smaller.
+    ///
     /// * `pixels`: `[height][width][3]`; `size`: width and height, at least 1 each.
     /// * `scale`: pixels of the frame a pixel, at least 1: each is the mean of what it covers.
     ///

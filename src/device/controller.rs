@@ -13,17 +13,17 @@ mod finetune;
 mod follow;
 mod history;
 mod inbox;
-mod learner;
 mod lessons;
-mod located;
 mod packs;
 mod panel;
+mod policy_change;
 mod predicted;
 mod record;
 mod shared_source;
 mod stillness;
 mod untaught;
 mod view;
+mod view_learner;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,12 +34,12 @@ use finetune::Tuning;
 pub use finetune::{Background, Work};
 use history::History;
 pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
-pub use learner::ViewLearner;
 use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{LatestTimes, Stats};
 pub use shared_source::Latest;
 pub use view::View;
+pub use view_learner::ViewLearner;
 
 use crate::backbone::FeatureSource;
 use crate::board::outputs::Output;
@@ -258,7 +258,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             if !admitted && !is_taught {
                 continue;
             }
-            let view = &mut self.views[place];
+            let (before, rest) = self.views.split_at_mut(place);
+            let view = &mut rest[0];
+            // Questions about one part ask where it is once.
+            match before.iter().find(|other| admitted && view.follows_as(other)) {
+                Some(other) => view.find_with(other),
+                None => view.find(&frame),
+            }
             let engine = self.learners[view.learner].persistent.get_mut();
             let part = view.part(&frame).map_err(EngineError::from);
             let seen = part.and_then(|part| Ok((engine.seen_whole(&part)?, part)));
@@ -403,7 +409,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
             Request::EndFinetune(_) => self.end_tuning(effects),
             Request::EndBurst(EndBurst { class }) => self.end_burst(place, &class, now, effects),
-            Request::SavePolicy(save) => self.follow(&save.text, now, effects),
+            Request::SavePolicy(save) => self.change_policy(&save.text, now, effects),
             other => self.answer(place, other, now),
         };
         self.learned_mut(place).tell_unstored(effects);

@@ -7,9 +7,8 @@
 //! neighbours gives what is between the steps.
 
 use fieldtune_math::grey::{Grey, correlation, correlation_at, normalised, turned_part};
-use serde::{Deserialize, Serialize};
 
-use super::frame::{Frame, FrameError, Region};
+use super::frame::{Frame, FrameError, MAX_SIDE, Region};
 
 /// How far a part may be turned either way, in degrees.
 pub const MAX_TURN_DEGREES: f32 = 30.0;
@@ -71,14 +70,22 @@ pub enum LocateError {
 }
 
 /// What a part looked like where it was shown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PartTemplate {
-    /// Left and top edge, width and height, in pixels of the frame.
     rectangle: [u32; 4],
-    /// Width and height of the frame.
     frame: (u32, u32),
-    /// From coarse to fine: width, height and `[height][width]` grey levels.
     sizes: Vec<(u32, u32, Vec<u8>)>,
+}
+
+/// What a [`PartTemplate`] is made of, to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateParts {
+    /// Left and top edge, width and height, in pixels of the frame.
+    pub rectangle: [u32; 4],
+    /// Width and height of the frame, in pixels.
+    pub frame: (u32, u32),
+    /// From coarse to fine: width, height and `[height][width]` grey levels.
+    pub sizes: Vec<(u32, u32, Vec<u8>)>,
 }
 
 /// Where a part lies, beside where it was shown.
@@ -95,7 +102,7 @@ pub struct PartPlace {
 }
 
 impl PartPlace {
-    /// Whether it lies where it was shown, as far as that can be told.
+    /// Whether it lies where it was shown, within half a pixel and half a degree.
     pub fn is_still(&self) -> bool {
         [self.x, self.y, self.degrees].iter().all(|change| change.abs() < 0.5)
     }
@@ -159,33 +166,41 @@ impl PartTemplate {
         Ok(template)
     }
 
-    /// For a store.
-    pub fn encode(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).unwrap_or_default()
+    /// To be stored.
+    pub fn parts(&self) -> TemplateParts {
+        let Self { rectangle, frame, sizes } = self.clone();
+        TemplateParts { rectangle, frame, sizes }
     }
 
-    /// What [`PartTemplate::encode`] gave.
-    ///
-    /// * `region`: where it is to be; one that was shown elsewhere is none.
-    pub fn decode(bytes: &[u8], region: &Region) -> Option<Self> {
-        let template: Self = postcard::from_bytes(bytes).ok()?;
-        let (width, height) = template.frame;
-        let [left, top, across, down] = template.rectangle;
-        let is_there = region.resolve(width, height).ok()? == (left, top, across, down);
-        let whole = |size: &(u32, u32, Vec<u8>)| {
-            u64::from(size.0) * u64::from(size.1) == size.2.len() as u64
-                && size.0 <= 2 * FINEST
-                && size.1 <= 2 * FINEST
+    /// From what [`PartTemplate::parts`] gave; `None` for what it would not give.
+    pub fn of_parts(TemplateParts { rectangle, frame, sizes }: TemplateParts) -> Option<Self> {
+        let [x, y, width, height] = rectangle;
+        if frame.0.max(frame.1) > MAX_SIDE {
+            return None;
+        }
+        Region::Pixels { x, y, width, height }.resolve(frame.0, frame.1).ok()?;
+        let template = Self { rectangle, frame, sizes };
+        let scale = template.finest_scale();
+        // The coarsest first.
+        let scales = [4.0 * scale, 2.0 * scale, scale];
+        let is_whole = |((across, down, levels), scale): (&(u32, u32, Vec<u8>), f32)| {
+            let (width, height) = template.size(scale);
+            (*across as usize, *down as usize) == (width, height) && levels.len() == width * height
         };
-        let scale = (across.max(down) as f32 / FINEST as f32).max(1.0);
-        let as_now = || {
-            let sizes = template.sizes.iter().rev().zip([1.0, 2.0, 4.0]);
-            sizes
-                .into_iter()
-                .all(|(size, of)| (size.0 as usize, size.1 as usize) == template.size(of * scale))
-        };
-        let is_whole = template.sizes.len() == SIZES && template.sizes.iter().all(whole);
-        (is_there && is_whole && as_now()).then_some(template)
+        let sizes = template.sizes.iter().zip(scales);
+        (template.sizes.len() == SIZES && sizes.into_iter().all(is_whole)).then_some(template)
+    }
+
+    /// Whether it was shown in that region.
+    pub fn is_of(&self, region: &Region) -> bool {
+        let shown = region.resolve(self.frame.0, self.frame.1);
+        shown.is_ok_and(|(x, y, width, height)| self.rectangle == [x, y, width, height])
+    }
+
+    /// Pixels of the frame a pixel of the finest size.
+    fn finest_scale(&self) -> f32 {
+        let [.., width, height] = self.rectangle;
+        (width.max(height) as f32 / FINEST as f32).max(1.0)
     }
 
     /// A quarter of its side away it must look like something else.
@@ -211,11 +226,9 @@ impl PartTemplate {
 
     /// The part of a frame in which it is searched for, from coarse to fine.
     fn surroundings(&self, frame: &Frame) -> Result<[Grey; SIZES], FrameError> {
-        let ((x, y, width, height), [.., across, down]) = (self.window(), self.rectangle);
+        let (x, y, width, height) = self.window();
         let part = frame.region(&Region::Pixels { x, y, width, height })?;
-        let size = (part.width(), part.height());
-        let fine =
-            Grey::of(part.pixels(), size, (across.max(down) as f32 / FINEST as f32).max(1.0));
+        let fine = Grey::of(part.pixels(), (width, height), self.finest_scale());
         let middle = fine.halved();
         Ok([middle.halved(), middle, fine])
     }
@@ -260,19 +273,19 @@ impl PartTemplate {
             return None;
         }
         let greys = self.surroundings(frame).ok()?;
-        let mut best = the_best(self.everywhere(&greys[0], &self.wanted(0)?), KEPT);
+        let wanted = (0..SIZES).map(|size| self.wanted(size)).collect::<Option<Vec<_>>>()?;
+        let mut best = the_best(self.everywhere(&greys[0], &wanted[0]), KEPT);
         let (mut turn, mut kept) = (STEP_DEGREES, KEPT);
-        for (at, grey) in greys.iter().enumerate().skip(1) {
-            let wanted = self.wanted(at)?;
+        for (grey, wanted) in greys.iter().zip(&wanted).skip(1) {
             (turn, kept) = (turn / 2.0, kept / 2);
             let finer = |one: Candidate| Candidate { x: one.x * 2.0, y: one.y * 2.0, ..one };
             // What is far behind does not catch up.
             let least = best.first().map_or(0.0, |best| best.matched - BEHIND);
             let near = best.into_iter().filter(|one| one.matched >= least).map(finer);
-            best = the_best(near.map(|one| self.climb(grey, &wanted, one, turn)).collect(), kept);
+            best = the_best(near.map(|one| self.climb(grey, wanted, one, turn)).collect(), kept);
         }
         let finest = &greys[SIZES - 1];
-        let best = self.between(finest, &self.wanted(SIZES - 1)?, *best.first()?, turn / 2.0);
+        let best = self.between(finest, &wanted[SIZES - 1], *best.first()?, turn / 2.0);
         let Candidate { degrees, x, y, matched } = best;
         Some(PartPlace { x: x * finest.scale, y: y * finest.scale, degrees, matched })
     }
@@ -369,6 +382,11 @@ impl PartTemplate {
 
     /// The rectangle of a frame where the part lies now, turned as it is: as large as it was shown. Beyond the frame's edges,
     /// the edge goes on.
+    ///
+    /// * `frame`: of the size of the one that it was shown in.
+    ///
+    /// # Errors
+    /// [`FrameError`] where no frame can be made of it.
     pub fn cut(&self, frame: &Frame, place: &PartPlace) -> Result<Frame, FrameError> {
         let [left, top, width, height] = self.rectangle;
         let middle = |from: u32, length: u32| from as f32 + length as f32 / 2.0 - 0.5;

@@ -84,6 +84,11 @@ pub fn is_recording(path: &Path) -> bool {
     folder::has_ending(path, &["wav", "wave"])
 }
 
+/// Whether a file's name ends like that of a recording of sound that cannot be read.
+pub fn is_other_recording(path: &Path) -> bool {
+    folder::has_ending(path, &folder::OTHER_RECORDINGS)
+}
+
 /// Whether a file is the picture of a sound that [`png`] made; not where it cannot be read.
 pub fn is_of_sound(path: &Path) -> bool {
     folder::has_ending(path, &["png"])

@@ -38,13 +38,21 @@ impl WindowAddress {
     }
 }
 
-/// What a file is going to be, by its name; of a PNG by its first bytes, see [`picture::png`].
+/// What a file is going to be, by its name, also where it cannot be read; of a PNG by its first bytes, see [`picture::png`].
 pub fn kind_of(path: &Path) -> FrameKind {
     let file = WindowAddress::parse(path).file;
-    match picture::is_recording(&file) || picture::is_of_sound(&file) {
+    let is_sound = picture::is_recording(&file) || picture::is_other_recording(&file);
+    match is_sound || wrong_second(path).is_some() || picture::is_of_sound(&file) {
         true => FrameKind::Sound,
         false => FrameKind::Image,
     }
+}
+
+/// What stands behind the mark of a recording and is no time.
+fn wrong_second(path: &Path) -> Option<&str> {
+    let (file, second) = path.to_str()?.rsplit_once(WindowAddress::MARK)?;
+    let is_time = WindowAddress::parse(path).second.is_some();
+    (!is_time && picture::is_recording(Path::new(file)) && !path.exists()).then_some(second)
 }
 
 /// Of [`windows`] those that are to be learned from: the ones less than 20 dB quieter than the loudest.
@@ -77,6 +85,11 @@ fn all_windows(path: &Path, loud: bool) -> Result<Vec<PathBuf>, PictureError> {
 /// # Errors
 /// [`PictureError`], with the path.
 pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
+    if let Some(second) = wrong_second(path) {
+        let second = second.escape_debug();
+        let what = format!("wanted seconds behind #t=, as in a.wav#t=3, got \"{second}\"");
+        return Err(PictureError::Content { name: picture::shown(path), what });
+    }
     let WindowAddress { file, second } = WindowAddress::parse(path);
     if second.is_none() && !picture::is_recording(&file) {
         let bytes = picture::read(&file, picture::MAX_FILE_BYTES)?;
@@ -291,6 +304,14 @@ mod tests {
         // A file may have such a name.
         std::fs::copy(&long, folder.path().join("a#t=1")).expect("writable");
         assert_eq!(names(&folder.path().join("a#t=1")), ["a#t=1"]);
+        // What stands behind the mark is a time, or said to be none.
+        for wrong in ["long.wav#t=x", "long.wav#t=-1", "gone.wav#t="] {
+            let path = folder.path().join(wrong);
+            assert_eq!(kind_of(&path), FrameKind::Sound, "{wrong}");
+            let error = load(&path, Timestamp(0)).expect_err(wrong).to_string();
+            assert!(error.contains("wanted seconds behind #t=, as in a.wav#t=3"), "{error}");
+        }
+        assert_eq!(kind_of(Path::new("a.mp3")), FrameKind::Sound);
         let late = load(&folder.path().join("long.wav#t=3"), Timestamp(0)).expect_err("it is over");
         assert!(
             late.to_string().ends_with("long.wav: it has 3.0 s, and no sound from 3 s on"),

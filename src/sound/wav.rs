@@ -112,6 +112,9 @@ impl Recording {
     /// # Errors
     /// [`WavError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, WavError> {
+        if bytes.is_empty() {
+            return Err(refused("no WAV file: it is empty".to_owned()));
+        }
         if !Self::is_wav(bytes) {
             let start = bytes[..bytes.len().min(12)].escape_ascii();
             return Err(refused(format!("no WAV file: it begins with \"{start}\"{CONVERT}")));
@@ -238,7 +241,7 @@ mod tests {
         let nan = f32::NAN.to_le_bytes();
         let whole = file(1, 1, 16_000, 16, &[0; 200]);
         let cases: [(Vec<u8>, &str); 13] = [
-            (Vec::new(), "no WAV file: it begins with \"\""),
+            (Vec::new(), "no WAV file: it is empty"),
             (b"fLaC\0\0\0\x22".to_vec(), "ffmpeg -i FILE"),
             (
                 whole[..whole.len() - 1].to_vec(),

@@ -36,6 +36,9 @@ mod paths;
 mod rows;
 mod tables;
 
+/// What a region follows.
+pub mod followed;
+
 /// What brings frames back to the light that was taught, kept with what was learned.
 pub mod levels;
 

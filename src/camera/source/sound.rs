@@ -191,7 +191,6 @@ mod tests {
         let scene = line.scene().expect("it can be chosen");
         let mut heard = std::collections::BTreeSet::new();
         for _ in 0..60 {
-            line.machine = Machine::clone(&line.machine);
             line.capture(Timestamp(0)).expect("it is computed");
             heard.insert(scene.shown());
         }

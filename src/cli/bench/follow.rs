@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use fieldtune_math::grey::turned_part;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -76,30 +77,16 @@ fn moved(
     degrees: f32,
     random: &mut ChaCha8Rng,
 ) -> anyhow::Result<Frame> {
+    // What is seen at a place was, before, at the place turned back around the middle.
     let (sin, cos) = degrees.to_radians().sin_cos();
-    let (width, height) = (WIDTH as usize, HEIGHT as usize);
-    let (middle_x, middle_y) = ((WIDTH as f32 - 1.0) / 2.0, (HEIGHT as f32 - 1.0) / 2.0);
+    let middle = ((WIDTH as f32 - 1.0) / 2.0, (HEIGHT as f32 - 1.0) / 2.0);
+    let centre = (middle.0 - x * cos - y * sin, middle.1 + x * sin - y * cos);
+    let size = (WIDTH, HEIGHT);
+    let mut pixels = turned_part(frame.pixels(), size, centre, -degrees, size);
     let light = random.random_range(0.7..1.2f32);
-    let mut pixels = Vec::with_capacity(width * height * 3);
-    for row in 0..height {
-        for column in 0..width {
-            let (across, down) = (column as f32 - middle_x - x, row as f32 - middle_y - y);
-            let from_x = (middle_x + across * cos + down * sin).clamp(0.0, (width - 1) as f32);
-            let from_y = (middle_y - across * sin + down * cos).clamp(0.0, (height - 1) as f32);
-            let (left, top) = (from_x as usize, from_y as usize);
-            let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-            let (part_x, part_y) = (from_x - left as f32, from_y - top as f32);
-            for colour in 0..3 {
-                let level =
-                    |x: usize, y: usize| f32::from(frame.pixels()[(y * width + x) * 3 + colour]);
-                let above = level(left, top) * (1.0 - part_x) + level(right, top) * part_x;
-                let below = level(left, bottom) * (1.0 - part_x) + level(right, bottom) * part_x;
-                let level = above * (1.0 - part_y) + below * part_y;
-                pixels
-                    .push((light * level + random.random_range(-NOISE..NOISE)).clamp(0.0, 255.0)
-                        as u8);
-            }
-        }
+    for level in &mut pixels {
+        let noise = random.random_range(-NOISE..NOISE);
+        *level = (light * f32::from(*level) + noise).clamp(0.0, 255.0) as u8;
     }
     Ok(Frame::new(WIDTH, HEIGHT, pixels, Timestamp::default())?)
 }

@@ -11,10 +11,10 @@ use crate::device::stores::{self, BoardStore};
 use crate::image::frame::Region;
 use crate::protocol::log::Level;
 use crate::protocol::people::counted;
-use crate::store::FileStore;
 use crate::store::persistent::PersistentLearner;
 use crate::store::snapshot::ModelId;
 use crate::store::tail;
+use crate::store::{FileStore, followed};
 
 impl DeviceBuilder {
     /// A view a region, each with what was learned of it; one where the board names none, or one was asked for.
@@ -67,15 +67,12 @@ impl DeviceBuilder {
             views.push(View::new(None, self.region.unwrap_or_default(), 0));
         }
         let views = views.into_iter().map(|view| {
-            let kept = learners[view.learner()].setting(&View::setting(view.name()));
-            let kept = kept.filter(|kept| !kept.is_empty());
-            let (was_on, view) = (kept.is_some(), view.following_kept(kept.as_deref()));
-            if was_on && !view.is_following() {
+            let kept = learners[view.learner()].setting(&followed::setting(view.name()));
+            view.following_kept(&kept.unwrap_or_default()).unwrap_or_else(|(view, why)| {
                 let of = view.name().map(|name| format!("{name}: ")).unwrap_or_default();
-                let what = "the region is another one than when it began to follow the part: say follow on again";
-                log.write(Level::Warning, &format!("{of}{what}"));
-            }
-            view
+                log.write(Level::Warning, &format!("{of}{why}: say follow on again"));
+                view
+            })
         });
         let views = views.collect();
         let names: Vec<String> = used.iter().map(|path| path.display().to_string()).collect();

@@ -207,6 +207,7 @@ impl Adapting {
         if self.frames.len() == self.wanted || now < self.due {
             return Ok(false);
         }
+        view.find(frame);
         let part = view.part(frame).map_err(refused)?;
         let small = picture::smaller(&part, IMAGE_SIDE).into_owned();
         self.moments.push(Moments::of(&small));

@@ -22,6 +22,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Explain { frame: None, example: None, inbox: None } => {
                 let frame = self.latest.as_ref();
                 let frame = frame.ok_or_else(|| Refused("no frame captured yet".to_owned()))?;
+                view.find(frame);
                 match view.template() {
                     // What is looked at may be turned: it is shown alone.
                     Some(_) => {

@@ -14,7 +14,7 @@ use crate::learn::engine::{Engine, EngineError, FrameResult};
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::log::Level;
 use crate::protocol::request::{Classification, Of, Refused, Request};
-use crate::store::Store;
+use crate::store::{Store, followed};
 
 /// A part of every frame.
 #[derive(Debug)]
@@ -61,13 +61,17 @@ impl View {
         }
     }
 
-    /// With what it follows.
+    /// With what it followed before the device was started.
     ///
-    /// * `kept`: what the [setting](View::setting) of its store holds; what does not fit the region is not followed.
-    #[must_use]
-    pub fn following_kept(self, kept: Option<&[u8]>) -> Self {
-        let template = kept.and_then(|kept| PartTemplate::decode(kept, &self.region));
-        Self { template, ..self }
+    /// * `kept`: what the [setting](followed::setting) of its store holds.
+    ///
+    /// # Errors
+    /// Why that is not followed, in words; the view without it.
+    pub fn following_kept(self, kept: &[u8]) -> Result<Self, (Self, &'static str)> {
+        match followed::from_bytes(kept, &self.region) {
+            Ok(template) => Ok(Self { template, ..self }),
+            Err(why) => Err((self, why)),
+        }
     }
 
     /// The region's name, where it has one.
@@ -80,23 +84,32 @@ impl View {
         self.learner
     }
 
-    /// What of a frame is looked at: the region, where the part lies now if it follows one.
+    /// Finds the part in a frame, if it follows one.
+    pub(super) fn find(&mut self, frame: &Frame) {
+        self.placed = self.template.as_ref().and_then(|template| template.find(frame));
+    }
+
+    /// The part lies where another view found it, which follows the same one.
+    pub(super) fn find_with(&mut self, other: &View) {
+        self.placed = other.placed;
+    }
+
+    /// Whether both follow the same part.
+    pub(super) fn follows_as(&self, other: &View) -> bool {
+        self.template.is_some() && self.template == other.template
+    }
+
+    /// What of a frame is looked at: the region, where the part was [found](View::find) in it if it follows one.
     ///
     /// # Errors
     /// [`FrameError::Region`].
-    pub(super) fn part<'a>(&mut self, frame: &'a Frame) -> Result<Cow<'a, Frame>, FrameError> {
-        self.placed = self.template.as_ref().and_then(|template| template.find(frame));
+    pub(super) fn part<'a>(&self, frame: &'a Frame) -> Result<Cow<'a, Frame>, FrameError> {
         match (&self.template, &self.placed) {
             (Some(template), Some(place)) if place.is_found() && !place.is_still() => {
                 Ok(Cow::Owned(template.cut(frame, place)?))
             }
             _ => frame.region(&self.region),
         }
-    }
-
-    /// Whether the region follows the part.
-    pub fn is_following(&self) -> bool {
-        self.template.is_some()
     }
 
     pub(super) fn template(&self) -> Option<&PartTemplate> {
@@ -141,12 +154,6 @@ impl View {
         let verdict = engine.learner().classify_with(&feature, patches.as_deref())?;
         let steady = verdict.as_ref().map(|verdict| self.smoother.step(verdict));
         Ok(FrameResult { verdict, steady, feature, patches, age_micros })
-    }
-
-    /// Keeps a frame that was classified, to be looked at and learned.
-    pub(super) fn remember(&mut self, past: Past, now: Timestamp) {
-        let jitter = self.stillness.enough(None);
-        self.history.push(past, jitter, now);
     }
 
     pub(super) fn region(&self) -> Region {
@@ -212,13 +219,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let Some(past) = past else { return };
         let view = &mut self.views[place];
         let learned = &mut self.learners[view.learner];
+        let jitter = view.stillness.enough(None);
         if let Some(verdict) = &step.verdict {
             let from_example = (1.0 - verdict.nearest.cosine).max(0.0);
             let novelty = learned.learner().thresholds().novelty;
-            let jitter = view.stillness.enough(None);
             learned.inbox.see(place, &past, moment, (from_example, jitter, novelty));
         }
-        view.remember(past, now);
+        view.history.push(past, jitter, now);
     }
 
     /// The name of a region where there are several.

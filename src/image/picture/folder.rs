@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use super::{PictureError, describe, is_picture, is_recording, shown};
 
 /// Endings of files that show something, but cannot be read.
-const OTHERS: [&str; 40] = [
+const OTHERS: [&str; 32] = [
     "heic", "heif", "avif", "gif", "tif", "tiff", "jxl", "jp2", "j2k", "psd", "svg", "pdf", "mp4",
     "mov", "m4v", "webm", "avi", "mkv", "y4m", "mjpeg", "mjpg", "nef", "dng", "arw", "cr2", "cr3",
-    "orf", "rw2", "raf", "pef", "exr", "ico", "flac", "ogg", "oga", "opus", "mp3", "m4a", "aif",
-    "aiff",
+    "orf", "rw2", "raf", "pef", "exr", "ico",
 ];
+
+/// Endings of recordings of sound that cannot be read.
+pub(super) const OTHER_RECORDINGS: [&str; 8] =
+    ["flac", "ogg", "oga", "opus", "mp3", "m4a", "aif", "aiff"];
 
 /// What a folder has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,7 +57,7 @@ pub fn in_folder(folder: &Path) -> Result<ImageFiles, PictureError> {
                 found.images.push(path);
             } else if is_recording(&path) {
                 recordings.push(path);
-            } else if has_ending(&path, &OTHERS) {
+            } else if has_ending(&path, &OTHERS) || has_ending(&path, &OTHER_RECORDINGS) {
                 found.others.push(path);
             }
         }
