@@ -66,15 +66,13 @@ impl DeviceBuilder {
         if views.is_empty() {
             views.push(View::new(None, self.region.unwrap_or_default(), 0));
         }
-        let views = views.into_iter().map(|view| {
+        for view in &mut views {
             let kept = learners[view.learner()].setting(&followed::setting(view.name()));
-            view.following_kept(&kept.unwrap_or_default()).unwrap_or_else(|(view, why)| {
+            if let Err(why) = view.follow_kept(&kept.unwrap_or_default()) {
                 let of = view.name().map(|name| format!("{name}: ")).unwrap_or_default();
                 log.write(Level::Warning, &format!("{of}{why}: say follow on again"));
-                view
-            })
-        });
-        let views = views.collect();
+            }
+        }
         let names: Vec<String> = used.iter().map(|path| path.display().to_string()).collect();
         for other in stores::unused(path, &used) {
             let other = other.display();

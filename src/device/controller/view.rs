@@ -61,17 +61,15 @@ impl View {
         }
     }
 
-    /// With what it followed before the device was started.
+    /// Follows what it followed before the device was started.
     ///
     /// * `kept`: what the [setting](followed::setting) of its store holds.
     ///
     /// # Errors
-    /// Why that is not followed, in words; the view without it.
-    pub fn following_kept(self, kept: &[u8]) -> Result<Self, (Self, &'static str)> {
-        match followed::from_bytes(kept, &self.region) {
-            Ok(template) => Ok(Self { template, ..self }),
-            Err(why) => Err((self, why)),
-        }
+    /// Why that is not followed, in words.
+    pub fn follow_kept(&mut self, kept: &[u8]) -> Result<(), &'static str> {
+        self.template = followed::from_bytes(kept, &self.region)?;
+        Ok(())
     }
 
     /// The region's name, where it has one.
