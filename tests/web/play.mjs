@@ -386,13 +386,16 @@ await page.mouse.move(picture.x + 200, picture.y + 160, { steps: 4 });
 await page.mouse.up();
 await page.click("button:has-text('Use this region')");
 await page.waitForSelector(".toast:has-text('region is set')");
-// What the frame shows may be flat, or alike wherever it is moved, until another part comes.
+// What the frame shows may be flat, or alike wherever it is moved, until another part comes: what
+// is refused is refused with 409, which a browser's console calls an error.
+let mark = problems.length;
 for (let tries = 0; !(await page.locator("#follow:has-text('Stop following')").count()); tries++) {
   assert.ok(tries < 60, "nothing can be followed");
   await page.click("#follow");
   await page.waitForTimeout(500);
 }
 await page.waitForSelector("#followed:not(:empty)");
+assert.ok(problems.splice(mark).every((problem) => problem.includes("409")), "only refusals to follow");
 await page.click("#follow:has-text('Stop following')");
 await page.waitForSelector("#follow:has-text('Follow the part')");
 await page.click("button:has-text('Whole frame')");
@@ -409,7 +412,7 @@ await page.check("#exposure");
 await page.waitForFunction(() => fetch("/api/v1/settings").then((answer) => answer.json()).then((all) => all.exposure === "locked"));
 const held = '[[action]]\noutput = "reject"\nwhen = ["scratch"]\ndo = "hold"\n';
 await page.fill("#policy", held.replace("reject", "gate"));
-const mark = problems.length;
+mark = problems.length;
 await page.click(".wide button[type=submit]");
 await page.waitForSelector("pre.problem:has-text('it has reject')");
 await page.fill("#policy", held.replace('"hold"', "3"));
@@ -417,7 +420,6 @@ await page.click(".wide button[type=submit]");
 await page.waitForSelector("pre.problem:has-text('line 4')");
 await accessible(page, "set-up, a fault in the policy");
 assert.match(await page.evaluate(() => getSelection().toString() || document.querySelector("#policy").value.slice(document.querySelector("#policy").selectionStart, document.querySelector("#policy").selectionEnd)), /do = 3/);
-// What is refused is refused with 409, which a browser's console calls an error.
 assert.ok(problems.splice(mark).every((problem) => problem.includes("409")), "only the two refusals");
 assert.match(readFileSync(policyOf("store"), "utf8"), /^# What/);
 await page.fill("#policy", held);
