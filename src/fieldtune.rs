@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::backbone::card::{ModelCard, ModelError, built_in};
-use crate::backbone::{ExtractError, Extractor, Tail};
+use crate::backbone::{EncodeError, ExtractError, Extractor, Tail};
 use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
@@ -24,7 +24,6 @@ use crate::store::persistent::{OtherBackbone, PersistError, PersistentLearner};
 use crate::store::signed::{self, SignedError};
 use crate::store::snapshot::{ModelId, Snapshot, SnapshotError};
 use crate::store::{FileStore, StoreError, tail};
-use crate::text::LineError;
 
 pub use text::TextTuner;
 
@@ -143,7 +142,7 @@ pub enum Error {
     Head(#[from] HeadError),
     /// A line of text has no embedding.
     #[error(transparent)]
-    Line(#[from] LineError),
+    Encode(#[from] EncodeError),
     /// An image's file cannot be used.
     #[error(transparent)]
     Image(#[from] PictureError),

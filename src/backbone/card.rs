@@ -7,6 +7,7 @@
 pub mod built_in;
 mod error;
 mod files;
+mod text;
 
 use std::path::{Path, PathBuf};
 
@@ -19,13 +20,16 @@ use crate::util::text::is_unsafe;
 pub use error::ModelError;
 use files::RawDataFile;
 pub use files::{DataFile, read_network};
+pub use text::{MAX_TOKENIZER_BYTES, TextInput, is_of_text, read_tokenizer};
 
 /// Bytes that a model's name may have.
 pub const MAX_MODEL_NAME: usize = 256;
 
-/// How a backbone is fed, where it is tapped, and where its file comes from.
+/// How a network is fed, what is taken of it, and where its files come from.
+///
+/// `S` is how it is fed: [`BackboneSpec`] of one that sees, [`TextInput`] of one that reads text.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ModelCard {
+pub struct ModelCard<S = BackboneSpec> {
     /// What people call it.
     pub name: String,
     /// What it is, in a line.
@@ -42,13 +46,14 @@ pub struct ModelCard {
     pub url: Option<String>,
     /// Under which licence.
     pub licence: String,
-    /// How it is fed and where it is tapped.
-    pub spec: BackboneSpec,
+    /// How it is fed and what is taken of it.
+    pub spec: S,
 }
 
+/// A card as it stands in its file; what it is fed with is parsed by its kind.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawCard {
+struct RawCard<I> {
     name: String,
     #[serde(default)]
     about: String,
@@ -57,7 +62,7 @@ struct RawCard {
     sha256: String,
     url: Option<String>,
     licence: String,
-    input: RawInput,
+    input: I,
     #[serde(default)]
     data: Vec<RawDataFile>,
     #[serde(default, rename = "tap")]
@@ -91,6 +96,48 @@ fn whole() -> Fit {
     Fit::Whole
 }
 
+impl RawInput {
+    /// How the network is fed, and where it is tapped.
+    ///
+    /// # Errors
+    /// The key, what stands there and what may.
+    fn spec(self, taps: Vec<Tap>) -> Result<BackboneSpec, String> {
+        let (width, height) = match (self.size, self.width, self.height) {
+            (Some(size), None, None) => (size, size),
+            (None, Some(width), Some(height)) => (width, height),
+            _ => return Err("input: wanted either size, or width and height".to_owned()),
+        };
+        let order = channel_order(self.channels, self.order)?;
+        let (mean, scale) = match (self.norm, &self.mean, &self.scale) {
+            (Some(norm), None, None) if order == ChannelOrder::Grey => {
+                order.of_rgb(norm.mean_scale())
+            }
+            (Some(norm), None, None) => norm.mean_scale(),
+            (None, Some(mean), Some(scale)) => {
+                let of = |what: &str, values: &[f32]| match (order, values) {
+                    (ChannelOrder::Grey, &[value]) => Ok([value; 3]),
+                    (ChannelOrder::Rgb | ChannelOrder::Bgr, &[a, b, c]) => Ok([a, b, c]),
+                    _ => {
+                        let wanted = if order == ChannelOrder::Grey { 1 } else { 3 };
+                        let got = values.len();
+                        Err(format!("input: {what}: wanted {wanted} values, got {got}"))
+                    }
+                };
+                (of("mean", mean)?, of("scale", scale)?)
+            }
+            _ => return Err("input: wanted either norm, or mean and scale".to_owned()),
+        };
+        let Self { layout, fit, any_size, .. } = self;
+        let input = InputSpec { width, height, layout, order, mean, scale, fit, any_size };
+        input.check().map_err(|error| format!("input: {error}"))?;
+        if let Some(tap) = taps.iter().find(|tap| tap.pool.is_empty()) {
+            let tensor = tap.tensor.escape_debug();
+            return Err(format!("tap {tensor}: pool: wanted avg, max or both"));
+        }
+        Ok(BackboneSpec { input, taps })
+    }
+}
+
 /// The channel order of a card.
 ///
 /// # Errors
@@ -117,123 +164,75 @@ pub const MAX_FILE_NAME: usize = 255;
 /// The largest model that is read, all its files together.
 pub const MAX_MODEL_BYTES: u64 = 1 << 30;
 
-impl ModelCard {
-    /// * `file_name`: what messages call the card.
+impl<I: for<'de> Deserialize<'de>> RawCard<I> {
+    /// * `spec`: makes of a card's input and taps how it is fed and what is taken of it.
     ///
     /// # Errors
-    /// [`ModelError::Card`] with the key, what stands there and what may.
-    pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
-        let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
-        let raw: RawCard = crate::util::settings::parse(text).map_err(wrong)?;
-        let RawInput {
-            size,
-            width,
-            height,
-            layout,
-            channels,
-            order,
-            norm,
-            mean,
-            scale,
-            fit,
-            any_size,
-        } = raw.input;
-        let (width, height) = match (size, width, height) {
-            (Some(size), None, None) => (size, size),
-            (None, Some(width), Some(height)) => (width, height),
-            _ => {
-                let what = "input: wanted either size, or width and height".to_owned();
-                return Err(wrong(what));
-            }
-        };
-        let order = channel_order(channels, order).map_err(wrong)?;
-        let (mean, scale) = match (norm, mean, scale) {
-            (Some(norm), None, None) if order == ChannelOrder::Grey => {
-                order.of_rgb(norm.mean_scale())
-            }
-            (Some(norm), None, None) => norm.mean_scale(),
-            (None, Some(mean), Some(scale)) => {
-                let of = |what: &str, values: Vec<f32>| {
-                    let wanted = if order == ChannelOrder::Grey { 1 } else { 3 };
-                    let got = values.len();
-                    match (order, &values[..]) {
-                        (ChannelOrder::Grey, &[value]) => Ok([value; 3]),
-                        (ChannelOrder::Rgb | ChannelOrder::Bgr, &[a, b, c]) => Ok([a, b, c]),
-                        _ => {
-                            Err(wrong(format!("input: {what}: wanted {wanted} values, got {got}")))
-                        }
-                    }
-                };
-                (of("mean", mean)?, of("scale", scale)?)
-            }
-            _ => return Err(wrong("input: wanted either norm, or mean and scale".to_owned())),
-        };
-        let input = InputSpec { width, height, layout, order, mean, scale, fit, any_size };
-        input.check().map_err(|error| wrong(format!("input: {error}")))?;
-        let sha256 = hash_from_hex(&raw.sha256).ok_or_else(|| {
-            wrong(format!("sha256: \"{}\" is not 64 hexadecimal digits", raw.sha256.escape_debug()))
-        })?;
-        let plain = |c: char| !is_unsafe(c) && !['/', '\\'].contains(&c);
-        let whole = !raw.file.starts_with('.') && (1..=MAX_FILE_NAME).contains(&raw.file.len());
-        if !whole || !raw.file.chars().all(plain) {
-            return Err(wrong(format!(
-                "file: \"{}\" is not a plain file name of 1 to {MAX_FILE_NAME} bytes",
-                raw.file.escape_debug()
-            )));
+    /// The key, what stands there and what may.
+    fn parse<S>(
+        text: &str,
+        spec: impl FnOnce(I, Vec<Tap>) -> Result<S, String>,
+    ) -> Result<ModelCard<S>, String> {
+        let card: Self = crate::util::settings::parse(text)?;
+        let Self { name, about, file, bytes, sha256, url, licence, input, data, taps } = card;
+        let spec = spec(input, taps)?;
+        let sha256 = sum("sha256", &sha256)?;
+        plain_file("file", &file)?;
+        if !(1..=MAX_MODEL_NAME).contains(&name.len()) {
+            let got = name.len();
+            return Err(format!("name: got {got} bytes, wanted 1 to {MAX_MODEL_NAME}"));
         }
-        if !(1..=MAX_MODEL_NAME).contains(&raw.name.len()) {
-            let got = raw.name.len();
-            return Err(wrong(format!("name: got {got} bytes, wanted 1 to {MAX_MODEL_NAME}")));
+        if bytes == 0 || bytes > MAX_MODEL_BYTES {
+            return Err(format!("bytes: {bytes} is not within 1 and {MAX_MODEL_BYTES}"));
         }
-        if raw.bytes == 0 || raw.bytes > MAX_MODEL_BYTES {
-            return Err(wrong(format!(
-                "bytes: {} is not within 1 and {MAX_MODEL_BYTES}",
-                raw.bytes
-            )));
-        }
-        let data = raw.data.into_iter().map(RawDataFile::check);
-        let data: Vec<DataFile> = data.collect::<Result<_, _>>().map_err(wrong)?;
-        if let Some(tap) = raw.taps.iter().find(|tap| tap.pool.is_empty()) {
-            let tensor = tap.tensor.escape_debug();
-            return Err(wrong(format!("tap {tensor}: pool: wanted avg, max or both")));
-        }
-        let texts = [("name", &raw.name), ("about", &raw.about), ("licence", &raw.licence)];
-        let url = raw.url.iter().map(|url| ("url", url));
-        for (key, text) in texts.into_iter().chain(url) {
+        let data = data.into_iter().map(RawDataFile::check).collect::<Result<_, _>>()?;
+        let texts = [("name", &name), ("about", &about), ("licence", &licence)];
+        for (key, text) in texts.into_iter().chain(url.iter().map(|url| ("url", url))) {
             if text.contains(is_unsafe) {
                 let text = text.escape_debug();
-                return Err(wrong(format!("{key}: \"{text}\" is not one line that can be read")));
+                return Err(format!("{key}: \"{text}\" is not one line that can be read"));
             }
         }
-        Ok(Self {
-            name: raw.name,
-            about: raw.about,
-            file: raw.file,
-            bytes: raw.bytes,
-            sha256,
-            data,
-            url: raw.url,
-            licence: raw.licence,
-            spec: BackboneSpec { input, taps: raw.taps },
-        })
+        Ok(ModelCard { name, about, file, bytes, sha256, data, url, licence, spec })
     }
+}
 
-    /// A card's file.
-    ///
-    /// # Errors
-    /// [`ModelError::File`], [`ModelError::Card`].
-    pub fn read_card(path: &Path) -> Result<Self, ModelError> {
-        let name = path.display().to_string();
-        let text = crate::util::settings::read(path).map_err(|error| ModelError::File {
-            path: name.clone(),
-            error,
-            advice: String::new(),
-        });
-        Self::parse(&text?, &name)
+/// # Errors
+/// The key, and what stands there.
+fn sum(key: &str, text: &str) -> Result<[u8; 32], String> {
+    hash_from_hex(text)
+        .ok_or_else(|| format!("{key}: \"{}\" is not 64 hexadecimal digits", text.escape_debug()))
+}
+
+/// # Errors
+/// The key, and what stands there instead of the name of a file beside the card.
+fn plain_file(key: &str, file: &str) -> Result<(), String> {
+    let plain = |c: char| !is_unsafe(c) && !['/', '\\'].contains(&c);
+    let whole = !file.starts_with('.') && (1..=MAX_FILE_NAME).contains(&file.len());
+    if whole && file.chars().all(plain) {
+        return Ok(());
     }
+    Err(format!(
+        "{key}: \"{}\" is not a plain file name of 1 to {MAX_FILE_NAME} bytes",
+        file.escape_debug()
+    ))
+}
 
-    /// The card's text; parsing it gives the card again.
-    pub fn to_toml(&self) -> String {
+/// A card's text.
+///
+/// # Errors
+/// [`ModelError::File`].
+fn text_of(path: &Path) -> Result<String, ModelError> {
+    crate::util::settings::read(path).map_err(|error| ModelError::File {
+        path: path.display().to_string(),
+        error,
+        advice: String::new(),
+    })
+}
+
+impl<S> ModelCard<S> {
+    /// The card's first lines, which all cards have.
+    fn head(&self) -> String {
         let mut text = format!("name = {}\n", quoted(&self.name));
         if !self.about.is_empty() {
             text += &format!("about = {}\n", quoted(&self.about));
@@ -247,7 +246,40 @@ impl ModelCard {
         if let Some(url) = &self.url {
             text += &format!("url = {}\n", quoted(url));
         }
-        text += &format!("licence = {}\n\n[input]\n", quoted(&self.licence));
+        text + &format!("licence = {}\n\n[input]\n", quoted(&self.licence))
+    }
+
+    /// Whether the network is part of the program.
+    pub fn is_built_in(&self) -> bool {
+        self.sha256 == built_in::card().sha256
+    }
+}
+
+impl ModelCard {
+    /// * `file_name`: what messages call the card.
+    ///
+    /// # Errors
+    /// [`ModelError::Card`] with the key, what stands there and what may.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
+        let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
+        if text::is_of_text(text) {
+            let what = "input: kind: the network reads text, wanted one that looks at images\n  next: give it lines of text with --text or --lines";
+            return Err(wrong(what.to_owned()));
+        }
+        RawCard::parse(text, RawInput::spec).map_err(wrong)
+    }
+
+    /// A card's file.
+    ///
+    /// # Errors
+    /// [`ModelError::File`], [`ModelError::Card`].
+    pub fn read_card(path: &Path) -> Result<Self, ModelError> {
+        Self::parse(&text_of(path)?, &path.display().to_string())
+    }
+
+    /// The card's text; parsing it gives the card again.
+    pub fn to_toml(&self) -> String {
+        let mut text = self.head();
         let InputSpec { width, height, layout, order, mean, scale, fit, any_size } =
             &self.spec.input;
         text += &if width == height {
@@ -315,11 +347,6 @@ impl ModelCard {
             name: name.escape_debug().to_string(),
             known: names.join(", "),
         })
-    }
-
-    /// Whether the network is part of the program.
-    pub fn is_built_in(&self) -> bool {
-        self.sha256 == built_in::card().sha256
     }
 
     /// Where the file is kept unless a card beside it says otherwise: `$FIELDTUNE_MODELS`, else `fieldtune/models` in

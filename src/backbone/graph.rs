@@ -168,7 +168,7 @@ impl Graph {
     }
 
     /// Inputs that are not weights.
-    fn inputs(&self) -> Vec<&ValueInfoProto> {
+    pub(super) fn inputs(&self) -> Vec<&ValueInfoProto> {
         let weights: HashSet<&str> = self.initializers().iter().map(|t| t.name.as_str()).collect();
         let inputs = self.graph().map_or(&[][..], |graph| &graph.input).iter();
         inputs.filter(|input| !weights.contains(input.name.as_str())).collect()

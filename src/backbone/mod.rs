@@ -37,6 +37,8 @@ mod refuse;
 mod rewrite;
 mod survey;
 mod tail;
+mod text_encoder;
+mod text_network;
 mod weights;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,6 +67,8 @@ use pooling::{normalise, of_sums, pool};
 use read::{Read, Reasons, read};
 pub use survey::{Candidate, Place, Survey};
 pub use tail::{Tail, TailError};
+pub use text_encoder::{EncodeError, OF_TEXT, TextEncoder};
+pub use text_network::{MAX_TOKENS, TextNetwork, TextSpec, TokenPooling};
 
 /// How a map becomes one value a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 mod attention;
 mod batch_norm;
 mod col2im;
+mod counts;
 mod slice;
 
 use std::sync::LazyLock;
@@ -26,6 +27,8 @@ pub(super) fn reader() -> Onnx {
     operators.insert("Attention", attention::attention);
     operators.insert("BatchNormalization", batch_norm::batch_normalisation);
     operators.insert("Col2Im", col2im::col2im);
+    operators.insert("CumSum", counts::cumsum);
+    operators.insert("Range", counts::range);
     operators.insert("Resize", resize);
     operators.insert("Slice", slice::slice);
     operators.insert("Squeeze", squeeze);

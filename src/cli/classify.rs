@@ -73,7 +73,7 @@ impl ClassifyCommand {
             if let Some((option, _)) = drawn.iter().find(|(_, out)| out.is_some()) {
                 bail!("{option} draws on an image, not on text");
             }
-            return text::classify(&self.images, &self.lines, self.json, &self.store);
+            return text::classify(&self.images, &self.lines, self.json, &self.model, &self.store);
         }
         // Of a recording that is drawn its loudest second.
         let is_drawn = drawn.iter().any(|(_, out)| out.is_some());

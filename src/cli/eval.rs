@@ -29,7 +29,6 @@ use crate::eval::{self, Cell, Cuts, LabelledFeatures, NamedSplit, Split};
 use crate::image::frame::FrameKind;
 use crate::learn::head::{HeadConfig, HeadKind, Method, Shrinkage};
 use crate::sound;
-use crate::text;
 
 /// Compare heads on a data set, a folder of class folders
 ///
@@ -164,6 +163,7 @@ impl EvalCommand {
         let report = Report {
             model: &model,
             set: &set,
+            unit: self.unit(),
             left_out: &left_out,
             centre: self.centre.name(),
             shrinkage: self.shrinkage().to_string(),
@@ -207,7 +207,16 @@ impl EvalCommand {
     }
 
     fn shrinkage(&self) -> ShrinkageChoice {
-        self.shrinkage.unwrap_or(ShrinkageChoice(Shrinkage::LeaveOneOut))
+        // What a store of these would begin with.
+        let head = match self.text && !self.model.is_default() {
+            true => HeadConfig::of_read_lines(),
+            false => HeadConfig::default(),
+        };
+        let usual = match head.method {
+            Method::Lda { shrinkage } => shrinkage,
+            _ => Shrinkage::LeaveOneOut,
+        };
+        self.shrinkage.unwrap_or(ShrinkageChoice(usual))
     }
 
     /// Images a class, rising.
@@ -232,10 +241,11 @@ impl EvalCommand {
         }
         let dir = self.dir.as_deref().context("no folder was named")?;
         if self.text {
-            let (features, left_out) = lines::features(dir, 2)?;
-            let set = LabelledFeatures::new(text::DIM, features)
+            let mut encoder = self.model.text_encoder()?;
+            let (features, left_out) = lines::features(dir, 2, &mut encoder)?;
+            let set = LabelledFeatures::new(encoder.dim(), features)
                 .with_context(|| dir.display().to_string())?;
-            return Ok(Source { model: text::TEXT_MODEL.to_owned(), set, left_out, cuts: None });
+            return Ok(Source { model: encoder.name().to_owned(), set, left_out, cuts: None });
         }
         let mut images = images::find(dir)?;
         // Kept features are kept for other questions too, so then all are computed.

@@ -1,18 +1,19 @@
 //! `fieldtune inspect`: what a network is, where its feature is, what it costs.
 
-use std::path::PathBuf;
+mod text;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use ndarray::{Array1, Array4, ArrayView4};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Exit;
 use super::args::model::{Chosen, ModelArgs, Taps, parse_taps};
 use crate::backbone::card::{DataFile, ModelCard, hex, quoted};
 use crate::backbone::preprocess::{ChannelOrder, Layout, Norm};
-use crate::backbone::{Backbone, BackboneSpec, Candidate, Graph, Onnx, OnnxFiles, Place, Survey};
+use crate::backbone::{Backbone, Candidate, Graph, Onnx, Place, Survey};
 
 /// Describe a network: input, embedding, taps, cost
 #[derive(Debug, clap::Args)]
@@ -68,13 +69,23 @@ struct Report {
 
 impl InspectCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        if let Some(card) = text::card(&self.model)? {
+            if self.run.is_some() {
+                bail!("--run feeds a network that sees; this one reads text");
+            }
+            match self.card {
+                true => print!("{}", card.text_to_toml()),
+                false => print!("{}", text::report(&self.model, &card, self.frames, self.json)?),
+            }
+            return Ok(Exit::Done);
+        }
         let Chosen { onnx, name, spec, card } = self.model_args().choose()?;
         let graph = Graph::parse(&onnx, &name)?;
         let survey = graph.survey(&spec.input)?;
         drop(graph);
         let card = match card {
             Some(card) => ModelCard { spec, ..card },
-            None => new_card(&onnx, &name, spec),
+            None => ModelCard::of_files(&onnx, Path::new(&name), spec),
         };
         if self.card {
             print!("{}", self.card_text(&card, &survey));
@@ -145,25 +156,6 @@ impl InspectCommand {
             }
         }
         text
-    }
-}
-
-/// A card for a network that has none.
-fn new_card(files: &OnnxFiles, path: &str, spec: BackboneSpec) -> ModelCard {
-    let part = |part: Option<&std::ffi::OsStr>| {
-        part.map_or_else(|| path.to_owned(), |part| part.to_string_lossy().into_owned())
-    };
-    let path = std::path::Path::new(path);
-    ModelCard {
-        name: part(path.file_stem()),
-        about: String::new(),
-        file: part(path.file_name()),
-        bytes: files.onnx.len() as u64,
-        sha256: Sha256::digest(&files.onnx).into(),
-        data: files.weights.iter().map(DataFile::of).collect(),
-        url: None,
-        licence: "unknown".to_owned(),
-        spec,
     }
 }
 

@@ -30,6 +30,7 @@ use crate::learn::patches::FrameFeatures;
 use crate::protocol::json::{real, real_if_any};
 use crate::protocol::people;
 use crate::sound;
+use crate::store::snapshot::ModelId;
 use crate::util::letters;
 
 /// Measure accuracy on a folder of class folders, or of files of lines
@@ -115,8 +116,9 @@ impl TestCommand {
             if self.sheet.is_some() {
                 self.store.refuse_lines("test --sheet", "fieldtune test --json FILE")?;
             }
-            let learner = self.store.look()?.into_parts().0;
-            return self.tell(&lines::report(&self.dir, &learner)?);
+            let mut encoder = self.model.text_encoder()?;
+            let learner = self.store.look_for(&ModelId::of_text(&encoder))?.into_parts().0;
+            return self.tell(&lines::report(&self.dir, &mut encoder, &learner)?);
         }
         let files = find_at_least(1, &self.dir)?;
         // Asked first: without anything taught there is no need to wait for the backbone.

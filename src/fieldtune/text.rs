@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Class, Error, Prediction, classes, prediction};
+use crate::backbone::TextEncoder;
 use crate::device::clock::Clock;
 use crate::learn::command::{Command, NewExample, Reply, TeachExamples};
 use crate::learn::learner::Learner;
@@ -27,25 +28,38 @@ use crate::text;
 /// ```
 #[derive(Debug)]
 pub struct TextTuner {
+    encoder: TextEncoder,
     persistent: PersistentLearner<Learner, FileStore>,
     clock: Clock,
 }
 
 impl TextTuner {
-    /// Opens a store's file, or makes it.
+    /// Opens a store's file, or makes it; lines are read without a network.
     ///
     /// # Errors
-    /// [`Error::OtherBackbone`] if images were taught; [`Error::Store`], [`Error::Keeping`] if it cannot be used.
+    /// As [`TextTuner::open_with`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, TextEncoder::of_words())
+    }
+
+    /// Opens a store's file, or makes it.
+    ///
+    /// * `encoder`: what reads the lines, see [`TextEncoder::load`].
+    ///
+    /// # Errors
+    /// [`Error::OtherBackbone`] if images were taught, or lines with another one; [`Error::Store`], [`Error::Keeping`] if it
+    /// cannot be used.
+    pub fn open_with(path: impl AsRef<Path>, encoder: TextEncoder) -> Result<Self, Error> {
         let path = path.as_ref();
-        let persistent = PersistentLearner::open(FileStore::open(path)?, &ModelId::of_text());
+        let model = ModelId::of_text(&encoder);
+        let persistent = PersistentLearner::open(FileStore::open(path)?, &model);
         let persistent = persistent.map_err(|error| match error {
             PersistError::Backbone(other) => {
                 Error::OtherBackbone(other, path.display().to_string())
             }
             error => error.into(),
         })?;
-        Ok(Self { persistent, clock: Clock::new() })
+        Ok(Self { encoder, persistent, clock: Clock::new() })
     }
 
     /// Learns a line as one example of a class; a name that was not used makes a new class.
@@ -53,9 +67,9 @@ impl TextTuner {
     /// * returns the examples that the class has now.
     ///
     /// # Errors
-    /// [`Error::Line`]; [`Error::Refused`] for a name that cannot be one; [`Error::Keeping`] if it could not be stored.
+    /// [`Error::Encode`]; [`Error::Refused`] for a name that cannot be one; [`Error::Keeping`] if it could not be stored.
     pub fn teach(&mut self, class: &str, line: &str) -> Result<usize, Error> {
-        let examples = vec![NewExample::new(text::feature(line)?, &text::origin(line))];
+        let examples = vec![NewExample::new(self.encoder.feature(line)?, &text::origin(line))];
         let teach = TeachExamples { class: class.to_owned(), examples };
         match self.apply(Command::Teach(teach))? {
             Reply::Taught { count, .. } => Ok(count),
@@ -66,9 +80,10 @@ impl TextTuner {
     /// What a line is.
     ///
     /// # Errors
-    /// [`Error::Line`]; [`Error::NothingTaught`].
-    pub fn classify(&self, line: &str) -> Result<Prediction, Error> {
-        let verdict = self.learner().classify(&text::feature(line)?)?;
+    /// [`Error::Encode`]; [`Error::NothingTaught`].
+    pub fn classify(&mut self, line: &str) -> Result<Prediction, Error> {
+        let feature = self.encoder.feature(line)?;
+        let verdict = self.learner().classify(&feature)?;
         Ok(prediction(self.learner(), &verdict.ok_or(Error::NothingTaught)?))
     }
 

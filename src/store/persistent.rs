@@ -442,7 +442,7 @@ impl<L: Learns, S: Store> PersistentLearner<L, S> {
 /// # Errors
 /// [`LearnError::Head`] if the default head refuses features of that length.
 pub fn empty(model: &ModelId) -> Result<Learner, LearnError> {
-    let learner = Learner::new(model.dim as usize, Default::default(), Examples::DEFAULT_BUDGET)?;
+    let learner = Learner::new(model.dim as usize, model.head(), Examples::DEFAULT_BUDGET)?;
     Ok(learner.about(model.subject()))
 }
 

@@ -16,13 +16,11 @@ pub(crate) mod v2;
 
 pub use pack::Difference;
 
-use sha2::Digest as _;
-
 use crate::backbone::card::{MAX_MODEL_NAME, ModelCard, built_in};
-use crate::backbone::{Extractor, FINE_TUNED, FeatureSource};
+use crate::backbone::{Extractor, FINE_TUNED, FeatureSource, OF_TEXT, TextEncoder};
 use crate::learn::decision::Thresholds;
 use crate::learn::examples::{Example, ImageMark, Images};
-use crate::learn::head::{ClassId, ExampleId};
+use crate::learn::head::{ClassId, ExampleId, HeadConfig};
 use crate::learn::learner::{Change, ClassName, LearnError, Learner, Subject};
 use crate::sound;
 use crate::text;
@@ -57,24 +55,37 @@ impl ModelId {
         }
     }
 
-    /// Of lines of text, see [`crate::text`].
-    pub fn of_text() -> Self {
-        let fingerprint = sha2::Sha256::digest(text::TEXT_MODEL).into();
-        Self { name: text::TEXT_MODEL.to_owned(), fingerprint, dim: text::DIM as u32 }
+    /// Of lines of text.
+    pub fn of_text(encoder: &TextEncoder) -> Self {
+        Self {
+            name: encoder.name().to_owned(),
+            fingerprint: encoder.fingerprint().0,
+            dim: u32::try_from(encoder.dim()).expect("a feature has far fewer values"),
+        }
     }
 
     /// What is learned from.
     pub fn subject(&self) -> Subject {
         match self.name.as_str() {
             text::TEXT_MODEL => Subject::Lines,
+            name if name.ends_with(OF_TEXT) => Subject::Lines,
             name if name.ends_with(sound::OF_SOUND) => Subject::Sounds,
             _ => Subject::Frames,
         }
     }
 
+    /// The head that a new store of it begins with.
+    pub fn head(&self) -> HeadConfig {
+        match self.name.ends_with(OF_TEXT) {
+            true => HeadConfig::of_read_lines(),
+            false => HeadConfig::default(),
+        }
+    }
+
     /// The network's own name, whatever was done with it and whatever it is used for.
     pub fn backbone(&self) -> &str {
-        let name = self.name.strip_suffix(sound::OF_SOUND).unwrap_or(&self.name);
+        let name = self.name.strip_suffix(OF_TEXT).unwrap_or(&self.name);
+        let name = name.strip_suffix(sound::OF_SOUND).unwrap_or(name);
         name.strip_suffix(FINE_TUNED).unwrap_or(name)
     }
 

@@ -1,4 +1,4 @@
-//! Lines of text: an embedding without a network, for lines that programs write.
+//! Lines of text: an embedding without a network, for lines that programs write, and tokens for networks that read.
 //!
 //! A line is brought into one form ([`masked`](crate::text::masked)): compatible characters are one (Unicode's NFKC),
 //! capitals small, numbers left out. Its words, pairs of words, and runs of three and four characters are counted in 1024
@@ -7,7 +7,10 @@
 //! What a head makes of it is what it makes of an image's embedding. Counts in hashed places: Weinberger et al., *Feature
 //! hashing for large scale multitask learning*, 2009 (there with signs); their square roots: the Hellinger kernel.
 
+mod tokenizer;
+
 use crate::util::text::one_line;
+pub use tokenizer::{Tokenizer, TokenizerError, Tokens};
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Length of a feature.
@@ -35,6 +38,9 @@ pub enum LineError {
     /// It is longer than [`MAX_LINE`].
     #[error("the line has {0} bytes, wanted at most {MAX_LINE}")]
     TooLong(usize),
+    /// The tokenizer makes nothing of it.
+    #[error("the tokenizer makes no tokens of the line")]
+    Tokens,
 }
 
 /// The line in the form in which it is compared: small letters, one space between words, `#` for every number, also a

@@ -37,6 +37,7 @@ pub fn of(target: &str) -> Vec<Seed> {
         "onnx" => networks(),
         "video" => recordings(),
         "sound" => sounds(),
+        "tokenizer" => tokenizers(),
         other => panic!("there is no target {other}"),
     }
 }
@@ -312,6 +313,21 @@ fn sounds() -> Vec<Seed> {
         changed("24-bits-at-44100.wav", &[(24, &44_100_u32.to_le_bytes()), (34, &[24])]),
         changed("without-length.wav", &[(40, &[0xff; 4])]),
         changed("extensible.wav", &[(20, &[0xfe, 0xff])]),
+    ]
+}
+
+/// Those of the tests' networks, each with a line.
+fn tokenizers() -> Vec<Seed> {
+    let readers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/readers");
+    let seed = |name: &str, line: &str| {
+        let file = fs::read(readers.join(name).join("tokenizer.json")).expect("it is there");
+        (format!("{name}.json"), [&file, &[0][..], line.as_bytes()].concat())
+    };
+    vec![
+        seed("bert", "Grüße, 7 pumps \u{1f600}"),
+        seed("gpt2", " läuft\u{202e} 火 a'll"),
+        seed("t5", "the\u{3000}pump hums"),
+        seed("clip", "pump pump pump pump pump pump pump pump pump pump pump"),
     ]
 }
 

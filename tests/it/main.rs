@@ -46,6 +46,8 @@ mod nests;
 mod packs;
 mod pictures;
 mod power_cuts;
+#[cfg(feature = "text")]
+mod readers;
 mod regions;
 mod run;
 mod runtime;

@@ -18,7 +18,7 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the room or module that may name them.
-const WRAPPERS: [(&str, &str); 36] = [
+const WRAPPERS: [(&str, &str); 37] = [
     ("axum", "web"),
     ("rustls", "web/tls"),
     ("tokio_rustls", "web/tls"),
@@ -36,6 +36,7 @@ const WRAPPERS: [(&str, &str); 36] = [
     ("jpeg_encoder", "image/picture"),
     ("fast_image_resize", "backbone/preprocess"),
     ("rustfft", "sound/spectrogram"),
+    ("tokenizers", "text/tokenizer"),
     ("toml", "util/settings"),
     ("gpiocdev", "board/outputs"),
     ("rppal", "board/outputs"),

@@ -26,10 +26,9 @@ pub struct DataFile {
 
 impl DataFile {
     /// What is to be said of a file that is there.
-    pub fn of(file: &WeightsFile) -> Self {
-        let WeightsFile { name, bytes } = file;
+    pub fn of(file: &str, bytes: &[u8]) -> Self {
         let sha256 = Sha256::digest(bytes).into();
-        Self { file: name.clone(), bytes: bytes.len() as u64, sha256 }
+        Self { file: file.to_owned(), bytes: bytes.len() as u64, sha256 }
     }
 
     pub(super) fn to_toml(&self) -> String {
@@ -135,7 +134,28 @@ fn folder(path: &Path) -> PathBuf {
     }
 }
 
-impl ModelCard {
+impl<S> ModelCard<S> {
+    /// A card for a network that has none.
+    ///
+    /// * `path`: where the network lies.
+    pub fn of_files(files: &OnnxFiles, path: &Path, spec: S) -> Self {
+        let part = |part: Option<&std::ffi::OsStr>| {
+            part.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+        };
+        let DataFile { file, bytes, sha256 } = DataFile::of(&part(path.file_name()), &files.onnx);
+        Self {
+            name: part(path.file_stem()),
+            about: String::new(),
+            file,
+            bytes,
+            sha256,
+            data: files.weights.iter().map(|file| DataFile::of(&file.name, &file.bytes)).collect(),
+            url: None,
+            licence: "unknown".to_owned(),
+            spec,
+        }
+    }
+
     /// The network's files: part of the program, beside the card, or in [`ModelCard::folder`].
     ///
     /// * `beside`: the card's folder.
@@ -146,7 +166,7 @@ impl ModelCard {
         if self.is_built_in() {
             return Ok(built_in::onnx()?.to_vec().into());
         }
-        let kept = Self::folder().join(&self.file);
+        let kept = ModelCard::folder().join(&self.file);
         let beside = beside.map(|folder| folder.join(&self.file));
         self.read(&beside.filter(|path| path.exists()).unwrap_or(kept))
     }
@@ -183,7 +203,7 @@ impl ModelCard {
         Ok(files)
     }
 
-    fn check(
+    pub(super) fn check(
         &self,
         path: &Path,
         got: &[u8],

@@ -78,7 +78,7 @@ impl Graph {
         Ok(())
     }
 
-    pub(super) fn wrong(&self, what: &str) -> BackboneError {
+    pub(in crate::backbone) fn wrong(&self, what: &str) -> BackboneError {
         BackboneError::parse(&self.name, what)
     }
 

@@ -42,13 +42,16 @@ impl Expansion for Strided {
         model: &mut TypedModel,
         inputs: &[OutletId],
     ) -> TractResult<TVec<OutletId>> {
-        let sides = sides(model, inputs[0])?;
-        let list = |input: usize| -> TractResult<Vec<i64>> {
+        let shape = model.outlet_fact(inputs[0])?.shape.to_tvec();
+        let limits = |input: usize| -> TractResult<Arc<Tensor>> {
             let values = model.outlet_fact(inputs[input])?.konst.clone();
-            let values = values.context("the limits of a Slice depend on the image")?;
+            values.context("the limits of a Slice depend on the image")
+        };
+        let list = |input: usize| -> TractResult<Vec<i64>> {
+            let values = limits(input)?;
             Ok(values.cast_to::<i64>()?.to_plain_array_view::<i64>()?.iter().copied().collect())
         };
-        let (starts, ends) = (list(1)?, list(2)?);
+        let (starts, ends) = (limits(1)?, limits(2)?);
         let axes = match self.0.optional_axes_input {
             Some(input) => list(input)?,
             None => (0..starts.len() as i64).collect(),
@@ -58,18 +61,29 @@ impl Expansion for Strided {
             None => vec![1; starts.len()],
         };
         let mut wire = inputs[0];
-        for (((axis, start), end), step) in axes.into_iter().zip(starts).zip(ends).zip(steps) {
-            let axis = if axis < 0 { axis + sides.len() as i64 } else { axis };
-            let axis = usize::try_from(axis).ok().filter(|axis| *axis < sides.len());
+        for (number, (axis, step)) in axes.into_iter().zip(steps).enumerate() {
+            let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
+            let axis = usize::try_from(axis).ok().filter(|axis| *axis < shape.len());
             let axis = axis.context("the axis of a Slice")?;
-            if step == 1 && start == 0 && end >= i64::try_from(sides[axis])? {
-                continue;
-            }
-            let places = places(sides[axis], start, end, step)?;
-            if places.len() == sides[axis] && step > 0 {
-                continue;
-            }
             let name = format!("{prefix}.axis-{axis}");
+            // No way over an expression: that would cut off the large numbers which say "to the end".
+            let limit = |values: &Tensor| -> Option<i64> {
+                let values = values.cast_to::<i64>().ok()?;
+                values.to_plain_array_view::<i64>().ok()?.iter().nth(number).copied()
+            };
+            let (Ok(side), Some(start), Some(end)) =
+                (shape[axis].to_usize(), limit(&starts), limit(&ends))
+            else {
+                wire = self.open(model, name, wire, (number, axis, step), [&starts, &ends])?;
+                continue;
+            };
+            if step == 1 && start == 0 && end >= i64::try_from(side)? {
+                continue;
+            }
+            let places = places(side, start, end, step)?;
+            if places.len() == side && step > 0 {
+                continue;
+            }
             wire = if step == 1 {
                 let first = places.first().copied().unwrap_or(0) as usize;
                 model.wire_node(name, Slice::new(axis, first, first + places.len()), &[wire])?[0]
@@ -79,6 +93,24 @@ impl Expansion for Strided {
             };
         }
         Ok(tvec!(wire))
+    }
+}
+
+impl Strided {
+    /// Of an axis, or with limits, that depend on how much there is of the input.
+    fn open(
+        &self,
+        model: &mut TypedModel,
+        name: String,
+        wire: OutletId,
+        (number, axis, step): (usize, usize, i64),
+        [starts, ends]: [&Tensor; 2],
+    ) -> TractResult<OutletId> {
+        ensure!(step == 1, "a Slice with a step of {step} along an axis that is left open");
+        let side = &model.outlet_fact(wire)?.shape[axis];
+        let steps = vec![1; starts.len()];
+        let places = self.0.prepare_one_dim(number, side, starts, ends, &steps)?;
+        Ok(model.wire_node(name, Slice::new(axis, places.begin, places.end), &[wire])?[0])
     }
 }
 

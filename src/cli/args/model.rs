@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use super::store::StoreArgs;
-use crate::backbone::card::{ModelCard, built_in, read_network};
+use crate::backbone::card::{
+    DataFile, ModelCard, TextInput, built_in, is_of_text, read_network, read_tokenizer,
+};
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use crate::backbone::{
-    BackboneFiles, BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap,
+    BackboneFiles, BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap, TextEncoder,
 };
 use crate::cli::Context;
 use crate::image::frame::FrameKind;
@@ -16,6 +18,7 @@ use crate::image::picture;
 use crate::learn::learner::Subject;
 use crate::sound;
 use crate::store::FileStore;
+use crate::util::settings;
 
 /// Which backbone gives the features, and how it is fed.
 #[derive(Debug, Clone, clap::Args)]
@@ -132,6 +135,35 @@ impl ModelArgs {
         }
     }
 
+    /// What reads lines of text: the network where one is named, else counted words.
+    ///
+    /// # Errors
+    /// An unknown name, files that are missing or not the card's, a network that cannot be used.
+    pub fn text_encoder(&self) -> anyhow::Result<TextEncoder> {
+        let path = Path::new(&self.model);
+        let is_card = path.extension().is_some_and(|ending| ending == "toml");
+        // What the environment says once for all images is not meant for lines.
+        let of_lines = is_card && settings::read(path).is_ok_and(|text| is_of_text(&text));
+        let set = std::env::var_os("FIELDTUNE_MODEL").is_some_and(|set| *set == *self.model);
+        if self.is_default() || set && !of_lines {
+            return Ok(TextEncoder::of_words());
+        }
+        if is_card {
+            let card = ModelCard::read_text_card(path)?;
+            let (onnx, tokenizer) = (card.network(path.parent())?, card.tokenizer(path.parent())?);
+            return Ok(TextEncoder::load(&onnx, &tokenizer, &card.name, &card.spec.spec)?);
+        }
+        if ModelCard::named(&self.model).is_ok() || !path.exists() {
+            bail!(
+                "{}: wanted a network that reads text: its card (.toml), or its file (.onnx) with tokenizer.json beside it\n  next: leave --model out: lines need no network",
+                picture::shown(path)
+            );
+        }
+        let card = text_card(path)?;
+        let (onnx, tokenizer) = (read_network(path, "")?, card.tokenizer(path.parent())?);
+        Ok(TextEncoder::load(&onnx, &tokenizer, &card.name, &card.spec.spec)?)
+    }
+
     /// The network's files, to load it with other last blocks.
     ///
     /// # Errors
@@ -239,6 +271,26 @@ fn folder(path: &Path) -> String {
         None => String::new(),
     };
     format!("{shown}: this is a folder, wanted a network (.onnx) or a card (.toml){next}")
+}
+
+/// What the tokenizer of a network without a card is called.
+const TOKENIZER: &str = "tokenizer.json";
+
+/// A card for a network that reads text, by what its file shows and its tokenizer beside it.
+///
+/// # Errors
+/// It cannot be read, or does not read text; there is no tokenizer.
+pub(in crate::cli) fn text_card(path: &Path) -> anyhow::Result<ModelCard<TextInput>> {
+    let onnx = read_network(path, "")?;
+    let name = picture::shown(path);
+    let Some(spec) = Graph::parse(&onnx, &name)?.text_spec() else {
+        bail!(
+            "{name}: the network does not read text: wanted whole numbers as inputs (input_ids, attention_mask)"
+        );
+    };
+    let tokenizer = read_tokenizer(&path.with_file_name(TOKENIZER))?;
+    let tokenizer = DataFile::of(TOKENIZER, &tokenizer);
+    Ok(ModelCard::of_files(&onnx, path, TextInput { tokenizer, spec }))
 }
 
 fn from_card(card: ModelCard, beside: Option<&Path>) -> anyhow::Result<Chosen> {

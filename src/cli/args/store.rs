@@ -15,6 +15,7 @@ use crate::learn::learner::{Learner, Subject};
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
 use crate::store::{FileStore, StoreError, levels, tail};
+use crate::text::TEXT_MODEL;
 
 /// Where what was learned is kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -214,6 +215,16 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
             };
             let (learned, given) = (other.learned.subject(), other.given.subject());
             let (what, next) = match (learned, given) {
+                (Subject::Lines, Subject::Lines) => {
+                    let next = match taught.name.as_str() {
+                        TEXT_MODEL => "leave --model out".to_owned(),
+                        _ => format!(
+                            "run with --model and the card (.toml) or file of {}",
+                            taught.backbone()
+                        ),
+                    };
+                    (other.about(path.display()), next)
+                }
                 _ if learned == given => {
                     let name =
                         if taught.backbone().is_empty() { "NAME" } else { taught.backbone() };

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::{Line, Places};
 use crate::cli::args::lines::LineArgs;
+use crate::cli::args::model::ModelArgs;
 use crate::cli::args::store::StoreArgs;
 use crate::cli::{Exit, output};
 use crate::protocol::people;
 use crate::store::snapshot::ModelId;
-use crate::text;
 use crate::util::text::one_line;
 
 /// Prints a line for every line, as it comes: the prediction, a tab, the line.
@@ -22,15 +22,17 @@ pub(super) fn classify(
     arguments: &[PathBuf],
     lines: &LineArgs,
     as_json: bool,
+    model: &ModelArgs,
     store: &StoreArgs,
 ) -> anyhow::Result<Exit> {
     store.refuse_untaught()?;
-    let learner = store.look_for(&ModelId::of_text())?.into_parts().0;
+    let mut encoder = model.text_encoder()?;
+    let learner = store.look_for(&ModelId::of_text(&encoder))?.into_parts().0;
     let mut exit = Exit::Done;
     lines.each(arguments, |line| {
         let begun = Instant::now();
         let feature = match &line.text {
-            Ok(text) => text::feature(text).map_err(|error| error.to_string()),
+            Ok(text) => encoder.feature(text).map_err(|error| error.to_string()),
             Err(what) => Err(what.clone()),
         };
         let feature = match feature {

@@ -8,19 +8,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::images::{Features, LeftOutImage};
+use crate::backbone::TextEncoder;
 use crate::cli::args::lines;
 use crate::image::picture;
-use crate::text;
 
 /// Every different form of a line of each file, as `class/number`; a file's name without its ending is the class.
 ///
-/// * `dir`: a folder of files, or one file; `least`: files that are wanted.
+/// * `dir`: a folder of files, or one file; `least`: files that are wanted; `encoder`: what reads the lines.
 ///
 /// # Errors
 /// The folder or a file cannot be read; fewer files than `least`.
 pub(in crate::cli) fn features(
     dir: &Path,
     least: usize,
+    encoder: &mut TextEncoder,
 ) -> anyhow::Result<(Features, Vec<LeftOutImage>)> {
     let place = || picture::shown(dir);
     let class = |path: &Path| {
@@ -46,7 +47,7 @@ pub(in crate::cli) fn features(
     files.sort();
     let (mut features, mut left_out) = (Vec::new(), Vec::new());
     for (class, path) in &files {
-        of_file(class, path, &mut features, &mut left_out)?;
+        of_file(class, path, encoder, (&mut features, &mut left_out))?;
     }
     Ok((features, left_out))
 }
@@ -54,8 +55,8 @@ pub(in crate::cli) fn features(
 fn of_file(
     class: &str,
     path: &PathBuf,
-    features: &mut Features,
-    left_out: &mut Vec<LeftOutImage>,
+    encoder: &mut TextEncoder,
+    (features, left_out): (&mut Features, &mut Vec<LeftOutImage>),
 ) -> anyhow::Result<()> {
     let name = picture::shown(path);
     let file = File::open(path).with_context(|| name.clone())?;
@@ -64,7 +65,7 @@ fn of_file(
         let number = line.place.as_deref().and_then(|place| place.rsplit(':').next());
         let file = format!("{class}/{}", number.unwrap_or_default());
         let feature = line.text.and_then(|text| {
-            Ok((text::masked(&text), text::feature(&text).map_err(|e| e.to_string())?))
+            Ok((encoder.form(&text), encoder.feature(&text).map_err(|e| e.to_string())?))
         });
         match feature {
             Ok((form, feature)) => {

@@ -14,6 +14,8 @@ pub(super) struct Report<'a> {
     /// The backbone's name, or the file that the features came from.
     pub(super) model: &'a str,
     pub(super) set: &'a LabelledFeatures,
+    /// What is taught and classified, in words.
+    pub(super) unit: &'static str,
     pub(super) left_out: &'a [LeftOutImage],
     /// How the heads were set, as the command line says it.
     pub(super) centre: &'a str,
@@ -101,8 +103,9 @@ impl Report<'_> {
     pub(super) fn table(&self) -> String {
         let set = self.set;
         let mut out = format!(
-            "{} images of {} classes, features of {} values by {}\n\n",
+            "{} {} of {} classes, features of {} values by {}\n\n",
             set.files().len(),
+            self.unit,
             set.classes().len(),
             set.dim(),
             self.model
@@ -142,10 +145,12 @@ impl Report<'_> {
             }
             out.push('\n');
         }
-        out.push_str(
+        let _ = write!(
+            out,
             "\nMeans over the seeds in %, ± their standard deviation. Own estimate: the head's balanced accuracy by\n\
-             leave-one-out. Calibration: expected error of the confidence, 0 is honest. Unknown: images\n\
+             leave-one-out. Calibration: expected error of the confidence, 0 is honest. Unknown: {}\n\
              of taught classes that a device would call unknown; the other columns count their nearest class.\n",
+            self.unit
         );
         out
     }

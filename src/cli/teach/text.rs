@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 
 use super::tell_estimate;
+use crate::backbone::TextEncoder;
 use crate::cli::args::lines::LineArgs;
+use crate::cli::args::model::ModelArgs;
 use crate::cli::args::store::{StoreArgs, now};
 use crate::cli::{Exit, answer};
 use crate::learn::command::{Command, NewExample, Reply, TeachExamples, check_class};
@@ -28,20 +30,25 @@ pub(super) struct Lines<'a> {
 }
 
 /// Lines that the budget of a store has room for, a quarter of it for what else is kept of each.
-const MOST: usize = Examples::DEFAULT_BUDGET / (2 * text::DIM) * 3 / 4;
+///
+/// * `dim`: values of an embedding.
+fn most(dim: usize) -> usize {
+    Examples::DEFAULT_BUDGET / (2 * dim) * 3 / 4
+}
 
 /// From this cosine on two lines have the same form.
 const SAME: f32 = 0.9999;
 
 impl Lines<'_> {
     /// Each form of a line is an example and a look of its own.
-    pub(super) fn teach(self, store: &StoreArgs) -> anyhow::Result<Exit> {
+    pub(super) fn teach(self, model: &ModelArgs, store: &StoreArgs) -> anyhow::Result<Exit> {
         match store.look() {
             Ok(there) => check_class(there.learner(), &self.class)?,
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
-        let (examples, lines) = self.examples().context("nothing was learned")?;
-        let mut session = store.open_for(&ModelId::of_text())?;
+        let mut encoder = model.text_encoder().context("nothing was learned")?;
+        let (examples, lines) = self.examples(&mut encoder).context("nothing was learned")?;
+        let mut session = store.open_for(&ModelId::of_text(&encoder))?;
         let learner = session.learner();
         let class = learner.class_named(self.class.trim_start_matches('+'));
         let is_new = |one: &NewExample| {
@@ -81,7 +88,12 @@ impl Lines<'_> {
             0 => String::new(),
             known => format!(", {known} known already"),
         };
-        println!("{lines} of {was}{known}: numbers do not count, and each form is one example");
+        match encoder.reads_numbers() {
+            false => println!(
+                "{lines} of {was}{known}: numbers do not count, and each form is one example"
+            ),
+            true => println!("{lines} of {was}{known}: each form is one example"),
+        }
         if let Reply::Taught { evicted, .. } = &reply
             && !evicted.is_empty()
         {
@@ -94,20 +106,21 @@ impl Lines<'_> {
     }
 
     /// An example of each form, and the number of lines.
-    fn examples(&self) -> anyhow::Result<(Vec<NewExample>, usize)> {
+    fn examples(&self, encoder: &mut TextEncoder) -> anyhow::Result<(Vec<NewExample>, usize)> {
+        let most = most(encoder.dim());
         let (mut forms, mut examples, mut lines) = (BTreeSet::new(), Vec::new(), 0);
         self.lines.each(self.arguments, |line| {
             let learned = line.text.as_ref().map_err(String::clone);
             let learned = learned.and_then(|text| {
-                Ok((text, text::feature(text).map_err(|error| error.to_string())?))
+                Ok((text, encoder.feature(text).map_err(|error| error.to_string())?))
             });
             match learned {
                 Ok((text, feature)) => {
                     lines += 1;
-                    if forms.insert(text::masked(text)) {
-                        if examples.len() == MOST {
+                    if forms.insert(encoder.form(text)) {
+                        if examples.len() == most {
                             let what = format!(
-                                "more than {MOST} different lines, which is what a store holds"
+                                "more than {most} different lines, which is what a store holds"
                             );
                             return Err(line.wrong(format!("{what}\n  next: teach fewer lines")));
                         }

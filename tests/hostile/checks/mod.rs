@@ -15,6 +15,7 @@ pub mod session;
 pub mod settings;
 pub mod sound;
 pub mod store;
+pub mod tokenizer;
 pub mod video;
 pub mod wire;
 
@@ -22,7 +23,7 @@ pub mod wire;
 pub type Check = (&'static str, fn(&[u8]));
 
 /// Every check.
-pub const ALL: [Check; 12] = [
+pub const ALL: [Check; 13] = [
     ("wire", wire::check),
     ("session", session::check),
     ("console", console::check),
@@ -35,6 +36,7 @@ pub const ALL: [Check; 12] = [
     ("store", store::check),
     ("inbox", inbox::check),
     ("sound", sound::check),
+    ("tokenizer", tokenizer::check),
 ];
 
 /// Bytes, taken from the front: numbers and pieces for a check that needs more than one kind of input.

@@ -36,7 +36,18 @@ pub fn check(data: &[u8]) {
                 assert!(!card.file.contains('/') && card.file != "..", "{:?}", card.file);
                 assert!(!card.file.chars().any(super::is_obeyed), "{:?}", card.file);
             }
-            Err(error) => refused(&error.to_string(), text),
+            Err(error) => {
+                refused(&error.to_string(), text);
+                match ModelCard::parse_text(text, "a/card.toml") {
+                    Ok(card) => {
+                        let again = ModelCard::parse_text(&card.text_to_toml(), "a/card.toml");
+                        assert_eq!(again.expect("a card that was just written"), card);
+                        let tokenizer = &card.spec.tokenizer.file;
+                        assert!(!tokenizer.contains('/') && tokenizer != "..", "{tokenizer:?}");
+                    }
+                    Err(error) => refused(&error.to_string(), text),
+                }
+            }
         },
     }
 }

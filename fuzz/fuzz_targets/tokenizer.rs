@@ -1,0 +1,3 @@
+#![no_main]
+
+fieldtune_fuzz::target!(checks::tokenizer, 1536);

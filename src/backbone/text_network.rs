@@ -1,0 +1,397 @@
+//! A network that reads text: tokens to an embedding.
+//!
+//! It takes the numbers of a line's tokens, and as far as it wants them which of them are real, of which part they are and where
+//! they stand. How many there are is left open where the runtime can do that; else the network is prepared for some
+//! lengths, and a line is filled up to the next of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tract_core::prelude::{
+    Datum as _, DatumType, IntoRunnable as _, TDim, TValue, TVec, Tensor, ToDim as _, TypedModel,
+    TypedRunnableModel, tvec,
+};
+use tract_onnx::pb::ValueInfoProto;
+use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
+use tract_onnx::tract_hir::infer::InferenceFact;
+
+use super::graph::{Graph, axes, tensor_type};
+use super::{BackboneError, Onnx, guarded, ops};
+use crate::text::Tokens;
+
+/// Tokens of a line at most, whatever a card says.
+pub const MAX_TOKENS: usize = 4096;
+
+/// How the values of a line's tokens become one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenPooling {
+    /// The mean over the tokens.
+    Mean,
+    /// The first token's: BERT's `[CLS]`, RoBERTa's `<s>`.
+    First,
+    /// The last token's, for networks that read from left to right.
+    Last,
+    /// The network has made one vector of them itself.
+    Whole,
+}
+
+/// How a network that reads text is fed, and what is taken of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextSpec {
+    /// Tokens of a line at most; what is longer loses its end.
+    pub tokens: usize,
+    /// How they become one vector.
+    pub pool: TokenPooling,
+    /// The tensor with their values, `[1, tokens, values]`, or `[1, values]` where the network has pooled them.
+    pub output: String,
+}
+
+/// What an input of the network is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Ids,
+    Mask,
+    Parts,
+    Positions,
+}
+
+/// An input: what it is, and of which type.
+type Input = (Role, DatumType);
+
+/// Lengths that a network is prepared for where it cannot be left open.
+const LENGTHS: [usize; 6] = [16, 32, 64, 128, 256, 512];
+
+/// A loaded network that reads text.
+pub struct TextNetwork {
+    name: String,
+    inputs: Vec<Input>,
+    spec: TextSpec,
+    dim: usize,
+    prepared: Prepared,
+}
+
+enum Prepared {
+    /// For any number of tokens.
+    Open(Arc<TypedRunnableModel>),
+    /// For these numbers, each made when it is first wanted.
+    Fixed {
+        graph: Box<Graph>,
+        lengths: Vec<usize>,
+        plans: BTreeMap<usize, Arc<TypedRunnableModel>>,
+    },
+}
+
+impl std::fmt::Debug for TextNetwork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextNetwork").field("name", &self.name).field("dim", &self.dim).finish()
+    }
+}
+
+impl TextNetwork {
+    /// * `onnx`: the file's bytes, or [`OnnxFiles`](super::OnnxFiles); `name`: what messages call it.
+    ///
+    /// # Errors
+    /// [`BackboneError`]; a panic inside the runtime is caught and becomes [`BackboneError::Runtime`].
+    pub fn load<'a>(
+        onnx: impl Into<Onnx<'a>>,
+        name: &str,
+        spec: &TextSpec,
+    ) -> Result<Self, BackboneError> {
+        let graph = Graph::parse(onnx, name)?.cut(std::slice::from_ref(&spec.output))?;
+        let inputs = roles(&graph)?;
+        let declared = declared_tokens(&graph);
+        let spec = TextSpec {
+            tokens: spec.tokens.min(declared.unwrap_or(MAX_TOKENS)).min(MAX_TOKENS),
+            ..spec.clone()
+        };
+        let network = Self {
+            name: name.to_owned(),
+            inputs,
+            spec,
+            dim: 0,
+            prepared: Prepared::Fixed {
+                graph: Box::new(graph),
+                lengths: Vec::new(),
+                plans: BTreeMap::new(),
+            },
+        };
+        // What cannot run is found here, and not with the first line.
+        match declared {
+            None => network.left_open().or_else(|network| network.of_lengths(None)),
+            declared => network.of_lengths(declared),
+        }
+    }
+
+    /// With the number of tokens left open.
+    ///
+    /// # Errors
+    /// Itself, where the runtime cannot do that.
+    fn left_open(mut self) -> Result<Self, Box<Self>> {
+        let Prepared::Fixed { graph, .. } = &self.prepared else { return Ok(self) };
+        let Ok(plan) = plan(graph, &self.inputs, None) else { return Err(Box::new(self)) };
+        let fixed = std::mem::replace(&mut self.prepared, Prepared::Open(plan));
+        // Some networks are prepared and run at none or one length.
+        let dims = [2, 3, 7].map(|tokens| Some(self.extract(&Tokens::probe(tokens)).ok()?.len()));
+        match dims {
+            [Some(dim), ..] if dims == [Some(dim); 3] => Ok(Self { dim, ..self }),
+            _ => Err(Box::new(Self { prepared: fixed, ..self })),
+        }
+    }
+
+    /// Prepared for some numbers of tokens.
+    ///
+    /// * `declared`: the one that the file has set.
+    fn of_lengths(mut self, declared: Option<usize>) -> Result<Self, BackboneError> {
+        let has_mask = self.inputs.iter().any(|(role, _)| *role == Role::Mask);
+        let most = self.spec.tokens;
+        if let Prepared::Fixed { lengths, .. } = &mut self.prepared {
+            *lengths = match declared {
+                Some(declared) => vec![declared],
+                // Without a mask a line that is filled up would be another line.
+                None if !has_mask => Vec::new(),
+                None => LENGTHS.into_iter().filter(|&one| one < most).chain([most]).collect(),
+            };
+        }
+        self.dim = self.extract(&Tokens::probe(3))?.len();
+        Ok(self)
+    }
+
+    /// Length of the embedding.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// How it is fed, and what is taken of it.
+    pub fn spec(&self) -> &TextSpec {
+        &self.spec
+    }
+
+    /// Whether the number of tokens is left open; else a line is filled up.
+    pub fn is_open(&self) -> bool {
+        matches!(self.prepared, Prepared::Open(_))
+    }
+
+    /// * returns `[dim]`, finite, of length 1 (all zero where the network gives zeros).
+    ///
+    /// # Errors
+    /// [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
+    pub fn extract(&mut self, tokens: &Tokens) -> Result<Vec<f32>, BackboneError> {
+        let real = tokens.ids.len().min(self.spec.tokens);
+        let (name, inputs) = (&self.name, &self.inputs);
+        let (plan, length) = match &mut self.prepared {
+            Prepared::Open(plan) => (plan.clone(), real),
+            Prepared::Fixed { graph, lengths, plans } => {
+                let length = lengths.iter().copied().find(|&one| one >= real).unwrap_or(real);
+                let made = match plans.get(&length) {
+                    Some(plan) => plan.clone(),
+                    None => {
+                        // No more than one for lines that are each of another length.
+                        if lengths.is_empty() {
+                            plans.clear();
+                        }
+                        let made = plan(graph, inputs, Some(length))?;
+                        plans.insert(length, made.clone());
+                        made
+                    }
+                };
+                (made, length)
+            }
+        };
+        let values = guarded(name, "running the network", || {
+            let fed: TVec<TValue> = inputs
+                .iter()
+                .map(|&input| Ok(fed(input, tokens, real, length)?.into()))
+                .collect::<tract_core::prelude::TractResult<_>>()?;
+            let output = plan.run(fed)?.remove(0);
+            let output = output.cast_to::<f32>()?;
+            let view = output.to_plain_array_view::<f32>()?;
+            Ok((view.shape().to_vec(), view.iter().copied().collect::<Vec<f32>>()))
+        })?;
+        let (shape, values) = values;
+        let mut feature = self.pooled(&shape, &values, real)?;
+        if let Some(index) = feature.iter().position(|value| !value.is_finite()) {
+            return Err(BackboneError::NotFinite {
+                name: self.name.clone(),
+                tensor: self.spec.output.clone(),
+                index,
+                value: feature[index],
+            });
+        }
+        let length = feature.iter().map(|value| value * value).sum::<f32>().sqrt();
+        if length > 0.0 {
+            feature.iter_mut().for_each(|value| *value /= length);
+        }
+        Ok(feature)
+    }
+
+    /// * `shape`, `values`: what the network gave; `real`: tokens that are none of those filled in.
+    fn pooled(
+        &self,
+        shape: &[usize],
+        values: &[f32],
+        real: usize,
+    ) -> Result<Vec<f32>, BackboneError> {
+        let (rows, dim) = match (shape, self.spec.pool) {
+            (&[1, dim], TokenPooling::Whole) => (1, dim),
+            (&[1, rows, dim], pool) if pool != TokenPooling::Whole => (rows.min(real), dim),
+            _ => {
+                let wanted = match self.spec.pool {
+                    TokenPooling::Whole => "[1, values]",
+                    _ => "[1, tokens, values]",
+                };
+                return Err(BackboneError::TapShape {
+                    name: self.name.clone(),
+                    tensor: self.spec.output.clone(),
+                    got: format!("{shape:?}, wanted {wanted}"),
+                });
+            }
+        };
+        let row = |row: usize| &values[row * dim..(row + 1) * dim];
+        Ok(match self.spec.pool {
+            TokenPooling::Whole | TokenPooling::First => row(0).to_vec(),
+            TokenPooling::Last => row(rows - 1).to_vec(),
+            TokenPooling::Mean => {
+                let mut mean = vec![0.0; dim];
+                for at in 0..rows {
+                    mean.iter_mut().zip(row(at)).for_each(|(sum, value)| *sum += value);
+                }
+                mean.iter_mut().for_each(|sum| *sum /= rows as f32);
+                mean
+            }
+        })
+    }
+}
+
+/// Tokens of a line where nothing says otherwise.
+const USUAL_TOKENS: usize = 128;
+
+/// Outputs that are one vector of a line, by the names that exporters give them.
+const POOLED: [&str; 3] = ["sentence_embedding", "text_embeds", "text_embedding"];
+
+impl Graph {
+    /// How it is fed and what is taken of it, as far as the file shows it; `None` where it does not read text.
+    pub fn text_spec(&self) -> Option<TextSpec> {
+        let kinds = |input: &&ValueInfoProto| tensor_type(input).map(|kind| kind.elem_type);
+        if !self.inputs().iter().filter_map(kinds).any(|kind| [6, 7].contains(&kind)) {
+            return None;
+        }
+        roles(self).ok()?;
+        let outputs = &self.graph()?.output;
+        let rank = |output: &ValueInfoProto| tensor_type(output).map_or(0, |kind| axes(kind).len());
+        let named = |output: &&ValueInfoProto| POOLED.contains(&output.name.as_str());
+        let of_tokens = |output: &&ValueInfoProto| rank(output) != 2;
+        let found = outputs.iter().find(named).map(|output| (output, TokenPooling::Whole));
+        let found = found
+            .or_else(|| Some((outputs.iter().find(of_tokens)?, TokenPooling::Mean)))
+            .or_else(|| Some((outputs.first()?, TokenPooling::Whole)));
+        let (output, pool) = found?;
+        let tokens = declared_tokens(self).unwrap_or(USUAL_TOKENS).min(MAX_TOKENS);
+        Some(TextSpec { tokens, pool, output: output.name.clone() })
+    }
+}
+
+/// What each input of the network is, in its order.
+///
+/// # Errors
+/// One that is none of them.
+fn roles(graph: &Graph) -> Result<Vec<Input>, BackboneError> {
+    let inputs = graph.inputs();
+    let role = |input: &ValueInfoProto| {
+        let name = input.name.to_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        if says(&["mask"]) {
+            Some(Role::Mask)
+        } else if says(&["type", "segment"]) {
+            Some(Role::Parts)
+        } else if says(&["position"]) {
+            Some(Role::Positions)
+        } else if says(&["input", "ids", "token"]) && !says(&["decoder", "past", "pixel"]) {
+            Some(Role::Ids)
+        } else {
+            None
+        }
+    };
+    let only = inputs.len() == 1;
+    let found: Option<Vec<Input>> = inputs
+        .iter()
+        .map(|input| {
+            let declared = tensor_type(input)?;
+            let kind = match declared.elem_type {
+                1 | 10 => f32::datum_type(),
+                6 => i32::datum_type(),
+                7 => i64::datum_type(),
+                9 => bool::datum_type(),
+                _ => return None,
+            };
+            let fits = [0, 2].contains(&axes(declared).len());
+            Some((role(input).or(only.then_some(Role::Ids)).filter(|_| fits)?, kind))
+        })
+        .collect();
+    let found = found.filter(|found| {
+        let ids = found.iter().filter(|(role, _)| *role == Role::Ids).count();
+        ids == 1 && found.len() <= 4
+    });
+    found.ok_or_else(|| {
+        let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+        graph.wrong(&format!(
+            "wanted the inputs of a network that reads text, [batch, tokens] each: input_ids, and as far as it has them attention_mask, token_type_ids, position_ids; got {}",
+            names.join(", ").escape_debug()
+        ))
+    })
+}
+
+/// The number of tokens, where the file has set it.
+fn declared_tokens(graph: &Graph) -> Option<usize> {
+    let of = |input: &&ValueInfoProto| *axes(tensor_type(input)?).get(1)?;
+    graph.inputs().iter().find_map(of).and_then(|tokens| usize::try_from(tokens).ok())
+}
+
+/// The network, ready to run.
+///
+/// * `length`: tokens that it is prepared for; `None` for any number.
+fn plan(
+    graph: &Graph,
+    inputs: &[Input],
+    length: Option<usize>,
+) -> Result<Arc<TypedRunnableModel>, BackboneError> {
+    graph.refuse_unknown()?;
+    let name = &graph.name;
+    guarded(name, "reading the network", || {
+        let mut model = ops::reader()
+            .with_ignore_value_info(true)
+            .with_ignore_output_shapes(true)
+            .model_for_proto_model(graph.proto())?;
+        let tokens: TDim = match length {
+            Some(length) => length.to_dim(),
+            None => model.symbols.sym("tokens").to_dim(),
+        };
+        for (number, (_, kind)) in inputs.iter().enumerate() {
+            let shape = tvec!(1.to_dim(), tokens.clone());
+            model = model.with_input_fact(number, InferenceFact::dt_shape(*kind, shape))?;
+        }
+        let typed: TypedModel = model.into_typed()?;
+        typed.into_optimized()?.into_runnable()
+    })
+}
+
+/// The values of an input, `[1, length]`.
+fn fed(
+    (role, kind): Input,
+    tokens: &Tokens,
+    real: usize,
+    length: usize,
+) -> tract_core::prelude::TractResult<Tensor> {
+    let value = |at: usize| -> i64 {
+        let within = at < real;
+        match role {
+            Role::Ids => tokens.ids.get(at).filter(|_| within).map_or(0, |&id| i64::from(id)),
+            Role::Parts => tokens.parts.get(at).filter(|_| within).map_or(0, |&id| i64::from(id)),
+            Role::Mask => i64::from(within),
+            Role::Positions => at as i64,
+        }
+    };
+    let values: Vec<i64> = (0..length).map(value).collect();
+    Tensor::from_shape(&[1, length], &values)?.cast_to_dt(kind).map(std::borrow::Cow::into_owned)
+}
