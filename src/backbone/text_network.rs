@@ -60,8 +60,8 @@ enum Role {
 /// An input: what it is, and of which type.
 type Input = (Role, DatumType);
 
-/// Lengths that a network is prepared for where it cannot be left open.
-const LENGTHS: [usize; 6] = [16, 32, 64, 128, 256, 512];
+/// A length that a network is prepared for besides the longest, where it cannot be left open: each has weights of its own.
+const SHORT: usize = 32;
 
 /// A loaded network that reads text.
 pub struct TextNetwork {
@@ -133,9 +133,10 @@ impl TextNetwork {
         let Ok(plan) = plan(graph, &self.inputs, None) else { return Err(Box::new(self)) };
         let fixed = std::mem::replace(&mut self.prepared, Prepared::Open(plan));
         // Some networks are prepared and run at none or one length.
-        let dims = [2, 3, 7].map(|tokens| Some(self.extract(&Tokens::probe(tokens)).ok()?.len()));
+        let tried = [2, 3, 7, self.spec.tokens];
+        let dims = tried.map(|tokens| Some(self.extract(&Tokens::probe(tokens)).ok()?.len()));
         match dims {
-            [Some(dim), ..] if dims == [Some(dim); 3] => Ok(Self { dim, ..self }),
+            [Some(dim), ..] if dims == [Some(dim); 4] => Ok(Self { dim, ..self }),
             _ => Err(Box::new(Self { prepared: fixed, ..self })),
         }
     }
@@ -151,11 +152,23 @@ impl TextNetwork {
                 Some(declared) => vec![declared],
                 // Without a mask a line that is filled up would be another line.
                 None if !has_mask => Vec::new(),
-                None => LENGTHS.into_iter().filter(|&one| one < most).chain([most]).collect(),
+                None if most <= SHORT => vec![most],
+                None => vec![SHORT, most],
             };
         }
         self.dim = self.extract(&Tokens::probe(3))?.len();
+        self.extract(&Tokens::probe(most)).map_err(|error| self.too_long(error))?;
         Ok(self)
+    }
+
+    /// What is to be said of a network that runs, but not with as many tokens as its card says.
+    fn too_long(&self, error: BackboneError) -> BackboneError {
+        let BackboneError::Runtime { error, .. } = error else { return error };
+        let tokens = self.spec.tokens;
+        let what = format!(
+            "the network cannot read {tokens} tokens, only fewer ({error})\n  next: write fewer into its card: tokens = 77, 64 or 32"
+        );
+        BackboneError::parse(&self.name, &what)
     }
 
     /// Length of the embedding.

@@ -11,6 +11,7 @@ use crate::backbone::card::{
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use crate::backbone::{
     BackboneFiles, BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap, TextEncoder,
+    TextNetwork, TextSpec,
 };
 use crate::cli::Context;
 use crate::image::frame::FrameKind;
@@ -288,6 +289,13 @@ pub(in crate::cli) fn text_card(path: &Path) -> anyhow::Result<ModelCard<TextInp
             "{name}: the network does not read text: wanted whole numbers as inputs (input_ids, attention_mask)"
         );
     };
+    // Of some the file does not show how far their positions reach.
+    let fewer = [77, 64, 32, 16].into_iter().filter(|&tokens| tokens < spec.tokens);
+    let spec = std::iter::once(spec.tokens)
+        .chain(fewer)
+        .map(|tokens| TextSpec { tokens, ..spec.clone() })
+        .find(|spec| TextNetwork::load(&onnx, &name, spec).is_ok())
+        .unwrap_or(spec.clone());
     let tokenizer = read_tokenizer(&path.with_file_name(TOKENIZER))?;
     let tokenizer = DataFile::of(TOKENIZER, &tokenizer);
     Ok(ModelCard::of_files(&onnx, path, TextInput { tokenizer, spec }))
