@@ -1,6 +1,8 @@
 //! `fieldtune finetune`: trains the last blocks of the backbone with what was taught, where that helps.
 
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -12,12 +14,14 @@ use super::pool::{Pool, on_threads};
 use super::views::{frame_of, images_of_all};
 use super::{Context, Exit};
 use crate::backbone::Extractor;
+use crate::device::runtime::room;
 use crate::learn::examples::Example;
 use crate::learn::head::ExampleId;
 use crate::learn::tune::{Recipe, TuneError, Tuned, Tuner, TuningSample};
 use crate::protocol::json::answer;
 use crate::protocol::people::counted;
 use crate::protocol::request::{Answer, FineTuning, MAX_DEPTH};
+use crate::store::ViewKeeper;
 use crate::store::persistent::{self, OtherBackbone};
 use crate::store::snapshot::ModelId;
 use crate::store::tail;
@@ -97,7 +101,7 @@ impl FinetuneCommand {
         let as_it_is = model.tail(self.depth.0)?;
         let images = usize::MAX;
         let pool = Pool::load_with(images, &model, Some(&as_it_is), context)?;
-        let samples = samples(&mut session, &pool, context)?;
+        let samples = samples(&mut session, &self.store.path()?, &pool, context)?;
         let head = session.learner().head_config();
         let recipe = Recipe { epochs: self.epochs, ..Recipe::default() };
         let blocks = pool.blocks().to_vec();
@@ -165,8 +169,11 @@ impl FinetuneCommand {
 }
 
 /// Of every example, its image and the views that the store learns with.
+///
+/// * `path`: the store's file; what memory has no room for is put beside it.
 fn samples(
     session: &mut Session,
+    path: &Path,
     pool: &Pool,
     context: &Context,
 ) -> anyhow::Result<Vec<TuningSample>> {
@@ -183,11 +190,18 @@ fn samples(
         );
     }
     let bar = context.bar(examples.len() as u64, "embeddings");
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let keeper = ViewKeeper::new(room(), folder.unwrap_or(Path::new(".")));
+    let keeper = Mutex::new(keeper);
     let samples =
         on_threads(examples.len(), pool.size(), |place| -> anyhow::Result<TuningSample> {
             let example = examples[place];
             let frame = frame_of(example.id, &images[&example.id])?;
-            let views = pool.cuts(&frame, &kinds)?;
+            let mut views = pool.cuts(&frame, &kinds)?;
+            let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+            keeper
+                .keep(&mut views)
+                .map_err(|error| anyhow::anyhow!("{error}; nothing was changed"))?;
             bar.inc(1);
             Ok(TuningSample { class: example.class, group: example.group, views })
         });

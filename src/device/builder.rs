@@ -294,7 +294,10 @@ impl DeviceBuilder {
             &board.timings(),
         );
         if let Some(read) = background {
-            station.set_background(Background::new(read, runtime::at_leisure, runtime::room));
+            let folder = store.as_ref().parent().filter(|folder| !folder.as_os_str().is_empty());
+            let scratch = folder.unwrap_or(Path::new("."));
+            let (start, room) = (runtime::at_leisure, runtime::room);
+            station.set_background(Background::new(read, start, room, scratch));
         }
         station.set_smoothing(self.smoothing);
         station.set_image_side(board.images.side);

@@ -2,6 +2,7 @@
 //! and ends it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::backbone::{BackboneFiles, Extractor};
@@ -12,6 +13,7 @@ use crate::learn::examples::Examples;
 use crate::learn::head::ExampleId;
 use crate::learn::tune::{CutView, GoOn, Recipe, Tuned, Tuner, TuningSample};
 use crate::protocol::request::{FineTuning, Finetune};
+use crate::store::ViewKeeper;
 use crate::store::snapshot::{ModelId, Snapshot};
 use crate::store::tuned::TunedLearner;
 
@@ -32,8 +34,10 @@ pub struct TuningTask {
     pub views: ViewKinds,
     /// What was asked for.
     pub asked: Finetune,
-    /// Bytes that what is computed of the images may take.
+    /// Bytes of memory that what is computed of the images may take.
     pub room: u64,
+    /// The folder for what has no room there.
+    pub scratch: PathBuf,
 }
 
 /// What came of it.
@@ -77,13 +81,16 @@ impl TuningTask {
             .map_err(in_words)?;
         let steps = samples.len() + planned.steps(self.asked.r#try);
         let looked_at = samples.len();
+        let mut keeper = ViewKeeper::new(self.room, &self.scratch);
         for (done, (one, sample)) in learner.examples().iter().zip(&mut samples).enumerate() {
             let file = self.images.get(&one.id).ok_or("an image is missing")?;
             let name = format!("the image of example {}", one.id.0);
             let frame = picture::decode(file, &name, Timestamp(0)).map_err(in_words)?;
             let cuts = extractor.cuts(&frame, &self.views).map_err(in_words)?;
             sample.views = cuts.iter().map(|cut| CutView::of(cut, dim)).collect();
-            self.check_room(sample, looked_at)?;
+            keeper.keep(&mut sample.views).map_err(|error| {
+                format!("{error}; nothing was changed; finetune 1 takes less, or fine-tune a backup of the store on another machine")
+            })?;
             if !go_on(done + 1, steps) {
                 return Err(in_words(crate::learn::tune::TuneError::Stopped));
             }
@@ -98,21 +105,6 @@ impl TuningTask {
         let tuned = TunedLearner::new(&learner, &self.base, &samples, count, (&validation, tail))
             .map_err(in_words)?;
         Ok(TuningOutcome { found, tuned: Some((tuned, extractor)) })
-    }
-
-    /// Whether as much of every image fits; a device that runs out of memory would end.
-    fn check_room(&self, sample: &TuningSample, count: usize) -> Result<(), String> {
-        let of_view = |view: &CutView| size_of_val(&view.frozen[..]) + size_of_val(&view.map[..]);
-        let wanted = (count * sample.views.iter().map(of_view).sum::<usize>()) as u64;
-        if wanted <= self.room {
-            return Ok(());
-        }
-        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-        Err(format!(
-            "not enough memory: {count} examples with their views take {} MiB, there are {}; nothing was changed; finetune 1 takes less, or fine-tune a backup of the store on another machine",
-            mib(wanted),
-            mib(self.room)
-        ))
     }
 }
 

@@ -72,7 +72,7 @@ pub fn finetuned(
         false => frozen()?,
         true => {
             let tail = tuner.train(&mut |_, _| true)?;
-            let adapted = adapted(set, cuts, split, &tail);
+            let adapted = adapted(set, cuts, split, &tail)?;
             run_corrected(&adapted, split, (config, centre), Some(&validation))?
         }
     };
@@ -81,13 +81,18 @@ pub fn finetuned(
 }
 
 /// The set with longer features; those of images in neither part of the split are zeros.
-fn adapted(set: &LabelledFeatures, cuts: &Cuts, split: &Split, tail: &Tail) -> LabelledFeatures {
+fn adapted(
+    set: &LabelledFeatures,
+    cuts: &Cuts,
+    split: &Split,
+    tail: &Tail,
+) -> Result<LabelledFeatures, TuneError> {
     let dim = set.dim() + tail.network().dim();
     let mut all = vec![0.0; dim * set.files().len()];
     for &image in split.train.iter().chain(&split.test) {
         let views = std::slice::from_ref(&cuts.views[image]);
-        let feature = features(tail, cuts.blocks.len(), views).remove(0);
+        let feature = features(tail, cuts.blocks.len(), views)?.remove(0);
         all[image * dim..][..dim].copy_from_slice(&feature);
     }
-    set.with_features(dim, all)
+    Ok(set.with_features(dim, all))
 }

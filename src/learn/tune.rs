@@ -12,17 +12,17 @@
 //! | gain | balanced accuracy of left-out samples with the adapted blocks, less that without |
 //! | uncertainty | the standard error of the gain |
 
+mod cut_view;
 mod start;
 #[cfg(test)]
 mod tests;
 mod training;
 mod validation;
 
-use half::f16;
-
-use crate::backbone::{CutFeature, Tail, TailError};
+use crate::backbone::{Tail, TailError};
 use crate::learn::head::{ClassId, GroupId, HeadConfig, HeadError, Method, Shrinkage};
 use crate::learn::learner::LearnError;
+pub use cut_view::{CutMap, CutView, KeptMaps, MapError};
 use fieldtune_math::layers::Pass;
 pub use validation::Validation;
 
@@ -35,23 +35,6 @@ pub struct TuningSample {
     pub group: GroupId,
     /// The image's own first.
     pub views: Vec<CutView>,
-}
-
-/// An image, or a view of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CutView {
-    /// `[dim]`, the frozen feature.
-    pub frozen: Vec<f32>,
-    /// `[height][width][channels]` at the cut.
-    pub map: Vec<f16>,
-}
-
-impl CutView {
-    /// Of what an extractor with a tail gives.
-    pub fn of(cut: &CutFeature, dim: usize) -> Self {
-        let map = cut.map.iter().map(|value| f16::from_f32(*value)).collect();
-        Self { frozen: cut.feature[..dim].to_vec(), map }
-    }
 }
 
 /// How it is trained.
@@ -102,6 +85,9 @@ pub enum TuneError {
     /// The trained blocks cannot be kept.
     #[error(transparent)]
     Tail(#[from] TailError),
+    /// A map that was put aside.
+    #[error(transparent)]
+    Map(#[from] MapError),
     /// It was stopped.
     #[error("fine-tuning was stopped; nothing was changed")]
     Stopped,
@@ -205,17 +191,22 @@ impl<'a> Tuner<'a> {
 /// `[views][dim]`, the frozen features with what the blocks give behind each.
 ///
 /// * `blocks`: how many the frozen feature has.
-pub fn features(tail: &Tail, blocks: usize, views: &[CutView]) -> Vec<Vec<f32>> {
-    let mut pass = Pass::default();
-    let feature = |view: &CutView| {
-        tail.network().forward(&crate::learn::linalg::widened_halves(&view.map), &mut pass);
+///
+/// # Errors
+/// [`MapError`].
+pub fn features(tail: &Tail, blocks: usize, views: &[CutView]) -> Result<Vec<Vec<f32>>, MapError> {
+    let (mut pass, mut map) = (Pass::default(), Vec::new());
+    let mut feature = |view: &CutView| {
+        map.clear();
+        view.map.append_to(&mut map)?;
+        tail.network().forward(&crate::learn::linalg::widened_halves(&map), &mut pass);
         let mut feature = view.frozen.clone();
         let length = match blocks {
             1 => view.frozen.iter().map(|value| value * value).sum::<f32>().sqrt(),
             _ => 1.0,
         };
         feature.extend(pass.feature().iter().map(|value| value * length));
-        feature
+        Ok(feature)
     };
-    views.iter().map(feature).collect()
+    views.iter().map(&mut feature).collect()
 }

@@ -34,6 +34,7 @@ mod migrate;
 mod on_disk;
 mod paths;
 mod rows;
+mod scratch;
 mod tables;
 
 /// What a region follows.
@@ -55,6 +56,7 @@ pub use disk::{Disk, MemoryDisk, Written};
 pub use file::FileStore;
 pub use generations::{MAX_GENERATIONS, MAX_KEPT_BYTES, MAX_NAMED};
 pub use on_disk::DiskStore;
+pub use scratch::ViewKeeper;
 
 use crate::image::frame::Timestamp;
 use crate::learn::examples::Images;

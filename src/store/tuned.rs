@@ -8,7 +8,19 @@ use crate::backbone::{FINE_TUNED, Tail};
 use crate::image::frame::Timestamp;
 use crate::learn::examples::{Example, narrowed};
 use crate::learn::learner::Learner;
-use crate::learn::tune::{TuningSample, Validation, features};
+use crate::learn::tune::{MapError, TuningSample, Validation, features};
+
+/// Why nothing is learned with fine-tuned blocks.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunedError {
+    /// It is refused.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A map that was put aside cannot be read.
+    #[error(transparent)]
+    Map(#[from] MapError),
+}
 
 /// What was learned, with fine-tuned blocks.
 #[derive(Debug)]
@@ -26,29 +38,32 @@ impl TunedLearner {
     /// * `blocks`: how many the frozen feature has.
     ///
     /// # Errors
-    /// [`SnapshotError::Refused`].
+    /// [`TunedError`].
     pub fn new(
         old: &Learner,
         base: &ModelId,
         samples: &[TuningSample],
         blocks: usize,
         (validation, tail): (&Validation, Tail),
-    ) -> Result<Self, SnapshotError> {
+    ) -> Result<Self, TunedError> {
         let adapted = u32::try_from(tail.network().dim()).expect("a feature has far fewer values");
         let model = ModelId {
             name: format!("{}{FINE_TUNED}", base.name),
             fingerprint: tail.fingerprint().0,
             dim: base.dim + adapted,
         };
-        let examples = old.examples().iter().zip(samples).map(|(example, sample)| {
-            let mut seen = features(&tail, blocks, &sample.views).into_iter();
+        let seen = samples.iter().map(|sample| features(&tail, blocks, &sample.views));
+        let seen: Vec<_> = seen.collect::<Result<_, _>>()?;
+        let examples = old.examples().iter().zip(seen).map(|(example, seen)| {
+            let mut seen = seen.into_iter();
             let own = seen.next().expect("a sample has its own view");
             let (feature, views) = (narrowed(&own), seen.map(|view| narrowed(&view)).collect());
             Example { feature, views, ..example.clone() }
         });
         // A centre is the mean of features without the blocks.
         let config = old.head_config().clone().with_centre(None);
-        let new = old.relearned(examples, model.dim as usize, config)?;
+        let new =
+            old.relearned(examples, model.dim as usize, config).map_err(SnapshotError::from)?;
         let correction = validation.correction(&new);
         let whole = Snapshot::of(&new, model.clone());
         let mut learner = whole.into_learner(old.examples().budget())?;

@@ -18,7 +18,7 @@ use fieldtune::image::levels::Levels;
 use fieldtune::learn::command::{Command, NewExample, TeachExamples};
 use fieldtune::learn::examples::Examples;
 use fieldtune::learn::head::{ClassId, GroupId, HeadConfig};
-use fieldtune::learn::tune::{CutView, Recipe, Tuner, TuningSample, Validation};
+use fieldtune::learn::tune::{CutMap, CutView, Recipe, Tuner, TuningSample, Validation};
 use fieldtune::store::levels::levels_of;
 use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::Snapshot;
@@ -179,7 +179,7 @@ impl Blocks {
 fn sample(tail: &Tail, class: ClassId, group: GroupId) -> TuningSample {
     let map = vec![f16::from_f32(class.0 as f32); tail.network().input().values()];
     let frozen = (0..tail.network().dim()).map(|at| (at as u32 * 7 % (class.0 + 5)) as f32);
-    let view = CutView { frozen: frozen.collect(), map };
+    let view = CutView { frozen: frozen.collect(), map: CutMap::Here(map) };
     TuningSample { class, group, views: vec![view] }
 }
 

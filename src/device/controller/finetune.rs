@@ -2,6 +2,7 @@
 //! and looked after here until what came of it can be put in place. See [`crate::device::tuning`].
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -37,6 +38,7 @@ pub struct Background {
     backbone: BackboneReader,
     start: Box<dyn Fn(Work) + Send>,
     room: fn() -> u64,
+    scratch: PathBuf,
 }
 
 impl std::fmt::Debug for Background {
@@ -48,13 +50,14 @@ impl std::fmt::Debug for Background {
 impl Background {
     /// * `backbone`: gives the network that frames are looked at with.
     /// * `start`: does the work beside that of the station, or drops it.
-    /// * `room`: bytes of memory that it may take.
+    /// * `room`: bytes of memory that it may take; `scratch`: a folder for what has no room there.
     pub fn new(
         backbone: BackboneReader,
         start: impl Fn(Work) + Send + 'static,
         room: fn() -> u64,
+        scratch: &Path,
     ) -> Self {
-        Self { backbone, start: Box::new(start), room }
+        Self { backbone, start: Box::new(start), room, scratch: scratch.to_owned() }
     }
 }
 
@@ -252,6 +255,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             views: learned.persistent.get().view_kinds().clone(),
             asked: tuning.asked.clone(),
             room: (background.room)(),
+            scratch: background.scratch.clone(),
         };
         let (sender, outcome) = channel();
         let shared = Arc::clone(&tuning.shared);

@@ -2,6 +2,10 @@ use fieldtune_math::layers::{Act, Block, Network, Node, Op, Size, Window};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use std::sync::Arc;
+
+use half::f16;
+
 use super::*;
 use crate::backbone::Fingerprint;
 
@@ -38,7 +42,7 @@ fn stripes(classes: u32, looks: u64, seed: u64) -> Vec<TuningSample> {
         };
         let map = (0..36).map(&mut value).collect();
         let frozen = (0..10).map(|_| random.random_range(-1.0..1.0)).collect();
-        let views = vec![CutView { frozen, map }];
+        let views = vec![CutView { frozen, map: CutMap::Here(map) }];
         samples.push(TuningSample { class: ClassId(class), group: GroupId(group), views });
     }
     samples
@@ -61,10 +65,48 @@ fn blocks_learn_what_the_frozen_features_cannot_see() {
     assert!(validation.helps() && validation.looks == 60);
     let trained = trained.expect("it helps");
     assert_ne!(trained.fingerprint(), tail.fingerprint());
-    let longer = features(&trained, FROZEN.len(), &samples[0].views);
+    let longer = features(&trained, FROZEN.len(), &samples[0].views).expect("they are here");
     assert_eq!(longer[0][..10], samples[0].views[0].frozen[..]);
     let length: f32 = longer[0][10..].iter().map(|value| value * value).sum();
     assert!((length - 1.0).abs() < 1e-4, "{length}");
+}
+
+/// Maps that are somewhere else, of one length.
+struct Elsewhere(Vec<Vec<f16>>);
+
+impl KeptMaps for Elsewhere {
+    fn read(&self, place: u64, values: &mut [f16]) -> Result<(), String> {
+        let map = self.0.get(place as usize).ok_or("it is gone")?;
+        values.copy_from_slice(map);
+        Ok(())
+    }
+}
+
+#[test]
+fn maps_from_elsewhere_train_the_same_blocks() {
+    let (tail, samples) = (tail(), stripes(2, 10, 1));
+    let here = |view: &CutView| match &view.map {
+        CutMap::Here(map) => map.clone(),
+        CutMap::Kept { .. } => unreachable!("it was just made"),
+    };
+    let kept: Vec<Vec<f16>> = samples.iter().map(|sample| here(&sample.views[0])).collect();
+    let all = kept.len();
+    let aside = |maps: Vec<Vec<f16>>| {
+        let maps: Arc<dyn KeptMaps> = Arc::new(Elsewhere(maps));
+        let mut samples = samples.clone();
+        for (place, sample) in (0..).zip(&mut samples) {
+            let len = sample.views[0].map.len();
+            sample.views[0].map = CutMap::Kept { maps: Arc::clone(&maps), place, len };
+        }
+        let recipe = Recipe { epochs: 3, ..recipe() };
+        tuner(&tail, &samples, recipe).train(&mut |_, _| true)
+    };
+    let recipe = Recipe { epochs: 3, ..recipe() };
+    let wanted = tuner(&tail, &samples, recipe).train(&mut |_, _| true).expect("it runs");
+    assert_eq!(aside(kept.clone()).expect("it runs").fingerprint(), wanted.fingerprint());
+    // One that cannot be read ends it.
+    let error = aside(kept[..all - 1].to_vec()).expect_err("one is gone").to_string();
+    assert_eq!(error, "maps that were put aside cannot be read: it is gone");
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Tuner<'_> {
             shuffle(&mut order, &mut random);
             for batch in order.chunks(size.max(1)) {
                 let half_turn = std::f32::consts::PI * done as f32 / steps as f32;
-                training.step(samples, batch, &mut random, (1.0 + half_turn.cos()) / 2.0);
+                training.step(samples, batch, &mut random, (1.0 + half_turn.cos()) / 2.0)?;
                 done += 1;
                 if !go_on(done, steps) {
                     return Err(TuneError::Stopped);
@@ -95,13 +95,13 @@ impl Training<'_> {
         batch: &[usize],
         random: &mut ChaCha8Rng,
         share: f32,
-    ) {
+    ) -> Result<(), TuneError> {
         let Self { tuner, network, softmax, truths, rates, adams, slopes, pass } = self;
         let (mut maps, mut features, mut wanted) = (Vec::<f16>::new(), Vec::new(), Vec::new());
         for sample in batch {
             let views = &samples[*sample].views;
             let view = &views[below(random, views.len())];
-            maps.extend_from_slice(&view.map);
+            view.map.append_to(&mut maps)?;
             features.extend(tuner.of_unit(&view.frozen));
             let (class, weight) = truths[*sample];
             wanted.push((class, weight / batch.len() as f32));
@@ -130,6 +130,7 @@ impl Training<'_> {
         adams[0].step(network.weights_mut(), of_network, rates, share);
         let all = [Rate { range: 0..of_softmax.len(), rate: tuner.recipe.rate }];
         adams[1].step(softmax.weights_mut(), of_softmax, &all, share);
+        Ok(())
     }
 }
 

@@ -118,13 +118,13 @@ impl Tuner<'_> {
             };
             let blocks = self.blocks.len();
             let without: Vec<_> = train.iter().map(frozen).collect();
-            let with: Vec<_> =
-                train.iter().map(|sample| features(&tail, blocks, &sample.views)).collect();
+            let with = train.iter().map(|sample| features(&tail, blocks, &sample.views));
+            let with: Vec<_> = with.collect::<Result<_, _>>()?;
             let without = taught(&self.head, &train, &without)?;
             let with = learned(&self.head, &train, with)?;
             let mut seen = Vec::new();
             for sample in left_out {
-                let feature = features(&tail, blocks, &sample.views[..1]).remove(0);
+                let feature = features(&tail, blocks, &sample.views[..1])?.remove(0);
                 let right = [
                     is_right(&*without, sample, &sample.views[0].frozen)?,
                     is_right(with.head(), sample, &feature)?,
