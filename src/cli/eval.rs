@@ -242,7 +242,7 @@ impl EvalCommand {
         let dir = self.dir.as_deref().context("no folder was named")?;
         if self.text {
             let mut encoder = self.model.text_encoder()?;
-            let (features, left_out) = lines::features(dir, 2, &mut encoder)?;
+            let (features, left_out) = lines::features(dir, 2, &mut encoder, context)?;
             let set = LabelledFeatures::new(encoder.dim(), features)
                 .with_context(|| dir.display().to_string())?;
             return Ok(Source { model: encoder.name().to_owned(), set, left_out, cuts: None });

@@ -87,6 +87,16 @@ impl Context {
         ProgressBar::new(length).with_style(style).with_message(doing)
     }
 
+    /// As [`Context::bar`], of what has no known end.
+    pub fn counter(&self, doing: &'static str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{msg} {spinner} {human_pos} {per_sec}")
+            .expect("the template is a constant");
+        ProgressBar::new_spinner().with_style(style).with_message(doing)
+    }
+
     /// As [`Context::bar`], of bytes, with their speed.
     pub fn bytes_bar(&self, length: u64, doing: &'static str) -> ProgressBar {
         let style = ProgressStyle::with_template(

@@ -123,7 +123,7 @@ impl TeachCommand {
                 skip_broken: self.skip_broken,
                 json: self.json,
             };
-            return lines.teach(&self.model, &self.store);
+            return lines.teach(&self.model, &self.store, context);
         }
         if self.images.is_empty() {
             let dir = Path::new(&self.class);

@@ -118,7 +118,7 @@ impl TestCommand {
             }
             let mut encoder = self.model.text_encoder()?;
             let learner = self.store.look_for(&ModelId::of_text(&encoder))?.into_parts().0;
-            return self.tell(&lines::report(&self.dir, &mut encoder, &learner)?);
+            return self.tell(&lines::report(&self.dir, &mut encoder, context, &learner)?);
         }
         let files = find_at_least(1, &self.dir)?;
         // Asked first: without anything taught there is no need to wait for the backbone.

@@ -104,7 +104,10 @@ fn what_a_file_shows_makes_its_card() {
         let bench = Bench::new();
         let run = bench.ok(&["inspect", text(&network(&name)), "--card"]);
         let card = ModelCard::parse_text(&run.stdout, "made").unwrap();
-        assert_eq!((card.text_to_toml(), &card.spec.spec), (run.stdout.clone(), &spec));
+        // The positions of two of them end before what is usual.
+        let tokens = if ["bert", "gpt2"].contains(&&*name) { 64 } else { spec.tokens };
+        let spec = TextSpec { tokens, ..spec };
+        assert_eq!((card.text_to_toml(), card.spec.spec), (run.stdout.clone(), spec));
     }
     let sees = Graph::parse(&read_network(&data("tiny.onnx"), "").unwrap(), "tiny").unwrap();
     assert_eq!(sees.text_spec(), None);
@@ -205,12 +208,12 @@ fn cards_of_readers_name_what_is_wrong() {
     let (_bench, card) = taught();
     let card = fs::read_to_string(card).unwrap();
     for (was, is, wanted) in [
-        ("tokens = 128", "tokens = 1", "tokens: 1 is not within 2 and 4096"),
-        ("tokens = 128", "tokens = 5000", "tokens: 5000 is not within"),
+        ("tokens = 64", "tokens = 1", "tokens: 1 is not within 2 and 4096"),
+        ("tokens = 64", "tokens = 5000", "tokens: 5000 is not within"),
         ("\"tokenizer.json\"", "\"../t.json\"", "input: tokenizer: \"../t.json\" is not a plain"),
         ("pool = \"mean\"", "pool = \"middle\"", "middle"),
         ("tokenizer-bytes = 2929", "tokenizer-bytes = 0", "tokenizer-bytes: 0 is not within"),
-        ("tokens = 128", "tokens = 128\nsize = 3", "size"),
+        ("tokens = 64", "tokens = 64\nsize = 3", "size"),
         ("output = ", "[[tap]]\ntensor = \"a\"\npool = [\"avg\"]\n#", "output"),
     ] {
         let text = card.replace(was, is);
@@ -244,6 +247,12 @@ fn hostile_tokenizers_and_tokens_are_errors() {
     assert!(matches!(reader.extract(&strange), Err(BackboneError::Runtime { .. })));
     let none = Tokens { ids: vec![], parts: vec![] };
     assert!(reader.extract(&none).is_err());
+    let long = TextSpec { tokens: 65, ..expected.spec() };
+    let error = TextNetwork::load(&onnx, "bert", &long).unwrap_err().to_string();
+    assert!(
+        error.contains("cannot read 65 tokens") && error.contains("tokens = 77, 64"),
+        "{error}"
+    );
     let wrong = TextSpec { pool: TokenPooling::Whole, ..expected.spec() };
     let error = TextNetwork::load(&onnx, "bert", &wrong).unwrap_err().to_string();
     assert!(error.contains("wanted [1, values]"), "{error}");

@@ -6,9 +6,11 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use indicatif::ProgressBar;
 
 use super::images::{Features, LeftOutImage};
 use crate::backbone::TextEncoder;
+use crate::cli::Context;
 use crate::cli::args::lines;
 use crate::image::picture;
 
@@ -22,6 +24,7 @@ pub(in crate::cli) fn features(
     dir: &Path,
     least: usize,
     encoder: &mut TextEncoder,
+    context: &Context,
 ) -> anyhow::Result<(Features, Vec<LeftOutImage>)> {
     let place = || picture::shown(dir);
     let class = |path: &Path| {
@@ -46,9 +49,11 @@ pub(in crate::cli) fn features(
     }
     files.sort();
     let (mut features, mut left_out) = (Vec::new(), Vec::new());
+    let bar = context.counter("lines");
     for (class, path) in &files {
-        of_file(class, path, encoder, (&mut features, &mut left_out))?;
+        of_file(class, path, encoder, (&mut features, &mut left_out, &bar))?;
     }
+    bar.finish_and_clear();
     Ok((features, left_out))
 }
 
@@ -56,7 +61,7 @@ fn of_file(
     class: &str,
     path: &PathBuf,
     encoder: &mut TextEncoder,
-    (features, left_out): (&mut Features, &mut Vec<LeftOutImage>),
+    (features, left_out, bar): (&mut Features, &mut Vec<LeftOutImage>, &ProgressBar),
 ) -> anyhow::Result<()> {
     let name = picture::shown(path);
     let file = File::open(path).with_context(|| name.clone())?;
@@ -64,17 +69,19 @@ fn of_file(
     lines::read(BufReader::new(file), &name, &mut |line| {
         let number = line.place.as_deref().and_then(|place| place.rsplit(':').next());
         let file = format!("{class}/{}", number.unwrap_or_default());
-        let feature = line.text.and_then(|text| {
-            Ok((encoder.form(&text), encoder.feature(&text).map_err(|e| e.to_string())?))
-        });
+        bar.inc(1);
+        let form = line.text.as_deref().ok().map(|text| encoder.form(text));
+        if form.as_ref().is_some_and(|form| forms.contains(form)) {
+            return Ok(());
+        }
+        let feature = line.text.and_then(|text| encoder.feature(&text).map_err(|e| e.to_string()));
         match feature {
-            Ok((form, feature)) => {
-                if forms.insert(form) {
-                    features.push((file, feature));
-                }
+            Ok(feature) => {
+                forms.extend(form);
+                features.push((file, feature));
             }
             Err(error) => {
-                eprintln!("left out: {file}: {error}");
+                bar.suspend(|| eprintln!("left out: {file}: {error}"));
                 left_out.push(LeftOutImage { file, error });
             }
         }

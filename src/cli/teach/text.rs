@@ -10,7 +10,7 @@ use crate::backbone::TextEncoder;
 use crate::cli::args::lines::LineArgs;
 use crate::cli::args::model::ModelArgs;
 use crate::cli::args::store::{StoreArgs, now};
-use crate::cli::{Exit, answer};
+use crate::cli::{Context, Exit, answer};
 use crate::learn::command::{Command, NewExample, Reply, TeachExamples, check_class};
 use crate::learn::examples::Examples;
 use crate::learn::learner::ClassName;
@@ -41,13 +41,19 @@ const SAME: f32 = 0.9999;
 
 impl Lines<'_> {
     /// Each form of a line is an example and a look of its own.
-    pub(super) fn teach(self, model: &ModelArgs, store: &StoreArgs) -> anyhow::Result<Exit> {
+    pub(super) fn teach(
+        self,
+        model: &ModelArgs,
+        store: &StoreArgs,
+        context: &Context,
+    ) -> anyhow::Result<Exit> {
         match store.look() {
             Ok(there) => check_class(there.learner(), &self.class)?,
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
         let mut encoder = model.text_encoder().context("nothing was learned")?;
-        let (examples, lines) = self.examples(&mut encoder).context("nothing was learned")?;
+        let (examples, lines) =
+            self.examples(&mut encoder, context).context("nothing was learned")?;
         let mut session = store.open_for(&ModelId::of_text(&encoder))?;
         let learner = session.learner();
         let class = learner.class_named(self.class.trim_start_matches('+'));
@@ -106,10 +112,21 @@ impl Lines<'_> {
     }
 
     /// An example of each form, and the number of lines.
-    fn examples(&self, encoder: &mut TextEncoder) -> anyhow::Result<(Vec<NewExample>, usize)> {
+    fn examples(
+        &self,
+        encoder: &mut TextEncoder,
+        context: &Context,
+    ) -> anyhow::Result<(Vec<NewExample>, usize)> {
         let most = most(encoder.dim());
         let (mut forms, mut examples, mut lines) = (BTreeSet::new(), Vec::new(), 0);
+        let bar = context.counter("lines");
         self.lines.each(self.arguments, |line| {
+            bar.inc(1);
+            let form = line.text.as_deref().ok().map(|text| encoder.form(text));
+            if form.as_ref().is_some_and(|form| forms.contains(form)) {
+                lines += 1;
+                return Ok(());
+            }
             let learned = line.text.as_ref().map_err(String::clone);
             let learned = learned.and_then(|text| {
                 Ok((text, encoder.feature(text).map_err(|error| error.to_string())?))
@@ -117,25 +134,27 @@ impl Lines<'_> {
             match learned {
                 Ok((text, feature)) => {
                     lines += 1;
-                    if forms.insert(encoder.form(text)) {
-                        if examples.len() == most {
-                            let what = format!(
-                                "more than {most} different lines, which is what a store holds"
-                            );
-                            return Err(line.wrong(format!("{what}\n  next: teach fewer lines")));
-                        }
-                        let origin = text::origin(text);
-                        let burst = u32::try_from(examples.len())?;
-                        examples.push(NewExample { burst, ..NewExample::new(feature, &origin) });
+                    if examples.len() == most {
+                        let what = format!(
+                            "more than {most} different lines, which is what a store holds"
+                        );
+                        return Err(line.wrong(format!("{what}\n  next: teach fewer lines")));
                     }
+                    forms.extend(form);
+                    let origin = text::origin(text);
+                    let burst = u32::try_from(examples.len())?;
+                    examples.push(NewExample { burst, ..NewExample::new(feature, &origin) });
                 }
-                Err(what) if self.skip_broken => eprintln!("left out: {:#}", line.wrong(what)),
+                Err(what) if self.skip_broken => {
+                    bar.suspend(|| eprintln!("left out: {:#}", line.wrong(what)));
+                }
                 Err(what) => {
                     return Err(line.wrong(format!("{what} (--skip-broken leaves it out)")));
                 }
             }
             Ok(())
         })?;
+        bar.finish_and_clear();
         let lines_given = !self.arguments.is_empty() || self.lines.are_of_files();
         if examples.is_empty() {
             bail!(match lines_given {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::unit::LINES;
 use super::{Report, classified};
 use crate::backbone::TextEncoder;
+use crate::cli::Context;
 use crate::cli::eval::lines;
 use crate::learn::learner::Learner;
 use crate::learn::patches::FrameFeatures;
@@ -16,9 +17,10 @@ use crate::learn::patches::FrameFeatures;
 pub(super) fn report<'a>(
     dir: &Path,
     encoder: &'a mut TextEncoder,
+    context: &Context,
     learner: &'a Learner,
 ) -> anyhow::Result<Report<'a>> {
-    let (features, left_out) = lines::features(dir, 1, encoder)?;
+    let (features, left_out) = lines::features(dir, 1, encoder, context)?;
     let left_out = left_out.into_iter().map(|one| (one.file, one.error)).collect();
     let (files, seen) = features
         .into_iter()

@@ -11,6 +11,8 @@
 //! | taken, taken_skewed | whether it was applied |
 //! | noticed, noticed_skewed | whether the drift watch reports something after a window of the frames |
 //! | back | what `adapted` brings back of what is lost without |
+//! | bare, bare_as_is | taught without views: in the other conditions, and as it was taught |
+//! | kept | what views at teaching and `adapted` together bring back of what is lost without either |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -188,6 +190,14 @@ impl<'a> Draw<'a> {
         let bursts = self.bursts(&self.deal.train, variant, &Levels::SAME, 1)?;
         let there = Pupil::new(self.bench, self.bench.head(), &bursts)?;
         values.push(("upper", self.accuracy(&there, &plain)?));
+        let mut bursts = self.bursts(&self.deal.train, Variant::AsIs, &Levels::SAME, 1)?;
+        for frame in bursts.iter_mut().flat_map(|burst| &mut burst.frames) {
+            Arc::make_mut(frame).views.clear();
+        }
+        let bare = Pupil::new(self.bench, self.bench.head(), &bursts)?;
+        values.push(("bare", self.accuracy(&bare, &plain)?));
+        let seen = bare.classify_all(&self.deal.test, Variant::AsIs)?;
+        values.push(("bare_as_is", figures::balanced_accuracy(&seen)));
         Ok(values)
     }
 
@@ -286,15 +296,14 @@ pub fn rows(samples: &[Sample]) -> Vec<BenchRow> {
     let mut rows = gathered(samples);
     let one = |mean: f64| Some(Spread { mean, std: 0.0 });
     for row in &mut rows {
-        let value = |name: &str| row.mean(name);
-        let back = value("adapted").zip(value("as_is")).zip(value("without"));
-        // Of hardly anything lost there is no share.
-        let back = back.filter(|((_, as_is), without)| as_is - without > 0.01);
-        let share = |((adapted, as_is), without): ((f64, f64), f64)| {
-            one((adapted - without) / (as_is - without))
+        let share = |before: &str, lost: &str| {
+            let (adapted, before, lost) =
+                (row.mean("adapted")?, row.mean(before)?, row.mean(lost)?);
+            // Of hardly anything lost there is no share.
+            (before - lost > 0.01).then(|| (adapted - lost) / (before - lost)).and_then(one)
         };
-        let back = back.and_then(share);
-        row.values.push(("back", back));
+        let shares = [("back", share("as_is", "without")), ("kept", share("bare_as_is", "bare"))];
+        row.values.extend(shares);
     }
     let mut shots: Vec<String> = Vec::new();
     for row in &rows {
