@@ -305,9 +305,15 @@ impl ModelCard {
             Some((_, norm)) => format!("norm = \"{norm}\"\n"),
             None => format!("mean = {:?}\nscale = {:?}\n", &mean[..channels], &scale[..channels]),
         };
-        if let Fit::CenterCrop { fraction } = fit {
-            text += &format!("fit = {{ center-crop = {{ fraction = {fraction:?} }} }}\n");
-        }
+        text += &match fit {
+            Fit::Whole => String::new(),
+            Fit::CenterCrop { fraction } => {
+                format!("fit = {{ center-crop = {{ fraction = {fraction:?} }} }}\n")
+            }
+            Fit::WholeAndCenter { fraction } => {
+                format!("fit = {{ whole-and-center = {{ fraction = {fraction:?} }} }}\n")
+            }
+        };
         if *any_size {
             text += "any-size = true\n";
         }

@@ -121,6 +121,8 @@ pub struct Extractor {
     fingerprint: Fingerprint,
     kind: FrameKind,
     preprocessor: Preprocessor,
+    /// Of the second look, where there is one.
+    second: Option<Preprocessor>,
     backbone: Backbone,
     tail: Option<Adapted>,
 }
@@ -152,7 +154,8 @@ impl Extractor {
         let backbone = Backbone::load(onnx, name, spec)?;
         let fingerprint = Self::fingerprint_of(onnx, spec);
         let (name, kind) = (name.to_owned(), FrameKind::Image);
-        Ok(Self { name, fingerprint, kind, preprocessor, backbone, tail: None })
+        let second = spec.input.second_look().map(Preprocessor::new).transpose()?;
+        Ok(Self { name, fingerprint, kind, preprocessor, second, backbone, tail: None })
     }
 
     /// As [`Extractor::load`], with fine-tuned last blocks: a feature is that of the network as it is, and behind it what
@@ -182,7 +185,8 @@ impl Extractor {
         let tail = Adapted { tail: tail.clone(), runner };
         let (name, fingerprint) = (format!("{name}{FINE_TUNED}"), tail.tail.fingerprint());
         let kind = FrameKind::Image;
-        Ok(Self { name, fingerprint, kind, preprocessor, backbone, tail: Some(tail) })
+        let second = None;
+        Ok(Self { name, fingerprint, kind, preprocessor, second, backbone, tail: Some(tail) })
     }
 
     /// The same network for sounds, see [`crate::sound`]: a feature is that of the picture, and behind it the statistics of
@@ -194,7 +198,8 @@ impl Extractor {
         hash.update(SOUND_FORM);
         let fingerprint = Fingerprint(hash.finalize().into());
         let name = format!("{}{}", self.name, sound::OF_SOUND);
-        Self { name, fingerprint, kind: FrameKind::Sound, ..self }
+        // The middle of a spectrogram is no part of its own.
+        Self { name, fingerprint, kind: FrameKind::Sound, second: None, ..self }
     }
 
     /// What it looks at.
@@ -262,6 +267,13 @@ impl Extractor {
         (&mut self.preprocessor, &mut self.backbone)
     }
 
+    /// What the network gives for the centre of a frame; nothing where it has one look.
+    fn second_look(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
+        let Self { second, backbone, .. } = self;
+        let Some(second) = second else { return Ok(Vec::new()) };
+        Ok(backbone.extract(second.apply(frame)?.view())?)
+    }
+
     fn each_view(
         &mut self,
         frame: &Frame,
@@ -278,11 +290,23 @@ impl Extractor {
         }
         let InputSpec { width, height, .. } = *self.preprocessor.spec();
         let pixels = self.preprocessor.resize(frame)?.to_vec();
-        let Self { name, preprocessor, backbone, tail, .. } = self;
+        let Self { name, preprocessor, second, backbone, tail, .. } = self;
+        let centre = second.as_mut().map(|second| second.resize(frame)).transpose()?;
+        let centre = centre.map(<[u8]>::to_vec);
         for kind in kinds.kinds() {
-            for seen in kind.views(&pixels, width as usize, height as usize) {
+            let views = |pixels: &[u8]| kind.views(pixels, width as usize, height as usize);
+            let mut centres = centre.as_deref().map(views).unwrap_or_default().into_iter();
+            for seen in views(&pixels) {
+                // Both looks see the same of it: what is turned is turned around the middle.
+                let behind = match (second.as_mut(), centres.next()) {
+                    (Some(second), Some(seen)) => {
+                        backbone.extract(second.normalise_instead(&seen).view())?
+                    }
+                    _ => Vec::new(),
+                };
                 let input = preprocessor.normalise_instead(&seen);
-                let feature = extract(name, backbone, tail, input.view())?;
+                let mut feature = extract(name, backbone, tail, input.view())?;
+                feature.extend(behind);
                 each(tail.as_ref().map(|adapted| &adapted.tail), backbone, feature);
             }
         }
@@ -361,23 +385,28 @@ impl FeatureSource for Extractor {
     fn dim(&self) -> usize {
         let adapted = self.tail.as_ref().map_or(0, |adapted| adapted.tail.network().dim());
         let beside = if self.kind == FrameKind::Sound { sound::STATISTICS } else { 0 };
-        self.backbone.dim() + adapted + beside
+        let looks = 1 + usize::from(self.second.is_some());
+        looks * self.backbone.dim() + adapted + beside
     }
 
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
         let beside = self.beside(frame)?;
+        let behind = self.second_look(frame)?;
         let Self { name, preprocessor, backbone, tail, .. } = self;
         let input = preprocessor.apply(frame)?;
-        let feature = extract(name, backbone, tail, input.view())?;
+        let mut feature = extract(name, backbone, tail, input.view())?;
+        feature.extend(behind);
         Ok(if beside.is_empty() { feature } else { joined(feature, &beside) })
     }
 
     fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
         let beside = self.beside(frame)?;
+        let behind = self.second_look(frame)?;
         let Self { name, preprocessor, backbone, tail, .. } = self;
         let input = preprocessor.apply(frame)?;
         let (feature, maps) = backbone.extract_with_maps(input.view())?;
-        let feature = with_tail(name, backbone, tail, feature)?;
+        let mut feature = with_tail(name, backbone, tail, feature)?;
+        feature.extend(behind);
         Ok((if beside.is_empty() { feature } else { joined(feature, &beside) }, maps))
     }
 
@@ -419,6 +448,7 @@ fn in_words(spec: &BackboneSpec) -> String {
     let fit = match fit {
         Fit::Whole => "whole".to_owned(),
         Fit::CenterCrop { fraction } => format!("centre {fraction:?}"),
+        Fit::WholeAndCenter { fraction } => format!("whole, centre {fraction:?}"),
     };
     let mut words = format!("{width}x{height} {layout} {order} {mean:?} {scale:?} {fit}");
     for Tap { tensor, pool } in &spec.taps {
@@ -448,6 +478,10 @@ mod tests {
         let tap = Tap { tensor: "a b".to_owned(), pool: vec![Pooling::Avg, Pooling::Max] };
         let wanted = "224x192 nchw rgb [127.5, 127.5, 127.5] [0.007843138, 0.007843138, 0.007843138] centre 0.875\n\
                       \"a b\" avg max";
-        assert_eq!(in_words(&BackboneSpec { input, taps: vec![tap] }), wanted);
+        let taps = vec![tap];
+        assert_eq!(in_words(&BackboneSpec { input: input.clone(), taps: taps.clone() }), wanted);
+        let fit = Fit::WholeAndCenter { fraction: 0.875 };
+        let words = in_words(&BackboneSpec { input: InputSpec { fit, ..input }, taps });
+        assert_eq!(words, wanted.replace("centre", "whole, centre"));
     }
 }

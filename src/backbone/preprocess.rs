@@ -129,6 +129,11 @@ pub enum Fit {
         /// Side of the crop as a fraction of the largest that fits; 1 takes all of it.
         fraction: f32,
     },
+    /// Two looks, one behind the other in the feature: at the whole frame, and at its centre as by [`Fit::CenterCrop`].
+    WholeAndCenter {
+        /// As of [`Fit::CenterCrop`].
+        fraction: f32,
+    },
 }
 
 /// The usual normalisations.
@@ -213,6 +218,16 @@ pub struct Preprocessor {
 }
 
 impl InputSpec {
+    /// How the network is fed at its second look; `None` where it has one look.
+    pub fn second_look(&self) -> Option<Self> {
+        match self.fit {
+            Fit::WholeAndCenter { fraction } => {
+                Some(Self { fit: Fit::CenterCrop { fraction }, ..self.clone() })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a network can be fed so; takes no memory, however large it is.
     ///
     /// # Errors
@@ -234,7 +249,7 @@ impl InputSpec {
                 return Err(TensorError::Norm { what, channel, got: scale, wanted });
             }
         }
-        if let Fit::CenterCrop { fraction: got } = self.fit
+        if let Fit::CenterCrop { fraction: got } | Fit::WholeAndCenter { fraction: got } = self.fit
             && !(got > 0.0 && got <= 1.0)
         {
             return Err(TensorError::Crop { got });
@@ -289,7 +304,7 @@ impl Preprocessor {
         };
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
         let options = match self.spec.fit {
-            Fit::Whole => options,
+            Fit::Whole | Fit::WholeAndCenter { .. } => options,
             Fit::CenterCrop { fraction } => {
                 let (x, y, width, height) = self.crop(frame, fraction);
                 options.crop(x, y, width, height)
@@ -359,7 +374,10 @@ impl Preprocessor {
     /// `(x, y, width, height)` of the part of a frame that the network sees, in pixels of the frame.
     pub fn part(&self, frame: &Frame) -> (f64, f64, f64, f64) {
         match self.spec.fit {
-            Fit::Whole => (0.0, 0.0, f64::from(frame.width()), f64::from(frame.height())),
+            // The second look lies within the first.
+            Fit::Whole | Fit::WholeAndCenter { .. } => {
+                (0.0, 0.0, f64::from(frame.width()), f64::from(frame.height()))
+            }
             Fit::CenterCrop { fraction } => self.crop(frame, fraction),
         }
     }

@@ -55,6 +55,14 @@ pub enum TailError {
         /// What was asked for.
         got: usize,
     },
+    /// It looks twice.
+    #[error(
+        "{name}: its last blocks cannot be trained, since it looks at a frame twice\n  next: a model that looks once"
+    )]
+    TwoLooks {
+        /// The file.
+        name: String,
+    },
     /// No place at which it could be cut.
     #[error(
         "{name}: there is no place in the network through which everything goes, so its last blocks cannot be trained alone"
@@ -83,6 +91,9 @@ impl Tail {
         base: Fingerprint,
         depth: Option<usize>,
     ) -> Result<Self, TailError> {
+        if spec.input.second_look().is_some() {
+            return Err(TailError::TwoLooks { name: name.to_owned() });
+        }
         let graph = Graph::parse(onnx, name)?;
         let taps = taps(&graph, spec);
         let tensors: Vec<String> = taps.iter().map(|tap| tap.tensor.clone()).collect();

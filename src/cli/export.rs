@@ -134,6 +134,11 @@ impl ExportCommand {
             );
         }
         let Chosen { onnx, name, spec, .. } = self.model.of_store(&self.store)?.choose()?;
+        if spec.input.second_look().is_some() {
+            bail!(
+                "{name} looks at a frame twice, which no file for other programs says\n  next: teach a store with a model that looks once, such as fieldtune-224"
+            );
+        }
         let input = Graph::parse(&onnx, &name)?.input()?;
         let mut source = match &tail {
             Some(tail) if Extractor::fingerprint_of(&onnx, &spec) == tail.base() => {

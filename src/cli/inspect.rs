@@ -252,7 +252,8 @@ impl Report {
             },
             "taps": taps,
             "blocks": blocks,
-            "dim": backbone.dim(),
+            "looks": self.looks(),
+            "dim": self.looks() * backbone.dim(),
             "parameters": survey.parameters,
             "parameters_to_feature": survey.parameters_to_feature,
             "multiply_accumulates": survey.multiply_accumulates,
@@ -263,6 +264,11 @@ impl Report {
             "frames": self.times.sorted_ms.len(),
             "simd": backbone.vectors().name(),
         })
+    }
+
+    /// Passes of a frame.
+    fn looks(&self) -> usize {
+        1 + usize::from(self.card.spec.input.second_look().is_some())
     }
 
     fn text(&self) -> String {
@@ -294,6 +300,12 @@ impl Report {
             self.p50(),
             times.sorted_ms.len()
         );
+        if self.looks() > 1 {
+            let dim = self.looks() * backbone.dim();
+            text += &format!(
+                "looks       2 a frame, at the whole and at its centre: twice that work and time, {dim} values\n"
+            );
+        }
         text += &format!("vectors     {}\n", backbone.vectors().name());
         text += "\nPlaces to tap:\n";
         for candidate in &survey.candidates {

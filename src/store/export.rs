@@ -303,7 +303,10 @@ impl Input {
     fn in_words(&self) -> String {
         let Self { name, width, height, mean, scale, .. } = self;
         let fit = match self.fit {
-            Fit::Whole => "take the whole image, its aspect ratio not kept".to_owned(),
+            // One look is written; a network with two is refused.
+            Fit::Whole | Fit::WholeAndCenter { .. } => {
+                "take the whole image, its aspect ratio not kept".to_owned()
+            }
             Fit::CenterCrop { fraction } => format!(
                 "take the largest centred rectangle of {width}:{height}, shrunk to {fraction} of its sides"
             ),

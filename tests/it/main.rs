@@ -42,6 +42,7 @@ mod jpegs;
 mod keys;
 mod kills;
 mod limits;
+mod looks;
 mod nests;
 mod packs;
 mod pictures;

@@ -1,5 +1,5 @@
 //! The backbone that is part of the program, so that it does its job with nothing else at hand: one network, fed at 224
-//! pixels or at 128.
+//! pixels, at 128, or twice at 224.
 
 #[cfg(feature = "built-in")]
 use sha2::{Digest, Sha256};
@@ -11,21 +11,22 @@ use super::{ModelCard, ModelError};
 /// What the command line calls it, besides its own names: at the size that a store was taught with, else at 224 pixels.
 pub const NAME: &str = "built-in";
 
-const CARDS: [(&str, &str); 2] = [
+const CARDS: [(&str, &str); 3] = [
     ("fieldtune-224.toml", include_str!("../../../models/fieldtune-224.toml")),
     ("fieldtune-128.toml", include_str!("../../../models/fieldtune-128.toml")),
+    ("fieldtune-224-twice.toml", include_str!("../../../models/fieldtune-224-twice.toml")),
 ];
 #[cfg(feature = "built-in")]
 const ONNX: &[u8] = include_bytes!("../../../models/fieldtune-128.onnx");
 
-/// Its cards, one for each size that it is fed at; what is taught first is taught with the first.
-pub fn cards() -> [ModelCard; 2] {
+/// Its cards, one for each way that it is fed; what is taught first is taught with the first.
+pub fn cards() -> [ModelCard; 3] {
     CARDS.map(|(file, text)| ModelCard::parse(text, file).expect("a test parses the cards"))
 }
 
 /// The card of what is taught first.
 pub fn card() -> ModelCard {
-    let [first, _] = cards();
+    let [first, ..] = cards();
     first
 }
 

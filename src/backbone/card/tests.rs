@@ -18,7 +18,7 @@ pool = ["avg", "max"]
 fn every_built_in_card_is_valid_and_unique() {
     let cards = ModelCard::builtin_cards();
     let names: std::collections::BTreeSet<_> = cards.iter().map(|card| &card.name).collect();
-    assert_eq!((names.len(), cards.len()), (CARDS.len() + 2, CARDS.len() + 2));
+    assert_eq!((names.len(), cards.len()), (CARDS.len() + 3, CARDS.len() + 3));
 }
 
 #[test]
@@ -37,7 +37,9 @@ fn a_card_is_written_and_read_again_unchanged() {
     cards.push(grey.clone());
     let input = &mut grey.spec.input;
     (input.mean, input.scale) = ChannelOrder::Grey.of_rgb(Norm::Imagenet.mean_scale());
-    cards.extend([odd, grey]);
+    let mut twice = grey.clone();
+    twice.spec.input.fit = Fit::WholeAndCenter { fraction: 0.7 };
+    cards.extend([odd, grey, twice]);
     for card in cards {
         let text = card.to_toml();
         let again = ModelCard::parse(&text, "again.toml").map_err(|error| error.to_string());
