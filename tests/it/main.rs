@@ -42,6 +42,8 @@ mod jpegs;
 mod keys;
 mod kills;
 mod limits;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 mod nests;
 mod packs;
 mod pictures;

@@ -1,0 +1,481 @@
+//! A device at an MQTT broker: what it publishes, what may be asked, and brokers that fail.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use fieldtune::image::frame::{Frame, Timestamp};
+use fieldtune::image::picture;
+
+use crate::common::broker::TestBroker;
+use crate::common::process::{DRAWN, Device};
+use crate::common::{command, data, fieldtune};
+
+/// A board that draws its frames, with these lines in front.
+fn board(folder: &Path, lines: &str) -> String {
+    let file = folder.join("bench.toml");
+    let text = format!(
+        "{lines}\n[camera]\naddress = \"synthetic:\"\nwidth = 320\nheight = 240\nfps = 10\n[pins]\nby = \"none\"\n"
+    );
+    fs::write(&file, text).expect("there is room");
+    file.to_str().expect("UTF-8").to_owned()
+}
+
+/// `[mqtt]` for that broker.
+fn mqtt(broker: &TestBroker, lines: &str) -> String {
+    let port = broker.port();
+    format!("[mqtt]\naddress = \"mqtt://127.0.0.1:{port}\"\ntopic = \"plant/line-3\"\n{lines}")
+}
+
+/// A device with these lines in its board.
+fn started(lines: &str) -> (tempfile::TempDir, Device) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = again(folder.path(), lines);
+    (folder, device)
+}
+
+fn again(folder: &Path, lines: &str) -> Device {
+    let board = board(folder, lines);
+    Device::start(folder, &[&["--board", &board], &DRAWN[..]].concat())
+}
+
+fn log(folder: &tempfile::TempDir) -> String {
+    fs::read_to_string(folder.path().join("log")).expect("it was made")
+}
+
+/// Frames that were classified so far.
+fn classified(device: &Device) -> u64 {
+    let status: Value = serde_json::from_str(&device.ok(&["status", "--json"])).expect("JSON");
+    status["device"]["classified"].as_u64().expect("a number")
+}
+
+/// Waits for the answer to a request with that id.
+fn answer(broker: &TestBroker, id: &str, request: &str) -> Value {
+    let payload = json!({ "id": id, "request": request }).to_string();
+    broker.publish("plant/line-3/request", payload.as_bytes(), false);
+    broker.until("plant/line-3/answer", |one| one.json()["id"] == json!(id)).json()
+}
+
+#[test]
+fn the_last_will_says_that_a_killed_device_is_gone() {
+    let broker = TestBroker::start();
+    let lines = mqtt(&broker, "");
+    let (folder, mut device) = started(&lines);
+    let online = broker.until("plant/line-3/online", |one| one.text() == "true");
+    assert!(online.retain && online.qos == 1, "{online:?}");
+    device.signal("KILL");
+    let gone = broker.until("plant/line-3/online", |one| one.text() == "false");
+    assert!(gone.is_will && gone.retain, "{gone:?}");
+
+    broker.forget();
+    let mut device = again(folder.path(), &lines);
+    broker.until("plant/line-3/online", |one| one.text() == "true");
+    assert_eq!(device.signal("TERM"), Some(0));
+    let gone = broker.until("plant/line-3/online", |one| one.text() == "false");
+    assert!(!gone.is_will && gone.retain, "it says so itself: {gone:?}");
+}
+
+/// `ctl watch --json`, and the lines that it has written.
+struct Watch {
+    process: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watch {
+    fn start(device: &Device) -> Self {
+        let mut process = command(&["ctl", "--port", &device.port, "watch", "--json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (stdout, kept) = (process.stdout.take().expect("a pipe"), Arc::clone(&lines));
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                kept.lock().expect("no thread of it panics").push(line);
+            }
+        });
+        Self { process, lines }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // Ended already is as good.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn predictions_are_those_of_watch_and_published_on_change() {
+    let broker = TestBroker::start();
+    let (_folder, device) = started(&mqtt(&broker, ""));
+    let watch = Watch::start(&device);
+    device.ok(&["teach", "c0", "2", "--any"]);
+    let mut number = 0;
+    broker.wait("a prediction is the line of watch", || {
+        // Another class on every frame that follows.
+        device.ok(&["rename", &format!("c{number}"), &format!("c{}", number + 1)]);
+        number += 1;
+        let lines = watch.lines.lock().expect("no thread of it panics").clone();
+        broker.published("plant/line-3/prediction").iter().any(|one| {
+            assert!(one.retain && one.qos == 1, "{one:?}");
+            lines.iter().any(|line| line == one.text())
+        })
+    });
+    // Frames go on, and the class stays: nothing is published.
+    let before = classified(&device);
+    thread::sleep(std::time::Duration::from_millis(300));
+    broker.forget();
+    broker.wait("ten more frames were classified", || classified(&device) >= before + 10);
+    let predictions = broker.published("plant/line-3/prediction");
+    let classes: Vec<Value> = predictions.iter().map(|one| one.json()["class"].clone()).collect();
+    assert!(classes.windows(2).all(|two| two[0] != two[1]), "{classes:?}");
+}
+
+#[test]
+fn status_is_that_of_ctl_with_the_connection() {
+    let broker = TestBroker::start();
+    let (_folder, device) = started(&mqtt(&broker, ""));
+    let status = broker.until("plant/line-3/status", |_| true);
+    assert!(status.retain);
+    let published = status.json();
+    let own: Value = serde_json::from_str(&device.ok(&["status", "--json"])).expect("JSON");
+    let keys =
+        |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&published), keys(&own));
+    assert_eq!(published["budget_bytes"], own["budget_bytes"]);
+    assert_eq!(published["device"]["mqtt"], json!("connected"));
+    assert_eq!(own["device"]["mqtt"], json!("connected"));
+    let drift = broker.until("plant/line-3/drift", |_| true);
+    assert!(drift.retain && drift.json() == json!({ "drift": null }), "{drift:?}");
+}
+
+/// The mean difference of their values.
+fn difference(a: &Frame, b: &Frame) -> f64 {
+    let sum: u64 = a.pixels().iter().zip(b.pixels()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.pixels().len() as f64
+}
+
+#[test]
+fn the_picture_shows_where_a_prediction_comes_from() {
+    let broker = TestBroker::start();
+    let (folder, device) = started(&mqtt(&broker, ""));
+    device.ok(&["teach", "good", "2", "--any"]);
+    device.ok(&["teach", "dent", "2", "--any"]);
+    let image = broker.until("plant/line-3/image", |_| true);
+    assert!(image.retain && image.payload.starts_with(&[0xff, 0xd8]), "a JPEG");
+    let image = picture::decode(&image.payload, "image", Timestamp(0)).expect("it decodes");
+    assert_eq!(image.width() * 3, image.height() * 4, "all of the frame");
+    let look = folder.path().join("look");
+    let listed = device.ok(&["recent", look.to_str().expect("UTF-8"), "--json"]);
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let plain = |frame: &Value| {
+        let all = listed.as_array().expect("a list").iter();
+        let found = all.clone().find(|one| one["frame"] == *frame)?;
+        let file = Path::new(found["picture"].as_str()?).to_owned();
+        Some(picture::load(&file, Timestamp(0)).expect("it decodes"))
+    };
+    let predictions = broker.published("plant/line-3/prediction");
+    let differences: Vec<f64> = predictions
+        .iter()
+        .filter_map(|one| plain(&one.json()["frame"]))
+        .map(|frame| {
+            assert_eq!((frame.width(), frame.height()), (image.width(), image.height()));
+            difference(&frame, &image)
+        })
+        .collect();
+    assert!(!differences.is_empty(), "{listed}");
+    assert!(differences.iter().all(|one| *one > 3.0), "drawn over: {differences:?}");
+}
+
+#[test]
+fn requests_may_do_what_their_access_allows() {
+    for (access, teaches, forgets) in
+        [("read-only", false, false), ("locked", true, false), ("full", true, true)]
+    {
+        let broker = TestBroker::start();
+        let (folder, device) = started(&mqtt(&broker, &format!("requests = \"{access}\"\n")));
+        broker.until_subscribed("plant/line-3/request");
+        let classes = |device: &Device| -> Value {
+            serde_json::from_str(&device.ok(&["classes", "--json"])).expect("JSON")
+        };
+        let taught = answer(&broker, "a", "teach good 2 any");
+        assert_eq!(taught["answer"]["count"] == json!(2), teaches, "{access}: {taught}");
+        assert_eq!(taught["error"].is_null(), teaches, "{access}: {taught}");
+        assert_eq!(classes(&device).as_array().map(Vec::len), Some(usize::from(teaches)));
+        let listed = answer(&broker, "b", "classes");
+        assert_eq!(listed["answer"], classes(&device), "as ctl says it");
+        let forgotten = answer(&broker, "c", "forget class good");
+        assert_eq!(forgotten["answer"]["classes"] == json!(["good"]), forgets, "{forgotten}");
+        let before = classes(&device);
+        let undone = answer(&broker, "d", "undo");
+        assert_eq!(undone["answer"]["changes"].is_array(), teaches, "{access}: {undone}");
+        assert_eq!(classes(&device) != before, teaches, "{access}");
+        let unlocked = answer(&broker, "e", "unlock 2580");
+        assert!(unlocked["error"].as_str().is_some_and(|why| why.contains("PIN")), "{unlocked}");
+        assert!(!log(&folder).contains("2580"), "no PIN is logged");
+        assert_eq!(log(&folder).contains("may teach, forget"), access == "full", "a warning");
+    }
+}
+
+#[test]
+fn without_requests_nothing_is_subscribed() {
+    let broker = TestBroker::start();
+    let (_folder, device) = started(&mqtt(&broker, "requests = \"off\"\nimages = \"off\"\n"));
+    device.ok(&["teach", "good", "2", "--any"]);
+    broker.until("plant/line-3/prediction", |_| true);
+    broker.until("plant/line-3/status", |_| true);
+    broker.publish("plant/line-3/request", b"status", false);
+    let before = classified(&device);
+    broker.wait("frames go on", || classified(&device) > before + 5);
+    assert_eq!(broker.subscribed(), Vec::<String>::new());
+    let topics = broker.topics();
+    assert!(topics.iter().all(|topic| topic.starts_with("plant/line-3/")), "{topics:?}");
+    let not = ["plant/line-3/image", "plant/line-3/answer"];
+    assert!(topics.iter().all(|topic| !not.contains(&topic.as_str())), "{topics:?}");
+}
+
+#[test]
+fn hostile_requests_are_answered_and_change_nothing() {
+    let broker = TestBroker::start();
+    let (_folder, device) = started(&mqtt(&broker, "requests = \"full\"\n"));
+    broker.until_subscribed("plant/line-3/request");
+    device.ok(&["teach", "good", "2", "--any"]);
+    let before = device.ok(&["examples", "--json"]);
+    for (payload, wanted) in [
+        (&b"\xff\xfe\x00"[..], "UTF-8"),
+        (b"", "got nothing"),
+        (b"no-such-command", "no command no-such-command"),
+        (b"teach", "wanted: teach"),
+        (b"quit", "for a console"),
+        (b"watch on", "plant/line-3/prediction"),
+        (b"pull", "ctl pull"),
+        (b"teach good\nforget class good", "one line"),
+        (b"{\"id\": 1}", "missing field"),
+        (b"{\"id\": {}, \"request\": \"forget class good\"}", "id: wanted"),
+        (&[b'a'; 1 << 20], "at most 8192 bytes, got 1048576"),
+        (&[b'a'; 2000], "at most 1024 bytes"),
+    ] {
+        broker.forget();
+        broker.publish("plant/line-3/request", payload, false);
+        let answer = broker.until("plant/line-3/answer", |_| true).json();
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert!(error.contains(wanted), "{wanted}: {answer}");
+    }
+    broker.forget();
+    broker.publish("plant/line-3/request", b"forget class good", true);
+    let kept = broker.until("plant/line-3/answer", |_| true).json();
+    assert!(kept["error"].as_str().is_some_and(|why| why.contains("retained")), "{kept}");
+    assert_eq!(device.ok(&["examples", "--json"]), before, "nothing changed");
+    // A picture that was asked for comes beside its answer.
+    broker.forget();
+    let snap = answer(&broker, "s", "snap");
+    let file = broker.until("plant/line-3/answer/image", |_| true);
+    assert_eq!(snap["answer"]["bytes"], json!(file.payload.len()));
+    assert!(!file.retain && picture::decode(&file.payload, "snap", Timestamp(0)).is_ok());
+}
+
+#[test]
+fn a_broker_that_comes_back_gets_everything_again() {
+    let broker = TestBroker::start();
+    broker.leave();
+    let (folder, device) = started(&mqtt(&broker, "discovery = \"homeassistant\"\n"));
+    device.ok(&["teach", "good", "2", "--any"]);
+    let gone = |log: &str| log.matches("wanted a connection to mqtt://127.0.0.1:").count();
+    broker.wait("it was tried", || gone(&log(&folder)) == 1);
+    let status: Value = serde_json::from_str(&device.ok(&["status", "--json"])).expect("JSON");
+    let how = status["device"]["mqtt"].as_str().unwrap_or_default().to_owned();
+    assert!(how.starts_with("not connected: "), "{how}");
+    let before = classified(&device);
+    broker.wait("it classifies all the same", || classified(&device) > before + 10);
+    assert_eq!(gone(&log(&folder)), 1, "said once: {}", log(&folder));
+
+    let all =
+        ["online", "prediction", "status", "drift"].map(|name| format!("plant/line-3/{name}"));
+    let configured = "homeassistant/sensor/plant_line-3/prediction/config".to_owned();
+    for _ in 0..2 {
+        broker.come_back();
+        for topic in all.iter().chain([&configured]) {
+            assert!(broker.until(topic, |_| true).retain, "{topic}");
+        }
+        broker.until_subscribed("plant/line-3/request");
+        assert!(answer(&broker, "1", "status")["answer"].is_object());
+        broker.leave();
+    }
+    broker.wait("its end was seen", || gone(&log(&folder)) >= 3);
+    assert_eq!(log(&folder).matches("mqtt: connected to").count(), 2, "{}", log(&folder));
+}
+
+#[test]
+fn a_wrong_password_is_logged_once_without_it() {
+    let broker = TestBroker::of_user("line-3", "right one");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("password");
+    fs::write(&file, "wrong one\n").expect("there is room");
+    let lines = format!("user = \"line-3\"\npassword_file = \"{}\"\n", file.display());
+    let device = again(folder.path(), &mqtt(&broker, &lines));
+    broker.wait("it was tried twice", || broker.clients().len() >= 2);
+    let text = log(&folder);
+    assert_eq!(text.matches("got: a refusal of the user line-3").count(), 1, "{text}");
+    assert!(text.contains("next: check user and password_file"), "{text}");
+    assert!(!text.contains("wrong one") && !text.contains("mqtt: connected"), "{text}");
+    assert!(classified(&device) > 0 || !device.ok(&["status"]).is_empty());
+
+    fs::write(&file, "right one\n").expect("there is room");
+    device.ok(&["restart"]);
+    broker.until("plant/line-3/online", |one| one.text() == "true");
+    let client = broker.clients().pop().expect("it came");
+    assert_eq!((client.id.as_str(), client.user.as_deref()), ("plant_line-3", Some("line-3")));
+    assert!(!log(&folder).contains("right one"), "no password is logged");
+}
+
+#[test]
+fn bytes_that_are_no_mqtt_end_only_the_connection() {
+    let broker = TestBroker::start();
+    let (folder, device) = started(&mqtt(&broker, ""));
+    let long_topic = [&[0x30, 0x7f, 0xff, 0xff][..], &[b'a'; 125]].concat();
+    let unreadable: [&[u8]; 6] = [
+        &[0xff; 64],
+        &[0x00, 0x00],
+        &[0x20, 2, 0, 0],
+        &[0x30, 0xff, 0xff, 0xff, 0x7f, 0, 1, b'a'],
+        &[0x30, 0xff, 0xff, 0xff, 0xff, 0xff],
+        &long_topic,
+    ];
+    for (number, bytes) in unreadable.into_iter().enumerate() {
+        broker.wait("it is connected", || broker.clients().len() > number);
+        broker.send(bytes);
+        broker.wait(&format!("it comes again after {number}"), || {
+            broker.clients().len() > number + 1
+        });
+        if number == 2 {
+            break;
+        }
+    }
+    let text = log(&folder);
+    assert!(text.contains("no MQTT 3.1.1"), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    device.ok(&["teach", "good", "2", "--any"]);
+    broker.until("plant/line-3/prediction", |_| true);
+}
+
+#[test]
+fn only_a_broker_with_a_trusted_certificate_is_used() {
+    let broker = TestBroker::over_tls();
+    let authority = |name: &str| {
+        let file = data(&format!("certificates/{name}")).display().to_string();
+        let port = broker.port();
+        format!(
+            "[mqtt]\naddress = \"mqtts://localhost:{port}\"\ntopic = \"plant/line-3\"\nca_file = \"{file}\"\n"
+        )
+    };
+    let (folder, device) = started(&authority("expired.pem"));
+    broker.wait("it was refused", || log(&folder).contains("got: invalid peer certificate"));
+    assert!(log(&folder).contains("next: name the authority"), "{}", log(&folder));
+    assert_eq!(broker.clients(), [], "no user and no password was sent");
+    drop(device);
+    let (folder, device) = started(&authority("authority.pem"));
+    broker.until("plant/line-3/online", |one| one.text() == "true");
+    assert!(log(&folder).contains("mqtt: connected to mqtts://localhost:"), "{}", log(&folder));
+    device.ok(&["teach", "good", "2", "--any"]);
+    broker.until("plant/line-3/prediction", |_| true);
+    broker.until("plant/line-3/image", |_| true);
+}
+
+#[test]
+fn home_assistant_is_shown_topics_that_are_published() {
+    let broker = TestBroker::start();
+    let regions = "[regions]\nleft = { fractions = [0.0, 0.0, 0.5, 1.0] }\nright = { fractions = [0.5, 0.0, 0.5, 1.0] }\n";
+    let lines = mqtt(&broker, "discovery = \"homeassistant\"\n");
+    let (_folder, device) = started(&format!("{regions}{lines}"));
+    for region in ["left", "right"] {
+        device.ok(&[&format!("@{region}"), "teach", "good", "2", "--any"]);
+        device.ok(&[&format!("@{region}"), "teach", "dent", "2", "--any"]);
+    }
+    let of = |kind: &str, name: &str| {
+        broker
+            .until(&format!("homeassistant/{kind}/plant_line-3/{name}/config"), |one| one.retain)
+            .json()
+    };
+    let mut configs = vec![of("binary_sensor", "online")];
+    for region in ["left", "right"] {
+        configs.push(of("sensor", &format!("prediction_{region}")));
+        configs.push(of("binary_sensor", &format!("drift_{region}")));
+        configs.push(of("image", &format!("image_{region}")));
+    }
+    for config in configs {
+        for key in ["state_topic", "image_topic", "json_attributes_topic", "availability_topic"] {
+            if let Some(topic) = config[key].as_str() {
+                broker.until(topic, |one| one.retain);
+            }
+        }
+        assert_eq!(config["device"]["identifiers"], json!(["plant_line-3"]));
+    }
+    let prediction = broker.until("plant/line-3/prediction/left", |_| true).json();
+    assert_eq!(prediction["region"], json!("left"));
+}
+
+#[test]
+fn mistakes_in_mqtt_name_key_and_wanted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = folder.path().join("empty");
+    fs::write(&secret, "\n").expect("there is room");
+    let secret = format!("user = \"a\"\npassword_file = \"{}\"", secret.display());
+    for (lines, wanted) in [
+        ("address = \"broker\"", "mqtt.address: \"broker\" is not an address of a broker"),
+        ("address = \"mqtt://a:geheim@b\"", "mqtt.address: got an address with a user in it"),
+        ("topic = \"a\"", "missing field `address`"),
+        ("address = \"mqtt://b\"\ntopic = \"a/#\"", "mqtt.topic: \"a/#\" is not 1 to 128"),
+        ("address = \"mqtt://b\"\nuser = \"\"", "mqtt.user: \"\" is not 1 to 256"),
+        ("address = \"mqtt://b\"\npassword_file = \"x\"", "mqtt.user: a password wants its user"),
+        ("address = \"mqtt://b\"\npassword = \"geheim\"", "mqtt.password: wanted password_file"),
+        ("address = \"mqtt://b\"\nca_file = \"x\"", "mqtt.address: got mqtt://b:1883"),
+        ("address = \"mqtts://b\"\nca_file = \"/x\"", "mqtt.ca_file: /x: No such file"),
+        (
+            "address = \"mqtts://b\"\nca_file = \"/etc/hostname\"",
+            "mqtt.ca_file: /etc/hostname: it holds no",
+        ),
+        (&format!("address = \"mqtt://b\"\n{secret}"), "it is empty: wanted a password"),
+        ("address = \"mqtt://b\"\nimages = \"always\"", "`change` or `off`"),
+        ("address = \"mqtt://b\"\nrequests = \"all\"", "`off`, `read-only`, `locked`, `full`"),
+        ("address = \"mqtt://b\"\ndiscovery = \"openhab\"", "`homeassistant` or `off`"),
+        ("address = \"mqtt://b\"\ntopics = \"x\"", "unknown field `topics`"),
+    ] {
+        let board = board(folder.path(), &format!("[mqtt]\n{lines}\n"));
+        let run =
+            fieldtune(&["run", "--board", &board, "--camera", "synthetic:", "--port", "stdio:"]);
+        assert_eq!(run.code, 2, "{lines}: {}", run.stderr);
+        assert!(run.stderr.contains(wanted), "{wanted}: {}", run.stderr);
+        assert!(!run.stderr.contains("geheim"), "{}", run.stderr);
+    }
+    let run = fieldtune(&["run", "--camera", "synthetic:", "--mqtt", "mqtt://a:geheim@b"]);
+    assert!(run.code == 2 && run.stderr.contains("--mqtt: got an address with a user"), "{run:?}");
+    assert!(!run.stderr.contains("geheim"), "{}", run.stderr);
+    let board = board(folder.path(), "[mqtt]\naddress = \"mqtt://b\"\nrequests = \"full\"\n");
+    let check = fieldtune(&["check", "--board", &board]);
+    for wanted in ["open     mqtt: mqtt://b:1883", "may change everything", "not encrypted"] {
+        assert!(check.stdout.contains(wanted), "{wanted}: {}", check.stdout);
+    }
+}
+
+#[test]
+fn a_broker_named_on_the_command_line_is_enough() {
+    let broker = TestBroker::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = format!("mqtt://127.0.0.1:{}", broker.port());
+    let _device = Device::start(folder.path(), &[&["--mqtt", &address], &DRAWN[..]].concat());
+    broker.wait("it is there", || {
+        broker
+            .topics()
+            .iter()
+            .any(|topic| topic.starts_with("fieldtune/") && topic.ends_with("/online"))
+    });
+}
