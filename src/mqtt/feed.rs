@@ -9,7 +9,9 @@ use super::live::{Live, drift_payload};
 use super::topics::Topics;
 use crate::device::service::Host;
 use crate::protocol::json;
-use crate::protocol::request::{Answer, Explain, GetStatus, Of, Regions, Request, RequestHandler};
+use crate::protocol::request::{
+    Answer, Explain, GetStatus, Of, RecentPicture, Regions, Request, RequestHandler,
+};
 
 /// How often status is published.
 const STATUS: Duration = Duration::from_secs(30);
@@ -92,14 +94,17 @@ impl Feed<'_> {
         }
     }
 
-    /// The frame that changed a prediction, with where that comes from; where it is no longer kept, the newest one.
+    /// The frame that changed a prediction, with where that comes from; where it is no longer kept, the newest one; where
+    /// the backbone cannot explain, the frame alone.
     fn picture(&mut self, region: Option<String>, frame: Option<u64>) {
-        let of = |request: Explain| match &region {
-            Some(region) => Request::from(Of::new(region.clone(), request)),
-            None => request.into(),
+        let of = |request: Request| match &region {
+            Some(region) => Of::new(region.clone(), request).into(),
+            None => request,
         };
-        let (that, newest) = (of(Explain { frame, ..Explain::default() }), of(Explain::default()));
-        let answer = self.ask(that).or_else(|| self.ask(newest));
+        let that = of(Explain { frame, ..Explain::default() }.into());
+        let newest = of(Explain::default().into());
+        let alone = frame.map(|frame| of(RecentPicture { frame }.into()));
+        let answer = self.ask(that).or_else(|| self.ask(newest)).or_else(|| self.ask(alone?));
         if let Some(Answer::Picture { file, .. }) = answer.as_ref().map(Answer::plain) {
             self.live.show(self.topics.image(region.as_deref()), file.clone());
         }

@@ -181,6 +181,10 @@ impl Peer for Connections<'_> {
     }
 
     fn asked(&self, payload: &[u8], is_kept: bool) {
+        // A broker may send what nobody subscribed to.
+        if self.link.settings.requests.is_none() {
+            return;
+        }
         let refused = if is_kept {
             "a request that the broker keeps (retained) is not carried out".to_owned()
         } else if payload.len() > requests::MAX_BYTES {

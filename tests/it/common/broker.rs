@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,8 @@ impl TestBroker {
     /// One with the certificate that the tests' authority has signed.
     pub fn over_tls() -> Self {
         let read = |name: &str| std::fs::read(data(&format!("certificates/{name}"))).expect(name);
-        let chain = CertificateDer::pem_slice_iter(&read("good.pem")).map(|one| one.expect("PEM"));
+        let certificates = read("good.pem");
+        let chain = CertificateDer::pem_slice_iter(&certificates).map(|one| one.expect("PEM"));
         let key = PrivateKeyDer::from_pem_slice(&read("good.key")).expect("PEM");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -212,7 +213,8 @@ impl Drop for TestBroker {
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, State> {
-    shared.state.lock().expect("no thread of it panics")
+    // A test that fails holds nothing that is half done.
+    shared.state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn serve(listener: TcpListener, shared: &Arc<Shared>) {
