@@ -28,7 +28,6 @@ pub(super) fn entities(
         let mut entity = json!({
             "name": region.map_or_else(|| name.to_owned(), |region| format!("{region} {name}")),
             "unique_id": format!("{id}_{object}"),
-            "object_id": format!("{id}_{object}"),
             "device": {
                 "identifiers": [id],
                 "name": topics.prefix(),

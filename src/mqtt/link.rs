@@ -1,7 +1,8 @@
 //! A broker, with what it takes to connect there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::file_error::MqttFileError;
 use super::tls::Tls;
 use crate::board::MqttSettings;
 use crate::util::bounded;
@@ -16,18 +17,6 @@ pub struct MqttLink {
     pub(super) settings: MqttSettings,
     pub(super) password: Option<Vec<u8>>,
     pub(super) tls: Option<Tls>,
-}
-
-/// Why a file of `[mqtt]` cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("mqtt.{key}: {}: {what}", .file.display())]
-pub struct MqttFileError {
-    /// What names it in `[mqtt]`.
-    pub key: &'static str,
-    /// The file.
-    pub file: PathBuf,
-    /// What is wrong with it. No part of a password is repeated.
-    pub what: String,
 }
 
 impl MqttLink {

@@ -12,6 +12,7 @@
 mod client;
 mod discovery;
 mod feed;
+mod file_error;
 mod link;
 mod live;
 mod requests;
@@ -24,7 +25,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use link::{MqttFileError, MqttLink};
+pub use file_error::MqttFileError;
+pub use link::MqttLink;
 
 use crate::device::service::{Host, Observer, Service};
 use crate::protocol::access::{Access, Guard};

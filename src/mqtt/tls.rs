@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::link::MqttFileError;
+use super::file_error::MqttFileError;
 use crate::util::bounded;
 
 /// Bytes that a file of authorities may have.
