@@ -281,3 +281,6 @@ fn refused(code: ConnectReturnCode, link: &MqttLink, next: &mut Option<&'static 
         other => format!("a refusal: {other:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

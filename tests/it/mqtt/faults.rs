@@ -108,24 +108,11 @@ fn a_wrong_password_is_logged_once_without_it() {
 fn bytes_that_are_no_mqtt_end_only_the_connection() {
     let broker = TestBroker::start();
     let (folder, device) = started(&mqtt(&broker, ""));
-    let long_topic = [&[0x30, 0x7f, 0xff, 0xff][..], &[b'a'; 125]].concat();
-    let unreadable: [&[u8]; 6] = [
-        &[0xff; 64],
-        &[0x00, 0x00],
-        &[0x20, 2, 0, 0],
-        &[0x30, 0xff, 0xff, 0xff, 0x7f, 0, 1, b'a'],
-        &[0x30, 0xff, 0xff, 0xff, 0xff, 0xff],
-        &long_topic,
-    ];
+    let unreadable: [&[u8]; 2] = [&[0xff; 64], &[0x30, 0xff, 0xff, 0xff, 0xff, 0xff]];
     for (number, bytes) in unreadable.into_iter().enumerate() {
         broker.wait("it is connected", || broker.clients().len() > number);
         broker.send(bytes);
-        broker.wait(&format!("it comes again after {number}"), || {
-            broker.clients().len() > number + 1
-        });
-        if number == 2 {
-            break;
-        }
+        broker.wait("it comes again", || broker.clients().len() > number + 1);
     }
     let text = log(&folder);
     assert!(text.contains("no MQTT 3.1.1"), "{text}");
