@@ -58,13 +58,16 @@ impl RegionDrift {
         !self.watch.found().is_empty()
     }
 
-    /// What services are to hear: what was found, in words, or that nothing is; `None` where they know.
-    fn change(&mut self) -> Option<Option<String>> {
+    /// What services are to hear: what was found, in words, or that nothing is; `None` where they know. How much it is
+    /// changes with every frame, of which they hear nothing.
+    ///
+    /// * `is_reported`: whether the log says it, too.
+    fn change(&mut self, is_reported: bool) -> Option<Option<String>> {
         let found = self.watch.found();
-        let words = (!found.is_empty()).then(|| in_words(found));
-        (words != self.shown).then(|| {
-            self.shown.clone_from(&words);
-            words
+        let is_known = !is_reported && found.is_empty() == self.shown.is_none();
+        (!is_known).then(|| {
+            self.shown = (!found.is_empty()).then(|| in_words(found));
+            self.shown.clone()
         })
     }
 
@@ -186,7 +189,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let view = &mut self.views[place];
         let learned = &mut self.learners[view.learner];
         let news = view.drift.see(learned, step, part, now);
-        let change = view.drift.change();
+        let change = view.drift.change(news.is_some());
         if let Some(news) = news {
             effects.note(Level::Warning, self.of_region(place, news));
         }
