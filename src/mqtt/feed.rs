@@ -19,6 +19,12 @@ const STATUS: Duration = Duration::from_secs(30);
 /// The shortest time between two pictures: each takes a pass of the backbone.
 const PICTURES: Duration = Duration::from_secs(2);
 
+/// So many times as long as a picture took no other one is asked for: they have two hundredths of the time at most.
+const SHARE: u32 = 50;
+
+/// The longest time between two pictures, however long they take.
+const SELDOM: Duration = Duration::from_secs(60);
+
 /// How often it is looked whether there is something to do.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -33,6 +39,7 @@ pub(super) struct Published {
 pub(super) fn feed(what: Published, live: &Live, topics: &Topics, host: &Arc<dyn Host>) {
     let mut feed = Feed { what, live, topics, device: host.connect() };
     let (mut connection, mut status, mut picture) = (0, None::<Instant>, None::<Instant>);
+    let mut pace = PICTURES;
     let due = |last: Option<Instant>, pace| last.is_none_or(|at| at.elapsed() >= pace);
     while !host.is_stopping() {
         std::thread::sleep(LOOK);
@@ -48,11 +55,13 @@ pub(super) fn feed(what: Published, live: &Live, topics: &Topics, host: &Arc<dyn
             feed.status();
         }
         if what.images
-            && due(picture, PICTURES)
+            && due(picture, pace)
             && let Some((region, frame)) = live.take_picture_wanted()
         {
-            picture = Some(Instant::now());
+            let begun = Instant::now();
             feed.picture(region, frame);
+            pace = (begun.elapsed() * SHARE).clamp(PICTURES, SELDOM);
+            picture = Some(Instant::now());
         }
     }
 }

@@ -19,11 +19,11 @@ use crate::common::broker::TestBroker;
 use crate::common::command;
 use crate::common::process::{DRAWN, Device};
 
-/// A board that draws its frames, with these lines in front.
+/// A board that draws its frames, with these lines in front; it is patient with a machine that does much else.
 fn board(folder: &Path, lines: &str) -> String {
     let file = folder.join("bench.toml");
     let text = format!(
-        "{lines}\n[camera]\naddress = \"synthetic:\"\nwidth = 320\nheight = 240\nfps = 10\n[pins]\nby = \"none\"\n"
+        "watchdog_ms = 60000\n{lines}\n[camera]\naddress = \"synthetic:\"\nwidth = 320\nheight = 240\nfps = 10\n[pins]\nby = \"none\"\n"
     );
     fs::write(&file, text).expect("there is room");
     file.to_str().expect("UTF-8").to_owned()
