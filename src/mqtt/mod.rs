@@ -7,7 +7,7 @@
 //! | feed | asks the device for its status and for pictures of predictions | the device |
 //! | requests | carries out what was asked | requests, the device |
 //!
-//! The inference thread leaves a prediction in [`Live`] when the class changes, and waits for none of these.
+//! The inference thread leaves a prediction where the first of them finds it when the class changes, and waits for none.
 
 mod client;
 mod discovery;
