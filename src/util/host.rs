@@ -7,6 +7,7 @@ pub fn host_name() -> Option<String> {
 }
 
 /// The first part of a host's name as mDNS takes it: letters, digits and `-`.
+#[cfg(feature = "web")]
 pub fn host_label(host: &str) -> String {
     let first = host.split('.').next().unwrap_or_default();
     let fits = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
