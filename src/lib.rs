@@ -30,6 +30,7 @@
 //! | `cli` (default) | the program, and the crates that only it needs |
 //! | `built-in` (default) | the network that is part of the library, 1.5 MB |
 //! | `web` (default) | the page and the API over HTTP |
+//! | `mqtt` (default) | predictions at an MQTT broker, and requests from there |
 //! | `sound` (default) | sounds: recordings, microphones, a synthetic machine |
 //! | `fetch` | downloads of networks that model cards name |
 //! | `v4l`, `gpio`, `rpi`; `device` for all | cameras and pins |
@@ -95,9 +96,13 @@ pub mod board;
 /// The running device: controller, ports, threads.
 pub mod device;
 
-/// The page and the API over HTTP, one more port of the device. The only room that names axum and tokio.
+/// The page and the API over HTTP, one more port of the device. The only room that names axum.
 #[cfg(feature = "web")]
 pub mod web;
+
+/// What the device sees, published at an MQTT broker, and requests from there. The only room that names rumqttc.
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
 
 /// The library in one type.
 mod fieldtune;

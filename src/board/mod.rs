@@ -18,6 +18,7 @@ mod built_in;
 mod camera;
 mod checks;
 mod inbox;
+mod mqtt;
 mod policy_file;
 mod policy_source;
 mod raw;
@@ -28,6 +29,7 @@ pub use access::AccessSettings;
 pub use built_in::{BOARDS, POLICIES};
 pub use camera::{CameraSettings, Lost};
 pub use inbox::InboxSettings;
+pub use mqtt::{MqttAddress, MqttAddressError, MqttSettings};
 pub use policy_file::{built_in_policy, policy_from_toml, read_policy};
 pub use policy_source::{PolicySaveError, PolicySource, PolicyText};
 pub use web::{CertificateFiles, WebAddress, WebSettings};
@@ -79,6 +81,8 @@ pub struct Board {
     pub serial: Option<SerialSettings>,
     /// The page and the API over HTTP; `None`: not served, unless `run` is asked to.
     pub web: Option<WebSettings>,
+    /// The MQTT broker at which it publishes; `None`: at none, unless `run` is asked to.
+    pub mqtt: Option<MqttSettings>,
     /// What drives the pins.
     pub driver: Driver,
     /// What can be switched, by name.

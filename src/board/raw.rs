@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::access::{self, RawAccess, RawSettings};
 use super::checks::{within, word};
 use super::inbox::{self, RawInbox};
+use super::mqtt::{self, RawMqtt};
 use super::regions::{self, RawRegion};
 use super::web::{self, RawWeb};
 use super::{
@@ -50,6 +51,7 @@ struct RawBoard {
     questions: BTreeMap<String, String>,
     serial: Option<RawSerial>,
     web: Option<RawWeb>,
+    mqtt: Option<RawMqtt>,
     pins: RawPins,
     #[serde(default)]
     outputs: BTreeMap<String, RawOutput>,
@@ -261,6 +263,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         trusted_keys: raw.trusted_keys,
     })?;
     let web = raw.web.map(|raw| web::check(raw, &access)).transpose()?;
+    let mqtt = raw.mqtt.map(mqtt::check).transpose()?;
     if let Some(backbone) = raw.backbone.as_ref().filter(|name| name.contains(is_unsafe)) {
         return Err(format!(
             "backbone: \"{}\" is not one line that can be read",
@@ -284,6 +287,7 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         heads: looks.heads,
         serial: raw.serial.map(serial).transpose()?,
         web,
+        mqtt,
         driver,
         outputs,
         inputs,

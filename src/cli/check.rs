@@ -11,7 +11,9 @@ use super::args::store::StoreArgs;
 use super::{Context, Exit};
 use crate::board::outputs::{self, OutputDriver};
 use crate::board::policy::{Policy, untaught_in_words};
-use crate::board::{self, Board, CertificateFiles, WebSettings};
+use crate::board::{self, Board, CertificateFiles, MqttSettings, WebSettings};
+#[cfg(feature = "mqtt")]
+use crate::mqtt::MqttLink;
 use crate::protocol::access::Access;
 #[cfg(feature = "web")]
 use crate::web::Certificate;
@@ -83,6 +85,10 @@ impl CheckCommand {
             if let Some(files) = &web.certificate {
                 tell("page certificate", &certificate(files));
             }
+        }
+        if let Some(mqtt) = &board.mqtt {
+            broker(mqtt);
+            tell("mqtt files", &files_of_broker(mqtt));
         }
         if let Some(asked) = &self.policy {
             let policy = board::read_policy(asked)?;
@@ -165,6 +171,41 @@ fn page(web: &WebSettings) {
             }
         }
     }
+}
+
+/// Where predictions go, and what may be asked from there.
+fn broker(mqtt: &MqttSettings) {
+    let may = match mqtt.requests {
+        None => "ask nothing",
+        Some(Access::ReadOnly) => "look",
+        Some(Access::Locked) => "look and teach; no PIN is taken there",
+        Some(Access::Full) => "change everything",
+    };
+    let word = if mqtt.requests == Some(Access::Full) { "open    " } else { "guarded " };
+    println!(
+        "{word} mqtt: {}: users that its broker lets publish requests may {may}",
+        mqtt.address
+    );
+    if !mqtt.address.tls {
+        println!(
+            "  note: not encrypted: anyone between reads predictions, pictures and the password"
+        );
+        println!(
+            "  next: an address that begins with mqtts://, and ca_file where the authority is your own"
+        );
+    }
+}
+
+/// Whether the files that it names can be used.
+#[cfg(feature = "mqtt")]
+fn files_of_broker(mqtt: &MqttSettings) -> Finding {
+    let link = MqttLink::read(mqtt).map_err(|error| error.to_string())?;
+    Ok(format!("topic {}", link.topic()))
+}
+
+#[cfg(not(feature = "mqtt"))]
+fn files_of_broker(_: &MqttSettings) -> Finding {
+    Err("this program was built without MQTT (feature mqtt)".to_owned())
 }
 
 /// Whether the page's certificate can be used, and how long.

@@ -17,12 +17,16 @@ use crate::board::WebAddress;
 use crate::board::address::Address;
 use crate::board::policy::Policy;
 use crate::board::{self, Board};
+#[cfg(feature = "mqtt")]
+use crate::board::{MqttAddress, MqttSettings};
 use crate::camera::source;
 use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
 use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
 use crate::device::stores;
-#[cfg(feature = "web")]
+#[cfg(feature = "mqtt")]
+use crate::mqtt::{Mqtt, MqttLink};
+#[cfg(any(feature = "web", feature = "mqtt"))]
 use crate::protocol::access::Access;
 use crate::protocol::access::PinLockout;
 use crate::protocol::log::Level;
@@ -45,6 +49,8 @@ use crate::web::{Certificate, Web};
   fieldtune run --camera sound:synthetic:machine --port stdio:
   fieldtune run --camera synthetic: --web 8080
       page at http://127.0.0.1:8080/
+  fieldtune run --camera synthetic: --mqtt mqtt://127.0.0.1
+      predictions under fieldtune/HOST at a broker
   fieldtune run --camera synthetic: --bench-seconds 20
       print rates and latencies, then stop
 
@@ -68,6 +74,11 @@ pub struct RunCommand {
     #[cfg(feature = "web")]
     #[arg(long, value_name = "ADDRESS")]
     web: Option<WebAddress>,
+    /// Publish predictions at this MQTT broker and take requests that only read from there:
+    /// mqtt://HOST[:PORT], or mqtts://HOST[:PORT] with TLS [default: mqtt.address in the board file]
+    #[cfg(feature = "mqtt")]
+    #[arg(long, value_name = "URL")]
+    mqtt: Option<String>,
     /// Number of frames that predictions are smoothed over
     #[arg(long, default_value_t = 1, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
     smoothing: u32,
@@ -101,6 +112,8 @@ struct Wiring {
     policy: Policy,
     #[cfg(feature = "web")]
     certificate: Option<Certificate>,
+    #[cfg(feature = "mqtt")]
+    mqtt: Option<MqttLink>,
 }
 
 impl RunCommand {
@@ -157,12 +170,16 @@ impl RunCommand {
             let files = board.web.as_ref().and_then(|web| web.certificate.as_ref());
             files.map(Certificate::read).transpose().context("web.certificate")?
         };
+        #[cfg(feature = "mqtt")]
+        let mqtt = self.broker(&board)?;
         Ok(Wiring {
             board,
             how,
             policy,
             #[cfg(feature = "web")]
             certificate,
+            #[cfg(feature = "mqtt")]
+            mqtt,
         })
     }
 
@@ -197,6 +214,13 @@ impl RunCommand {
         #[cfg(feature = "web")]
         {
             builder = self.with_page(wiring, builder, log)?;
+        }
+        #[cfg(feature = "mqtt")]
+        if let Some(link) = &wiring.mqtt {
+            warn_of_requests(link, log);
+            let mqtt = Mqtt::new(link.clone());
+            let access = mqtt.access();
+            builder = builder.service(mqtt, access);
         }
         #[cfg(debug_assertions)]
         if self.acknowledge_early {
@@ -265,6 +289,35 @@ impl RunCommand {
             .certificate(wiring.certificate.clone())
             .announce(of_board.is_none_or(|web| web.announce));
         Ok(builder.service(page, access))
+    }
+}
+
+#[cfg(feature = "mqtt")]
+impl RunCommand {
+    /// The broker that is named here or in the board's file.
+    fn broker(&self, board: &Board) -> anyhow::Result<Option<MqttLink>> {
+        let of_board = board.mqtt.clone();
+        let settings = match &self.mqtt {
+            // It is read here: a message about a wrong value would repeat a password in it.
+            Some(url) => {
+                let address: MqttAddress = url.parse().context("--mqtt")?;
+                let usual = of_board.unwrap_or_else(|| MqttSettings::at(address.clone()));
+                Some(MqttSettings { address, ..usual })
+            }
+            None => of_board,
+        };
+        Ok(settings.as_ref().map(MqttLink::read).transpose()?)
+    }
+}
+
+#[cfg(feature = "mqtt")]
+fn warn_of_requests(link: &MqttLink, log: &DeviceLog) {
+    if link.settings().requests == Some(Access::Full) {
+        let what = format!(
+            "mqtt: whatever may publish at {}/request may teach, forget and switch outputs without a PIN; next: let the broker allow that to few, or requests = \"locked\" in [mqtt] of the board's file",
+            link.topic()
+        );
+        log.write(Level::Warning, &what);
     }
 }
 

@@ -205,6 +205,7 @@ impl Shared {
             let sum: u64 = lock(&self.ports).iter().map(count).sum();
             figures.extend((sum > 0).then(|| (name.to_owned(), sum.to_string())));
         }
+        figures.extend(self.observers.iter().flat_map(|observer| observer.figures()));
         figures.extend(host::figures(&self.host));
         figures
     }
@@ -212,6 +213,10 @@ impl Shared {
     fn tell(&self, classification: &Classification) {
         lock(&self.ports).iter().for_each(|port| port.offer(classification));
         self.observers.iter().for_each(|observer| observer.classified(classification));
+    }
+
+    fn tell_drift(&self, region: Option<&str>, drift: Option<&str>) {
+        self.observers.iter().for_each(|observer| observer.drift(region, drift));
     }
 }
 

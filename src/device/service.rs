@@ -34,6 +34,17 @@ pub trait Observer: Send + Sync {
     ///
     /// * `number`: counts frames since the program began, as [`Classification::frame`].
     fn frame(&self, number: u64, frame: Frame);
+
+    /// What frames show no longer looks as it was taught, or does again.
+    ///
+    /// * `region`: `None` where there is one alone.
+    /// * `drift`: what changed, in words; `None`: nothing.
+    fn drift(&self, _region: Option<&str>, _drift: Option<&str>) {}
+
+    /// What it adds to the figures of the device: names and values.
+    fn figures(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 /// The running device, as a service sees it.

@@ -27,3 +27,7 @@ pub(crate) mod mutex;
 
 /// Dates of the calendar.
 pub(crate) mod calendar;
+
+/// What the machine calls itself.
+#[cfg(any(feature = "web", feature = "mqtt"))]
+pub(crate) mod host;

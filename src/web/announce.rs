@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mdns_sd::{Error, ServiceDaemon, ServiceInfo};
 
-use super::origin::{host_label, host_name};
+use crate::util::host::{host_label, host_name};
 
 /// How long the network is given to hear that the device goes.
 const FAREWELL: Duration = Duration::from_millis(300);

@@ -80,7 +80,7 @@ fn counted(counts: &Counts, text: &mut String) {
 
 /// What a figure of status is. Those of several regions have the region's name in front.
 fn help(name: &str) -> &'static str {
-    const HELP: [(&str, &str); 18] = [
+    const HELP: [(&str, &str); 19] = [
         ("errors_", "Errors of this kind since the start"),
         ("predicted_before_teaching", "Taught frames that were predicted before"),
         ("predicted_right", "Of these those that were predicted right"),
@@ -98,6 +98,7 @@ fn help(name: &str) -> &'static str {
         ("throttled", "What the board reports of its processor being slowed down; 0 is not"),
         ("classes", "Classes taught"),
         ("examples", "Examples taught"),
+        ("mqtt_dropped", "Predictions and answers that were not published"),
         ("drift_alarms", "Alarms of the drift watch since the start"),
     ];
     let begins = |known: &str| known.ends_with('_') && name.starts_with(known);

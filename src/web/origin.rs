@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, Method, header};
 
+use crate::util::host::{host_label, host_name};
+
 /// Names under which this device is reached.
 #[derive(Debug, Clone)]
 pub(super) struct HostNames(Vec<String>);
@@ -63,23 +65,6 @@ impl HostNames {
             Some(origin) if !same(origin) => Err("the request comes from a page of another site"),
             _ => Ok(()),
         }
-    }
-}
-
-/// What the machine calls itself.
-pub(super) fn host_name() -> Option<String> {
-    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-    Some(own.trim().to_ascii_lowercase()).filter(|own| !own.is_empty())
-}
-
-/// The first part of a host's name as mDNS takes it.
-pub(super) fn host_label(host: &str) -> String {
-    let first = host.split('.').next().unwrap_or_default();
-    let fits = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let label: String = first.chars().map(fits).collect();
-    match label.trim_matches('-') {
-        "" => "fieldtune".to_owned(),
-        label => label.to_owned(),
     }
 }
 

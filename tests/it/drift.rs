@@ -56,6 +56,8 @@ do = "hold"
 struct Line {
     station: Station<Halves, DiskStore>,
     seconds: u64,
+    /// What services hear of drift.
+    drifts: Vec<(Option<String>, Option<String>)>,
 }
 
 impl Line {
@@ -69,7 +71,7 @@ impl Line {
         let policy = policy_from_toml(POLICY, "policy").expect("a policy");
         let outputs = vec![Output { name: "lamp".to_owned(), safe: false }];
         let station = Station::new(persistent, "test", &policy, outputs, None, &BTreeMap::new());
-        let mut line = Self { station, seconds: 1 };
+        let mut line = Self { station, seconds: 1, drifts: Vec::new() };
         for number in 0..8 {
             for (class, name) in [(0, "left"), (1, "right")] {
                 let image = picture::png(&part(class, number));
@@ -96,6 +98,7 @@ impl Line {
             let mut effects = Effects::default();
             self.station.frame(frame, now, || now, &mut effects);
             notes.extend(effects.notes.into_iter().map(|(_, text)| text));
+            self.drifts.extend(effects.drifts);
         }
         notes
     }
@@ -129,10 +132,13 @@ fn a_lamp_that_fades_is_reported_once_in_words() {
     let drift = line.figure("drift").expect("it lasts");
     assert!(drift.contains("darker by 4") && drift.ends_with(" min"), "{drift}");
     assert!(line.lamp());
+    let [(None, Some(heard))] = &line.drifts[..] else { panic!("once: {:?}", line.drifts) };
+    assert!(notes[0].contains(heard.as_str()), "as the log says it: {heard}");
 
     let notes = line.frames(120, &Levels::SAME);
     assert_eq!(notes, ["frames look as they were taught again"]);
     assert!(!line.lamp());
+    assert_eq!((line.drifts.len(), &line.drifts[1]), (2, &(None, None)));
     assert_eq!(line.figure("drift"), None);
     assert_eq!(line.figure("drift_alarms").as_deref(), Some("1"));
 }

@@ -43,6 +43,8 @@ mod keys;
 mod kills;
 mod limits;
 mod looks;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 mod nests;
 mod packs;
 mod pictures;

@@ -105,6 +105,8 @@ fn crates_out_of_their_place_are_found() {
             ),
             ("src/backbone/preprocess.rs", "use image::DynamicImage;", "names image"),
             ("src/learn/engine.rs", "fn f(t: tract_core::prelude::Tensor) {}", "names tract_core"),
+            ("src/mqtt/live.rs", "use tokio::sync::Notify;", ""),
+            ("src/device/port.rs", "use tokio::sync::Notify;", "names tokio"),
             ("src/store/mod.rs", "use anyhow::bail;", "names anyhow"),
             ("src/learn/head.rs", "#[derive(clap::ValueEnum)] struct A;", "names clap"),
         ],

@@ -32,6 +32,8 @@ pub(super) struct RegionDrift {
     read: Option<Timestamp>,
     /// Times that something was reported.
     alarms: u64,
+    /// What was found when services heard of it last.
+    shown: Option<String>,
 }
 
 /// Changes with whatever is learned.
@@ -54,6 +56,19 @@ impl RegionDrift {
     /// Whether something was found and lasts.
     pub(super) fn is_found(&self) -> bool {
         !self.watch.found().is_empty()
+    }
+
+    /// What services are to hear: what was found, in words, or that nothing is; `None` where they know. How much it is
+    /// changes with every frame, of which they hear nothing.
+    ///
+    /// * `is_reported`: whether the log says it, too.
+    fn change(&mut self, is_reported: bool) -> Option<Option<String>> {
+        let found = self.watch.found();
+        let is_known = !is_reported && found.is_empty() == self.shown.is_none();
+        (!is_known).then(|| {
+            self.shown = (!found.is_empty()).then(|| in_words(found));
+            self.shown.clone()
+        })
     }
 
     /// For people and programs: names and values.
@@ -173,8 +188,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     ) {
         let view = &mut self.views[place];
         let learned = &mut self.learners[view.learner];
-        if let Some(news) = view.drift.see(learned, step, part, now) {
+        let news = view.drift.see(learned, step, part, now);
+        let change = view.drift.change(news.is_some());
+        if let Some(news) = news {
             effects.note(Level::Warning, self.of_region(place, news));
+        }
+        if let Some(words) = change {
+            effects.drifts.push((self.told_name(place), words));
         }
         let view = &self.views[place];
         let drifts = view.drift.is_found();

@@ -16,6 +16,9 @@ pub struct Effects {
     pub progress: Vec<(Ticket, Progress)>,
     /// The verdicts on a frame, one a region.
     pub classifications: Vec<Classification>,
+    /// Regions whose frames no longer look as they were taught, with what changed, or `None` where they do again. The
+    /// region is `None` where there is one alone.
+    pub drifts: Vec<(Option<String>, Option<String>)>,
     /// For the log.
     pub notes: Vec<(Level, String)>,
 }

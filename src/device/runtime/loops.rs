@@ -174,6 +174,9 @@ fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)
         }
     }
     effects.classifications.iter().for_each(|classification| shared.tell(classification));
+    for (region, drift) in &effects.drifts {
+        shared.tell_drift(region.as_deref(), drift.as_deref());
+    }
     waiting.retain(|(ticket, _)| !gone.contains(ticket));
     gone
 }

@@ -1,6 +1,8 @@
 //! What several tests need: the program as a process, small pictures, and how many cases a slow machine takes.
 
 pub mod alone;
+#[cfg(feature = "mqtt")]
+pub mod broker;
 pub mod desk;
 pub mod device;
 pub mod disk;
