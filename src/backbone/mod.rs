@@ -23,6 +23,7 @@ mod export;
 mod extractor;
 mod fast;
 mod files;
+mod fingerprint;
 mod foreign;
 mod functions;
 mod graph;
@@ -52,13 +53,12 @@ pub use backbone_files::BackboneFiles;
 pub use detect::Detected;
 pub use error::BackboneError;
 pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
-pub use extractor::{
-    CutFeature, ExtractError, Extractor, FINE_TUNED, FeatureSource, Fingerprint, MapLayout,
-};
+pub use extractor::{CutFeature, ExtractError, Extractor, FINE_TUNED, FeatureSource, MapLayout};
 pub use fast::{Exercise, Layer, MAX_THREADS, Vectors};
 pub use files::{
     MAX_WEIGHTS_FILES, MAX_WEIGHTS_NAME, Onnx, OnnxFiles, WeightsFile, plain_path, weights_files,
 };
+pub use fingerprint::Fingerprint;
 pub use graph::{DeclaredInput, Graph};
 pub use maps::TapMap;
 pub use nodes::MAX_NODES;

@@ -21,7 +21,7 @@ use crate::learn::tune::{Recipe, TuneError, Tuned, Tuner, TuningSample};
 use crate::protocol::json::answer;
 use crate::protocol::people::counted;
 use crate::protocol::request::{Answer, FineTuning, MAX_DEPTH};
-use crate::store::ViewKeeper;
+use crate::store::ViewStorage;
 use crate::store::persistent::{self, OtherBackbone};
 use crate::store::snapshot::ModelId;
 use crate::store::tail;
@@ -191,15 +191,15 @@ fn samples(
     }
     let bar = context.bar(examples.len() as u64, "embeddings");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let keeper = ViewKeeper::new(room(), folder.unwrap_or(Path::new(".")));
-    let keeper = Mutex::new(keeper);
+    let storage = ViewStorage::new(room(), folder.unwrap_or(Path::new(".")));
+    let storage = Mutex::new(storage);
     let samples =
         on_threads(examples.len(), pool.size(), |place| -> anyhow::Result<TuningSample> {
             let example = examples[place];
             let frame = frame_of(example.id, &images[&example.id])?;
             let mut views = pool.cuts(&frame, &kinds)?;
-            let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
-            keeper
+            let mut storage = storage.lock().unwrap_or_else(PoisonError::into_inner);
+            storage
                 .keep(&mut views)
                 .map_err(|error| anyhow::anyhow!("{error}; nothing was changed"))?;
             bar.inc(1);

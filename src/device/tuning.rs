@@ -13,7 +13,7 @@ use crate::learn::examples::Examples;
 use crate::learn::head::ExampleId;
 use crate::learn::tune::{CutView, GoOn, Recipe, Tuned, Tuner, TuningSample};
 use crate::protocol::request::{FineTuning, Finetune};
-use crate::store::ViewKeeper;
+use crate::store::ViewStorage;
 use crate::store::snapshot::{ModelId, Snapshot};
 use crate::store::tuned::TunedLearner;
 
@@ -81,14 +81,14 @@ impl TuningTask {
             .map_err(in_words)?;
         let steps = samples.len() + planned.steps(self.asked.r#try);
         let looked_at = samples.len();
-        let mut keeper = ViewKeeper::new(self.room, &self.scratch);
+        let mut storage = ViewStorage::new(self.room, &self.scratch);
         for (done, (one, sample)) in learner.examples().iter().zip(&mut samples).enumerate() {
             let file = self.images.get(&one.id).ok_or("an image is missing")?;
             let name = format!("the image of example {}", one.id.0);
             let frame = picture::decode(file, &name, Timestamp(0)).map_err(in_words)?;
             let cuts = extractor.cuts(&frame, &self.views).map_err(in_words)?;
             sample.views = cuts.iter().map(|cut| CutView::of(cut, dim)).collect();
-            keeper.keep(&mut sample.views).map_err(|error| {
+            storage.keep(&mut sample.views).map_err(|error| {
                 format!("{error}; nothing was changed; finetune 1 takes less, or fine-tune a backup of the store on another machine")
             })?;
             if !go_on(done + 1, steps) {

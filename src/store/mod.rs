@@ -56,7 +56,7 @@ pub use disk::{Disk, MemoryDisk, Written};
 pub use file::FileStore;
 pub use generations::{MAX_GENERATIONS, MAX_KEPT_BYTES, MAX_NAMED};
 pub use on_disk::DiskStore;
-pub use scratch::ViewKeeper;
+pub use scratch::ViewStorage;
 
 use crate::image::frame::Timestamp;
 use crate::learn::examples::Images;

@@ -16,7 +16,7 @@ const BYTES: u64 = 2;
 
 /// Where views are kept: in memory as long as there is room, then their maps in a file.
 #[derive(Debug)]
-pub struct ViewKeeper {
+pub struct ViewStorage {
     room: u64,
     folder: PathBuf,
     file: Option<Arc<ScratchFile>>,
@@ -24,7 +24,7 @@ pub struct ViewKeeper {
     values: u64,
 }
 
-impl ViewKeeper {
+impl ViewStorage {
     /// * `room`: bytes of memory that views may take; `folder`: where the file is made when it is needed.
     pub fn new(room: u64, folder: &Path) -> Self {
         Self { room, folder: folder.to_owned(), file: None, values: 0 }
@@ -119,13 +119,13 @@ mod tests {
     fn what_has_no_room_is_read_from_the_file() {
         let folder = tempfile::tempdir().expect("there is room");
         // Each is 212 bytes.
-        let mut keeper = ViewKeeper::new(500, folder.path());
+        let mut storage = ViewStorage::new(500, folder.path());
         let mut kept: Vec<CutView> = (0..5).map(view).collect();
         for (at, view) in kept.iter_mut().enumerate() {
-            keeper.keep(std::slice::from_mut(view)).expect("there is room");
+            storage.keep(std::slice::from_mut(view)).expect("there is room");
             assert_eq!(matches!(view.map, CutMap::Kept { .. }), at >= 2, "{at}");
         }
-        assert_eq!(keeper.put_aside(), 600);
+        assert_eq!(storage.put_aside(), 600);
         for (seed, kept) in (0..).zip(&kept) {
             let CutMap::Here(wanted) = view(seed).map else { unreachable!("it was just made") };
             let mut got = vec![f16::ONE];
@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn a_folder_that_takes_nothing_is_named() {
-        let mut keeper = ViewKeeper::new(0, Path::new("/proc/none"));
-        let error = keeper.keep(&mut [view(1)]).expect_err("there is no room");
+        let mut storage = ViewStorage::new(0, Path::new("/proc/none"));
+        let error = storage.keep(&mut [view(1)]).expect_err("there is no room");
         assert!(error.contains("not enough memory") && error.contains("/proc/none"), "{error}");
     }
 }
