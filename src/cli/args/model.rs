@@ -25,8 +25,8 @@ use crate::util::settings;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Backbone")]
 pub struct ModelArgs {
-    /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx); built-in is the network of this
-    /// program, as the store was taught with it
+    /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx), with lines of text one that reads;
+    /// built-in is the network of this program, as the store was taught with it
     #[arg(long, value_name = "NAME|CARD|ONNX", env = "FIELDTUNE_MODEL", default_value = built_in::NAME)]
     pub(in crate::cli) model: String,
     /// Side of the input in pixels, for a network without a card [default: as the file says, else 224]
