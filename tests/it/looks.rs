@@ -69,7 +69,7 @@ fn a_store_remembers_that_it_is_looked_at_twice() {
         let run = bench.ok(&[&["classify", picture, "--json"][..], &built_in].concat());
         assert!(run.stdout.contains(&format!("\"best\":\"{class}\"")), "{run:?}");
     }
-    let inspected = bench.json(&["inspect", "fieldtune-224-twice", "--json", "--frames", "1"]);
+    let inspected = bench.json(&["inspect", "fieldtune-224-twice", "--frames", "1"]);
     assert_eq!((inspected["looks"].as_u64(), inspected["dim"].as_u64()), (Some(2), Some(912)));
     let drawn = bench.path().join("where.png");
     bench.ok(&[&["classify", &pictures[0], "--explain", text(&drawn)][..], &built_in].concat());
