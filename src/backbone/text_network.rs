@@ -99,7 +99,19 @@ impl TextNetwork {
         name: &str,
         spec: &TextSpec,
     ) -> Result<Self, BackboneError> {
-        let graph = Graph::parse(onnx, name)?.cut(std::slice::from_ref(&spec.output))?;
+        let graph = Graph::parse(onnx, name)?;
+        if !graph.tensors().contains(&spec.output.as_str()) {
+            let outputs = graph.graph().map_or(&[][..], |graph| &graph.output);
+            let outputs: Vec<_> =
+                outputs.iter().map(|one| one.name.escape_debug().to_string()).collect();
+            let what = format!(
+                "there is no tensor {}; its outputs are {}",
+                spec.output.escape_debug(),
+                outputs.join(", ")
+            );
+            return Err(BackboneError::parse(name, &what));
+        }
+        let graph = graph.cut(std::slice::from_ref(&spec.output))?;
         let inputs = roles(&graph)?;
         let declared = declared_tokens(&graph);
         let spec = TextSpec {
@@ -165,8 +177,10 @@ impl TextNetwork {
     fn too_long(&self, error: BackboneError) -> BackboneError {
         let BackboneError::Runtime { error, .. } = error else { return error };
         let tokens = self.spec.tokens;
+        // The runtime's words may be many.
+        let error: String = error.chars().take(120).collect();
         let what = format!(
-            "the network cannot read {tokens} tokens, only fewer ({error})\n  next: write fewer into its card: tokens = 77, 64 or 32"
+            "the network cannot read {tokens} tokens, only fewer ({error} ...)\n  next: write fewer into its card: tokens = 512, 128, 77 or 64"
         );
         BackboneError::parse(&self.name, &what)
     }
@@ -254,11 +268,11 @@ impl TextNetwork {
                     TokenPooling::Whole => "[1, values]",
                     _ => "[1, tokens, values]",
                 };
-                return Err(BackboneError::TapShape {
-                    name: self.name.clone(),
-                    tensor: self.spec.output.clone(),
-                    got: format!("{shape:?}, wanted {wanted}"),
-                });
+                let what = format!(
+                    "its output {} is {shape:?}, wanted {wanted}\n  next: pool = \"mean\", \"first\" or \"last\" for values of tokens, \"whole\" for those of a line",
+                    self.spec.output.escape_debug()
+                );
+                return Err(BackboneError::parse(&self.name, &what));
             }
         };
         let row = |row: usize| &values[row * dim..(row + 1) * dim];

@@ -102,6 +102,11 @@ impl BenchCommand {
         }
         Vectors::chosen().with_threads(self.threads as usize).choose();
         let Chosen { onnx, name, spec, .. } = self.model.choose()?;
+        if spec.input.second_look().is_some() {
+            anyhow::bail!(
+                "{name} looks at a frame twice, and one look is timed\n  next: time the same network with one look, such as fieldtune-224; a second costs resize, normalise and backbone again"
+            );
+        }
         if self.layers || self.compare.is_some() {
             let (json, text) = if self.layers {
                 let layers = layers::measure(&onnx, &name, &spec, self.frames)?;

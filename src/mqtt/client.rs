@@ -243,6 +243,12 @@ fn lost(error: &ConnectionError, link: &MqttLink) -> Ended {
         StateError::Io(error) => error.to_string(),
         StateError::AwaitPingResp => "no answer to a ping".to_owned(),
         StateError::ConnectionAborted => "the broker closed the connection".to_owned(),
+        StateError::Deserialization(error) if error.to_string().contains("size limit") => {
+            format!("a message that is too long ({error})")
+        }
+        StateError::Deserialization(error) if error.to_string().contains("os error") => {
+            format!("the connection broke ({error})")
+        }
         StateError::Deserialization(error) => format!("bytes that are no MQTT 3.1.1 ({error})"),
         other => other.to_string(),
     };

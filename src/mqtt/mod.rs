@@ -197,6 +197,7 @@ impl Peer for Connections<'_> {
         } else {
             format!("{} requests wait already", requests::WAITING)
         };
-        self.live.answer(requests::message(self.topics, None, Err(refused)));
+        let id = requests::id_of(payload);
+        self.live.answer(requests::message(self.topics, id, Err(refused)));
     }
 }

@@ -87,6 +87,11 @@ pub(super) fn message(
     Message::once(topics.answer(), value.to_string())
 }
 
+/// The id of a request that is not carried out, if it has one.
+pub(super) fn id_of(payload: &[u8]) -> Option<Value> {
+    if payload.len() > MAX_BYTES { None } else { read(payload).id }
+}
+
 fn read(payload: &[u8]) -> Asked {
     let refused = |why: &str| Asked { id: None, line: Err(why.to_owned()) };
     let Ok(text) = std::str::from_utf8(payload) else {

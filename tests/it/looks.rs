@@ -74,8 +74,9 @@ fn a_store_remembers_that_it_is_looked_at_twice() {
     let drawn = bench.path().join("where.png");
     bench.ok(&[&["classify", &pictures[0], "--explain", text(&drawn)][..], &built_in].concat());
     assert!(drawn.exists());
-    for refused in [&["finetune"][..], &["export", "head.npz"]] {
-        let run = bench.run(&[refused, &built_in].concat());
+    for refused in [&["finetune"][..], &["export", "head.npz"], &["bench"]] {
+        let model = if refused == ["bench"] { twice } else { built_in };
+        let run = bench.run(&[refused, &model].concat());
         assert_eq!(run.code, 2, "{run:?}");
         assert!(run.stderr.contains("looks at a frame twice"), "{run:?}");
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use super::store::StoreArgs;
 use crate::backbone::card::{
@@ -19,6 +19,7 @@ use crate::image::picture;
 use crate::learn::learner::Subject;
 use crate::sound;
 use crate::store::FileStore;
+use crate::text::Tokenizer;
 use crate::util::settings;
 
 /// Which backbone gives the features, and how it is fed.
@@ -155,8 +156,9 @@ impl ModelArgs {
             return Ok(TextEncoder::load(&onnx, &tokenizer, &card.name, &card.spec.spec)?);
         }
         if ModelCard::named(&self.model).is_ok() || !path.exists() {
+            let there = if path.exists() { "" } else { "there is no such file; " };
             bail!(
-                "{}: wanted a network that reads text: its card (.toml), or its file (.onnx) with tokenizer.json beside it\n  next: leave --model out: lines need no network",
+                "{}: {there}wanted a network that reads text: its card (.toml), or its file (.onnx) with tokenizer.json beside it\n  next: name one, or leave --model out where the lines were taught without",
                 picture::shown(path)
             );
         }
@@ -297,6 +299,8 @@ pub(in crate::cli) fn text_card(path: &Path) -> anyhow::Result<ModelCard<TextInp
         .find(|spec| TextNetwork::load(&onnx, &name, spec).is_ok())
         .unwrap_or(spec.clone());
     let tokenizer = read_tokenizer(&path.with_file_name(TOKENIZER))?;
+    Tokenizer::parse(&tokenizer, spec.tokens)
+        .with_context(|| picture::shown(&path.with_file_name(TOKENIZER)))?;
     let tokenizer = DataFile::of(TOKENIZER, &tokenizer);
     Ok(ModelCard::of_files(&onnx, path, TextInput { tokenizer, spec }))
 }

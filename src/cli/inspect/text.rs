@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use serde_json::json;
 
 use super::milliseconds;
@@ -10,7 +11,7 @@ use crate::backbone::card::{ModelCard, TextInput, hex, is_of_text, read_network}
 use crate::backbone::{Graph, Onnx, TextNetwork, TextSpec, TokenPooling};
 use crate::cli::args::model::text_card;
 use crate::image::picture;
-use crate::text::Tokens;
+use crate::text::{Tokenizer, Tokens};
 use crate::util::settings;
 
 /// Tokens of the lines that are timed.
@@ -55,6 +56,9 @@ pub(super) fn report(
         true => card.network(folder)?,
         false => read_network(Path::new(model), "")?,
     };
+    let tokenizer = card.tokenizer(folder)?;
+    Tokenizer::parse(&tokenizer, card.spec.spec.tokens)
+        .with_context(|| format!("{}: {}", card.name, card.spec.tokenizer.file))?;
     let begun = Instant::now();
     let mut network = TextNetwork::load(&onnx, &card.name, &card.spec.spec)?;
     let load_ms = milliseconds(begun);
