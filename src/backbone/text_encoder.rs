@@ -56,16 +56,28 @@ impl TextEncoder {
     ) -> Result<Self, EncodeError> {
         let onnx = onnx.into();
         let network = TextNetwork::load(onnx, name, spec)?;
-        let TextSpec { tokens, pool, output } = network.spec();
-        let mut hash = Sha256::new();
-        hash.update(onnx.sha256());
-        hash.update(Sha256::digest(tokenizer));
-        hash.update(format!("text 1: {tokens} tokens, {pool:?} of {output}"));
-        let parsed = Tokenizer::parse(tokenizer, *tokens)
+        let parsed = Tokenizer::parse(tokenizer, network.spec().tokens)
             .map_err(|error| EncodeError::Tokenizer { name: name.to_owned(), error })?;
+        let sums = [onnx.sha256(), Sha256::digest(tokenizer).into()];
+        Ok(Self::of_network(network, parsed, name, sums))
+    }
+
+    /// Of a network that is loaded.
+    ///
+    /// * `tokenizer`: cuts lines to as many tokens as the network reads.
+    /// * `sums`: the SHA-256 of the network ([`Onnx::sha256`]), and that of the tokenizer's file.
+    pub fn of_network(
+        network: TextNetwork,
+        tokenizer: Tokenizer,
+        name: &str,
+        sums: [[u8; 32]; 2],
+    ) -> Self {
+        let mut hash = Sha256::new();
+        sums.iter().for_each(|sum| hash.update(sum));
+        hash.update(in_words(network.spec()));
         let fingerprint = Fingerprint(hash.finalize().into());
-        let network = Some((parsed, network));
-        Ok(Self { name: format!("{name}{OF_TEXT}"), fingerprint, network })
+        let network = Some((tokenizer, network));
+        Self { name: format!("{name}{OF_TEXT}"), fingerprint, network }
     }
 
     /// What a store remembers of it, for people.
@@ -104,6 +116,31 @@ impl TextEncoder {
         match &mut self.network {
             None => Ok(text::feature(line)?),
             Some((tokenizer, network)) => Ok(network.extract(&tokenizer.tokens(line)?)?),
+        }
+    }
+}
+
+/// What a fingerprint covers besides the files; stores hold the hash of these words, so they stay as they are.
+fn in_words(spec: &TextSpec) -> String {
+    let TextSpec { tokens, pool, output } = spec;
+    format!("text 1: {tokens} tokens, {} of {output}", pool.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backbone::TokenPooling;
+
+    #[test]
+    fn the_words_of_a_fingerprint_stay_as_they_are() {
+        for (pool, name) in [
+            (TokenPooling::Mean, "mean"),
+            (TokenPooling::First, "first"),
+            (TokenPooling::Last, "last"),
+            (TokenPooling::Whole, "whole"),
+        ] {
+            let spec = TextSpec { tokens: 77, pool, output: "out".to_owned() };
+            assert_eq!(in_words(&spec), format!("text 1: 77 tokens, {name} of out"));
         }
     }
 }

@@ -37,6 +37,18 @@ pub enum TokenPooling {
     Whole,
 }
 
+impl TokenPooling {
+    /// As a card has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Whole => "whole",
+        }
+    }
+}
+
 /// How a network that reads text is fed, and what is taken of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextSpec {
@@ -134,6 +146,24 @@ impl TextNetwork {
             None => network.left_open().or_else(|network| network.of_lengths(None)),
             declared => network.of_lengths(declared),
         }
+    }
+
+    /// As [`TextNetwork::load`], with fewer tokens where it cannot read so many: of some networks the file does not show how
+    /// far their positions reach.
+    ///
+    /// # Errors
+    /// As of [`TextNetwork::load`] with the most.
+    pub fn load_fitting<'a>(
+        onnx: impl Into<Onnx<'a>>,
+        name: &str,
+        spec: &TextSpec,
+    ) -> Result<Self, BackboneError> {
+        let onnx = onnx.into();
+        let with = |tokens| Self::load(onnx, name, &TextSpec { tokens, ..spec.clone() });
+        with(spec.tokens).or_else(|error| {
+            let fewer = FEWER.into_iter().filter(|&tokens| tokens < spec.tokens);
+            fewer.map(with).find_map(Result::ok).ok_or(error)
+        })
     }
 
     /// With the number of tokens left open.
@@ -293,6 +323,9 @@ impl TextNetwork {
 
 /// Tokens of a line where nothing says otherwise.
 const USUAL_TOKENS: usize = 128;
+
+/// What is tried where those are too many.
+const FEWER: [usize; 4] = [77, 64, 32, 16];
 
 /// Outputs that are one vector of a line, by the names that exporters give them.
 const POOLED: [&str; 3] = ["sentence_embedding", "text_embeds", "text_embedding"];

@@ -102,12 +102,12 @@ impl BenchCommand {
         }
         Vectors::chosen().with_threads(self.threads as usize).choose();
         let Chosen { onnx, name, spec, .. } = self.model.choose()?;
-        if spec.input.second_look().is_some() {
-            anyhow::bail!(
-                "{name} looks at a frame twice, and one look is timed\n  next: time the same network with one look, such as fieldtune-224; a second costs resize, normalise and backbone again"
-            );
-        }
         if self.layers || self.compare.is_some() {
+            if spec.input.second_look().is_some() {
+                anyhow::bail!(
+                    "{name} looks at a frame twice with the same layers\n  next: time them in a model that looks once, such as fieldtune-224"
+                );
+            }
             let (json, text) = if self.layers {
                 let layers = layers::measure(&onnx, &name, &spec, self.frames)?;
                 (layers.json(), layers.text())

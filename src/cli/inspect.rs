@@ -69,13 +69,13 @@ struct Report {
 
 impl InspectCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        if let Some(card) = text::card(&self.model)? {
+        if let Some(model) = text::model(&self.model)? {
             if self.run.is_some() {
                 bail!("--run feeds a network that sees; this one reads text");
             }
             match self.card {
-                true => print!("{}", card.text_to_toml()),
-                false => print!("{}", text::report(&self.model, &card, self.frames, self.json)?),
+                true => print!("{}", model.card.text_to_toml()),
+                false => print!("{}", text::report(&model, self.frames, self.json)?),
             }
             return Ok(Exit::Done);
         }

@@ -71,11 +71,13 @@ fn a_store_remembers_that_it_is_looked_at_twice() {
     }
     let inspected = bench.json(&["inspect", "fieldtune-224-twice", "--frames", "1"]);
     assert_eq!((inspected["looks"].as_u64(), inspected["dim"].as_u64()), (Some(2), Some(912)));
+    let sizes = ["--frames", "1", "--examples", "10", "--classes", "2"];
+    bench.ok(&[&["bench"][..], &sizes, &twice].concat());
     let drawn = bench.path().join("where.png");
     bench.ok(&[&["classify", &pictures[0], "--explain", text(&drawn)][..], &built_in].concat());
     assert!(drawn.exists());
-    for refused in [&["finetune"][..], &["export", "head.npz"], &["bench"]] {
-        let model = if refused == ["bench"] { twice } else { built_in };
+    for refused in [&["finetune"][..], &["export", "head.npz"], &["bench", "--layers"]] {
+        let model = if refused[0] == "bench" { twice } else { built_in };
         let run = bench.run(&[refused, &model].concat());
         assert_eq!(run.code, 2, "{run:?}");
         assert!(run.stderr.contains("looks at a frame twice"), "{run:?}");

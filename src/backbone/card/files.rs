@@ -127,6 +127,17 @@ fn read_data(network: &Path, name: &str, most: u64) -> Result<Vec<u8>, ModelErro
     })
 }
 
+/// Where a file of a card is: beside it, or where models are kept; where it is in neither, beside the card.
+///
+/// * `beside`: the card's folder.
+pub(super) fn place(file: &str, beside: Option<&Path>) -> PathBuf {
+    let kept = ModelCard::folder().join(file);
+    match beside.map(|folder| folder.join(file)) {
+        Some(beside) if beside.exists() || !kept.exists() => beside,
+        _ => kept,
+    }
+}
+
 fn folder(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -166,9 +177,7 @@ impl<S> ModelCard<S> {
         if self.is_built_in() {
             return Ok(built_in::onnx()?.to_vec().into());
         }
-        let kept = ModelCard::folder().join(&self.file);
-        let beside = beside.map(|folder| folder.join(&self.file));
-        self.read(&beside.filter(|path| path.exists()).unwrap_or(kept))
+        self.read(&place(&self.file, beside))
     }
 
     /// Reads the card's files and checks that they are the ones the card describes.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::files::DataFile;
+use super::files::{DataFile, place};
 use super::{ModelCard, ModelError, RawCard, hex, plain_file, quoted, sum, text_of};
 use crate::backbone::{MAX_TOKENS, Tap, TextSpec, TokenPooling};
 use crate::util::bounded;
@@ -112,8 +112,7 @@ impl ModelCard<TextInput> {
     /// [`ModelError::File`], [`ModelError::Mismatch`].
     pub fn tokenizer(&self, beside: Option<&Path>) -> Result<Vec<u8>, ModelError> {
         let file = &self.spec.tokenizer;
-        let beside = beside.map(|folder| folder.join(&file.file)).filter(|path| path.exists());
-        let path = beside.unwrap_or_else(|| ModelCard::folder().join(&file.file));
+        let path = place(&file.file, beside);
         let bytes = read_tokenizer(&path)?;
         self.check(&path, &bytes, file.bytes, &file.sha256)?;
         Ok(bytes)
@@ -122,12 +121,7 @@ impl ModelCard<TextInput> {
     /// The card's text; parsing it gives the card again.
     pub fn text_to_toml(&self) -> String {
         let TextInput { tokenizer, spec } = &self.spec;
-        let pool = match spec.pool {
-            TokenPooling::Mean => "mean",
-            TokenPooling::First => "first",
-            TokenPooling::Last => "last",
-            TokenPooling::Whole => "whole",
-        };
+        let pool = spec.pool.name();
         let mut text = self.head();
         text += &format!(
             "kind = \"text\"\ntokenizer = {}\ntokenizer-bytes = {}\ntokenizer-sha256 = \"{}\"\ntokens = {}\npool = \"{pool}\"\noutput = {}\n",

@@ -7,4 +7,5 @@ pub(super) mod images;
 pub(super) mod lines;
 pub(super) mod model;
 pub(super) mod store;
+pub(super) mod text_model;
 mod values;

@@ -2,16 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::store::StoreArgs;
-use crate::backbone::card::{
-    DataFile, ModelCard, TextInput, built_in, is_of_text, read_network, read_tokenizer,
-};
+use crate::backbone::card::{ModelCard, built_in, read_network};
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use crate::backbone::{
-    BackboneFiles, BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap, TextEncoder,
-    TextNetwork, TextSpec,
+    BackboneFiles, BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap,
 };
 use crate::cli::Context;
 use crate::image::frame::FrameKind;
@@ -19,8 +16,6 @@ use crate::image::picture;
 use crate::learn::learner::Subject;
 use crate::sound;
 use crate::store::FileStore;
-use crate::text::Tokenizer;
-use crate::util::settings;
 
 /// Which backbone gives the features, and how it is fed.
 #[derive(Debug, Clone, clap::Args)]
@@ -137,36 +132,6 @@ impl ModelArgs {
         }
     }
 
-    /// What reads lines of text: the network where one is named, else counted words.
-    ///
-    /// # Errors
-    /// An unknown name, files that are missing or not the card's, a network that cannot be used.
-    pub fn text_encoder(&self) -> anyhow::Result<TextEncoder> {
-        let path = Path::new(&self.model);
-        let is_card = path.extension().is_some_and(|ending| ending == "toml");
-        // What the environment says once for all images is not meant for lines.
-        let of_lines = is_card && settings::read(path).is_ok_and(|text| is_of_text(&text));
-        let set = std::env::var_os("FIELDTUNE_MODEL").is_some_and(|set| *set == *self.model);
-        if self.is_default() || set && !of_lines {
-            return Ok(TextEncoder::of_words());
-        }
-        if is_card {
-            let card = ModelCard::read_text_card(path)?;
-            let (onnx, tokenizer) = (card.network(path.parent())?, card.tokenizer(path.parent())?);
-            return Ok(TextEncoder::load(&onnx, &tokenizer, &card.name, &card.spec.spec)?);
-        }
-        if ModelCard::named(&self.model).is_ok() || !path.exists() {
-            let there = if path.exists() { "" } else { "there is no such file; " };
-            bail!(
-                "{}: {there}wanted a network that reads text: its card (.toml), or its file (.onnx) with tokenizer.json beside it\n  next: name one, or leave --model out where the lines were taught without",
-                picture::shown(path)
-            );
-        }
-        let card = text_card(path)?;
-        let (onnx, tokenizer) = (read_network(path, "")?, card.tokenizer(path.parent())?);
-        Ok(TextEncoder::load(&onnx, &tokenizer, &card.name, &card.spec.spec)?)
-    }
-
     /// The network's files, to load it with other last blocks.
     ///
     /// # Errors
@@ -274,35 +239,6 @@ fn folder(path: &Path) -> String {
         None => String::new(),
     };
     format!("{shown}: this is a folder, wanted a network (.onnx) or a card (.toml){next}")
-}
-
-/// What the tokenizer of a network without a card is called.
-const TOKENIZER: &str = "tokenizer.json";
-
-/// A card for a network that reads text, by what its file shows and its tokenizer beside it.
-///
-/// # Errors
-/// It cannot be read, or does not read text; there is no tokenizer.
-pub(in crate::cli) fn text_card(path: &Path) -> anyhow::Result<ModelCard<TextInput>> {
-    let onnx = read_network(path, "")?;
-    let name = picture::shown(path);
-    let Some(spec) = Graph::parse(&onnx, &name)?.text_spec() else {
-        bail!(
-            "{name}: the network does not read text: wanted whole numbers as inputs (input_ids, attention_mask)"
-        );
-    };
-    // Of some the file does not show how far their positions reach.
-    let fewer = [77, 64, 32, 16].into_iter().filter(|&tokens| tokens < spec.tokens);
-    let spec = std::iter::once(spec.tokens)
-        .chain(fewer)
-        .map(|tokens| TextSpec { tokens, ..spec.clone() })
-        .find(|spec| TextNetwork::load(&onnx, &name, spec).is_ok())
-        .unwrap_or(spec.clone());
-    let tokenizer = read_tokenizer(&path.with_file_name(TOKENIZER))?;
-    Tokenizer::parse(&tokenizer, spec.tokens)
-        .with_context(|| picture::shown(&path.with_file_name(TOKENIZER)))?;
-    let tokenizer = DataFile::of(TOKENIZER, &tokenizer);
-    Ok(ModelCard::of_files(&onnx, path, TextInput { tokenizer, spec }))
 }
 
 fn from_card(card: ModelCard, beside: Option<&Path>) -> anyhow::Result<Chosen> {

@@ -3,64 +3,45 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::milliseconds;
-use crate::backbone::card::{ModelCard, TextInput, hex, is_of_text, read_network};
+use crate::backbone::card::{hex, read_network};
 use crate::backbone::{Graph, Onnx, TextNetwork, TextSpec, TokenPooling};
-use crate::cli::args::model::text_card;
+use crate::cli::args::text_model::{TextModel, is_text_card};
 use crate::image::picture;
-use crate::text::{Tokenizer, Tokens};
-use crate::util::settings;
+use crate::text::Tokens;
 
 /// Tokens of the lines that are timed.
 const TIMED: [usize; 3] = [8, 32, 128];
 
-/// Its card: what is read, or what can be told from the network's file; `None` where it does not read text.
+/// What is inspected, where it reads text.
 ///
 /// # Errors
-/// A file that cannot be read.
-pub(super) fn card(model: &str) -> anyhow::Result<Option<ModelCard<TextInput>>> {
+/// As [`TextModel::read`].
+pub(super) fn model(model: &str) -> anyhow::Result<Option<TextModel>> {
     let path = Path::new(model);
+    // What is wrong with a network is said when it is looked at as one that sees.
+    let reads = || {
+        let name = picture::shown(path);
+        let onnx = read_network(path, "").ok()?;
+        Graph::parse(&onnx, &name).ok()?.text_spec()
+    };
     let is_card = path.extension().is_some_and(|ending| ending == "toml");
-    if is_card {
-        let of_text = settings::read(path).is_ok_and(|text| is_of_text(&text));
-        return Ok(if of_text { Some(ModelCard::read_text_card(path)?) } else { None });
+    if is_text_card(path) || !is_card && path.is_file() && reads().is_some() {
+        return TextModel::read(path);
     }
-    if !path.is_file() {
-        return Ok(None);
-    }
-    // What is wrong with it is said when it is looked at as a network that sees.
-    let name = picture::shown(path);
-    let graph = read_network(path, "").ok().and_then(|onnx| Graph::parse(&onnx, &name).ok());
-    match graph.and_then(|graph| graph.text_spec()) {
-        Some(_) => text_card(path).map(Some),
-        None => Ok(None),
-    }
+    Ok(None)
 }
 
 /// What it is, and what a line costs.
 ///
 /// # Errors
 /// The network cannot be used.
-pub(super) fn report(
-    model: &str,
-    card: &ModelCard<TextInput>,
-    frames: u32,
-    as_json: bool,
-) -> anyhow::Result<String> {
-    let folder = Path::new(model).parent();
-    // A card that was just made names the file itself.
-    let onnx = match Path::new(model).extension().is_some_and(|ending| ending == "toml") {
-        true => card.network(folder)?,
-        false => read_network(Path::new(model), "")?,
-    };
-    let tokenizer = card.tokenizer(folder)?;
-    Tokenizer::parse(&tokenizer, card.spec.spec.tokens)
-        .with_context(|| format!("{}: {}", card.name, card.spec.tokenizer.file))?;
+pub(super) fn report(model: &TextModel, frames: u32, as_json: bool) -> anyhow::Result<String> {
+    let TextModel { card, onnx, .. } = model;
     let begun = Instant::now();
-    let mut network = TextNetwork::load(&onnx, &card.name, &card.spec.spec)?;
+    let mut network = TextNetwork::load(onnx, &card.name, &card.spec.spec)?;
     let load_ms = milliseconds(begun);
     let lengths: Vec<usize> =
         TIMED.into_iter().filter(|tokens| *tokens <= network.spec().tokens).collect();
@@ -78,8 +59,8 @@ pub(super) fn report(
         all.sort_by(f64::total_cmp);
         times.push((length, all[all.len() / 2]));
     }
-    let sha256 = Onnx::from(&onnx).sha256();
-    let bytes = Onnx::from(&onnx).bytes();
+    let sha256 = Onnx::from(onnx).sha256();
+    let bytes = Onnx::from(onnx).bytes();
     let TextSpec { tokens, pool, output } = network.spec();
     if as_json {
         let times = times.iter().map(|(tokens, ms)| json!({ "tokens": tokens, "ms": ms }));
