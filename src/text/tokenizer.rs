@@ -65,7 +65,10 @@ impl Tokenizer {
         }
     }
 
-    /// As above: a program that was built without it has none.
+    /// None: the program was built without the feature `text`.
+    ///
+    /// # Errors
+    /// [`TokenizerError`], always.
     #[cfg(not(feature = "text"))]
     pub fn parse(_json: &[u8], _most: usize) -> Result<Self, TokenizerError> {
         Err(TokenizerError("the program was built without the feature text".to_owned()))
