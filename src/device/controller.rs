@@ -11,6 +11,7 @@ mod effects;
 mod explain;
 mod finetune;
 mod follow;
+mod good_parts;
 mod history;
 mod inbox;
 mod lessons;
@@ -32,6 +33,7 @@ use adapt::Adapting;
 pub use effects::{Effects, Ticket};
 use finetune::Tuning;
 pub use finetune::{Background, Work};
+pub use good_parts::Start;
 use history::History;
 pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
 use lessons::{Job, Until};
@@ -84,6 +86,7 @@ pub struct Station<S, K> {
     job: Option<Job>,
     adapting: Option<Adapting>,
     background: Option<Background>,
+    workers: Option<Start>,
     tuning: Option<Tuning>,
     /// When a frame of an inbox may be looked at again.
     next_look: Timestamp,
@@ -156,6 +159,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             job: None,
             adapting: None,
             background: None,
+            workers: None,
             tuning: None,
             next_look: Timestamp(0),
             latest: None,
@@ -243,6 +247,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         self.number += 1;
+        self.look_after_patches();
         let captured = frame.captured();
         let admitted = self.panel.change(|panel| panel.actions.admits(captured));
         if !admitted && self.job.is_none() {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::Effects;
 use super::answers::refused;
+use super::good_parts::Made;
 use super::inbox::RegionInbox;
 use super::predicted::{self, Picked, Predicted};
 use super::stillness::{NEAR, Senses, Stillness, distance};
@@ -28,6 +29,8 @@ pub struct ViewLearner<S, K> {
     pub(super) inbox: RegionInbox,
     /// What fine-tuning brought last.
     pub(super) tuned: Option<String>,
+    /// What is remembered of good parts, where it is being made.
+    pub(super) patches_made: Made,
     /// Why the latest change could not be stored.
     unstored: Option<String>,
     /// What was logged of that.
@@ -54,6 +57,7 @@ impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
             persistent,
             inbox: RegionInbox::default(),
             tuned: None,
+            patches_made: None,
             unstored: None,
             told_unstored: None,
             predicted,

@@ -23,7 +23,7 @@ impl Accuracy {
 
     /// `None` where it cannot be estimated: there is one class, or one that has a single look.
     pub fn of(learner: &Learner) -> Option<Self> {
-        let estimate = learner.estimate()?;
+        let estimate = learner.estimate().filter(|_| learner.classes().len() > 1)?;
         let (balanced, interval) = (estimate.balanced_accuracy?, estimate.interval);
         let looks = learner.examples().looks().into_iter();
         let fewest = looks.min_by_key(|&(class, looks)| (looks, class));
