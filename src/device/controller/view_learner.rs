@@ -10,7 +10,9 @@ use super::predicted::{self, Picked, Predicted};
 use super::stillness::{NEAR, Senses, Stillness, distance};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
-use crate::learn::command::{Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest};
+use crate::learn::command::{
+    Accuracy, Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest,
+};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::learn::head::{ClassId, ExampleId, GroupId};
@@ -157,7 +159,7 @@ impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
         now: Timestamp,
     ) -> Result<(Reply, Option<TakenFor>), PersistError> {
         let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
-        let estimate = self.learner().estimate().and_then(|estimate| estimate.balanced_accuracy);
+        let estimate = Accuracy::of(self.learner()).map(|accuracy| accuracy.balanced);
         predicted.begin(self.learner().examples().len(), estimate, now);
         let mut taken_for = None;
         if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {

@@ -117,6 +117,20 @@ mod tests {
     use crate::learn::patches::{PatchLevel, Patches};
 
     #[test]
+    fn what_is_remembered_is_made_when_it_is_asked_for() {
+        let level =
+            PatchLevel { size: [4, 4], channels: 2, values: vec![half::f16::ONE; 32].into() };
+        let patches = Patches::of_levels(vec![level]).map(Arc::new);
+        let mut learner = Learner::new(2, HeadConfig::default(), usize::MAX).expect("a valid head");
+        let examples = vec![NewExample { patches, ..NewExample::new(vec![1.0, 0.5], "") }; 3];
+        let teach = TeachExamples { class: "good".to_owned(), examples };
+        assert!(teach.taken_for(&learner).is_none());
+        Command::Teach(teach.clone()).apply(&mut learner, Timestamp(0)).expect("there is room");
+        assert!(teach.taken_for(&learner).is_none() && learner.fit.get().is_none());
+        assert!(learner.patch_memory().is_some() && learner.fit.get().is_some());
+    }
+
+    #[test]
     fn patches_are_kept_while_there_is_room() {
         let level = PatchLevel {
             size: [16, 16],
