@@ -14,6 +14,7 @@ mod follow;
 mod history;
 mod inbox;
 mod lessons;
+mod lines;
 mod packs;
 mod panel;
 mod policy_change;
@@ -45,7 +46,7 @@ use crate::backbone::FeatureSource;
 use crate::board::outputs::Output;
 use crate::board::policy::{Buttons, Policy, Timing, Untaught};
 use crate::camera::{CameraLocks, Scene};
-use crate::image::frame::{Frame, Region, Timestamp};
+use crate::image::frame::{Frame, FrameKind, Region, Timestamp};
 use crate::image::picture;
 use crate::learn::engine::{Engine, EngineError, FrameResult};
 use crate::learn::learner::Learner;
@@ -277,7 +278,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             self.panel.change(|panel| panel.actions.heartbeat(now));
             match step {
                 Ok((step, part)) => {
-                    view.stillness.see(&step.feature);
+                    // Where each is an event of its own, nothing stands still.
+                    if part.kind() != FrameKind::Text {
+                        view.stillness.see(&step.feature);
+                    }
                     age = Some(now.micros_since(captured));
                     view.trouble = None;
                     if admitted {
@@ -382,14 +386,23 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Ok(addressed) => addressed,
             Err(refused) => return effects.answers.push((ticket, Err(refused))),
         };
+        if let Err(refused) = self.refuse_of_lines(place, &request) {
+            return effects.answers.push((ticket, Err(refused)));
+        }
         let answer = match request {
             Request::Teach(Teach { class, count, any }) => {
                 if !(1..=MAX_FRAMES).contains(&count) {
                     let why = format!("teach: {count} frames, wanted 1 to {MAX_FRAMES}");
                     return refuse(Some(ticket), why, effects);
                 }
-                let until = Until::Count(count);
-                return self.begin(Some(ticket), place, (&class, any), until, now, effects);
+                match self.reads_lines(place) {
+                    true => self.teach_lines(place, class, count, any, now),
+                    false => {
+                        let until = Until::Count(count);
+                        let asked = (class.as_str(), any);
+                        return self.begin(Some(ticket), place, asked, until, now, effects);
+                    }
+                }
             }
             Request::Burst(Burst { class, millis, any }) => {
                 if !(1..=MAX_BURST_MS).contains(&millis) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answers::refused;
 use super::inbox::Moment;
+use super::lines::origin_of;
 use super::predicted::Picked;
 use super::{Station, ViewLearner};
 use crate::backbone::FeatureSource;
@@ -169,7 +170,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 burst,
                 patches,
                 joins: known.map(|(_, look)| look),
-                ..NewExample::new(feature, &self.camera)
+                ..NewExample::new(feature, &origin_of(&pixels, &self.camera))
             });
         }
         let teach = TeachExamples { class, examples };
