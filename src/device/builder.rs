@@ -1,5 +1,6 @@
 //! A device from its parts: board, policy, camera, backbone, store, ports.
 
+mod lines;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -356,41 +357,6 @@ impl DeviceBuilder {
         let (outputs, inputs) = self.pins;
         let parts = Parts { camera, station, policy, outputs, inputs, ports, services, inboxes };
         Ok(Device { parts, settings, clock, log, summary })
-    }
-
-    /// Lines are looked at as wholes.
-    fn refuse_parts_of_lines(&self, backbone: &EmbeddingSource) -> Result<(), BuildError> {
-        let regions = self.board.regions.values().filter(|_| self.region.is_none());
-        match self.region.iter().chain(regions).find(|region| !matches!(region, Region::Whole)) {
-            Some(region) if backbone.kind() == FrameKind::Text => {
-                Err(FrameError::Line { region: region.to_string() }.into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Two that read one line take its bytes from each other.
-    fn refuse_shared_lines(&self) -> Result<(), BuildError> {
-        let camera = match &self.camera {
-            ChosenCamera::OfTheBoard => &self.board.camera.address,
-            ChosenCamera::At(address, _) => address,
-            ChosenCamera::Given(_) => return Ok(()),
-        };
-        let Some(line) = source::line_of(camera) else { return Ok(()) };
-        let of_board = self.board.serial.as_ref().filter(|_| self.ports.is_empty());
-        let of_board = of_board
-            .map(|serial| Address::Serial { path: serial.device.clone(), baud: serial.baud });
-        let is_shared = |port: &&Address| match port {
-            Address::Stdio => line == Path::new("-"),
-            Address::Serial { path, .. } => *path == line,
-            _ => false,
-        };
-        match self.ports.iter().chain(&of_board).find(is_shared) {
-            Some(port) => {
-                Err(BuildError::SharedLine { port: port.clone(), camera: camera.clone() })
-            }
-            None => Ok(()),
-        }
     }
 
     fn guard(&self, port: String, access: Access) -> Guard {

@@ -55,6 +55,7 @@ use crate::protocol::request::{Burst, Classification, EndBurst, Refused, Request
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed::PublicKey;
+use crate::text;
 
 /// Frames that one request may teach: what waits for its transaction is held in memory.
 pub const MAX_FRAMES: u32 = 1000;
@@ -286,7 +287,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     view.trouble = None;
                     if admitted {
                         let seen = Seen { captured, looked_micros };
-                        let classification = self.classified(place, &step, seen, now);
+                        let mut classification = self.classified(place, &step, seen, now);
+                        if let Some(classification) = &mut classification {
+                            classification.line = part.line().map(text::origin);
+                        }
                         self.remember(place, &classification, &step, &part, now);
                         effects.classifications.extend(classification);
                         self.watch_drift(place, &step, &part, now, effects);
@@ -335,6 +339,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// * `safe`: every output goes to its safe level until frames come again.
     pub fn lost(&mut self, safe: bool) {
         self.panel.change(|panel| panel.lost(safe));
+    }
+
+    /// A camera of events is in order and none came: the heartbeat goes on.
+    pub fn idle(&mut self, now: Timestamp) {
+        self.panel.change(|panel| panel.actions.heartbeat(now));
     }
 
     /// An input changed.

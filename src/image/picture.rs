@@ -95,6 +95,11 @@ pub fn is_of_sound(path: &Path) -> bool {
         && read_start(path).is_ok_and(|start| marked::is_sound(&start))
 }
 
+/// The line of text that a file of [`png`] holds, if it holds one.
+pub fn line_in(file: &[u8]) -> Option<&str> {
+    marked::line(file)
+}
+
 /// What a file is that is no image that can be read, where that is known, and the line that converts it.
 ///
 /// * `bytes`: its first ones, some hundred if there are as many.

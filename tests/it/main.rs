@@ -42,6 +42,7 @@ mod jpegs;
 mod keys;
 mod kills;
 mod limits;
+mod lines;
 mod looks;
 #[cfg(feature = "mqtt")]
 mod mqtt;

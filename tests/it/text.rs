@@ -8,7 +8,7 @@ use std::process::Stdio;
 use desk::{Bench, text};
 
 /// What a machine's parts write, five different lines each.
-const KINDS: [(&str, [&str; 5]); 3] = [
+pub const KINDS: [(&str, [&str; 5]); 3] = [
     (
         "login",
         [

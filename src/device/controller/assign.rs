@@ -18,6 +18,7 @@ use crate::protocol::request::{
 };
 use crate::store::Store;
 use crate::store::inbox::InboxEntry;
+use crate::text;
 
 /// The output that the policy switches on a part that is rejected.
 const REJECT: &str = "reject";
@@ -67,6 +68,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             kept: entry.at,
             reason: entry.reason.name().to_owned(),
             classification: self.classification_of(place, entry),
+            line: picture::line_in(&entry.image).map(text::origin),
         });
         Answer::Inbox(frames.collect())
     }
@@ -82,6 +84,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             confidence: entry.confidence,
             runner_up: entry.runner_up.clone(),
             novelty: entry.novelty,
+            line: None,
         }
     }
 

@@ -11,6 +11,7 @@ use super::stillness::distance;
 use crate::image::frame::{Frame, Timestamp};
 use crate::learn::examples::{StoredFeature, narrowed};
 use crate::protocol::request::{Classification, RecentFrame};
+use crate::text;
 
 /// Frames of each half.
 const FRAMES: usize = 100;
@@ -79,7 +80,8 @@ impl Past {
 
     fn told(&self, now: Timestamp) -> RecentFrame {
         let (number, age_micros) = (self.number, now.micros_since(self.at));
-        RecentFrame { number, age_micros, classification: self.classification.clone() }
+        let line = self.pixels.line().map(text::origin);
+        RecentFrame { number, age_micros, classification: self.classification.clone(), line }
     }
 }
 
@@ -248,6 +250,7 @@ mod tests {
             confidence,
             runner_up: None,
             novelty: 0.1,
+            line: None,
         }
     }
 

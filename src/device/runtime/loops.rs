@@ -170,6 +170,7 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
         // Without an event a camera of events is in order.
         if camera.gives_events && lock(&shared.camera_trouble).is_none() {
             last_frame = clock.now();
+            station.idle(last_frame);
         }
         let patience = camera.patience.as_micros() as u64;
         if !camera_lost && clock.now().micros_since(last_frame) > patience {

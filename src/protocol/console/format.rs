@@ -408,22 +408,29 @@ fn classified(row: Row, classification: &Classification) -> Row {
 pub fn verdict(classification: &Classification) -> Row {
     let row = classified(Row::new("verdict"), classification);
     let row = row.with("captured", calendar::precise(classification.captured.0).as_str());
-    classification.frame.into_iter().fold(row, |row, frame| row.with("frame", Value::Number(frame)))
+    let frame = classification.frame.into_iter();
+    let row = frame.fold(row, |row, frame| row.with("frame", Value::Number(frame)));
+    with_line(row, &classification.line)
+}
+
+fn with_line(row: Row, line: &Option<String>) -> Row {
+    line.iter().fold(row, |row, line| row.with("line", line.as_str()))
 }
 
 fn recent(frame: &RecentFrame) -> Row {
-    let RecentFrame { number, age_micros, classification } = frame;
+    let RecentFrame { number, age_micros, classification, line } = frame;
     let row = Row::new("frame")
         .with("number", Value::Number(*number))
         .with("age_s", *age_micros as f32 / 1e6);
-    match classification {
+    let row = match classification {
         Some(classification) => row
             .with("class", classification.class.as_deref().unwrap_or(UNKNOWN))
             .with("best", classification.best.as_str())
             .with("confidence", classification.shown_confidence())
             .with("novelty", classification.novelty),
         None => row.with("class", Value::None),
-    }
+    };
+    with_line(row, line)
 }
 
 /// How far it is.
