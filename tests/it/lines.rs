@@ -146,7 +146,7 @@ fn a_device_learns_lines_and_switches_outputs() {
     let few = reading.device.ok(&["teach", "job", "900"]);
     assert!(few.contains(" of 900: no more lines that differ are kept"), "{few}");
     reading.device.ok(&["undo"]);
-    reading.device.ok(&["relabel", "1", "disk"]);
+    reading.device.ok(&["relabel", "disk", "1"]);
     reading.device.ok(&["forget", "example", "1"]);
     reading.device.ok(&["threshold", "novelty=1.5"]);
     let picture = folder.path().join("line.png");
@@ -353,15 +353,11 @@ fn what_is_about_pixels_is_refused_by_name() {
         &["finetune"],
         &["follow", "on"],
         &["region", "0,0,0.5,1"],
-        &["set", "views", "none"],
+        &["views", "none"],
     ] {
-        let refused = reading.device.ctl(words);
-        let says = format!("{}: wanted images, got lines of text", words[words.len().min(2) - 1]);
-        let says = if words[0] == "set" {
-            says
-        } else {
-            says.replace(words[words.len().min(2) - 1], words[0])
-        };
+        let asked = if words[0] == "views" { [&["set"], words].concat() } else { words.to_vec() };
+        let refused = reading.device.ctl(&asked);
+        let says = format!("{}: wanted images, got lines of text", words[0]);
         assert!(refused.code != 0 && refused.stderr.contains(&says), "{words:?}: {refused:?}");
     }
     let picture = Bench::new().new_picture("good");
@@ -372,7 +368,7 @@ fn what_is_about_pixels_is_refused_by_name() {
     // The picture of a line is the line.
     let kept = folder.path().join("kept");
     reading.device.ok(&["recent", text(&kept)]);
-    let burst = reading.device.ctl(&["burst", "disk", "100"]);
+    let burst = reading.device.ctl(&["burst", "disk", "0.1"]);
     assert!(burst.code != 0 && burst.stderr.contains("no line, nothing was learned"), "{burst:?}");
 }
 

@@ -233,7 +233,6 @@ fn what_needs_images_refuses_a_store_of_lines() {
         &["adapt", "--off"],
         &["adapt", "--frames", "3"],
         &["export", "out.onnx"],
-        &["run", "--camera", "synthetic:"],
         &["test", "logs", "--sheet", "out.png"],
         &["snap", "out.png", "--camera", "synthetic:", "--explain", "where.png"],
         &["examples", "--sheet", "out.png"],
