@@ -5,14 +5,14 @@ use crate::util::glyphs::{GLYPH_HEIGHT, GLYPH_WIDTH, glyph};
 use crate::util::text::is_unsafe;
 
 /// Pixels a row of a line's picture.
-pub const WIDTH: u32 = 256;
+pub const LINE_WIDTH: u32 = 256;
 
 /// Rows of a line's picture: eight of characters.
-pub const HEIGHT: u32 = 128;
+pub const LINE_HEIGHT: u32 = 128;
 
 /// Characters a row, and rows of them.
-const COLUMNS: usize = WIDTH as usize / GLYPH_WIDTH;
-const ROWS: usize = HEIGHT as usize / GLYPH_HEIGHT;
+const COLUMNS: usize = LINE_WIDTH as usize / GLYPH_WIDTH;
+const ROWS: usize = LINE_HEIGHT as usize / GLYPH_HEIGHT;
 
 /// Grey levels of what is written, and of what it is written on.
 const INK: u16 = 235;
@@ -21,13 +21,13 @@ const GROUND: u16 = 24;
 /// What a tab, and what the terminal obeys, is drawn as.
 const SPACE: char = ' ';
 
-/// The line with its picture, [`WIDTH`] x [`HEIGHT`]: as much of it as there is room for, then two dots. A character that the
+/// The line with its picture, [`LINE_WIDTH`] x [`LINE_HEIGHT`]: as much of it as there is room for, then two dots. A character that the
 /// font has not is a box.
 ///
 /// * `line`: of at most [`Frame::MAX_LINE`] bytes; what is longer loses its end.
 pub fn frame(line: &str, captured: Timestamp) -> Frame {
-    let width = WIDTH as usize;
-    let mut greys = vec![GROUND as u8; width * HEIGHT as usize];
+    let width = LINE_WIDTH as usize;
+    let mut greys = vec![GROUND as u8; width * LINE_HEIGHT as usize];
     let mut shown: Vec<char> = line.chars().take(COLUMNS * ROWS + 1).collect();
     if shown.len() > COLUMNS * ROWS {
         shown.truncate(COLUMNS * ROWS - 2);
@@ -48,7 +48,7 @@ pub fn frame(line: &str, captured: Timestamp) -> Frame {
         }
     }
     let pixels = greys.into_iter().flat_map(|grey| [grey; 3]).collect();
-    let frame = Frame::new(WIDTH, HEIGHT, pixels, captured);
+    let frame = Frame::new(LINE_WIDTH, LINE_HEIGHT, pixels, captured);
     frame.expect("the buffer was made for these sides").of_line(line)
 }
 
@@ -73,7 +73,7 @@ mod tests {
     fn cell(frame: &Frame, place: usize) -> Vec<u8> {
         let (left, top) = (place % COLUMNS * GLYPH_WIDTH, place / COLUMNS * GLYPH_HEIGHT);
         let row = |row: usize| {
-            let from = ((top + row) * WIDTH as usize + left) * 3;
+            let from = ((top + row) * LINE_WIDTH as usize + left) * 3;
             frame.pixels()[from..from + 3 * GLYPH_WIDTH].iter().step_by(3).copied()
         };
         (0..GLYPH_HEIGHT).flat_map(row).collect()
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_font_has_not_is_a_box_and_controls_are_blank() {
+    fn missing_letters_are_boxes_and_controls_are_blank() {
         let of = |text: &str| cell(&frame(text, Timestamp(0)), 0);
         assert_eq!(of("漢"), of("字"));
         assert_ne!(of("漢"), of(" "));

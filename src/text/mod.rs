@@ -14,7 +14,7 @@ mod tokenizer;
 
 use crate::image::frame::Frame;
 use crate::util::text::one_line;
-pub use drawn::{HEIGHT, WIDTH, frame};
+pub use drawn::{LINE_HEIGHT, LINE_WIDTH, frame};
 pub use lines::{BrokenLine, LineSplitter, NumberedLine};
 pub use tokenizer::{Tokenizer, TokenizerError, Tokens};
 use unicode_normalization::UnicodeNormalization as _;

@@ -16,7 +16,7 @@ impl DeviceBuilder {
         backbone: &EmbeddingSource,
     ) -> Result<(), BuildError> {
         let regions = self.board.regions.values().filter(|_| self.region.is_none());
-        let (width, height) = (text::WIDTH, text::HEIGHT);
+        let (width, height) = (text::LINE_WIDTH, text::LINE_HEIGHT);
         let is_whole = (0, 0, width, height);
         let mut parts = self.region.iter().chain(regions);
         let part = parts.find(|region| region.resolve(width, height).ok() != Some(is_whole));

@@ -1,6 +1,6 @@
 //! Where frames are lines of text: what is taught of those that were read, and what has no meaning for them.
 
-use super::{Effects, Station, answers::refused};
+use super::{Effects, Station};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
 use crate::learn::command;
@@ -46,7 +46,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         any: bool,
         now: Timestamp,
     ) -> Result<Answer, Refused> {
-        command::check_class(self.learned(place).learner(), &class).map_err(refused)?;
+        let named = command::check_class(self.learned(place).learner(), &class);
+        named.map_err(|error| Refused(error.to_string()))?;
         let lines = self.views[place].history.newest(count as usize, any);
         if lines.is_empty() {
             let why = match &self.views[place].trouble {

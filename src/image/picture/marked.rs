@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_comes_back_from_its_png_and_damage_makes_an_image() {
+    fn a_line_comes_back_from_its_png_whole_or_not() {
         let frame = Frame::new(3, 2, vec![40; 18], Timestamp(3)).expect("the sides fit");
         let longest = "ü".repeat(Frame::MAX_LINE / 2);
         for line in ["sshd[812]: Failed password", &longest] {
