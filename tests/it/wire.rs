@@ -337,7 +337,8 @@ fn every_message_round_trips_and_other_lengths_are_refused() {
     let progress = Progress { done: 3, total: 1000, waiting: false };
     assert_eq!(wire::encode_progress(progress), [3, 0xe8, 7, 0]);
     for frame in [None, Some(0), Some(1), Some(u64::MAX)] {
-        let classification = Classification { frame, ..device::classification("good") };
+        let line = frame.map(|frame| format!("line {frame}"));
+        let classification = Classification { frame, line, ..device::classification("good") };
         assert_eq!(
             wire::decode_verdict(&wire::encode_verdict(&classification)),
             Ok(classification)

@@ -327,6 +327,18 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
             device: pairs(),
         }
         .with_notes(vec!["a note".to_owned()])),
+        Ok(Answer::Recent(vec![
+            RecentFrame { number: 3, age_micros: 1, classification: None, line: Some(name()) },
+            RecentFrame { number: 2, age_micros: 2, classification: None, line: None },
+        ])
+        .with_notes(vec!["a note".to_owned()])),
+        Ok(Answer::Inbox(vec![InboxFrame {
+            id: 301,
+            kept: Timestamp(5),
+            reason: "novel".to_owned(),
+            classification: classification("scratch"),
+            line: Some(name()),
+        }])),
     ];
     replies.into_iter().map(|reply| Ok(Answer::Reply(reply))).chain(rest).collect()
 }
