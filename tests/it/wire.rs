@@ -324,7 +324,9 @@ fn every_message_round_trips_and_other_lengths_are_refused() {
     for answer in messages::answers() {
         let bytes = wire::encode_answer(&answer);
         // Without what stands behind it, an answer is one of before that was known.
-        let begun = usize::from(format!("{answer:?}").contains("few_looks: Some"));
+        let shown = format!("{answer:?}");
+        let begun = ["few_looks: Some", "line: Some"].iter().any(|more| shown.contains(more));
+        let begun = usize::from(begun);
         assert_eq!(wire::decode_answer(&bytes), Ok(answer));
         damage(&bytes, begun, &|bytes| wire::decode_answer(bytes).is_ok());
     }

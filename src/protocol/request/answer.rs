@@ -188,22 +188,22 @@ impl Answer {
         matches!(self.plain(), Answer::Recent(_) | Answer::Inbox(_))
     }
 
-    /// With those.
-    pub(in crate::protocol) fn with_lines(mut self, lines: Vec<Option<String>>) -> Self {
+    /// With those; `None` where they are not as [`Answer::lines`] gives them.
+    pub(in crate::protocol) fn with_lines(mut self, lines: Vec<Option<String>>) -> Option<Self> {
         let plain = match &mut self {
             Answer::Noted { answer, .. } => &mut **answer,
             answer => answer,
         };
-        match plain {
-            Answer::Recent(frames) => {
-                frames.iter_mut().zip(lines).for_each(|(frame, line)| frame.line = line);
-            }
-            Answer::Inbox(frames) => {
-                frames.iter_mut().zip(lines).for_each(|(frame, line)| frame.line = line);
-            }
-            _ => {}
+        let places: Vec<&mut Option<String>> = match plain {
+            Answer::Recent(frames) => frames.iter_mut().map(|frame| &mut frame.line).collect(),
+            Answer::Inbox(frames) => frames.iter_mut().map(|frame| &mut frame.line).collect(),
+            _ => return None,
+        };
+        if places.len() != lines.len() || lines.iter().all(Option::is_none) {
+            return None;
         }
-        self
+        places.into_iter().zip(lines).for_each(|(place, line)| *place = line);
+        Some(self)
     }
 
     /// The answer itself, without notes.

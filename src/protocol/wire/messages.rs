@@ -55,7 +55,11 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
         [] => result,
         rest if result.as_ref().is_ok_and(Answer::may_have_lines) => {
             let lines = from_bytes(rest)?;
-            result.map(|answer| answer.with_lines(lines))
+            let wrong = || WireError::Content("lines of other frames".to_owned());
+            match result.map(|answer| answer.with_lines(lines)) {
+                Ok(answer) => Ok(answer.ok_or_else(wrong)?),
+                Err(refused) => Err(refused),
+            }
         }
         // What an estimate has besides stands behind it.
         rest => {
@@ -87,6 +91,9 @@ pub fn encode_verdict(classification: &Classification) -> Vec<u8> {
 /// [`WireError::Content`].
 pub fn decode_verdict(bytes: &[u8]) -> Result<Classification, WireError> {
     let (classification, rest) = first_of::<Classification>(bytes)?;
-    let line = if rest.is_empty() { None } else { Some(from_bytes(rest)?) };
-    Ok(Classification { line, ..classification })
+    let line = if rest.is_empty() { None } else { Some(from_bytes::<String>(rest)?) };
+    match line.as_deref() {
+        Some("") => Err(WireError::Content("an empty line".to_owned())),
+        _ => Ok(Classification { line, ..classification }),
+    }
 }
