@@ -155,7 +155,7 @@ mod tests {
             assert_eq!(cut(long.chunks(length)), wanted, "in pieces of {length}");
         }
         // One that never ends is one line.
-        let endless = std::iter::repeat_n(&longest.as_bytes()[..], 5);
+        let endless = std::iter::repeat_n(longest.as_bytes(), 5);
         assert_eq!(cut(endless), [(1, Err(BrokenLine::TooLong))]);
     }
 
