@@ -153,6 +153,24 @@ fn a_device_learns_lines_and_switches_outputs() {
     reading.device.ok(&["snap", text(&picture)]);
     reading.device.ok(&["save", "good"]);
 
+    // Lines that were never read, from elsewhere.
+    let given = ["teach", "job", "cron[9]: job report finished", "cron: job tidy failed", "--text"];
+    let said = reading.device.ok(&given);
+    assert!(said.contains("line=\"cron: job tidy failed\""), "{said}");
+    let said = reading.device.ok(&["classify", "cron[1]: job report finished", "--text", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(
+        (&said["class"], &said["line"]),
+        (&"job".into(), &"cron[1]: job report finished".into())
+    );
+    let ruler = reading.device.ctl(&["teach", "job", "-----", "--text"]);
+    assert!(ruler.code != 0, "{ruler:?}");
+    let elsewhere = reading.device.ctl(&["status", "--text"]);
+    assert!(elsewhere.stderr.contains("--text goes with teach"), "{elsewhere:?}");
+    // What is unknown waits over a restart, too.
+    let stranger = "ntpd: clock unsynchronized, stepping by 3.1 s";
+    reading.say(&[stranger]);
+    assert!(reading.device.ok(&["inbox"]).contains(stranger));
     let classes = reading.device.ok(&["classes"]);
     let (status, log) = reading.end();
     assert_eq!(status, Some(0), "{log}");
@@ -164,6 +182,7 @@ fn a_device_learns_lines_and_switches_outputs() {
     assert!(run.stdout.starts_with("disk"), "{run:?}");
     let reading = Reading::start(folder.path(), &[]);
     assert_eq!(reading.device.ok(&["classes"]), classes);
+    assert!(reading.device.ok(&["inbox"]).contains(stranger));
 }
 
 #[test]
@@ -275,7 +294,7 @@ fn none_of_a_flood_of_lines_is_lost() {
     let figure = |name: &str| crate::common::figures::figure(&status, name);
     let frames = figure("frames");
     assert_eq!((frames, figure("dropped")), (Some(reading.sent), Some(0)), "{status}");
-    // A restart in the middle of one loses none either: what was read and not asked for waits.
+    // A restart in the middle of one goes on with what was read and not asked for.
     reading.write(flood.as_bytes());
     reading.device.ok(&["restart"]);
     let folder = reading.folder.clone();
@@ -338,6 +357,37 @@ fn lines_images_and_sounds_refuse_each_other() {
     refused(folder.path(), &part, &["got a line of text, which is looked at as a whole"]);
     let twice = [&lines[..], &["--port", "stdio:"]].concat();
     refused(folder.path(), &twice, &["stdio:: lines are read there", "another port"]);
+}
+
+#[test]
+fn a_board_reads_lines_and_is_checked() {
+    let bench = Bench::new();
+    let write = |address: &str| {
+        let board = include_str!("../../boards/sim.toml")
+            .replace("\"synthetic:\"", &format!("\"{address}\""));
+        std::fs::write(bench.path().join("board.toml"), board).expect("the folder is the test's");
+    };
+    for (address, says) in [
+        ("lines:-", "standard input"),
+        ("lines:pipe:sh -c 'echo one'", "/sh"),
+        ("sound:synthetic:machine", "computed by this program"),
+        ("lines:pipe:no-such-program -f", "no program no-such-program"),
+        ("lines:serial:/dev/none@9600", "/dev/none"),
+        ("lines:none.log", "none.log is not there"),
+    ] {
+        write(address);
+        let run = bench.run(&["check", "--board", "board.toml"]);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.contains(says), "{address}: {run:?}");
+    }
+    let lines: Vec<&str> = KINDS.iter().flat_map(|(_, lines)| lines).copied().collect();
+    std::fs::write(bench.path().join("log"), lines.join("\n")).expect("the folder is the test's");
+    write("lines:log");
+    // The rate of a board's camera is none of its lines.
+    let begun = Instant::now();
+    let run = bench.run(&["run", "--board", "board.toml", "--port", "pty:"]);
+    assert!(run.code == 0 && run.stderr.contains("lines:log reached its end"), "{run:?}");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{run:?}");
 }
 
 #[test]

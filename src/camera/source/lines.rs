@@ -170,7 +170,17 @@ impl Lines {
             {
                 return Err(self.error(waiting(), "waiting for a line"));
             }
-            Err(error) => return Err(self.gone(&error.to_string())),
+            Err(error) => {
+                return Err(match &self.source {
+                    // Opened again it would begin again.
+                    LineSource::Stdin | LineSource::File(_) => {
+                        self.error(trouble_of(&error), error.to_string())
+                    }
+                    LineSource::Program(_) | LineSource::Serial(..) => {
+                        self.gone(&error.to_string())
+                    }
+                });
+            }
         }
         Ok(())
     }
@@ -312,6 +322,19 @@ mod tests {
         }
     }
 
+    fn lines_until(camera: &mut Lines, count: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        while found.len() < count {
+            match camera.capture(Timestamp(5)) {
+                Err(error) if error.kind == CameraErrorKind::Waiting => {}
+                captured => {
+                    found.push(captured.expect("a line").line().unwrap_or_default().to_owned());
+                }
+            }
+        }
+        found
+    }
+
     #[test]
     fn a_file_is_read_line_by_line_and_once() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -361,6 +384,28 @@ mod tests {
             Lines::open("lines:x", "pipe:sleep 60", &CaptureSettings::default()).expect("one");
         let error = silent.capture(Timestamp(5)).expect_err("it says nothing");
         assert_eq!(error.kind, CameraErrorKind::Waiting, "{error}");
+    }
+
+    #[test]
+    fn a_serial_line_that_is_pulled_is_gone() {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let other = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&other).and_then(|()| unlockpt(&other)).expect("it is the test's");
+        let path = ptsname(&other, Vec::new()).expect("it has a name").into_string();
+        let path = path.expect("UTF-8");
+        let open = |rest: &str| Lines::open("lines:tty", rest, &CaptureSettings::default());
+        let error = open(&path).map(drop).expect_err("its speed is not said");
+        assert!(error.to_string().contains("lines:serial:DEVICE[@BAUD]"), "{error}");
+        let mut camera = open(&format!("serial:{path}@9600")).expect("it is there");
+        rustix::io::write(&other, b"one\r\ntw").expect("it is held open");
+        assert_eq!(lines_until(&mut camera, 1), ["one"]);
+        rustix::io::write(&other, b"o\nthr").expect("it is held open");
+        assert_eq!(lines_until(&mut camera, 1), ["two"]);
+        drop(other);
+        // The beginning of a line is none.
+        assert_eq!(lines(&mut camera), [Err(CameraErrorKind::Gone)]);
+        let error = camera.capture(Timestamp(5)).expect_err("it is not there any more");
+        assert_ne!(error.kind, CameraErrorKind::Waiting, "{error}");
     }
 
     #[test]

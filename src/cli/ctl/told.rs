@@ -24,15 +24,16 @@ impl CtlCommand {
         }
     }
 
-    /// Prints an answer about an image file, for people or for programs.
+    /// Prints an answer about an image file or a line, for people or for programs.
     pub(super) fn tell_of_file(&self, answer: &Answer, file: &str) {
         if self.json {
-            println!("{}", json::with(json::answer(answer), "file", serde_json::json!(file)));
+            println!("{}", json::with(json::answer(answer), self.given(), serde_json::json!(file)));
         } else if let (true, Some(lines)) = (std::io::stdout().is_terminal(), lines(answer)) {
             lines.iter().for_each(|line| println!("{}: {line}", console::harmless(file)));
         } else {
             let rows = console::answer(answer).into_iter();
-            rows.for_each(|row| println!("{}", row.with("image", file)));
+            let given = if self.text { self.given() } else { "image" };
+            rows.for_each(|row| println!("{}", row.with(given, file)));
         }
     }
 }
