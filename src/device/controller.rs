@@ -405,7 +405,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     return refuse(Some(ticket), why, effects);
                 }
                 match self.reads_lines(place) {
-                    true => self.teach_lines(place, class, count, any, now),
+                    true => {
+                        let teach = Teach { class, count, any };
+                        self.teach_lines(place, teach, now, effects)
+                    }
                     false => {
                         let until = Until::Count(count);
                         let asked = (class.as_str(), any);

@@ -7,12 +7,15 @@ use crate::util::text::is_unsafe;
 /// Pixels a row of a line's picture.
 pub const LINE_WIDTH: u32 = 256;
 
-/// Rows of a line's picture: eight of characters.
-pub const LINE_HEIGHT: u32 = 128;
+/// Rows of a line's picture, twelve of characters: of the shape of most cameras' pictures, for which the page has room.
+pub const LINE_HEIGHT: u32 = 192;
 
 /// Characters a row, and rows of them.
 const COLUMNS: usize = LINE_WIDTH as usize / GLYPH_WIDTH;
 const ROWS: usize = LINE_HEIGHT as usize / GLYPH_HEIGHT;
+
+/// Pixels before the first character of a row.
+const MARGIN: usize = (LINE_WIDTH as usize - COLUMNS * GLYPH_WIDTH) / 2;
 
 /// Grey levels of what is written, and of what it is written on.
 const INK: u16 = 235;
@@ -37,7 +40,7 @@ pub fn frame(line: &str, captured: Timestamp) -> Frame {
         let (left, top) = (place % COLUMNS * GLYPH_WIDTH, place / COLUMNS * GLYPH_HEIGHT);
         let character = if is_unsafe(character) { SPACE } else { character };
         let mut draw = |row: usize, cover: &[u8]| {
-            let from = (top + row) * width + left;
+            let from = (top + row) * width + MARGIN + left;
             for (grey, &cover) in greys[from..from + GLYPH_WIDTH].iter_mut().zip(cover) {
                 *grey = (GROUND + (INK - GROUND) * u16::from(cover) / 255) as u8;
             }
@@ -74,7 +77,7 @@ mod tests {
     fn cell(frame: &Frame, place: usize) -> Vec<u8> {
         let (left, top) = (place % COLUMNS * GLYPH_WIDTH, place / COLUMNS * GLYPH_HEIGHT);
         let row = |row: usize| {
-            let from = ((top + row) * LINE_WIDTH as usize + left) * 3;
+            let from = ((top + row) * LINE_WIDTH as usize + MARGIN + left) * 3;
             frame.pixels()[from..from + 3 * GLYPH_WIDTH].iter().step_by(3).copied()
         };
         (0..GLYPH_HEIGHT).flat_map(row).collect()
@@ -84,7 +87,7 @@ mod tests {
     fn a_line_is_drawn_and_wrapped() {
         let text = "kernel: out of memory: ".repeat(20);
         let drawn = frame(&text, Timestamp(4));
-        assert_eq!((drawn.width(), drawn.height(), drawn.captured()), (256, 128, Timestamp(4)));
+        assert_eq!((drawn.width(), drawn.height(), drawn.captured()), (256, 192, Timestamp(4)));
         assert_eq!(drawn.line(), Some(text.as_str()));
         let letter = |c: &str| cell(&frame(c, Timestamp(0)), 0);
         for place in [0, 1, COLUMNS, 2 * COLUMNS + 3] {

@@ -175,6 +175,7 @@ fn a_device_learns_lines_and_switches_outputs() {
     let (status, log) = reading.end();
     assert_eq!(status, Some(0), "{log}");
     assert!(log.contains("lines:- reached its end"), "{log}");
+    assert!(log.contains("learned 5 examples of the new class login"), "{log}");
     // What was taught is there for those who classify without a device, and after a new start.
     let mut bench = crate::common::command(&["classify", "--text", DISK]);
     bench.env("FIELDTUNE_STORE", folder.path().join("store"));

@@ -7,7 +7,7 @@ use crate::learn::command;
 use crate::learn::learner::Subject;
 use crate::protocol::log::Level;
 use crate::protocol::people;
-use crate::protocol::request::{Answer, Follow, Refused, Request, Set, SetRegion};
+use crate::protocol::request::{Answer, Follow, Refused, Request, Set, SetRegion, Teach};
 use crate::store::Store;
 use crate::text;
 
@@ -41,10 +41,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     pub(super) fn teach_lines(
         &mut self,
         place: usize,
-        class: String,
-        count: u32,
-        any: bool,
+        Teach { class, count, any }: Teach,
         now: Timestamp,
+        effects: &mut Effects,
     ) -> Result<Answer, Refused> {
         let named = command::check_class(self.learned(place).learner(), &class);
         named.map_err(|error| Refused(error.to_string()))?;
@@ -60,7 +59,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let answer = self.teach_frames(place, class, &lines, now)?;
         let fewer = (taken < count as usize)
             .then(|| format!("{taken} of {count}: no more lines that differ are kept"));
-        Ok(answer.with_notes(fewer.into_iter().collect()))
+        let answer = answer.with_notes(fewer.into_iter().collect());
+        if let Answer::Reply(reply) = answer.plain() {
+            let note = match &answer {
+                Answer::Noted { note, .. } => format!("; {note}"),
+                _ => String::new(),
+            };
+            let learned = self.of_region(place, people::sentence(reply));
+            effects.note(Level::Info, format!("{learned}{note}"));
+        }
+        Ok(answer)
     }
 
     /// A button that teaches was pressed: it is about the line that was read last.
@@ -71,18 +79,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        let answer = self.teach_lines(place, class.to_owned(), 1, false, now);
+        let teach = Teach { class: class.to_owned(), count: 1, any: false };
+        let answer = self.teach_lines(place, teach, now, effects);
         self.learned_mut(place).tell_unstored(effects);
-        match answer.as_ref().map(Answer::plain) {
-            Ok(Answer::Reply(reply)) => {
-                let what = self.of_region(place, people::sentence(reply));
-                effects.note(Level::Info, format!("button: {what}"));
-            }
-            Ok(_) => {}
-            Err(Refused(why)) => {
-                self.record.failed("button");
-                effects.note(Level::Warning, format!("button: {why}"));
-            }
+        if let Err(Refused(why)) = answer {
+            self.record.failed("button");
+            effects.note(Level::Warning, format!("button: {why}"));
         }
         for lost in self.newly_untaught() {
             effects.note(Level::Warning, lost);
