@@ -43,6 +43,7 @@ mod keys;
 mod kills;
 mod limits;
 mod lines;
+mod lines_station;
 mod looks;
 #[cfg(feature = "mqtt")]
 mod mqtt;
