@@ -64,7 +64,7 @@ mod util;
 /// Pixels: frames, regions, image files.
 pub mod image;
 
-/// Lines of text: an embedding without a network.
+/// Lines of text: an embedding without a network, lines as frames.
 pub mod text;
 
 /// Windows of sound as frames: spectrograms, what is measured of them, a synthetic machine.

@@ -11,6 +11,7 @@ use crate::backbone::preprocess::{InputSpec, Preprocessor, TensorError};
 use crate::image::frame::{Frame, FrameKind};
 use crate::image::views::ViewKinds;
 use crate::sound;
+use crate::text::LineError;
 
 /// Gives a feature for a frame.
 pub trait FeatureSource {
@@ -80,6 +81,9 @@ pub enum ExtractError {
     /// The network gave none.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
+    /// It is the line.
+    #[error(transparent)]
+    Line(#[from] LineError),
     /// The frame is of another kind than the features that are wanted.
     #[error("{name}: wanted {wanted}, got {got}")]
     OtherKind {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::util::serial;
+
 /// Where a port is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,7 +25,7 @@ pub enum Address {
 
 impl Address {
     /// Bits a second where nothing else is said.
-    pub const BAUD: u32 = 115_200;
+    pub const BAUD: u32 = serial::BAUD;
 }
 
 /// Not an address.
@@ -42,12 +44,8 @@ impl std::str::FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let error = || AddressError { got: text.escape_debug().to_string() };
         let serial = |rest: &str| {
-            let (path, baud) = match rest.split_once('@') {
-                Some((path, baud)) => (path, baud.parse().ok().filter(|&baud| baud > 0)),
-                None => (rest, Some(Address::BAUD)),
-            };
-            let baud = baud.filter(|_| !path.is_empty()).ok_or_else(error)?;
-            Ok(Address::Serial { path: path.into(), baud })
+            let (path, baud) = serial::parse(rest).ok_or_else(error)?;
+            Ok(Address::Serial { path, baud })
         };
         match text.split_once(':') {
             Some(("serial", rest)) => serial(rest),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::camera::PixelFormat;
-use crate::camera::source::CaptureSettings;
+use crate::camera::source::{self, CaptureSettings};
+use crate::image::frame::FrameKind;
 
 /// The camera of a board.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +38,8 @@ impl CameraSettings {
     pub fn wanted(&self) -> CaptureSettings {
         CaptureSettings {
             size: Some((self.width, self.height)),
-            fps: Some(self.fps),
+            // Lines come when they come.
+            fps: (source::kind_of(&self.address) != FrameKind::Text).then_some(self.fps),
             format: self.format,
             timeout: Duration::from_millis(self.timeout_ms.into()),
             settle: (self.settle_ms > 0).then(|| Duration::from_millis(self.settle_ms.into())),

@@ -48,6 +48,12 @@ pub trait Camera {
     fn locks(&self) -> Option<CameraLocks> {
         None
     }
+
+    /// Whether its frames are events, as lines of text are: each counts, so that none is replaced by a newer one, and a pause
+    /// between them, [`CameraErrorKind::Waiting`], is no fault.
+    fn gives_events(&self) -> bool {
+        false
+    }
 }
 
 /// Notes that a camera keeps.
@@ -72,6 +78,10 @@ impl<C: Camera + ?Sized> Camera for Box<C> {
 
     fn locks(&self) -> Option<CameraLocks> {
         (**self).locks()
+    }
+
+    fn gives_events(&self) -> bool {
+        (**self).gives_events()
     }
 }
 
@@ -110,6 +120,8 @@ pub enum CameraErrorKind {
     NotACamera,
     /// It cannot give what was wanted, or this build cannot take what it gives.
     Unsupported,
+    /// No event came yet, which is no failure; see [`Camera::gives_events`].
+    Waiting,
     /// No frame came in time.
     Stalled,
     /// It went away: unplugged, or its program ended. It is reopened for the next frame.
@@ -134,6 +146,7 @@ impl CameraErrorKind {
             CameraErrorKind::Busy => "busy",
             CameraErrorKind::NotACamera => "not-a-camera",
             CameraErrorKind::Unsupported => "unsupported",
+            CameraErrorKind::Waiting => "waiting",
             CameraErrorKind::Stalled => "stalled",
             CameraErrorKind::Gone => "gone",
             CameraErrorKind::Ended => "ended",
@@ -147,7 +160,7 @@ impl CameraErrorKind {
     pub fn next_step(self) -> &'static str {
         match self {
             CameraErrorKind::Address => {
-                "v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE, synthetic: or sound:SOURCE; fieldtune cameras lists what is there"
+                "v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE, synthetic:, sound:SOURCE or lines:SOURCE; fieldtune cameras lists what is there"
             }
             CameraErrorKind::Missing => {
                 "check the name and the cable; fieldtune cameras lists what is there"
@@ -160,6 +173,7 @@ impl CameraErrorKind {
             CameraErrorKind::Unsupported => {
                 "another --format or --resolution, or a build with what is missing; see fieldtune cameras"
             }
+            CameraErrorKind::Waiting => "wait, or write a line to it",
             CameraErrorKind::Stalled => {
                 "check cable and power, or the program that gives frames; it is reopened for the next frame"
             }
@@ -168,7 +182,7 @@ impl CameraErrorKind {
             }
             CameraErrorKind::Ended => "--loop restarts it",
             CameraErrorKind::Malformed => {
-                "single failures are harmless; if it continues, check --format, --resolution and the cable"
+                "single failures are harmless; if it continues, check --format, --resolution and the cable, of lines the encoding and the speed"
             }
             CameraErrorKind::Damaged => "record it again, or take the file out",
             CameraErrorKind::System => "see the system log (dmesg, journalctl)",

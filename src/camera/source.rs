@@ -10,14 +10,19 @@
 //! | `sound:FILE.wav` | windows of a recording of sound (feature `sound`) |
 //! | `sound:pipe:COMMAND` | a program that writes raw samples: 16 bits, little-endian, 16 kHz, one channel |
 //! | `sound:synthetic:machine`, `sound:synthetic:machine:SEED` | a machine that is computed |
+//! | `lines:-`, `lines:FILE` | lines of text of standard input, of a file or a named pipe |
+//! | `lines:pipe:COMMAND` | lines that a program writes |
+//! | `lines:serial:DEVICE`, `lines:serial:DEVICE@BAUD` | lines that come over a serial line |
 //!
 //! Unlike the trait's module this one has clocks, files, threads and programs.
 
 #[cfg(any(test, feature = "v4l"))]
 mod choice;
+mod lines;
 mod list;
 mod paced;
 mod pipe;
+mod program;
 mod replay;
 #[cfg(feature = "sound")]
 mod sound;
@@ -30,10 +35,12 @@ pub use list::{FoundCamera, Mode, Size, list};
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, Synthetic, SyntheticLine};
 use crate::image::frame::{FrameKind, Timestamp};
+use crate::util::serial;
 
 /// What a camera should give. What it gives instead is in [`Camera::notes`].
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +133,7 @@ pub fn open(address: &str, wanted: &CaptureSettings) -> Result<AnyCamera, Camera
             Ok(paced::at_rate(replay::Replay::open(address, rest, wanted)?, wanted.fps, None))
         }
         "sound" => sound_source(address, rest, wanted),
+        "lines" => Ok(paced::at_rate(lines::Lines::open(address, rest, wanted)?, wanted.fps, None)),
         "synthetic" if rest.split(':').next() == Some("machine") => {
             sound_source(address, address, wanted)
         }
@@ -197,7 +205,20 @@ fn sound_source(
 /// What the frames of the camera at an address are of.
 pub fn kind_of(address: &str) -> FrameKind {
     let of_sound = address.starts_with("sound:") || address.starts_with("synthetic:machine");
-    if of_sound { FrameKind::Sound } else { FrameKind::Image }
+    match () {
+        () if of_sound => FrameKind::Sound,
+        () if address.starts_with("lines:") => FrameKind::Text,
+        () => FrameKind::Image,
+    }
+}
+
+/// What the frames of the camera at an address come over, where a port may not be on it, too: `-` is standard input, else the
+/// device of a serial line.
+pub fn line_of(address: &str) -> Option<PathBuf> {
+    match address.strip_prefix("lines:")? {
+        "-" => Some("-".into()),
+        rest => serial::parse(rest.strip_prefix("serial:")?).map(|(path, _)| path),
+    }
 }
 
 /// When a frame came, on the caller's clock.

@@ -228,7 +228,7 @@ fn certificate(_: &CertificateFiles) -> Finding {
 
 /// Whether there is what frames would come from.
 fn camera(address: &str) -> Finding {
-    let known = "v4l:, rpicam:, pipe:, replay:, synthetic:";
+    let known = "v4l:, rpicam:, pipe:, replay:, synthetic:, sound:, lines:";
     let device = address.starts_with("/dev/").then(|| format!("v4l:{address}"));
     let address = device.as_deref().unwrap_or(address);
     let (kind, rest) = address.split_once(':').ok_or_else(|| {
@@ -248,15 +248,26 @@ fn camera(address: &str) -> Finding {
             Ok(address.to_owned())
         }
         "rpicam" => program("rpicam-vid", "sudo apt install rpicam-apps"),
-        "pipe" => {
-            let command = rest.split_whitespace().next().unwrap_or_default();
-            program(command, "install it, or write its full path into camera.address")
-        }
+        "pipe" => program_of(rest),
+        "sound" | "lines" => match rest.split_once(':') {
+            Some(("pipe", command)) => program_of(command),
+            Some(("serial", line)) => port(Path::new(line.split('@').next().unwrap_or_default())),
+            Some(("synthetic", _)) => Ok("computed by this program".to_owned()),
+            _ if rest == "-" => Ok("standard input".to_owned()),
+            _ if Path::new(rest).exists() => Ok(address.to_owned()),
+            _ => Err(format!("{rest} is not there")),
+        },
         "replay" if Path::new(rest).exists() => Ok(address.to_owned()),
         "replay" => Err(format!("{rest} is not there")),
         "synthetic" => Ok("drawn by this program".to_owned()),
         _ => Err(format!("{kind}: is no kind of camera; there are {known}")),
     }
+}
+
+/// Where the program of a command is.
+fn program_of(command: &str) -> Finding {
+    let name = command.split_whitespace().next().unwrap_or_default();
+    program(name, "install it, or write its full path into camera.address")
 }
 
 /// Where a program is.

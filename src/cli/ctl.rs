@@ -1,5 +1,6 @@
 //! `fieldtune ctl`: the other end of a device's port.
 
+mod images;
 mod inbox;
 mod link;
 mod policy;
@@ -15,14 +16,12 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::ProgressBar;
-use serde_json::json;
 
 use super::contact_sheet;
 use super::output::write_whole;
-use super::{Context, Exit, Failed};
+use super::{Context, Exit};
 use crate::board::address::Address;
 use crate::image::frame::Timestamp;
-use crate::image::picture::{self, PictureError};
 use crate::learn::command::{Command, ReadExamples, Reply};
 use crate::learn::head::ExampleId;
 use crate::protocol::console::{self, Entry};
@@ -70,6 +69,7 @@ use link::{Link, Stage};
   fieldtune ctl --port unix:/run/fieldtune.sock watch --json
   fieldtune ctl --port unix:/run/fieldtune.sock recent unsure look
   fieldtune ctl teach scratch --frame 123
+  fieldtune ctl teach trouble --text 'kernel: I/O error, dev sda'
   export FIELDTUNE_PORT=/dev/ttyUSB0; fieldtune ctl pull backup.ftune
   fieldtune ctl --pin-file ~/line.pin forget scratch")]
 pub struct CtlCommand {
@@ -91,6 +91,9 @@ pub struct CtlCommand {
     /// teach: learn this frame of those that recent lists (repeatable)
     #[arg(long, value_name = "NUMBER")]
     frame: Vec<u64>,
+    /// teach and classify: the arguments are lines of text, not image files
+    #[arg(long)]
+    text: bool,
     /// snap: draw where in the frame its prediction comes from
     #[arg(long)]
     explain: bool,
@@ -128,6 +131,12 @@ impl CtlCommand {
         if self.explain && !matches!(words[..], ["snap", _]) {
             bail!("--explain goes with snap FILE, not with {}", words.join(" "));
         }
+        if self.text && !matches!(words[..], ["teach", _, _, ..] | ["classify", _, ..]) {
+            bail!(
+                "--text goes with teach CLASS LINE... and classify LINE..., not with {}",
+                words.join(" ")
+            );
+        }
         if self.any {
             match words[0] {
                 "teach" | "burst" => words.push("any"),
@@ -152,7 +161,8 @@ impl CtlCommand {
         }
         match *words {
             ["teach", class, first, ..]
-                if first.parse::<u32>().is_err() && !["any", "frame"].contains(&first) =>
+                if self.text
+                    || first.parse::<u32>().is_err() && !["any", "frame"].contains(&first) =>
             {
                 let class = class.to_owned();
                 self.images(&words[2..], ("learning", true), context, |image| {
@@ -212,59 +222,6 @@ impl CtlCommand {
             }
         }
         Ok(Exit::Done)
-    }
-
-    /// Sends every image, and prints what came of it; one that cannot be read or classified keeps no other from it.
-    ///
-    /// * `all_or_none`: nothing is sent unless all can be read, and the first that is refused is the last.
-    fn images(
-        &self,
-        files: &[&str],
-        (doing, all_or_none): (&'static str, bool),
-        context: &Context,
-        request: impl Fn(Vec<u8>) -> Request,
-    ) -> anyhow::Result<Exit> {
-        let images =
-            files.iter().map(|&file| (file, picture::read(Path::new(file), MAX_MESSAGE as u64)));
-        let images: Vec<_> = if all_or_none {
-            images
-                .map(|(file, image)| Ok((file, Ok(image?))))
-                .collect::<Result<_, PictureError>>()?
-        } else {
-            images.collect()
-        };
-        let mut exit = Exit::Done;
-        let mut link = self.link()?;
-        let one = Context { progress: context.progress && files.len() == 1 };
-        let bar = Context { progress: context.progress && files.len() > 1 }
-            .bar(files.len() as u64, doing);
-        for (file, image) in images {
-            let answer = image.map_err(anyhow::Error::from).and_then(|image| {
-                let answer = self.ask(&mut link, &request(image), &one);
-                answer.with_context(|| console::harmless(file))
-            });
-            match answer {
-                Ok(Answer::Classified(None)) => {
-                    bail!("every class is empty: teach an example first")
-                }
-                Ok(answer) => bar.suspend(|| self.tell_of_file(&answer, file)),
-                // A device that does not answer one will not answer the others either.
-                Err(error) if all_or_none || error.downcast_ref::<Failed>().is_some() => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    exit = Exit::Negative;
-                    let why = format!("{error:#}");
-                    bar.suspend(|| eprintln!("error: {why}"));
-                    if self.json {
-                        bar.suspend(|| println!("{}", json!({ "file": file, "error": why })));
-                    }
-                }
-            }
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        Ok(exit)
     }
 
     fn watch(&self) -> anyhow::Result<Exit> {

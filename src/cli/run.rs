@@ -1,6 +1,7 @@
 //! `fieldtune run`: the program that stands on the line.
 
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::args::board::BoardArgs;
 use super::args::camera::{CameraArgs, failed};
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, of_store};
+use super::args::text_model::is_text_card;
 use super::{Context, Exit, Failed};
 use crate::backbone::{MAX_THREADS, Vectors};
 #[cfg(feature = "web")]
@@ -24,6 +26,7 @@ use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
 use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
 use crate::device::stores;
+use crate::image::frame::FrameKind;
 #[cfg(feature = "mqtt")]
 use crate::mqtt::{Mqtt, MqttLink};
 #[cfg(any(feature = "web", feature = "mqtt"))]
@@ -35,7 +38,7 @@ use crate::web::{Certificate, Web};
 
 /// Run the device: classify frames, drive outputs, learn from buttons and ports
 ///
-/// Frames come from the board's camera; predictions drive its outputs as the policy says; its buttons and every port
+/// Frames come from the board's camera, or are lines of text (--camera lines:); predictions drive its outputs as the policy says; its buttons and every port
 /// teach. What was acknowledged, on a port or by the output called "learned", is stored. Every output goes to its safe
 /// level when the program ends, however it ends. SIGHUP and the command restart read board and policy
 /// again; an invalid file is reported and changes nothing.
@@ -47,15 +50,14 @@ use crate::web::{Certificate, Web};
   fieldtune run --board my-line.toml --policy my-policy.toml
   fieldtune run --port serial:/dev/ttyAMA0@115200 --port unix:/run/ft.sock
   fieldtune run --camera sound:synthetic:machine --port stdio:
+  journalctl -f -n 0 | fieldtune run --camera lines:- --policy lamp.toml
+      a line is a frame; console on the board's serial port
   fieldtune run --camera synthetic: --web 8080
       page at http://127.0.0.1:8080/
   fieldtune run --camera synthetic: --mqtt mqtt://127.0.0.1
       predictions under fieldtune/HOST at a broker
   fieldtune run --camera synthetic: --bench-seconds 20
       print rates and latencies, then stop
-
-Frames only. Lines of text are classified as they come by
-  journalctl -f | fieldtune classify --lines -
 
 Exit status: 0 stopped by request, 2 wrong configuration, 3 a device or a part of the program failed: let \
 the supervisor start it again.")]
@@ -118,7 +120,6 @@ struct Wiring {
 
 impl RunCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        self.store.refuse_lines("run", "journalctl -f | fieldtune classify --lines -")?;
         let mut wiring = self.wiring()?;
         // A new start is no way to try more PINs.
         let lockout = Arc::new(Mutex::new(PinLockout::default()));
@@ -232,7 +233,12 @@ impl RunCommand {
             _ => None,
         };
         Vectors::chosen().with_threads(self.threads(board)).choose();
-        let model = self.backbone(board)?.looking_at(source::kind_of(camera));
+        let model = self.backbone(board)?;
+        if source::kind_of(camera) == FrameKind::Text {
+            let device = builder.build(model.text_encoder()?, self.store.path()?);
+            return Ok(device.map_err(not_built)?.run());
+        }
+        let model = model.looking_at(source::kind_of(camera));
         let backbone = model.load_with(tail.as_ref(), context)?;
         let builder =
             builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")));
@@ -254,7 +260,12 @@ impl RunCommand {
         let of_board = stores::of_board(&store, board).into_iter().map(|one| one.path);
         let paths: Vec<_> = std::iter::once(store.clone()).chain(of_board).collect();
         let mut model = self.model.of_stores(&paths);
-        if let Some(named) = board.backbone.as_ref().filter(|_| model.is_default()) {
+        // One that looks at images is not meant for lines, and the other way round.
+        let camera = self.camera.camera.as_deref().unwrap_or(&board.camera.address);
+        let of_lines = source::kind_of(camera) == FrameKind::Text;
+        let is_meant = |named: &&String| is_text_card(Path::new(named)) == of_lines;
+        if let Some(named) = board.backbone.as_ref().filter(|_| model.is_default()).filter(is_meant)
+        {
             model.model.clone_from(named);
         }
         Ok(model)

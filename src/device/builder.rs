@@ -1,12 +1,13 @@
 //! A device from its parts: board, policy, camera, backbone, store, ports.
 
+mod lines;
 mod views;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::backbone::{BackboneFiles, ExtractError, Extractor, FeatureSource as _};
+use crate::backbone::{BackboneFiles, EmbeddingSource, ExtractError, FeatureSource as _};
 use crate::board::address::Address;
 use crate::board::outputs::{self, GpioError, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::board::policy::Policy;
@@ -28,12 +29,13 @@ use crate::sound;
 use crate::store::inbox::InboxFile;
 use crate::store::persistent::PersistError;
 use crate::store::{FileStore, StoreError};
+use crate::text;
 
 /// Regions take turns with one backbone.
-type SharedExtractor = Arc<Mutex<Latest<Extractor>>>;
+type SharedSource = Arc<Mutex<Latest<EmbeddingSource>>>;
 
 /// What was learned of a region, or of several.
-type LearnerOfViews = ViewLearner<SharedExtractor, FileStore>;
+type LearnerOfViews = ViewLearner<SharedSource, FileStore>;
 
 /// What is looked at, and what was learned of it.
 type Observed = (Vec<LearnerOfViews>, Vec<View>);
@@ -134,6 +136,16 @@ pub enum BuildError {
     /// A port cannot be opened.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// A port is where lines of text come from.
+    #[error(
+        "{port}: lines are read there (--camera {camera})\n  next: another port, such as --port unix:PATH"
+    )]
+    SharedLine {
+        /// The port.
+        port: Address,
+        /// The camera's address.
+        camera: String,
+    },
 }
 
 impl DeviceBuilder {
@@ -259,6 +271,8 @@ impl DeviceBuilder {
 
     /// Measures the backbone, opens stores, camera and ports.
     ///
+    /// * `backbone`: an [`Extractor`](crate::backbone::Extractor); with a camera that gives lines of text a
+    ///   [`TextEncoder`](crate::backbone::TextEncoder).
     /// * `store`: the file that keeps what is learned, made if it is not there; of several regions each has one beside it,
     ///   see [`of_region`](crate::device::stores::of_region).
     ///
@@ -266,20 +280,23 @@ impl DeviceBuilder {
     /// All of [`BuildError`]. The outputs stay at their safe level, and nothing that was learned changes.
     pub fn build(
         mut self,
-        mut backbone: Extractor,
+        backbone: impl Into<EmbeddingSource>,
         store: impl AsRef<Path>,
     ) -> Result<Device, BuildError> {
+        let mut backbone = backbone.into();
+        self.refuse_parts_of_lines(&backbone)?;
         let (clock, log) = (self.clock, self.log.take());
         let services = std::mem::take(&mut self.services);
         let background = self.backbone_files.clone();
         let log = log.unwrap_or_else(|| Arc::new(DeviceLog::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
-        let threads = backbone.vectors().threads();
+        let threads = backbone.threads();
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
         let (views, inboxes) = self.views(backbone, store.as_ref(), &log)?;
         let inference = inference * self.parts() as u32;
         let learned = views::learned(&views.0);
         let board = &self.board;
+        self.refuse_shared_lines()?;
         let camera = match std::mem::replace(&mut self.camera, ChosenCamera::OfTheBoard) {
             ChosenCamera::OfTheBoard => source::open(&board.camera.address, &board.camera.wanted()),
             ChosenCamera::At(address, wanted) => source::open(&address, &wanted),
@@ -381,7 +398,7 @@ impl DeviceBuilder {
 /// A device that is ready to run.
 #[must_use = "call `run`"]
 pub struct Device {
-    parts: Parts<SharedExtractor, FileStore>,
+    parts: Parts<SharedSource, FileStore>,
     settings: RuntimeSettings,
     clock: Clock,
     log: Arc<DeviceLog>,
@@ -402,14 +419,24 @@ impl Device {
     }
 }
 
+/// As long as most lines are.
+const USUAL_LINE: &str =
+    "Nov 30 18:25:04 line-3 kernel: usb 1-1.2: new high-speed USB device number 5 using dwc2";
+
 /// How long the backbone takes for one frame of the camera's size, once it is warm.
-fn time_of_a_frame(backbone: &mut Extractor, board: &Board) -> Result<Duration, BuildError> {
+fn time_of_a_frame(backbone: &mut EmbeddingSource, board: &Board) -> Result<Duration, BuildError> {
     let (width, height) = match backbone.kind() {
         FrameKind::Sound => (sound::COLUMNS as u32, sound::BANDS as u32),
         _ => (board.camera.width, board.camera.height),
     };
-    let pixels = vec![128; width as usize * height as usize * 3];
-    let frame = Frame::new(width, height, pixels, Timestamp(0))?.of_kind(backbone.kind());
+    let grey = |width: u32, height: u32| {
+        let pixels = vec![128; width as usize * height as usize * 3];
+        Frame::new(width, height, pixels, Timestamp(0))
+    };
+    let frame = match backbone.kind() {
+        FrameKind::Text => text::frame(USUAL_LINE, Timestamp(0)),
+        kind => grey(width, height)?.of_kind(kind),
+    };
     backbone.feature(&frame)?;
     let begun = Instant::now();
     backbone.feature(&frame)?;

@@ -15,6 +15,7 @@ mod good_parts;
 mod history;
 mod inbox;
 mod lessons;
+mod lines;
 mod packs;
 mod panel;
 mod policy_change;
@@ -47,7 +48,7 @@ use crate::backbone::FeatureSource;
 use crate::board::outputs::Output;
 use crate::board::policy::{Buttons, Policy, Timing, Untaught};
 use crate::camera::{CameraLocks, Scene};
-use crate::image::frame::{Frame, Region, Timestamp};
+use crate::image::frame::{Frame, FrameKind, Region, Timestamp};
 use crate::image::picture;
 use crate::learn::engine::{Engine, EngineError, FrameResult};
 use crate::learn::learner::Learner;
@@ -56,6 +57,7 @@ use crate::protocol::request::{Burst, Classification, EndBurst, Refused, Request
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed::PublicKey;
+use crate::text;
 
 /// Frames that one request may teach: what waits for its transaction is held in memory.
 pub const MAX_FRAMES: u32 = 1000;
@@ -282,12 +284,18 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             self.panel.change(|panel| panel.actions.heartbeat(now));
             match step {
                 Ok((step, part)) => {
-                    view.stillness.see(&step.feature);
+                    // Where each is an event of its own, nothing stands still.
+                    if part.kind() != FrameKind::Text {
+                        view.stillness.see(&step.feature);
+                    }
                     age = Some(now.micros_since(captured));
                     view.trouble = None;
                     if admitted {
                         let seen = Seen { captured, looked_micros };
-                        let classification = self.classified(place, &step, seen, now);
+                        let mut classification = self.classified(place, &step, seen, now);
+                        if let Some(classification) = &mut classification {
+                            classification.line = part.line().map(text::origin);
+                        }
                         self.remember(place, &classification, &step, &part, now);
                         effects.classifications.extend(classification);
                         self.watch_drift(place, &step, &part, now, effects);
@@ -336,6 +344,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// * `safe`: every output goes to its safe level until frames come again.
     pub fn lost(&mut self, safe: bool) {
         self.panel.change(|panel| panel.lost(safe));
+    }
+
+    /// A camera of events is in order and none came: the heartbeat goes on.
+    pub fn idle(&mut self, now: Timestamp) {
+        self.panel.change(|panel| panel.actions.heartbeat(now));
     }
 
     /// An input changed.
@@ -387,14 +400,26 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Ok(addressed) => addressed,
             Err(refused) => return effects.answers.push((ticket, Err(refused))),
         };
+        if let Err(refused) = self.refuse_of_lines(place, &request) {
+            return effects.answers.push((ticket, Err(refused)));
+        }
         let answer = match request {
             Request::Teach(Teach { class, count, any }) => {
                 if !(1..=MAX_FRAMES).contains(&count) {
                     let why = format!("teach: {count} frames, wanted 1 to {MAX_FRAMES}");
                     return refuse(Some(ticket), why, effects);
                 }
-                let until = Until::Count(count);
-                return self.begin(Some(ticket), place, (&class, any), until, now, effects);
+                match self.reads_lines(place) {
+                    true => {
+                        let teach = Teach { class, count, any };
+                        self.teach_lines(place, teach, now, effects)
+                    }
+                    false => {
+                        let until = Until::Count(count);
+                        let asked = (class.as_str(), any);
+                        return self.begin(Some(ticket), place, asked, until, now, effects);
+                    }
+                }
             }
             Request::Burst(Burst { class, millis, any }) => {
                 if !(1..=MAX_BURST_MS).contains(&millis) {

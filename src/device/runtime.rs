@@ -52,6 +52,7 @@ use crate::protocol::request::Classification;
 use crate::store::Store;
 use crate::store::inbox::InboxFile;
 use crate::util::mutex::lock;
+use loops::CameraWatch;
 use mailbox::Mailbox;
 use remote::Remote;
 
@@ -81,7 +82,8 @@ pub struct Parts<S, K> {
 pub struct RuntimeSettings {
     /// Where the board reports its temperature and load.
     pub host: HostPaths,
-    /// Without a frame for so long the camera counts as lost, and what lasts with a verdict ends.
+    /// Without a frame for so long the camera counts as lost, and what lasts with a verdict ends; one that gives events, once
+    /// it is in trouble for so long.
     pub camera_patience: Duration,
     /// Every output goes to its safe level then.
     pub safe_when_lost: bool,
@@ -145,6 +147,8 @@ struct Shared {
     camera_errors: Mutex<BTreeMap<&'static str, u64>>,
     /// Why there are no frames.
     camera_trouble: Mutex<Option<String>>,
+    /// The camera gives events, and none came lately.
+    waits: AtomicBool,
     output_errors: AtomicU64,
     to_pin: Mutex<ToPin>,
     observers: Vec<Arc<dyn Observer>>,
@@ -189,7 +193,8 @@ impl Shared {
         for (kind, count) in lock(&self.camera_errors).iter() {
             figures.push((format!("errors_camera_{kind}"), count.to_string()));
         }
-        let trouble = lock(&self.camera_trouble).clone();
+        let waits = self.waits.load(Ordering::Relaxed).then(|| "waiting for a line".to_owned());
+        let trouble = lock(&self.camera_trouble).clone().or(waits);
         figures.extend(trouble.map(|trouble| ("camera".to_owned(), trouble)));
         let to_pin = lock(&self.to_pin).whole.quantile(0.95);
         figures.extend(
@@ -247,6 +252,7 @@ where
         ports: Mutex::default(),
         camera_errors: Mutex::default(),
         camera_trouble: Mutex::default(),
+        waits: AtomicBool::new(false),
         output_errors: AtomicU64::new(0),
         to_pin: Mutex::default(),
         policy: Mutex::new(policy),
@@ -258,14 +264,17 @@ where
         spawn(name, Arc::clone(&shared), finished.clone(), work);
     };
     let (returned, record) = channel();
-    let (camera_patience, frame_patience) = (settings.camera_patience, settings.frame_patience);
-    let safe_when_lost = settings.safe_when_lost;
+    let frame_patience = settings.frame_patience;
+    let watch = CameraWatch {
+        patience: settings.camera_patience,
+        safe_when_lost: settings.safe_when_lost,
+        gives_events: camera.gives_events(),
+    };
     start(OUTPUTS, Box::new(move |shared| loops::outputs(shared, outputs, &panel)));
     start(
         "inference",
         Box::new(move |shared| {
-            let record =
-                loops::inference(shared, station, frame_patience, camera_patience, safe_when_lost);
+            let record = loops::inference(shared, station, frame_patience, watch);
             // It is not awaited after a hang.
             let _ = returned.send(record);
         }),

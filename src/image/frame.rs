@@ -1,5 +1,5 @@
 //! A frame is what a camera or a file gives: 8-bit RGB pixels and the time they were taken. A window of sound is one, too:
-//! the picture of its spectrogram, and a mark that says so.
+//! the picture of its spectrogram, and a mark that says so. So is a line of text: a picture to look at, and the line.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub enum FrameKind {
     Image,
     /// A window of sound, see [`crate::sound`]: a column a moment, a row a band of frequencies, the lowest at the bottom.
     Sound,
+    /// A line of text, see [`crate::text`]: the line counts, its picture is for people.
+    Text,
 }
 
 impl std::fmt::Display for FrameKind {
@@ -31,6 +33,7 @@ impl std::fmt::Display for FrameKind {
         f.write_str(match self {
             Self::Image => "an image",
             Self::Sound => "a sound",
+            Self::Text => "a line of text",
         })
     }
 }
@@ -45,6 +48,8 @@ pub struct Frame {
     pixels: Arc<Vec<u8>>,
     captured: Timestamp,
     jpeg: Option<Arc<[u8]>>,
+    /// Of a frame of text, and of no other.
+    line: Option<Arc<str>>,
 }
 
 /// Pixels of a side of the largest frame that a camera is asked for.
@@ -78,9 +83,18 @@ pub enum FrameError {
         /// Rows of the frame.
         height: u32,
     },
+    /// A part was wanted of a line.
+    #[error("wanted the region {region}, got a line of text, which is looked at as a whole")]
+    Line {
+        /// The region, as `x,y,width,height`.
+        region: String,
+    },
 }
 
 impl Frame {
+    /// Bytes of a line at most.
+    pub const MAX_LINE: usize = 64 << 10;
+
     /// * `pixels`: `[height, width, 3]`, RGB8, row by row.
     ///
     /// # Errors
@@ -96,7 +110,8 @@ impl Frame {
             return Err(FrameError::Size { width, height, wanted, got: pixels.len() });
         }
         let kind = FrameKind::Image;
-        Ok(Self { kind, width, height, pixels: Arc::new(pixels), captured, jpeg: None })
+        let pixels = Arc::new(pixels);
+        Ok(Self { kind, width, height, pixels, captured, jpeg: None, line: None })
     }
 
     /// What its pixels are of.
@@ -104,10 +119,24 @@ impl Frame {
         self.kind
     }
 
-    /// The same pixels, of something else.
+    /// The same pixels, of something else; a line that it had is none of that.
     #[must_use]
     pub fn of_kind(self, kind: FrameKind) -> Self {
-        Self { kind, ..self }
+        Self { kind, line: None, ..self }
+    }
+
+    /// The line of a frame of text; `None` of any other.
+    pub fn line(&self) -> Option<&str> {
+        self.line.as_deref()
+    }
+
+    /// The same pixels, the picture of a line.
+    ///
+    /// * `line`: of at most [`Frame::MAX_LINE`] bytes; what is longer loses its end.
+    #[must_use]
+    pub fn of_line(self, line: &str) -> Self {
+        let line = &line[..line.floor_char_boundary(Self::MAX_LINE)];
+        Self { kind: FrameKind::Text, line: Some(line.into()), jpeg: None, ..self }
     }
 
     /// Pixels a row.
@@ -150,11 +179,14 @@ impl Frame {
     /// The part inside `region`; the whole frame is borrowed, not copied.
     ///
     /// # Errors
-    /// [`FrameError::Region`] if the region is empty or reaches outside.
+    /// [`FrameError::Region`] if the region is empty or reaches outside, [`FrameError::Line`] for a part of a line.
     pub fn region(&self, region: &Region) -> Result<Cow<'_, Frame>, FrameError> {
         let (x, y, width, height) = region.resolve(self.width, self.height)?;
         if (x, y, width, height) == (0, 0, self.width, self.height) {
             return Ok(Cow::Borrowed(self));
+        }
+        if self.kind == FrameKind::Text {
+            return Err(FrameError::Line { region: region.to_string() });
         }
         let row = self.width as usize * 3;
         let (left, bytes) = (x as usize * 3, width as usize * 3);
@@ -164,7 +196,7 @@ impl Frame {
         }
         let pixels = Arc::new(pixels);
         let (kind, captured) = (self.kind, self.captured);
-        Ok(Cow::Owned(Self { kind, width, height, pixels, captured, jpeg: None }))
+        Ok(Cow::Owned(Self { kind, width, height, pixels, captured, jpeg: None, line: None }))
     }
 }
 
@@ -287,6 +319,18 @@ mod tests {
         ] {
             assert!(frame.region(&region).is_err(), "{region:?}");
         }
+    }
+
+    #[test]
+    fn a_line_is_looked_at_as_a_whole() {
+        let line = numbered(4, 3).of_line("out of memory");
+        assert_eq!((line.kind(), line.line()), (FrameKind::Text, Some("out of memory")));
+        assert!(line.region(&Region::Whole).is_ok());
+        let part = line.region(&Region::Pixels { x: 1, y: 1, width: 2, height: 2 });
+        assert!(matches!(part, Err(FrameError::Line { .. })), "{part:?}");
+        assert_eq!(line.of_kind(FrameKind::Image).line(), None);
+        let long = numbered(4, 3).of_line(&"é".repeat(Frame::MAX_LINE));
+        assert_eq!(long.line().map(str::len), Some(Frame::MAX_LINE));
     }
 
     #[test]

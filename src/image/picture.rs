@@ -95,6 +95,11 @@ pub fn is_of_sound(path: &Path) -> bool {
         && read_start(path).is_ok_and(|start| marked::is_sound(&start))
 }
 
+/// The line of text that a file of [`png`] holds, if it holds one.
+pub fn line_in(file: &[u8]) -> Option<&str> {
+    marked::line(file)
+}
+
 /// What a file is that is no image that can be read, where that is known, and the line that converts it.
 ///
 /// * `bytes`: its first ones, some hundred if there are as many.
@@ -204,7 +209,11 @@ pub fn decode_frame(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Fra
     let orientation = decoder.orientation().map_err(damaged)?;
     let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     let frame = upright(image, orientation, name, captured)?;
-    Ok(if marked::is_sound(bytes) { frame.of_kind(FrameKind::Sound) } else { frame })
+    Ok(match marked::line(bytes) {
+        Some(line) => frame.of_line(line),
+        None if marked::is_sound(bytes) => frame.of_kind(FrameKind::Sound),
+        None => frame,
+    })
 }
 
 /// * `bytes`: a file that begins like a JPEG.
@@ -276,15 +285,19 @@ fn opaque(image: DynamicImage) -> Vec<u8> {
         .collect()
 }
 
-/// A frame as a PNG file. That of a sound is grey and has a chunk that says what it is, which [`decode`] reads.
+/// A frame as a PNG file. That of a sound or a line is grey and has a chunk that says what it is, which [`decode`] reads.
 pub fn png(frame: &Frame) -> Vec<u8> {
     let mut bytes = Vec::new();
-    if frame.kind() == FrameKind::Sound {
+    if frame.kind() != FrameKind::Image {
         let greys: Vec<u8> = frame.pixels().iter().step_by(3).copied().collect();
         PngEncoder::new(&mut bytes)
             .write_image(&greys, frame.width(), frame.height(), ExtendedColorType::L8)
             .expect("encoding grey pixels into memory cannot fail");
-        return marked::as_sound(&bytes);
+        return match (frame.line(), frame.kind()) {
+            (Some(line), _) => marked::as_line(&bytes, line),
+            (None, FrameKind::Sound) => marked::as_sound(&bytes),
+            (None, _) => bytes,
+        };
     }
     PngEncoder::new(&mut bytes)
         .write_image(frame.pixels(), frame.width(), frame.height(), ExtendedColorType::Rgb8)

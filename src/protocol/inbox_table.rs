@@ -9,11 +9,14 @@ pub fn image_name(id: u64) -> String {
     format!("{id:06}.jpg")
 }
 
-/// Comma-separated, a line a frame, under a line with the names of the columns.
+/// Comma-separated, a row a frame, under one with the names of the columns; lines of text have a column where there are some.
 pub fn inbox_table<'a>(frames: impl IntoIterator<Item = &'a InboxFrame>) -> String {
+    let frames: Vec<&InboxFrame> = frames.into_iter().collect();
+    let has_lines = frames.iter().any(|frame| frame.line.is_some());
     let mut text =
-        "file,id,kept,reason,class,best,confidence,second,second_confidence,novelty\n".to_owned();
-    for InboxFrame { id, kept, reason, classification } in frames {
+        "file,id,kept,reason,class,best,confidence,second,second_confidence,novelty".to_owned();
+    text.push_str(if has_lines { ",line\n" } else { "\n" });
+    for InboxFrame { id, kept, reason, classification, line } in frames {
         let Classification { class, best, runner_up, novelty, .. } = classification;
         let share = |share: Option<f32>| share.map(|share| share.to_string()).unwrap_or_default();
         let second = runner_up.as_ref();
@@ -29,13 +32,15 @@ pub fn inbox_table<'a>(frames: impl IntoIterator<Item = &'a InboxFrame>) -> Stri
             share(second.map(|(_, confidence)| *confidence)),
             novelty.to_string(),
         ];
-        text.push_str(&cells.map(|cell| quoted(&cell)).join(","));
+        let line = has_lines.then(|| line.clone().unwrap_or_default());
+        let cells: Vec<String> = cells.into_iter().chain(line).map(|cell| quoted(&cell)).collect();
+        text.push_str(&cells.join(","));
         text.push('\n');
     }
     text
 }
 
-/// Classes are single words; a file that was tampered with may hold others.
+/// Classes are single words; a file that was tampered with may hold others, and a line anything.
 fn quoted(cell: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
     match cell.chars().all(is_plain) && !cell.starts_with('-') {
@@ -61,11 +66,19 @@ mod tests {
             confidence: 0.5,
             runner_up: Some(("=1+\"1".to_owned(), 0.25)),
             novelty: 1.5,
+            line: None,
         };
-        let frame =
-            InboxFrame { id: 7, kept: Timestamp(0), reason: "novel".to_owned(), classification };
-        let wanted = "file,id,kept,reason,class,best,confidence,second,second_confidence,novelty\n\
-                      000007.jpg,7,1970-01-01T00:00:00Z,novel,unknown,défaut-2,0.5,\"'=1+\"\"1\",0.25,1.5\n";
+        let frame = InboxFrame {
+            id: 7,
+            kept: Timestamp(0),
+            reason: "novel".to_owned(),
+            classification,
+            line: Some("=2, as it came".to_owned()),
+        };
+        let wanted = "file,id,kept,reason,class,best,confidence,second,second_confidence,novelty,line\n\
+                      000007.jpg,7,1970-01-01T00:00:00Z,novel,unknown,défaut-2,0.5,\"'=1+\"\"1\",0.25,1.5,\"'=2, as it came\"\n";
         assert_eq!(inbox_table([&frame]), wanted);
+        let of_image = inbox_table([&InboxFrame { line: None, ..frame }]);
+        assert!(of_image.contains("novelty\n") && of_image.ends_with(",1.5\n"), "{of_image}");
     }
 }

@@ -102,7 +102,16 @@ fn fine_tuning(tuning: &FineTuning) -> Value {
 pub fn verdict(classification: &Classification) -> Value {
     let Classification { captured, age_micros, frame, .. } = classification;
     let object = with(classified(classification), "age_us", json!(age_micros));
-    with(with(object, "captured", json!(calendar::precise(captured.0))), "frame", json!(frame))
+    let object = with(object, "captured", json!(calendar::precise(captured.0)));
+    with_line(with(object, "frame", json!(frame)), &classification.line)
+}
+
+/// Of a frame of text.
+fn with_line(object: Value, line: &Option<String>) -> Value {
+    match line {
+        Some(line) => with(object, "line", json!(line)),
+        None => object,
+    }
 }
 
 /// With one more field.
@@ -246,16 +255,17 @@ fn classified(classification: &Classification) -> Value {
 }
 
 fn recent(frame: &RecentFrame) -> Value {
-    let RecentFrame { number, age_micros, classification } = frame;
+    let RecentFrame { number, age_micros, classification, line } = frame;
     let verdict = classification.as_ref().map(classified);
-    json!({ "frame": number, "age_us": age_micros, "verdict": verdict })
+    with_line(json!({ "frame": number, "age_us": age_micros, "verdict": verdict }), line)
 }
 
 fn inbox(frame: &InboxFrame) -> Value {
-    let InboxFrame { id, kept, reason, classification } = frame;
-    json!({
+    let InboxFrame { id, kept, reason, classification, line } = frame;
+    let object = json!({
         "id": id, "kept": date(*kept), "reason": reason, "verdict": classified(classification),
-    })
+    });
+    with_line(object, line)
 }
 
 fn confusion(row: &ConfusionRow) -> Value {
@@ -315,6 +325,7 @@ mod tests {
             confidence: 1.0,
             runner_up: None,
             novelty: 0.5,
+            line: None,
         };
         assert_eq!(classified(&classification)["confidence"], Value::Null);
         let runner_up = Some(("dent".to_owned(), 0.25));

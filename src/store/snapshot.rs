@@ -17,7 +17,9 @@ pub(crate) mod v2;
 pub use pack::Difference;
 
 use crate::backbone::card::{MAX_MODEL_NAME, ModelCard, built_in};
-use crate::backbone::{Extractor, FINE_TUNED, FeatureSource, OF_TEXT, TextEncoder};
+use crate::backbone::{
+    EmbeddingSource, Extractor, FINE_TUNED, FeatureSource, OF_TEXT, TextEncoder,
+};
 use crate::learn::decision::Thresholds;
 use crate::learn::examples::{Example, ImageMark, Images};
 use crate::learn::head::{ClassId, ExampleId, HeadConfig};
@@ -52,6 +54,14 @@ impl ModelId {
             name: source.name().to_owned(),
             fingerprint: source.fingerprint().0,
             dim: u32::try_from(source.dim()).expect("a feature has far fewer values"),
+        }
+    }
+
+    /// Of what a device looks with.
+    pub fn of_source(source: &EmbeddingSource) -> Self {
+        match source {
+            EmbeddingSource::Pixels(extractor) => Self::of(extractor),
+            EmbeddingSource::Lines(encoder) => Self::of_text(encoder),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Lines of text: an embedding without a network, for lines that programs write, and tokens for networks that read.
+//! Lines of text: an embedding without a network, for lines that programs write, and tokens for networks that read; a line
+//! as a frame ([`frame`](crate::text::frame)), and bytes cut into lines ([`LineSplitter`](crate::text::LineSplitter)).
 //!
 //! A line is brought into one form ([`masked`](crate::text::masked)): compatible characters are one (Unicode's NFKC),
 //! capitals small, numbers left out. Its words, pairs of words, and runs of three and four characters are counted in 1024
@@ -7,9 +8,14 @@
 //! What a head makes of it is what it makes of an image's embedding. Counts in hashed places: Weinberger et al., *Feature
 //! hashing for large scale multitask learning*, 2009 (there with signs); their square roots: the Hellinger kernel.
 
+mod drawn;
+mod lines;
 mod tokenizer;
 
+use crate::image::frame::Frame;
 use crate::util::text::one_line;
+pub use drawn::{LINE_HEIGHT, LINE_WIDTH, frame};
+pub use lines::{BrokenLine, LineSplitter, NumberedLine};
 pub use tokenizer::{Tokenizer, TokenizerError, Tokens};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -20,7 +26,7 @@ pub const DIM: usize = 1024;
 pub const TEXT_MODEL: &str = "text-1024";
 
 /// Bytes of a line at most.
-pub const MAX_LINE: usize = 64 << 10;
+pub const MAX_LINE: usize = Frame::MAX_LINE;
 
 /// Characters of a line that its example keeps.
 const KEPT: usize = 200;

@@ -6,11 +6,17 @@ pub(crate) mod letters;
 /// Text for a terminal: nothing that it obeys.
 pub(crate) mod text;
 
+/// Letters as pixels.
+pub(crate) mod glyphs;
+
 /// Files, read up to a limit.
 pub(crate) mod bounded;
 
 /// Files that are replaced whole or not at all.
 pub(crate) mod files;
+
+/// Serial lines.
+pub(crate) mod serial;
 
 /// Settings that people write, as text. The only file that names toml.
 pub(crate) mod settings;

@@ -122,6 +122,7 @@ fn classification() -> Classification {
         confidence: 0.97,
         runner_up: Some(("good".to_owned(), 0.03)),
         novelty: 0.5,
+        line: None,
     }
 }
 

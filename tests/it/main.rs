@@ -42,6 +42,8 @@ mod jpegs;
 mod keys;
 mod kills;
 mod limits;
+mod lines;
+mod lines_station;
 mod looks;
 #[cfg(feature = "mqtt")]
 mod mqtt;

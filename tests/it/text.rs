@@ -8,7 +8,7 @@ use std::process::Stdio;
 use desk::{Bench, text};
 
 /// What a machine's parts write, five different lines each.
-const KINDS: [(&str, [&str; 5]); 3] = [
+pub const KINDS: [(&str, [&str; 5]); 3] = [
     (
         "login",
         [
@@ -233,7 +233,6 @@ fn what_needs_images_refuses_a_store_of_lines() {
         &["adapt", "--off"],
         &["adapt", "--frames", "3"],
         &["export", "out.onnx"],
-        &["run", "--camera", "synthetic:"],
         &["test", "logs", "--sheet", "out.png"],
         &["snap", "out.png", "--camera", "synthetic:", "--explain", "where.png"],
         &["examples", "--sheet", "out.png"],

@@ -55,6 +55,10 @@ impl<C: Camera> Camera for Paced<C> {
     fn locks(&self) -> Option<CameraLocks> {
         self.camera.locks()
     }
+
+    fn gives_events(&self) -> bool {
+        self.camera.gives_events()
+    }
 }
 
 #[cfg(test)]

@@ -1,37 +1,18 @@
 //! Frames from the standard output of a program that is started, watched, started again, and ended with the camera.
 
 use std::io::{self, BufReader, Read as _};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::ChildStdout;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
+use super::program::{Program, Restarts};
 use super::split::Splitter;
 use super::y4m::{self, Y4m};
 use super::{CaptureSettings, note, time_of, trouble_of};
 use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, PixelLayout};
 use crate::image::frame::{Frame, Timestamp};
 use crate::util::mutex::lock;
-
-/// How long a program waits to be started again after its first failure; doubled with each that follows.
-const FIRST_DELAY: Duration = Duration::from_millis(250);
-
-/// How long at most.
-const MAX_DELAY: Duration = Duration::from_secs(30);
-
-/// A program that has given frames for so long works: one that gives a few and ends has failed all the same.
-const STEADY: Duration = Duration::from_secs(10);
-
-/// How long a program may take to end when it is asked to, before it is killed. One that holds a camera's service
-/// leaves it in disorder when it is killed outright.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Bytes of standard error that are kept.
-const LAST_WORDS: usize = 600;
 
 /// What a program writes.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +45,7 @@ pub struct Pipe {
     /// The same for the first frame after a start.
     start: Duration,
     running: Option<Running>,
-    failures: u32,
-    /// Not to be started before.
-    rest_until: Option<Instant>,
+    restarts: Restarts,
     notes: Vec<String>,
 }
 
@@ -101,8 +80,7 @@ impl Pipe {
             timeout: wanted.timeout,
             start: wanted.start.max(wanted.timeout),
             running: None,
-            failures: 0,
-            rest_until: None,
+            restarts: Restarts::default(),
             notes: Vec::new(),
         }
     }
@@ -132,13 +110,8 @@ impl Pipe {
     }
 
     fn start(&mut self) -> Result<Running, CameraError> {
-        if let Some(until) = self.rest_until.take() {
-            thread::sleep(until.saturating_duration_since(Instant::now()));
-            // Reported more and more rarely, as it goes on.
-            if self.failures.is_power_of_two() {
-                let text = format!("started again, failures in a row: {}", self.failures);
-                note(&mut self.notes, text);
-            }
+        if let Some(text) = self.restarts.rest() {
+            note(&mut self.notes, text);
         }
         Running::start(&self.command, self.given).map_err(|error| {
             CameraError::new(&self.name, trouble_of(&error), format!("sh: {error}"))
@@ -147,16 +120,9 @@ impl Pipe {
 
     /// Ends the program, and lets the next one wait longer.
     fn failed(&mut self, mut running: Running, kind: CameraErrorKind, what: String) -> CameraError {
-        let delay = delay(self.failures);
-        self.failures = self.failures.saturating_add(1);
-        self.rest_until = Some(Instant::now() + delay);
-        let status = running.end();
-        let last_words = running.last_words();
-        let ended =
-            if kind == CameraErrorKind::Gone { format!(", {status}") } else { String::new() };
-        let said =
-            if last_words.is_empty() { String::new() } else { format!("; stderr: {last_words}") };
-        CameraError::new(&self.name, kind, format!("{what}{ended}{said}"))
+        self.restarts.failed();
+        let how = running.program.how_it_ended(kind == CameraErrorKind::Gone);
+        CameraError::new(&self.name, kind, format!("{what}{how}"))
     }
 }
 
@@ -185,8 +151,8 @@ impl Camera for Pipe {
                     #[cfg(feature = "sound")]
                     Given::Sound => super::sound::frame_of(&bytes, captured),
                 };
-                if self.running.as_ref().is_some_and(|running| running.begun.elapsed() > STEADY) {
-                    self.failures = 0;
+                if self.running.as_ref().is_some_and(|running| running.program.is_steady()) {
+                    self.restarts.reset();
                 }
                 Ok(frame)
             }
@@ -206,11 +172,6 @@ impl Camera for Pipe {
     }
 }
 
-/// How long to wait after so many failures in a row before this one.
-fn delay(failures: u32) -> Duration {
-    FIRST_DELAY.saturating_mul(1 << failures.min(8)).min(MAX_DELAY)
-}
-
 /// The size nearest to the one asked for whose rows come without gaps: the program writes rows as the hardware aligns
 /// those of Y, to 64 bytes, and an even number of them.
 fn rpicam_size((width, height): (u32, u32)) -> (u32, u32) {
@@ -225,93 +186,22 @@ fn rpicam_command((width, height): (u32, u32), fps: f32) -> String {
     )
 }
 
-/// A program that was started. Dropped, it ends.
+/// A program that was started, and the newest of what it gives.
 #[derive(Debug)]
 struct Running {
-    child: Child,
-    begun: Instant,
+    program: Program,
     /// It has given a frame.
     has_begun: bool,
     newest: Arc<Newest>,
-    last_words: Arc<Mutex<Vec<u8>>>,
-    /// Set when stderr has ended.
-    silent: Receiver<()>,
 }
 
 impl Running {
-    fn start(command: &str, given: Given) -> std::io::Result<Self> {
-        let mut child = Command::new("sh")
-            .args(["-c", command])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // A group of its own, so that whatever the shell starts can be ended with it.
-            .process_group(0)
-            .spawn()?;
+    fn start(command: &str, given: Given) -> io::Result<Self> {
+        let (program, stdout) = Program::start(command)?;
         let newest = Arc::new(Newest::default());
-        let last_words = Arc::new(Mutex::new(Vec::new()));
-        let (tell, silent) = channel();
-        if let Some(stdout) = child.stdout.take() {
-            let newest = Arc::clone(&newest);
-            thread::spawn(move || newest.fill(stdout, given));
-        }
-        if let Some(mut stderr) = child.stderr.take() {
-            let last_words = Arc::clone(&last_words);
-            thread::spawn(move || {
-                let mut part = [0; 256];
-                while let Some(count) = stderr.read(&mut part).ok().filter(|&count| count > 0) {
-                    let mut words = lock(&last_words);
-                    words.extend_from_slice(&part[..count]);
-                    let old = words.len().saturating_sub(LAST_WORDS);
-                    words.drain(..old);
-                }
-                // The receiver may be gone.
-                let _ = tell.send(());
-            });
-        }
-        Ok(Self { child, begun: Instant::now(), has_begun: false, newest, last_words, silent })
-    }
-
-    /// Ends it and everything it started, says how it ended.
-    fn end(&mut self) -> String {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let signal = |signal| {
-            if let Some(group) = group {
-                // It may have ended by itself.
-                let _ = kill_process_group(group, signal);
-            }
-        };
-        let mut ended = self.child.try_wait();
-        if matches!(ended, Ok(None)) {
-            signal(Signal::TERM);
-            let begun = Instant::now();
-            while matches!(ended, Ok(None)) && begun.elapsed() < FAREWELL {
-                thread::sleep(Duration::from_millis(5));
-                ended = self.child.try_wait();
-            }
-        }
-        signal(Signal::KILL);
-        match self.child.wait() {
-            Ok(status) => status.to_string(),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    /// The end of what it said on standard error, once it has ended.
-    fn last_words(&self) -> String {
-        // A process that left the group may keep it open.
-        let _ = self.silent.recv_timeout(FAREWELL);
-        let words = lock(&self.last_words);
-        let text = String::from_utf8_lossy(&words);
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        let last = &lines[lines.len().saturating_sub(3)..];
-        last.join(" | ").chars().filter(|c| !c.is_control()).collect()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end();
+        let filled = Arc::clone(&newest);
+        thread::spawn(move || filled.fill(stdout, given));
+        Ok(Self { program, has_begun: false, newest })
     }
 }
 
@@ -427,9 +317,6 @@ mod tests {
 
     #[test]
     fn a_program_that_keeps_ending_restarts_more_slowly() {
-        let seconds: Vec<f32> = (0..12).map(|failures| delay(failures).as_secs_f32()).collect();
-        let wanted = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0, 30.0];
-        assert_eq!(seconds, wanted);
         let wanted = CaptureSettings {
             size: Some((4, 1)),
             format: Some(PixelFormat::Grey),

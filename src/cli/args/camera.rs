@@ -10,7 +10,8 @@ use crate::image::frame::{FrameKind, Region};
 #[derive(Debug, Clone, clap::Args)]
 pub struct CameraArgs {
     /// v4l:/dev/video0, rpicam:, pipe:COMMAND, replay:DIR|FILE, synthetic: or synthetic:SEED; a microphone:
-    /// sound:pipe:COMMAND, sound:FILE.wav or sound:synthetic:machine
+    /// sound:pipe:COMMAND, sound:FILE.wav or sound:synthetic:machine; lines of text: lines:- (standard input),
+    /// lines:FILE, lines:pipe:COMMAND or lines:serial:DEVICE[@BAUD]
     #[arg(long, visible_alias = "microphone", value_name = "ADDRESS", env = "FIELDTUNE_CAMERA")]
     pub camera: Option<String>,
     /// Pixels [default: 640x480]
@@ -38,12 +39,13 @@ impl CameraArgs {
     /// `given`, for instance a board's, with what was asked for on the command line in its place.
     pub fn wanted(&self, given: CaptureSettings) -> CaptureSettings {
         // Frames that are drawn have a size of their own; what a board's camera has is nothing to them.
+        let kind = self.camera.as_deref().map(source::kind_of);
         let is_drawn =
             self.camera.as_ref().is_some_and(|address| address.starts_with("synthetic:"))
-                || self.camera.as_deref().map(source::kind_of) == Some(FrameKind::Sound);
+                || kind.is_some_and(|kind| kind != FrameKind::Image);
         CaptureSettings {
             size: self.size.or(given.size.filter(|_| !is_drawn)),
-            fps: self.fps.or(given.fps),
+            fps: self.fps.or(given.fps.filter(|_| kind != Some(FrameKind::Text))),
             format: self.format.or(given.format),
             again: self.again || given.again,
             controls: given.controls.into_iter().chain(self.controls.iter().cloned()).collect(),

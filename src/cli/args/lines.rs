@@ -1,13 +1,13 @@
 //! `--text` and `--lines`: lines of text instead of images.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
 use crate::image::picture;
-use crate::text::MAX_LINE;
+use crate::text::LineSplitter;
 
 /// Lines of text instead of images.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -104,37 +104,33 @@ pub(in crate::cli) fn read(
     name: &str,
     take: &mut dyn FnMut(Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut bytes = Vec::new();
-    for number in 1_u64.. {
-        bytes.clear();
-        // With its end, `\r\n`, and a byte that shows that it is too long.
-        let most = MAX_LINE as u64 + 3;
-        let place = || format!("{name}:{number}");
-        from.by_ref().take(most).read_until(b'\n', &mut bytes).with_context(place)?;
-        if bytes.is_empty() {
-            break;
-        }
-        let is_whole = bytes.ends_with(b"\n") || bytes.len() as u64 != most;
-        if !is_whole {
-            from.skip_until(b'\n').with_context(place)?;
-        }
-        let text = match std::str::from_utf8(&bytes) {
-            _ if !is_whole => Err(format!("a line of more than {MAX_LINE} bytes")),
-            Ok(text) => Ok(text.trim_start_matches('\u{feff}').trim().to_owned()),
-            Err(error) => {
-                Err(format!("{NOT_UTF_8} from byte {} of the line", error.valid_up_to() + 1))
-            }
+    let mut splitter = LineSplitter::default();
+    loop {
+        let got = match from.fill_buf() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            got => got.with_context(|| name.to_owned())?,
         };
-        if text.as_deref() != Ok("") {
-            take(Line { place: Some(place()), text })?;
+        let (count, is_over) = (got.len(), got.is_empty());
+        splitter.push(got);
+        from.consume(count);
+        let next = |splitter: &mut LineSplitter| match is_over {
+            true => splitter.finish(),
+            false => splitter.next_line(),
+        };
+        while let Some((number, text)) = next(&mut splitter) {
+            let text = text.map_err(|error| error.to_string());
+            take(Line { place: Some(format!("{name}:{number}")), text })?;
+        }
+        if is_over {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::MAX_LINE;
 
     fn lines(bytes: &[u8]) -> Vec<(String, Result<String, String>)> {
         let mut found = Vec::new();

@@ -233,9 +233,11 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
                 _ => {
                     let next = match (learned, given) {
                         (Subject::Lines, _) => {
-                            "teach and classify take lines with --text or --lines"
+                            "teach and classify take lines with --text or --lines, run with --camera lines:SOURCE"
                         }
-                        (_, Subject::Lines) => "images without --text and --lines",
+                        (_, Subject::Lines) => {
+                            "images without --text and --lines, or another --camera"
+                        }
                         (Subject::Sounds, _) => "give recordings (WAV), or --camera sound:SOURCE",
                         _ => "give images, or a camera that sees",
                     };

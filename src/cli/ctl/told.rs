@@ -24,15 +24,16 @@ impl CtlCommand {
         }
     }
 
-    /// Prints an answer about an image file, for people or for programs.
+    /// Prints an answer about an image file or a line, for people or for programs.
     pub(super) fn tell_of_file(&self, answer: &Answer, file: &str) {
         if self.json {
-            println!("{}", json::with(json::answer(answer), "file", serde_json::json!(file)));
+            println!("{}", json::with(json::answer(answer), self.given(), serde_json::json!(file)));
         } else if let (true, Some(lines)) = (std::io::stdout().is_terminal(), lines(answer)) {
             lines.iter().for_each(|line| println!("{}: {line}", console::harmless(file)));
         } else {
             let rows = console::answer(answer).into_iter();
-            rows.for_each(|row| println!("{}", row.with("image", file)));
+            let given = if self.text { self.given() } else { "image" };
+            rows.for_each(|row| println!("{}", row.with(given, file)));
         }
     }
 }
@@ -116,12 +117,19 @@ pub(super) fn classified(classification: &Classification) -> String {
 fn recent(frame: &RecentFrame) -> String {
     let said =
         frame.classification.as_ref().map_or_else(|| "nothing was taught".to_owned(), classified);
-    format!("{:>8}  {:>7.1} s  {said}", frame.number, frame.age_micros as f64 / 1e6)
+    let seconds = frame.age_micros as f64 / 1e6;
+    format!("{:>8}  {seconds:>7.1} s  {said}{}", frame.number, line(&frame.line))
 }
 
 fn inbox(frame: &InboxFrame) -> String {
-    let InboxFrame { id, kept, reason, classification } = frame;
-    format!("{id:>6}  {:<16}  {reason:<7}  {}", people::date(*kept), classified(classification))
+    let InboxFrame { id, kept, reason, classification, line: of } = frame;
+    let (kept, said) = (people::date(*kept), classified(classification));
+    format!("{id:>6}  {kept:<16}  {reason:<7}  {said}{}", line(of))
+}
+
+/// What stands behind a prediction of a line.
+fn line(line: &Option<String>) -> String {
+    line.as_ref().map_or_else(String::new, |line| format!("  {line}"))
 }
 
 /// The matrix in percent, a row a class; then the latest points of the curve.
@@ -171,16 +179,23 @@ mod tests {
             confidence: 0.97,
             runner_up: Some(("dent".to_owned(), 0.03)),
             novelty: 0.5,
+            line: None,
         };
         let one = Classification { runner_up: None, ..classification.clone() };
-        let frame =
-            |number, classification| RecentFrame { number, age_micros: 1_500_000, classification };
-        let frames = vec![frame(7, Some(classification)), frame(6, Some(one)), frame(5, None)];
+        let frame = |number, classification, line: Option<&str>| {
+            let line = line.map(str::to_owned);
+            RecentFrame { number, age_micros: 1_500_000, classification, line }
+        };
+        let frames = vec![
+            frame(7, Some(classification), None),
+            frame(6, Some(one), None),
+            frame(5, None, Some("sshd[1]: \u{1b}[0m")),
+        ];
         let wanted = [
             "   frame        age  prediction",
             "       7      1.5 s  good 97 %, then dent 3 %, novelty 0.50",
             "       6      1.5 s  like good (the only class), novelty 0.50",
-            "       5      1.5 s  nothing was taught",
+            "       5      1.5 s  nothing was taught  sshd[1]: \\u{1b}[0m",
         ];
         assert_eq!(lines(&Answer::Recent(frames)).expect("a table"), wanted);
     }

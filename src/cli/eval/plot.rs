@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::bail;
-use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
 use super::report::cut;
 use crate::eval::ConfusionMatrix;
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
+use crate::util::glyphs::{GLYPH_HEIGHT, GLYPH_WIDTH, glyph};
 
 /// The formats, by the file's ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,8 @@ const FAINT: Color = [120, 120, 120];
 const GRID: Color = [205, 205, 205];
 
 /// Height of a line of text, and width of its characters, in pixels.
-const TEXT: RasterHeight = RasterHeight::Size16;
-const LINE: i32 = TEXT.val() as i32;
-const CHARACTER: i32 = get_raster_width(FontWeight::Regular, TEXT) as i32;
+const LINE: i32 = GLYPH_HEIGHT as i32;
+const CHARACTER: i32 = GLYPH_WIDTH as i32;
 
 /// Classes that are all named: with more the picture would be larger than programs show.
 const ALL_NAMED: i32 = 400;
@@ -273,9 +272,7 @@ impl Drawing {
                     for character in text.chars() {
                         // The font has no ellipsis.
                         let character = if character == '…' { '~' } else { character };
-                        let glyph = get_raster(character, FontWeight::Regular, TEXT)
-                            .or_else(|| get_raster('?', FontWeight::Regular, TEXT));
-                        let rows = glyph.iter().flat_map(|glyph| glyph.rows());
+                        let rows = glyph(character).or_else(|| glyph('?')).into_iter().flatten();
                         for (down, row) in (0..).zip(rows) {
                             for (right, &cover) in (along..).zip(row) {
                                 let across = down - LINE / 2;

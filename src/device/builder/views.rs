@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{BuildError, DeviceBuilder, LearnerOfViews, Observed, RegionInboxes, SharedExtractor};
-use crate::backbone::Extractor;
+use super::{BuildError, DeviceBuilder, LearnerOfViews, Observed, RegionInboxes, SharedSource};
+use crate::backbone::EmbeddingSource;
 use crate::device::controller::{InboxLimits, Latest, View, ViewLearner};
 use crate::device::runtime::DeviceLog;
 use crate::device::stores::{self, BoardStore};
@@ -20,7 +20,7 @@ impl DeviceBuilder {
     /// A view a region, each with what was learned of it; one where the board names none, or one was asked for.
     pub(super) fn views(
         &self,
-        backbone: Extractor,
+        backbone: EmbeddingSource,
         path: &Path,
         log: &DeviceLog,
     ) -> Result<(Observed, RegionInboxes), BuildError> {
@@ -30,7 +30,7 @@ impl DeviceBuilder {
             None => stores::of_board(path, &self.board),
             Some(_) => vec![BoardStore { name: None, path: path.to_owned(), regions: Vec::new() }],
         };
-        let model = ModelId::of(&backbone);
+        let model = ModelId::of_source(&backbone);
         let shared = (model, Latest::shared(backbone, self.parts() < regions));
         let limits = InboxLimits::of_board(&self.board.inbox, stores.len());
         let mut open = |of: &BoardStore| {
@@ -100,7 +100,7 @@ impl DeviceBuilder {
         &self,
         store: &mut FileStore,
         shared: &ModelId,
-    ) -> Result<Option<(ModelId, SharedExtractor)>, BuildError> {
+    ) -> Result<Option<(ModelId, SharedSource)>, BuildError> {
         let Some(read) = &self.backbone_files else { return Ok(None) };
         // What is wrong with the store is reported when it is opened.
         let kept = tail::tail_of(store).ok().flatten().map(|kept| kept.tail);
@@ -110,7 +110,7 @@ impl DeviceBuilder {
         let network = read().map_err(BuildError::BackboneFiles)?;
         let own = (network.fingerprint() == tail.base()).then(|| network.load(Some(&tail)));
         let own = own.transpose()?;
-        Ok(own.map(|own| (ModelId::of(&own), Latest::shared(own, false))))
+        Ok(own.map(|own| (ModelId::of(&own), Latest::shared(own.into(), false))))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Requests that are answered at once.
 
+use super::lines::origin_of;
 use super::predicted::Picked;
 use super::stillness::Stillness;
 use super::{SNAP_SIDE, Station, View};
@@ -84,7 +85,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     views,
                     patches,
                     joins: known.map(|(_, look)| look),
-                    ..NewExample::new(feature, "an image that was sent")
+                    ..NewExample::new(feature, &origin_of(&frame, "an image that was sent"))
                 };
                 let teach = TeachExamples { class, examples: vec![example] };
                 let (reply, taken_for) =

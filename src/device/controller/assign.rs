@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answers::refused;
 use super::inbox::Moment;
+use super::lines::origin_of;
 use super::predicted::Picked;
 use super::{Station, ViewLearner};
 use crate::backbone::FeatureSource;
@@ -17,6 +18,7 @@ use crate::protocol::request::{
 };
 use crate::store::Store;
 use crate::store::inbox::InboxEntry;
+use crate::text;
 
 /// The output that the policy switches on a part that is rejected.
 const REJECT: &str = "reject";
@@ -66,6 +68,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             kept: entry.at,
             reason: entry.reason.name().to_owned(),
             classification: self.classification_of(place, entry),
+            line: picture::line_in(&entry.image).map(text::origin),
         });
         Answer::Inbox(frames.collect())
     }
@@ -81,6 +84,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             confidence: entry.confidence,
             runner_up: entry.runner_up.clone(),
             novelty: entry.novelty,
+            line: None,
         }
     }
 
@@ -169,7 +173,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 burst,
                 patches,
                 joins: known.map(|(_, look)| look),
-                ..NewExample::new(feature, &self.camera)
+                ..NewExample::new(feature, &origin_of(&pixels, &self.camera))
             });
         }
         let teach = TeachExamples { class, examples };

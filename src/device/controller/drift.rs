@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Effects, Station, ViewLearner};
 use crate::backbone::FeatureSource;
-use crate::image::frame::{Frame, Timestamp};
+use crate::image::frame::{Frame, FrameKind, Timestamp};
 use crate::image::glance::Glance;
 use crate::image::levels::Levels;
 use crate::image::picture;
@@ -186,6 +186,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
+        // Light and lens have no part in a line.
+        if part.kind() == FrameKind::Text {
+            return;
+        }
         let view = &mut self.views[place];
         let learned = &mut self.learners[view.learner];
         let news = view.drift.see(learned, step, part, now);

@@ -11,6 +11,7 @@ use super::stillness::distance;
 use crate::image::frame::{Frame, Timestamp};
 use crate::learn::examples::{StoredFeature, narrowed};
 use crate::protocol::request::{Classification, RecentFrame};
+use crate::text;
 
 /// Frames of each half.
 const FRAMES: usize = 100;
@@ -59,7 +60,8 @@ impl Past {
     }
 
     fn bytes(&self) -> usize {
-        self.feature.len() * 2 + self.pixels.pixels().len() + size_of::<Self>()
+        let line = self.pixels.line().map_or(0, str::len);
+        self.feature.len() * 2 + self.pixels.pixels().len() + line + size_of::<Self>()
     }
 
     /// 0 for a sure verdict, 1 for unknown.
@@ -78,7 +80,8 @@ impl Past {
 
     fn told(&self, now: Timestamp) -> RecentFrame {
         let (number, age_micros) = (self.number, now.micros_since(self.at));
-        RecentFrame { number, age_micros, classification: self.classification.clone() }
+        let line = self.pixels.line().map(text::origin);
+        RecentFrame { number, age_micros, classification: self.classification.clone(), line }
     }
 }
 
@@ -136,6 +139,23 @@ impl History {
             let Some((place, _)) = least else { return };
             self.unsure.remove(place);
         }
+    }
+
+    /// Numbers of the latest frames, the oldest first.
+    ///
+    /// * `most`: so many at most.
+    /// * `any`: also those of which a later one has the same feature.
+    pub(super) fn newest(&self, most: usize, any: bool) -> Vec<u64> {
+        let mut taken: Vec<&Past> = Vec::new();
+        for past in self.latest.iter().rev() {
+            if taken.len() == most {
+                break;
+            }
+            if any || taken.iter().all(|other| other.feature != past.feature) {
+                taken.push(past);
+            }
+        }
+        taken.iter().rev().map(|past| past.number).collect()
     }
 
     /// All, the newest first.
@@ -230,6 +250,7 @@ mod tests {
             confidence,
             runner_up: None,
             novelty: 0.1,
+            line: None,
         }
     }
 
@@ -280,6 +301,21 @@ mod tests {
         assert_eq!(error, wanted);
         let error = History::new(1).get(1).expect_err("nothing is there");
         assert!(error.contains("no frame has been classified yet"), "{error}");
+    }
+
+    #[test]
+    fn the_newest_that_differ_are_found() {
+        let mut history = History::new(1);
+        for (number, angle) in [(1, 5), (2, 6), (3, 5), (4, 7), (5, 7)] {
+            let mut one = past(number, None, 0.2);
+            one.feature = past(angle, None, 0.2).feature;
+            history.push(one, 1e-6, Timestamp(number));
+        }
+        assert_eq!(history.newest(1, false), [5]);
+        assert_eq!(history.newest(2, false), [3, 5]);
+        assert_eq!(history.newest(9, false), [2, 3, 5]);
+        assert_eq!(history.newest(3, true), [3, 4, 5]);
+        assert!(History::new(1).newest(1, true).is_empty());
     }
 
     #[test]

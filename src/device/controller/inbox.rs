@@ -21,7 +21,7 @@ use stream::Stream;
 use super::history::Past;
 use crate::backbone::Fingerprint;
 use crate::board::InboxSettings;
-use crate::image::frame::Timestamp;
+use crate::image::frame::{FrameKind, Timestamp};
 use crate::image::picture;
 use crate::learn::examples::StoredFeature;
 use crate::learn::head::ExampleId;
@@ -239,10 +239,12 @@ impl RegionInbox {
         let look = jitter.min(LOOK);
         // Unlike good parts at one place: the whole may be as like an example as it will.
         let is_unlike = reason == Some(InboxReason::Novel) && classification.runner_up.is_none();
-        match (
-            reason.filter(|_| from_example > look || is_unlike),
-            &mut self.streams.entry(view).or_default().burst,
-        ) {
+        let reason = reason.filter(|_| from_example > look || is_unlike);
+        match (reason, &mut self.streams.entry(view).or_default().burst) {
+            // Lines that follow each other are no look at one part.
+            (Some(reason), _) if past.pixels.kind() == FrameKind::Text => {
+                self.admit(&candidate(reason, doubt), look);
+            }
             (Some(reason), Some(burst)) => {
                 burst.last = now;
                 if doubt > burst.best.doubt {

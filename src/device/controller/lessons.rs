@@ -5,6 +5,7 @@
 
 use super::answers::refused;
 use super::assign::{Earlier, named_once};
+use super::lines::origin_of;
 use super::predicted::Picked;
 use super::refuse;
 use super::stillness::{Senses, distance};
@@ -14,6 +15,7 @@ use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 use crate::learn::command::{self, NewExample, Repeat, Reply, TakenFor, TeachExamples};
 use crate::learn::head::ExampleId;
+use crate::learn::learner::Subject;
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::log::Level;
 use crate::protocol::people;
@@ -55,6 +57,8 @@ pub(super) struct Job {
     reported: Timestamp,
     /// An example that was taught before and shows the part as it lies now.
     seen_before: Option<ExampleId>,
+    /// What is learned from.
+    subject: Subject,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,17 +98,33 @@ impl Job {
             }
             Until::Time(_) | Until::Release { .. } if self.alike > 0 => {
                 let seen = taken + self.alike;
-                Some(format!("{taken} of {seen} frames differ: move the part"))
+                Some(match self.subject {
+                    Subject::Lines => format!("{taken} of {seen} lines differ"),
+                    _ => format!("{taken} of {seen} frames differ: move the part"),
+                })
             }
             _ => None,
         };
-        count.into_iter().chain(self.seen_before.map(no_new_look)).collect()
+        let look = self.seen_before.map(|known| no_new_look(known, self.subject));
+        count.into_iter().chain(look).collect()
+    }
+
+    /// Another frame came, and the next is waited for: of lines it may take hours.
+    fn wait_on(&mut self, now: Timestamp) {
+        let time = if self.subject == Subject::Lines { u64::MAX } else { PATIENCE_MICROS };
+        self.patience = Timestamp(now.0.saturating_add(time));
     }
 }
 
 /// That a part was taught before, as it lies now.
-fn no_new_look(known: ExampleId) -> String {
-    format!("the part lies as in example {}, so this is no new look: move it", known.0)
+fn no_new_look(known: ExampleId, subject: Subject) -> String {
+    let known = known.0;
+    match subject {
+        Subject::Lines => {
+            format!("the line is of the form of example {known}, so this is no new look")
+        }
+        _ => format!("the part lies as in example {known}, so this is no new look: move it"),
+    }
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
@@ -139,21 +159,24 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             let why = format!("frames of {} are being learned; wait until that is done", job.class);
             return refuse(ticket, why, effects);
         }
-        self.job = Some(Job {
+        let mut job = Job {
             ticket,
             view,
             class: class.to_owned(),
             examples: Vec::new(),
             until,
             any,
-            patience: Timestamp(now.0.saturating_add(PATIENCE_MICROS)),
+            patience: now,
             alike: 0,
             taken: now,
             senses: None,
             hinted: None,
             reported: now,
             seen_before: None,
-        });
+            subject: self.learned(view).learner().subject(),
+        };
+        job.wait_on(now);
+        self.job = Some(job);
     }
 
     /// A button that teaches is down.
@@ -164,6 +187,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
+        if self.reads_lines(view) {
+            return self.press_for_line(view, class, now, effects);
+        }
         let end = Timestamp(now.0.saturating_add(u64::from(MAX_BURST_MS) * 1000));
         let until = Until::Release { due: true, end };
         self.begin(None, view, (class, false), until, now, effects);
@@ -205,7 +231,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let Some(job) = self.job.as_mut().filter(goes_on) else {
             return Err(Refused(format!("no burst of {} goes on", class.escape_debug())));
         };
-        match job.examples.is_empty() {
+        match job.examples.is_empty() && job.subject != Subject::Lines {
             true => job.until = Until::Count(1),
             false => self.finish(now, effects),
         }
@@ -221,7 +247,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         let Some(job) = &mut self.job else { return };
-        job.patience = Timestamp(now.0.saturating_add(PATIENCE_MICROS));
+        job.wait_on(now);
         if matches!(job.until, Until::Release { due: false, .. }) {
             return;
         }
@@ -247,12 +273,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let engine = learned.persistent.get_mut();
         let views = engine.views_of_whole(part).unwrap_or_default();
         let image = picture::kept(&engine.as_taught(part), self.image_side);
+        // Each line is a look of its own.
+        let burst = if part.line().is_some() { job.examples.len() as u32 } else { 0 };
         job.examples.push(NewExample {
             image,
             views,
+            burst,
             joins,
             patches,
-            ..NewExample::new(feature, &self.camera)
+            ..NewExample::new(feature, &origin_of(part, &self.camera))
         });
         (job.taken, job.hinted) = (now, None);
         self.panel.change(|panel| panel.wait(None));
@@ -288,6 +317,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     fn alike(&mut self, now: Timestamp, effects: &mut Effects) {
         let Some(job) = &mut self.job else { return };
         job.alike = job.alike.saturating_add(1);
+        if job.subject == Subject::Lines {
+            return;
+        }
         let total = match job.until {
             Until::Count(total) => total,
             Until::Time(_) | Until::Release { .. } => 0,
@@ -322,12 +354,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let (view, learned) = (&self.views[place], self.learned(place));
         command::check_class(learned.learner(), &class).map_err(refused)?;
         let mut earlier = Vec::with_capacity(frames.len());
-        for &number in frames {
+        for (&number, burst) in frames.iter().zip(0..) {
             let past = view.history.get(number).map_err(Refused)?;
             let (pixels, feature) = (past.pixels.clone(), past.feature());
             let seen = learned.persistent.get().as_taught(&pixels);
             let image = picture::kept(&seen, self.image_side);
-            earlier.push(Earlier { feature, pixels, image, burst: 0 });
+            let burst = if pixels.line().is_some() { burst } else { 0 };
+            earlier.push(Earlier { feature, pixels, image, burst });
         }
         self.teach_earlier(place, class, earlier, now)
     }
@@ -345,7 +378,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let look = seen_before.filter(|known| repeats.iter().all(|one| one.known != *known));
         // An image of another class was classified as that, of course.
         let taken_for = taken_for.filter(|_| repeats.is_empty());
-        let notes = repeats.iter().map(Repeat::to_string).chain(look.map(no_new_look));
+        let subject = self.learned(place).learner().subject();
+        let look = look.map(|known| no_new_look(known, subject));
+        let notes = repeats.iter().map(Repeat::to_string).chain(look);
         notes.chain(taken_for.map(|one| one.to_string())).collect()
     }
 
@@ -363,9 +398,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let Some(job) = self.job.take() else { return };
         self.panel.change(|panel| panel.wait(None));
         let mut notes = job.notes();
-        let Job { ticket, view, class, examples, .. } = job;
+        let Job { ticket, view, class, examples, subject, .. } = job;
         if examples.is_empty() {
-            return refuse(ticket, "no frame, nothing was learned".to_owned(), effects);
+            let what = if subject == Subject::Lines { "line" } else { "frame" };
+            return refuse(ticket, format!("no {what}, nothing was learned"), effects);
         }
         let count = examples.len() as u64;
         let date = self.dated(now);

@@ -35,8 +35,12 @@ impl<S: FeatureSource> Latest<S> {
     /// What was said of that part, if it is the one that was seen last.
     fn of(&self, part: &Frame) -> Option<&Seen> {
         let size = |frame: &Frame| (frame.width(), frame.height());
-        let same =
-            |seen: &&Seen| size(&seen.part) == size(part) && seen.part.pixels() == part.pixels();
+        // Lines that begin alike have the same picture.
+        let same = |seen: &&Seen| {
+            size(&seen.part) == size(part)
+                && seen.part.line() == part.line()
+                && seen.part.pixels() == part.pixels()
+        };
         self.latest.as_ref().filter(same)
     }
 

@@ -121,6 +121,10 @@ impl Senses {
         part: &Frame,
         mut feature: impl FnMut(&Frame) -> Result<Vec<f32>, E>,
     ) -> Option<Self> {
+        // Lines have no noise: those of another form differ.
+        if part.kind() == FrameKind::Text {
+            return Some(Self { noise: 0.0, turn: 0.0 });
+        }
         let as_it_is = feature(part).ok()?;
         let mut of = |frame: Option<Frame>| Some(distance(&as_it_is, &feature(&frame?).ok()?));
         let noise = of(noisy(part))?;

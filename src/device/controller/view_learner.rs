@@ -305,6 +305,7 @@ impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
             confidence: verdict.confidence,
             runner_up: runner_up.map(|(class, probability)| (self.class(class), probability)),
             novelty: verdict.novelty,
+            line: None,
         }
     }
 }

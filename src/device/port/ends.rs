@@ -1,10 +1,10 @@
 //! The files behind a port, and how each is opened.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Error, ErrorKind, IsTerminal, Result};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
 
 use crate::board::address::Address;
+use crate::util;
 
 /// Where bytes come from and go to.
 #[derive(Debug)]
@@ -171,16 +172,8 @@ pub(super) fn connect(address: &Address) -> Result<Source> {
     Ok(Source::Once(Some(ends)))
 }
 
-/// 8 bits, no parity, nothing translated, no modem lines.
 fn serial(path: &Path, baud: u32) -> Result<Ends> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
-    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
-    let mut termios = tcgetattr(&file)?;
-    termios.make_raw();
-    termios.control_modes |= rustix::termios::ControlModes::CLOCAL;
-    termios.set_speed(baud)?;
-    tcsetattr(&file, OptionalActions::Now, &termios)?;
-    Ends::of(file)
+    Ends::of(util::serial::open(path, baud)?)
 }
 
 /// A terminal hands every key on at once; its keys for signals and its line ends stay.

@@ -42,11 +42,16 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
     const LONGEST_WAIT: Duration = Duration::from_secs(5);
     let mut wait = FIRST_WAIT;
     let mut trouble: Option<String> = None;
+    let gives_events = camera.gives_events();
+    let mut left_out = 0u64;
     while !shared.is_stopping() {
         let captured = camera.capture(shared.clock.now());
         for note in camera.notes() {
             shared.info(&format!("{}: {note}", camera.name()));
         }
+        let is_waiting =
+            captured.as_ref().is_err_and(|error| error.kind == CameraErrorKind::Waiting);
+        shared.waits.store(is_waiting, Ordering::Relaxed);
         match captured {
             Ok(frame) => {
                 *lock(&shared.camera_trouble) = None;
@@ -54,7 +59,28 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
                     shared.info(&format!("{} delivers frames again", camera.name()));
                 }
                 wait = FIRST_WAIT;
-                shared.mailbox.frame(frame);
+                match gives_events {
+                    true => shared.mailbox.event(frame),
+                    false => shared.mailbox.frame(frame),
+                }
+            }
+            // It is there, and has nothing to give.
+            Err(_) if is_waiting => {
+                *lock(&shared.camera_trouble) = None;
+                if trouble.take().is_some() {
+                    shared.info(&format!("{} is there again", camera.name()));
+                }
+                wait = FIRST_WAIT;
+            }
+            // The next event is another one, and may lie there already.
+            Err(error) if gives_events && error.kind == CameraErrorKind::Malformed => {
+                *lock(&shared.camera_errors).entry(error.kind.name()).or_default() += 1;
+                left_out += 1;
+                // Reported more and more rarely, as it goes on.
+                if left_out.is_power_of_two() {
+                    let what = format!("{}: {}, {left_out} so far", error.camera, error.what);
+                    shared.log.write(Level::Warning, &what);
+                }
             }
             Err(error) if error.kind == CameraErrorKind::Ended => {
                 // The last frame is still to be classified.
@@ -78,12 +104,20 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
     }
 }
 
+/// When a camera counts as lost, and what follows.
+pub(super) struct CameraWatch {
+    /// As [`RuntimeSettings::camera_patience`](super::RuntimeSettings::camera_patience).
+    pub(super) patience: Duration,
+    pub(super) safe_when_lost: bool,
+    /// As [`Camera::gives_events`].
+    pub(super) gives_events: bool,
+}
+
 pub(super) fn inference<S: FeatureSource, K: Store>(
     shared: &Arc<Shared>,
     mut station: Station<S, K>,
     frame_patience: Duration,
-    camera_patience: Duration,
-    safe_when_lost: bool,
+    camera: CameraWatch,
 ) -> Stats {
     let clock = shared.clock;
     let heard_within = |time: Duration| {
@@ -133,10 +167,15 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
             heard_within(COMMAND_PATIENCE);
         }
         station.tick(clock.now(), &mut effects);
-        if !camera_lost && clock.now().micros_since(last_frame) > camera_patience.as_micros() as u64
-        {
+        // Without an event a camera of events is in order.
+        if camera.gives_events && lock(&shared.camera_trouble).is_none() {
+            last_frame = clock.now();
+            station.idle(last_frame);
+        }
+        let patience = camera.patience.as_micros() as u64;
+        if !camera_lost && clock.now().micros_since(last_frame) > patience {
             camera_lost = true;
-            station.lost(safe_when_lost);
+            station.lost(camera.safe_when_lost);
             shared.log.write(
                 Level::Warning,
                 "no prediction in time: outputs that follow predictions are off",

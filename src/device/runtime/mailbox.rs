@@ -1,9 +1,9 @@
-//! What waits for the inference thread: one frame, the newest; one request from each port, since a port waits for its
+//! What waits for the inference thread: one frame, the newest, or the event that is next; one request from each port, since a port waits for its
 //! answer; the edges of buttons, of which some more than anybody can press are kept.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::board::outputs::Edge;
@@ -60,6 +60,8 @@ struct Mail {
 pub(super) struct Mailbox {
     mail: Mutex<Mail>,
     arrived: Condvar,
+    /// A frame was taken, or all is over.
+    taken: Condvar,
 }
 
 impl Mailbox {
@@ -68,6 +70,16 @@ impl Mailbox {
         let mut mail = lock(&self.mail);
         mail.frames += 1;
         mail.dropped += u64::from(mail.frame.replace(frame).is_some());
+        self.arrived.notify_one();
+    }
+
+    /// A frame that no other replaces: it waits until the one before it was taken.
+    pub(super) fn event(&self, frame: Frame) {
+        let has_to_wait = |mail: &mut Mail| mail.frame.is_some() && !mail.closed;
+        let waited = self.taken.wait_while(lock(&self.mail), has_to_wait);
+        let mut mail = waited.unwrap_or_else(PoisonError::into_inner);
+        mail.frames += 1;
+        mail.frame = Some(frame);
         self.arrived.notify_one();
     }
 
@@ -103,6 +115,7 @@ impl Mailbox {
         mail.closed = true;
         mail.requests.clear();
         self.arrived.notify_all();
+        self.taken.notify_all();
     }
 
     /// Waits for the next thing to do: edges first, then requests, but however many ask, a frame waits [`REQUESTS_FIRST`] and
@@ -127,6 +140,7 @@ impl Mailbox {
             }
             if let Some(frame) = mail.frame.take() {
                 mail.requests_since = None;
+                self.taken.notify_all();
                 return Item::Frame(frame);
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -134,7 +148,7 @@ impl Mailbox {
                 return Item::Nothing;
             }
             let waited = self.arrived.wait_timeout(mail, left);
-            mail = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            mail = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -168,6 +182,22 @@ mod tests {
         );
         assert!(matches!(inbox.next(Duration::ZERO), Item::Nothing));
         assert_eq!(inbox.counts(), (3, 2));
+    }
+
+    #[test]
+    fn an_event_waits_for_the_one_before_it() {
+        let inbox = std::sync::Arc::new(Mailbox::default());
+        let giver = std::sync::Arc::clone(&inbox);
+        let giver = std::thread::spawn(move || (1..=50).for_each(|at| giver.event(frame(at))));
+        for at in 1..=49 {
+            let item = inbox.next(Duration::from_secs(60));
+            assert!(matches!(item, Item::Frame(got) if got.captured() == Timestamp(at)), "{at}");
+        }
+        giver.join().expect("the last one lies there");
+        assert_eq!(inbox.counts(), (50, 0));
+        // What waits when all is over does not wait for ever.
+        inbox.close();
+        inbox.event(frame(51));
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn has_huffman_tables(file: &[u8]) -> bool {
 }
 
 /// A JPEG to be kept with an example: to be looked at, and to be learned from again with another backbone. The camera's own
-/// where it gave one that may be kept. Of a sound, whose levels count, a PNG as [`png`](super::png) makes it.
+/// where it gave one that may be kept. Of a sound, whose levels count, and of a line a PNG as [`png`](super::png) makes it.
 ///
 /// * `side`: the longer side in pixels of one that is made here; a smaller frame is not enlarged. 0: none is kept.
 pub fn kept(frame: &Frame, side: u32) -> Option<Vec<u8>> {
@@ -44,7 +44,7 @@ pub fn kept(frame: &Frame, side: u32) -> Option<Vec<u8>> {
     if let Some(file) = frame.jpeg().filter(|_| side > 0) {
         return Some(file.to_vec());
     }
-    if frame.kind() == FrameKind::Sound {
+    if frame.kind() != FrameKind::Image {
         return (side > 0).then(|| super::png(frame));
     }
     let longer = frame.width().max(frame.height());

@@ -1,26 +1,59 @@
-//! PNG files of sounds: a chunk of our own says that the picture is a spectrogram.
+//! PNG files of sounds and of lines of text: a chunk of our own says that the picture is a spectrogram, or holds the line.
 //!
-//! Its name, by the rules of PNG: ancillary and private, and not to be copied by a program that changes the pixels.
+//! Their names, by the rules of PNG: ancillary and private, and not to be copied by a program that changes the pixels.
 
+use crate::image::frame::Frame;
 use crate::util::checksum::crc32;
 
 /// What every PNG begins with, and its first chunk, which has a length of its own.
 const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 const HEADER_END: usize = 8 + 12 + 13;
 
-const NAME: &[u8; 4] = b"ftSD";
+const SOUND: &[u8; 4] = b"ftSD";
+const LINE: &[u8; 4] = b"ftLN";
 
 /// The file with the mark behind its first chunk.
 ///
 /// * `png`: a whole one.
 pub(super) fn as_sound(png: &[u8]) -> Vec<u8> {
-    let (head, rest) = png.split_at(HEADER_END.min(png.len()));
-    [head, &0_u32.to_be_bytes(), NAME, &crc32(NAME).to_be_bytes(), rest].concat()
+    with_chunk(png, SOUND, b"")
 }
 
-/// Whether a file has the mark.
+/// The file with the line behind its first chunk.
+///
+/// * `png`: a whole one.
+pub(super) fn as_line(png: &[u8], line: &str) -> Vec<u8> {
+    with_chunk(png, LINE, line.as_bytes())
+}
+
+fn with_chunk(png: &[u8], name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let (head, rest) = png.split_at(HEADER_END.min(png.len()));
+    let chunk = [&name[..], content].concat();
+    let sum = crc32(&chunk).to_be_bytes();
+    // A line is no longer than its bound.
+    [head, &(content.len() as u32).to_be_bytes(), &chunk, &sum, rest].concat()
+}
+
+/// Whether a file has the mark of a sound.
 pub(super) fn is_sound(file: &[u8]) -> bool {
-    file.starts_with(SIGNATURE) && file.get(HEADER_END + 4..HEADER_END + 8) == Some(NAME)
+    has(file, SOUND)
+}
+
+fn has(file: &[u8], name: &[u8; 4]) -> bool {
+    file.starts_with(SIGNATURE) && file.get(HEADER_END + 4..HEADER_END + 8) == Some(name)
+}
+
+/// The line that a file holds; `None` also where that is damaged, or no line.
+pub(super) fn line(file: &[u8]) -> Option<&str> {
+    if !has(file, LINE) {
+        return None;
+    }
+    let (length, chunk) = file[HEADER_END..].split_first_chunk()?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let (chunk, rest) = chunk.split_at_checked(LINE.len() + length)?;
+    let is_whole = length <= Frame::MAX_LINE && rest.starts_with(&crc32(chunk).to_be_bytes());
+    let text = std::str::from_utf8(&chunk[LINE.len()..]).ok().filter(|_| is_whole)?;
+    (!text.trim().is_empty() && !text.contains(['\r', '\n'])).then_some(text)
 }
 
 #[cfg(test)]
@@ -42,5 +75,30 @@ mod tests {
         let again = picture::decode(&kept, "kept", Timestamp(3)).expect("it was just encoded");
         assert_eq!(again, sound);
         assert!(picture::kept(&sound, 0).is_none());
+    }
+
+    #[test]
+    fn a_line_comes_back_from_its_png_whole_or_not() {
+        let frame = Frame::new(3, 2, vec![40; 18], Timestamp(3)).expect("the sides fit");
+        let longest = "ü".repeat(Frame::MAX_LINE / 2);
+        for line in ["sshd[812]: Failed password", &longest] {
+            let of_line = frame.clone().of_line(line);
+            let file = picture::kept(&of_line, 64).expect("a side above 0");
+            let again = picture::decode(&file, "kept", Timestamp(3)).expect("just encoded");
+            assert_eq!(again, of_line);
+        }
+        let file = picture::png(&frame.clone().of_line("a line"));
+        let place = file.windows(6).position(|part| part == b"a line").expect("it is in it");
+        for (at, byte) in [(place, b'A'), (place, b'\n'), (place, 0xff), (place - 5, 7)] {
+            let mut broken = file.clone();
+            broken[at] = byte;
+            let frame = picture::decode(&broken, "kept", Timestamp(3));
+            assert!(frame.is_err() || frame.is_ok_and(|frame| frame.line().is_none()), "{at}");
+        }
+        for text in ["", "  ", "two\nlines"] {
+            let file = super::as_line(&picture::png(&frame), text);
+            let kind = picture::decode(&file, "kept", Timestamp(3)).expect("a PNG").kind();
+            assert_eq!(kind, FrameKind::Image, "{text:?}");
+        }
     }
 }

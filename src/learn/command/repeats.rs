@@ -2,7 +2,7 @@ use std::fmt::{Display, Formatter};
 
 use crate::learn::examples::Example;
 use crate::learn::head::ExampleId;
-use crate::learn::learner::Learner;
+use crate::learn::learner::{Learner, Subject};
 
 /// An image that was taught before: its feature is that of another example, bit for bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,18 +15,21 @@ pub struct Repeat {
     pub known: ExampleId,
     /// That one's class.
     pub known_class: String,
+    /// What it is an image of, or a line.
+    pub subject: Subject,
 }
 
 impl Display for Repeat {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Self { example, class, known, known_class } = self;
+        let Self { example, class, known, known_class, subject } = self;
+        let what = if *subject == Subject::Lines { "line" } else { "image" };
         write!(
             f,
-            "example {}: this image is already example {} of {known_class}",
+            "example {}: this {what} is already example {} of {known_class}",
             example.0, known.0
         )?;
         if class != known_class {
-            write!(f, ", and one image can hardly be of both classes (undo takes {class} back)")?;
+            write!(f, ", and one {what} can hardly be of both classes (undo takes {class} back)")?;
         }
         Ok(())
     }
@@ -44,6 +47,7 @@ impl Repeat {
                 class: name(example),
                 known: known.id,
                 known_class: name(known),
+                subject: learner.subject(),
             })
         };
         taught.iter().filter_map(repeat).collect()

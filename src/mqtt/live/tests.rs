@@ -14,6 +14,7 @@ fn classification(region: Option<&str>, class: Option<&str>, frame: u64) -> Clas
         confidence: 0.75,
         runner_up: None,
         novelty: 0.5,
+        line: None,
     }
 }
 

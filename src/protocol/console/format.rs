@@ -10,7 +10,7 @@ use crate::learn::command::{ClassSummary, ExampleSummary, Reply, Status};
 use crate::learn::decision::Thresholds;
 use crate::learn::head::ExampleId;
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::request::{Answer, Classification, Progress, RecentFrame, Refused};
+use crate::protocol::request::{Answer, Classification, Progress, Refused};
 use crate::store::Generation;
 use crate::store::snapshot::Difference;
 use crate::util::calendar::{self, Date};
@@ -206,7 +206,7 @@ pub fn answer(answer: &Answer) -> Vec<Row> {
             .with("height", *height as usize)
             .with("bytes", file.len()),
         Answer::Recent(frames) => {
-            return list(frames.iter().map(recent).collect(), "frames");
+            return list(frames.iter().map(rows::recent).collect(), "frames");
         }
         Answer::Classified(None) => ok().with("class", Value::None),
         Answer::Classified(Some(classification)) => classified(ok(), classification),
@@ -408,22 +408,13 @@ fn classified(row: Row, classification: &Classification) -> Row {
 pub fn verdict(classification: &Classification) -> Row {
     let row = classified(Row::new("verdict"), classification);
     let row = row.with("captured", calendar::precise(classification.captured.0).as_str());
-    classification.frame.into_iter().fold(row, |row, frame| row.with("frame", Value::Number(frame)))
+    let frame = classification.frame.into_iter();
+    let row = frame.fold(row, |row, frame| row.with("frame", Value::Number(frame)));
+    with_line(row, &classification.line)
 }
 
-fn recent(frame: &RecentFrame) -> Row {
-    let RecentFrame { number, age_micros, classification } = frame;
-    let row = Row::new("frame")
-        .with("number", Value::Number(*number))
-        .with("age_s", *age_micros as f32 / 1e6);
-    match classification {
-        Some(classification) => row
-            .with("class", classification.class.as_deref().unwrap_or(UNKNOWN))
-            .with("best", classification.best.as_str())
-            .with("confidence", classification.shown_confidence())
-            .with("novelty", classification.novelty),
-        None => row.with("class", Value::None),
-    }
+fn with_line(row: Row, line: &Option<String>) -> Row {
+    line.iter().fold(row, |row, line| row.with("line", line.as_str()))
 }
 
 /// How far it is.

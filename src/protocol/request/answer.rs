@@ -173,6 +173,39 @@ impl Answer {
         self
     }
 
+    /// The lines of its frames, in their order, where one of them has one.
+    pub(in crate::protocol) fn lines(&self) -> Option<Vec<Option<String>>> {
+        let lines: Vec<Option<String>> = match self.plain() {
+            Answer::Recent(frames) => frames.iter().map(|frame| frame.line.clone()).collect(),
+            Answer::Inbox(frames) => frames.iter().map(|frame| frame.line.clone()).collect(),
+            _ => return None,
+        };
+        lines.iter().any(Option::is_some).then_some(lines)
+    }
+
+    /// Whether the frames that it lists may have lines.
+    pub(in crate::protocol) fn may_have_lines(&self) -> bool {
+        matches!(self.plain(), Answer::Recent(_) | Answer::Inbox(_))
+    }
+
+    /// With those; `None` where they are not as [`Answer::lines`] gives them.
+    pub(in crate::protocol) fn with_lines(mut self, lines: Vec<Option<String>>) -> Option<Self> {
+        let plain = match &mut self {
+            Answer::Noted { answer, .. } => &mut **answer,
+            answer => answer,
+        };
+        let places: Vec<&mut Option<String>> = match plain {
+            Answer::Recent(frames) => frames.iter_mut().map(|frame| &mut frame.line).collect(),
+            Answer::Inbox(frames) => frames.iter_mut().map(|frame| &mut frame.line).collect(),
+            _ => return None,
+        };
+        if places.len() != lines.len() || lines.iter().all(Option::is_none) {
+            return None;
+        }
+        places.into_iter().zip(lines).for_each(|(place, line)| *place = line);
+        Some(self)
+    }
+
     /// The answer itself, without notes.
     pub fn plain(&self) -> &Answer {
         match self {
@@ -207,6 +240,9 @@ pub struct Classification {
     pub runner_up: Option<(String, f32)>,
     /// Above 1 the frame lies farther from every example than examples of one class do.
     pub novelty: f32,
+    /// The beginning of the line, where it is of text. On the wire it stands behind the message.
+    #[serde(skip)]
+    pub line: Option<String>,
 }
 
 impl Classification {
@@ -226,6 +262,9 @@ pub struct RecentFrame {
     pub age_micros: u64,
     /// What it was taken for; `None` where nothing had been taught.
     pub classification: Option<Classification>,
+    /// The beginning of the line, where it is of text. On the wire it stands behind the message.
+    #[serde(skip)]
+    pub line: Option<String>,
 }
 
 /// A frame that waits for a person.
@@ -240,6 +279,9 @@ pub struct InboxFrame {
     pub reason: String,
     /// What was predicted then.
     pub classification: Classification,
+    /// The beginning of the line, where it is of text. On the wire it stands behind the message.
+    #[serde(skip)]
+    pub line: Option<String>,
 }
 
 /// What the examples of a class are predicted as when their look is left out.

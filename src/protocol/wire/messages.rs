@@ -40,6 +40,8 @@ pub fn encode_answer(answer: &Result<Answer, Refused>) -> Vec<u8> {
     let mut message = to_bytes(&Answered { result: answer.as_ref().map(Answer::plain), note });
     let detail = answer.as_ref().ok().and_then(Answer::estimate_detail);
     message.extend(detail.iter().flat_map(to_bytes));
+    let lines = answer.as_ref().ok().and_then(Answer::lines);
+    message.extend(lines.iter().flat_map(to_bytes));
     message
 }
 
@@ -51,6 +53,14 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<Answer, Refused>, WireError>
     let result = result.map(|answer| answer.with_notes(note.into_iter().collect()));
     Ok(match rest {
         [] => result,
+        rest if result.as_ref().is_ok_and(Answer::may_have_lines) => {
+            let lines = from_bytes(rest)?;
+            let wrong = || WireError::Content("lines of other frames".to_owned());
+            match result.map(|answer| answer.with_lines(lines)) {
+                Ok(answer) => Ok(answer.ok_or_else(wrong)?),
+                Err(refused) => Err(refused),
+            }
+        }
         // What an estimate has besides stands behind it.
         rest => {
             let detail = from_bytes(rest)?;
@@ -72,11 +82,18 @@ pub fn decode_progress(bytes: &[u8]) -> Result<Progress, WireError> {
 
 /// As a message.
 pub fn encode_verdict(classification: &Classification) -> Vec<u8> {
-    to_bytes(classification)
+    let mut message = to_bytes(classification);
+    message.extend(classification.line.iter().flat_map(to_bytes));
+    message
 }
 
 /// # Errors
 /// [`WireError::Content`].
 pub fn decode_verdict(bytes: &[u8]) -> Result<Classification, WireError> {
-    from_bytes(bytes)
+    let (classification, rest) = first_of::<Classification>(bytes)?;
+    let line = if rest.is_empty() { None } else { Some(from_bytes::<String>(rest)?) };
+    match line.as_deref() {
+        Some("") => Err(WireError::Content("an empty line".to_owned())),
+        _ => Ok(Classification { line, ..classification }),
+    }
 }

@@ -94,6 +94,7 @@ pub fn classification(class: &str) -> Classification {
         confidence: 0.97,
         runner_up: Some(("good".to_owned(), 0.03)),
         novelty: 0.5,
+        line: None,
     }
 }
 
@@ -108,6 +109,7 @@ fn recent(unsure_first: bool, most: usize) -> Answer {
         number,
         age_micros: 1_500_000,
         classification: (number > 7).then(|| verdict(number)),
+        line: None,
     };
     let numbers = if unsure_first { [7, 9, 8] } else { [9, 8, 7] };
     Answer::Recent(numbers.map(frame).into_iter().take(most).collect())
@@ -119,6 +121,7 @@ fn inbox() -> Answer {
         kept: Timestamp(1_000_000),
         reason: "unknown".to_owned(),
         classification: Classification { class: None, ..classification("scratch") },
+        line: None,
     };
     Answer::Inbox([9, 8, 7].map(frame).to_vec())
 }

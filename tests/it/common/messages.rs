@@ -258,7 +258,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
         Ok(Answer::Status { learned: None, device: pairs() }),
         Ok(Answer::Picture { frame: Some(300), width: 640, height: 480, file: vec![1; 50] }),
         Ok(Answer::Recent(vec![
-            RecentFrame { number: 2, age_micros: 1, classification: None },
+            RecentFrame { number: 2, age_micros: 1, classification: None, line: None },
             RecentFrame {
                 number: 1,
                 age_micros: u64::MAX,
@@ -266,6 +266,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
                     frame: Some(1),
                     ..classification("scratch")
                 }),
+                line: None,
             },
         ])),
         Ok(Answer::Picture { frame: None, width: 640, height: 480, file: vec![1; 5000] }),
@@ -306,6 +307,7 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
             kept: Timestamp(5),
             reason: "unknown".to_owned(),
             classification: classification("scratch"),
+            line: None,
         }])),
         Ok(Answer::InboxDropped { frames: 3, left: 200 }),
         Ok(confusion()),
@@ -325,6 +327,18 @@ pub fn answers() -> Vec<Result<Answer, Refused>> {
             device: pairs(),
         }
         .with_notes(vec!["a note".to_owned()])),
+        Ok(Answer::Recent(vec![
+            RecentFrame { number: 3, age_micros: 1, classification: None, line: Some(name()) },
+            RecentFrame { number: 2, age_micros: 2, classification: None, line: None },
+        ])
+        .with_notes(vec!["a note".to_owned()])),
+        Ok(Answer::Inbox(vec![InboxFrame {
+            id: 301,
+            kept: Timestamp(5),
+            reason: "novel".to_owned(),
+            classification: classification("scratch"),
+            line: Some(name()),
+        }])),
     ];
     replies.into_iter().map(|reply| Ok(Answer::Reply(reply))).chain(rest).collect()
 }

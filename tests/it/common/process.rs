@@ -18,15 +18,22 @@ pub struct Device {
 impl Device {
     /// Starts one on a folder; `more` are further arguments.
     pub fn start(folder: &Path, more: &[&str]) -> Self {
+        let model = data("tiny.toml");
+        let model = model.to_str().expect("UTF-8");
+        Self::reading(folder, &[&["--model", model], more].concat(), Stdio::null())
+    }
+
+    /// As [`Device::start`], with no network that looks at images; its standard input is `stdin`.
+    pub fn reading(folder: &Path, more: &[&str], stdin: Stdio) -> Self {
         let port = format!("unix:{}", folder.join("port").display());
-        let (store, model) = (folder.join("store"), data("tiny.toml"));
-        let paths = [store.to_str(), model.to_str()].map(|path| path.expect("UTF-8"));
+        let store = folder.join("store");
         let log = std::fs::File::create(folder.join("log")).expect("there is room");
-        let process = command(&["run", "--port", &port, "--store", paths[0], "--model", paths[1]])
+        let process = command(&["run", "--port", &port, "--store"])
+            .arg(store)
             .args(more)
             // With one heap instead of some a thread, the memory that it takes is what it holds.
             .env("MALLOC_ARENA_MAX", "1")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

@@ -113,9 +113,12 @@ impl Shell {
         let device = self.device.as_ref().map_or(ELSEWHERE, |device| &device.port);
         let folder = format!("{}/", self.folder.path().display());
         let word = word.replace("/tmp/", &folder).replace(ELSEWHERE, device);
-        match word.strip_prefix("tests/data/") {
-            Some(_) => root().join(word).display().to_string(),
-            None => word,
+        // Also behind what says what it is: lines:tests/data/...
+        match word.split_once("tests/data/") {
+            Some((before, file)) if before.is_empty() || before.ends_with(':') => {
+                format!("{before}{}", root().join("tests/data").join(file).display())
+            }
+            _ => word,
         }
     }
 

@@ -26,7 +26,10 @@ fn golden() -> String {
         let classification = Classification { frame, ..device::classification("scratch") };
         (format!("verdict, frame {frame:?}"), wire::encode_verdict(&classification))
     });
-    let all = requests.chain(answers).chain(progress).chain(verdicts);
+    let line = Some("sshd[7]: Failed password".to_owned());
+    let of_line = Classification { line, ..device::classification("scratch") };
+    let of_line = ("verdict of a line".to_owned(), wire::encode_verdict(&of_line));
+    let all = requests.chain(answers).chain(progress).chain(verdicts).chain([of_line]);
     all.map(|(name, bytes)| format!("{name}\n    {}\n", written(&bytes))).collect()
 }
 

@@ -18,6 +18,7 @@ fn past(class: Option<&str>, confidence: f32, novelty: f32, degrees: f32, millis
         confidence,
         runner_up: Some(("dent".to_owned(), 0.1)),
         novelty,
+        line: None,
     };
     let angle = degrees.to_radians();
     let feature = [angle.cos(), angle.sin()];

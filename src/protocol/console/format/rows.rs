@@ -1,14 +1,16 @@
 //! Rows of what a request finds: frames of the inbox, confused classes, an adaptation, a fine-tuning.
 
-use super::{Row, Value, date};
+use super::{Row, Value, date, with_line};
 use crate::learn::learner::UNKNOWN;
-use crate::protocol::request::{Adaptation, ConfusionRow, CurvePoint, FineTuning, InboxFrame};
+use crate::protocol::request::{
+    Adaptation, ConfusionRow, CurvePoint, FineTuning, InboxFrame, RecentFrame,
+};
 
 /// One that waits for a person.
 pub(super) fn frame(frame: &InboxFrame) -> Row {
-    let InboxFrame { id, kept, reason, classification } = frame;
+    let InboxFrame { id, kept, reason, classification, line } = frame;
     let second = classification.runner_up.as_ref();
-    Row::new("inbox")
+    let row = Row::new("inbox")
         .with("id", Value::Number(*id))
         .with("kept", date(*kept).as_str())
         .with("reason", reason.as_str())
@@ -17,7 +19,25 @@ pub(super) fn frame(frame: &InboxFrame) -> Row {
         .with("confidence", classification.shown_confidence())
         .with("second", second.map(|(class, _)| class.as_str()))
         .with("second_confidence", second.map(|(_, confidence)| *confidence))
-        .with("novelty", classification.novelty)
+        .with("novelty", classification.novelty);
+    with_line(row, line)
+}
+
+/// One that was classified.
+pub(super) fn recent(frame: &RecentFrame) -> Row {
+    let RecentFrame { number, age_micros, classification, line } = frame;
+    let row = Row::new("frame")
+        .with("number", Value::Number(*number))
+        .with("age_s", *age_micros as f32 / 1e6);
+    let row = match classification {
+        Some(classification) => row
+            .with("class", classification.class.as_deref().unwrap_or(UNKNOWN))
+            .with("best", classification.best.as_str())
+            .with("confidence", classification.shown_confidence())
+            .with("novelty", classification.novelty),
+        None => row.with("class", Value::None),
+    };
+    with_line(row, line)
 }
 
 /// A row for each class that frames are predicted as, and what an adaptation brings.

@@ -1,0 +1,54 @@
+//! What cannot be where lines of text are read.
+
+use std::path::Path;
+
+use super::{BuildError, ChosenCamera, DeviceBuilder};
+use crate::backbone::EmbeddingSource;
+use crate::board::address::Address;
+use crate::camera::source;
+use crate::image::frame::{FrameError, FrameKind};
+use crate::text;
+
+impl DeviceBuilder {
+    /// Lines are looked at as wholes.
+    pub(super) fn refuse_parts_of_lines(
+        &self,
+        backbone: &EmbeddingSource,
+    ) -> Result<(), BuildError> {
+        let regions = self.board.regions.values().filter(|_| self.region.is_none());
+        let (width, height) = (text::LINE_WIDTH, text::LINE_HEIGHT);
+        let is_whole = (0, 0, width, height);
+        let mut parts = self.region.iter().chain(regions);
+        let part = parts.find(|region| region.resolve(width, height).ok() != Some(is_whole));
+        match part {
+            Some(region) if backbone.kind() == FrameKind::Text => {
+                Err(FrameError::Line { region: region.to_string() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Two that read one line take its bytes from each other.
+    pub(super) fn refuse_shared_lines(&self) -> Result<(), BuildError> {
+        let camera = match &self.camera {
+            ChosenCamera::OfTheBoard => &self.board.camera.address,
+            ChosenCamera::At(address, _) => address,
+            ChosenCamera::Given(_) => return Ok(()),
+        };
+        let Some(line) = source::line_of(camera) else { return Ok(()) };
+        let of_board = self.board.serial.as_ref().filter(|_| self.ports.is_empty());
+        let of_board = of_board
+            .map(|serial| Address::Serial { path: serial.device.clone(), baud: serial.baud });
+        let is_shared = |port: &&Address| match port {
+            Address::Stdio => line == Path::new("-"),
+            Address::Serial { path, .. } => *path == line,
+            _ => false,
+        };
+        match self.ports.iter().chain(&of_board).find(is_shared) {
+            Some(port) => {
+                Err(BuildError::SharedLine { port: port.clone(), camera: camera.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+}
