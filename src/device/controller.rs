@@ -50,10 +50,10 @@ use crate::board::policy::{Buttons, Policy, Timing, Untaught};
 use crate::camera::{CameraLocks, Scene};
 use crate::image::frame::{Frame, FrameKind, Region, Timestamp};
 use crate::image::picture;
-use crate::learn::engine::{Engine, EngineError, FrameResult};
+use crate::learn::engine::{Engine, EngineError};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
-use crate::protocol::request::{Burst, Classification, EndBurst, Refused, Request, Teach};
+use crate::protocol::request::{Burst, EndBurst, Refused, Request, Teach};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed::PublicKey;
@@ -318,25 +318,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.adapt_on(&frame, admitted, now, effects);
         self.look_again(now);
         self.latest = Some(frame);
-    }
-
-    /// A region's verdict counts from now on, where there is one.
-    fn classified(
-        &self,
-        place: usize,
-        step: &FrameResult,
-        seen: Seen,
-        now: Timestamp,
-    ) -> Option<Classification> {
-        let (view, verdict) = (&self.views[place], step.verdict.as_ref()?);
-        let learned = self.learned(place);
-        let steady = step.steady.map_or(verdict.class, |(class, _)| class);
-        let class = steady.map(|class| learned.class(class));
-        self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), seen, now));
-        let region = self.told_name(place);
-        let age = now.micros_since(seen.captured);
-        let number = Some(self.number);
-        Some(learned.classification(number, region, verdict, class, seen.captured, age))
     }
 
     /// The camera gives no frames: what lasts with a verdict ends.
