@@ -44,6 +44,11 @@ impl Whitening {
         white.into_raw_vec_and_offset().0
     }
 
+    /// What is taken off, `[dim]`, and what the rest is multiplied by, `[dim, dim]`.
+    pub fn parts(&self) -> (&[f32], ArrayView2<'_, f32>) {
+        (&self.mean, self.transform.view())
+    }
+
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
         (self.mean.len() + self.transform.len()) * size_of::<f32>()
@@ -131,6 +136,11 @@ impl Nearest {
     pub fn new(vectors: Vec<f32>, dim: usize, owners: Vec<u64>) -> Self {
         let halves = vectors.chunks_exact(dim.max(1)).map(|row| dot(row, row) / 2.0).collect();
         Self { dim, vectors, halves, owners }
+    }
+
+    /// `[count][dim]`
+    pub fn vectors(&self) -> &[f32] {
+        &self.vectors
     }
 
     /// How many there are.

@@ -14,6 +14,7 @@
 //! in QDQ form keep their rounding unless asked otherwise ([`Rounding`]).
 
 mod nodes;
+mod parts;
 mod tail;
 
 use std::collections::{HashMap, HashSet};
@@ -29,6 +30,7 @@ use super::read::{Read, read};
 use super::{BackboneError, BackboneSpec, Onnx, Pooling, Tail, Tap, weights};
 use crate::backbone::preprocess::InputSpec;
 use nodes::Nodes;
+pub use parts::{PARTS_OUTPUTS, PartsLevel, PartsModel};
 
 /// What comes out of the exported network, in this order.
 pub const OUTPUTS: [&str; 3] = ["probabilities", "scores", "feature"];
@@ -83,7 +85,7 @@ const OLDEST_OPSET: i64 = 7;
 const WEIGHTS_APART: i64 = 4;
 
 /// One ONNX file from the image to the probabilities. Its one input is that of the network, f32, batch 1; its outputs
-/// are [`OUTPUTS`]: `[1, classes]`, `[1, classes]` and `[1, dim]`, f32.
+/// are [`OUTPUTS`]: `[1, classes]`, `[1, classes]` and `[1, dim]`, f32, and behind them, of good parts, [`PARTS_OUTPUTS`].
 ///
 /// * `onnx`: the network's file, or its files; `name`: what messages call it; `spec`: how it is fed and where it is tapped.
 /// * `tail`: fine-tuned blocks, whose part of the feature stands behind the frozen one.
@@ -97,12 +99,13 @@ pub fn export<'a>(
     name: &str,
     spec: &BackboneSpec,
     tail: Option<&Tail>,
-    classifier: &Classifier,
+    (classifier, parts): (&Classifier, Option<&PartsModel>),
     rounding: Rounding,
     metadata: &[(String, String)],
 ) -> Result<Exported, BackboneError> {
     let mut graph = Graph::checked(onnx.into(), name)?;
     check_opset(&graph)?;
+    let opset = graph.opset();
     let input = graph.input()?.name;
     graph.widen_between_weights();
     let taps = super::taps(&graph, spec);
@@ -119,7 +122,8 @@ pub fn export<'a>(
     let rounds = proto.node.iter().any(|node| node.op_type == "QuantizeLinear");
     let prefix = free_prefix(proto);
     cast_half_weights(proto, &prefix);
-    let renamed = free_names(proto, &prefix, &OUTPUTS);
+    let ours: Vec<&str> = OUTPUTS.into_iter().chain(PARTS_OUTPUTS).collect();
+    let renamed = free_names(proto, &prefix, &ours);
     let now = |name: &String| renamed.get(name).unwrap_or(name).clone();
 
     let mut nodes = Nodes::new(prefix);
@@ -141,8 +145,21 @@ pub fn export<'a>(
     let dim = nodes.feature(blocks.collect(), adapted);
     classifier.check(name, dim)?;
     let classes = nodes.classifier(dim, classifier);
+    let mut outputs: Vec<(&str, Vec<usize>)> =
+        OUTPUTS.into_iter().zip([classes, classes, dim].map(|width| vec![1, width])).collect();
+    if let Some(parts) = parts {
+        let tensors: Vec<_> = taps
+            .iter()
+            .zip(&shapes)
+            .map(|(tap, (shape, axis))| (now(&tap.tensor), (shape.as_slice(), *axis)))
+            .collect();
+        let more = nodes.parts(parts, &tensors, opset).ok_or_else(|| {
+            BackboneError::parse(name, "its maps have other axes than those of good parts")
+        })?;
+        outputs.extend(more);
+    }
     nodes.put_into(proto);
-    finish(&mut model, &spec.input.shape(), &now(&input), [classes, classes, dim]);
+    finish(&mut model, &spec.input.shape(), &now(&input), &outputs);
     describe(&mut model, metadata);
     Ok(Exported { onnx: model.encode_to_vec(), rounds })
 }
@@ -274,14 +291,13 @@ fn cast_half_weights(graph: &mut GraphProto, prefix: &str) {
 
 /// Sets inputs, outputs and versions, and leaves out what says something of nodes that are gone.
 ///
-/// * `input`: its axes; `name`: its name; `widths`: the second axis of each of [`OUTPUTS`].
-fn finish(model: &mut ModelProto, input: &[usize; 4], name: &str, widths: [usize; 3]) {
+/// * `input`: its axes; `name`: its name; `outputs`: names and axes.
+fn finish(model: &mut ModelProto, input: &[usize; 4], name: &str, outputs: &[(&str, Vec<usize>)]) {
     model.ir_version = model.ir_version.max(WEIGHTS_APART);
     model.training_info.clear();
     let proto = model.graph.get_or_insert_default();
     proto.input = vec![value_info(name, input)];
-    proto.output =
-        OUTPUTS.iter().zip(widths).map(|(name, width)| value_info(name, &[1, width])).collect();
+    proto.output = outputs.iter().map(|(name, axes)| value_info(name, axes)).collect();
     proto.value_info.clear();
     proto.quantization_annotation.clear();
     if proto.name.is_empty() {

@@ -54,7 +54,9 @@ pub use backbone_files::BackboneFiles;
 pub use detect::Detected;
 pub use embedding::EmbeddingSource;
 pub use error::BackboneError;
-pub use export::{Classifier, Dense, Exported, OUTPUTS, Rounding, export};
+pub use export::{
+    Classifier, Dense, Exported, OUTPUTS, PARTS_OUTPUTS, PartsLevel, PartsModel, Rounding, export,
+};
 pub use extractor::{CutFeature, ExtractError, Extractor, FINE_TUNED, FeatureSource, MapLayout};
 pub use fast::{Exercise, Layer, MAX_THREADS, Vectors};
 pub use files::{

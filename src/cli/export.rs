@@ -9,7 +9,12 @@ use ndarray::{ArrayView1, ArrayView2, arr0};
 use super::args::model::{Chosen, ModelArgs};
 use super::args::store::StoreArgs;
 use super::{Context, Exit, npz, output};
-use crate::backbone::{BackboneSpec, Exported, Extractor, Graph, OnnxFiles, Rounding, Tail};
+use crate::backbone::preprocess::InputSpec;
+use crate::backbone::{
+    BackboneSpec, Exported, Extractor, FeatureSource as _, Graph, OnnxFiles, PartsModel, Rounding,
+    Tail,
+};
+use crate::image::frame::{Frame, Timestamp};
 use crate::store::export::{Finished, Network};
 use crate::store::snapshot::ModelId;
 
@@ -30,6 +35,10 @@ use crate::store::snapshot::ModelId;
 /// head.npz and head.json are the head alone, which takes the network's feature.
 ///
 /// Of a store of lines of text there is the head alone; docs/senses.md says how a line becomes the feature.
+///
+/// Of good parts alone, a store with one class, classifier.onnx has more outputs: unlike [1, 1], above 1 where the places
+/// of an image are unlike those of good parts, and where0, where1 [1, 1, height, width], how far each place is, 1 where
+/// one place in a thousand of a good part comes. The program itself adds how far the image as a whole is.
 ///
 /// A class without examples is left out. Not in the file: unknown for lying far from every example, which takes the
 /// examples.
@@ -169,13 +178,24 @@ impl ExportCommand {
             blocks: source.parts().1.blocks(),
         };
         let finished = Finished::of(session.learner(), network)?;
-        if session.learner().patch_memory().is_some() {
-            eprintln!(
+        let mut parts = None;
+        if format == Format::Onnx && session.learner().patch_memory().is_some() {
+            let InputSpec { width, height, .. } = spec.input;
+            let grey = vec![128; width as usize * height as usize * 3];
+            let grey = Frame::new(width, height, grey, Timestamp(0))?;
+            parts = session.learner().good_parts(&source.feature_and_maps(&grey)?.1);
+        }
+        match (&parts, session.learner().patch_memory().is_some()) {
+            (Some(_), _) => eprintln!(
+                "note: its output unlike is above 1 where a part is unlike the good ones by its places alone; where0 and where1 say where"
+            ),
+            (None, true) => eprintln!(
                 "left out: what finds parts unlike the good ones (the patches of one class): the file only has the scores"
-            );
+            ),
+            _ => {}
         }
         let bytes = match format {
-            Format::Onnx => self.onnx(&finished, &onnx, (&spec, tail.as_ref()))?,
+            Format::Onnx => self.onnx(&finished, &onnx, (&spec, tail.as_ref()), parts.as_ref())?,
             Format::Npz => arrays(&finished)?,
             Format::Json => finished.head_json().into_bytes(),
         };
@@ -223,9 +243,10 @@ impl ExportCommand {
         finished: &Finished,
         onnx: &OnnxFiles,
         (spec, tail): (&BackboneSpec, Option<&Tail>),
+        parts: Option<&PartsModel>,
     ) -> anyhow::Result<Vec<u8>> {
         let rounding = if self.rounding { Rounding::AsInTheFile } else { Rounding::Limits };
-        let Exported { onnx, rounds } = finished.onnx(onnx, spec, tail, rounding)?;
+        let Exported { onnx, rounds } = finished.onnx(onnx, spec, tail, rounding, parts)?;
         if rounds {
             eprintln!(
                 "note: the network rounds between its layers, and fieldtune does not: the answers will differ (they are the same without --rounding)"

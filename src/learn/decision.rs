@@ -24,6 +24,7 @@ mod smoother;
 pub use calibration::{Apart, Calibration, LeftOutCounts};
 pub use estimate::{Doubt, Estimate, Suspect};
 pub use interval::{jeffreys, student};
+pub use novelty::PatchLimit;
 pub use smoother::Smoother;
 
 use crate::learn::examples::Neighbour;

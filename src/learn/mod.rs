@@ -14,11 +14,11 @@ pub mod patches;
 /// What has been taught: bounded, balanced between classes.
 pub mod examples;
 
-/// Patches of good parts, and how unlike them others are.
-pub mod patch_memory;
-
 /// Scores to a verdict: calibration, unknown, smoothing.
 pub mod decision;
+
+/// Patches of good parts, and how unlike them others are.
+pub mod patch_memory;
 
 /// Where in a frame lies what a verdict comes from.
 pub mod explain;

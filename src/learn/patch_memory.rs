@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use fieldtune_math::patches::{Nearest, Whitening, far_apart};
 
+use crate::backbone::{PartsLevel, PartsModel, TapMap};
+use crate::learn::decision::PatchLimit;
 use crate::learn::examples::{Example, Examples};
 use crate::learn::head::{ExampleId, GroupId};
-use crate::learn::patches::{KeptPatches, PatchLevel, PatchScores, Patches, spread};
+use crate::learn::patches::{
+    KeptPatches, LinearLevel, PatchLevel, PatchScores, Patches, product, spread,
+};
 
 /// The share of the covariance that is the same in every direction.
 const SHRINKAGE: f64 = 0.03;
@@ -122,6 +126,37 @@ impl PatchMemory {
         ids.iter().map(|id| self.left_out.get(id).copied().unwrap_or_default()).collect()
     }
 
+    /// What it compares as matrices, for another program; `None` where the maps are of another kind.
+    ///
+    /// * `maps`: of any frame; `limit`: when a frame is unlike.
+    pub(super) fn exported(&self, maps: &[TapMap], limit: &PatchLimit) -> Option<PartsModel> {
+        let levels = LinearLevel::all(maps);
+        let fits = levels.len() >= self.levels.len()
+            && self.channels.iter().zip(&levels).all(|(channels, level)| {
+                let map = maps.iter().find(|map| map.tap == level.tap);
+                map.is_some_and(|map| level.channels.len() == map.channels() * channels)
+            });
+        let level = |(at, (linear, memory)): (usize, (LinearLevel, &LevelMemory))| {
+            let (mean, transform) = memory.whitening.parts();
+            let transform: Vec<f32> = transform.iter().copied().collect();
+            let bias = product(mean, &transform, mean.len());
+            let places = linear.size[0] * linear.size[1];
+            PartsLevel {
+                tap: linear.tap,
+                size: linear.size,
+                places: linear.places,
+                weights: product(&linear.channels, &transform, mean.len()),
+                bias: bias.into_iter().map(|value| -value).collect(),
+                vectors: memory.nearest.vectors().to_vec(),
+                farthest: farthest_of(places),
+                usual: (at < self.channels.len()).then_some(memory.usual),
+                factor: limit.factors[at],
+            }
+        };
+        let levels = levels.into_iter().zip(&self.levels).enumerate().map(level);
+        fits.then(|| PartsModel { levels: levels.collect(), offset: limit.offset })
+    }
+
     /// Compares examples with those of other groups, evenly spread over all where there are many.
     fn leave_out(&mut self, with: &[&WithPatches]) {
         let step = with.len().div_ceil(MAX_LEFT_OUT).max(1);
@@ -220,9 +255,14 @@ impl LevelMemory {
     }
 }
 
+/// How many of so many places count.
+fn farthest_of(places: usize) -> usize {
+    ((places as f64 * FARTHEST).round() as usize).max(1)
+}
+
 /// The mean of the farthest; `None` where there is nothing to compare with.
 fn score(mut distances: Vec<f32>) -> Option<f32> {
-    let count = ((distances.len() as f64 * FARTHEST).round() as usize).max(1);
+    let count = farthest_of(distances.len());
     distances.sort_by(|a, b| b.total_cmp(a));
     distances.truncate(count);
     let mean = distances.iter().sum::<f32>() / distances.len().max(1) as f32;

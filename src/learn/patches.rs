@@ -7,10 +7,12 @@
 //! Beside its patches a map has contrasts: what each place has that those around it have not.
 
 mod kept;
+mod linear;
 
 use std::sync::Arc;
 
 pub use kept::{KeptLevel, KeptPatches};
+pub(super) use linear::{LinearLevel, product};
 
 use crate::backbone::{ExtractError, FeatureSource, TapMap};
 use crate::image::frame::Frame;
@@ -60,6 +62,18 @@ impl FrameFeatures {
     }
 }
 
+/// The maps that are used, the finest first, and over squares of how many of their places they are averaged.
+fn usable(maps: &[TapMap]) -> (Vec<&TapMap>, usize) {
+    let mut usable: Vec<&TapMap> =
+        maps.iter().filter(|map| PLACES.contains(&map.places())).collect();
+    // Stable: of maps of one size the first.
+    usable.sort_by_key(|map| std::cmp::Reverse(map.places()));
+    usable.dedup_by_key(|map| map.places());
+    let side = usable.first().map_or(1, |map| map.size[0].max(map.size[1]));
+    usable.truncate(LEVELS);
+    (usable, side.div_ceil(SIDE))
+}
+
 /// The patches of one map.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchLevel {
@@ -82,15 +96,9 @@ impl Patches {
     ///
     /// * `maps`: of one pass, see [`crate::backbone::FeatureSource::feature_and_maps`].
     pub fn of_maps(maps: &[TapMap]) -> Option<Self> {
-        let mut usable: Vec<&TapMap> =
-            maps.iter().filter(|map| PLACES.contains(&map.places())).collect();
-        // Stable: of maps of one size the first.
-        usable.sort_by_key(|map| std::cmp::Reverse(map.places()));
-        usable.dedup_by_key(|map| map.places());
-        let side = usable.first().map_or(1, |map| map.size[0].max(map.size[1]));
-        let levels = usable.into_iter().take(LEVELS);
+        let (usable, square) = usable(maps);
         let levels: Vec<PatchLevel> =
-            levels.map(|map| PatchLevel::of_map(map).averaged(side.div_ceil(SIDE))).collect();
+            usable.into_iter().map(|map| PatchLevel::of_map(map).averaged(square)).collect();
         (!levels.is_empty()).then_some(Self { levels })
     }
 

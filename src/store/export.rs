@@ -25,8 +25,8 @@ use serde::Serialize;
 use crate::backbone::card::hex;
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout};
 use crate::backbone::{
-    self, BackboneError, BackboneSpec, Block, Classifier, Dense, Exported, Onnx, Pooling, Rounding,
-    Tail,
+    self, BackboneError, BackboneSpec, Block, Classifier, Dense, Exported, Onnx, PartsModel,
+    Pooling, Rounding, Tail,
 };
 use crate::learn::head::{Affine, ClassId, HeadKind, Layers};
 use crate::learn::learner::Learner;
@@ -267,6 +267,7 @@ impl Finished {
     /// The classifier as one ONNX file, from the image to the probabilities, see [`backbone::export`].
     ///
     /// * `onnx`, `spec`, `tail`: the network that the features were taught with, and its fine-tuned blocks.
+    /// * `parts`: what tells good parts from others, see [`crate::learn::learner::Learner::good_parts`].
     ///
     /// # Errors
     /// [`ExportError::Backbone`].
@@ -276,6 +277,7 @@ impl Finished {
         spec: &BackboneSpec,
         tail: Option<&Tail>,
         rounding: Rounding,
+        parts: Option<&PartsModel>,
     ) -> Result<Exported, ExportError> {
         let dense = self.layers.affine.iter();
         let layers: Vec<Dense> =
@@ -287,7 +289,8 @@ impl Finished {
             temperature: self.temperature,
         };
         let name = &self.about.backbone.name;
-        Ok(backbone::export(onnx, name, spec, tail, &classifier, rounding, &self.metadata())?)
+        let behind = (&classifier, parts);
+        Ok(backbone::export(onnx, name, spec, tail, behind, rounding, &self.metadata())?)
     }
 }
 

@@ -12,11 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreFault;
 use crate::learn::learner::Change;
-use crate::learn::patches::{KeptLevel, KeptPatches, PatchLevel, Patches};
+use crate::learn::patches::{KeptPatches, PatchLevel, Patches};
+use crate::store::snapshot::patches::StoredPatches;
 use crate::store::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
-use crate::store::snapshot::v2::{
-    StoredBytes, StoredChange, StoredExample, StoredFeature, StoredMark,
-};
+use crate::store::snapshot::v2::{StoredChange, StoredExample, StoredFeature, StoredMark};
 
 /// Numbers that only rise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,20 +77,6 @@ pub(super) struct Blob {
 
 /// Before patches that are kept as bytes, since format 7; those before begin with the number of their levels, 1 or 2.
 const ROUNDED: u8 = 0;
-
-/// What was seen at the places of an example's image, since format 7.
-#[derive(Debug, Serialize, Deserialize)]
-struct StoredPatches(Vec<StoredLevel>);
-
-#[derive(Debug, Serialize, Deserialize)]
-struct StoredLevel {
-    height: u32,
-    width: u32,
-    channels: u32,
-    low: StoredFeature,
-    step: StoredFeature,
-    values: StoredBytes,
-}
 
 /// As format 6 had it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -198,33 +183,6 @@ impl Blob {
     pub(super) fn with(self, id: u64, class: u32) -> StoredExample {
         let Self { group, taught_micros, origin, feature, views, image, patches } = self;
         StoredExample { id, class, group, taught_micros, origin, feature, views, image, patches }
-    }
-}
-
-impl StoredPatches {
-    fn of(patches: &KeptPatches) -> Self {
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        let level = |level: &KeptLevel| StoredLevel {
-            height: number(level.size[0]),
-            width: number(level.size[1]),
-            channels: number(level.channels),
-            low: StoredFeature(Arc::clone(&level.low)),
-            step: StoredFeature(Arc::clone(&level.step)),
-            values: StoredBytes(level.values.to_vec()),
-        };
-        Self(patches.levels().iter().map(level).collect())
-    }
-
-    /// `None` where they are not in order.
-    fn patches(self) -> Option<KeptPatches> {
-        let level = |StoredLevel { height, width, channels, low, step, values }| KeptLevel {
-            size: [height as usize, width as usize],
-            channels: channels as usize,
-            low: low.0,
-            step: step.0,
-            values: values.0.into(),
-        };
-        KeptPatches::of_levels(self.0.into_iter().map(level).collect())
     }
 }
 

@@ -4,13 +4,14 @@
 //! | --- | --- |
 //! | 8 | `FTLEARN\0` |
 //! | 2 | version, little-endian |
-//! | n | the body: postcard of the version's struct |
+//! | n | the body: postcard of the version's struct; in version 3 that of version 2, then the patches of good parts |
 //! | 4 | CRC-32 (IEEE) of everything before, little-endian |
 //!
 //! The stored structs (`snapshot/v2.rs`, and `v1.rs` of files that were written before) are apart from the live ones, so
 //! that those may change and old files still be read.
 
 mod pack;
+pub(crate) mod patches;
 pub(crate) mod v1;
 pub(crate) mod v2;
 
@@ -27,10 +28,14 @@ use crate::learn::learner::{Change, ClassName, LearnError, Learner, Subject};
 use crate::sound;
 use crate::text;
 use crate::util::checksum::crc32;
+use patches::PatchesOf;
 use v2::{StoredBody, StoredBytes, StoredChange, StoredExample, StoredFile, StoredStep};
 
 const MAGIC: &[u8; 8] = b"FTLEARN\0";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
+
+/// What is written where no example has patches, so that older programs read it.
+const WITHOUT_PATCHES: u16 = 2;
 const CRC_BYTES: usize = 4;
 
 /// Values that a feature may have.
@@ -262,13 +267,21 @@ impl Snapshot {
     /// As bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
+        // Beside a second class nothing is compared with them.
+        let is_alone = self.body.classes.len() <= 1;
+        let patches = if is_alone { PatchesOf::all(&self.body.examples) } else { Vec::new() };
+        let version = if patches.is_empty() { WITHOUT_PATCHES } else { VERSION };
+        bytes.extend(version.to_le_bytes());
         let whole = StoredFile {
             model: (&self.model).into(),
             body: self.body.clone(),
             images: self.images.values().cloned().map(StoredBytes).collect(),
         };
         let mut bytes = postcard::to_extend(&whole, bytes)
+            .and_then(|bytes| match version {
+                VERSION => postcard::to_extend(&patches, bytes),
+                _ => Ok(bytes),
+            })
             .expect("postcard writes every serde value of known length to a growing vector");
         bytes.extend(crc32(&bytes).to_le_bytes());
         bytes
@@ -307,8 +320,14 @@ impl Snapshot {
                 .map(|(file, rest)| (StoredFile::from(file), rest)),
             _ => postcard::take_from_bytes(body),
         };
-        let (StoredFile { model, body, images }, rest) =
+        let (StoredFile { model, mut body, images }, mut rest) =
             read.map_err(|error| content(&error.to_string()))?;
+        if version == VERSION {
+            let patches: Vec<PatchesOf>;
+            (patches, rest) = postcard::take_from_bytes(rest)
+                .map_err(|error| content(&format!("its patches: {error}")))?;
+            PatchesOf::give(patches, &mut body.examples).map_err(|what| content(&what))?;
+        }
         if !rest.is_empty() {
             return Err(content(&format!("{} bytes stand behind its end", rest.len())));
         }

@@ -337,7 +337,7 @@ fn every_kind_of_network_exports_its_classifier() {
                 let classifier =
                     Classifier { centre, unit_length: true, layers: &layers, temperature: 0.3 };
                 let exported =
-                    export(&onnx, &name, &spec, None, &classifier, rounding, &[]).unwrap();
+                    export(&onnx, &name, &spec, None, (&classifier, None), rounding, &[]).unwrap();
                 let rounds = name.starts_with("quantised") && rounding == Rounding::AsInTheFile;
                 assert_eq!(exported.rounds, rounds, "{name}");
                 let gives = |tensor: &str| {
@@ -371,7 +371,7 @@ fn half_precision_weights_stay_half_in_an_exported_file() {
         Classifier { centre: None, unit_length: true, layers: &layers, temperature: 1.0 };
     let metadata = [("a key".to_owned(), "a value".to_owned())];
     let exported =
-        export(&onnx, "half", &spec, None, &classifier, Rounding::AsInTheFile, &metadata)
+        export(&onnx, "half", &spec, None, (&classifier, None), Rounding::AsInTheFile, &metadata)
             .unwrap()
             .onnx;
     let holds = |bytes: &[u8]| exported.windows(bytes.len()).any(|window| window == bytes);
@@ -384,7 +384,7 @@ fn half_precision_weights_stay_half_in_an_exported_file() {
     let layers = [Dense { weights: &weights[1..], bias: &[0.0] }];
     let classifier = Classifier { layers: &layers, ..classifier };
     let refused =
-        export(&onnx, "half", &spec, None, &classifier, Rounding::Limits, &[]).unwrap_err();
+        export(&onnx, "half", &spec, None, (&classifier, None), Rounding::Limits, &[]).unwrap_err();
     assert!(refused.to_string().contains("gives 12 values"), "{refused}");
 }
 

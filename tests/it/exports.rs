@@ -111,7 +111,7 @@ fn every_exported_form_is_exported_again_as_one_file() {
         let classifier =
             Classifier { centre: None, unit_length: false, layers: &layers, temperature: 1.0 };
         let exported =
-            export(&files, &name, &spec, None, &classifier, Rounding::Limits, &[]).unwrap();
+            export(&files, &name, &spec, None, (&classifier, None), Rounding::Limits, &[]).unwrap();
         let tap = Tap { tensor: "feature".to_owned(), pool: vec![Pooling::Avg] };
         let got = Backbone::load(&exported.onnx, &name, &BackboneSpec { taps: vec![tap], ..spec })
             .and_then(|mut backbone| backbone.extract(pattern(shape).view()));

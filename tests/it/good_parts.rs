@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "what a test prepares may fail the test")]
 
 mod elsewhere;
+mod exported;
+mod stored;
 
 use std::sync::Arc;
 
@@ -19,9 +21,9 @@ use fieldtune::learn::explain::HeatMap;
 use fieldtune::learn::head::{ExampleId, HeadConfig};
 use fieldtune::learn::learner::Learner;
 use fieldtune::learn::patches::{FrameFeatures, PatchLevel, Patches};
-use fieldtune::store::persistent::{self, PersistentLearner};
-use fieldtune::store::snapshot::{ModelId, Snapshot};
-use fieldtune::store::{FileStore, Store};
+use fieldtune::store::FileStore;
+use fieldtune::store::persistent::PersistentLearner;
+use fieldtune::store::snapshot::ModelId;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -136,41 +138,6 @@ fn a_second_class_ends_it_and_undo_brings_it_back() {
     assert_eq!(learner.patch_memory(), None);
     apply(&mut learner, Command::Forget(ForgetExamples::Class("bad".to_owned())));
     assert_eq!(learner.patch_memory(), alone.as_ref());
-}
-
-#[test]
-fn what_is_stored_reads_back_and_a_pack_has_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("good.ftune");
-    let mut kept = PersistentLearner::open(FileStore::open(&path).unwrap(), &model()).unwrap();
-    kept.apply(teach("good", 0..12), Timestamp(1)).unwrap();
-    kept.apply(Command::Forget(ForgetExamples::Examples(vec![ExampleId(3)])), Timestamp(2))
-        .unwrap();
-    let memory = kept.learner().patch_memory().cloned().unwrap();
-    let wanted = verdict(kept.learner(), 77, 1.0);
-    let pack = Snapshot::decode(&kept.learned().encode()).unwrap();
-    drop(kept);
-
-    let mut store = FileStore::open(&path).unwrap();
-    store.check().unwrap();
-    assert!(store.load().unwrap().is_some());
-    let mut kept = PersistentLearner::open(store, &model()).unwrap();
-    assert_eq!(kept.learner().patch_memory(), Some(&memory));
-    assert_eq!(verdict(kept.learner(), 77, 1.0), wanted);
-    kept.apply(Command::Undo(UndoLatest), Timestamp(3)).unwrap();
-    assert!(kept.learner().examples().iter().all(|one| one.patches.is_some()), "also the third");
-
-    // As from a store of an older version: the whole alone is compared.
-    let other = folder.path().join("other.ftune");
-    let empty = persistent::empty(&model()).unwrap();
-    let mut other =
-        PersistentLearner::new(empty, FileStore::open(&other).unwrap(), model()).unwrap();
-    other.replace(pack, "a test", None, Timestamp(1)).unwrap();
-    assert_eq!(other.learner().patch_memory(), None);
-    assert!(verdict(other.learner(), 77, 9.0).class.is_some());
-    // Most of its examples have some now.
-    other.apply(teach("good", 20..40), Timestamp(2)).unwrap();
-    assert!(other.learner().patch_memory().is_some());
 }
 
 #[test]

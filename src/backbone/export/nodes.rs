@@ -164,7 +164,7 @@ impl Nodes {
     }
 
     /// A node that gives one of the outputs. Networks have nodes of such names, so it is not called after it.
-    fn give(
+    pub(super) fn give(
         &mut self,
         op: &str,
         inputs: Vec<String>,
@@ -177,7 +177,7 @@ impl Nodes {
         output.to_owned()
     }
 
-    fn name(&self, of: &str, what: &str) -> String {
+    pub(super) fn name(&self, of: &str, what: &str) -> String {
         format!("{}{of}.{what}", self.prefix)
     }
 
@@ -207,12 +207,22 @@ impl Nodes {
     }
 
     /// A shape as a tensor of its own.
-    fn shape(&mut self, of: &str, axes: &[usize]) -> String {
+    pub(super) fn shape(&mut self, of: &str, axes: &[usize]) -> String {
         let bytes = axes.iter().flat_map(|&axis| (axis as i64).to_le_bytes()).collect();
         self.weight(self.name(of, "shape"), &[axes.len()], DataType::Int64 as i32, bytes)
     }
 
-    fn weight(&mut self, name: String, dims: &[usize], kind: i32, bytes: Vec<u8>) -> String {
+    pub(super) fn push(&mut self, node: NodeProto) {
+        self.nodes.push(node);
+    }
+
+    pub(super) fn weight(
+        &mut self,
+        name: String,
+        dims: &[usize],
+        kind: i32,
+        bytes: Vec<u8>,
+    ) -> String {
         self.weights.push(TensorProto {
             name: name.clone(),
             dims: dims.iter().map(|&axis| axis as i64).collect(),

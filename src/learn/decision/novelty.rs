@@ -54,6 +54,39 @@ pub(super) struct Novelty {
     width: f64,
 }
 
+/// When a frame is unlike good parts by its patches alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PatchLimit {
+    /// What each of its distances counts.
+    pub factors: [f32; LEVELS + 1],
+    /// Added to their sum: what is above 0 is unlike, 1 a step beyond the limit as large as that to it from the middle of
+    /// left-out groups.
+    pub offset: f32,
+}
+
+impl PatchLimit {
+    /// `None` where there are fewer than three groups, or nothing varies.
+    ///
+    /// * `left_out`: distances and weight, those of a group sum to 1; `false_reject` as of [`Novelty::fit`].
+    pub fn fit(left_out: &[(PatchScores, f64)], false_reject: f64) -> Option<Self> {
+        let evidence = |&(patches, weight): &(PatchScores, f64)| {
+            (Evidence { angle: 0.0, distance: None, doubt: 0.0, patches }, weight)
+        };
+        let left_out: Vec<_> = left_out.iter().map(evidence).collect();
+        let novelty = Novelty::fit(&left_out, false_reject)?;
+        let (mut factors, mut offset) = ([0.0; LEVELS + 1], -novelty.limit / novelty.width);
+        for ((factor, term), weight) in
+            factors.iter_mut().zip(&novelty.terms[3..]).zip(&WEIGHTS[3..])
+        {
+            let Some((mean, sd)) = term else { continue };
+            let share = weight / sd / novelty.width;
+            (*factor, offset) = (share as f32, offset - share * mean);
+        }
+        let is_some = factors.iter().any(|factor| *factor > 0.0);
+        is_some.then_some(Self { factors, offset: offset as f32 })
+    }
+}
+
 /// Groups that it takes at least.
 const LEAST: f64 = 3.0;
 

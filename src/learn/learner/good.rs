@@ -1,10 +1,13 @@
 //! A class that is taught alone: good parts, compared place by place.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::Learner;
+use crate::backbone::{PartsModel, TapMap};
+use crate::learn::decision::PatchLimit;
 use crate::learn::examples::Example;
-use crate::learn::head::ClassId;
+use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::patch_memory::{PatchMemory, PatchSources};
 
 /// Bytes of patches that examples keep; those of examples that are taught beyond that have none.
@@ -64,6 +67,24 @@ impl Learner {
     /// The patches of good parts; `None` where more than one class is taught, or the examples have no patches.
     pub fn patch_memory(&self) -> Option<&PatchMemory> {
         self.fit().patches.as_deref()
+    }
+
+    /// What tells good parts from others, for another program; `None` where it is not known, or too little was taught.
+    ///
+    /// * `maps`: of any frame, see [`crate::backbone::FeatureSource::feature_and_maps`].
+    pub fn good_parts(&self, maps: &[TapMap]) -> Option<PartsModel> {
+        let memory = self.patch_memory()?;
+        let ids: Vec<ExampleId> = self.examples.iter().map(|example| example.id).collect();
+        let scores = memory.left_out(&ids);
+        let known = self.examples.iter().zip(scores);
+        let known: Vec<_> =
+            known.filter(|(_, scores)| scores.iter().any(Option::is_some)).collect();
+        let mut sizes: BTreeMap<GroupId, f64> = BTreeMap::new();
+        known.iter().for_each(|(one, _)| *sizes.entry(one.group).or_default() += 1.0);
+        let weighed: Vec<_> =
+            known.iter().map(|(one, scores)| (*scores, 1.0 / sizes[&one.group])).collect();
+        let limit = PatchLimit::fit(&weighed, self.thresholds.false_reject.into())?;
+        memory.exported(maps, &limit)
     }
 
     /// From here on what is remembered of good parts is made by [`PatchWork::run`], in another thread. Until it comes back

@@ -79,7 +79,6 @@ impl Snapshot {
         for example in &mut examples {
             example.class = places.get(&example.class).copied().unwrap_or(u32::MAX);
             example.image = example.image.take().filter(|_| images);
-            example.patches = None;
         }
         let key = |example: &StoredExample| {
             let StoredExample { class, taught_micros, origin, feature, views, image, .. } =
@@ -156,9 +155,7 @@ impl Snapshot {
                     "example {id} is of class {class}, which is not in it"
                 ))
             })?;
-            // In a file there are none, and what is learned of it should not depend on where it lay before.
-            let example = StoredExample { patches: None, ..example.clone() };
-            examples.push((class.clone(), Example::from(example)));
+            examples.push((class.clone(), Example::from(example.clone())));
         }
         Ok((names.into_values().collect(), examples))
     }

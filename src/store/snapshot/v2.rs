@@ -71,7 +71,7 @@ pub(crate) struct StoredExample {
     #[serde(deserialize_with = "at_most::<_, _, MAX_VIEWS>")]
     pub(crate) views: Vec<StoredFeature>,
     pub(crate) image: Option<StoredMark>,
-    /// Not in an exchanged file: `store reteach` makes them of the images.
+    /// In an exchanged file behind all others (`patches.rs`).
     #[serde(skip)]
     pub(crate) patches: Option<Arc<KeptPatches>>,
 }
