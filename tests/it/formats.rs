@@ -123,7 +123,10 @@ const VERSION_7: &str = "store-v7.ftune";
 type Told = (String, Vec<([usize; 2], usize, u32)>);
 
 fn patches_of(store: &mut FileStore) -> Vec<Told> {
-    let snapshot = store.load().expect("it is sound").expect("something was learned");
+    told(store.load().expect("it is sound").expect("something was learned"))
+}
+
+fn told(snapshot: Snapshot) -> Vec<Told> {
     let learner = snapshot.into_learner(1 << 20).expect("it is consistent");
     assert!(learner.patch_memory().is_some());
     let level = |level: &KeptLevel| (level.size, level.channels, crc32fast::hash(&level.values));
@@ -202,6 +205,10 @@ fn files_of_format_7_read_as_written() {
         ),
     ];
     assert_eq!(patches_of(&mut store), wanted);
+    let pack = fs::read(data("pack-v3.ftune")).expect("it is there");
+    assert_eq!(pack[8..10], 3u16.to_le_bytes());
+    let pack = Snapshot::decode(&pack).expect("packs of version 3 are read for ever");
+    assert_eq!(told(pack), wanted);
     let generations = store.generations().expect("it is sound");
     let names: Vec<_> = generations.iter().map(|one| (one.name.as_str(), one.examples)).collect();
     assert_eq!(names, [("before forget of examples", 3)]);
