@@ -67,7 +67,8 @@ pub struct PatchLimit {
 impl PatchLimit {
     /// `None` where there are fewer than three groups, or nothing varies.
     ///
-    /// * `left_out`: distances and weight, those of a group sum to 1; `false_reject` as of [`Novelty::fit`].
+    /// * `left_out`: distances and weight, those of a group sum to 1; `false_reject`: the share of good parts
+    ///   that may be called unknown, above 0, below 1.
     pub fn fit(left_out: &[(PatchScores, f64)], false_reject: f64) -> Option<Self> {
         let evidence = |&(patches, weight): &(PatchScores, f64)| {
             (Evidence { angle: 0.0, distance: None, doubt: 0.0, patches }, weight)
