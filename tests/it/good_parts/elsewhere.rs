@@ -89,6 +89,7 @@ fn a_station_goes_on_while_patches_are_made() {
         work();
         sees(&mut station, &mut effects);
         turns += 1;
+        assert!(turns < 10, "what comes back is put in place");
     }
     assert_eq!(turns, 2, "the first was begun with one example");
     let whole = Snapshot::of(station.learner(), model);
