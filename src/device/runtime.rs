@@ -2,7 +2,7 @@
 //!
 //! | thread | does | waits for |
 //! | --- | --- | --- |
-//! | capture | takes frames; the newest takes the place of one not yet looked at | the camera |
+//! | capture | takes frames; the newest takes the place of one not yet looked at, of events the next waits | the camera |
 //! | inference | classifies frames, carries out requests, grants what buttons ask for | the mailbox |
 //! | outputs | sets the pins when their time comes; watches the inference thread | the next change of a level |
 //! | inputs | reads the buttons | edges |
