@@ -39,6 +39,9 @@ use system::{Content, STEP, SystemImage, fill};
     --package fieldtune_arm64.deb --hostname line-3 --ssh-key id_ed25519.pub
   fieldtune flash --seed-only /media/me/bootfs --package fieldtune_arm64.deb
                                                  a card that is written already
+  boards/image/build debian.img && fieldtune flash card.img --os debian.img
+    --package fieldtune_arm64.deb --console uart a system of Debian packages
+                                                 alone, for a USB camera
   fieldtune flash --host me@jetson --package fieldtune_arm64.deb --console uart
                                                  a device that runs already
   sudo fieldtune flash --rootfs Linux_for_Tegra/rootfs --user me

@@ -413,9 +413,11 @@ impl TeachCommand {
 
 /// Says how well it would do. With many examples that takes a while, and is repeated only after a few have changed.
 fn tell_estimate(learner: &Learner) {
+    if learner.classes().len() < 2 {
+        return;
+    }
     match (learner.estimate(), Accuracy::of(learner)) {
         (_, Some(accuracy)) => println!("{}", people::estimated(&accuracy, learner.subject())),
-        _ if learner.classes().len() < 2 => {}
         (Some(_), None) => println!("estimated balanced accuracy {}", people::NOT_YET),
         (None, None) => println!("estimated balanced accuracy: fieldtune status measures it"),
     }

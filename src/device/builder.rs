@@ -310,6 +310,7 @@ impl DeviceBuilder {
             board.heartbeat.as_deref(),
             &board.timings(),
         );
+        station.set_workers(runtime::at_leisure);
         if let Some(read) = background {
             let folder = store.as_ref().parent().filter(|folder| !folder.as_os_str().is_empty());
             let scratch = folder.unwrap_or(Path::new("."));

@@ -11,6 +11,7 @@ mod effects;
 mod explain;
 mod finetune;
 mod follow;
+mod good_parts;
 mod history;
 mod inbox;
 mod lessons;
@@ -33,6 +34,7 @@ use adapt::Adapting;
 pub use effects::{Effects, Ticket};
 use finetune::Tuning;
 pub use finetune::{Background, Work};
+pub use good_parts::Start;
 use history::History;
 pub use inbox::{InboxChange, InboxLimits, RegionInbox, SharedInbox};
 use lessons::{Job, Until};
@@ -48,10 +50,10 @@ use crate::board::policy::{Buttons, Policy, Timing, Untaught};
 use crate::camera::{CameraLocks, Scene};
 use crate::image::frame::{Frame, FrameKind, Region, Timestamp};
 use crate::image::picture;
-use crate::learn::engine::{Engine, EngineError, FrameResult};
+use crate::learn::engine::{Engine, EngineError};
 use crate::learn::learner::Learner;
 use crate::protocol::log::Level;
-use crate::protocol::request::{Burst, Classification, EndBurst, Refused, Request, Teach};
+use crate::protocol::request::{Burst, EndBurst, Refused, Request, Teach};
 use crate::store::Store;
 use crate::store::persistent::PersistentLearner;
 use crate::store::signed::PublicKey;
@@ -86,6 +88,7 @@ pub struct Station<S, K> {
     job: Option<Job>,
     adapting: Option<Adapting>,
     background: Option<Background>,
+    workers: Option<Start>,
     tuning: Option<Tuning>,
     /// When a frame of an inbox may be looked at again.
     next_look: Timestamp,
@@ -158,6 +161,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             job: None,
             adapting: None,
             background: None,
+            workers: None,
             tuning: None,
             next_look: Timestamp(0),
             latest: None,
@@ -245,6 +249,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         effects: &mut Effects,
     ) {
         self.number += 1;
+        self.look_after_patches();
         let captured = frame.captured();
         let admitted = self.panel.change(|panel| panel.actions.admits(captured));
         if !admitted && self.job.is_none() {
@@ -313,25 +318,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.adapt_on(&frame, admitted, now, effects);
         self.look_again(now);
         self.latest = Some(frame);
-    }
-
-    /// A region's verdict counts from now on, where there is one.
-    fn classified(
-        &self,
-        place: usize,
-        step: &FrameResult,
-        seen: Seen,
-        now: Timestamp,
-    ) -> Option<Classification> {
-        let (view, verdict) = (&self.views[place], step.verdict.as_ref()?);
-        let learned = self.learned(place);
-        let steady = step.steady.map_or(verdict.class, |(class, _)| class);
-        let class = steady.map(|class| learned.class(class));
-        self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), seen, now));
-        let region = self.told_name(place);
-        let age = now.micros_since(seen.captured);
-        let number = Some(self.number);
-        Some(learned.classification(number, region, verdict, class, seen.captured, age))
     }
 
     /// The camera gives no frames: what lasts with a verdict ends.

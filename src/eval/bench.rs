@@ -35,7 +35,7 @@ use crate::learn::adapt::AdaptError;
 use crate::learn::command::CommandError;
 use crate::learn::head::{HeadError, HeadKind};
 use crate::learn::learner::LearnError;
-use crate::learn::patches::{FrameFeatures, Patches};
+use crate::learn::patches::{FrameFeatures, KeptPatches};
 
 pub use good::{Found, GoodParts};
 pub use variant::{Shift, Variant};
@@ -48,7 +48,7 @@ pub struct Look {
     /// `[views][dim]`, of the views that the product learns with it.
     pub views: Vec<Vec<f32>>,
     /// What an example keeps of its places.
-    pub patches: Option<Arc<Patches>>,
+    pub patches: Option<Arc<KeptPatches>>,
 }
 
 /// Where features come from: the backbone, and a memory so that none is computed twice.

@@ -12,7 +12,7 @@ use crate::learn::command::{Command, CommandResult, NewExample};
 use crate::learn::decision::{Smoother, Verdict};
 use crate::learn::explained::{ExplainError, Explained};
 use crate::learn::head::{ClassId, HeadError};
-use crate::learn::learner::Learner;
+use crate::learn::learner::{Learner, MadePatches};
 use crate::learn::patches::{FrameFeatures, Patches};
 
 /// A feature source and a learner, brought together.
@@ -24,6 +24,7 @@ pub struct Engine<S> {
     smoother: Smoother,
     views: ViewKinds,
     levels: Option<Levels>,
+    patches_elsewhere: bool,
     revision: u64,
 }
 
@@ -66,7 +67,8 @@ impl<S: FeatureSource> Engine<S> {
         }
         let (region, smoother) = (Region::Whole, Smoother::new(1));
         let (views, levels, revision) = (ViewKinds::default(), None, 0);
-        Ok(Self { source, learner, region, smoother, views, levels, revision })
+        let patches_elsewhere = false;
+        Ok(Self { source, learner, region, smoother, views, levels, patches_elsewhere, revision })
     }
 
     /// Which views frames are learned with.
@@ -117,6 +119,21 @@ impl<S: FeatureSource> Engine<S> {
     /// Puts another learner in its place, of features of the same length.
     pub fn set_learner(&mut self, learner: Learner) {
         self.learner = learner;
+        if self.patches_elsewhere {
+            self.learner.make_patches_elsewhere();
+        }
+        self.changed();
+    }
+
+    /// See [`Learner::make_patches_elsewhere`]; also of a learner that is put in the place of this one.
+    pub fn make_patches_elsewhere(&mut self) {
+        self.patches_elsewhere = true;
+        self.learner.make_patches_elsewhere();
+    }
+
+    /// See [`Learner::put_patches`].
+    pub fn put_patches(&mut self, made: MadePatches) {
+        self.learner.put_patches(made);
         self.changed();
     }
 

@@ -9,18 +9,22 @@ mod error;
 mod good;
 mod name;
 mod relearn;
+mod restore;
 mod subject;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use crate::learn::decision::{Calibration, Estimate, Thresholds, Verdict};
 use crate::learn::examples::{Example, Examples};
 use crate::learn::head::{self, ClassId, ExampleId, Head, HeadConfig, HeadError, StoredLesson};
-use crate::learn::patch_memory::PatchMemory;
 use crate::learn::patches::Patches;
 pub use advice::Advice;
+use calibrate::Fit;
 pub use correction::Correction;
 pub use error::LearnError;
+use good::MadeElsewhere;
+pub use good::{MadePatches, PatchWork};
 pub use name::{ClassName, UNKNOWN};
 pub use subject::Subject;
 
@@ -78,11 +82,11 @@ pub struct Learner {
     config: HeadConfig,
     head: Box<dyn Head>,
     thresholds: Thresholds,
-    calibration: Calibration,
     correction: Correction,
-    estimate: Option<Estimate>,
-    /// Of good parts, while nothing else is taught.
-    patches: Option<PatchMemory>,
+    /// What scores mean; of good parts alone it takes long, and is made when it is asked for.
+    fit: OnceLock<Fit>,
+    /// Where patch memories are made elsewhere.
+    elsewhere: Option<MadeElsewhere>,
     next_class: u32,
     next_example: u64,
     undo: Vec<Vec<Change>>,
@@ -138,10 +142,9 @@ impl Learner {
             head: head::new(&config, dim)?,
             config,
             thresholds: Thresholds::default(),
-            calibration: Calibration::NONE,
             correction: Correction::NONE,
-            estimate: None,
-            patches: None,
+            fit: OnceLock::from(Fit::NONE),
+            elsewhere: None,
             next_class: 0,
             next_example: 1,
             undo: Vec::new(),
@@ -182,12 +185,12 @@ impl Learner {
 
     /// How scores become probabilities.
     pub fn calibration(&self) -> &Calibration {
-        &self.calibration
+        &self.fit().calibration
     }
 
     /// How well it would do, by leave-one-out; `None` where that is not available yet.
     pub fn estimate(&self) -> Option<&Estimate> {
-        self.estimate.as_ref()
+        self.fit().estimate.as_ref()
     }
 
     /// Steps that can be undone, the latest last: each the changes that take it back.
@@ -232,13 +235,14 @@ impl Learner {
         feature: &[f32],
         patches: Option<&Patches>,
     ) -> Result<Option<Verdict>, HeadError> {
-        let memory = self.patches.as_ref();
+        let fit = self.fit();
+        let memory = fit.patches.as_deref();
         let far = memory.zip(patches).map(|(memory, patches)| memory.scores(patches));
         let far = far.unwrap_or_default();
         let (scores, spread) = (self.head.score(feature)?, self.head.spread(feature)?);
         let (classes, thresholds) = (self.head.classes(), &self.thresholds);
         Ok(self.examples.nearest(feature).and_then(|nearest| {
-            self.calibration.verdict(classes, &scores, spread, nearest, far, thresholds)
+            fit.calibration.verdict(classes, &scores, spread, nearest, far, thresholds)
         }))
     }
 
@@ -305,44 +309,6 @@ impl Learner {
         }
     }
 
-    /// Puts back the steps that can be undone, when what was learned is read from a store.
-    pub fn restore_history(
-        &mut self,
-        undo: Vec<Vec<Change>>,
-        next_class: ClassId,
-        next_example: ExampleId,
-    ) {
-        self.undo = undo;
-        // What brought the examples here is no step that could be revoked.
-        self.latest = None;
-        self.raise_ids((next_class, next_example));
-    }
-
-    /// Ids from here on are at least these.
-    pub fn raise_ids(&mut self, (next_class, next_example): (ClassId, ExampleId)) {
-        self.next_class = self.next_class.max(next_class.0);
-        self.next_example = self.next_example.max(next_example.0);
-    }
-
-    /// Makes what was stored anew: all changes, without the memory that taking them back would need. A learner for which
-    /// it fails is of no use.
-    ///
-    /// # Errors
-    /// As [`Learner::change`].
-    pub(crate) fn restore(
-        &mut self,
-        changes: impl IntoIterator<Item = Change>,
-    ) -> Result<(), LearnError> {
-        for change in changes {
-            self.make_room(&change, true, &mut Vec::new())?;
-            self.apply(change, true)?;
-        }
-        self.head = self.built(&self.config)?;
-        self.calibration.set_looks(self.examples.looks());
-        self.recalibrate();
-        Ok(())
-    }
-
     /// Makes the changes in order.
     ///
     /// * returns the changes made, and those that take them back, in their order.
@@ -379,10 +345,13 @@ impl Learner {
             return Err(error);
         }
         self.changes_since_fit += done.len();
-        self.calibration.set_looks(self.examples.looks());
+        if let Some(fit) = self.fit.get_mut() {
+            fit.calibration.set_looks(self.examples.looks());
+        }
         let refit = done.iter().any(|(change, _)| matches!(change, Change::SetThresholds(_)));
         // What is remembered of good parts follows from those that are there, at any time.
-        let refit = refit || self.patches.is_some() || self.has_patches();
+        let had_patches = self.fit.get().is_none_or(|fit| fit.patches.is_some());
+        let refit = refit || had_patches || self.has_patches();
         if refit || self.changes_since_fit > self.examples.len() / REFIT_SHARE {
             self.recalibrate();
         }

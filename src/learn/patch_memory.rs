@@ -1,12 +1,13 @@
 //! The patches of good parts, and how far those of another part lie from them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fieldtune_math::patches::{Nearest, Whitening, far_apart};
 
 use crate::learn::examples::{Example, Examples};
 use crate::learn::head::{ExampleId, GroupId};
-use crate::learn::patches::{PatchLevel, PatchScores, Patches, spread};
+use crate::learn::patches::{KeptPatches, PatchLevel, PatchScores, Patches, spread};
 
 /// The share of the covariance that is the same in every direction.
 const SHRINKAGE: f64 = 0.03;
@@ -34,14 +35,15 @@ const USUAL: f64 = 0.999;
 pub struct PatchMemory {
     /// Of what is compared, see [`Patches::compared`].
     levels: Vec<LevelMemory>,
-    /// What its patches have to be like.
-    like: Patches,
+    /// What its patches have to have, by level.
+    channels: Vec<usize>,
     /// How far examples lie from those of other groups.
     left_out: BTreeMap<ExampleId, PatchScores>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct LevelMemory {
+    channels: usize,
     whitening: Whitening,
     /// Patches that it was fitted to.
     fitted: usize,
@@ -50,27 +52,40 @@ struct LevelMemory {
     usual: f32,
 }
 
-impl PatchMemory {
-    /// `None` where too few of the examples have patches.
-    pub fn of(examples: &Examples) -> Option<Self> {
-        let with: Vec<(&Example, &Patches)> =
-            examples.iter().filter_map(|one| Some((one, one.patches.as_deref()?))).collect();
-        let &(_, first) = with.first()?;
-        let with: Vec<_> = with.into_iter().filter(|(_, patches)| patches.is_like(first)).collect();
-        let lacking = examples.len() - with.len();
+/// What examples keep of their patches; copies of it are cheap.
+#[derive(Debug)]
+pub(super) struct PatchSources {
+    with: Vec<WithPatches>,
+    /// Examples, with patches or without.
+    examples: usize,
+}
+
+/// An example, its group, and what it keeps.
+type WithPatches = (ExampleId, GroupId, Arc<KeptPatches>);
+
+impl PatchSources {
+    pub(super) fn of(examples: &Examples) -> Self {
+        let with = |one: &Example| Some((one.id, one.group, Arc::clone(one.patches.as_ref()?)));
+        Self { with: examples.iter().filter_map(with).collect(), examples: examples.len() }
+    }
+
+    /// What is remembered of them; `None` where too few of the examples have patches.
+    pub(super) fn memory(&self) -> Option<PatchMemory> {
+        let channels = self.with.first()?.2.channels();
+        let is_like = |with: &&WithPatches| with.2.channels() == channels;
+        let with: Vec<&WithPatches> = self.with.iter().filter(is_like).collect();
+        let lacking = self.examples - with.len();
         if lacking > with.len() && with.len() < ENOUGH {
             return None;
         }
-        let like = Patches { levels: first.levels.iter().map(like).collect() };
-        let with: Vec<Compared> =
-            with.into_iter().map(|(example, patches)| (example, patches.compared())).collect();
-        let levels = with.iter().map(|(_, levels)| levels.len()).min().unwrap_or(0);
-        let levels = (0..levels).map(|level| LevelMemory::of(level, &with)).collect();
-        let mut memory = Self { levels, like, left_out: BTreeMap::new() };
+        let levels = Candidates::of(&with).into_iter().map(Candidates::memory).collect();
+        let mut memory = PatchMemory { levels, channels, left_out: BTreeMap::new() };
         memory.leave_out(&with);
         Some(memory)
     }
+}
 
+impl PatchMemory {
     /// Bytes in memory, the examples' own patches aside.
     pub fn bytes(&self) -> usize {
         self.levels.iter().map(|one| one.whitening.bytes() + one.nearest.bytes()).sum()
@@ -79,7 +94,7 @@ impl PatchMemory {
     /// How far a frame is from the good parts.
     pub fn scores(&self, patches: &Patches) -> PatchScores {
         let mut scores = PatchScores::default();
-        if patches.is_like(&self.like) {
+        if patches.has_channels(&self.channels) {
             let compared = patches.compared();
             for (to, (memory, level)) in scores.iter_mut().zip(self.levels.iter().zip(&compared)) {
                 *to = score(memory.distances(level, None));
@@ -91,7 +106,7 @@ impl PatchMemory {
     /// Of each level, place by place, how far a frame is from the good parts: 1 is what one in a thousand places of a good
     /// part reaches. Empty where the patches are of another kind.
     pub fn distances(&self, patches: &Patches) -> Vec<(PatchLevel, Vec<f32>)> {
-        if !patches.is_like(&self.like) {
+        if !patches.has_channels(&self.channels) {
             return Vec::new();
         }
         let levels = self.levels.iter().zip(&patches.levels);
@@ -108,50 +123,66 @@ impl PatchMemory {
     }
 
     /// Compares examples with those of other groups, evenly spread over all where there are many.
-    fn leave_out(&mut self, with: &[Compared]) {
+    fn leave_out(&mut self, with: &[&WithPatches]) {
         let step = with.len().div_ceil(MAX_LEFT_OUT).max(1);
-        for (at, memory) in self.levels.iter_mut().enumerate() {
-            let mut all: Vec<f32> = Vec::new();
-            for (example, levels) in with.iter().step_by(step) {
-                let distances = memory.distances(&levels[at], Some(example.group));
-                all.extend(distances.iter().filter(|far| far.is_finite()));
-                self.left_out.entry(example.id).or_default()[at] = score(distances);
+        let mut all: Vec<Vec<f32>> = vec![Vec::new(); self.levels.len()];
+        for (id, group, kept) in with.iter().step_by(step) {
+            let compared = kept.patches().compared();
+            let scores = self.left_out.entry(*id).or_default();
+            for (at, (memory, level)) in self.levels.iter().zip(&compared).enumerate() {
+                let distances = memory.distances(level, Some(*group));
+                all[at].extend(distances.iter().filter(|far| far.is_finite()));
+                scores[at] = score(distances);
             }
+        }
+        for (memory, mut all) in self.levels.iter_mut().zip(all) {
             all.sort_by(f32::total_cmp);
             let place = (all.len() as f64 * USUAL) as usize;
             let usual = all.get(place.min(all.len().saturating_sub(1))).copied();
             // Of a single look nothing is known; the length of a whitened patch is about that of its dimension's root.
-            let unknown = (patches_len(with, at) as f32).sqrt();
-            memory.usual = usual.unwrap_or(unknown).max(1e-6);
+            memory.usual = usual.unwrap_or((memory.channels as f32).sqrt()).max(1e-6);
         }
     }
 }
 
-/// An example and what is compared of it.
-type Compared<'a> = (&'a Example, Vec<PatchLevel>);
-
-fn patches_len(with: &[Compared], level: usize) -> usize {
-    with.first().map_or(1, |(_, levels)| levels[level].channels)
+/// Patches of a level that those are chosen from which stand for all.
+struct Candidates {
+    channels: usize,
+    /// `[owners][channels]`
+    rows: Vec<f32>,
+    owners: Vec<u64>,
 }
 
-/// The kind of a level, without its values.
-fn like(level: &PatchLevel) -> PatchLevel {
-    PatchLevel { size: [0, 0], channels: level.channels, values: Vec::new().into() }
-}
-
-impl LevelMemory {
-    fn of(level: usize, with: &[Compared]) -> Self {
-        let channels = patches_len(with, level);
-        let each = (CANDIDATES[level.min(1)] / with.len()).max(1);
-        let (mut rows, mut owners) = (Vec::new(), Vec::new());
-        for (example, levels) in with {
-            let level = &levels[level];
-            let values = level.widened();
-            for place in spread(level.places(), each) {
-                rows.extend_from_slice(&values[place * channels..(place + 1) * channels]);
-                owners.push(example.group.0);
+impl Candidates {
+    /// By level, as many as all examples have.
+    fn of(with: &[&WithPatches]) -> Vec<Self> {
+        let mut of_levels: Vec<Self> = Vec::new();
+        for (turn, (_, group, kept)) in with.iter().enumerate() {
+            let levels = kept.patches().compared();
+            if turn == 0 {
+                let none = |level: &PatchLevel| Self::none(level.channels);
+                of_levels = levels.iter().map(none).collect();
+            }
+            of_levels.truncate(levels.len());
+            for (at, (to, level)) in of_levels.iter_mut().zip(&levels).enumerate() {
+                let each = (CANDIDATES[at.min(1)] / with.len()).max(1);
+                let values = level.widened();
+                for place in spread(level.places(), each) {
+                    to.rows
+                        .extend_from_slice(&values[place * to.channels..(place + 1) * to.channels]);
+                    to.owners.push(group.0);
+                }
             }
         }
+        of_levels
+    }
+
+    fn none(channels: usize) -> Self {
+        Self { channels, rows: Vec::new(), owners: Vec::new() }
+    }
+
+    fn memory(self) -> LevelMemory {
+        let Self { channels, rows, owners } = self;
         let whitening = Whitening::fit(&rows, channels, SHRINKAGE);
         let rows = whitening.apply(&rows);
         let chosen = far_apart(&rows, channels, CHOSEN);
@@ -160,11 +191,14 @@ impl LevelMemory {
             .flat_map(|at| &rows[at * channels..(at + 1) * channels])
             .copied()
             .collect();
+        let fitted = owners.len();
         let owners = chosen.iter().map(|&at| owners[at]).collect();
-        let fitted = rows.len() / channels;
-        Self { whitening, fitted, nearest: Nearest::new(vectors, channels, owners), usual: 1.0 }
+        let nearest = Nearest::new(vectors, channels, owners);
+        LevelMemory { channels, whitening, fitted, nearest, usual: 1.0 }
     }
+}
 
+impl LevelMemory {
     fn distances(&self, level: &PatchLevel, without: Option<GroupId>) -> Vec<f32> {
         let rows = self.whitening.apply(&level.widened());
         let mut distances = self.nearest.distances(&rows, without.map(|group| group.0));

@@ -6,9 +6,11 @@
 //! neighbouring places are taken of large maps alone: in those of small ones small defects drown.
 //! Beside its patches a map has contrasts: what each place has that those around it have not.
 
+mod kept;
+
 use std::sync::Arc;
 
-use half::f16;
+pub use kept::{KeptLevel, KeptPatches};
 
 use crate::backbone::{ExtractError, FeatureSource, TapMap};
 use crate::image::frame::Frame;
@@ -30,9 +32,6 @@ const PLACES: std::ops::RangeInclusive<usize> = 16..=4096;
 /// Where the finest map has more places along a side, squares of so many places are averaged, on every map the same, that
 /// it has no more.
 const SIDE: usize = 16;
-
-/// Bytes of patches that an example keeps of a level at most.
-const MAX_KEPT_BYTES: usize = 12 << 10;
 
 /// What the backbone says of a frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,22 +119,15 @@ impl Patches {
         self.levels.iter().cloned().chain(contrasts).collect()
     }
 
-    /// Those that an example keeps: all where they are few, else some that are spread over the frame, the same places in
-    /// every frame.
-    #[must_use]
-    pub fn kept(&self) -> Arc<Self> {
-        Arc::new(Self { levels: self.levels.iter().map(PatchLevel::kept).collect() })
-    }
-
-    /// Bytes that its values take.
-    pub fn bytes(&self) -> usize {
-        self.levels.iter().map(|level| level.values.len() * size_of::<f16>()).sum()
-    }
-
     /// Whether both are of maps of the same kind.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let channels = |one: &Self| one.levels.iter().map(|one| one.channels).collect::<Vec<_>>();
-        channels(self) == channels(other)
+        self.has_channels(&channels(other))
+    }
+
+    /// * `channels`: by level.
+    pub(super) fn has_channels(&self, channels: &[usize]) -> bool {
+        self.levels.iter().map(|one| one.channels).eq(channels.iter().copied())
     }
 }
 
@@ -203,26 +195,6 @@ impl PatchLevel {
             }
         }
         Self { size: self.size, channels, values: narrowed(&out) }
-    }
-
-    /// Patches that an example keeps of it at most.
-    fn most_kept(&self) -> usize {
-        MAX_KEPT_BYTES / (self.channels * size_of::<f16>())
-    }
-
-    /// Whether an example keeps all of them, so that what lies beside each is known.
-    fn is_kept_whole(&self) -> bool {
-        self.places() <= self.most_kept() && self.size.iter().all(|&side| side > 1)
-    }
-
-    fn kept(&self) -> Self {
-        let (places, channels, most) = (self.places(), self.channels, self.most_kept());
-        if places <= most {
-            return self.clone();
-        }
-        let patch = |place: usize| &self.values[place * channels..(place + 1) * channels];
-        let values = spread(places, most).into_iter().flat_map(patch).copied().collect();
-        Self { size: [1, most], channels, values }
     }
 
     /// `[places][channels]`
@@ -314,23 +286,6 @@ mod tests {
         let values = vec![half::f16::ONE; 256 * 64].into();
         let large = PatchLevel { size: [16, 16], channels: 64, values };
         let patches = Patches::of_levels(vec![large]).expect("sound");
-        assert_eq!((patches.compared().len(), patches.kept().compared().len()), (1, 1));
-    }
-
-    #[test]
-    fn what_an_example_keeps_is_bounded_and_spread() {
-        let patches = Patches::of_maps(&[map(0, 16, 40), map(1, 8, 128)]).expect("usable");
-        let kept = patches.kept();
-        let count: Vec<usize> = kept.levels().iter().map(PatchLevel::places).collect();
-        assert_eq!(count, [153, 48]);
-        assert!(kept.bytes() <= 24 << 10 && kept.is_like(&patches));
-        assert_eq!(*kept, *patches.kept(), "the same places every time");
-        for (places, most) in [(4096, 256), (1024, 96), (49, 10), (16, 16)] {
-            let chosen = spread(places, most);
-            assert_eq!(chosen.len(), most);
-            assert!(chosen.windows(2).all(|two| two[0] < two[1]));
-            let quarter = chosen.iter().filter(|place| **place < places / 4).count();
-            assert!(quarter.abs_diff(most / 4) <= 2, "{quarter} of {most} in the first quarter");
-        }
+        assert_eq!((patches.compared().len(), patches.spread_out().compared().len()), (1, 1));
     }
 }

@@ -1,11 +1,11 @@
-//! The images of examples, in a table of their own: never held in memory with what was learned, shared by states that can
+//! The images of examples: never held in memory with what was learned, shared by states that can
 //! be rolled back to, and kept within a budget of their own.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use super::StoreFault;
-use super::rows::{Blob, ExampleRow, ImageCounters};
-use super::tables::{NewImages, Rows, Tables};
+use super::rows::{Blob, Counters, ExampleRow, ImageCounters};
+use super::tables::{NewImages, Of, Rows, Tables};
 use crate::learn::examples::{ImageMark, Images};
 use crate::learn::head::ExampleId;
 use crate::store::snapshot::v2::{StoredBody, StoredChange, StoredMark};
@@ -18,23 +18,32 @@ const COUNTERS: &str = "images";
 
 impl Tables<'_> {
     /// * returns its number.
-    pub(super) fn put_image(&mut self, file: &[u8]) -> Result<u64, StoreFault> {
-        let mut counters: ImageCounters = self.optional(COUNTERS)?.unwrap_or_default();
-        let number = counters.next;
-        self.images.put(number, file)?;
-        counters.next += 1;
-        counters.bytes += file.len() as u64;
-        self.put(COUNTERS, &counters)?;
+    pub(super) fn put_image(
+        &mut self,
+        file: &[u8],
+        counters: &mut Counters,
+    ) -> Result<u64, StoreFault> {
+        let number = counters.next_blob;
+        counters.next_blob += 1;
+        self.contents.put(Of::Image, number, file)?;
+        let mut images = self.image_counters()?;
+        images.bytes += file.len() as u64;
+        self.put(COUNTERS, &images)?;
         Ok(number)
+    }
+
+    pub(super) fn image_counters(&self) -> Result<ImageCounters, StoreFault> {
+        Ok(self.optional(COUNTERS)?.unwrap_or_default())
     }
 
     pub(super) fn remove_images(
         &mut self,
         numbers: impl IntoIterator<Item = u64>,
     ) -> Result<(), StoreFault> {
-        let mut counters: ImageCounters = self.optional(COUNTERS)?.unwrap_or_default();
+        let mut counters = self.image_counters()?;
         for number in numbers {
-            counters.bytes = counters.bytes.saturating_sub(self.images.remove(number)?);
+            let bytes = self.contents.remove(Of::Image, number)?;
+            counters.bytes = counters.bytes.saturating_sub(bytes);
         }
         self.put(COUNTERS, &counters)
     }
@@ -45,9 +54,10 @@ impl Tables<'_> {
         mark: StoredMark,
         given: &Images,
         moved: &BTreeMap<StoredMark, u64>,
+        counters: &mut Counters,
     ) -> Result<Option<u64>, StoreFault> {
         match given.get(&ImageMark::from(mark)) {
-            Some(file) => self.put_image(file).map(Some),
+            Some(file) => self.put_image(file, counters).map(Some),
             None => Ok(moved.get(&mark).copied()),
         }
     }
@@ -100,15 +110,32 @@ impl Tables<'_> {
         Ok(there)
     }
 
+    /// Bytes of each image, by its number.
+    fn image_lengths(&self) -> Result<BTreeMap<u64, u64>, StoreFault> {
+        let mut lengths = BTreeMap::new();
+        for number in self.rows_with_image()?.into_keys() {
+            let length = self.contents.length(Of::Image, number)?;
+            lengths.extend(length.map(|length| (number, length)));
+        }
+        Ok(lengths)
+    }
+
+    /// Rows of examples by the number of their image, also of those that generations and undo steps refer to.
+    fn rows_with_image(&self) -> Result<BTreeMap<u64, ExampleRow>, StoreFault> {
+        let mut rows: Vec<ExampleRow> = self.held()?;
+        rows.extend(self.state()?.examples.into_iter().map(|(_, row)| row));
+        Ok(rows.into_iter().filter_map(|row| Some((row.image?, row))).collect())
+    }
+
     /// Where there are more bytes of images than may be, those go first that only a generation or an undo could bring
     /// back, then the oldest of the class that has most.
     pub(super) fn trim_images(&mut self, budget: u64) -> Result<(), StoreFault> {
-        let counters: ImageCounters = self.optional(COUNTERS)?.unwrap_or_default();
+        let counters = self.image_counters()?;
         if counters.bytes <= budget {
             return Ok(());
         }
         let mut over = counters.bytes.saturating_sub(budget - budget / SPARE);
-        let lengths = self.images.lengths()?;
+        let lengths = self.image_lengths()?;
         let mut classes: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
         let mut learned = BTreeSet::new();
         for (_, row) in self.state()?.examples {
@@ -158,40 +185,30 @@ impl Tables<'_> {
         };
         for (id, row) in rows {
             let Some(number) = row.image else { continue };
-            if let Some(file) = self.images.get(number)? {
+            if let Some(file) = self.contents.get(Of::Image, number)? {
                 each(ExampleId(id), &file);
             }
         }
         Ok(())
     }
 
-    /// Every image is the one of its example, and every one is of some example.
-    ///
-    /// * `used`: numbers of those that examples, generations and undo steps refer to; some may have made room.
-    pub(super) fn check_images(&self, used: &BTreeSet<u64>) -> Result<(), StoreFault> {
-        let mut rows: Vec<ExampleRow> = self.held()?;
-        rows.extend(self.state()?.examples.into_iter().map(|(_, row)| row));
-        let by_number: BTreeMap<u64, ExampleRow> =
-            rows.into_iter().filter_map(|row| Some((row.image?, row))).collect();
-        let (mut bytes, mut idle) = (0, 0);
-        self.images.check()?;
-        for number in self.images.numbers()? {
-            let file = self.images.get(number)?.unwrap_or_default();
+    /// Every image is the one of its example.
+    pub(super) fn check_images(&self) -> Result<(), StoreFault> {
+        let mut bytes = 0;
+        for (number, row) in self.rows_with_image()? {
+            // Some may have made room.
+            let Some(file) = self.contents.get(Of::Image, number)? else { continue };
             bytes += file.len() as u64;
-            let Some(row) = by_number.get(&number).filter(|_| used.contains(&number)) else {
-                idle += 1;
-                continue;
-            };
-            if self.mark(row)? != Some(ImageMark::of(&file).into()) {
+            if self.mark(&row)? != Some(ImageMark::of(&file).into()) {
                 let what = format!("image {number} is not the one of its example");
                 return Err(StoreFault::Damaged(what));
             }
         }
-        let counted = self.optional::<ImageCounters>(COUNTERS)?.unwrap_or_default().bytes;
-        match idle == 0 && counted == bytes {
+        let counted = self.image_counters()?.bytes;
+        match counted == bytes {
             true => Ok(()),
             false => Err(StoreFault::Damaged(format!(
-                "{idle} images belong to nothing, and {bytes} bytes of images are counted as {counted}"
+                "{bytes} bytes of images are counted as {counted}"
             ))),
         }
     }

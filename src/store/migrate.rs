@@ -1,4 +1,4 @@
-//! A store of format 2 to 5 becomes one of format 6 in the transaction that first writes to it; one that only looks sees
+//! A store of format 2 to 6 becomes one of format 7 in the transaction that first writes to it; one that only looks sees
 //! it as if it were.
 //!
 //! The examples of format 2 had no groups, views or images; they get groups by the time of their teaching, and their
@@ -56,7 +56,7 @@ impl Tables<'_> {
         let undo: Vec<(u64, Vec<UndoRow<OldExampleRow>>)> = self.rows_of(Rows::Undo)?;
         let generations: Vec<(u64, OldGenerationRow)> = self.rows_of(Rows::Generations)?;
         let mut old = BTreeMap::new();
-        for number in self.blob_numbers()? {
+        for number in self.contents.earlier_examples()? {
             let what = || format!("blob {number}");
             let bytes = self.blob_bytes(number)?.ok_or_else(|| StoreFault::Damaged(what()))?;
             old.insert(number, decode::<OldBlob>(&bytes, what)?);
@@ -74,6 +74,7 @@ impl Tables<'_> {
         let taught = owners.iter().filter_map(|(blob, &(id, class))| {
             old.get(blob).map(|old| Taught { class, micros: old.taught_micros, id })
         });
+        let mut counters = self.counters()?;
         let groups = groups_by_time(taught);
         let mut rows = Renewed::new();
         for (number, old) in old {
@@ -85,9 +86,10 @@ impl Tables<'_> {
             let patches = None;
             let blob = Blob { group, taught_micros, origin, feature, views, image, patches };
             let bytes = self.write_blob(number, &blob)?;
-            let image = thumbnail.map(|file| self.put_image(&file)).transpose()?;
+            let image = thumbnail.map(|file| self.put_image(&file, &mut counters)).transpose()?;
             rows.insert(number, ExampleRow { class: 0, blob: number, bytes, image });
         }
+        self.put_counters(&counters)?;
         for (id, row) in &examples {
             self.put_example(*id, &renewed(row, &rows)?)?;
         }
@@ -112,6 +114,6 @@ impl Tables<'_> {
                 self.put_generation(number, &row)?;
             }
         }
-        self.put_format()
+        self.renewed()
     }
 }

@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreFault;
 use crate::learn::learner::Change;
-use crate::learn::patches::{PatchLevel, Patches};
+use crate::learn::patches::{KeptLevel, KeptPatches, PatchLevel, Patches};
 use crate::store::snapshot::v1::{StoredHead, StoredModel, StoredThresholds};
-use crate::store::snapshot::v2::{StoredChange, StoredExample, StoredFeature, StoredMark};
+use crate::store::snapshot::v2::{
+    StoredBytes, StoredChange, StoredExample, StoredFeature, StoredMark,
+};
 
 /// Numbers that only rise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,8 +56,8 @@ impl ExampleRow {
 /// What is kept of the images.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct ImageCounters {
-    /// The number of the next one.
-    pub(super) next: u64,
+    /// Up to format 6 images had numbers of their own, all below this.
+    pub(super) earlier: u64,
     /// Bytes of all.
     pub(super) bytes: u64,
 }
@@ -71,15 +73,32 @@ pub(super) struct Blob {
     pub(super) image: Option<StoredMark>,
     /// Behind all of these, where there are any ([`StoredPatches`]).
     #[serde(skip)]
-    pub(super) patches: Option<Arc<Patches>>,
+    pub(super) patches: Option<Arc<KeptPatches>>,
 }
 
-/// What was seen at the places of an example's image, since format 6.
+/// Before patches that are kept as bytes, since format 7; those before begin with the number of their levels, 1 or 2.
+const ROUNDED: u8 = 0;
+
+/// What was seen at the places of an example's image, since format 7.
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredPatches(Vec<StoredLevel>);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredLevel {
+    height: u32,
+    width: u32,
+    channels: u32,
+    low: StoredFeature,
+    step: StoredFeature,
+    values: StoredBytes,
+}
+
+/// As format 6 had it.
+#[derive(Debug, Serialize, Deserialize)]
+struct EarlierPatches(Vec<EarlierLevel>);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct EarlierLevel {
     height: u32,
     width: u32,
     channels: u32,
@@ -153,6 +172,7 @@ impl Blob {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = encode(self);
         if let Some(patches) = &self.patches {
+            bytes.push(ROUNDED);
             bytes.extend(encode(&StoredPatches::of(patches)));
         }
         bytes
@@ -164,9 +184,12 @@ impl Blob {
         let (mut blob, rest): (Self, &[u8]) =
             postcard::take_from_bytes(bytes).map_err(|error| damaged(&error))?;
         if !rest.is_empty() {
-            let patches: StoredPatches = decode(rest, || format!("the patches of {}", what()))?;
-            let patches =
-                patches.patches().ok_or_else(|| damaged(&"its patches are no patches"))?;
+            let what = || format!("the patches of {}", what());
+            let patches = match rest {
+                [ROUNDED, rest @ ..] => decode::<StoredPatches>(rest, what)?.patches(),
+                _ => decode::<EarlierPatches>(rest, what)?.patches(),
+            };
+            let patches = patches.ok_or_else(|| damaged(&"its patches are no patches"))?;
             blob.patches = Some(Arc::new(patches));
         }
         Ok(blob)
@@ -179,25 +202,41 @@ impl Blob {
 }
 
 impl StoredPatches {
-    fn of(patches: &Patches) -> Self {
+    fn of(patches: &KeptPatches) -> Self {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        let level = |level: &PatchLevel| StoredLevel {
+        let level = |level: &KeptLevel| StoredLevel {
             height: number(level.size[0]),
             width: number(level.size[1]),
             channels: number(level.channels),
-            values: StoredFeature(Arc::clone(&level.values)),
+            low: StoredFeature(Arc::clone(&level.low)),
+            step: StoredFeature(Arc::clone(&level.step)),
+            values: StoredBytes(level.values.to_vec()),
         };
         Self(patches.levels().iter().map(level).collect())
     }
 
     /// `None` where they are not in order.
-    fn patches(self) -> Option<Patches> {
-        let level = |StoredLevel { height, width, channels, values }: StoredLevel| PatchLevel {
+    fn patches(self) -> Option<KeptPatches> {
+        let level = |StoredLevel { height, width, channels, low, step, values }| KeptLevel {
+            size: [height as usize, width as usize],
+            channels: channels as usize,
+            low: low.0,
+            step: step.0,
+            values: values.0.into(),
+        };
+        KeptPatches::of_levels(self.0.into_iter().map(level).collect())
+    }
+}
+
+impl EarlierPatches {
+    /// As they are kept today; `None` where they are not in order.
+    fn patches(self) -> Option<KeptPatches> {
+        let level = |EarlierLevel { height, width, channels, values }| PatchLevel {
             size: [height as usize, width as usize],
             channels: channels as usize,
             values: values.0,
         };
-        Patches::of_levels(self.0.into_iter().map(level).collect())
+        Patches::of_levels(self.0.into_iter().map(level).collect()).map(|one| KeptPatches::of(&one))
     }
 }
 

@@ -3,24 +3,29 @@
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `state` | `format`, `model`, `head`, `thresholds`, `counters`, `images` | postcard |
+//! | | `undo/` and a number, rising, as 16 hexadecimal digits | a step that can be undone ([`UndoRow`]s) |
 //! | `classes` | id | name |
-//! | `examples` | id | class and blob ([`ExampleRow`]) |
-//! | `blobs` | number | feature, views, group, origin, time, patches ([`Blob`]), or what is left of it behind its pieces |
-//! | `pieces` | number of the blob, rising from 0 | as much as fills a page (`blobs.rs`) |
-//! | `images`, `image pieces` | as `blobs`, `pieces` | JPEG |
-//! | `undo` | number, rising | a step that can be undone ([`UndoRow`]s) |
+//! | `examples` | id | class, numbers of blob and image ([`ExampleRow`]) |
+//! | `contents` | number | feature, views, group, origin, time, patches ([`Blob`]) or an image (JPEG), or what is left of it behind its pieces |
+//! | `content pieces` | number and which | as much as fills its pages (`contents.rs`) |
 //! | `generations` | number, rising | a state that can be rolled back to ([`GenerationRow`]) |
 //! | `settings` | name | bytes; `tail` and a fingerprint: fine-tuned blocks (`tail.rs`); `levels`, also with the number of a generation (`levels.rs`) |
+//!
+//! Up to format 6 there were five more, which are read for ever (`earlier.rs`): `blobs`, `pieces`, `images`, `image pieces`
+//! with the contents, and `undo`.
 
-mod blobs;
+mod contents;
+mod earlier;
 mod new_images;
+mod undo;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blobs::{Blobs, CONTENTS, IMAGES};
+use contents::Contents;
+pub(super) use earlier::Of;
 pub(super) use new_images::NewImages;
-use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, Table, TableDefinition, TableHandle as _, WriteTransaction};
 
 use super::rows::{Blob, Content, Counters, ExampleRow, GenerationRow, StateRow, UndoRow};
 use super::rows::{decode, encode, lost, stored};
@@ -37,8 +42,8 @@ const BEFORE: u16 = 2;
 const UNCUT: u16 = 3;
 
 /// Of the tables; version 1 was an exchanged file, version 2 had no groups, version 3 no pieces, version 4 none of images,
-/// version 5 no patches (`migrate.rs`).
-pub(super) const FORMAT: u16 = 6;
+/// version 5 no patches, version 6 patches of two bytes a value and more tables (`migrate.rs`).
+pub(super) const FORMAT: u16 = 7;
 
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 const CLASSES: TableDefinition<u32, &str> = TableDefinition::new("classes");
@@ -79,22 +84,23 @@ pub(super) struct Tables<'t> {
     state: Table<'t, &'static str, &'static [u8]>,
     classes: Table<'t, u32, &'static str>,
     examples: Table<'t, u64, &'static [u8]>,
-    blobs: Blobs<'t>,
-    pub(super) images: Blobs<'t>,
-    undo: Table<'t, u64, &'static [u8]>,
+    pub(super) contents: Contents<'t>,
+    /// Of earlier formats, where the file has it.
+    undo: Option<Table<'t, u64, &'static [u8]>>,
     generations: Table<'t, u64, &'static [u8]>,
     settings: Table<'t, &'static str, &'static [u8]>,
 }
 
 impl<'t> Tables<'t> {
     pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreFault> {
+        let mut tables = transaction.list_tables().map_err(fault)?;
+        let undo = tables.any(|table| table.name() == UNDO.name());
         Ok(Self {
             state: transaction.open_table(STATE).map_err(fault)?,
             classes: transaction.open_table(CLASSES).map_err(fault)?,
             examples: transaction.open_table(EXAMPLES).map_err(fault)?,
-            blobs: Blobs::open(transaction, &CONTENTS)?,
-            images: Blobs::open(transaction, &IMAGES)?,
-            undo: transaction.open_table(UNDO).map_err(fault)?,
+            contents: Contents::open(transaction)?,
+            undo: undo.then(|| transaction.open_table(UNDO).map_err(fault)).transpose()?,
             generations: transaction.open_table(GENERATIONS).map_err(fault)?,
             settings: transaction.open_table(SETTINGS).map_err(fault)?,
         })
@@ -137,10 +143,27 @@ impl<'t> Tables<'t> {
     pub(super) fn renew(&mut self) -> Result<(), StoreFault> {
         match self.optional("format")? {
             None | Some(FORMAT) => Ok(()),
-            Some(UNCUT..FORMAT) => self.put_format(),
+            Some(UNCUT..FORMAT) => {
+                for (number, step) in self.rows_of::<Vec<UndoRow>>(Rows::Undo)? {
+                    self.put_undo(number, &step)?;
+                }
+                self.renewed()
+            }
             Some(BEFORE) => self.migrate(),
             Some(got) => Err(StoreFault::Format { wanted: FORMAT, got }),
         }
+    }
+
+    /// From here on it is of the format of today: new contents have numbers that none of an earlier format has, and steps that
+    /// can be undone are in one place.
+    pub(super) fn renewed(&mut self) -> Result<(), StoreFault> {
+        if let Some(undo) = &mut self.undo {
+            undo.retain(|_, _| false).map_err(fault)?;
+        }
+        let mut counters = self.counters()?;
+        counters.next_blob = counters.next_blob.max(self.image_counters()?.earlier);
+        self.put_counters(&counters)?;
+        self.put_format()
     }
 
     pub(super) fn put_format(&mut self) -> Result<(), StoreFault> {
@@ -206,17 +229,13 @@ impl<'t> Tables<'t> {
         })
     }
 
-    pub(super) fn undo_steps(&self) -> Result<Vec<(u64, Vec<UndoRow>)>, StoreFault> {
-        all(&self.undo, "undo step")
-    }
-
     pub(super) fn rows_of<T: serde::de::DeserializeOwned>(
         &self,
         of: Rows,
     ) -> Result<Vec<(u64, T)>, StoreFault> {
         match of {
             Rows::Examples => all(&self.examples, "example"),
-            Rows::Undo => all(&self.undo, "undo step"),
+            Rows::Undo => self.undo.as_ref().map_or(Ok(Vec::new()), |one| all(one, "undo step")),
             Rows::Generations => all(&self.generations, "generation"),
         }
     }
@@ -239,7 +258,7 @@ impl<'t> Tables<'t> {
     }
 
     pub(super) fn full(&self, id: u64, row: &ExampleRow) -> Result<StoredExample, StoreFault> {
-        let bytes = self.blobs.get(row.blob)?.ok_or_else(|| lost(id))?;
+        let bytes = self.contents.get(Of::Example, row.blob)?.ok_or_else(|| lost(id))?;
         Ok(Blob::decode(&bytes, || format!("example {id}"))?.with(id, row.class))
     }
 
@@ -287,7 +306,7 @@ impl<'t> Tables<'t> {
         }
         match step.latest {
             LatestStep::TakenBack => {
-                self.undo.pop_last().map_err(fault)?;
+                self.pop_undo()?;
             }
             LatestStep::Made { inverse, steps } => {
                 let rows = stored(inverse).map(|change| UndoRow::of(&change, &touched));
@@ -295,7 +314,7 @@ impl<'t> Tables<'t> {
                 self.push_undo(&rows, &mut counters)?;
                 let all = self.undo_steps()?;
                 for (number, gone) in all.iter().take(all.len().saturating_sub(steps)) {
-                    self.undo.remove(*number).map_err(fault)?;
+                    self.remove_undo(*number)?;
                     loose.extend(
                         gone.iter().filter_map(UndoRow::example).map(|(_, row)| row.content()),
                     );
@@ -329,7 +348,9 @@ impl<'t> Tables<'t> {
                     Some(row) => ExampleRow { class, ..*row },
                     None => {
                         let image = match example.image {
-                            Some(mark) => self.image_for(mark, images.given, &images.moved)?,
+                            Some(mark) => {
+                                self.image_for(mark, images.given, &images.moved, counters)?
+                            }
                             None => None,
                         };
                         self.put_blob(class, &Blob::of(&example), image, counters)?
@@ -371,26 +392,12 @@ impl<'t> Tables<'t> {
     /// * returns its length in bytes.
     pub(super) fn write_blob(&mut self, number: u64, blob: &Blob) -> Result<u32, StoreFault> {
         let bytes = blob.encode();
-        self.blobs.put(number, &bytes)?;
+        self.contents.put(Of::Example, number, &bytes)?;
         Ok(bytes.len().try_into().unwrap_or(u32::MAX))
     }
 
     pub(super) fn blob_bytes(&self, number: u64) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.blobs.get(number)
-    }
-
-    pub(super) fn blob_numbers(&self) -> Result<Vec<u64>, StoreFault> {
-        self.blobs.numbers()
-    }
-
-    fn push_undo(&mut self, rows: &[UndoRow], counters: &mut Counters) -> Result<(), StoreFault> {
-        self.put_undo(counters.next_undo, rows)?;
-        counters.next_undo += 1;
-        Ok(())
-    }
-
-    pub(super) fn put_undo(&mut self, number: u64, rows: &[UndoRow]) -> Result<(), StoreFault> {
-        self.undo.insert(number, encode(&rows).as_slice()).map_err(fault).map(drop)
+        self.contents.get(Of::Example, number)
     }
 }
 

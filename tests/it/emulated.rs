@@ -4,6 +4,7 @@
 //! `FIELDTUNE_EMULATION` names the folder that `tests/emulated/prepare` made; without it the tests say that they were
 //! skipped.
 
+mod card;
 mod machine;
 mod webcam;
 

@@ -1,5 +1,7 @@
 //! `fieldtune flash`, on a small stand-in for Raspberry Pi OS: a FAT partition with what cloud-init reads, and another one.
 
+mod alone;
+
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -7,8 +7,9 @@ use std::fs;
 
 use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{Command, NewExample, TeachExamples};
-use fieldtune::learn::examples::Examples;
+use fieldtune::learn::examples::{Example, Examples};
 use fieldtune::learn::head::ExampleId;
+use fieldtune::learn::patches::KeptLevel;
 use fieldtune::store::persistent::PersistentLearner;
 use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{FileStore, Store as _};
@@ -115,6 +116,24 @@ fn files_of_format_5_read_as_written() {
 /// Made by `tests/data/store_v6.sh`.
 const VERSION_6: &str = "store-v6.ftune";
 
+/// Made by `tests/data/store_v7.sh`.
+const VERSION_7: &str = "store-v7.ftune";
+
+/// Where an example came from, and of each level of its patches the size, the channels and the checksum.
+type Told = (String, Vec<([usize; 2], usize, u32)>);
+
+fn patches_of(store: &mut FileStore) -> Vec<Told> {
+    let snapshot = store.load().expect("it is sound").expect("something was learned");
+    let learner = snapshot.into_learner(1 << 20).expect("it is consistent");
+    assert!(learner.patch_memory().is_some());
+    let level = |level: &KeptLevel| (level.size, level.channels, crc32fast::hash(&level.values));
+    let told = |example: &Example| {
+        let patches = example.patches.clone().expect("of a class taught alone");
+        (example.origin.clone(), patches.levels().iter().map(level).collect())
+    };
+    learner.examples().iter().map(told).collect()
+}
+
 #[test]
 fn files_of_format_6_read_as_written() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -122,29 +141,73 @@ fn files_of_format_6_read_as_written() {
     fs::copy(data(VERSION_6), &copy).expect("it is there");
     let mut store = FileStore::open(&copy).expect("nobody has it");
     store.check().expect("it is sound");
-    let snapshot = store.load().expect("it is sound").expect("something was learned");
-    let learner = snapshot.into_learner(1 << 20).expect("it is consistent");
-    let levels = |example: &fieldtune::learn::examples::Example| {
-        let patches = example.patches.clone().expect("of a class taught alone");
-        let level = |level: &fieldtune::learn::patches::PatchLevel| {
-            let bytes: Vec<u8> = level.values.iter().flat_map(|one| one.to_le_bytes()).collect();
-            (level.size, level.channels, crc32fast::hash(&bytes))
-        };
-        (example.origin.clone(), patches.levels().iter().map(level).collect::<Vec<_>>())
-    };
-    let got: Vec<_> = learner.examples().iter().map(levels).collect();
     let wanted = [
         (
             "pictures/resize-larger.png".to_owned(),
-            vec![([16, 16], 40, 0x5849_401c), ([8, 8], 96, 0x2ff2_6cf4)],
+            vec![([16, 16], 40, 3_732_916_759), ([8, 8], 96, 3_297_820_112)],
         ),
         (
             "pictures/resize-same.png".to_owned(),
-            vec![([16, 16], 40, 0x47b1_dcc6), ([8, 8], 96, 0xadb7_58f4)],
+            vec![([16, 16], 40, 1_673_656_331), ([8, 8], 96, 644_409_770)],
         ),
     ];
-    assert_eq!(got, wanted);
-    assert!(learner.patch_memory().is_some());
+    assert_eq!(patches_of(&mut store), wanted);
+    drop(store);
+    // What it has and what comes now lie side by side, and either can go.
+    let teach =
+        |image: &str| fieldtune(&["teach", "good", text(&data(image)), "--store", text(&copy)]);
+    assert_eq!(teach("pictures/exif-1.jpg").code, 0);
+    let checked = |count: usize| {
+        let mut store = FileStore::open(&copy).expect("nobody has it");
+        store.check().expect("it is sound");
+        let mut images = 0;
+        store.images(None, &mut |_, _| images += 1).expect("it is sound");
+        assert_eq!((patches_of(&mut store).len(), images), (count, count));
+    };
+    checked(3);
+    for example in ["1", "3"] {
+        let forgotten = fieldtune(&["forget", "--example", example, "--store", text(&copy)]);
+        assert_eq!(forgotten.code, 0, "{forgotten:?}");
+    }
+    checked(1);
+    for _ in 0..3 {
+        assert_eq!(fieldtune(&["undo", "--store", text(&copy)]).code, 0);
+    }
+    checked(2);
+    let undone = fieldtune(&["undo", "--store", text(&copy)]);
+    assert!(undone.stdout.contains("example 2"), "a step of format 6: {undone:?}");
+    checked(1);
+}
+
+#[test]
+fn files_of_format_7_read_as_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.ftune");
+    fs::copy(data(VERSION_7), &copy).expect("it is there");
+    let mut store = FileStore::open(&copy).expect("nobody has it");
+    store.check().expect("it is sound");
+    let mut images = Vec::new();
+    let mut look =
+        |ExampleId(id), file: &[u8]| images.push((id, file.len(), crc32fast::hash(file)));
+    store.images(None, &mut look).expect("it is sound");
+    assert_eq!(images, [(1, 6346, 3_936_775_085), (2, 702, 3_977_641_425)]);
+    let wanted = [
+        (
+            "pictures/resize-larger.png".to_owned(),
+            vec![([1, 121], 40, 2_258_571_206), ([8, 8], 96, 3_297_820_112)],
+        ),
+        (
+            "pictures/exif-1.jpg".to_owned(),
+            vec![([1, 121], 40, 4_219_638_616), ([8, 8], 96, 3_431_818_063)],
+        ),
+    ];
+    assert_eq!(patches_of(&mut store), wanted);
+    let generations = store.generations().expect("it is sound");
+    let names: Vec<_> = generations.iter().map(|one| (one.name.as_str(), one.examples)).collect();
+    assert_eq!(names, [("before forget of examples", 3)]);
+    drop(store);
+    let undone = fieldtune(&["undo", "--store", text(&copy)]);
+    assert!(undone.stdout.contains("example 3 of good is back"), "{undone:?}");
 }
 
 /// One command that makes a file, then one that makes it longer.

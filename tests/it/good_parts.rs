@@ -1,6 +1,8 @@
 //! Good parts alone: what differs from them is found and shown, and what was forgotten leaves no trace.
 #![allow(clippy::unwrap_used, reason = "what a test prepares may fail the test")]
 
+mod elsewhere;
+
 use std::sync::Arc;
 
 use fieldtune::backbone::card::{ModelCard, built_in};
@@ -184,14 +186,14 @@ fn what_is_remembered_is_bounded() {
 
 /// Patches of the built-in backbone's size, and an image of a usual one.
 #[test]
-fn a_good_part_taught_writes_at_most_88_kib() {
+fn a_good_part_taught_writes_at_most_64_kib() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("good.ftune");
     let model = ModelId { dim: 456, ..model() };
     let mut kept = PersistentLearner::open(FileStore::open(&path).unwrap(), &model).unwrap();
     let mut random = ChaCha8Rng::seed_from_u64(5);
-    let mut most = 0;
-    for number in 0..12 {
+    let mut all = Vec::new();
+    for number in 0..100 {
         let mut some =
             |count: usize| (0..count).map(|_| random.random_range(0.0..1.0)).collect::<Vec<f32>>();
         let level = |side: usize, channels: usize, values: Vec<f32>| PatchLevel {
@@ -210,11 +212,14 @@ fn a_good_part_taught_writes_at_most_88_kib() {
         let teach = TeachExamples { class: "good".to_owned(), examples: vec![example] };
         kept.apply(Command::Teach(teach), Timestamp(number)).unwrap();
         let bytes = kept.store().written().so_far().0 - before;
-        // The first makes the file.
-        most = most.max(if number == 0 { 0 } else { bytes });
+        all.push(bytes);
     }
-    println!("{most} bytes");
-    assert!(most <= 88 << 10, "{most} bytes");
+    // The first makes the file.
+    let mean = all[1..].iter().sum::<u64>() / (all.len() as u64 - 1);
+    let most = all[1..].iter().max().copied().unwrap();
+    println!("{mean} bytes in the mean, {most} at most");
+    // Now and then a page of the database becomes two.
+    assert!(mean <= 62 << 10 && most <= 72 << 10, "{mean} bytes in the mean, {most} at most");
 }
 
 /// The built-in backbone at 128 pixels.

@@ -46,7 +46,7 @@ pub(super) fn write(image: &Path, hostname: &str, context: &Context) -> anyhow::
     let today = calendar::precise(now().0);
     let manifest = json!({ "os_list": [{
         "name": format!("fieldtune ({hostname})"),
-        "description": "Raspberry Pi OS with fieldtune, set up by fieldtune flash",
+        "description": "fieldtune and its system, set up by fieldtune flash",
         "icon": "icons/cat_misc_utility_images.png",
         "url": address(&image),
         "extract_size": bytes,

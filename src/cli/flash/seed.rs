@@ -18,6 +18,9 @@ use crate::store::backup_of;
 /// Where the boot partition is on the device.
 const FIRMWARE: &str = "/boot/firmware";
 
+/// The file by which a system of Debian packages alone is known (`boards/image/build`).
+const ALONE: &str = "system.txt";
+
 /// How the names of our files there begin. They are in no folder: what the crate makes of one is not what FAT wants.
 const OURS: &str = "fieldtune-";
 
@@ -89,6 +92,8 @@ impl Console {
 pub(super) struct Seed {
     files: Vec<(String, Vec<u8>)>,
     console: Option<Console>,
+    /// An option that only Raspberry Pi OS can follow.
+    of_raspberry_pi_os: Option<&'static str>,
 }
 
 impl Setup {
@@ -161,7 +166,8 @@ impl Setup {
         files.iter().for_each(|(_, bytes)| hash.update(bytes));
         let instance = format!("fieldtune-{}", &hex(&hash.finalize().into())[..16]);
         files.push(("meta-data".to_owned(), yaml("", &json!({ "instance-id": instance }))));
-        Ok(Seed { files, console: self.console })
+        let of_raspberry_pi_os = self.of_raspberry_pi_os();
+        Ok(Seed { files, console: self.console, of_raspberry_pi_os })
     }
 
     /// What the device is called.
@@ -177,18 +183,22 @@ impl Setup {
     /// # Errors
     /// Something is wanted of a system that has its own way to it.
     pub(super) fn refuse_card(&self) -> anyhow::Result<()> {
-        let given = [
-            ("--wifi", self.wifi.is_some()),
-            ("--ssh-key", self.ssh_key.is_some()),
-            ("--hostname", self.hostname.is_some()),
-            ("--console usb", self.console == Some(Console::Usb)),
-        ];
-        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+        let named = self.hostname.is_some().then_some("--hostname");
+        if let Some(option) = self.of_raspberry_pi_os().or(named) {
             bail!(
                 "{option} is for the card of a Raspberry Pi: set names, networks, logins and gadgets up with the system's own tools"
             );
         }
         Ok(())
+    }
+
+    fn of_raspberry_pi_os(&self) -> Option<&'static str> {
+        let given = [
+            ("--wifi", self.wifi.is_some()),
+            ("--ssh-key", self.ssh_key.is_some()),
+            ("--console usb", self.console == Some(Console::Usb)),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
     fn options(&self) -> String {
@@ -276,9 +286,14 @@ impl Seed {
         for wanted in ["config.txt", "cmdline.txt", "user-data"] {
             if boot.read(wanted)?.is_none() {
                 bail!(
-                    "the boot partition has no {wanted}: wanted Raspberry Pi OS of Debian 13 (trixie) or later"
+                    "the boot partition has no {wanted}: wanted Raspberry Pi OS of Debian 13 (trixie) or later, or an image that boards/image/build made"
                 );
             }
+        }
+        if let (Some(_), Some(option)) = (boot.read(ALONE)?, self.of_raspberry_pi_os) {
+            bail!(
+                "{option}: a system of Debian packages alone has no logins, no wireless network and no USB console\n  next: leave it out, or take Raspberry Pi OS"
+            );
         }
         let mut files = self.files.clone();
         if let Some(console) = self.console {

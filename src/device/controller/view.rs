@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::drift::RegionDrift;
 use super::history::{History, Past};
 use super::stillness::Stillness;
-use super::{Effects, Station, ViewLearner};
+use super::{Effects, Seen, Station, ViewLearner};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::image::locate::{PartPlace, PartTemplate};
@@ -201,6 +201,25 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let learner = self.views[place].learner;
         let of_it = self.views.iter_mut().filter(|view| view.learner == learner);
         of_it.for_each(View::light_changed);
+    }
+
+    /// A region's verdict counts from now on, where there is one.
+    pub(super) fn classified(
+        &self,
+        place: usize,
+        step: &FrameResult,
+        seen: Seen,
+        now: Timestamp,
+    ) -> Option<Classification> {
+        let (view, verdict) = (&self.views[place], step.verdict.as_ref()?);
+        let learned = self.learned(place);
+        let steady = step.steady.map_or(verdict.class, |(class, _)| class);
+        let class = steady.map(|class| learned.class(class));
+        self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), seen, now));
+        let region = self.told_name(place);
+        let age = now.micros_since(seen.captured);
+        let number = Some(self.number);
+        Some(learned.classification(number, region, verdict, class, seen.captured, age))
     }
 
     /// Keeps a frame that was classified, to be looked at and learned.

@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 
 use super::Effects;
 use super::answers::refused;
+use super::good_parts::Made;
 use super::inbox::RegionInbox;
 use super::predicted::{self, Picked, Predicted};
 use super::stillness::{NEAR, Senses, Stillness, distance};
 use crate::backbone::FeatureSource;
 use crate::image::frame::{Frame, Timestamp};
-use crate::learn::command::{Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest};
+use crate::learn::command::{
+    Accuracy, Command, ForgetExamples, Reply, TakenFor, TeachExamples, UndoLatest,
+};
 use crate::learn::decision::Verdict;
 use crate::learn::engine::Engine;
 use crate::learn::head::{ClassId, ExampleId, GroupId};
@@ -28,6 +31,8 @@ pub struct ViewLearner<S, K> {
     pub(super) inbox: RegionInbox,
     /// What fine-tuning brought last.
     pub(super) tuned: Option<String>,
+    /// What is remembered of good parts, where it is being made.
+    pub(super) patches_made: Made,
     /// Why the latest change could not be stored.
     unstored: Option<String>,
     /// What was logged of that.
@@ -54,6 +59,7 @@ impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
             persistent,
             inbox: RegionInbox::default(),
             tuned: None,
+            patches_made: None,
             unstored: None,
             told_unstored: None,
             predicted,
@@ -153,7 +159,7 @@ impl<S: FeatureSource, K: Store> ViewLearner<S, K> {
         now: Timestamp,
     ) -> Result<(Reply, Option<TakenFor>), PersistError> {
         let (before, mut predicted) = (self.predicted.clone(), self.predicted.clone());
-        let estimate = self.learner().estimate().and_then(|estimate| estimate.balanced_accuracy);
+        let estimate = Accuracy::of(self.learner()).map(|accuracy| accuracy.balanced);
         predicted.begin(self.learner().examples().len(), estimate, now);
         let mut taken_for = None;
         if let Some(class) = self.learner().class_named(teach.class.trim_start_matches('+')) {

@@ -1,4 +1,4 @@
-//! Work that takes minutes, in a thread that any other goes before.
+//! Work that takes longer than a frame may wait, in a thread that any other goes before.
 
 use std::{fs, thread};
 
@@ -27,5 +27,5 @@ pub fn at_leisure(work: Work) {
         let _ = rustix::process::setpriority_process(None, NICE);
         work();
     };
-    let _ = thread::Builder::new().name("finetune".to_owned()).spawn(work);
+    let _ = thread::Builder::new().name("background".to_owned()).spawn(work);
 }

@@ -116,6 +116,10 @@ impl TeachExamples {
     /// See [`TakenFor::of`].
     pub fn taken_for(&self, learner: &Learner) -> Option<TakenFor> {
         let class = learner.class_named(self.class.trim_start_matches('+'))?;
+        // There has to be another.
+        if learner.classes().len() < 2 {
+            return None;
+        }
         TakenFor::of(class, &self.verdicts(learner), learner)
     }
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::image::frame::Timestamp;
 use crate::learn::head::{ClassId, ExampleId, GroupId, Lesson, MAX_FEATURES, StoredLesson};
 use crate::learn::linalg::{StoredFeature, widened_halves};
-use crate::learn::patches::Patches;
+use crate::learn::patches::KeptPatches;
 
 /// Views that an example may have.
 pub const MAX_VIEWS: usize = MAX_FEATURES - 1;
@@ -33,8 +33,8 @@ pub struct Example {
     pub views: Vec<StoredFeature>,
     /// Which image it was learned from, where one was kept; the store has it, see [`crate::store::Store::images`].
     pub image: Option<ImageMark>,
-    /// What was seen at the places of its image, where it was taught as the only class; see [`Patches::kept`].
-    pub patches: Option<Arc<Patches>>,
+    /// What was seen at the places of its image, where it was taught as the only class; see [`crate::learn::patches::Patches::kept`].
+    pub patches: Option<Arc<KeptPatches>>,
 }
 
 /// What an image is known by where it is not at hand.

@@ -101,7 +101,7 @@ impl Learner {
             [least, .., most] => (least, most),
         };
         let name = |class: &ClassId| self.classes[class].clone();
-        let estimate = self.estimate.as_ref();
+        let estimate = self.estimate();
         let suspect = estimate.and_then(|estimate| estimate.suspects.first());
         if let Some(suspect) = suspect.filter(|suspect| suspect.doubt == Doubt::WrongLabel) {
             let (class, taken_for) = (name(&suspect.class), name(&suspect.taken_for));
@@ -130,7 +130,7 @@ impl Learner {
 
     /// Whether every example has its image, some are taken for another class, and the backbone has no blocks of its own.
     fn may_gain_by_tuning(&self) -> bool {
-        let right = self.estimate.as_ref().and_then(|estimate| estimate.balanced_accuracy);
+        let right = self.estimate().and_then(|estimate| estimate.balanced_accuracy);
         self.correction == Correction::NONE
             && self.subject == Subject::Frames
             && right.is_some_and(|right| right < NEARLY_ALL)
@@ -148,7 +148,7 @@ impl Learner {
         let least = self.classes.keys().filter(known).map(|class| looks[class]).min()?;
         let few = |class: &&ClassId| looks[class] <= enough(least);
         let wrong = |class: &ClassId| {
-            let recall = self.estimate.as_ref().and_then(|estimate| estimate.recalls.get(class));
+            let recall = self.estimate().and_then(|estimate| estimate.recalls.get(class));
             recall.map_or(1.0, |(_, recall)| 1.0 - recall)
         };
         let classes = self.classes.keys().filter(known).filter(few).copied();

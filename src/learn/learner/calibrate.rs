@@ -1,9 +1,10 @@
 //! Fitting what scores mean to what is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use super::{LearnError, Learner};
-use crate::learn::decision::{Apart, Calibration, LeftOutCounts, Thresholds};
+use crate::learn::decision::{Apart, Calibration, Estimate, LeftOutCounts, Thresholds};
 use crate::learn::examples::Example;
 use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
 use crate::learn::patch_memory::PatchMemory;
@@ -16,22 +17,49 @@ const LEAST_LEFT_OUT: usize = 100;
 /// Left-out groups times examples: how many angles are measured between them.
 const MAX_COMPARED: usize = 1_000_000;
 
+/// What scores mean, and how well it would do.
+#[derive(Debug)]
+pub(super) struct Fit {
+    /// Of good parts, while nothing else is taught.
+    pub(super) patches: Option<Arc<PatchMemory>>,
+    pub(super) calibration: Calibration,
+    pub(super) estimate: Option<Estimate>,
+}
+
+impl Fit {
+    /// Of nothing.
+    pub(super) const NONE: Self =
+        Self { patches: None, calibration: Calibration::NONE, estimate: None };
+}
+
 impl Learner {
     /// Fits the calibration and the leave-one-out estimate to what is stored now. It happens by itself after
     /// every change while little is stored, and after every 4 % of changes later on.
     pub fn recalibrate(&mut self) {
         self.changes_since_fit = 0;
         self.head.tune();
-        self.patches = self.is_alone().then(|| PatchMemory::of(&self.examples)).flatten();
-        let (left_out, apart) = self.left_out();
-        self.calibration = self.fitted(&left_out, &apart, self.thresholds.false_reject);
-        let estimate = self.calibration.estimate(self.head.classes(), &left_out);
-        self.estimate = estimate.map(|estimate| self.correction.of_estimate(estimate));
+        self.fit = OnceLock::new();
+        self.patches_are_due();
+        if !self.has_patches() || self.makes_patches_elsewhere() {
+            self.fit();
+        }
+    }
+
+    /// What the latest [`Learner::recalibrate`] made of the examples; of good parts alone it is made here.
+    pub(super) fn fit(&self) -> &Fit {
+        self.fit.get_or_init(|| {
+            let patches = self.made_patches();
+            let (left_out, apart) = self.left_out(patches.as_deref());
+            let calibration = self.fitted(&left_out, &apart, self.thresholds.false_reject);
+            let estimate = calibration.estimate(self.head.classes(), &left_out);
+            let estimate = estimate.map(|estimate| self.correction.of_estimate(estimate));
+            Fit { patches, calibration, estimate }
+        })
     }
 
     /// What other thresholds would make of the examples, each left out with its group.
     pub fn effect_of(&self, thresholds: &Thresholds) -> LeftOutCounts {
-        let (left_out, apart) = self.left_out();
+        let (left_out, apart) = self.left_out(self.fit().patches.as_deref());
         let calibration = self.fitted(&left_out, &apart, thresholds.false_reject);
         calibration.count(self.head.classes(), &left_out, &apart, thresholds)
     }
@@ -45,7 +73,7 @@ impl Learner {
 
     /// What the head says of examples that it is asked about without their group, and how far each lies from
     /// the examples of other groups.
-    fn left_out(&self) -> (Vec<LeftOut>, Vec<Apart>) {
+    fn left_out(&self, patches: Option<&PatchMemory>) -> (Vec<LeftOut>, Vec<Apart>) {
         let most = (MAX_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MAX_LEFT_OUT);
         let left_out = self.head.leave_out(most).or_else(|| {
             let twin = self.head.twin().and_then(|config| self.built(&config).ok());
@@ -54,7 +82,7 @@ impl Learner {
         let left_out = left_out.unwrap_or_default();
         let ids: Vec<ExampleId> = left_out.iter().map(|one| one.example).collect();
         let angles = self.examples.angles_to_others(&ids);
-        let patches = self.patches.as_ref().map(|one| one.left_out(&ids));
+        let patches = patches.map(|one| one.left_out(&ids));
         let patches = patches.unwrap_or_else(|| vec![PatchScores::default(); ids.len()]);
         let apart = angles.into_iter().zip(patches);
         let apart = apart.map(|(angle, patches)| Apart { angle, patches }).collect();

@@ -19,7 +19,7 @@ use crate::learn::head::{ClassId, ExampleId, GroupId};
 use crate::learn::learner::{
     Change, ClassName, LAST_CLASS, LAST_EXAMPLE, LearnError, MAX_CLASSES, UNDO_DEPTH,
 };
-use crate::learn::patches::Patches;
+use crate::learn::patches::KeptPatches;
 
 /// Images in a file at most.
 const MAX_IMAGES: usize = 2 * MAX_EXAMPLES;
@@ -73,7 +73,7 @@ pub(crate) struct StoredExample {
     pub(crate) image: Option<StoredMark>,
     /// Not in an exchanged file: `store reteach` makes them of the images.
     #[serde(skip)]
-    pub(crate) patches: Option<Arc<Patches>>,
+    pub(crate) patches: Option<Arc<KeptPatches>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::StoreFault;
 use super::super::rows::{Blob, Content, Counters, ExampleRow, StateRow, UndoRow};
-use super::{Tables, all, fault};
+use super::{Of, Tables, all, fault};
 use crate::learn::examples::Images;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot::v1::StoredModel;
@@ -31,7 +31,7 @@ impl Tables<'_> {
             let image = match example.image {
                 Some(mark) => match there.get(&mark).or_else(|| written.get(&mark)) {
                     Some(number) => Some(*number),
-                    None => tables.image_for(mark, &images, &BTreeMap::new())?,
+                    None => tables.image_for(mark, &images, &BTreeMap::new(), counters)?,
                 },
                 None => None,
             };
@@ -85,7 +85,7 @@ impl Tables<'_> {
     ) -> Result<BTreeSet<Content>, StoreFault> {
         let mut loose = BTreeSet::new();
         for (number, step) in self.undo_steps()? {
-            self.undo.remove(number).map_err(fault)?;
+            self.remove_undo(number)?;
             loose.extend(step.iter().filter_map(UndoRow::example).map(|(_, row)| row.content()));
         }
         for (class, _) in self.classes()? {
@@ -134,7 +134,7 @@ impl Tables<'_> {
         let rows = all::<_, ExampleRow>(&self.examples, "example")?;
         used(&rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
         for blob in blobs {
-            self.blobs.remove(blob)?;
+            self.contents.remove(Of::Example, blob)?;
         }
         self.remove_images(images)
     }
@@ -167,19 +167,18 @@ impl Tables<'_> {
             used.insert(row.blob);
             images.extend(row.image);
         }
-        let mut blobs = BTreeSet::new();
-        self.blobs.check()?;
-        for number in self.blob_numbers()? {
+        match self.contents.compare(&used, &images)? {
+            (0, 0) => {}
+            (lacking, idle) => {
+                return Err(StoreFault::Damaged(format!(
+                    "{lacking} examples lack their content, and {idle} contents belong to nothing"
+                )));
+            }
+        }
+        for number in used {
             let bytes = self.blob_bytes(number)?.unwrap_or_default();
             Blob::decode(&bytes, || format!("blob {number}"))?;
-            blobs.insert(number);
         }
-        let count = |set: std::collections::btree_set::Difference<u64>| set.count();
-        match (count(used.difference(&blobs)), count(blobs.difference(&used))) {
-            (0, 0) => self.check_images(&images),
-            (lacking, idle) => Err(StoreFault::Damaged(format!(
-                "{lacking} examples lack their content, and {idle} belong to nothing"
-            ))),
-        }
+        self.check_images()
     }
 }
