@@ -25,6 +25,8 @@ pub struct CameraSettings {
     pub format: Option<PixelFormat>,
     /// Controls of the driver by name; switches are 0 and 1.
     pub controls: BTreeMap<String, i64>,
+    /// Of a microphone the lowest level that is looked at, in dBFS, one of [`SOUND_LEVELS`](crate::sound::SOUND_LEVELS).
+    pub level_dbfs: Option<f32>,
     /// Milliseconds until exposure, gain and white balance are locked.
     pub settle_ms: u32,
     /// Milliseconds without a frame after which it is lost.
@@ -45,6 +47,7 @@ impl CameraSettings {
             settle: (self.settle_ms > 0).then(|| Duration::from_millis(self.settle_ms.into())),
             controls: self.controls.clone(),
             again: false,
+            level: self.level_dbfs,
             ..CaptureSettings::default()
         }
     }

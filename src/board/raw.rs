@@ -17,7 +17,9 @@ use super::{
 };
 use crate::backbone::MAX_THREADS;
 use crate::camera::PixelFormat;
-use crate::image::frame::MAX_SIDE;
+use crate::camera::source;
+use crate::image::frame::{FrameKind, MAX_SIDE};
+use crate::sound::SOUND_LEVELS;
 use crate::util::settings;
 use crate::util::text::is_unsafe;
 
@@ -72,6 +74,7 @@ struct RawCamera {
     format: Option<String>,
     #[serde(default)]
     controls: BTreeMap<String, RawControl>,
+    level_dbfs: Option<f32>,
     #[serde(default = "two_seconds")]
     settle_ms: u32,
     #[serde(default = "two_seconds")]
@@ -317,6 +320,18 @@ fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
     if !(raw.fps > 0.0 && raw.fps <= 1000.0) {
         return Err(format!("camera.fps: got {}, wanted above 0, at most 1000", raw.fps));
     }
+    if let Some(level) = raw.level_dbfs {
+        if !SOUND_LEVELS.contains(&level) {
+            let (least, most) = (SOUND_LEVELS.start(), SOUND_LEVELS.end());
+            return Err(format!("camera.level_dbfs: got {level}, wanted {least} to {most}"));
+        }
+        if source::kind_of(&raw.address) != FrameKind::Sound {
+            let address = &raw.address;
+            return Err(format!(
+                "camera.level_dbfs: got \"{address}\", wanted a microphone: sound:SOURCE"
+            ));
+        }
+    }
     let number = |control| match control {
         RawControl::Switch(on) => i64::from(on),
         RawControl::Number(number) => number,
@@ -329,6 +344,7 @@ fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
         threads: raw.threads.map(|threads| threads as usize),
         format: raw.format.as_deref().map(format).transpose()?,
         controls: raw.controls.into_iter().map(|(name, raw)| (name, number(raw))).collect(),
+        level_dbfs: raw.level_dbfs,
         settle_ms: raw.settle_ms,
         timeout_ms: raw.timeout_ms,
         lost: match raw.lost {

@@ -49,10 +49,15 @@ pub trait Camera {
         None
     }
 
-    /// Whether its frames are events, as lines of text are: each counts, so that none is replaced by a newer one, and a pause
-    /// between them, [`CameraErrorKind::Waiting`], is no fault.
+    /// Whether its frames are events, as lines of text are, and sounds that are awaited: each counts, so that none is replaced by
+    /// a newer one, and a pause between them, [`CameraErrorKind::Waiting`], is no fault.
     fn gives_events(&self) -> bool {
         false
+    }
+
+    /// How loud the window is that a microphone heard last, in dBFS; see [`crate::sound::level`].
+    fn level(&self) -> Option<f32> {
+        None
     }
 }
 
@@ -82,6 +87,10 @@ impl<C: Camera + ?Sized> Camera for Box<C> {
 
     fn gives_events(&self) -> bool {
         (**self).gives_events()
+    }
+
+    fn level(&self) -> Option<f32> {
+        (**self).level()
     }
 }
 
@@ -173,7 +182,9 @@ impl CameraErrorKind {
             CameraErrorKind::Unsupported => {
                 "another --format or --resolution, or a build with what is missing; see fieldtune cameras"
             }
-            CameraErrorKind::Waiting => "wait, or write a line to it",
+            CameraErrorKind::Waiting => {
+                "wait, or write a line to it; of a microphone, a lower --level"
+            }
             CameraErrorKind::Stalled => {
                 "check cable and power, or the program that gives frames; it is reopened for the next frame"
             }

@@ -40,6 +40,7 @@ use std::time::{Duration, Instant};
 
 use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, Synthetic, SyntheticLine};
 use crate::image::frame::{FrameKind, Timestamp};
+use crate::sound::SOUND_LEVELS;
 use crate::util::serial;
 
 /// What a camera should give. What it gives instead is in [`Camera::notes`].
@@ -64,6 +65,9 @@ pub struct CaptureSettings {
     pub controls: BTreeMap<String, i64>,
     /// A recording begins again when it is over.
     pub again: bool,
+    /// The lowest level of a window of sound that becomes a frame, in dBFS, one of [`SOUND_LEVELS`]; `None`: every window does. See
+    /// [`sound::level`](crate::sound::level).
+    pub level: Option<f32>,
 }
 
 impl CaptureSettings {
@@ -84,6 +88,7 @@ impl Default for CaptureSettings {
             settle: Some(Duration::from_secs(2)),
             controls: BTreeMap::new(),
             again: false,
+            level: None,
         }
     }
 }
@@ -112,6 +117,15 @@ pub fn open(address: &str, wanted: &CaptureSettings) -> Result<AnyCamera, Camera
         let what =
             format!("{} frames a second: wanted more than 0", wanted.fps.unwrap_or_default());
         return Err(CameraError::new(&shown, CameraErrorKind::Unsupported, what));
+    }
+    if let Some(level) = wanted.level {
+        if !SOUND_LEVELS.contains(&level) {
+            let (least, most) = (SOUND_LEVELS.start(), SOUND_LEVELS.end());
+            return refused(&format!("a level of {level} dBFS, wanted {least} to {most}"));
+        }
+        if kind_of(address) != FrameKind::Sound {
+            return refused(&format!("a level of {level} dBFS goes with sound:SOURCE"));
+        }
     }
     // A device's path needs no more words.
     let device = address.starts_with("/dev/").then(|| format!("v4l:{address}"));
@@ -180,7 +194,10 @@ fn sound_source(
                 None => None,
             };
             match seed {
-                Some(seed) => Ok(paced::at_rate(sound::MachineLine::new(seed), wanted.fps, None)),
+                Some(seed) => {
+                    let machine = sound::MachineLine::new(seed, wanted.level);
+                    Ok(paced::at_rate(machine, wanted.fps, None))
+                }
                 None => refused("wanted sound:synthetic:machine or sound:synthetic:machine:SEED"),
             }
         }

@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::args::board::BoardArgs;
-use super::args::camera::{CameraArgs, failed};
+use super::args::camera::{CameraArgs, captured, failed};
 use super::args::images;
 use super::args::model::ModelArgs;
 use super::args::store::{Session, StoreArgs, now};
@@ -175,7 +175,7 @@ impl AdaptCommand {
             if is_live && number > 0 {
                 std::thread::sleep(PACE);
             }
-            let frame = camera.capture(now()).map_err(failed)?;
+            let frame = captured(&mut camera).map_err(failed)?;
             frames.push(part(&frame, &region)?);
             bar.inc(1);
         }

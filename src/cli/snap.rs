@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::args::board::BoardArgs;
-use super::args::camera::{CameraArgs, failed};
+use super::args::camera::{CameraArgs, captured, failed};
 use super::args::model::ModelArgs;
-use super::args::store::{StoreArgs, now};
+use super::args::store::StoreArgs;
 use super::output::{refuse_store, write_whole};
 use super::{Context, Exit, Failed, explain};
 use crate::backbone::Extractor;
@@ -66,10 +66,11 @@ impl SnapCommand {
         // What a board wants of its own camera is not for another one.
         let given = match self.camera.camera {
             Some(_) => CaptureSettings::default(),
-            None => board.camera.wanted(),
+            // What is too quiet for predictions is still to be seen.
+            None => CaptureSettings { level: None, ..board.camera.wanted() },
         };
         let mut camera = self.camera.open(&board.camera.address, given).map_err(failed)?;
-        let frame = camera.capture(now());
+        let frame = captured(&mut camera);
         for note in camera.notes() {
             eprintln!("{}: {note}", camera.name());
         }
@@ -95,7 +96,8 @@ impl SnapCommand {
             }),
         };
         write_whole(&self.out, &bytes_for(&self.out, &frame)?).context(Failed(Exit::Device))?;
-        println!("{} {}x{}", self.out.display(), frame.width(), frame.height());
+        let level = camera.level().map(|level| format!(", {level:.1} dBFS")).unwrap_or_default();
+        println!("{} {}x{}{level}", self.out.display(), frame.width(), frame.height());
         Ok(Exit::Done)
     }
 

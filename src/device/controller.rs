@@ -327,11 +327,6 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.panel.change(|panel| panel.lost(safe));
     }
 
-    /// A camera of events is in order and none came: the heartbeat goes on.
-    pub fn idle(&mut self, now: Timestamp) {
-        self.panel.change(|panel| panel.actions.heartbeat(now));
-    }
-
     /// An input changed.
     pub fn edge(&mut self, name: &str, pressed: bool, now: Timestamp, effects: &mut Effects) {
         let events = self.buttons.edge(name, pressed, now);

@@ -2,7 +2,7 @@
 //!
 //! | thread | does | waits for |
 //! | --- | --- | --- |
-//! | capture | takes frames; the newest takes the place of one not yet looked at | the camera |
+//! | capture | takes frames; the newest takes the place of one not yet looked at, of events the next waits | the camera |
 //! | inference | classifies frames, carries out requests, grants what buttons ask for | the mailbox |
 //! | outputs | sets the pins when their time comes; watches the inference thread | the next change of a level |
 //! | inputs | reads the buttons | edges |
@@ -147,8 +147,10 @@ struct Shared {
     camera_errors: Mutex<BTreeMap<&'static str, u64>>,
     /// Why there are no frames.
     camera_trouble: Mutex<Option<String>>,
-    /// The camera gives events, and none came lately.
-    waits: AtomicBool,
+    /// What the camera waits for, where it gives events and none came lately.
+    awaited: Mutex<Option<String>>,
+    /// How loud a microphone's last window is, in dBFS.
+    level: Mutex<Option<f32>>,
     output_errors: AtomicU64,
     to_pin: Mutex<ToPin>,
     observers: Vec<Arc<dyn Observer>>,
@@ -193,8 +195,10 @@ impl Shared {
         for (kind, count) in lock(&self.camera_errors).iter() {
             figures.push((format!("errors_camera_{kind}"), count.to_string()));
         }
-        let waits = self.waits.load(Ordering::Relaxed).then(|| "waiting for a line".to_owned());
-        let trouble = lock(&self.camera_trouble).clone().or(waits);
+        let level = *lock(&self.level);
+        figures.extend(level.map(|level| ("level_dbfs".to_owned(), format!("{level:.1}"))));
+        let awaited = lock(&self.awaited).clone();
+        let trouble = lock(&self.camera_trouble).clone().or(awaited);
         figures.extend(trouble.map(|trouble| ("camera".to_owned(), trouble)));
         let to_pin = lock(&self.to_pin).whole.quantile(0.95);
         figures.extend(
@@ -252,7 +256,8 @@ where
         ports: Mutex::default(),
         camera_errors: Mutex::default(),
         camera_trouble: Mutex::default(),
-        waits: AtomicBool::new(false),
+        awaited: Mutex::default(),
+        level: Mutex::default(),
         output_errors: AtomicU64::new(0),
         to_pin: Mutex::default(),
         policy: Mutex::new(policy),

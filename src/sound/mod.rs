@@ -10,6 +10,7 @@
 //! it is no image, is known to every build.
 
 mod cepstrum;
+mod level;
 #[cfg(feature = "sound")]
 mod machine;
 mod recording;
@@ -23,6 +24,7 @@ mod views;
 mod wav;
 
 pub use cepstrum::{STATISTICS, statistics};
+pub use level::{LevelTrigger, SOUND_LEVELS, level};
 #[cfg(feature = "sound")]
 pub use machine::{Machine, MachineScene};
 pub use recording::{WindowAddress, decode, kind_of, load, loud_windows, windows};

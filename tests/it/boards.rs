@@ -79,7 +79,7 @@ fn a_board_is_what_its_file_says() {
 }
 
 /// What is replaced in [`BOARD`], by what, and what the error has to say besides the file.
-const MISTAKES: [(&str, &str, &[&str]); 43] = [
+const MISTAKES: [(&str, &str, &[&str]); 45] = [
     ("about = \"a bench\"", "about = 7", &["about"]),
     ("watchdog_ms", "watchdog", &["watchdog", "unknown field"]),
     ("= 500", "= 0", &["watchdog_ms: got 0, wanted 100 to 60000"]),
@@ -109,6 +109,8 @@ const MISTAKES: [(&str, &str, &[&str]); 43] = [
     ("fps = 12.5", "fps = 0", &["camera.fps: got 0, wanted above 0"]),
     ("fps = 12.5", "fps = nan", &["camera.fps: got NaN"]),
     ("fps = 12.5", "fps = 12.5\nthreads = 17", &["camera.threads: got 17, wanted 1 to 16"]),
+    ("fps = 12.5", "fps = 5\nlevel_dbfs = 3", &["camera.level_dbfs: got 3, wanted -100 to 0"]),
+    ("fps = 12.5", "fps = 5\nlevel_dbfs = -40", &["camera.level_dbfs: got \"pipe:cat", "sound:"]),
     ("exposure = 120", "exposure = \"long\"", &["exposure"]),
     ("= 700", "= 7", &["camera.timeout_ms: got 7, wanted 100"]),
     ("\"keep\"", "\"kep\"", &["kep", "safe", "keep"]),

@@ -128,6 +128,7 @@ fn a_burst_of_lines_takes_those_that_come() {
     let mut log = Log::new();
     log.line(1000, LOGIN);
     log.ask(2000, Burst { class: "disk".to_owned(), millis: 60_000, any: false });
+    log.at(9000, |_, _, _| {});
     for (place, line) in [DISK, "kernel: I/O error, dev sda, sector 8", "kernel: ata1: link down"]
         .into_iter()
         .enumerate()

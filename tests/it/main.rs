@@ -61,6 +61,8 @@ mod secrets;
 mod soak;
 #[cfg(feature = "sound")]
 mod sound;
+#[cfg(feature = "sound")]
+mod sound_level;
 mod stations;
 mod store;
 mod tails;

@@ -195,7 +195,7 @@ impl Lines {
             }
             LineSource::File(_) if self.again && self.lines > 0 => {
                 (self.open, self.splitter) = (None, LineSplitter::default());
-                self.error(CameraErrorKind::Waiting, "it begins again")
+                self.error(CameraErrorKind::Waiting, "waiting for a line, from the beginning again")
             }
             LineSource::File(_) => {
                 self.at_end = true;

@@ -59,6 +59,10 @@ impl<C: Camera> Camera for Paced<C> {
     fn gives_events(&self) -> bool {
         self.camera.gives_events()
     }
+
+    fn level(&self) -> Option<f32> {
+        self.camera.level()
+    }
 }
 
 #[cfg(test)]

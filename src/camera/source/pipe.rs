@@ -12,15 +12,16 @@ use super::y4m::{self, Y4m};
 use super::{CaptureSettings, note, time_of, trouble_of};
 use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, PixelLayout};
 use crate::image::frame::{Frame, Timestamp};
+use crate::sound::LevelTrigger;
 use crate::util::mutex::lock;
 
 /// What a program writes.
 #[derive(Debug, Clone, Copy)]
 enum Given {
     Pictures(PixelLayout),
-    /// Raw samples.
+    /// Raw samples; windows below that level are left out.
     #[cfg(feature = "sound")]
-    Sound,
+    Sound(Option<f32>),
 }
 
 impl std::fmt::Display for Given {
@@ -28,7 +29,7 @@ impl std::fmt::Display for Given {
         match self {
             Self::Pictures(layout) => layout.fmt(f),
             #[cfg(feature = "sound")]
-            Self::Sound => {
+            Self::Sound(_) => {
                 f.write_str("a second of raw samples, 16 bits, 16000 a second, one channel")
             }
         }
@@ -45,6 +46,7 @@ pub struct Pipe {
     /// The same for the first frame after a start.
     start: Duration,
     running: Option<Running>,
+    trigger: LevelTrigger,
     restarts: Restarts,
     notes: Vec<String>,
 }
@@ -69,7 +71,7 @@ impl Pipe {
     /// * `command`: for `sh -c`; it writes samples of 16 bits, little-endian, at 16 kHz, of one channel.
     #[cfg(feature = "sound")]
     pub fn microphone(name: &str, command: &str, wanted: &CaptureSettings) -> Self {
-        Self::of(name, command, wanted, Given::Sound)
+        Self::of(name, command, wanted, Given::Sound(wanted.level))
     }
 
     fn of(name: &str, command: &str, wanted: &CaptureSettings, given: Given) -> Self {
@@ -80,6 +82,7 @@ impl Pipe {
             timeout: wanted.timeout,
             start: wanted.start.max(wanted.timeout),
             running: None,
+            trigger: LevelTrigger::new(wanted.level),
             restarts: Restarts::default(),
             notes: Vec::new(),
         }
@@ -118,6 +121,17 @@ impl Pipe {
         })
     }
 
+    /// Something came of it.
+    fn works(&mut self) {
+        let Some(running) = &self.running else { return };
+        if running.program.is_steady() {
+            self.restarts.reset();
+        }
+        if let Some(level) = running.newest.level() {
+            self.trigger.passes(level);
+        }
+    }
+
     /// Ends the program, and lets the next one wait longer.
     fn failed(&mut self, mut running: Running, kind: CameraErrorKind, what: String) -> CameraError {
         self.restarts.failed();
@@ -149,12 +163,17 @@ impl Camera for Pipe {
                         CameraError::new(&self.name, CameraErrorKind::Malformed, what)
                     })?,
                     #[cfg(feature = "sound")]
-                    Given::Sound => super::sound::frame_of(&bytes, captured),
+                    Given::Sound(_) => super::sound::frame_of(&bytes, captured),
                 };
-                if self.running.as_ref().is_some_and(|running| running.program.is_steady()) {
-                    self.restarts.reset();
-                }
+                self.works();
                 Ok(frame)
+            }
+            Event::Quiet => {
+                running.has_begun = true;
+                self.running = Some(running);
+                self.works();
+                let what = self.trigger.awaited();
+                Err(CameraError::new(&self.name, CameraErrorKind::Waiting, what))
             }
             Event::End(why) => {
                 let why = why.map(|why| format!(": {why}")).unwrap_or_default();
@@ -169,6 +188,14 @@ impl Camera for Pipe {
 
     fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
+    }
+
+    fn gives_events(&self) -> bool {
+        self.trigger.is_set()
+    }
+
+    fn level(&self) -> Option<f32> {
+        self.trigger.heard()
     }
 }
 
@@ -215,6 +242,10 @@ struct Newest {
 #[derive(Debug, Default)]
 struct State {
     picture: Option<(Vec<u8>, Given, Instant)>,
+    /// Of the newest window, also of one that was left out.
+    level: Option<f32>,
+    /// A window was left out since the last look.
+    is_quiet: bool,
     /// The stream is over, for this reason if it was an error.
     end: Option<Option<String>>,
 }
@@ -222,6 +253,8 @@ struct State {
 #[derive(Debug)]
 enum Event {
     Frame(Vec<u8>, Given, Instant),
+    /// What came was not loud enough.
+    Quiet,
     End(Option<String>),
     Nothing,
 }
@@ -236,7 +269,7 @@ impl Newest {
         let layout = match given {
             Given::Pictures(layout) => layout,
             #[cfg(feature = "sound")]
-            Given::Sound => {
+            Given::Sound(_) => {
                 let mut held = Vec::new();
                 let next = || super::sound::next_window(&mut stdout, &mut held);
                 return self.fill_from(given, next);
@@ -266,14 +299,32 @@ impl Newest {
     fn fill_from(&self, given: Given, mut next: impl FnMut() -> io::Result<Option<Vec<u8>>>) {
         loop {
             match next() {
-                Ok(Some(picture)) => {
-                    lock(&self.state).picture = Some((picture, given, Instant::now()));
-                    self.changed.notify_one();
-                }
+                Ok(Some(picture)) => self.came(picture, given),
                 Ok(None) => return self.end(None),
                 Err(error) => return self.end(Some(error.to_string())),
             }
         }
+    }
+
+    /// What is not loud enough replaces nothing: a knock waits until it is taken.
+    fn came(&self, picture: Vec<u8>, given: Given) {
+        let (level, threshold): (Option<f32>, Option<f32>) = match given {
+            Given::Pictures(_) => (None, None),
+            #[cfg(feature = "sound")]
+            Given::Sound(threshold) => (Some(super::sound::level_of(&picture)), threshold),
+        };
+        let mut state = lock(&self.state);
+        state.level = level;
+        match level.is_some_and(|level| threshold.is_some_and(|threshold| level < threshold)) {
+            true => state.is_quiet = true,
+            false => state.picture = Some((picture, given, Instant::now())),
+        }
+        self.changed.notify_one();
+    }
+
+    /// The level of the newest window, in dBFS.
+    fn level(&self) -> Option<f32> {
+        lock(&self.state).level
     }
 
     /// The stream is over, for this reason if it was an error.
@@ -283,12 +334,15 @@ impl Newest {
     }
 
     fn wait(&self, timeout: Duration) -> Event {
-        let empty = |state: &mut State| state.picture.is_none() && state.end.is_none();
+        let empty =
+            |state: &mut State| state.picture.is_none() && state.end.is_none() && !state.is_quiet;
         let waited = self.changed.wait_timeout_while(lock(&self.state), timeout, empty);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let was_quiet = std::mem::take(&mut state.is_quiet);
         match (state.picture.take(), &state.end) {
             (Some((picture, given, arrived)), _) => Event::Frame(picture, given, arrived),
             (None, Some(why)) => Event::End(why.clone()),
+            (None, None) if was_quiet => Event::Quiet,
             (None, None) => Event::Nothing,
         }
     }

@@ -3,6 +3,8 @@
 
 use std::io::{self, Read};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +13,9 @@ use super::CaptureSettings;
 use crate::camera::{Camera, CameraError, CameraErrorKind, Scene};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
-use crate::sound::{HOP, Machine, MachineScene, Recording, WINDOW_SAMPLES, spectrogram};
+use crate::sound::{
+    HOP, LevelTrigger, Machine, MachineScene, Recording, WINDOW_SAMPLES, level, spectrogram,
+};
 
 /// A recording, a window every quarter of a second.
 #[derive(Debug)]
@@ -20,6 +24,28 @@ pub struct Played {
     samples: Vec<f32>,
     at: usize,
     again: bool,
+    trigger: LevelTrigger,
+    /// No window was loud enough since its beginning.
+    is_quiet: bool,
+}
+
+/// How long a recording rests that begins again and has no window that is loud enough.
+const REST: Duration = Duration::from_millis(200);
+
+/// The frame of a window, where it is loud enough.
+///
+/// # Errors
+/// [`CameraErrorKind::Waiting`] where it is not.
+fn passed(
+    trigger: &mut LevelTrigger,
+    name: &str,
+    samples: &[f32],
+    now: Timestamp,
+) -> Result<Frame, CameraError> {
+    match trigger.passes(level(samples)) {
+        true => Ok(spectrogram::frame(samples, now)),
+        false => Err(CameraError::new(name, CameraErrorKind::Waiting, trigger.awaited())),
+    }
 }
 
 impl Played {
@@ -36,7 +62,8 @@ impl Played {
         let recording = recording
             .map_err(|error| CameraError::new(name, CameraErrorKind::Damaged, error.to_string()))?;
         let (name, samples) = (name.to_owned(), recording.samples);
-        Ok(Self { name, samples, at: 0, again: wanted.again })
+        let trigger = LevelTrigger::new(wanted.level);
+        Ok(Self { name, samples, at: 0, again: wanted.again, trigger, is_quiet: true })
     }
 }
 
@@ -52,9 +79,23 @@ impl Camera for Played {
             let what = "the recording is over";
             return Err(CameraError::new(&self.name, CameraErrorKind::Ended, what));
         }
+        if is_over && std::mem::replace(&mut self.is_quiet, true) {
+            thread::sleep(REST);
+        }
         let from = if is_over { 0 } else { self.at };
         self.at = from + HOP;
-        Ok(spectrogram::frame(&self.samples[from..], now))
+        let to = self.samples.len().min(from + WINDOW_SAMPLES);
+        let frame = passed(&mut self.trigger, &self.name, &self.samples[from..to], now)?;
+        self.is_quiet = false;
+        Ok(frame)
+    }
+
+    fn gives_events(&self) -> bool {
+        self.trigger.is_set()
+    }
+
+    fn level(&self) -> Option<f32> {
+        self.trigger.heard()
     }
 }
 
@@ -66,16 +107,21 @@ pub struct MachineLine {
     machine: Machine,
     seed: u64,
     scene: Scene,
+    trigger: LevelTrigger,
 }
 
 /// Seconds from one condition to the next.
 const PERIOD: u64 = 4;
 
 impl MachineLine {
+    const NAME: &str = "synthetic machine";
+
     /// A machine of that seed.
-    pub fn new(seed: u64) -> Self {
+    ///
+    /// * `threshold`: as that of a [`LevelTrigger`].
+    pub fn new(seed: u64, threshold: Option<f32>) -> Self {
         let scene = Scene::of(MachineScene::ALL.map(MachineScene::name));
-        Self { machine: Machine::new(seed), seed, scene }
+        Self { machine: Machine::new(seed), seed, scene, trigger: LevelTrigger::new(threshold) }
     }
 
     fn turn(&self) -> usize {
@@ -90,14 +136,22 @@ impl MachineLine {
 
 impl Camera for MachineLine {
     fn name(&self) -> &str {
-        "synthetic machine"
+        Self::NAME
     }
 
     fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
         let place = self.scene.wanted().unwrap_or_else(|| self.turn());
         self.scene.show(place);
         self.machine.show(MachineScene::ALL.get(place).copied().unwrap_or(MachineScene::Good));
-        Ok(spectrogram::frame(&self.machine.second(), now))
+        passed(&mut self.trigger, Self::NAME, &self.machine.second(), now)
+    }
+
+    fn gives_events(&self) -> bool {
+        self.trigger.is_set()
+    }
+
+    fn level(&self) -> Option<f32> {
+        self.trigger.heard()
     }
 
     fn scene(&self) -> Option<Scene> {
@@ -134,10 +188,17 @@ pub fn next_window(reader: &mut impl Read, held: &mut Vec<u8>) -> io::Result<Opt
 ///
 /// * `bytes`: 16 bits a sample, little-endian.
 pub fn frame_of(bytes: &[u8], captured: Timestamp) -> Frame {
+    spectrogram::frame(&samples_of(bytes), captured)
+}
+
+/// The level of such a window, in dBFS.
+pub fn level_of(bytes: &[u8]) -> f32 {
+    level(&samples_of(bytes))
+}
+
+fn samples_of(bytes: &[u8]) -> Vec<f32> {
     let samples = bytes.as_chunks::<BYTES>().0.iter();
-    let samples: Vec<f32> =
-        samples.map(|sample| f32::from(i16::from_le_bytes(*sample)) / 32_768.0).collect();
-    spectrogram::frame(&samples, captured)
+    samples.map(|sample| f32::from(i16::from_le_bytes(*sample)) / 32_768.0).collect()
 }
 
 #[cfg(test)]
@@ -187,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_machine_has_what_was_chosen_from_the_next_second() {
-        let mut line = MachineLine::new(2);
+        let mut line = MachineLine::new(2, None);
         let scene = line.scene().expect("it can be chosen");
         let mut heard = std::collections::BTreeSet::new();
         for _ in 0..60 {

@@ -1,10 +1,12 @@
 //! `--camera` and what it should give.
 
+use crate::cli::args::store::now;
 use crate::cli::{Exit, Failed};
 
 use crate::camera::source::{self, AnyCamera, CaptureSettings};
-use crate::camera::{CameraError, CameraErrorKind, PixelFormat, PixelsError};
-use crate::image::frame::{FrameKind, Region};
+use crate::camera::{Camera as _, CameraError, CameraErrorKind, PixelFormat, PixelsError};
+use crate::image::frame::{Frame, FrameKind, Region};
+use crate::sound::SOUND_LEVELS;
 
 /// Which camera, and what it should give.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,6 +35,10 @@ pub struct CameraArgs {
     /// Restart a recording at its end
     #[arg(long = "loop")]
     pub again: bool,
+    /// Pass over windows of sound that are quieter, -100 to 0 dBFS; status and snap show the level [default: the
+    /// board's, none where it says none]
+    #[arg(long, value_name = "DBFS", value_parser = parse_level, allow_negative_numbers = true)]
+    pub level: Option<f32>,
 }
 
 impl CameraArgs {
@@ -48,6 +54,9 @@ impl CameraArgs {
             fps: self.fps.or(given.fps.filter(|_| kind != Some(FrameKind::Text))),
             format: self.format.or(given.format),
             again: self.again || given.again,
+            level: self
+                .level
+                .or(given.level.filter(|_| kind.is_none_or(|it| it == FrameKind::Sound))),
             controls: given.controls.into_iter().chain(self.controls.iter().cloned()).collect(),
             ..given
         }
@@ -59,6 +68,19 @@ impl CameraArgs {
     /// As [`source::open`].
     pub fn open(&self, otherwise: &str, given: CaptureSettings) -> Result<AnyCamera, CameraError> {
         source::open(self.camera.as_deref().unwrap_or(otherwise), &self.wanted(given))
+    }
+}
+
+/// The next frame; of a microphone with a level the next one that is loud enough.
+///
+/// # Errors
+/// As [`Camera::capture`].
+pub fn captured(camera: &mut AnyCamera) -> Result<Frame, CameraError> {
+    loop {
+        match camera.capture(now()) {
+            Err(error) if error.kind == CameraErrorKind::Waiting && camera.level().is_some() => {}
+            captured => return captured,
+        }
     }
 }
 
@@ -82,6 +104,14 @@ fn parse_fps(text: &str) -> Result<f32, String> {
     let fps: Option<f32> = text.parse().ok();
     fps.filter(|fps| fps.is_finite() && *fps > 0.0)
         .ok_or_else(|| "wanted a number above 0".to_owned())
+}
+
+fn parse_level(text: &str) -> Result<f32, String> {
+    let level: Option<f32> = text.parse().ok();
+    let (least, most) = (SOUND_LEVELS.start(), SOUND_LEVELS.end());
+    level
+        .filter(|level| SOUND_LEVELS.contains(level))
+        .ok_or_else(|| format!("wanted {least} to {most} dBFS, like -40"))
 }
 
 fn parse_format(text: &str) -> Result<PixelFormat, PixelsError> {
@@ -162,6 +192,10 @@ mod tests {
         for text in ["0", "-1", "NaN", "inf", "fast"] {
             assert!(parse_fps(text).is_err(), "{text}");
         }
+        assert_eq!([parse_level("-40"), parse_level("0")], [Ok(-40.0), Ok(0.0)]);
+        for text in ["-100.5", "0.1", "NaN", "-inf", "loud"] {
+            assert!(parse_level(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -174,6 +208,7 @@ mod tests {
             region: None,
             controls: vec![("gain".to_owned(), 7)],
             again: false,
+            level: None,
         };
         let controls = |gain| [("gain".to_owned(), gain), ("hue".to_owned(), 1)].into();
         let controls_given = controls(1);

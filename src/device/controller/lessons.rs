@@ -114,6 +114,13 @@ impl Job {
         let time = if self.subject == Subject::Lines { u64::MAX } else { PATIENCE_MICROS };
         self.patience = Timestamp(now.0.saturating_add(time));
     }
+
+    /// Events may be far apart: what ends by its own time, or with a button, is not given up between them.
+    pub(super) fn idle(&mut self, now: Timestamp) {
+        if !matches!(self.until, Until::Count(_)) {
+            self.wait_on(now);
+        }
+    }
 }
 
 /// That a part was taught before, as it lies now.

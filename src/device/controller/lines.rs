@@ -12,6 +12,12 @@ use crate::store::Store;
 use crate::text;
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
+    /// A camera of events is in order and none came: the heartbeat goes on, and so does a burst.
+    pub fn idle(&mut self, now: Timestamp) {
+        self.panel.change(|panel| panel.actions.heartbeat(now));
+        self.job.iter_mut().for_each(|job| job.idle(now));
+    }
+
     /// Whether it learns from lines of text.
     pub(super) fn reads_lines(&self, place: usize) -> bool {
         self.learned(place).learner().subject() == Subject::Lines

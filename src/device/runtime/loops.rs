@@ -51,7 +51,9 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
         }
         let is_waiting =
             captured.as_ref().is_err_and(|error| error.kind == CameraErrorKind::Waiting);
-        shared.waits.store(is_waiting, Ordering::Relaxed);
+        let awaited = captured.as_ref().err().filter(|_| is_waiting);
+        *lock(&shared.awaited) = awaited.map(|error| error.what.clone());
+        *lock(&shared.level) = camera.level();
         match captured {
             Ok(frame) => {
                 *lock(&shared.camera_trouble) = None;

@@ -287,7 +287,7 @@ function backupCard() {
 }
 
 function healthCard(signal) {
-  const shown = ["uptime_s", "frames_a_second", "dropped", "age_p50_ms", "age_p95_ms", "pin_p95_ms", "memory_mib", "temperature_c", "throttled", "camera"];
+  const shown = ["uptime_s", "frames_a_second", "dropped", "age_p50_ms", "age_p95_ms", "pin_p95_ms", "level_dbfs", "memory_mib", "temperature_c", "throttled", "camera"];
   const table = el("dl", { class: "health" });
   const lines = el("pre", { class: "log", role: "group", tabindex: 0, "aria-label": t("log") });
   const fill = () => {
