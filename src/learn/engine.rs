@@ -24,7 +24,6 @@ pub struct Engine<S> {
     smoother: Smoother,
     views: ViewKinds,
     levels: Option<Levels>,
-    patches_elsewhere: bool,
     revision: u64,
 }
 
@@ -67,8 +66,7 @@ impl<S: FeatureSource> Engine<S> {
         }
         let (region, smoother) = (Region::Whole, Smoother::new(1));
         let (views, levels, revision) = (ViewKinds::default(), None, 0);
-        let patches_elsewhere = false;
-        Ok(Self { source, learner, region, smoother, views, levels, patches_elsewhere, revision })
+        Ok(Self { source, learner, region, smoother, views, levels, revision })
     }
 
     /// Which views frames are learned with.
@@ -118,8 +116,9 @@ impl<S: FeatureSource> Engine<S> {
 
     /// Puts another learner in its place, of features of the same length.
     pub fn set_learner(&mut self, learner: Learner) {
+        let elsewhere = self.learner.makes_patches_elsewhere();
         self.learner = learner;
-        if self.patches_elsewhere {
+        if elsewhere {
             self.learner.make_patches_elsewhere();
         }
         self.changed();
@@ -127,7 +126,6 @@ impl<S: FeatureSource> Engine<S> {
 
     /// See [`Learner::make_patches_elsewhere`]; also of a learner that is put in the place of this one.
     pub fn make_patches_elsewhere(&mut self) {
-        self.patches_elsewhere = true;
         self.learner.make_patches_elsewhere();
     }
 

@@ -231,7 +231,8 @@ pub(super) fn spread(places: usize, most: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn map(tap: usize, side: usize, channels: usize) -> TapMap {
+    /// Drawn.
+    pub(super) fn map(tap: usize, side: usize, channels: usize) -> TapMap {
         let count = side * side * channels;
         let values = (0..count).map(|at| (at * 7919 % 101) as f32).collect();
         TapMap { tap, size: [side, side], values }

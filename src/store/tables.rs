@@ -18,6 +18,7 @@ mod contents;
 mod earlier;
 mod new_images;
 mod undo;
+mod values;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,7 @@ use crate::common::desk::text;
 use crate::common::{data, fieldtune};
 
 use std::fs;
+use std::path::PathBuf;
 
 use fieldtune::image::frame::Timestamp;
 use fieldtune::learn::command::{Command, NewExample, TeachExamples};
@@ -15,17 +16,24 @@ use fieldtune::store::snapshot::{ModelId, Snapshot};
 use fieldtune::store::{FileStore, Store as _};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
+
+/// A copy of a file in `tests/data`, in a folder that goes with it, checked and open.
+fn copied(name: &str) -> (TempDir, PathBuf, FileStore) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.ftune");
+    fs::copy(data(name), &copy).expect("it is there");
+    let mut store = FileStore::open(&copy).expect("nobody has it");
+    store.check().expect("it is sound");
+    (folder, copy, store)
+}
 
 /// Made by `tests/data/store_v3.sh`, as is `pack-v2.ftune`.
 const VERSION_3: &str = "store-v3.ftune";
 
 #[test]
 fn files_of_format_3_read_as_written() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("copy.ftune");
-    fs::copy(data(VERSION_3), &copy).expect("it is there");
-    let mut store = FileStore::open(&copy).expect("nobody has it");
-    store.check().expect("it is sound");
+    let (_folder, copy, mut store) = copied(VERSION_3);
     let mut images = 0;
     let mut count = |_, file: &[u8]| images += usize::from(file.starts_with(&[0xff, 0xd8]));
     store.images(None, &mut count).expect("it is sound");
@@ -65,11 +73,7 @@ const VERSION_4: &str = "store-v4.ftune";
 
 #[test]
 fn files_of_format_4_read_as_written() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("copy.ftune");
-    fs::copy(data(VERSION_4), &copy).expect("it is there");
-    let mut store = FileStore::open(&copy).expect("nobody has it");
-    store.check().expect("it is sound");
+    let (_folder, copy, mut store) = copied(VERSION_4);
     let snapshot = store.load().expect("it is sound").expect("something was learned");
     let (_, examples) = snapshot.by_name().expect("it is consistent");
     let told: Vec<_> = examples
@@ -101,11 +105,7 @@ const VERSION_5: &str = "store-v5.ftune";
 
 #[test]
 fn files_of_format_5_read_as_written() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("copy.ftune");
-    fs::copy(data(VERSION_5), &copy).expect("it is there");
-    let mut store = FileStore::open(&copy).expect("nobody has it");
-    store.check().expect("it is sound");
+    let (_folder, _, mut store) = copied(VERSION_5);
     let mut images = Vec::new();
     let mut look =
         |ExampleId(id), file: &[u8]| images.push((id, file.len(), crc32fast::hash(file)));
@@ -139,11 +139,7 @@ fn told(snapshot: Snapshot) -> Vec<Told> {
 
 #[test]
 fn files_of_format_6_read_as_written() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("copy.ftune");
-    fs::copy(data(VERSION_6), &copy).expect("it is there");
-    let mut store = FileStore::open(&copy).expect("nobody has it");
-    store.check().expect("it is sound");
+    let (_folder, copy, mut store) = copied(VERSION_6);
     let wanted = [
         (
             "pictures/resize-larger.png".to_owned(),
@@ -184,11 +180,7 @@ fn files_of_format_6_read_as_written() {
 
 #[test]
 fn files_of_format_7_read_as_written() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("copy.ftune");
-    fs::copy(data(VERSION_7), &copy).expect("it is there");
-    let mut store = FileStore::open(&copy).expect("nobody has it");
-    store.check().expect("it is sound");
+    let (_folder, copy, mut store) = copied(VERSION_7);
     let mut images = Vec::new();
     let mut look =
         |ExampleId(id), file: &[u8]| images.push((id, file.len(), crc32fast::hash(file)));

@@ -42,8 +42,9 @@ pub struct PartsLevel {
     pub factor: f32,
 }
 
-/// What an exported network of good parts gives besides: how unlike them a frame is, `[1, 1]`, above 1 where it is unknown; and for each
-/// map how far its places are, `[1, 1, height, width]`, 1 where one place in a thousand of a good part comes.
+/// What an exported network of good parts gives besides, f32: how unlike them a frame is by its patches alone, `[1, 1]`, above 1 beyond
+/// the limit; and for each map how far its places are from good ones, `[1, 1, height, width]`, 1 where one place in a thousand
+/// of a left-out good part comes.
 pub const PARTS_OUTPUTS: [&str; 3] = ["unlike", "where0", "where1"];
 
 impl Nodes {

@@ -59,8 +59,7 @@ pub(super) struct Novelty {
 pub struct PatchLimit {
     /// What each of its distances counts.
     pub factors: [f32; LEVELS + 1],
-    /// Added to their sum: what is above 0 is unlike, 1 a step beyond the limit as large as that to it from the middle of
-    /// left-out groups.
+    /// Added to their sum: above 0 a frame is unlike good parts. At -1 it is as far from them as left-out groups in the mean.
     pub offset: f32,
 }
 

@@ -96,7 +96,7 @@ impl Learner {
         }
     }
 
-    pub(super) fn makes_patches_elsewhere(&self) -> bool {
+    pub(in crate::learn) fn makes_patches_elsewhere(&self) -> bool {
         self.elsewhere.is_some()
     }
 

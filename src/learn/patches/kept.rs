@@ -161,14 +161,8 @@ impl KeptLevel {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::map;
     use super::*;
-    use crate::backbone::TapMap;
-
-    fn map(tap: usize, side: usize, channels: usize) -> TapMap {
-        let count = side * side * channels;
-        let values = (0..count).map(|at| (at * 7919 % 101) as f32).collect();
-        TapMap { tap, size: [side, side], values }
-    }
 
     #[test]
     fn what_an_example_keeps_is_bounded_and_spread() {

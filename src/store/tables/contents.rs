@@ -7,14 +7,15 @@
 
 use std::collections::BTreeSet;
 
-use redb::{ReadableTable as _, Table, TableDefinition, TableHandle as _, WriteTransaction};
+use redb::{TableDefinition, TableHandle as _, WriteTransaction};
 
 use super::earlier::{self, Earlier, Of};
 use super::fault;
+use super::values::Values;
 use crate::store::StoreFault;
 
 const RESTS: TableDefinition<u64, &[u8]> = TableDefinition::new("contents");
-const PIECES: TableDefinition<(u64, u8), &[u8]> = TableDefinition::new("content pieces");
+const PIECES: TableDefinition<(u64, u16), &[u8]> = TableDefinition::new("content pieces");
 
 const PAGE: usize = 4096;
 
@@ -23,8 +24,7 @@ const HEAD: usize = 24;
 
 /// The tables, within a transaction.
 pub(in crate::store) struct Contents<'t> {
-    rests: Table<'t, u64, &'static [u8]>,
-    pieces: Table<'t, (u64, u8), &'static [u8]>,
+    values: Values<'t>,
     /// The tables of earlier formats, where the file has them.
     earlier: Option<Earlier<'t>>,
 }
@@ -48,33 +48,27 @@ impl<'t> Contents<'t> {
             .map_err(fault)?
             .any(|table| table.name() == earlier::EXAMPLES.name());
         Ok(Self {
-            rests: transaction.open_table(RESTS).map_err(fault)?,
-            pieces: transaction.open_table(PIECES).map_err(fault)?,
+            values: Values::open(transaction, RESTS, PIECES)?,
             earlier: is_earlier.then(|| Earlier::open(transaction)).transpose()?,
         })
     }
 
     pub(in crate::store) fn get(&self, of: Of, number: u64) -> Result<Option<Vec<u8>>, StoreFault> {
-        let Some(rest) = self.rests.get(number).map_err(fault)? else {
-            return self.earlier.as_ref().map_or(Ok(None), |earlier| earlier.get(of, number));
-        };
-        let mut bytes = Vec::new();
-        for piece in self.pieces.range((number, 0)..=(number, u8::MAX)).map_err(fault)? {
-            let (_, piece) = piece.map_err(fault)?;
-            bytes.extend_from_slice(piece.value());
+        match (self.values.get(number)?, &self.earlier) {
+            (None, Some(earlier)) => earlier.get(of, number),
+            (found, _) => Ok(found),
         }
-        bytes.extend_from_slice(rest.value());
-        Ok(Some(bytes))
     }
 
-    /// Bytes of a value.
+    /// Bytes of a value; `None` where it is not there.
     pub(in crate::store) fn length(&self, of: Of, number: u64) -> Result<Option<u64>, StoreFault> {
-        Ok(self.get(of, number)?.map(|bytes| bytes.len() as u64))
+        match (self.values.length(number)?, &self.earlier) {
+            (None, Some(earlier)) => earlier.length(of, number),
+            (found, _) => Ok(found),
+        }
     }
 
     /// Puts a value in place of what has its number.
-    ///
-    /// * `bytes`: with half of what is left in each piece there are never 255.
     pub(in crate::store) fn put(
         &mut self,
         of: Of,
@@ -84,24 +78,18 @@ impl<'t> Contents<'t> {
         self.remove(of, number)?;
         for (at, length) in (0..).zip(pieces(bytes.len())) {
             let (piece, rest) = bytes.split_at(length);
-            self.pieces.insert((number, at), piece).map_err(fault)?;
+            self.values.pieces.insert((number, at), piece).map_err(fault)?;
             bytes = rest;
         }
-        self.rests.insert(number, bytes).map_err(fault).map(drop)
+        self.values.rests.insert(number, bytes).map_err(fault).map(drop)
     }
 
     /// * returns its bytes; none where it was not there.
     pub(in crate::store) fn remove(&mut self, of: Of, number: u64) -> Result<u64, StoreFault> {
-        let mut bytes = match self.rests.remove(number).map_err(fault)? {
-            Some(rest) => rest.value().len() as u64,
-            None => return self.earlier.as_mut().map_or(Ok(0), |one| one.remove(of, number)),
-        };
-        let mut go = |_, piece: &[u8]| {
-            bytes += piece.len() as u64;
-            false
-        };
-        self.pieces.retain_in((number, 0)..=(number, u8::MAX), &mut go).map_err(fault)?;
-        Ok(bytes)
+        match (self.values.remove(number)?, &mut self.earlier) {
+            (None, Some(earlier)) => earlier.remove(of, number),
+            (bytes, _) => Ok(bytes.unwrap_or(0)),
+        }
     }
 
     /// Every value is one of these, and every one of the examples' is there.
@@ -112,16 +100,8 @@ impl<'t> Contents<'t> {
         examples: &BTreeSet<u64>,
         images: &BTreeSet<u64>,
     ) -> Result<(usize, usize), StoreFault> {
-        let mut there = BTreeSet::new();
-        for row in self.rests.iter().map_err(fault)? {
-            there.insert(row.map_err(fault)?.0.value());
-        }
-        for row in self.pieces.iter().map_err(fault)? {
-            let (number, _) = row.map_err(fault)?.0.value();
-            if !there.contains(&number) {
-                return Err(StoreFault::Damaged(format!("a piece of {number} belongs to nothing")));
-            }
-        }
+        self.values.check()?;
+        let mut there = self.values.numbers()?;
         let idle =
             there.iter().filter(|number| !examples.contains(number) && !images.contains(number));
         let mut idle = idle.count();
@@ -195,6 +175,10 @@ mod tests {
             (0..7).map(|number| contents.remove(kind(number), number).expect("sound")).sum();
         assert_eq!(bytes as usize, lengths[..6].iter().sum::<usize>() + 7);
         assert_eq!(contents.get(Of::Image, 3).expect("sound"), None);
-        assert_eq!(contents.rests.len().expect("sound") + contents.pieces.len().expect("sound"), 0);
+        assert_eq!(
+            contents.values.rests.len().expect("sound")
+                + contents.values.pieces.len().expect("sound"),
+            0
+        );
     }
 }

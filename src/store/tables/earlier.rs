@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
+use redb::{TableDefinition, WriteTransaction};
 
-use super::fault;
+use super::values::Values;
 use crate::store::StoreFault;
 
 pub(super) const EXAMPLES: TableDefinition<u64, &[u8]> = TableDefinition::new("blobs");
@@ -26,19 +26,11 @@ pub(super) struct Earlier<'t> {
     images: Values<'t>,
 }
 
-/// Values, the ends of those that were cut behind their pieces.
-struct Values<'t> {
-    rests: Table<'t, u64, &'static [u8]>,
-    pieces: Table<'t, (u64, u16), &'static [u8]>,
-}
-
 impl<'t> Earlier<'t> {
     pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreFault> {
-        let rests = |of| transaction.open_table(of).map_err(fault);
-        let pieces = |of| transaction.open_table(of).map_err(fault);
         Ok(Self {
-            examples: Values { rests: rests(EXAMPLES)?, pieces: pieces(EXAMPLE_PIECES)? },
-            images: Values { rests: rests(IMAGES)?, pieces: pieces(IMAGE_PIECES)? },
+            examples: Values::open(transaction, EXAMPLES, EXAMPLE_PIECES)?,
+            images: Values::open(transaction, IMAGES, IMAGE_PIECES)?,
         })
     }
 
@@ -53,62 +45,28 @@ impl<'t> Earlier<'t> {
         self.values(of).get(number)
     }
 
+    /// Bytes of a value; `None` where it is not there.
+    pub(super) fn length(&self, of: Of, number: u64) -> Result<Option<u64>, StoreFault> {
+        self.values(of).length(number)
+    }
+
     /// * returns its bytes; none where it was not there.
     pub(super) fn remove(&mut self, of: Of, number: u64) -> Result<u64, StoreFault> {
-        match of {
-            Of::Example => self.examples.remove(number),
-            Of::Image => self.images.remove(number),
-        }
+        let values = match of {
+            Of::Example => &mut self.examples,
+            Of::Image => &mut self.images,
+        };
+        Ok(values.remove(number)?.unwrap_or(0))
     }
 
     pub(super) fn numbers(&self, of: Of) -> Result<BTreeSet<u64>, StoreFault> {
-        let rows = self.values(of).rests.iter().map_err(fault)?;
-        rows.map(|row| row.map(|(number, _)| number.value()).map_err(fault)).collect()
+        self.values(of).numbers()
     }
 
     /// Every piece is one of a value that is there.
     pub(super) fn check(&self) -> Result<(), StoreFault> {
         self.examples.check()?;
         self.images.check()
-    }
-}
-
-impl Values<'_> {
-    fn get(&self, number: u64) -> Result<Option<Vec<u8>>, StoreFault> {
-        let Some(rest) = self.rests.get(number).map_err(fault)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        for piece in self.pieces.range((number, 0)..=(number, u16::MAX)).map_err(fault)? {
-            let (_, piece) = piece.map_err(fault)?;
-            bytes.extend_from_slice(piece.value());
-        }
-        bytes.extend_from_slice(rest.value());
-        Ok(Some(bytes))
-    }
-
-    fn remove(&mut self, number: u64) -> Result<u64, StoreFault> {
-        let mut bytes = match self.rests.remove(number).map_err(fault)? {
-            Some(rest) => rest.value().len() as u64,
-            None => return Ok(0),
-        };
-        let mut go = |_, piece: &[u8]| {
-            bytes += piece.len() as u64;
-            false
-        };
-        let all = (number, 0)..=(number, u16::MAX);
-        self.pieces.retain_in(all, &mut go).map_err(fault)?;
-        Ok(bytes)
-    }
-
-    fn check(&self) -> Result<(), StoreFault> {
-        let mut last = None;
-        for row in self.pieces.iter().map_err(fault)? {
-            let (number, _) = row.map_err(fault)?.0.value();
-            if last != Some(number) && self.rests.get(number).map_err(fault)?.is_none() {
-                return Err(StoreFault::Damaged(format!("a piece of {number} belongs to nothing")));
-            }
-            last = Some(number);
-        }
-        Ok(())
     }
 }
 
