@@ -15,6 +15,7 @@ use crate::backbone::{
     Tail,
 };
 use crate::image::frame::{Frame, Timestamp};
+use crate::protocol::people::counted;
 use crate::store::export::{Finished, Network};
 use crate::store::snapshot::ModelId;
 
@@ -213,10 +214,10 @@ impl ExportCommand {
         }
         output::write_whole(&self.out, bytes)?;
         println!(
-            "wrote {}: {} of {} classes, {} bytes",
+            "wrote {}: {} of {}, {} bytes",
             self.out.display(),
             finished.kind(),
-            finished.classes().len(),
+            counted(finished.classes().len(), "class", "classes"),
             bytes.len()
         );
         Ok(Exit::Done)

@@ -25,6 +25,7 @@ mod log;
 mod loops;
 mod mailbox;
 mod remote;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -55,6 +56,7 @@ use crate::util::mutex::lock;
 use loops::CameraWatch;
 use mailbox::Mailbox;
 use remote::Remote;
+use watchdog::Heartbeat;
 
 /// What the runtime brings together.
 pub struct Parts<S, K> {
@@ -140,8 +142,8 @@ struct Shared {
     inboxes: Vec<Arc<SharedInbox>>,
     stop: Mutex<Option<Stop>>,
     stopping: AtomicBool,
-    /// Microseconds on the clock at which the inference thread will have been heard of again.
-    heard_by: AtomicU64,
+    /// Of the inference thread.
+    heartbeat: Heartbeat,
     host: HostPaths,
     ports: Mutex<Vec<PortHandle>>,
     camera_errors: Mutex<BTreeMap<&'static str, u64>>,
@@ -251,7 +253,7 @@ where
         inboxes: inboxes.iter().map(|(_, shared)| Arc::clone(shared)).collect(),
         stop: Mutex::default(),
         stopping: AtomicBool::new(false),
-        heard_by: AtomicU64::new(u64::MAX),
+        heartbeat: Heartbeat::default(),
         host: settings.host.clone(),
         ports: Mutex::default(),
         camera_errors: Mutex::default(),

@@ -11,13 +11,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::mailbox::{Item, Message, Sender};
+use super::watchdog::Watchdog;
 use super::{Shared, Stop};
 use crate::backbone::FeatureSource;
 use crate::board::outputs::{Edge, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::camera::{Camera, CameraErrorKind};
 use crate::device::controller::{Effects, SharedPanel, Station, Stats, Ticket};
 use crate::device::service::Observer;
-use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
 use crate::store::Store;
 use crate::util::mutex::lock;
@@ -30,9 +30,6 @@ const IDLE: Duration = Duration::from_millis(500);
 
 /// How long a command may take: a head may have to be retrained.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
-
-/// Microseconds: a thread that slept so much longer than it wanted was not let run.
-const HELD_UP: u64 = 500_000;
 
 /// Exit status after a hang, when no thread can be waited for.
 const HUNG: i32 = 3;
@@ -122,10 +119,7 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
     camera: CameraWatch,
 ) -> Stats {
     let clock = shared.clock;
-    let heard_within = |time: Duration| {
-        let by = clock.now().0.saturating_add(time.as_micros() as u64);
-        shared.heard_by.store(by, Ordering::SeqCst);
-    };
+    let heard_within = |time| shared.heartbeat.within(time);
     let mut waiting: Vec<(Ticket, Sender)> = Vec::new();
     let mut tickets = 0;
     let mut last_frame = clock.now();
@@ -224,11 +218,10 @@ fn deliver(shared: &Shared, effects: Effects, waiting: &mut Vec<(Ticket, Sender)
 
 pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &SharedPanel) {
     let (mut failing, mut shown) = (false, 0);
-    let mut awake_since = Timestamp(0);
+    let mut watchdog = Watchdog::default();
     while !shared.is_stopping() {
         let now = shared.clock.now();
-        let heard_by = Timestamp(shared.heard_by.load(Ordering::SeqCst));
-        if now > heard_by && now.micros_since(awake_since) > HELD_UP {
+        if watchdog.is_late(&shared.heartbeat, now, LOOK) {
             let safe = outputs.make_safe();
             let what = "inference timed out: outputs set to safe levels, process exits";
             shared.log.write(Level::Error, what);
@@ -256,13 +249,7 @@ pub(super) fn outputs(shared: &Arc<Shared>, mut outputs: SafeOutputs, panel: &Sh
         }
         shown = verdicts;
         let wait = next.map_or(LOOK, |next| shared.clock.until(next).min(LOOK));
-        let asleep = shared.clock.now();
         panel.wait(changes, wait);
-        let awake = shared.clock.now();
-        // Where this thread was held up, the whole process was: the other one is given time to say that it goes on.
-        if awake.micros_since(asleep) > wait.as_micros() as u64 + HELD_UP {
-            awake_since = awake;
-        }
     }
     if let Err(error) = outputs.make_safe() {
         shared.log.write(Level::Error, &error.to_string());
