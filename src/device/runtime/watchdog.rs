@@ -32,7 +32,7 @@ impl Heartbeat {
 
 /// Who looks at a heartbeat.
 ///
-/// Its time is that in which it was let run itself: while a process is suspended, or a machine is too busy for it, nobody
+/// Its time is that in which it was let run itself: while a process is suspended, or a machine is too busy, nothing
 /// can be heard.
 #[derive(Debug, Default)]
 pub(super) struct Watchdog {
