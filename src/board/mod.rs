@@ -23,6 +23,7 @@ mod policy_file;
 mod policy_source;
 mod raw;
 mod regions;
+mod senses;
 mod web;
 
 pub use access::AccessSettings;
@@ -32,6 +33,7 @@ pub use inbox::InboxSettings;
 pub use mqtt::{MqttAddress, MqttAddressError, MqttSettings};
 pub use policy_file::{built_in_policy, policy_from_toml, read_policy};
 pub use policy_source::{PolicySaveError, PolicySource, PolicyText};
+pub use senses::{CAMERA, Sense};
 pub use web::{CertificateFiles, WebAddress, WebSettings};
 
 use std::collections::BTreeMap;
@@ -44,7 +46,7 @@ use crate::util::settings;
 /// The board where nothing else is known.
 pub const DEFAULT_BOARD: &str = "pc";
 
-/// Regions of a board: each costs a pass through the backbone a frame, and has a store of its own.
+/// Regions and senses of a board: each costs a pass through the backbone a frame, and has a store of its own.
 pub const MAX_REGIONS: usize = 16;
 
 /// How a device is wired.
@@ -75,6 +77,8 @@ pub struct Board {
     /// The parts of a frame that are looked at, by name, at most [`MAX_REGIONS`]; none: all of it. A question about one of
     /// them is a region of its own, of the same part.
     pub regions: BTreeMap<String, Region>,
+    /// Sources of frames beside the camera, by name.
+    pub senses: BTreeMap<String, Sense>,
     /// By region, the name of the head that it shares with others; a region that is not there has its own.
     pub heads: BTreeMap<String, String>,
     /// The serial console.
@@ -370,18 +374,19 @@ impl Board {
                 });
             }
         }
-        let regions = || match self.regions.is_empty() {
+        let names = self.region_names();
+        let regions = || match names.is_empty() {
             true => "none".to_owned(),
-            false => self.regions.keys().cloned().collect::<Vec<_>>().join(", "),
+            false => names.join(", "),
         };
         let escaped = |text: &str| text.escape_debug().to_string();
         for (key, region) in policy.regions() {
-            if !self.regions.contains_key(region) {
+            if !names.contains(&region) {
                 let (region, board) = (escaped(region), self.name.clone());
                 return Err(BoardError::NoRegion { key, region, board, known: regions() });
             }
         }
-        if let (2.., [button, ..]) = (self.regions.len(), &policy.buttons_of_any_region()[..]) {
+        if let (2.., [button, ..]) = (names.len(), &policy.buttons_of_any_region()[..]) {
             let (button, board) = (escaped(button), self.name.clone());
             return Err(BoardError::WhichRegion { button, board, known: regions() });
         }

@@ -5,15 +5,19 @@
 //! of its arguments and its times. A level is "on" or "off"; which voltage that is, the board knows.
 
 mod buttons;
+mod combine;
 mod definition;
 mod untaught;
 
 pub use buttons::{ButtonEvent, Buttons, Timing};
+pub use combine::{Combine, RegionPrediction};
 pub use definition::{Action, ButtonAction, Effect, MAX_MS, Policy, PolicyError, Role, When};
 
 pub use untaught::{Taught, Untaught, untaught_in_words};
 
 use std::collections::{BTreeMap, VecDeque};
+
+use combine::Votes;
 
 use crate::image::frame::Timestamp;
 
@@ -40,6 +44,8 @@ struct State {
     starts: VecDeque<Timestamp>,
     /// Pulses: the latest start.
     last: Option<Timestamp>,
+    /// What its regions said last.
+    votes: Votes,
 }
 
 #[derive(Debug, Clone)]
@@ -75,11 +81,7 @@ impl Actions {
         &self.policy
     }
 
-    /// A verdict begins to count.
-    ///
-    /// * `region`: the region it is of, `None` where there is only one.
-    /// * `class`: its name, `None` for unknown.
-    /// * `captured`: when the frame was taken, not after `now`: delays count from here, however long classifying took.
+    /// A verdict begins to count, of whose class its region is sure, see [`Actions::predicted`].
     pub fn verdict(
         &mut self,
         region: Option<&str>,
@@ -87,11 +89,31 @@ impl Actions {
         captured: Timestamp,
         now: Timestamp,
     ) {
+        let likely = class.map(|class| (class, 1.0));
+        let likely = likely.as_slice();
+        self.predicted(&RegionPrediction { region, class, likely }, captured, now);
+    }
+
+    /// A verdict begins to count.
+    ///
+    /// * `captured`: when the frame was taken, not after `now`: delays count from here, however long classifying took.
+    pub fn predicted(
+        &mut self,
+        prediction: &RegionPrediction<'_>,
+        captured: Timestamp,
+        now: Timestamp,
+    ) {
         for (action, state) in self.policy.actions().iter().zip(&mut self.states) {
-            if !action.follows(region) || action.is_for_drift() {
+            if !action.follows(prediction.region) || action.is_for_drift() {
                 continue;
             }
-            let applies = self.policy.applies(action, class);
+            let applies = match action.combine {
+                Combine::Any => self.policy.applies(action, prediction.class),
+                Combine::All | Combine::Weighted => {
+                    state.votes.cast(&self.policy, action, prediction);
+                    state.votes.decide(action)
+                }
+            };
             let Effect::Pulse { .. } = action.effect else {
                 state.since = applies.then(|| state.since.unwrap_or(now));
                 continue;
@@ -120,9 +142,16 @@ impl Actions {
 
     /// There is no verdict any more, as when the camera is lost: what lasts with a verdict ends. Pulses for parts that
     /// were classified before still come.
-    pub fn lapse(&mut self) {
-        for state in &mut self.states {
-            state.since = None;
+    ///
+    /// * `region`: the one that has none; all if `None`.
+    pub fn lapse(&mut self, region: Option<&str>) {
+        for (action, state) in self.policy.actions().iter().zip(&mut self.states) {
+            if !action.follows(region) {
+                continue;
+            }
+            state.votes.withdraw(region);
+            // What the others said may be enough.
+            state.since = state.since.filter(|_| state.votes.decide(action));
         }
     }
 

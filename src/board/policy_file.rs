@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{BoardError, POLICIES, is_file, read, unknown};
-use crate::board::policy::{Action, ButtonAction, Effect, Policy, Role, When};
+use crate::board::policy::{Action, ButtonAction, Combine, Effect, Policy, Role, When};
 use crate::learn::learner::{ClassName, UNKNOWN};
 use crate::util::settings;
 
@@ -30,10 +30,28 @@ struct RawPolicy {
 #[serde(deny_unknown_fields)]
 struct RawAction {
     output: String,
-    region: Option<String>,
+    region: Option<RawRegions>,
+    #[serde(default)]
+    combine: RawCombine,
     when: Vec<String>,
     #[serde(rename = "do")]
     effect: RawEffect,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawRegions {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+enum RawCombine {
+    #[default]
+    Any,
+    All,
+    Weighted,
 }
 
 #[derive(Deserialize)]
@@ -104,8 +122,21 @@ fn check(text: &str) -> Result<Policy, String> {
         let key = format!("action {} ({})", index + 1, action.output.escape_debug());
         let when = action.when.iter().map(|word| when(word)).collect::<Result<_, _>>();
         let when = when.map_err(|what| format!("{key}: when: {what}"))?;
-        let RawAction { output, region, effect: raw, .. } = action;
-        Ok(Action { output, region, when, effect: effect(raw) })
+        let RawAction { output, region, combine, effect: raw, .. } = action;
+        let regions = match region {
+            None => Vec::new(),
+            Some(RawRegions::One(name)) => vec![name],
+            Some(RawRegions::Several(names)) if names.is_empty() => {
+                return Err(format!("{key}: region: got none, wanted a name or several"));
+            }
+            Some(RawRegions::Several(names)) => names,
+        };
+        let combine = match combine {
+            RawCombine::Any => Combine::Any,
+            RawCombine::All => Combine::All,
+            RawCombine::Weighted => Combine::Weighted,
+        };
+        Ok(Action { output, regions, combine, when, effect: effect(raw) })
     });
     let actions = actions.collect::<Result<_, String>>()?;
     let roles = raw.buttons.into_iter().map(|(name, button)| {

@@ -6,20 +6,14 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::access::{self, RawAccess, RawSettings};
+use super::camera::{self, RawCamera, two_seconds};
 use super::checks::{within, word};
 use super::inbox::{self, RawInbox};
 use super::mqtt::{self, RawMqtt};
 use super::regions::{self, RawRegion};
+use super::senses::{self, RawSense};
 use super::web::{self, RawWeb};
-use super::{
-    Bias, Board, CameraSettings, Driver, Facts, ImageSettings, InputPin, Line, Lost, OutputPin,
-    SerialSettings,
-};
-use crate::backbone::MAX_THREADS;
-use crate::camera::PixelFormat;
-use crate::camera::source;
-use crate::image::frame::{FrameKind, MAX_SIDE};
-use crate::sound::SOUND_LEVELS;
+use super::{Bias, Board, Driver, Facts, ImageSettings, InputPin, Line, OutputPin, SerialSettings};
 use crate::util::settings;
 use crate::util::text::is_unsafe;
 
@@ -51,6 +45,8 @@ struct RawBoard {
     regions: BTreeMap<String, RawRegion>,
     #[serde(default)]
     questions: BTreeMap<String, String>,
+    #[serde(default)]
+    senses: BTreeMap<String, RawSense>,
     serial: Option<RawSerial>,
     web: Option<RawWeb>,
     mqtt: Option<RawMqtt>,
@@ -64,26 +60,6 @@ struct RawBoard {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCamera {
-    address: String,
-    width: u32,
-    height: u32,
-    fps: f32,
-    threads: Option<u32>,
-    format: Option<String>,
-    #[serde(default)]
-    controls: BTreeMap<String, RawControl>,
-    level_dbfs: Option<f32>,
-    #[serde(default = "two_seconds")]
-    settle_ms: u32,
-    #[serde(default = "two_seconds")]
-    timeout_ms: u32,
-    #[serde(default = "safe")]
-    lost: RawLost,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawImages {
     side: u32,
@@ -94,20 +70,6 @@ impl Default for RawImages {
     fn default() -> Self {
         Self { side: 256, budget_mib: 256 }
     }
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(untagged)]
-enum RawControl {
-    Switch(bool),
-    Number(i64),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum RawLost {
-    Safe,
-    Keep,
 }
 
 #[derive(Deserialize)]
@@ -191,16 +153,8 @@ struct RawFacts {
     assumed: Vec<String>,
 }
 
-fn two_seconds() -> u32 {
-    2000
-}
-
 fn ten_minutes() -> u32 {
     600
-}
-
-fn safe() -> RawLost {
-    RawLost::Safe
 }
 
 fn inactive() -> RawLevel {
@@ -273,7 +227,8 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
             backbone.escape_debug()
         ));
     }
-    let looks = regions::check(raw.regions, raw.questions)?;
+    let senses = senses::check(raw.senses)?;
+    let looks = regions::check(raw.regions, raw.questions, senses)?;
     Ok(Board {
         name: name.to_owned(),
         about: raw.about,
@@ -283,11 +238,12 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
         watchdog_ms: raw.watchdog_ms,
         temperature: raw.temperature,
         throttled: raw.throttled,
-        camera: camera(raw.camera)?,
+        camera: camera::check(raw.camera, "camera")?,
         images: images(raw.images)?,
         inbox: inbox::check(&raw.inbox)?,
         regions: looks.regions,
         heads: looks.heads,
+        senses: looks.senses,
         serial: raw.serial.map(serial).transpose()?,
         web,
         mqtt,
@@ -299,57 +255,6 @@ pub(super) fn check(text: &str, name: &str) -> Result<Board, String> {
             documented: raw.facts.documented,
             tried: raw.facts.tried,
             assumed: raw.facts.assumed,
-        },
-    })
-}
-
-fn format(text: &str) -> Result<PixelFormat, String> {
-    text.parse().map_err(|error| format!("camera.format: {error}"))
-}
-
-fn camera(raw: RawCamera) -> Result<CameraSettings, String> {
-    if raw.address.is_empty() {
-        return Err("camera.address: got \"\", wanted one such as v4l:/dev/video0".to_owned());
-    }
-    within("camera.width", raw.width, 1..=MAX_SIDE)?;
-    within("camera.height", raw.height, 1..=MAX_SIDE)?;
-    within("camera.settle_ms", raw.settle_ms, 0..=60_000)?;
-    within("camera.timeout_ms", raw.timeout_ms, 100..=60_000)?;
-    let threads = raw.threads.unwrap_or(1);
-    within("camera.threads", threads, 1..=MAX_THREADS as u32)?;
-    if !(raw.fps > 0.0 && raw.fps <= 1000.0) {
-        return Err(format!("camera.fps: got {}, wanted above 0, at most 1000", raw.fps));
-    }
-    if let Some(level) = raw.level_dbfs {
-        if !SOUND_LEVELS.contains(&level) {
-            let (least, most) = (SOUND_LEVELS.start(), SOUND_LEVELS.end());
-            return Err(format!("camera.level_dbfs: got {level}, wanted {least} to {most}"));
-        }
-        if source::kind_of(&raw.address) != FrameKind::Sound {
-            let address = &raw.address;
-            return Err(format!(
-                "camera.level_dbfs: got \"{address}\", wanted a microphone: sound:SOURCE"
-            ));
-        }
-    }
-    let number = |control| match control {
-        RawControl::Switch(on) => i64::from(on),
-        RawControl::Number(number) => number,
-    };
-    Ok(CameraSettings {
-        address: raw.address,
-        width: raw.width,
-        height: raw.height,
-        fps: raw.fps,
-        threads: raw.threads.map(|threads| threads as usize),
-        format: raw.format.as_deref().map(format).transpose()?,
-        controls: raw.controls.into_iter().map(|(name, raw)| (name, number(raw))).collect(),
-        level_dbfs: raw.level_dbfs,
-        settle_ms: raw.settle_ms,
-        timeout_ms: raw.timeout_ms,
-        lost: match raw.lost {
-            RawLost::Safe => Lost::Safe,
-            RawLost::Keep => Lost::Keep,
         },
     })
 }

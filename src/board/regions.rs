@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::MAX_REGIONS;
 use super::checks::word;
+use super::senses::{CAMERA, Sense};
 use crate::image::frame::{MAX_SIDE, Region};
 
 /// What a question is about that is about no region, but about all of a frame.
@@ -25,6 +26,7 @@ pub(super) struct Looks {
     pub(super) regions: BTreeMap<String, Region>,
     /// By region, the head that it shares.
     pub(super) heads: BTreeMap<String, String>,
+    pub(super) senses: BTreeMap<String, Sense>,
 }
 
 /// The regions, and each question as a region of its own that looks at the same part.
@@ -33,18 +35,26 @@ pub(super) struct Looks {
 pub(super) fn check(
     regions: BTreeMap<String, RawRegion>,
     questions: BTreeMap<String, String>,
+    senses: BTreeMap<String, Sense>,
 ) -> Result<Looks, String> {
-    let count = regions.len() + questions.len();
+    let count = regions.len() + questions.len() + senses.len();
     if count > MAX_REGIONS {
         return Err(format!("regions: got {count}, wanted at most {MAX_REGIONS}"));
     }
     let named = regions.keys().map(|name| ("regions", name));
     let named = named.chain(questions.keys().map(|name| ("questions", name)));
+    let named = named.chain(senses.keys().map(|name| ("senses", name)));
     let mut names = BTreeSet::new();
+    if !senses.is_empty() {
+        names.insert(CAMERA.to_owned());
+    }
     for (key, name) in named {
         // Their stores would be one file where a file system ignores the size of letters.
         if !names.insert(name.to_lowercase()) {
-            let what = "another one has this name, or differs by the size of its letters only";
+            let what = match name.to_lowercase() == CAMERA {
+                true => "beside senses this is the name of the camera",
+                false => "another one has this name, or differs by the size of its letters only",
+            };
             return Err(format!("{key}.{name}: {what}"));
         }
     }
@@ -84,7 +94,7 @@ pub(super) fn check(
         };
         all.insert(name, region);
     }
-    Ok(Looks { regions: all, heads })
+    Ok(Looks { regions: all, heads, senses })
 }
 
 fn region(name: String, raw: &RawRegion) -> Result<(String, Region), String> {

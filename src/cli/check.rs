@@ -60,6 +60,9 @@ impl CheckCommand {
             }
         };
         tell("camera", &camera(&board.camera.address));
+        for (name, sense) in &board.senses {
+            tell(&format!("sense {name}"), &camera(&sense.camera.address));
+        }
         for (name, region) in &board.regions {
             let (width, height) = (board.camera.width, board.camera.height);
             let fits = region.resolve(width, height).map(|_| format!("{region} of a frame"));

@@ -155,7 +155,7 @@ impl CtlCommand {
     }
 
     fn carry_out(&self, words: &[&str], context: &Context) -> anyhow::Result<Exit> {
-        let of_all = |word: &str| word == "watch" || word == "snap" && !self.explain;
+        let of_all = |word: &str| word == "watch";
         if let Some(region) = self.region.as_ref().filter(|_| of_all(words[0])) {
             bail!("{} takes no region: leave out @{region}", words[0]);
         }
@@ -333,7 +333,7 @@ impl CtlCommand {
     fn ask(&self, link: &mut Link, request: &Request, context: &Context) -> anyhow::Result<Answer> {
         let of_region;
         let request = match (&self.region, request) {
-            (Some(region), plain) if plain.is_of_a_region() => {
+            (Some(region), plain) if plain.may_name_a_region() => {
                 of_region = Of::new(region.as_str(), plain.clone()).into();
                 &of_region
             }

@@ -25,7 +25,7 @@ use crate::camera::source;
 use crate::device::builder::{BuildError, DeviceBuilder};
 use crate::device::clock::Clock;
 use crate::device::runtime::{DeviceLog, Ended, LogFormat, Stop};
-use crate::device::stores;
+use crate::device::stores::{self, BoardStore};
 use crate::image::frame::FrameKind;
 #[cfg(feature = "mqtt")]
 use crate::mqtt::{Mqtt, MqttLink};
@@ -228,10 +228,14 @@ impl RunCommand {
             builder = builder.acknowledge_early();
         }
         // Several stores share a backbone without blocks. What is wrong with the store is said when it is opened.
-        let tail = match stores::of_board(&self.store.path()?, board).len() {
+        let stores = stores::of_board(&self.store.path()?, board);
+        let tail = match stores.iter().filter(|one| !one.is_sense).count() {
             1 => self.store.tail().ok().flatten(),
             _ => None,
         };
+        for of in stores.iter().filter(|one| one.is_sense) {
+            builder = self.with_sense(board, of, builder, context)?;
+        }
         Vectors::chosen().with_threads(self.threads(board)).choose();
         let model = self.backbone(board)?;
         if source::kind_of(camera) == FrameKind::Text {
@@ -246,6 +250,26 @@ impl RunCommand {
         Ok(device.run())
     }
 
+    /// With the backbone of a sense beside the camera.
+    fn with_sense(
+        &self,
+        board: &Board,
+        of: &BoardStore,
+        builder: DeviceBuilder,
+        context: &Context,
+    ) -> anyhow::Result<DeviceBuilder> {
+        let named = of.name.as_deref().and_then(|name| Some((name, board.senses.get(name)?)));
+        let Some((name, sense)) = named else { return Ok(builder) };
+        let mut model = ModelArgs::named(sense.backbone.as_deref());
+        let kind = source::kind_of(&sense.camera.address);
+        let place = || format!("sense {name}");
+        if kind == FrameKind::Text {
+            return Ok(builder.sense(name, model.text_encoder().with_context(place)?));
+        }
+        model = model.of_stores(std::slice::from_ref(&of.path)).looking_at(kind);
+        Ok(builder.sense(name, model.load(context).with_context(place)?))
+    }
+
     /// Threads that share the work of a frame.
     fn threads(&self, board: &Board) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -257,7 +281,8 @@ impl RunCommand {
     /// The built-in network as a region's store was taught with it; else what the board names, if none is named here.
     fn backbone(&self, board: &Board) -> anyhow::Result<ModelArgs> {
         let store = self.store.path()?;
-        let of_board = stores::of_board(&store, board).into_iter().map(|one| one.path);
+        let of_board = stores::of_board(&store, board).into_iter();
+        let of_board = of_board.filter(|one| !one.is_sense).map(|one| one.path);
         let paths: Vec<_> = std::iter::once(store.clone()).chain(of_board).collect();
         let mut model = self.model.of_stores(&paths);
         // One that looks at images is not meant for lines, and the other way round.

@@ -1,18 +1,22 @@
 //! A device from its parts: board, policy, camera, backbone, store, ports.
 
 mod lines;
+mod senses;
 mod views;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::backbone::{BackboneFiles, EmbeddingSource, ExtractError, FeatureSource as _};
+use senses::time_of_a_frame;
+
+use crate::backbone::{BackboneFiles, EmbeddingSource, ExtractError};
 use crate::board::address::Address;
 use crate::board::outputs::{self, GpioError, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::board::policy::Policy;
-use crate::board::{Board, BoardError, Lost, PolicySource};
-use crate::camera::source::{self, AnyCamera, CaptureSettings};
+use crate::board::{Board, BoardError, PolicySource};
+use crate::camera::source::{AnyCamera, CaptureSettings};
 use crate::camera::{Camera, CameraError};
 use crate::device::clock::Clock;
 use crate::device::controller::{Background, Latest, SharedInbox, Station, View, ViewLearner};
@@ -22,14 +26,12 @@ use crate::device::runtime::{
 };
 use crate::device::service::Service;
 use crate::device::tuning::BackboneReader;
-use crate::image::frame::{Frame, FrameError, FrameKind, Region, Timestamp};
+use crate::image::frame::{FrameError, Region};
 use crate::protocol::access::{Access, Guard, PinLockout};
 use crate::protocol::log::Level;
-use crate::sound;
 use crate::store::inbox::InboxFile;
 use crate::store::persistent::PersistError;
 use crate::store::{FileStore, StoreError};
-use crate::text;
 
 /// Regions take turns with one backbone.
 type SharedSource = Arc<Mutex<Latest<EmbeddingSource>>>;
@@ -81,6 +83,7 @@ pub struct DeviceBuilder {
     chosen: Option<String>,
     backbone_files: Option<BackboneReader>,
     camera: ChosenCamera,
+    senses: BTreeMap<String, EmbeddingSource>,
     region: Option<Region>,
     ports: Vec<Address>,
     services: Vec<(Box<dyn Service>, Access)>,
@@ -113,6 +116,14 @@ pub enum BuildError {
     /// The backbone gives no embedding.
     #[error(transparent)]
     Backbone(#[from] ExtractError),
+    /// A sense of the board has none.
+    #[error(
+        "sense {sense} of the board has no backbone\n  next: DeviceBuilder::sense(\"{sense}\", ...)"
+    )]
+    NoBackbone {
+        /// Its name.
+        sense: String,
+    },
     /// The files of the backbone cannot be read.
     #[error("{0}")]
     BackboneFiles(String),
@@ -164,6 +175,7 @@ impl DeviceBuilder {
             chosen: None,
             backbone_files: None,
             camera: ChosenCamera::OfTheBoard,
+            senses: BTreeMap::new(),
             region: None,
             ports: Vec::new(),
             services: Vec::new(),
@@ -207,6 +219,8 @@ impl DeviceBuilder {
     /// The part of a frame that is classified, instead of the board's regions or, where it names none, of whole frames.
     pub fn region(mut self, region: Region) -> Self {
         self.region = Some(region);
+        self.board.regions.clear();
+        self.board.heads.clear();
         self
     }
 
@@ -291,20 +305,18 @@ impl DeviceBuilder {
         let log = log.unwrap_or_else(|| Arc::new(DeviceLog::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
         let threads = backbone.threads();
-        let inference = time_of_a_frame(&mut backbone, &self.board)?;
-        let (views, inboxes) = self.views(backbone, store.as_ref(), &log)?;
+        let inference = time_of_a_frame(&mut backbone, &self.board.camera)?;
+        let mut senses = self.take_senses()?;
+        let of_senses = self.time_of_senses(&mut senses)?;
+        let (views, inboxes) = self.views(backbone, senses, store.as_ref(), &log)?;
         let inference = inference * self.parts() as u32;
         let learned = views::learned(&views.0);
-        let board = &self.board;
         self.refuse_shared_lines()?;
-        let camera = match std::mem::replace(&mut self.camera, ChosenCamera::OfTheBoard) {
-            ChosenCamera::OfTheBoard => source::open(&board.camera.address, &board.camera.wanted()),
-            ChosenCamera::At(address, wanted) => source::open(&address, &wanted),
-            ChosenCamera::Given(camera) => Ok(camera),
-        }?;
+        let sources = self.open_sources()?;
+        let board = &self.board;
         let mut station = Station::with_views(
             views,
-            camera.name(),
+            sources[0].0.name(),
             &self.policy,
             self.pins.0.outputs().to_vec(),
             board.heartbeat.as_deref(),
@@ -319,7 +331,9 @@ impl DeviceBuilder {
         }
         station.set_smoothing(self.smoothing);
         station.set_image_side(board.images.side);
-        station.set_camera_controls(camera.scene(), camera.locks());
+        for (place, (source, _)) in sources.iter().enumerate() {
+            station.set_camera(place, &**source);
+        }
         station.set_trusted_keys(board.access.trusted_keys.clone());
         let ports = self.open_ports(&log)?;
         let services = services.into_iter().map(|(service, access)| {
@@ -333,9 +347,7 @@ impl DeviceBuilder {
                 temperature: board.temperature.clone(),
                 throttled: board.throttled.clone(),
             },
-            camera_patience: Duration::from_millis(board.camera.timeout_ms.into()),
-            safe_when_lost: board.camera.lost == Lost::Safe,
-            frame_patience: watchdog.max(3 * inference),
+            frame_patience: watchdog.max(3 * inference.max(of_senses)),
             end_after: self.end_after,
         };
         let chosen = self.chosen.as_ref().map(|how| format!(" ({how})")).unwrap_or_default();
@@ -346,7 +358,7 @@ impl DeviceBuilder {
         let summary = format!(
             "board {}{chosen}: {} with {}, {learned}, {:.1} ms a frame{shared}",
             board.name,
-            camera.name(),
+            senses::names(&sources),
             station.model_name(),
             inference.as_secs_f64() * 1000.0
         );
@@ -356,7 +368,7 @@ impl DeviceBuilder {
         }
         let policy = PolicySource::new(self.policy_source.as_deref(), self.board);
         let (outputs, inputs) = self.pins;
-        let parts = Parts { camera, station, policy, outputs, inputs, ports, services, inboxes };
+        let parts = Parts { sources, station, policy, outputs, inputs, ports, services, inboxes };
         Ok(Device { parts, settings, clock, log, summary })
     }
 
@@ -417,28 +429,4 @@ impl Device {
         let Self { parts, settings, clock, log, summary } = self;
         runtime::run(parts, &settings, clock, log, &summary)
     }
-}
-
-/// As long as most lines are.
-const USUAL_LINE: &str =
-    "Nov 30 18:25:04 line-3 kernel: usb 1-1.2: new high-speed USB device number 5 using dwc2";
-
-/// How long the backbone takes for one frame of the camera's size, once it is warm.
-fn time_of_a_frame(backbone: &mut EmbeddingSource, board: &Board) -> Result<Duration, BuildError> {
-    let (width, height) = match backbone.kind() {
-        FrameKind::Sound => (sound::COLUMNS as u32, sound::BANDS as u32),
-        _ => (board.camera.width, board.camera.height),
-    };
-    let grey = |width: u32, height: u32| {
-        let pixels = vec![128; width as usize * height as usize * 3];
-        Frame::new(width, height, pixels, Timestamp(0))
-    };
-    let frame = match backbone.kind() {
-        FrameKind::Text => text::frame(USUAL_LINE, Timestamp(0)),
-        kind => grey(width, height)?.of_kind(kind),
-    };
-    backbone.feature(&frame)?;
-    let begun = Instant::now();
-    backbone.feature(&frame)?;
-    Ok(begun.elapsed())
 }

@@ -22,6 +22,7 @@ mod policy_change;
 mod predicted;
 mod record;
 mod shared_source;
+mod source;
 mod stillness;
 mod untaught;
 mod view;
@@ -41,13 +42,13 @@ use lessons::{Job, Until};
 pub use panel::{Panel, Seen, SharedPanel};
 pub use record::{LatestTimes, Stats};
 pub use shared_source::Latest;
+use source::Source;
 pub use view::View;
 pub use view_learner::ViewLearner;
 
 use crate::backbone::FeatureSource;
 use crate::board::outputs::Output;
 use crate::board::policy::{Buttons, Policy, Timing, Untaught};
-use crate::camera::{CameraLocks, Scene};
 use crate::image::frame::{Frame, FrameKind, Region, Timestamp};
 use crate::image::picture;
 use crate::learn::engine::{Engine, EngineError};
@@ -92,18 +93,14 @@ pub struct Station<S, K> {
     tuning: Option<Tuning>,
     /// When a frame of an inbox may be looked at again.
     next_look: Timestamp,
-    latest: Option<Frame>,
+    /// At least one; the first is the camera.
+    sources: Vec<Source>,
     /// Frames that came.
     number: u64,
     /// Microseconds that the date is ahead of the time.
     ahead: i64,
     smoothing: u32,
     image_side: u32,
-    camera: String,
-    /// Where it can be chosen what the camera shows.
-    scene: Option<Scene>,
-    /// Where its exposure or white balance can be locked.
-    locks: Option<CameraLocks>,
     record: Stats,
     /// Where there are any, only what one of them signed is learned from elsewhere.
     trusted: Vec<PublicKey>,
@@ -131,8 +128,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     /// As [`Station::new`], of parts of a frame that were named.
     ///
-    /// * `learners`: each with its own name and its own store, all with the same backbone.
-    /// * `views`: at least one, each with its own name, and of one of the learners.
+    /// * `learners`: each with its own name and its own store; those of one source with the same backbone.
+    /// * `views`: at least one, each with its own name, and of one of the learners; the first of the camera.
     ///
     /// # Panics
     /// Without a view, or with one of a learner that is not there.
@@ -145,6 +142,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         timings: &BTreeMap<String, Timing>,
     ) -> Self {
         let count = views.len();
+        let sources = views.iter().map(|view| view.source + 1).max().unwrap_or(1);
         views.iter_mut().for_each(|view| view.history = History::new(count));
         assert!(!views.is_empty(), "a station looks at something");
         assert!(views.iter().all(|view| view.learner < learners.len()), "each view has a learner");
@@ -164,14 +162,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             workers: None,
             tuning: None,
             next_look: Timestamp(0),
-            latest: None,
+            sources: (0..sources).map(|_| Source::named(camera)).collect(),
             number: 0,
             ahead: 0,
             smoothing: 1,
             image_side: picture::IMAGE_SIDE,
-            camera: camera.to_owned(),
-            scene: None,
-            locks: None,
             record: Stats::default(),
             trusted: Vec::new(),
         };
@@ -238,11 +233,24 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.image_side = pixels;
     }
 
-    /// A frame came.
-    ///
-    /// * `now`: when classifying began; `clock`: gives the time, twice a region: with its feature and its verdict.
+    /// A frame of the camera came, see [`Station::frame_of`].
     pub fn frame(
         &mut self,
+        frame: Frame,
+        now: Timestamp,
+        clock: impl FnMut() -> Timestamp,
+        effects: &mut Effects,
+    ) {
+        self.frame_of(0, frame, now, clock, effects);
+    }
+
+    /// A frame came. A trigger is about the camera's; those of other sources are all classified.
+    ///
+    /// * `source`: as [`View::of_source`] counts them.
+    /// * `now`: when classifying began; `clock`: gives the time, twice a region: with its feature and its verdict.
+    pub fn frame_of(
+        &mut self,
+        source: usize,
         frame: Frame,
         now: Timestamp,
         mut clock: impl FnMut() -> Timestamp,
@@ -251,18 +259,18 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.number += 1;
         self.look_after_patches();
         let captured = frame.captured();
-        let admitted = self.panel.change(|panel| panel.actions.admits(captured));
+        let admitted = source > 0 || self.panel.change(|panel| panel.actions.admits(captured));
         if !admitted && self.job.is_none() {
             self.panel.change(|panel| panel.actions.heartbeat(now));
             self.record.passed += 1;
-            self.adapt_on(&frame, false, now, effects);
-            self.latest = Some(frame);
+            self.adapt_on(source, &frame, false, now, effects);
+            self.sources[source].latest = Some((self.number, frame));
             return;
         }
         let (mut now, mut age, mut looked_micros) = (now, None, 0);
         for place in 0..self.views.len() {
             let is_taught = self.job.as_ref().is_some_and(|job| job.view == place);
-            if !admitted && !is_taught {
+            if self.views[place].source != source || !admitted && !is_taught {
                 continue;
             }
             let (before, rest) = self.views.split_at_mut(place);
@@ -315,16 +323,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             }
         }
         age.into_iter().for_each(|age| self.record.classified(age));
-        self.adapt_on(&frame, admitted, now, effects);
+        if effects.classifications.is_empty() {
+            // Where nothing is taught of it no verdict says that it is there again.
+            self.panel.change(|panel| panel.found(source));
+        }
+        self.adapt_on(source, &frame, admitted, now, effects);
         self.look_again(now);
-        self.latest = Some(frame);
-    }
-
-    /// The camera gives no frames: what lasts with a verdict ends.
-    ///
-    /// * `safe`: every output goes to its safe level until frames come again.
-    pub fn lost(&mut self, safe: bool) {
-        self.panel.change(|panel| panel.lost(safe));
+        self.sources[source].latest = Some((self.number, frame));
     }
 
     /// An input changed.

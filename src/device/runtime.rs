@@ -19,6 +19,7 @@
 //! panic unwinds.
 
 mod background;
+mod feed;
 mod host;
 mod inboxes;
 mod log;
@@ -27,7 +28,6 @@ mod mailbox;
 mod remote;
 mod watchdog;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -53,6 +53,8 @@ use crate::protocol::request::Classification;
 use crate::store::Store;
 use crate::store::inbox::InboxFile;
 use crate::util::mutex::lock;
+use feed::Feed;
+pub use feed::Watched;
 use loops::CameraWatch;
 use mailbox::Mailbox;
 use remote::Remote;
@@ -60,8 +62,8 @@ use watchdog::Heartbeat;
 
 /// What the runtime brings together.
 pub struct Parts<S, K> {
-    /// Gives frames.
-    pub camera: Box<dyn Camera + Send>,
+    /// Give frames: the station's sources, the camera first.
+    pub sources: Vec<(Box<dyn Camera + Send>, Watched)>,
     /// Classifies them.
     pub station: Station<S, K>,
     /// Where its policy is kept.
@@ -84,11 +86,6 @@ pub struct Parts<S, K> {
 pub struct RuntimeSettings {
     /// Where the board reports its temperature and load.
     pub host: HostPaths,
-    /// Without a frame for so long the camera counts as lost, and what lasts with a verdict ends; one that gives events, once
-    /// it is in trouble for so long.
-    pub camera_patience: Duration,
-    /// Every output goes to its safe level then.
-    pub safe_when_lost: bool,
     /// The longest that classifying a frame may take, beyond which inference counts as hung.
     pub frame_patience: Duration,
     /// Ends by itself after so long.
@@ -146,13 +143,8 @@ struct Shared {
     heartbeat: Heartbeat,
     host: HostPaths,
     ports: Mutex<Vec<PortHandle>>,
-    camera_errors: Mutex<BTreeMap<&'static str, u64>>,
-    /// Why there are no frames.
-    camera_trouble: Mutex<Option<String>>,
-    /// What the camera waits for, where it gives events and none came lately.
-    awaited: Mutex<Option<String>>,
-    /// How loud a microphone's last window is, in dBFS.
-    level: Mutex<Option<f32>>,
+    /// By source.
+    feeds: Vec<Feed>,
     output_errors: AtomicU64,
     to_pin: Mutex<ToPin>,
     observers: Vec<Arc<dyn Observer>>,
@@ -194,14 +186,7 @@ impl Shared {
             ("frames_a_second".to_owned(), format!("{:.1}", frames as f64 / uptime.max(1e-3))),
             ("dropped".to_owned(), dropped.to_string()),
         ];
-        for (kind, count) in lock(&self.camera_errors).iter() {
-            figures.push((format!("errors_camera_{kind}"), count.to_string()));
-        }
-        let level = *lock(&self.level);
-        figures.extend(level.map(|level| ("level_dbfs".to_owned(), format!("{level:.1}"))));
-        let awaited = lock(&self.awaited).clone();
-        let trouble = lock(&self.camera_trouble).clone().or(awaited);
-        figures.extend(trouble.map(|trouble| ("camera".to_owned(), trouble)));
+        figures.extend(self.feeds.iter().flat_map(Feed::figures));
         let to_pin = lock(&self.to_pin).whole.quantile(0.95);
         figures.extend(
             to_pin
@@ -245,7 +230,7 @@ where
     S: FeatureSource + Send + 'static,
     K: Store + Send + 'static,
 {
-    let Parts { camera, station, policy, outputs, inputs, ports, services, inboxes } = parts;
+    let Parts { sources, station, policy, outputs, inputs, ports, services, inboxes } = parts;
     let shared = Arc::new(Shared {
         clock,
         log,
@@ -256,10 +241,7 @@ where
         heartbeat: Heartbeat::default(),
         host: settings.host.clone(),
         ports: Mutex::default(),
-        camera_errors: Mutex::default(),
-        camera_trouble: Mutex::default(),
-        awaited: Mutex::default(),
-        level: Mutex::default(),
+        feeds: sources.iter().map(|(_, watched)| Feed::of(watched)).collect(),
         output_errors: AtomicU64::new(0),
         to_pin: Mutex::default(),
         policy: Mutex::new(policy),
@@ -272,16 +254,13 @@ where
     };
     let (returned, record) = channel();
     let frame_patience = settings.frame_patience;
-    let watch = CameraWatch {
-        patience: settings.camera_patience,
-        safe_when_lost: settings.safe_when_lost,
-        gives_events: camera.gives_events(),
-    };
+    let watches = sources.iter().map(|(camera, watched)| CameraWatch::new(&**camera, watched));
+    let watches = watches.collect();
     start(OUTPUTS, Box::new(move |shared| loops::outputs(shared, outputs, &panel)));
     start(
         "inference",
         Box::new(move |shared| {
-            let record = loops::inference(shared, station, frame_patience, watch);
+            let record = loops::inference(shared, station, frame_patience, watches);
             // It is not awaited after a hang.
             let _ = returned.send(record);
         }),
@@ -308,7 +287,9 @@ where
     if !inboxes.is_empty() {
         start("inboxes", Box::new(move |shared| inboxes::write(shared, inboxes)));
     }
-    start("capture", Box::new(move |shared| loops::capture(shared, camera)));
+    for (source, (camera, _)) in sources.into_iter().enumerate() {
+        start("capture", Box::new(move |shared| loops::capture(shared, source, camera)));
+    }
     let signals = loops::signals(&shared);
     loops::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(summary)]);
     if let Some(time) = settings.end_after {

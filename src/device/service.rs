@@ -28,12 +28,15 @@ pub trait Observer: Send + Sync {
     fn classified(&self, classification: &Classification);
 
     /// Whether the frame that was just classified is wanted: [`Observer::frame`] is called only then.
-    fn wants_frame(&self) -> bool;
+    ///
+    /// * `sense`: the name of what it is of beside the camera; `None`: the camera.
+    fn wants_frame(&self, sense: Option<&str>) -> bool;
 
     /// Gives a frame that was wanted.
     ///
+    /// * `sense`: as with [`Observer::wants_frame`].
     /// * `number`: counts frames since the program began, as [`Classification::frame`].
-    fn frame(&self, number: u64, frame: Frame);
+    fn frame(&self, sense: Option<&str>, number: u64, frame: Frame);
 
     /// What frames show no longer looks as it was taught, or does again.
     ///

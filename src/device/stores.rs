@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::board::Board;
+use crate::board::{Board, CAMERA};
 use crate::device::controller::{InboxLimits, RegionInbox};
 use crate::device::runtime::DeviceLog;
 use crate::learn::learner::Learner;
@@ -34,11 +34,14 @@ pub struct BoardStore {
     pub path: PathBuf,
     /// The names of the regions, in their order.
     pub regions: Vec<String>,
+    /// Whether it is of a sense beside the camera.
+    pub is_sense: bool,
 }
 
-/// The stores of a board: one for each of its regions, one for those that share a head, by the order of their first regions.
+/// The stores of a board: one for each of its regions, one for those that share a head, by the order of their first regions;
+/// then one for each of its senses.
 ///
-/// * `path`: the store of the device; it is that of the only one.
+/// * `path`: the store of the device; it is that of the only region.
 pub fn of_board(path: &Path, board: &Board) -> Vec<BoardStore> {
     let mut stores: Vec<BoardStore> = Vec::new();
     for region in board.regions.keys() {
@@ -49,17 +52,27 @@ pub fn of_board(path: &Path, board: &Board) -> Vec<BoardStore> {
                 name: Some(name.clone()),
                 path: of_region(path, name),
                 regions: vec![region.clone()],
+                is_sense: false,
             }),
         }
     }
     match &mut stores[..] {
-        [] => vec![BoardStore { name: None, path: path.to_owned(), regions: Vec::new() }],
-        [only] => {
-            only.path = path.to_owned();
-            stores
+        [] => {
+            // Its name is for the senses' sake: what was taught before them goes on.
+            let name = (!board.senses.is_empty()).then(|| CAMERA.to_owned());
+            let regions = name.iter().cloned().collect();
+            stores.push(BoardStore { name, path: path.to_owned(), regions, is_sense: false });
         }
-        _ => stores,
+        [only] => only.path = path.to_owned(),
+        _ => {}
     }
+    stores.extend(board.senses.keys().map(|sense| BoardStore {
+        name: Some(sense.clone()),
+        path: of_region(path, sense),
+        regions: vec![sense.clone()],
+        is_sense: true,
+    }));
+    stores
 }
 
 /// The inbox of a store, and its file, where one is wanted. One that cannot be read is no reason not to start.

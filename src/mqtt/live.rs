@@ -247,11 +247,11 @@ impl Observer for Live {
         self.bell.notify_one();
     }
 
-    fn wants_frame(&self) -> bool {
+    fn wants_frame(&self, _sense: Option<&str>) -> bool {
         false
     }
 
-    fn frame(&self, _number: u64, _frame: Frame) {}
+    fn frame(&self, _sense: Option<&str>, _number: u64, _frame: Frame) {}
 
     fn drift(&self, region: Option<&str>, drift: Option<&str>) {
         {

@@ -129,6 +129,10 @@ trait Ask: Sized + Into<Request> {
     /// them.
     const OF_A_REGION: bool = true;
 
+    /// Whether it may be asked of one region, also where it does not have to be: of a sense, what is about the camera
+    /// otherwise.
+    const MAY_NAME_A_REGION: bool = Self::OF_A_REGION;
+
     /// Whether it is about what one region shows, and not only about what was learned of it: then it has to be asked of one
     /// region also where all of them share a head.
     const SEES_A_REGION: bool = false;

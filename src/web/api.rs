@@ -266,14 +266,21 @@ fn picture(file: Bytes, keep: &'static str) -> Response {
     (headers, file).into_response()
 }
 
-/// The newest frame, other than the one that is known already; nothing where none comes.
+/// The newest frame of the camera, or of the sense of that name, other than the one that is known already; nothing where none
+/// comes.
 pub(super) async fn newest(State(app): State<Arc<App>>, Query(fields): Query<Fields>) -> Response {
     let seen = fields.iter().find(|(name, _)| name == "after");
     let seen = seen.and_then(|(_, text)| text.parse().ok()).unwrap_or(0);
-    let Some(jpeg) = app.pictures.after(&app.live, seen).await else {
+    let region = fields.iter().find(|(name, _)| name == "region").map(|(_, text)| &text[..]);
+    let Some(jpeg) = app.pictures.after(&app.live, region, seen).await else {
         return StatusCode::NO_CONTENT.into_response();
     };
-    with_numbers(picture(jpeg.file, "no-store"), Some(jpeg.number), (jpeg.width, jpeg.height))
+    let shown = picture(jpeg.file, "no-store");
+    let mut response = with_numbers(shown, Some(jpeg.number), (jpeg.width, jpeg.height));
+    if jpeg.is_of_sense {
+        response.headers_mut().insert("x-sense", HeaderValue::from(1));
+    }
+    response
 }
 
 /// With a frame's number, where it is one of the camera, and its sides in pixels.

@@ -26,6 +26,8 @@ pub(super) const BOUNDS: [u64; 12] = [
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) number: u64,
+    /// Whether it is of something beside the camera.
+    pub(super) is_of_sense: bool,
     pub(super) frame: Frame,
     pub(super) at: Instant,
 }
@@ -54,11 +56,25 @@ pub(super) struct Counts {
     pub(super) latency_micros: u64,
 }
 
+/// The newest frame of a source.
+#[derive(Debug)]
+struct Newest {
+    wanted: AtomicBool,
+    frame: watch::Sender<Option<Arc<Shown>>>,
+}
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self { wanted: AtomicBool::new(false), frame: watch::Sender::new(None) }
+    }
+}
+
 /// What the inference thread tells.
 #[derive(Debug)]
 pub(super) struct Live {
-    wanted: AtomicBool,
-    frame: watch::Sender<Option<Arc<Shown>>>,
+    camera: Arc<Newest>,
+    /// Of what there is beside the camera, by name.
+    senses: Mutex<BTreeMap<String, Arc<Newest>>>,
     news: Mutex<News>,
     /// The number of the latest event.
     bell: watch::Sender<u64>,
@@ -68,8 +84,8 @@ pub(super) struct Live {
 impl Default for Live {
     fn default() -> Self {
         Self {
-            wanted: AtomicBool::new(false),
-            frame: watch::Sender::new(None),
+            camera: Arc::default(),
+            senses: Mutex::default(),
             news: Mutex::default(),
             bell: watch::Sender::new(0),
             counts: Mutex::default(),
@@ -80,20 +96,38 @@ impl Default for Live {
 impl Live {
     /// A frame other than that, as new as there is; `None` where none came in time.
     ///
+    /// * `region`: of the source that it is of; the camera if `None`.
     /// * `seen`: the number of the frame that is known already.
-    pub(super) async fn frame_after(&self, seen: u64, patience: Duration) -> Option<Arc<Shown>> {
+    pub(super) async fn frame_after(
+        &self,
+        region: Option<&str>,
+        seen: u64,
+        patience: Duration,
+    ) -> Option<Arc<Shown>> {
         // A frame that was wanted longer ago shows what has gone.
         const FRESH: Duration = Duration::from_millis(150);
-        let mut frames = self.frame.subscribe();
+        let of_sense = region.and_then(|region| lock(&self.senses).get(region).cloned());
+        let newest = of_sense.unwrap_or_else(|| Arc::clone(&self.camera));
+        let mut frames = newest.frame.subscribe();
         let is_new = |shown: &Arc<Shown>| shown.number != seen && shown.at.elapsed() < FRESH;
         let held = frames.borrow_and_update().clone();
         if let Some(shown) = held.filter(is_new) {
             return Some(shown);
         }
-        self.wanted.store(true, Ordering::Relaxed);
+        newest.wanted.store(true, Ordering::Relaxed);
         let next = tokio::time::timeout(patience, frames.changed()).await;
         next.ok()?.ok()?;
         frames.borrow().clone()
+    }
+
+    /// The newest frame of the camera, or of a sense, which is known from then on.
+    fn of(&self, sense: Option<&str>) -> Arc<Newest> {
+        let Some(sense) = sense else { return Arc::clone(&self.camera) };
+        let mut senses = lock(&self.senses);
+        if let Some(newest) = senses.get(sense) {
+            return Arc::clone(newest);
+        }
+        Arc::clone(senses.entry(sense.to_owned()).or_default())
     }
 
     /// What has happened, and what rings when more has.
@@ -149,12 +183,13 @@ impl Observer for Live {
         });
     }
 
-    fn wants_frame(&self) -> bool {
-        self.wanted.swap(false, Ordering::Relaxed)
+    fn wants_frame(&self, sense: Option<&str>) -> bool {
+        self.of(sense).wanted.swap(false, Ordering::Relaxed)
     }
 
-    fn frame(&self, number: u64, frame: Frame) {
-        let shown = Shown { number, frame, at: Instant::now() };
-        self.frame.send_replace(Some(Arc::new(shown)));
+    fn frame(&self, sense: Option<&str>, number: u64, frame: Frame) {
+        let is_of_sense = sense.is_some();
+        let shown = Shown { number, is_of_sense, frame, at: Instant::now() };
+        self.of(sense).frame.send_replace(Some(Arc::new(shown)));
     }
 }

@@ -15,7 +15,7 @@ const OWN: [(&str, &str, &[Field]); 7] = [
     (
         "picture",
         "The newest frame as JPEG, other than that of a number",
-        &[("after", "integer", false)],
+        &[("after", "integer", false), ("region", "string", false)],
     ),
     (
         "thumbnail",

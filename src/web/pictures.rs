@@ -24,6 +24,8 @@ const KEPT: usize = 8 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Jpeg {
     pub(super) number: u64,
+    /// Whether it is of something beside the camera.
+    pub(super) is_of_sense: bool,
     /// Pixels of the frame itself.
     pub(super) width: u32,
     pub(super) height: u32,
@@ -47,8 +49,10 @@ struct Kept {
 
 impl Pictures {
     /// A frame other than that; `None` where none came in time.
-    pub(super) async fn after(&self, live: &Live, seen: u64) -> Option<Jpeg> {
-        let shown = live.frame_after(seen, PATIENCE).await?;
+    ///
+    /// * `region`, `seen`: as with [`Live::frame_after`].
+    pub(super) async fn after(&self, live: &Live, region: Option<&str>, seen: u64) -> Option<Jpeg> {
+        let shown = live.frame_after(region, seen, PATIENCE).await?;
         // Who comes while it is encoded waits, and takes what was encoded.
         let mut newest = self.newest.lock().await;
         if let Some(jpeg) = newest.as_ref().filter(|jpeg| jpeg.number == shown.number) {
@@ -56,6 +60,7 @@ impl Pictures {
         }
         let encoded = tokio::task::spawn_blocking(move || Jpeg {
             number: shown.number,
+            is_of_sense: shown.is_of_sense,
             width: shown.frame.width(),
             height: shown.frame.height(),
             file: picture::thumbnail(&shown.frame, SIDE).into(),

@@ -331,7 +331,7 @@ impl Play {
                 self.actions.verdict(None, (*class != "?").then_some(*class), taken, now);
             }
             ["drift", found] => self.actions.drift(None, *found == "yes", now),
-            ["lapse"] => self.actions.lapse(),
+            ["lapse"] => self.actions.lapse(None),
             ["beat"] => self.actions.heartbeat(now),
             ["part"] => self.actions.trigger(now),
             ["ask", taken] => {

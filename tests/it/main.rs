@@ -58,6 +58,8 @@ mod run;
 mod runtime;
 mod scenarios;
 mod secrets;
+#[cfg(feature = "sound")]
+mod senses;
 mod soak;
 #[cfg(feature = "sound")]
 mod sound;

@@ -14,7 +14,7 @@ use fieldtune::camera::{Camera, CameraError, CameraErrorKind};
 use fieldtune::device::clock::Clock;
 use fieldtune::device::controller::Station;
 use fieldtune::device::runtime::{
-    self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings, Stop,
+    self, DeviceLog, Ended, HostPaths, LogFormat, Parts, RuntimeSettings, Stop, Watched,
 };
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::learn::engine::Engine;
@@ -108,17 +108,16 @@ fn run(folder: &Path, camera: Colours, source: Source, press: bool) -> Ended {
     let station = Station::new(persistent, "colours", &policy(), names, None, &timings);
     let settings = RuntimeSettings {
         host: HostPaths::default(),
-        camera_patience: Duration::from_secs(5),
-        safe_when_lost: true,
         frame_patience: Duration::from_secs(if source_hangs { 1 } else { 60 }),
         end_after: None,
     };
+    let watched = Watched { name: None, patience: Duration::from_secs(5), safe_when_lost: true };
     let clock = Clock::new();
     let log = Arc::new(DeviceLog::new(LogFormat::Text, clock));
     let parts = Parts {
         services: Vec::new(),
         inboxes: Vec::new(),
-        camera: Box::new(camera),
+        sources: vec![(Box::new(camera), watched)],
         station,
         policy: PolicySource::new(None, Board::named("sim").expect("it is built in")),
         outputs,

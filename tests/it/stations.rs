@@ -58,6 +58,9 @@ struct Scenario {
     /// By name: x, y, width, height.
     #[serde(default)]
     regions: BTreeMap<String, [u32; 4]>,
+    /// Sources of frames beside the camera, by their names.
+    #[serde(default)]
+    senses: Vec<String>,
     trace: String,
 }
 
@@ -80,6 +83,7 @@ struct Stage {
     card: Arc<Mutex<Health>>,
     shown: BTreeMap<String, bool>,
     keep_when_lost: bool,
+    senses: Vec<String>,
     trace: Vec<String>,
 }
 
@@ -121,8 +125,14 @@ impl Stage {
             learners.push(ViewLearner::new(Some(name), persistent()));
         }
         if views.is_empty() {
-            views.push(View::new(None, Region::Whole, 0));
-            learners.push(ViewLearner::new(None, persistent()));
+            let name = (!scenario.senses.is_empty()).then_some("camera");
+            views.push(View::new(name, Region::Whole, 0));
+            learners.push(ViewLearner::new(name, persistent()));
+        }
+        for (name, source) in scenario.senses.iter().zip(1..) {
+            let view = View::new(Some(name), Region::Whole, learners.len());
+            views.push(view.of_source(source));
+            learners.push(ViewLearner::new(Some(name), persistent()));
         }
         let views = (learners, views);
         let outputs = scenario.outputs.iter().map(|name| match name.strip_prefix('!') {
@@ -136,7 +146,12 @@ impl Stage {
         let heartbeat = scenario.heartbeat.as_deref();
         let station = Station::with_views(views, "test", &policy, outputs, heartbeat, &timings);
         let keep_when_lost = scenario.keep_when_lost;
-        Self { station, card: health, shown, keep_when_lost, trace: Vec::new() }
+        let senses = scenario.senses.clone();
+        Self { station, card: health, shown, keep_when_lost, senses, trace: Vec::new() }
+    }
+
+    fn source(&self, sense: &str) -> usize {
+        1 + self.senses.iter().position(|name| name == sense).expect("a sense of the scenario")
     }
 
     fn say(&mut self, now: Timestamp, what: &str) {
@@ -193,6 +208,15 @@ impl Stage {
         let verb = words.next().expect("a line says something");
         let rest: Vec<&str> = words.collect();
         match (verb, &rest[..]) {
+            ("sense", [sense, "lost"]) => {
+                self.say(now, what);
+                self.station.lost(self.source(sense), !self.keep_when_lost);
+            }
+            ("sense", [sense, name]) => {
+                self.say(now, what);
+                let frame = Frame::new(4, 4, colour(name).repeat(16), now).expect("16 pixels");
+                self.station.frame_of(self.source(sense), frame, now, || now, &mut effects);
+            }
             ("frame", [name, took @ ..]) => {
                 self.say(now, what);
                 let (left, right) = name.split_once('/').unwrap_or((name, name));
@@ -235,7 +259,7 @@ impl Stage {
             }
             ("camera", ["lost"]) => {
                 self.say(now, what);
-                self.station.lost(!self.keep_when_lost);
+                self.station.lost(0, !self.keep_when_lost);
             }
             ("card", [state]) => {
                 self.say(now, what);
@@ -264,7 +288,8 @@ fn play(scenario: &Scenario) -> String {
     for (line, ticket) in scenario.trace.lines().zip(1..) {
         let (time, what) = line.trim_start().split_once(' ').unwrap_or_else(|| panic!("{line:?}"));
         let time: u64 = time.parse().unwrap_or_else(|_| panic!("{line:?} begins with no time"));
-        let known = ["frame ", "> ", "press ", "release ", "policy ", "camera ", "card ", "wait"];
+        let known =
+            ["frame ", "> ", "press ", "release ", "policy ", "camera ", "sense ", "card ", "wait"];
         if !known.iter().any(|verb| what.starts_with(verb)) {
             continue;
         }
@@ -346,6 +371,7 @@ fn a_day_of_faults_leaves_memory_flat_and_heartbeats_regular() {
             .to_owned(),
         keep_when_lost: false,
         regions: BTreeMap::new(),
+        senses: Vec::new(),
         trace: String::new(),
     };
     let mut stage = Stage::of(&scenario);

@@ -1,6 +1,6 @@
 //! The page and the API over real sockets, against the program itself.
 
-mod client;
+pub mod client;
 mod limits;
 mod schema;
 mod setup;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use super::Combine;
 use crate::learn::learner::ClassName;
 
 /// The longest time a policy may name, in milliseconds.
@@ -53,8 +54,10 @@ pub enum Effect {
 pub struct Action {
     /// The output's name.
     pub output: String,
-    /// The region whose verdicts it follows; any region's if `None`.
-    pub region: Option<String>,
+    /// The regions whose verdicts it follows; all of them if there is none.
+    pub regions: Vec<String>,
+    /// How these decide together.
+    pub combine: Combine,
     /// The verdicts, at least one.
     pub when: Vec<When>,
     /// What it does.
@@ -64,10 +67,8 @@ pub struct Action {
 impl Action {
     /// Whether it follows the verdicts of that region; any follows those of a region without a name.
     pub fn follows(&self, region: Option<&str>) -> bool {
-        match (self.region.as_deref(), region) {
-            (Some(wanted), Some(region)) => wanted == region,
-            _ => true,
-        }
+        let wanted = &self.regions;
+        region.is_none_or(|region| wanted.is_empty() || wanted.iter().any(|one| one == region))
     }
 
     /// Whether it follows drift instead of verdicts.
@@ -156,6 +157,17 @@ impl Policy {
                 let wanted = "it alone; an action of its own for verdicts";
                 return Err(wrong(key("when"), "drift beside others", wanted));
             }
+            if action.is_for_drift() && action.combine != Combine::Any {
+                return Err(wrong(
+                    key("combine"),
+                    "one for drift",
+                    "none: any region's drift counts",
+                ));
+            }
+            let mut regions = BTreeSet::new();
+            if let Some(twice) = action.regions.iter().find(|region| !regions.insert(*region)) {
+                return Err(wrong(key("region"), twice, "each region once"));
+            }
             match action.effect {
                 Effect::Hold => {}
                 Effect::Blink { on_ms, off_ms } => {
@@ -206,9 +218,9 @@ impl Policy {
 
     /// The regions that it names, each with what names it, such as `action 2 (reject)`.
     pub fn regions(&self) -> Vec<(String, &str)> {
-        let actions = self.actions.iter().enumerate().filter_map(|(index, action)| {
+        let actions = self.actions.iter().enumerate().flat_map(|(index, action)| {
             let key = format!("action {} ({})", index + 1, action.output.escape_debug());
-            Some((key, action.region.as_deref()?))
+            action.regions.iter().map(move |region| (key.clone(), region.as_str()))
         });
         let buttons = self.roles.iter().filter_map(|(name, role)| {
             Some((format!("button {}", name.escape_debug()), role.region()?))
@@ -222,17 +234,20 @@ impl Policy {
         self.roles.iter().filter(|(_, role)| any(role)).map(|(name, _)| name.as_str()).collect()
     }
 
-    /// The same for several regions: an action that follows any region's verdicts becomes one for each of them, so
+    /// The same for several regions: an action that follows several and needs only one of them becomes one for each, so
     /// that the verdict of one does not end what lasts with another's.
     #[must_use]
     pub fn for_regions(&self, regions: &[&str]) -> Self {
         let each = |action: &Action| {
-            let names: Vec<String> = match &action.region {
-                Some(region) => vec![region.clone()],
-                None => regions.iter().map(|&region| region.to_owned()).collect(),
+            let names: Vec<String> = match action.regions.is_empty() {
+                false => action.regions.clone(),
+                true => regions.iter().map(|&region| region.to_owned()).collect(),
             };
-            let action = action.clone();
-            names.into_iter().map(move |name| Action { region: Some(name), ..action.clone() })
+            let of = |regions| Action { regions, ..action.clone() };
+            match action.combine {
+                Combine::Any => names.into_iter().map(|name| of(vec![name])).collect(),
+                Combine::All | Combine::Weighted => vec![of(names)],
+            }
         };
         Self { actions: self.actions.iter().flat_map(each).collect(), roles: self.roles.clone() }
     }
@@ -244,7 +259,7 @@ impl Policy {
         action.when.iter().any(|when| match (when, class) {
             (When::Class(wanted), Some(class)) => wanted.is(class),
             (When::Unknown, None) => true,
-            (When::AnyOther, Some(class)) => !self.names(class, action.region.as_deref()),
+            (When::AnyOther, Some(class)) => !self.names(class, &action.regions),
             _ => false,
         })
     }
@@ -258,11 +273,16 @@ impl Policy {
         follow.any(|action| self.applies(action, class))
     }
 
-    /// Whether an action that follows that region's verdicts names the class.
-    fn names(&self, class: &str, region: Option<&str>) -> bool {
+    /// Whether an action that follows the verdicts of one of those regions names the class.
+    ///
+    /// * `regions`: all if there is none.
+    fn names(&self, class: &str, regions: &[String]) -> bool {
+        let follows = |action: &&Action| {
+            regions.is_empty() || regions.iter().any(|region| action.follows(Some(region)))
+        };
         self.actions
             .iter()
-            .filter(|action| action.follows(region))
+            .filter(follows)
             .flat_map(|action| &action.when)
             .any(|when| matches!(when, When::Class(name) if name.is(class)))
     }
@@ -291,7 +311,8 @@ mod tests {
     fn times_outside_their_range_are_refused_with_their_key() {
         let action = |effect| Action {
             output: "gate".to_owned(),
-            region: None,
+            regions: Vec::new(),
+            combine: Combine::Any,
             when: vec![When::Unknown],
             effect,
         };

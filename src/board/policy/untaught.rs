@@ -36,8 +36,8 @@ impl Taught {
 pub struct Untaught {
     /// Its name.
     pub class: ClassName,
-    /// The region that it is named for; any if `None`.
-    pub region: Option<String>,
+    /// The regions that it is named for, one of which has to be taught it; any if there is none.
+    pub regions: Vec<String>,
     /// The class that was probably meant.
     pub meant: Option<String>,
     /// It was taught before.
@@ -46,10 +46,12 @@ pub struct Untaught {
 
 impl Display for Untaught {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Self { class, region, meant, any_more } = self;
+        let Self { class, regions, meant, any_more } = self;
         write!(f, "the policy names {class}")?;
-        if let Some(region) = region {
-            write!(f, " for the region {}", region.escape_debug())?;
+        match &regions[..] {
+            [] => {}
+            [region] => write!(f, " for the region {}", region.escape_debug())?,
+            several => write!(f, " for the regions {}", several.join(", ").escape_debug())?,
         }
         write!(f, ", which is not taught{}", if *any_more { " any more" } else { "" })?;
         meant.iter().try_for_each(|meant| write!(f, " (did you mean {meant}?)"))
@@ -67,17 +69,16 @@ impl Policy {
                 When::Class(class) => Some(class),
                 When::Unknown | When::AnyOther | When::Drift => None,
             });
-            classes.map(|class| (class, action.region.as_deref()))
+            classes.map(|class| (class, &action.regions[..]))
         });
         let buttons = self.roles().values().filter_map(|role| match role {
-            Role::Teach { class, region, .. } => Some((class, region.as_deref())),
+            Role::Teach { class, region, .. } => Some((class, region.as_slice())),
             Role::Press { .. } | Role::Trigger => None,
         });
         let mut untaught = Vec::new();
-        for (class, region) in actions.chain(buttons) {
+        for (class, regions) in actions.chain(buttons) {
             let of = |one: &&Taught| {
-                let both = region.zip(one.region.as_deref());
-                both.is_none_or(|(wanted, region)| wanted == region)
+                regions.is_empty() || one.region.as_ref().is_none_or(|one| regions.contains(one))
             };
             let names = || taught.iter().filter(of).flat_map(|one| &one.classes);
             if names().any(|name| class.is(name)) {
@@ -86,7 +87,7 @@ impl Policy {
             let meant = letters::nearest(class.as_str(), names().map(String::as_str));
             let one = Untaught {
                 class: class.clone(),
-                region: region.map(str::to_owned),
+                regions: regions.to_vec(),
                 meant: meant.map(str::to_owned),
                 any_more: false,
             };
@@ -113,14 +114,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::board::policy::{Action, Effect};
+    use crate::board::policy::{Action, Combine, Effect};
 
     fn policy(actions: &[(&str, Option<&str>)], buttons: &[(&str, Option<&str>)]) -> Policy {
         let name = |name: &str| ClassName::new(name).expect("a name");
         let region = |region: &Option<&str>| region.map(str::to_owned);
         let actions = actions.iter().map(|(class, of)| Action {
             output: "gate".to_owned(),
-            region: region(of),
+            regions: region(of).into_iter().collect(),
+            combine: Combine::Any,
             when: vec![When::Class(name(class)), When::Unknown, When::AnyOther],
             effect: Effect::Hold,
         });

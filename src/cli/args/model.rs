@@ -76,6 +76,13 @@ impl ModelArgs {
         given
     }
 
+    /// What a board file names; the built-in network where it names none.
+    pub(in crate::cli) fn named(model: Option<&str>) -> Self {
+        let model = model.unwrap_or(built_in::NAME).to_owned();
+        let (size, norm, layout, taps, kind) = Default::default();
+        Self { model, size, norm, layout, taps, kind, bgr: false, center_crop: false }
+    }
+
     /// The same, to look at frames of that kind.
     pub(in crate::cli) fn looking_at(&self, kind: FrameKind) -> Self {
         Self { kind: Some(kind), ..self.clone() }

@@ -15,7 +15,7 @@ impl DeviceBuilder {
         &self,
         backbone: &EmbeddingSource,
     ) -> Result<(), BuildError> {
-        let regions = self.board.regions.values().filter(|_| self.region.is_none());
+        let regions = self.board.regions.values();
         let (width, height) = (text::LINE_WIDTH, text::LINE_HEIGHT);
         let is_whole = (0, 0, width, height);
         let mut parts = self.region.iter().chain(regions);
@@ -31,10 +31,15 @@ impl DeviceBuilder {
     /// Two that read one line take its bytes from each other.
     pub(super) fn refuse_shared_lines(&self) -> Result<(), BuildError> {
         let camera = match &self.camera {
-            ChosenCamera::OfTheBoard => &self.board.camera.address,
-            ChosenCamera::At(address, _) => address,
-            ChosenCamera::Given(_) => return Ok(()),
+            ChosenCamera::OfTheBoard => Some(&self.board.camera.address),
+            ChosenCamera::At(address, _) => Some(address),
+            ChosenCamera::Given(_) => None,
         };
+        let senses = self.board.senses.values().map(|sense| &sense.camera.address);
+        camera.into_iter().chain(senses).try_for_each(|camera| self.refuse_shared_line(camera))
+    }
+
+    fn refuse_shared_line(&self, camera: &str) -> Result<(), BuildError> {
         let Some(line) = source::line_of(camera) else { return Ok(()) };
         let of_board = self.board.serial.as_ref().filter(|_| self.ports.is_empty());
         let of_board = of_board
@@ -46,7 +51,7 @@ impl DeviceBuilder {
         };
         match self.ports.iter().chain(&of_board).find(is_shared) {
             Some(port) => {
-                Err(BuildError::SharedLine { port: port.clone(), camera: camera.clone() })
+                Err(BuildError::SharedLine { port: port.clone(), camera: camera.to_owned() })
             }
             None => Ok(()),
         }

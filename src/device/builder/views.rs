@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{BuildError, DeviceBuilder, LearnerOfViews, Observed, RegionInboxes, SharedSource};
 use crate::backbone::EmbeddingSource;
+use crate::board::CAMERA;
 use crate::device::controller::{InboxLimits, Latest, View, ViewLearner};
 use crate::device::runtime::DeviceLog;
 use crate::device::stores::{self, BoardStore};
@@ -17,28 +18,37 @@ use crate::store::tail;
 use crate::store::{FileStore, followed};
 
 impl DeviceBuilder {
-    /// A view a region, each with what was learned of it; one where the board names none, or one was asked for.
+    /// A view a region, each with what was learned of it; one where the board names none, or one was asked for. Then one of
+    /// each sense.
+    ///
+    /// * `senses`: their backbones, in their order.
     pub(super) fn views(
         &self,
         backbone: EmbeddingSource,
+        senses: Vec<EmbeddingSource>,
         path: &Path,
         log: &DeviceLog,
     ) -> Result<(Observed, RegionInboxes), BuildError> {
         let (mut used, mut inboxes) = (Vec::new(), Vec::new());
-        let regions = if self.region.is_some() { 1 } else { self.board.regions.len() };
-        let stores = match self.region {
-            None => stores::of_board(path, &self.board),
-            Some(_) => vec![BoardStore { name: None, path: path.to_owned(), regions: Vec::new() }],
+        let regions = self.board.regions.len();
+        let stores = stores::of_board(path, &self.board);
+        let to_share = |source: EmbeddingSource, keeps| {
+            (ModelId::of_source(&source), Latest::shared(source, keeps))
         };
-        let model = ModelId::of_source(&backbone);
-        let shared = (model, Latest::shared(backbone, self.parts() < regions));
+        let of_camera = to_share(backbone, self.parts() < regions);
+        let mut senses = senses.into_iter().map(|source| to_share(source, false));
         let limits = InboxLimits::of_board(&self.board.inbox, stores.len());
         let mut open = |of: &BoardStore| {
+            let of_sense = if of.is_sense { senses.next() } else { None };
+            let shared = of_sense.as_ref().unwrap_or(&of_camera);
             let mut store = FileStore::open(&of.path)?;
             let path = store.path().to_owned();
             let of_store = |error| BuildError::Learned { path: path.clone(), error };
-            let own = self.with_blocks_of(&mut store, &shared.0)?;
-            let (model, backbone) = own.as_ref().unwrap_or(&shared);
+            let own = match of.is_sense {
+                true => None,
+                false => self.with_blocks_of(&mut store, &shared.0)?,
+            };
+            let (model, backbone) = own.as_ref().unwrap_or(shared);
             let mut learned = PersistentLearner::open(store, model).map_err(of_store)?;
             let store = learned.store_mut();
             #[cfg(debug_assertions)]
@@ -58,13 +68,20 @@ impl DeviceBuilder {
         };
         let mut learners = stores.iter().map(&mut open).collect::<Result<Vec<_>, BuildError>>()?;
         let mut views: Vec<View> = Vec::new();
-        for (name, region) in self.board.regions.iter().filter(|_| self.region.is_none()) {
+        let learner_of = |name: &String| {
             let is_of = |store: &BoardStore| store.regions.contains(name);
-            let learner = stores.iter().position(is_of).unwrap_or(0);
-            views.push(View::new(Some(name), *region, learner));
+            stores.iter().position(is_of).unwrap_or(0)
+        };
+        for (name, region) in &self.board.regions {
+            views.push(View::new(Some(name), *region, learner_of(name)));
         }
         if views.is_empty() {
-            views.push(View::new(None, self.region.unwrap_or_default(), 0));
+            let name = (!self.board.senses.is_empty()).then_some(CAMERA);
+            views.push(View::new(name, self.region.unwrap_or_default(), 0));
+        }
+        for (name, source) in self.board.senses.keys().zip(1..) {
+            let view = View::new(Some(name), Region::Whole, learner_of(name));
+            views.push(view.of_source(source));
         }
         for view in &mut views {
             let kept = learners[view.learner()].setting(&followed::setting(view.name()));
@@ -87,10 +104,7 @@ impl DeviceBuilder {
 
     /// The different parts of a frame that are looked at; questions about one are several views of it.
     pub(super) fn parts(&self) -> usize {
-        let regions: Vec<&Region> = match self.region {
-            Some(_) => Vec::new(),
-            None => self.board.regions.values().collect(),
-        };
+        let regions: Vec<&Region> = self.board.regions.values().collect();
         let is_first = |at: &usize| !regions[..*at].contains(&regions[*at]);
         (0..regions.len()).filter(is_first).count().max(1)
     }

@@ -147,14 +147,19 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// A little of the work.
     ///
     /// * `admitted`: the frame is one that is classified.
+    ///
+    /// * `source`: where the frame comes from.
     pub(super) fn adapt_on(
         &mut self,
+        source: usize,
         frame: &Frame,
         admitted: bool,
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        let Some(mut adapting) = self.adapting.take() else { return };
+        let views = &self.views;
+        let adapting = self.adapting.take_if(|adapting| views[adapting.view].source == source);
+        let Some(mut adapting) = adapting else { return };
         let date = self.dated(now);
         let view = &mut self.views[adapting.view];
         let learned = &mut self.learners[view.learner];

@@ -5,7 +5,7 @@ use super::predicted::Picked;
 use super::stillness::Stillness;
 use super::{SNAP_SIDE, Station, View};
 use crate::backbone::FeatureSource;
-use crate::camera::{Adaptive, CameraLocks, Scene};
+use crate::camera::{Adaptive, Scene};
 use crate::image::frame::{Frame, MAX_SIDE, Timestamp};
 use crate::image::picture;
 use crate::image::views::ViewKinds;
@@ -108,9 +108,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 Ok(Answer::Classified(verdict.map(classification)))
             }
             Request::Snap(_) => {
-                let frame = self.latest.as_ref();
-                let frame = frame.ok_or_else(|| Refused("no frame captured yet".to_owned()))?;
-                Ok(picture_of(frame, self.number))
+                let latest = self.source(place).latest.as_ref();
+                let latest = latest.ok_or_else(|| Refused("no frame captured yet".to_owned()));
+                latest.map(|(number, frame)| picture_of(frame, *number))
             }
             Request::Explain(of) => self.explain(place, &of, now),
             Request::Recent(request::Recent { unsure_first }) => {
@@ -141,14 +141,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::SetRegion(request::SetRegion(wanted)) => {
                 if let Some(region) = wanted {
                     // Without a frame it is only seen whether it could be in any.
-                    let size = self.latest.as_ref().map(|frame| (frame.width(), frame.height()));
+                    let latest = self.source(place).latest.as_ref();
+                    let size = latest.map(|(_, frame)| (frame.width(), frame.height()));
                     let (width, height) = size.unwrap_or((MAX_SIDE, MAX_SIDE));
                     region.resolve(width, height).map_err(refused)?;
                     // The part was shown in the region before.
                     self.set_templates(place, None)?;
                     // Questions about one part go on being about one.
-                    let before = self.views[place].region();
-                    let same = |view: &&mut View| view.region() == before;
+                    let before = self.views[place].looks_at();
+                    let same = |view: &&mut View| view.looks_at() == before;
                     self.views.iter_mut().filter(same).for_each(|view| view.set_region(region));
                 }
                 Ok(Answer::Region(self.views[place].region()))
@@ -184,10 +185,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 persistent.drop_generation(generation).map_err(refused)?;
                 Ok(Answer::Done)
             }
-            Request::Settings(_) => Ok(Answer::Settings(self.settings())),
+            Request::Settings(_) => Ok(Answer::Settings(self.settings(place))),
             Request::Set(request::Set { name, value }) => {
-                self.set(&name, &value)?;
-                Ok(Answer::Settings(self.settings()))
+                self.set(place, &name, &value)?;
+                Ok(Answer::Settings(self.settings(place)))
             }
             Request::Version(_) => Ok(Answer::Version {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -257,7 +258,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
 
     fn figures(&self) -> Vec<(String, String)> {
         let mut figures = self.record.figures(self.panel.look(|panel| panel.actions.missed()).0);
-        let scene = self.scene.as_ref().map(|scene| scene.shown().to_owned());
+        let scene = self.scene(0).map(|scene| scene.shown().to_owned());
         figures.extend(scene.map(|shown| ("scene".to_owned(), shown)));
         let untaught = self.untaught();
         if !untaught.is_empty() {
@@ -266,11 +267,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         figures
     }
 
-    fn settings(&self) -> Vec<(String, String)> {
+    fn settings(&self, place: usize) -> Vec<(String, String)> {
         let mut settings = vec![("smoothing".to_owned(), self.smoothing.to_string())];
-        let scene = self.scene.as_ref().map(|scene| scene.chosen().unwrap_or(AUTO));
+        let scene = self.scene(place).map(|scene| scene.chosen().unwrap_or(AUTO));
         settings.extend(scene.map(|chosen| ("scene".to_owned(), chosen.to_owned())));
-        for (which, is_locked) in self.locked() {
+        for (which, is_locked) in self.locked(place) {
             let state = if is_locked { LOCKED } else { AUTOMATIC };
             settings.push((which.name().to_owned(), state.to_owned()));
         }
@@ -279,13 +280,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         settings
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), Refused> {
+    fn set(&mut self, place: usize, name: &str, value: &str) -> Result<(), Refused> {
         match name {
             "smoothing" => self.set_smoothing_to(value),
-            "scene" => self.choose_scene(value),
+            "scene" => self.choose_scene(place, value),
             "views" => self.set_views(&value.parse().map_err(refused)?),
             other => match Adaptive::ALL.into_iter().find(|which| which.name() == other) {
-                Some(which) => self.lock_camera(which, value),
+                Some(which) => self.lock_camera(place, which, value),
                 None => {
                     let name = other.escape_debug();
                     Err(Refused(format!(
@@ -311,19 +312,18 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         Ok(())
     }
 
-    /// * `scene`: what chooses what the camera shows, see [`crate::camera::Camera::scene`].
-    /// * `locks`: what locks the camera's exposure and white balance, see [`crate::camera::Camera::locks`].
-    pub fn set_camera_controls(&mut self, scene: Option<Scene>, locks: Option<CameraLocks>) {
-        (self.scene, self.locks) = (scene, locks);
+    /// Of the source that the view is of.
+    fn scene(&self, place: usize) -> Option<&Scene> {
+        self.source(place).scene.as_ref()
     }
 
     /// What of the camera can be locked, and whether it is.
-    fn locked(&self) -> Vec<(Adaptive, bool)> {
-        let locked = |which| Some((which, self.locks.as_ref()?.is_locked(which)?));
+    fn locked(&self, place: usize) -> Vec<(Adaptive, bool)> {
+        let locked = |which| Some((which, self.source(place).locks.as_ref()?.is_locked(which)?));
         Adaptive::ALL.into_iter().filter_map(locked).collect()
     }
 
-    fn lock_camera(&self, which: Adaptive, value: &str) -> Result<(), Refused> {
+    fn lock_camera(&self, place: usize, which: Adaptive, value: &str) -> Result<(), Refused> {
         let locked = match value {
             LOCKED => true,
             AUTOMATIC => false,
@@ -333,10 +333,11 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 return Err(Refused(what));
             }
         };
-        if self.locks.as_ref().is_some_and(|locks| locks.ask(which, locked)) {
+        let source = self.source(place);
+        if source.locks.as_ref().is_some_and(|locks| locks.ask(which, locked)) {
             return Ok(());
         }
-        let (camera, name) = (&self.camera, which.name());
+        let (camera, name) = (&source.camera, which.name());
         let what = format!(
             "the {name} of {camera} cannot be locked from here: v4l: cameras with such a control can, and synthetic:"
         );
@@ -344,10 +345,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     }
 
     /// Asks a camera that draws for parts of one kind.
-    fn choose_scene(&mut self, value: &str) -> Result<(), Refused> {
-        let Some(scene) = &self.scene else {
-            let what =
-                format!("{} is a real camera: scenes need run --camera synthetic:", self.camera);
+    fn choose_scene(&mut self, place: usize, value: &str) -> Result<(), Refused> {
+        let Some(scene) = self.scene(place) else {
+            let camera = &self.source(place).camera;
+            let what = format!("{camera} is a real camera: scenes need run --camera synthetic:");
             return Err(Refused(what));
         };
         if scene.choose((value != AUTO).then_some(value)) {

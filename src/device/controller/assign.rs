@@ -154,6 +154,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     ) -> Result<Answer, Refused> {
         let date = self.dated(now);
         let view = &self.views[place];
+        let camera = &self.sources[view.source].camera;
         let learned = &mut self.learners[view.learner];
         let (count, mut seen_before) = (earlier.len() as u64, None);
         let mut examples = Vec::with_capacity(earlier.len());
@@ -173,7 +174,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                 burst,
                 patches,
                 joins: known.map(|(_, look)| look),
-                ..NewExample::new(feature, &origin_of(&pixels, &self.camera))
+                ..NewExample::new(feature, &origin_of(&pixels, camera))
             });
         }
         let teach = TeachExamples { class, examples };

@@ -20,15 +20,16 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let learned = &mut self.learners[view.learner];
         let (number, whole, region) = match *of {
             Explain { frame: None, example: None, inbox: None } => {
-                let frame = self.latest.as_ref();
-                let frame = frame.ok_or_else(|| Refused("no frame captured yet".to_owned()))?;
+                let latest = self.sources[view.source].latest.as_ref();
+                let latest = latest.ok_or_else(|| Refused("no frame captured yet".to_owned()));
+                let (number, frame) = latest?;
                 view.find(frame);
                 match view.template() {
                     // What is looked at may be turned: it is shown alone.
                     Some(_) => {
-                        (Some(self.number), view.part(frame).map_err(refused)?.into_owned(), None)
+                        (Some(*number), view.part(frame).map_err(refused)?.into_owned(), None)
                     }
-                    None => (Some(self.number), frame.clone(), Some(view.region())),
+                    None => (Some(*number), frame.clone(), Some(view.region())),
                 }
             }
             Explain { frame: Some(number), example: None, inbox: None } => {

@@ -22,8 +22,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let region = self.views[place].region();
         let template = match on {
             true => {
-                let frame = self.latest.as_ref();
-                let frame = frame.ok_or_else(|| Refused("no frame captured yet".to_owned()))?;
+                let latest = self.source(place).latest.as_ref();
+                let latest = latest.ok_or_else(|| Refused("no frame captured yet".to_owned()));
+                let (_, frame) = latest?;
                 if frame.kind() != FrameKind::Image {
                     return Err(Refused("follow: wanted images, got sound".to_owned()));
                 }
@@ -41,9 +42,9 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         place: usize,
         template: Option<&PartTemplate>,
     ) -> Result<(), Refused> {
-        let region = self.views[place].region();
+        let looks_at = self.views[place].looks_at();
         let kept = followed::to_bytes(template);
-        for view in self.views.iter_mut().filter(|view| view.region() == region) {
+        for view in self.views.iter_mut().filter(|view| view.looks_at() == looks_at) {
             if view.template() == template {
                 continue;
             }

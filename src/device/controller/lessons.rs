@@ -135,11 +135,6 @@ fn no_new_look(known: ExampleId, subject: Subject) -> String {
 }
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
-    /// The latest frame and its number; none before the first.
-    pub fn latest(&self) -> Option<(u64, &Frame)> {
-        Some((self.number, self.latest.as_ref()?))
-    }
-
     /// The client has gone: what was gathered for the answer is not learned.
     pub fn cancel(&mut self, ticket: Ticket) {
         if self.job.take_if(|job| job.ticket == Some(ticket)).is_some() {
@@ -282,13 +277,14 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let image = picture::kept(&engine.as_taught(part), self.image_side);
         // Each line is a look of its own.
         let burst = if part.line().is_some() { job.examples.len() as u32 } else { 0 };
+        let camera = &self.sources[self.views[job.view].source].camera;
         job.examples.push(NewExample {
             image,
             views,
             burst,
             joins,
             patches,
-            ..NewExample::new(feature, &origin_of(part, &self.camera))
+            ..NewExample::new(feature, &origin_of(part, camera))
         });
         (job.taken, job.hinted) = (now, None);
         self.panel.change(|panel| panel.wait(None));

@@ -12,10 +12,17 @@ use crate::store::Store;
 use crate::text;
 
 impl<S: FeatureSource, K: Store> Station<S, K> {
-    /// A camera of events is in order and none came: the heartbeat goes on, and so does a burst.
-    pub fn idle(&mut self, now: Timestamp) {
-        self.panel.change(|panel| panel.actions.heartbeat(now));
-        self.job.iter_mut().for_each(|job| job.idle(now));
+    /// A source of events is in order and none came: the heartbeat goes on, and so does a burst.
+    ///
+    /// * `source`: as [`View::of_source`](super::View::of_source) counts them.
+    pub fn idle(&mut self, source: usize, now: Timestamp) {
+        // Beside a camera its frames say whether inference is alive.
+        if source == 0 {
+            self.panel.change(|panel| panel.actions.heartbeat(now));
+        }
+        let views = &self.views;
+        let of_it = self.job.iter_mut().filter(|job| views[job.view].source == source);
+        of_it.for_each(|job| job.idle(now));
     }
 
     /// Whether it learns from lines of text.

@@ -1,11 +1,11 @@
 //! The levels of all outputs: what the policy says, unless a person says otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use crate::board::outputs::{GpioError, Output, place};
-use crate::board::policy::{Actions, Policy};
+use crate::board::policy::{Actions, Policy, RegionPrediction};
 use crate::image::frame::Timestamp;
 use crate::util::mutex::lock;
 
@@ -70,8 +70,10 @@ pub struct Panel {
     pub(super) actions: Actions,
     outputs: Vec<Output>,
     heartbeat: Option<String>,
-    /// There is no verdict: every output but the heartbeat is safe.
+    /// There was no verdict yet: every output but the heartbeat is safe.
     safe: bool,
+    /// The sources without which they are safe, too, and that give no frames.
+    lost: BTreeSet<usize>,
     /// By hand, until the next verdict decides.
     by_hand: BTreeMap<String, bool>,
     /// The other way round until then, so that a person sees it.
@@ -90,6 +92,7 @@ impl Panel {
             outputs,
             heartbeat: heartbeat.map(str::to_owned),
             safe: true,
+            lost: BTreeSet::new(),
             by_hand: BTreeMap::new(),
             tests: BTreeMap::new(),
             waiting: None,
@@ -104,26 +107,40 @@ impl Panel {
         self.by_hand.clear();
     }
 
-    /// No frames come: what lasts with a verdict ends.
+    /// No frames come from a source: what lasts with a verdict of its regions ends.
     ///
-    /// * `safe`: every output but the heartbeat is at its safe level until the next verdict.
-    pub(super) fn lost(&mut self, safe: bool) {
-        self.safe = safe;
-        self.actions.lapse();
+    /// * `regions`: `None` is all there are.
+    /// * `safe`: every output but the heartbeat is at its safe level until the next verdict of the source.
+    pub(super) fn lost(&mut self, source: usize, regions: &[Option<&str>], safe: bool) {
+        self.safe = false;
+        match safe {
+            true => self.lost.insert(source),
+            false => self.lost.remove(&source),
+        };
+        regions.iter().for_each(|region| self.actions.lapse(*region));
     }
 
+    /// Frames of a source beside the camera come again.
+    pub(super) fn found(&mut self, source: usize) {
+        if source > 0 {
+            self.lost.remove(&source);
+        }
+    }
+
+    /// * `source`: what the region is of.
     pub(super) fn verdict(
         &mut self,
-        region: Option<&str>,
-        class: Option<&str>,
+        source: usize,
+        prediction: &RegionPrediction<'_>,
         seen: Seen,
         now: Timestamp,
     ) {
         self.by_hand.clear();
         self.safe = false;
+        self.lost.remove(&source);
         self.verdicts += 1;
         self.latest = Some(seen);
-        self.actions.verdict(region, class, seen.captured, now);
+        self.actions.predicted(prediction, seen.captured, now);
     }
 
     /// Verdicts so far, and what the latest was of.
@@ -136,7 +153,8 @@ impl Panel {
         let levels = self.actions.levels(now);
         let level = |output: &Output| {
             let name = &output.name;
-            let counts = !self.safe || self.heartbeat.as_ref() == Some(name);
+            let counts =
+                !self.safe && self.lost.is_empty() || self.heartbeat.as_ref() == Some(name);
             let policy = levels.get(name.as_str()).copied().filter(|_| counts);
             let policy = policy.unwrap_or(output.safe);
             let on = self.by_hand.get(name).copied().unwrap_or(policy);

@@ -27,7 +27,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// What the policy names and has just ceased to be taught, in words; asked after every change.
     pub(super) fn newly_untaught(&mut self) -> Vec<String> {
         let now = self.policy.untaught(&self.taught());
-        let same = |a: &Untaught, b: &Untaught| a.class == b.class && a.region == b.region;
+        let same = |a: &Untaught, b: &Untaught| a.class == b.class && a.regions == b.regions;
         let is_new = |one: &&Untaught| !self.untaught.iter().any(|known| same(known, one));
         let told = now.iter().filter(is_new);
         let told = told.map(|one| Untaught { any_more: true, ..one.clone() }.to_string()).collect();

@@ -7,6 +7,7 @@ use super::history::{History, Past};
 use super::stillness::Stillness;
 use super::{Effects, Seen, Station, ViewLearner};
 use crate::backbone::FeatureSource;
+use crate::board::policy::RegionPrediction;
 use crate::image::frame::{Frame, FrameError, Region, Timestamp};
 use crate::image::locate::{PartPlace, PartTemplate};
 use crate::learn::decision::Smoother;
@@ -28,6 +29,8 @@ pub struct View {
     is_kept: bool,
     /// Which of the station's learners it is classified by.
     pub(super) learner: usize,
+    /// Where its frames come from: 0 is the camera.
+    pub(super) source: usize,
     smoother: Smoother,
     /// Of what was learned, when the smoother began.
     revision: u64,
@@ -52,6 +55,7 @@ impl View {
             placed: None,
             is_kept: true,
             learner,
+            source: 0,
             smoother: Smoother::new(1),
             revision: 0,
             stillness: Stillness::default(),
@@ -59,6 +63,15 @@ impl View {
             drift: RegionDrift::default(),
             trouble: None,
         }
+    }
+
+    /// A part of the frames of another source than the camera.
+    ///
+    /// * `source`: counted from 1; 0 is the camera.
+    #[must_use]
+    pub fn of_source(mut self, source: usize) -> Self {
+        self.source = source;
+        self
     }
 
     /// Follows what it followed before the device was started.
@@ -158,6 +171,11 @@ impl View {
         self.region
     }
 
+    /// Its region, and of which source.
+    pub(super) fn looks_at(&self) -> (usize, Region) {
+        (self.source, self.region)
+    }
+
     /// Frames are looked at in another way: what was seen of earlier ones is not to be learned or compared.
     pub(super) fn light_changed(&mut self) {
         self.stillness = Stillness::default();
@@ -215,7 +233,13 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         let learned = self.learned(place);
         let steady = step.steady.map_or(verdict.class, |(class, _)| class);
         let class = steady.map(|class| learned.class(class));
-        self.panel.change(|panel| panel.verdict(view.name(), class.as_deref(), seen, now));
+        let likely = [Some((verdict.best, verdict.confidence)), verdict.runner_up];
+        let likely: Vec<_> =
+            likely.into_iter().flatten().map(|(class, p)| (learned.class(class), p)).collect();
+        let likely: Vec<_> = likely.iter().map(|(class, p)| (&**class, *p)).collect();
+        let (region, source) = (view.name(), view.source);
+        let told = RegionPrediction { region, class: class.as_deref(), likely: &likely };
+        self.panel.change(|panel| panel.verdict(source, &told, seen, now));
         let region = self.told_name(place);
         let age = now.micros_since(seen.captured);
         let number = Some(self.number);
@@ -285,7 +309,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
     /// The view that a request is about, and the request without that.
     pub(super) fn addressed(&self, request: Request) -> Result<(usize, Request), Refused> {
         match request {
-            Request::Of(Of { region, request }) => match request.is_of_a_region() {
+            Request::Of(Of { region, request }) => match request.may_name_a_region() {
                 true => Ok((self.place(Some(&region))?, *request)),
                 false => Err(Refused("this command takes no region".to_owned())),
             },

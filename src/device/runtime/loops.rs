@@ -12,12 +12,13 @@ use signal_hook::iterator::{Handle, Signals};
 
 use super::mailbox::{Item, Message, Sender};
 use super::watchdog::Watchdog;
-use super::{Shared, Stop};
+use super::{Shared, Stop, Watched};
 use crate::backbone::FeatureSource;
 use crate::board::outputs::{Edge, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::camera::{Camera, CameraErrorKind};
 use crate::device::controller::{Effects, SharedPanel, Station, Stats, Ticket};
 use crate::device::service::Observer;
+use crate::image::frame::Timestamp;
 use crate::protocol::log::Level;
 use crate::store::Store;
 use crate::util::mutex::lock;
@@ -34,7 +35,9 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
 /// Exit status after a hang, when no thread can be waited for.
 const HUNG: i32 = 3;
 
-pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) {
+/// Hands the frames of a source to the inference thread. The end of the camera's ends the device, that of another does not.
+pub(super) fn capture(shared: &Arc<Shared>, source: usize, mut camera: Box<dyn Camera + Send>) {
+    let feed = &shared.feeds[source];
     const FIRST_WAIT: Duration = Duration::from_millis(200);
     const LONGEST_WAIT: Duration = Duration::from_secs(5);
     let mut wait = FIRST_WAIT;
@@ -49,23 +52,23 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
         let is_waiting =
             captured.as_ref().is_err_and(|error| error.kind == CameraErrorKind::Waiting);
         let awaited = captured.as_ref().err().filter(|_| is_waiting);
-        *lock(&shared.awaited) = awaited.map(|error| error.what.clone());
-        *lock(&shared.level) = camera.level();
+        *lock(&feed.awaited) = awaited.map(|error| error.what.clone());
+        *lock(&feed.level) = camera.level();
         match captured {
             Ok(frame) => {
-                *lock(&shared.camera_trouble) = None;
+                *lock(&feed.trouble) = None;
                 if trouble.take().is_some() {
                     shared.info(&format!("{} delivers frames again", camera.name()));
                 }
                 wait = FIRST_WAIT;
                 match gives_events {
-                    true => shared.mailbox.event(frame),
-                    false => shared.mailbox.frame(frame),
+                    true => shared.mailbox.event(source, frame),
+                    false => shared.mailbox.frame(source, frame),
                 }
             }
             // It is there, and has nothing to give.
             Err(_) if is_waiting => {
-                *lock(&shared.camera_trouble) = None;
+                *lock(&feed.trouble) = None;
                 if trouble.take().is_some() {
                     shared.info(&format!("{} is there again", camera.name()));
                 }
@@ -73,7 +76,7 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
             }
             // The next event is another one, and may lie there already.
             Err(error) if gives_events && error.kind == CameraErrorKind::Malformed => {
-                *lock(&shared.camera_errors).entry(error.kind.name()).or_default() += 1;
+                feed.count(error.kind.name());
                 left_out += 1;
                 // Reported more and more rarely, as it goes on.
                 if left_out.is_power_of_two() {
@@ -83,15 +86,20 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
             }
             Err(error) if error.kind == CameraErrorKind::Ended => {
                 // The last frame is still to be classified.
-                while !shared.is_stopping() && !shared.mailbox.is_looked_at() {
+                while !shared.is_stopping() && !shared.mailbox.is_looked_at(source) {
                     shared.pause(Duration::from_millis(5));
                 }
-                return shared.stop(Stop::Asked(format!("{} reached its end", camera.name())));
+                let end = format!("{} reached its end", camera.name());
+                if source > 0 {
+                    *lock(&feed.trouble) = Some(end.clone());
+                    return shared.info(&end);
+                }
+                return shared.stop(Stop::Asked(end));
             }
             Err(error) => {
-                *lock(&shared.camera_errors).entry(error.kind.name()).or_default() += 1;
+                feed.count(error.kind.name());
                 let text = error.to_string();
-                *lock(&shared.camera_trouble) = text.lines().next().map(str::to_owned);
+                *lock(&feed.trouble) = text.lines().next().map(str::to_owned);
                 if trouble.as_ref() != Some(&text) {
                     shared.log.write(Level::Error, &text);
                     trouble = Some(text);
@@ -103,27 +111,42 @@ pub(super) fn capture(shared: &Arc<Shared>, mut camera: Box<dyn Camera + Send>) 
     }
 }
 
-/// When a camera counts as lost, and what follows.
+/// When a source counts as lost, and what follows.
 pub(super) struct CameraWatch {
-    /// As [`RuntimeSettings::camera_patience`](super::RuntimeSettings::camera_patience).
-    pub(super) patience: Duration,
-    pub(super) safe_when_lost: bool,
+    watched: Watched,
     /// As [`Camera::gives_events`].
-    pub(super) gives_events: bool,
+    gives_events: bool,
+    last_frame: Timestamp,
+    is_lost: bool,
+}
+
+impl CameraWatch {
+    pub(super) fn new(camera: &dyn Camera, watched: &Watched) -> Self {
+        let (watched, gives_events) = (watched.clone(), camera.gives_events());
+        Self { watched, gives_events, last_frame: Timestamp(0), is_lost: false }
+    }
+
+    /// Whether it counts as lost from now on.
+    fn is_newly_lost(&mut self, now: Timestamp) -> bool {
+        let patience = self.watched.patience.as_micros() as u64;
+        let newly = !self.is_lost && now.micros_since(self.last_frame) > patience;
+        self.is_lost |= newly;
+        newly
+    }
 }
 
 pub(super) fn inference<S: FeatureSource, K: Store>(
     shared: &Arc<Shared>,
     mut station: Station<S, K>,
     frame_patience: Duration,
-    camera: CameraWatch,
+    mut watches: Vec<CameraWatch>,
 ) -> Stats {
     let clock = shared.clock;
     let heard_within = |time| shared.heartbeat.within(time);
     let mut waiting: Vec<(Ticket, Sender)> = Vec::new();
     let mut tickets = 0;
-    let mut last_frame = clock.now();
-    let mut camera_lost = false;
+    let begun = clock.now();
+    watches.iter_mut().for_each(|watch| watch.last_frame = begun);
     loop {
         let patience = station.next_tick().map_or(IDLE, |time| clock.until(time).min(IDLE));
         heard_within(IDLE + frame_patience);
@@ -144,17 +167,18 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
                 waiting.push((Ticket(tickets), sender));
                 station.request(Ticket(tickets), request, clock.now(), &mut effects);
             }
-            Item::Frame(frame) => {
+            Item::Frame(source, frame) => {
                 let patience =
                     if station.is_teaching() { COMMAND_PATIENCE } else { frame_patience };
                 heard_within(patience);
-                last_frame = clock.now();
-                camera_lost = false;
-                station.frame(frame, last_frame, || clock.now(), &mut effects);
-                if let Some((number, frame)) = station.latest() {
-                    let wants = |observer: &&Arc<dyn Observer>| observer.wants_frame();
+                let now = clock.now();
+                (watches[source].last_frame, watches[source].is_lost) = (now, false);
+                station.frame_of(source, frame, now, || clock.now(), &mut effects);
+                if let Some((number, frame)) = station.latest(source) {
+                    let sense = shared.feeds[source].name.as_deref();
+                    let wants = |observer: &&Arc<dyn Observer>| observer.wants_frame(sense);
                     for observer in shared.observers.iter().filter(wants) {
-                        observer.frame(number, frame.clone());
+                        observer.frame(sense, number, frame.clone());
                     }
                 }
             }
@@ -163,19 +187,18 @@ pub(super) fn inference<S: FeatureSource, K: Store>(
             heard_within(COMMAND_PATIENCE);
         }
         station.tick(clock.now(), &mut effects);
-        // Without an event a camera of events is in order.
-        if camera.gives_events && lock(&shared.camera_trouble).is_none() {
-            last_frame = clock.now();
-            station.idle(last_frame);
-        }
-        let patience = camera.patience.as_micros() as u64;
-        if !camera_lost && clock.now().micros_since(last_frame) > patience {
-            camera_lost = true;
-            station.lost(camera.safe_when_lost);
-            shared.log.write(
-                Level::Warning,
-                "no prediction in time: outputs that follow predictions are off",
-            );
+        for (source, watch) in watches.iter_mut().enumerate() {
+            // Without an event a camera of events is in order.
+            if watch.gives_events && lock(&shared.feeds[source].trouble).is_none() {
+                watch.last_frame = clock.now();
+                station.idle(source, watch.last_frame);
+            }
+            if watch.is_newly_lost(clock.now()) {
+                station.lost(source, watch.watched.safe_when_lost);
+                let of = watch.watched.name.iter().map(|name| format!("{name}: "));
+                let what = "no prediction in time: outputs that follow predictions are off";
+                shared.log.write(Level::Warning, &format!("{}{what}", of.collect::<String>()));
+            }
         }
         notify(&[sd_notify::NotifyState::Watchdog]);
         for ticket in deliver(shared, effects, &mut waiting) {

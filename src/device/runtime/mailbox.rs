@@ -1,7 +1,7 @@
-//! What waits for the inference thread: one frame, the newest, or the event that is next; one request from each port, since a port waits for its
+//! What waits for the inference thread: of each source one frame, the newest, or the event that is next; one request from each port, since a port waits for its
 //! answer; the edges of buttons, of which some more than anybody can press are kept.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,7 +36,8 @@ pub(super) enum Item {
     /// An input that changed, and when.
     Edge(Edge, Timestamp),
     Request(Request, Sender),
-    Frame(Frame),
+    /// Of the source of that number.
+    Frame(usize, Frame),
     /// Nothing came in time.
     Nothing,
     /// It is over.
@@ -45,14 +46,27 @@ pub(super) enum Item {
 
 #[derive(Debug, Default)]
 struct Mail {
-    frame: Option<Frame>,
+    /// By source.
+    frames: BTreeMap<usize, Frame>,
+    /// The source of the frame that was handed out last: the others' go first.
+    latest: usize,
     requests: VecDeque<(Request, Sender)>,
     /// When the first request since the latest frame was handed out.
     requests_since: Option<Instant>,
     edges: VecDeque<(Edge, Timestamp)>,
     closed: bool,
-    frames: u64,
+    came: u64,
     dropped: u64,
+}
+
+impl Mail {
+    /// Sources take turns.
+    fn next_frame(&mut self) -> Option<(usize, Frame)> {
+        let after = self.frames.range(self.latest + 1..).next();
+        let source = *after.or_else(|| self.frames.iter().next())?.0;
+        self.latest = source;
+        Some((source, self.frames.remove(&source)?))
+    }
 }
 
 /// What waits for the inference thread.
@@ -65,21 +79,21 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    /// A frame replaces one that was not taken yet.
-    pub(super) fn frame(&self, frame: Frame) {
+    /// A frame replaces one of its source that was not taken yet.
+    pub(super) fn frame(&self, source: usize, frame: Frame) {
         let mut mail = lock(&self.mail);
-        mail.frames += 1;
-        mail.dropped += u64::from(mail.frame.replace(frame).is_some());
+        mail.came += 1;
+        mail.dropped += u64::from(mail.frames.insert(source, frame).is_some());
         self.arrived.notify_one();
     }
 
     /// A frame that no other replaces: it waits until the one before it was taken.
-    pub(super) fn event(&self, frame: Frame) {
-        let has_to_wait = |mail: &mut Mail| mail.frame.is_some() && !mail.closed;
+    pub(super) fn event(&self, source: usize, frame: Frame) {
+        let has_to_wait = |mail: &mut Mail| mail.frames.contains_key(&source) && !mail.closed;
         let waited = self.taken.wait_while(lock(&self.mail), has_to_wait);
         let mut mail = waited.unwrap_or_else(PoisonError::into_inner);
-        mail.frames += 1;
-        mail.frame = Some(frame);
+        mail.came += 1;
+        mail.frames.insert(source, frame);
         self.arrived.notify_one();
     }
 
@@ -104,9 +118,9 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
-    /// Whether the newest frame was taken to be looked at.
-    pub(super) fn is_looked_at(&self) -> bool {
-        lock(&self.mail).frame.is_none()
+    /// Whether the newest frame of a source was taken to be looked at.
+    pub(super) fn is_looked_at(&self, source: usize) -> bool {
+        !lock(&self.mail).frames.contains_key(&source)
     }
 
     /// Nothing more is handed out; a client that waits for an answer sees its sender's end.
@@ -132,16 +146,16 @@ impl Mailbox {
             }
             let is_over =
                 mail.requests_since.is_some_and(|since| since.elapsed() >= REQUESTS_FIRST);
-            let frame_is_next = is_over && mail.frame.is_some();
+            let frame_is_next = is_over && !mail.frames.is_empty();
             let request = if frame_is_next { None } else { mail.requests.pop_front() };
             if let Some((request, sender)) = request {
                 mail.requests_since.get_or_insert_with(Instant::now);
                 return Item::Request(request, sender);
             }
-            if let Some(frame) = mail.frame.take() {
+            if let Some((source, frame)) = mail.next_frame() {
                 mail.requests_since = None;
                 self.taken.notify_all();
-                return Item::Frame(frame);
+                return Item::Frame(source, frame);
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -155,7 +169,7 @@ impl Mailbox {
     /// Frames that came, and those of them that a newer one replaced.
     pub(super) fn counts(&self) -> (u64, u64) {
         let mail = lock(&self.mail);
-        (mail.frames, mail.dropped)
+        (mail.came, mail.dropped)
     }
 }
 
@@ -171,14 +185,14 @@ mod tests {
     #[test]
     fn the_newest_frame_wins_and_people_come_first() {
         let inbox = Mailbox::default();
-        (1..=3).for_each(|at| inbox.frame(frame(at)));
+        (1..=3).for_each(|at| inbox.frame(0, frame(at)));
         let (sender, _receiver) = std::sync::mpsc::sync_channel(1);
         assert!(inbox.request(Version.into(), sender));
         inbox.edge(Edge { name: "b".to_owned(), pressed: true }, Timestamp(9));
         assert!(matches!(inbox.next(Duration::ZERO), Item::Edge(_, at) if at == Timestamp(9)));
         assert!(matches!(inbox.next(Duration::ZERO), Item::Request(Request::Version(_), _)));
         assert!(
-            matches!(inbox.next(Duration::ZERO), Item::Frame(got) if got.captured() == Timestamp(3))
+            matches!(inbox.next(Duration::ZERO), Item::Frame(0, got) if got.captured() == Timestamp(3))
         );
         assert!(matches!(inbox.next(Duration::ZERO), Item::Nothing));
         assert_eq!(inbox.counts(), (3, 2));
@@ -188,16 +202,36 @@ mod tests {
     fn an_event_waits_for_the_one_before_it() {
         let inbox = std::sync::Arc::new(Mailbox::default());
         let giver = std::sync::Arc::clone(&inbox);
-        let giver = std::thread::spawn(move || (1..=50).for_each(|at| giver.event(frame(at))));
+        let giver = std::thread::spawn(move || (1..=50).for_each(|at| giver.event(0, frame(at))));
         for at in 1..=49 {
             let item = inbox.next(Duration::from_secs(60));
-            assert!(matches!(item, Item::Frame(got) if got.captured() == Timestamp(at)), "{at}");
+            assert!(matches!(item, Item::Frame(0, got) if got.captured() == Timestamp(at)), "{at}");
         }
         giver.join().expect("the last one lies there");
         assert_eq!(inbox.counts(), (50, 0));
         // What waits when all is over does not wait for ever.
         inbox.close();
-        inbox.event(frame(51));
+        inbox.event(0, frame(51));
+    }
+
+    #[test]
+    fn sources_take_turns_and_replace_their_own_alone() {
+        let inbox = Mailbox::default();
+        for (source, at) in [(0, 1), (2, 2), (0, 3), (1, 4)] {
+            inbox.frame(source, frame(at));
+        }
+        let next = || match inbox.next(Duration::ZERO) {
+            Item::Frame(source, frame) => (source, frame.captured().0),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(next(), (1, 4), "the camera's were the last");
+        inbox.frame(1, frame(5));
+        assert_eq!([next(), next(), next()], [(2, 2), (0, 3), (1, 5)]);
+        assert_eq!(inbox.counts(), (5, 1));
+        inbox.event(0, frame(6));
+        // Another source's event does not wait for it.
+        inbox.event(1, frame(7));
+        assert!(!inbox.is_looked_at(0) && inbox.is_looked_at(2));
     }
 
     #[test]
@@ -205,12 +239,12 @@ mod tests {
         let inbox = Mailbox::default();
         let (sender, _receiver) = std::sync::mpsc::sync_channel(1);
         (0..3).for_each(|_| assert!(inbox.request(Version.into(), sender.clone())));
-        inbox.frame(frame(1));
+        inbox.frame(0, frame(1));
         let mut order = String::new();
         for _ in 0..5 {
             match inbox.next(Duration::ZERO) {
                 Item::Request(..) => order.push('r'),
-                Item::Frame(_) => order.push('f'),
+                Item::Frame(..) => order.push('f'),
                 _ => order.push('-'),
             }
             // As long as a request of those takes.

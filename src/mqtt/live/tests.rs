@@ -106,5 +106,5 @@ fn a_picture_is_wanted_once_of_every_change() {
     live.classified(&classification(None, Some("good"), 8));
     assert_eq!(live.take_picture_wanted(), Some((None, Some(7))));
     assert_eq!(live.take_picture_wanted(), None);
-    assert!(!live.wants_frame());
+    assert!(!live.wants_frame(None));
 }

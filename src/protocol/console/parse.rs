@@ -104,7 +104,7 @@ fn parse_of(region: &str, rest: &str) -> Result<Entry, String> {
         return Err("wanted one region and a command, such as `@left teach good`".to_owned());
     }
     match parse(rest)? {
-        Entry::Request(request) if request.is_of_a_region() => {
+        Entry::Request(request) if request.may_name_a_region() => {
             Ok(Entry::Request(Of::new(region, request).into()))
         }
         Entry::Nothing => Err(format!("wanted: @{region} COMMAND, got no command")),

@@ -58,6 +58,13 @@ macro_rules! requests {
                 }
             }
 
+            /// Whether it may be asked of one region, see [`Of`].
+            pub fn may_name_a_region(&self) -> bool {
+                match self {
+                    $($(Self::$name(_) => $name::MAY_NAME_A_REGION,)*)+
+                }
+            }
+
             /// Whether it is about what one region shows.
             pub(crate) fn sees_a_region(&self) -> bool {
                 match self {

@@ -4,7 +4,7 @@ use super::words::Word;
 use super::{Ask, Audit, Need, Request, forms};
 use crate::learn::command::Command;
 
-/// Ask one of several regions; see [`Request::is_of_a_region`].
+/// Ask one of several regions; see [`Request::may_name_a_region`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Of {
     /// Its name in the board file.

@@ -41,6 +41,7 @@ impl Ask for Settings {
     const OPERATION: Option<Operation> = Some(Operation::get("List the settings"));
 
     const OF_A_REGION: bool = false;
+    const MAY_NAME_A_REGION: bool = true;
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {
@@ -55,6 +56,7 @@ impl Ask for Set {
     );
 
     const OF_A_REGION: bool = false;
+    const MAY_NAME_A_REGION: bool = true;
 
     fn need(&self) -> Need {
         Need::Change

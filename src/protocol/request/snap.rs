@@ -16,6 +16,7 @@ impl Ask for Snap {
         Some(Operation::get("The newest frame").answered_with("image/*"));
 
     const OF_A_REGION: bool = false;
+    const MAY_NAME_A_REGION: bool = true;
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {

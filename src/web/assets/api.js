@@ -40,6 +40,12 @@ function path(name, ofRegion) {
   return region === null ? `/api/v1/${name}` : `/api/v1/regions/${encodeURIComponent(region)}/${name}`;
 }
 
+/** The newest picture of what the region that is shown is of, other than that of a number. */
+function pictureAfter(seen) {
+  const region = state.region === null ? "" : `&region=${encodeURIComponent(state.region)}`;
+  return `/api/v1/picture?after=${seen}${region}`;
+}
+
 /** Where a file of the region that is shown is. */
 export const fileOf = (name) => path(name, true);
 
@@ -178,14 +184,15 @@ export async function watch(call, signal, heat = {}) {
     const begun = performance.now();
     let pace = PACE;
     try {
-      const response = await fetch(heat.on ? fileOf("explain") : `/api/v1/picture?after=${seen}`, { signal });
+      const response = await fetch(heat.on ? fileOf("explain") : pictureAfter(seen), { signal });
       if (response.status === 409 && heat.on) heat.refused((await response.json()).error);
       if (heat.on) pace = Math.max(2 * PACE, 4 * (performance.now() - begun));
       if (response.status === 200) {
         const number = Number(response.headers.get("x-frame"));
         const size = [Number(response.headers.get("x-width")), Number(response.headers.get("x-height"))];
         const next = URL.createObjectURL(await response.blob());
-        await call({ number, url: next, size });
+        const ofSense = response.headers.has("x-sense");
+        await call({ number, url: next, size, ofSense });
         if (url) URL.revokeObjectURL(url);
         url = next;
         seen = number;

@@ -23,13 +23,14 @@ export function picture(signal, shown, heat) {
   const inner = el("div", { class: "shown" }, image, overlay);
   const box = el("div", { class: "picture" }, inner);
   let drawn = "";
-  const draw = (size) => {
-    const key = JSON.stringify([size, state.regions, state.region]);
+  const draw = (size, ofSense) => {
+    const key = JSON.stringify([size, ofSense, state.regions, state.region]);
     if (key === drawn) return;
     drawn = key;
     if (size[0] && size[1]) inner.style.setProperty("--ratio", String(size[0] / size[1]));
     overlay.replaceChildren();
-    for (const { name, region } of state.regions) {
+    // What is beside the camera shows its own region alone.
+    for (const { name, region } of state.regions.filter(({ name }) => !ofSense || name === state.region)) {
       const parts = rectangle(region, size);
       if (!parts) continue;
       const mark = el("div", { class: name === state.region ? "region chosen" : "region" }, name ?? "");
@@ -37,12 +38,12 @@ export function picture(signal, shown, heat) {
       overlay.append(mark);
     }
   };
-  const show = async ({ number, url, size }) => {
+  const show = async ({ number, url, size, ofSense }) => {
     image.src = url;
     // A browser may put decoding off for as long as it does not draw.
     await Promise.race([image.decode().catch(() => {}), new Promise((done) => setTimeout(done, 1000))]);
     box.classList.add("has-frame");
-    draw(size);
+    draw(size, ofSense);
     shown(number);
   };
   watch(show, signal, heat);
