@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, Write};
 
 use anyhow::{Context as _, bail};
-use ndarray::{Array2, ArrayView, Dimension};
+use ndarray::{Array1, Array2, ArrayD, ArrayView, Dimension};
 use ndarray_npy::{ReadNpyExt as _, WritableElement, WriteNpyExt as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -109,6 +109,55 @@ impl<R: Read + Seek> Reader<R> {
         let array = self.0.by_name(&format!("{name}.npy")).with_context(place)?;
         Array2::<f32>::read_npy(array)
             .with_context(|| format!("array {name}: wanted f32 values of shape {shape}"))
+    }
+
+    /// Whether there is such an array.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.index_for_name(&format!("{name}.npy")).is_some()
+    }
+
+    /// As [`Reader::floats`], also of f64.
+    ///
+    /// # Errors
+    /// As [`Reader::floats`].
+    pub(super) fn numbers(&mut self, name: &str, shape: &str) -> anyhow::Result<Array2<f32>> {
+        let place = || format!("array {name}: wanted numbers of shape {shape}");
+        self.any(name)?.into_dimensionality().with_context(place)
+    }
+
+    /// Numbers along one axis, or one number, of f32 or f64.
+    ///
+    /// # Errors
+    /// There is no such array, or it is of another kind.
+    pub(super) fn row(&mut self, name: &str) -> anyhow::Result<Array1<f32>> {
+        let array = self.any(name)?;
+        if array.ndim() > 1 || array.is_empty() {
+            bail!("array {name}: wanted numbers of shape [n], got {:?}", array.shape());
+        }
+        Ok(array.into_iter().collect())
+    }
+
+    /// One of two values.
+    ///
+    /// # Errors
+    /// There is no such array, or it is another one.
+    pub(super) fn is_true(&mut self, name: &str) -> anyhow::Result<bool> {
+        let place = || format!("array {name}: wanted true or false");
+        let array = self.0.by_name(&format!("{name}.npy")).with_context(place)?;
+        Ok(ndarray::Array0::<bool>::read_npy(array).with_context(place)?.into_scalar())
+    }
+
+    fn any(&mut self, name: &str) -> anyhow::Result<ArrayD<f32>> {
+        let file = format!("{name}.npy");
+        let place = || format!("array {name}");
+        let array = self.0.by_name(&file).with_context(place)?;
+        if let Ok(single) = ArrayD::<f32>::read_npy(array) {
+            return Ok(single);
+        }
+        let array = self.0.by_name(&file).with_context(place)?;
+        let double = ArrayD::<f64>::read_npy(array);
+        let double = double.with_context(|| format!("array {name}: wanted f32 or f64 values"))?;
+        Ok(double.mapv(|value| value as f32))
     }
 
     /// # Errors

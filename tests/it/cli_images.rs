@@ -195,3 +195,57 @@ fn what_changes_nothing_leaves_no_step_and_no_checkpoint() {
     assert!(run.stdout.contains("moved 1 example to"), "{run:?}");
     assert_ne!(bench.json(&["status"])["undo_steps"], before);
 }
+
+/// What the head of one device says of frames teaches another, which goes on from there.
+#[test]
+fn another_classifier_teaches_what_it_is_sure_about() {
+    let first = Bench::taught();
+    first.ok(&["head", "softmax"]);
+    let head = first.path().join("head.npz").display().to_string();
+    first.ok(&["export", &head]);
+    let second = Bench::new();
+    let frames = second.path().join("frames");
+    for kind in KINDS {
+        let folder = folder_of(&second.path().join("drawn"), kind, 40, 8);
+        std::fs::create_dir_all(&frames).expect("there is room");
+        for file in std::fs::read_dir(folder).expect("it was made") {
+            let file = file.expect("it was made").path();
+            std::fs::copy(&file, frames.join(file.file_name().expect("a name"))).expect("room");
+        }
+    }
+    let frames = text(&frames).to_owned();
+    let told = second.json(&["teach", "--by", &head, &frames, "--sure", "0.6"]);
+    let taught: u64 = second.classes().iter().map(|(_, count)| count).sum();
+    assert_eq!(
+        told["others"].as_u64().expect("a count") + taught,
+        8 * KINDS.len() as u64,
+        "{told}"
+    );
+    // The names of the files are those of what was drawn.
+    let examples = second.json(&["examples"]);
+    let examples = examples.as_array().expect("a list");
+    let right = examples.iter().filter(|one| {
+        let class = one["class"].as_str().expect("a name");
+        one["origin"].as_str().expect("a name").contains(class)
+    });
+    assert!(taught > 20 && right.count() as u64 * 10 >= taught * 9, "{examples:?}");
+    let agree = told["agree"].as_u64().expect("a count");
+    assert!(agree * 10 >= told["others"].as_u64().expect("a count") * 5, "{told}");
+    // It is taught on as anything is, and the whole of it is one step.
+    second.ok(&["teach", "another", &second.new_picture(KINDS[0])]);
+    second.ok(&["undo"]);
+    second.ok(&["undo"]);
+    assert!(second.classes().is_empty());
+
+    for (wrong, wanted) in [
+        (&["teach", "--by", &head, &frames, "--sure", "1.5"][..], "from 0 to 1"),
+        (&["teach", "--by", &head, &frames, "--sure", "1"], "is sure about none of"),
+        (&["teach", "--by", &frames, &frames], "frames"),
+        (&["teach", "--by", &head, "--sure"], "value"),
+        (&["teach", "--by", &head, &frames, "--model", "built-in"], "it takes features of"),
+    ] {
+        let refused = second.run(wrong);
+        assert!(refused.code != 0 && refused.stderr.contains(wanted), "{wrong:?}: {refused:?}");
+        assert!(second.classes().is_empty());
+    }
+}

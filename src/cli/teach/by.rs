@@ -1,0 +1,327 @@
+//! `fieldtune teach --by`: what another classifier says of images becomes examples.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use ndarray::{Array1, Array2};
+
+use super::TeachCommand;
+use crate::cli::args::images;
+use crate::cli::args::store::StoreArgs;
+use crate::cli::npz::Reader;
+use crate::cli::pool::{Pool, on_threads};
+use crate::cli::{Context, Exit};
+use crate::image::picture;
+use crate::learn::learner::{ClassName, Learner};
+use crate::protocol::people::counted;
+
+/// Images that are taught of a class at most: more of what is alike teach little.
+const MOST: usize = 50;
+
+/// A classifier of features: layers of weights and biases, zeros for what is negative between them, softmax behind.
+#[derive(Debug)]
+pub(super) struct FeatureClassifier {
+    classes: Vec<ClassName>,
+    centre: Option<Array1<f32>>,
+    unit_length: bool,
+    layers: Vec<(Array2<f32>, Array1<f32>)>,
+    temperature: f32,
+}
+
+impl FeatureClassifier {
+    /// What `fieldtune export head.npz` wrote, or arrays as scikit-learn names them: `coef_`, `intercept_`, `classes_`.
+    ///
+    /// # Errors
+    /// Not such a file; arrays that do not belong together.
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let file = File::open(path)?;
+        let mut reader = Reader::new(BufReader::new(file)).context(
+            "wanted an .npz file: of export head.npz, or with coef_, intercept_ and classes_",
+        )?;
+        let ours = reader.has("weights0");
+        let classes = reader.strings(if ours { "classes" } else { "classes_" })?;
+        let mut layers = Vec::new();
+        if ours {
+            while reader.has(&format!("weights{}", layers.len())) {
+                let at = layers.len();
+                let weights = reader.numbers(&format!("weights{at}"), "[outputs, inputs]")?;
+                layers.push((weights, reader.row(&format!("bias{at}"))?));
+            }
+        } else {
+            layers.push((reader.numbers("coef_", "[classes, values]")?, reader.row("intercept_")?));
+        }
+        let centre = if reader.has("centre") { Some(reader.row("centre")?) } else { None };
+        let unit_length = reader.has("unit_length") && reader.is_true("unit_length")?;
+        let temperature =
+            if reader.has("temperature") { reader.row("temperature")?[0] } else { 1.0 };
+        if let ([(weights, bias)], 2) = (&mut layers[..], classes.len())
+            && bias.len() == 1
+        {
+            // scikit-learn gives two classes one score, that of the second.
+            *weights = ndarray::concatenate![ndarray::Axis(0), -&*weights, weights.view()];
+            *bias = ndarray::concatenate![ndarray::Axis(0), -&*bias, bias.view()];
+            weights.mapv_inplace(|value| value / 2.0);
+            bias.mapv_inplace(|value| value / 2.0);
+        }
+        let classes = classes.iter().map(|name| ClassName::new(name).context("classes"));
+        let classes = classes.collect::<anyhow::Result<Vec<_>>>()?;
+        let read = Self { classes, centre, unit_length, layers, temperature };
+        read.check()?;
+        Ok(read)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let mut inputs = self.dim();
+        for (at, (weights, bias)) in self.layers.iter().enumerate() {
+            let (rows, columns) = weights.dim();
+            if columns != inputs || rows != bias.len() {
+                let bias = bias.len();
+                bail!(
+                    "layer {at}: weights [{rows}, {columns}] and bias [{bias}] for {inputs} inputs"
+                );
+            }
+            inputs = rows;
+        }
+        if inputs != self.classes.len() || inputs < 2 {
+            let classes = self.classes.len();
+            bail!("{inputs} scores and {classes} classes, wanted as many of both, at least 2");
+        }
+        if self.centre.as_ref().is_some_and(|centre| centre.len() != self.dim()) {
+            bail!("centre: wanted {} values", self.dim());
+        }
+        let mut values = self.layers.iter().flat_map(|(weights, bias)| weights.iter().chain(bias));
+        let is_finite = values.all(|value| value.is_finite()) && self.temperature.is_finite();
+        if !is_finite || self.temperature <= 0.0 {
+            bail!("wanted finite weights, and a temperature above 0");
+        }
+        Ok(())
+    }
+
+    /// Values of a feature.
+    fn dim(&self) -> usize {
+        self.layers[0].0.ncols()
+    }
+
+    /// The likeliest class and its probability.
+    ///
+    /// * `feature`: `[dim]`.
+    fn classify(&self, feature: &[f32]) -> (usize, f32) {
+        let mut values = Array1::from_vec(feature.to_vec());
+        if let Some(centre) = &self.centre {
+            values -= centre;
+        }
+        if self.unit_length {
+            let norm = values.dot(&values).sqrt().max(1e-30);
+            values /= norm;
+        }
+        for (at, (weights, bias)) in self.layers.iter().enumerate() {
+            if at > 0 {
+                values.mapv_inplace(|value| value.max(0.0));
+            }
+            values = weights.dot(&values) + bias;
+        }
+        let scores = values.iter().enumerate();
+        let (best, &highest) = scores.max_by(|a, b| a.1.total_cmp(b.1)).expect("there are classes");
+        let sum: f32 =
+            values.iter().map(|&score| ((score - highest) / self.temperature).exp()).sum();
+        (best, 1.0 / sum)
+    }
+}
+
+/// What it says of each image, and how sure it is, 0 to 1.
+struct Said {
+    files: Vec<PathBuf>,
+    /// By file.
+    of: Vec<(usize, f32, Vec<f32>)>,
+}
+
+impl TeachCommand {
+    /// Every image that the classifier is sure about is an example of the class that it says; the others show whether what
+    /// was learned says the same.
+    pub(super) fn run_by(&self, by: &Path, context: &Context) -> anyhow::Result<Exit> {
+        let place = || format!("nothing was learned: {}", picture::shown(by));
+        let classifier = FeatureClassifier::read(by).with_context(place)?;
+        let arguments = [&[PathBuf::from(&self.class)], &self.images[..]].concat();
+        let files =
+            images::expand_to_teach(&arguments, self.skip_broken).context("nothing was learned")?;
+        let said = self.ask(&classifier, files, &self.store, context).with_context(place)?;
+        let mut counts = vec![0; classifier.classes.len()];
+        let mut sure = vec![0; classifier.classes.len()];
+        said.of.iter().filter(|one| one.1 >= self.sure).for_each(|one| sure[one.0] += 1);
+        let (mut taken, mut others) = (Vec::new(), Vec::new());
+        let mut seen = vec![0; classifier.classes.len()];
+        for (file, (class, confidence, feature)) in said.files.into_iter().zip(said.of) {
+            // Spread evenly over those that it is sure about.
+            let (at, all) = (seen[class], sure[class]);
+            let is_next = all <= MOST || at * MOST / all != (at + 1) * MOST / all;
+            if confidence >= self.sure {
+                seen[class] += 1;
+            }
+            if confidence >= self.sure && is_next {
+                counts[class] += 1;
+                taken.push((classifier.classes[class].clone(), file));
+            } else {
+                others.push((classifier.classes[class].clone(), feature));
+            }
+        }
+        if taken.is_empty() {
+            bail!(
+                "nothing was learned: {} is sure about none of {}\n  next: images of the place where it was trained, or a lower --sure",
+                picture::shown(by),
+                counted(others.len(), "image", "images")
+            );
+        }
+        for (class, _) in classifier.classes.iter().zip(&counts).filter(|(_, count)| **count == 0) {
+            eprintln!(
+                "note: {} is sure about no image of {class}: teach it by hand",
+                picture::shown(by)
+            );
+        }
+        let (classes, files): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        self.learn_named(&classes, &files, Some(&Others(others)), context)
+    }
+
+    fn ask(
+        &self,
+        classifier: &FeatureClassifier,
+        files: Vec<PathBuf>,
+        store: &StoreArgs,
+        context: &Context,
+    ) -> anyhow::Result<Said> {
+        let model = self.model.looking_at_files(&files);
+        let pool = Pool::load_taught(files.len(), &model, store, context)?;
+        if pool.dim() != classifier.dim() {
+            bail!(
+                "it takes features of {} values, those of {} have {}\n  next: --model with the backbone whose features it was trained on (fieldtune eval DIR --features FILE.npz writes them)",
+                classifier.dim(),
+                pool.name(),
+                pool.dim()
+            );
+        }
+        let bar = context.bar(files.len() as u64, "asking");
+        let results = on_threads(files.len(), pool.size(), |place| {
+            let said = pool.load_file(&files[place]).and_then(|frame| pool.feature(&frame));
+            bar.inc(1);
+            said.map(|feature| {
+                let (class, confidence) = classifier.classify(&feature);
+                (class, confidence, feature)
+            })
+        });
+        bar.finish_and_clear();
+        let mut said = Said { files: Vec::new(), of: Vec::new() };
+        for (file, result) in files.into_iter().zip(results) {
+            match result {
+                Ok(of) => {
+                    said.files.push(file);
+                    said.of.push(of);
+                }
+                Err(error) if self.skip_broken => eprintln!("left out: {error:#}"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(said)
+    }
+}
+
+/// What the other classifier said of images that are not taught.
+pub(super) struct Others(Vec<(ClassName, Vec<f32>)>);
+
+impl Others {
+    /// How many there are, and in how many of them what was learned says the same.
+    pub(super) fn agreement(&self, learner: &Learner) -> anyhow::Result<(usize, usize)> {
+        let mut same = 0;
+        for (class, feature) in &self.0 {
+            let best = learner.classify_with(feature, None)?.map(|verdict| verdict.best);
+            same += usize::from(best == learner.class_named(class.as_str()));
+        }
+        Ok((self.0.len(), same))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use ndarray::array;
+
+    use super::*;
+    use crate::cli::npz::Writer;
+
+    fn named(names: &[&str]) -> Vec<ClassName> {
+        names.iter().map(|name| ClassName::new(name).expect("a name")).collect()
+    }
+
+    /// By hand: (1, 2) - (0, 1) = (1, 1), of length 1 (0.7071, 0.7071); the scores 1.4142 and -0.7071, the second layer's
+    /// (2.8284, 1); of half the temperature 1 / (1 + exp(-1.8284 / 0.5)) = 0.97482.
+    #[test]
+    fn layers_are_computed_as_the_exported_head_s() {
+        let classifier = FeatureClassifier {
+            classes: named(&["good", "bad"]),
+            centre: Some(array![0.0, 1.0]),
+            unit_length: true,
+            layers: vec![
+                (array![[1.0, 1.0], [-1.0, 0.0]], array![0.0, 0.0]),
+                (array![[2.0, 0.0], [0.0, 5.0]], array![0.0, 1.0]),
+            ],
+            temperature: 0.5,
+        };
+        classifier.check().expect("they belong together");
+        let (class, confidence) = classifier.classify(&[1.0, 2.0]);
+        assert_eq!(class, 0);
+        assert!((confidence - 0.97482).abs() < 1e-4, "{confidence}");
+    }
+
+    /// Two classes have one score in scikit-learn: at z = 2 the second has the probability 1 / (1 + exp(-2)) = 0.88080.
+    #[test]
+    fn arrays_of_scikit_learn_are_read() {
+        let write = |weights: Array2<f64>, bias: Array1<f64>, names: &[&str]| {
+            let mut writer = Writer::new(Cursor::new(Vec::new()), 1);
+            writer.array("coef_", weights.view()).expect("in memory");
+            writer.array("intercept_", bias.view()).expect("in memory");
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            writer.strings("classes_", &names).expect("in memory");
+            let file = tempfile::NamedTempFile::new().expect("there is room");
+            std::fs::write(file.path(), writer.finish().expect("in memory").into_inner())
+                .expect("there is room");
+            FeatureClassifier::read(file.path())
+        };
+        let two = write(array![[1.0, 0.5]], array![-0.5], &["bad", "good"]).expect("it is right");
+        let (class, confidence) = two.classify(&[2.0, 1.0]);
+        assert_eq!(two.classes[class].as_str(), "good");
+        assert!((confidence - 0.880_80).abs() < 1e-4, "{confidence}");
+        assert_eq!(two.classify(&[-2.0, -1.0]).0, 0);
+        let three = array![[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]];
+        let three = write(three, array![0.0, 0.0, 0.0], &["a", "b", "c"]).expect("it is right");
+        assert_eq!(three.classify(&[-1.0, -2.0]).0, 2);
+        let wrong = write(array![[1.0, 0.5]], array![-0.5], &["bad", "good", "no such"]);
+        assert!(wrong.is_err());
+    }
+
+    #[test]
+    fn layers_that_do_not_belong_together_are_refused() {
+        let of = |weights: Array2<f32>, bias: Array1<f32>, names: &[&str]| {
+            let layers = vec![(weights, bias)];
+            let classes = named(names);
+            FeatureClassifier {
+                classes,
+                centre: None,
+                unit_length: false,
+                layers,
+                temperature: 1.0,
+            }
+        };
+        let two = array![[1.0, 0.0], [0.0, 1.0]];
+        of(two.clone(), array![0.0, 0.0], &["a", "b"]).check().expect("they do");
+        for (wrong, wanted) in [
+            (of(two.clone(), array![0.0], &["a", "b"]), "bias [1]"),
+            (of(two.clone(), array![0.0, 0.0], &["a", "b", "c"]), "2 scores and 3 classes"),
+            (of(array![[1.0, 0.0]], array![0.0], &["a"]), "1 scores and 1 classes"),
+            (of(array![[f32::NAN, 0.0], [0.0, 1.0]], array![0.0, 0.0], &["a", "b"]), "finite"),
+        ] {
+            let error = wrong.check().expect_err(wanted).to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+}
