@@ -1,4 +1,5 @@
-//! `fieldtune demo`: the main job from the first frame to the restart, over a drawn strip of steel.
+//! `fieldtune demo`: the main job from the first frame to the restart, over a drawn strip of steel; or over what is heard or
+//! read.
 
 mod device;
 mod good;
@@ -7,13 +8,14 @@ mod sheet;
 #[cfg(feature = "sound")]
 mod sound;
 mod story;
+mod text;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context as _;
 
-use self::device::Device;
+use self::device::{Device, erase};
 use self::story::Story;
 use super::args::model::ModelArgs;
 use super::eval::plot;
@@ -33,21 +35,25 @@ use crate::image::picture;
   fieldtune demo
   fieldtune demo --seed 7 --frames 200
   fieldtune demo --sound
+  fieldtune demo --text
   fieldtune demo --json | jq .checks
   fieldtune status --store fieldtune-demo/demo.ftune    afterwards
 
 In DIR it leaves taught.png (the frames it was taught), confusion.png (what fresh frames were taken for), found.png \
 (a defect, marked by what knows good parts alone) and demo.ftune (what it learned); with --sound sound-found.png and \
-sound.ftune. Files of an earlier demo are replaced.")]
+sound.ftune, with --text text.ftune alone. Files of an earlier demo are replaced.")]
 pub struct DemoCommand {
     /// Seed of the drawn strip; the same seed draws the same frames
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Listen to a synthetic machine instead: teach sounds, find what is wrong
     #[cfg(feature = "sound")]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "text")]
     sound: bool,
-    /// New frames to classify, of sound new seconds [default: 1000, of sound 200]
+    /// Read the log of a plant that is made up instead: teach lines, find what is new
+    #[arg(long)]
+    text: bool,
+    /// New frames, seconds or lines to classify [default: 1000, of sound 200]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(6..=100_000))]
     frames: Option<u32>,
     /// Folder for the pictures and the store; created if missing
@@ -66,7 +72,7 @@ impl DemoCommand {
         let in_out = |name: &str| self.out.join(name);
         let store = in_out("demo.ftune");
         std::fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
-        Device::erase(&store)?;
+        erase(&store)?;
         #[cfg(feature = "sound")]
         if self.sound {
             let (seconds, model) = (self.frames.unwrap_or(200) as usize, &self.model);
@@ -75,13 +81,18 @@ impl DemoCommand {
             return Ok(if held { Exit::Done } else { Exit::Negative });
         }
         let frames = self.frames.unwrap_or(1000) as usize;
+        if self.text {
+            let (seed, out, json) = (self.seed, self.out.as_path(), self.json);
+            let held = text::TextDemo { seed, lines: frames, out, json }.run(context)?;
+            return Ok(if held { Exit::Done } else { Exit::Negative });
+        }
         let start = || Device::start(&self.model, context, &store);
         let tell = Tell { json: self.json };
         let mut story = Story::begin(self.seed, frames, context, tell, start()?);
         let good = in_out("good.ftune");
-        Device::erase(&good)?;
+        erase(&good)?;
         let found = story.good_parts(Device::start(&self.model, context, &good)?)?;
-        Device::erase(&good)?;
+        erase(&good)?;
         story.teach()?;
         story.watch()?;
         story.classify()?;

@@ -144,3 +144,24 @@ fn wrong_usage_ends_with_2_and_leaves_what_was_there() {
     }
     assert_eq!(std::fs::read_to_string(&file).expect("it was there"), "kept");
 }
+
+#[test]
+fn the_demo_of_text_holds_and_can_be_gone_on_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path();
+    let shown = out.to_str().expect("our paths are UTF-8");
+    let run = fieldtune(&["demo", "--text", "--frames", "50", "--json", "--out", shown]);
+    let mut answer: Value = serde_json::from_str(&run.stdout).expect("one object");
+    assert!(answer["seconds"].take().as_f64().is_some_and(|taken| taken > 0.0), "{run:?}");
+    assert_eq!((run.code, &answer["held"], list(&answer["checks"]).len()), (0, &true.into(), 4));
+    let again = fieldtune(&["demo", "--text", "--frames", "50", "--json", "--out", shown]);
+    let mut same: Value = serde_json::from_str(&again.stdout).expect("one object");
+    same["seconds"].take();
+    assert_eq!(same, answer, "a seed tells one story");
+    let store = out.join("text.ftune").display().to_string();
+    let line = "sshd[11]: Failed password for root from 10.0.3.9 port 4242 ssh2";
+    let verdict = fieldtune(&["classify", "--text", line, "--store", &store]);
+    assert!(verdict.stdout.starts_with("login "), "{verdict:?}");
+    let both = fieldtune(&["demo", "--text", "--sound"]);
+    assert_eq!(both.code, 2, "{both:?}");
+}

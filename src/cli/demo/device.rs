@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::backbone::Extractor;
+use crate::backbone::{EmbeddingSource, Extractor, FeatureSource};
 use crate::cli::Context;
 use crate::cli::args::model::ModelArgs;
 use crate::cli::args::store::{StoreArgs, now};
@@ -19,7 +19,7 @@ use crate::store::persistent::PersistentLearner;
 use crate::store::snapshot::ModelId;
 
 #[derive(Debug)]
-pub(super) struct Device(PersistentLearner<Engine<Extractor>, FileStore>);
+pub(super) struct Device<S = Extractor>(PersistentLearner<Engine<S>, FileStore>);
 
 impl Device {
     /// As after power on: loads the backbone, opens the store, learns again what is in it.
@@ -28,19 +28,17 @@ impl Device {
         let session = StoreArgs::at(path).begin_for(&ModelId::of(&source))?;
         Ok(Self(session.looking_with(source)?))
     }
+}
 
-    /// Takes away what an earlier demo left, since this one begins with nothing learned.
-    pub(super) fn erase(path: &Path) -> anyhow::Result<()> {
-        // Opened first: another demo may be using it.
-        let _store = FileStore::open(path)?;
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| path.display().to_string())
-            }
-            _ => Ok(()),
-        }
+impl Device<EmbeddingSource> {
+    /// As [`Device::start`], with a backbone that is loaded.
+    pub(super) fn begin(source: EmbeddingSource, path: &Path) -> anyhow::Result<Self> {
+        let session = StoreArgs::at(path).begin_for(&ModelId::of_source(&source))?;
+        Ok(Self(session.looking_with(source)?))
     }
+}
 
+impl<S: FeatureSource> Device<S> {
     /// Carries out a command and stores what it changed; the reply comes once that is durable.
     pub(super) fn send(&mut self, command: Command) -> anyhow::Result<Reply> {
         Ok(self.0.apply(command, now())?)
@@ -57,7 +55,7 @@ impl Device {
         self.0.learner().classify(feature)?.context("nothing has been taught")
     }
 
-    pub(super) fn engine(&mut self) -> &mut Engine<Extractor> {
+    pub(super) fn engine(&mut self) -> &mut Engine<S> {
         self.0.get_mut()
     }
 
@@ -76,5 +74,17 @@ impl Device {
     pub(super) fn name(&self, class: Option<ClassId>) -> &str {
         let known = class.map(|class| self.0.learner().classes().get(&class));
         known.map_or(UNKNOWN, |name| name.map_or("?", |name| name.as_str()))
+    }
+}
+
+/// Takes away what an earlier demo left, since this one begins with nothing learned.
+pub(super) fn erase(path: &Path) -> anyhow::Result<()> {
+    // Opened first: another demo may be using it.
+    let _store = FileStore::open(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
     }
 }

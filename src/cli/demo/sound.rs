@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::Tell;
-use super::device::Device;
+use super::device::{Device, erase};
 use super::report::share;
 use crate::cli::Context;
 use crate::cli::args::model::ModelArgs;
@@ -99,8 +99,8 @@ impl SoundDemo<'_> {
             let tell = Tell { json: self.json };
             Ok(Listening { tell, context, machine: Machine::new(seed), device })
         };
-        Device::erase(&store)?;
-        Device::erase(&alone)?;
+        erase(&store)?;
+        erase(&alone)?;
         let mut report = json!({ "seed": self.seed, "taught": TAUGHT.map(MachineScene::name) });
         let mut device = listen(&alone, self.seed.wrapping_add(1000))?;
         let (name, dim) = (device.device.model().name.clone(), device.device.model().dim);
@@ -111,7 +111,7 @@ impl SoundDemo<'_> {
         let marked = self.out.join("sound-found.png");
         let good_alone = device.good_alone(&marked)?;
         drop(device);
-        Device::erase(&alone)?;
+        erase(&alone)?;
         let mut device = listen(&store, self.seed)?;
         device.learn()?;
         let fresh = device.classify(self.seconds)?;
