@@ -146,7 +146,7 @@ fn wrong_usage_ends_with_2_and_leaves_what_was_there() {
 }
 
 #[test]
-fn the_demo_of_text_holds_and_can_be_gone_on_with() {
+fn the_demo_of_text_holds_and_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path();
     let shown = out.to_str().expect("our paths are UTF-8");
