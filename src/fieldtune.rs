@@ -6,7 +6,9 @@ use std::fmt;
 use std::path::Path;
 
 use crate::backbone::card::{ModelCard, ModelError, built_in};
-use crate::backbone::{EncodeError, ExtractError, Extractor, Tail};
+use crate::backbone::{
+    EmbeddingSource, EncodeError, ExtractError, Extractor, FeatureSource as _, Tail,
+};
 use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
@@ -51,7 +53,7 @@ pub use text::TextTuner;
 /// ```
 #[derive(Debug)]
 pub struct Fieldtune {
-    persistent: PersistentLearner<Engine<Extractor>, FileStore>,
+    persistent: PersistentLearner<Engine<EmbeddingSource>, FileStore>,
     clock: Clock,
     image_side: u32,
 }
@@ -70,7 +72,7 @@ pub struct Builder {
 #[derive(Debug)]
 enum Backbone {
     Named(String),
-    Loaded(Box<Extractor>),
+    Loaded(Box<EmbeddingSource>),
 }
 
 /// What a frame shows, by the names of classes.
@@ -180,7 +182,7 @@ impl From<EngineError> for Error {
 }
 
 impl Builder {
-    /// The backbone: a model's name, or the path of its card (`.toml`). The default is `built-in`, at the size that the
+    /// The backbone: a model's name, or the path of its card (`.toml`), also of a network that hears. The default is `built-in`, at the size that the
     /// store was taught with, or 224 pixels.
     ///
     /// A card's network is looked for beside the card, then in [`ModelCard::folder`].
@@ -190,8 +192,8 @@ impl Builder {
     }
 
     /// A backbone that was loaded already.
-    pub fn backbone(mut self, backbone: Extractor) -> Self {
-        self.backbone = Some(Backbone::Loaded(Box::new(backbone)));
+    pub fn backbone(mut self, backbone: impl Into<EmbeddingSource>) -> Self {
+        self.backbone = Some(Backbone::Loaded(Box::new(backbone.into())));
         self
     }
 
@@ -248,7 +250,7 @@ impl Builder {
             }
         };
         let source = if self.sounds { source.for_sounds() } else { source };
-        let persistent = PersistentLearner::open(store, &ModelId::of(&source));
+        let persistent = PersistentLearner::open(store, &ModelId::of_source(&source));
         let persistent = persistent.map_err(|error| match error {
             PersistError::Backbone(other) => {
                 Error::OtherBackbone(other, path.display().to_string())
@@ -269,8 +271,11 @@ impl Builder {
 }
 
 /// * `tail`: is used where it is of that backbone.
-fn load(name: &str, tail: Option<&Tail>) -> Result<Extractor, Error> {
+fn load(name: &str, tail: Option<&Tail>) -> Result<EmbeddingSource, Error> {
     let path = Path::new(name);
+    if let Some(card) = ModelCard::sound_card(path)? {
+        return Ok(card.sound_network(path.parent())?.into());
+    }
     let is_card = path.extension().is_some_and(|extension| extension == "toml");
     let (card, beside) = match is_card {
         true => (ModelCard::read_card(path)?, path.parent()),
@@ -279,8 +284,8 @@ fn load(name: &str, tail: Option<&Tail>) -> Result<Extractor, Error> {
     let onnx = card.network(beside)?;
     let base = Extractor::fingerprint_of(&onnx, &card.spec);
     Ok(match tail.filter(|tail| tail.base() == base) {
-        Some(tail) => Extractor::load_with_tail(&onnx, &card.name, &card.spec, tail)?,
-        None => Extractor::load(&onnx, &card.name, &card.spec)?,
+        Some(tail) => Extractor::load_with_tail(&onnx, &card.name, &card.spec, tail)?.into(),
+        None => Extractor::load(&onnx, &card.name, &card.spec)?.into(),
     })
 }
 
@@ -316,7 +321,7 @@ impl Fieldtune {
     /// [`Error::Image`]; as [`Fieldtune::teach`].
     pub fn teach_file(&mut self, class: &str, file: impl AsRef<Path>) -> Result<usize, Error> {
         let file = file.as_ref();
-        let frame = sound::load(file, self.clock.now())?;
+        let frame = self.load_file(file)?;
         let image = picture::kept(&self.persistent.get().as_taught(&frame), self.image_side);
         let example =
             self.persistent.get_mut().new_example(&frame, &picture::shown(file), image)?;
@@ -346,7 +351,12 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Image`]; as [`Fieldtune::classify`].
     pub fn classify_file(&mut self, file: impl AsRef<Path>) -> Result<Prediction, Error> {
-        self.classify(&sound::load(file.as_ref(), self.clock.now())?)
+        self.classify(&self.load_file(file.as_ref())?)
+    }
+
+    fn load_file(&self, file: &Path) -> Result<Frame, Error> {
+        let window = self.persistent.get().source().sound_window();
+        Ok(sound::load(file, &window, self.clock.now())?)
     }
 
     /// Forgets a class and its examples.

@@ -11,9 +11,10 @@ use super::args::board::BoardArgs;
 use super::args::camera::{CameraArgs, failed};
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, of_store};
-use super::args::text_model::is_text_card;
+use super::args::text_model::card_kind;
 use super::{Context, Exit, Failed};
-use crate::backbone::{MAX_THREADS, Vectors};
+use crate::backbone::card::CardKind;
+use crate::backbone::{EmbeddingSource, MAX_THREADS, Vectors};
 #[cfg(feature = "web")]
 use crate::board::WebAddress;
 use crate::board::address::Address;
@@ -240,8 +241,12 @@ impl RunCommand {
         }
         let model = model.looking_at(source::kind_of(camera));
         let backbone = model.load_with(tail.as_ref(), context)?;
-        let builder =
-            builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")));
+        let builder = match backbone {
+            EmbeddingSource::Samples(_) => builder,
+            _ => {
+                builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")))
+            }
+        };
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
     }
@@ -260,10 +265,14 @@ impl RunCommand {
         let of_board = stores::of_board(&store, board).into_iter().map(|one| one.path);
         let paths: Vec<_> = std::iter::once(store.clone()).chain(of_board).collect();
         let mut model = self.model.of_stores(&paths);
-        // One that looks at images is not meant for lines, and the other way round.
+        // One that looks at images is not meant for lines, and the other way round; of sounds one may see their pictures.
         let camera = self.camera.camera.as_deref().unwrap_or(&board.camera.address);
-        let of_lines = source::kind_of(camera) == FrameKind::Text;
-        let is_meant = |named: &&String| is_text_card(Path::new(named)) == of_lines;
+        let kind = source::kind_of(camera);
+        let is_meant = |named: &&String| match card_kind(Path::new(named)) {
+            Some(CardKind::Text) => kind == FrameKind::Text,
+            Some(CardKind::Sound) => kind == FrameKind::Sound,
+            _ => kind != FrameKind::Text,
+        };
         if let Some(named) = board.backbone.as_ref().filter(|_| model.is_default()).filter(is_meant)
         {
             model.model.clone_from(named);

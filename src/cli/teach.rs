@@ -140,8 +140,9 @@ impl TeachCommand {
             Ok(there) => check_class(there.learner(), &self.class)?,
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
-        let files = images::expand_to_teach(&self.images, self.skip_broken)
-            .context("nothing was learned")?;
+        let files =
+            images::expand_to_teach(&self.images, &self.model.sound_window(), self.skip_broken)
+                .context("nothing was learned")?;
         if let [dir] = &self.images[..]
             && let folders = subfolders(dir, &files)
             && folders > 1
@@ -196,7 +197,7 @@ impl TeachCommand {
                 },
                 match model.kind {
                     Some(FrameKind::Sound) =>
-                        "seconds of one recording count as one (--distinct if each is another case)",
+                        "parts of one recording count as one (--distinct if each is another case)",
                     _ =>
                         "images that are nearly the same, or of one burst, count as one (--distinct if each shows another part)",
                 }
@@ -292,8 +293,9 @@ impl TeachCommand {
     /// All classes in one step, which can be undone in one.
     fn run_folders(&self, dir: &Path, context: &Context) -> anyhow::Result<Exit> {
         let (mut names, mut files) = (Vec::new(), Vec::new());
+        let window = self.model.sound_window();
         for (name, file) in find_at_least(1, dir)? {
-            let windows = images::expand_to_teach(&[file], self.skip_broken)
+            let windows = images::expand_to_teach(&[file], &window, self.skip_broken)
                 .context("nothing was learned")?;
             names.extend(windows.iter().map(|_| name.clone()));
             files.extend(windows);

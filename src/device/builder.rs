@@ -22,10 +22,10 @@ use crate::device::runtime::{
 };
 use crate::device::service::Service;
 use crate::device::tuning::BackboneReader;
-use crate::image::frame::{Frame, FrameError, FrameKind, Region, Timestamp};
+use crate::image::frame::{Frame, FrameError, FrameKind, Region, Timestamp, Waveform};
 use crate::protocol::access::{Access, Guard, PinLockout};
 use crate::protocol::log::Level;
-use crate::sound;
+use crate::sound::{self, SoundWindow};
 use crate::store::inbox::InboxFile;
 use crate::store::persistent::PersistError;
 use crate::store::{FileStore, StoreError};
@@ -290,16 +290,19 @@ impl DeviceBuilder {
         let background = self.backbone_files.clone();
         let log = log.unwrap_or_else(|| Arc::new(DeviceLog::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
-        let threads = backbone.threads();
+        let (threads, window) = (backbone.threads(), backbone.sound_window());
         let inference = time_of_a_frame(&mut backbone, &self.board)?;
         let (views, inboxes) = self.views(backbone, store.as_ref(), &log)?;
         let inference = inference * self.parts() as u32;
         let learned = views::learned(&views.0);
         let board = &self.board;
         self.refuse_shared_lines()?;
+        let open = |address: &str, wanted: CaptureSettings| {
+            source::open(address, &CaptureSettings { window, ..wanted })
+        };
         let camera = match std::mem::replace(&mut self.camera, ChosenCamera::OfTheBoard) {
-            ChosenCamera::OfTheBoard => source::open(&board.camera.address, &board.camera.wanted()),
-            ChosenCamera::At(address, wanted) => source::open(&address, &wanted),
+            ChosenCamera::OfTheBoard => open(&board.camera.address, board.camera.wanted()),
+            ChosenCamera::At(address, wanted) => open(&address, wanted),
             ChosenCamera::Given(camera) => Ok(camera),
         }?;
         let mut station = Station::with_views(
@@ -435,6 +438,11 @@ fn time_of_a_frame(backbone: &mut EmbeddingSource, board: &Board) -> Result<Dura
     };
     let frame = match backbone.kind() {
         FrameKind::Text => text::frame(USUAL_LINE, Timestamp(0)),
+        FrameKind::Samples => {
+            let SoundWindow { rate, samples, .. } = backbone.sound_window();
+            let silence = Waveform::new(rate, vec![0; samples]).expect("the network runs with it");
+            grey(1, 1)?.of_waveform(silence)
+        }
         kind => grey(width, height)?.of_kind(kind),
     };
     backbone.feature(&frame)?;

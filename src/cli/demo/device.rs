@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::backbone::Extractor;
+use crate::backbone::EmbeddingSource;
 use crate::cli::Context;
 use crate::cli::args::model::ModelArgs;
 use crate::cli::args::store::{StoreArgs, now};
@@ -19,13 +19,13 @@ use crate::store::persistent::PersistentLearner;
 use crate::store::snapshot::ModelId;
 
 #[derive(Debug)]
-pub(super) struct Device(PersistentLearner<Engine<Extractor>, FileStore>);
+pub(super) struct Device(PersistentLearner<Engine<EmbeddingSource>, FileStore>);
 
 impl Device {
     /// As after power on: loads the backbone, opens the store, learns again what is in it.
     pub(super) fn start(model: &ModelArgs, context: &Context, path: &Path) -> anyhow::Result<Self> {
         let source = model.of_stores(&[path.to_owned()]).load(context)?;
-        let session = StoreArgs::at(path).begin_for(&ModelId::of(&source))?;
+        let session = StoreArgs::at(path).begin_for(&ModelId::of_source(&source))?;
         Ok(Self(session.looking_with(source)?))
     }
 
@@ -57,7 +57,7 @@ impl Device {
         self.0.learner().classify(feature)?.context("nothing has been taught")
     }
 
-    pub(super) fn engine(&mut self) -> &mut Engine<Extractor> {
+    pub(super) fn engine(&mut self) -> &mut Engine<EmbeddingSource> {
         self.0.get_mut()
     }
 
