@@ -1,14 +1,13 @@
 //! The library in one type: a frozen backbone, a head that learns, and the file that keeps what it learned.
 
+mod load;
 mod text;
 
 use std::fmt;
 use std::path::Path;
 
-use crate::backbone::card::{ModelCard, ModelError, built_in};
-use crate::backbone::{
-    EmbeddingSource, EncodeError, ExtractError, Extractor, FeatureSource as _, Tail,
-};
+use crate::backbone::card::{ModelError, built_in};
+use crate::backbone::{EmbeddingSource, EncodeError, ExtractError, FeatureSource as _};
 use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
@@ -240,13 +239,15 @@ impl Builder {
         let tail = tail::tail_of(&mut store)?.map(|kept| kept.tail);
         let source = match self.backbone {
             Some(Backbone::Loaded(source)) => *source,
-            Some(Backbone::Named(name)) if name != built_in::NAME => load(&name, tail.as_ref())?,
+            Some(Backbone::Named(name)) if name != built_in::NAME => {
+                load::load(&name, tail.as_ref())?
+            }
             _ => {
                 // What is wrong with the store is said when it is opened.
                 let taught = FileStore::taught_with(path).ok().flatten();
                 let card = taught.and_then(|model| model.built_in());
                 let name = card.map_or_else(|| built_in::NAME.to_owned(), |card| card.name);
-                load(&name, tail.as_ref())?
+                load::load(&name, tail.as_ref())?
             }
         };
         let source = if self.sounds { source.for_sounds() } else { source };
@@ -268,25 +269,6 @@ impl Builder {
         }
         Ok(tuner)
     }
-}
-
-/// * `tail`: is used where it is of that backbone.
-fn load(name: &str, tail: Option<&Tail>) -> Result<EmbeddingSource, Error> {
-    let path = Path::new(name);
-    if let Some(card) = ModelCard::sound_card(path)? {
-        return Ok(card.sound_network(path.parent())?.into());
-    }
-    let is_card = path.extension().is_some_and(|extension| extension == "toml");
-    let (card, beside) = match is_card {
-        true => (ModelCard::read_card(path)?, path.parent()),
-        false => (ModelCard::named(name)?, None),
-    };
-    let onnx = card.network(beside)?;
-    let base = Extractor::fingerprint_of(&onnx, &card.spec);
-    Ok(match tail.filter(|tail| tail.base() == base) {
-        Some(tail) => Extractor::load_with_tail(&onnx, &card.name, &card.spec, tail)?.into(),
-        None => Extractor::load(&onnx, &card.name, &card.spec)?.into(),
-    })
 }
 
 impl Fieldtune {

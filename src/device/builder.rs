@@ -1,11 +1,12 @@
 //! A device from its parts: board, policy, camera, backbone, store, ports.
 
 mod lines;
+mod timing;
 mod views;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::backbone::{BackboneFiles, EmbeddingSource, ExtractError, FeatureSource as _};
 use crate::board::address::Address;
@@ -22,14 +23,13 @@ use crate::device::runtime::{
 };
 use crate::device::service::Service;
 use crate::device::tuning::BackboneReader;
-use crate::image::frame::{Frame, FrameError, FrameKind, Region, Timestamp, Waveform};
+use crate::image::frame::{FrameError, Region};
 use crate::protocol::access::{Access, Guard, PinLockout};
 use crate::protocol::log::Level;
-use crate::sound::{self, SoundWindow};
 use crate::store::inbox::InboxFile;
 use crate::store::persistent::PersistError;
 use crate::store::{FileStore, StoreError};
-use crate::text;
+use timing::time_of_a_frame;
 
 /// Regions take turns with one backbone.
 type SharedSource = Arc<Mutex<Latest<EmbeddingSource>>>;
@@ -420,33 +420,4 @@ impl Device {
         let Self { parts, settings, clock, log, summary } = self;
         runtime::run(parts, &settings, clock, log, &summary)
     }
-}
-
-/// As long as most lines are.
-const USUAL_LINE: &str =
-    "Nov 30 18:25:04 line-3 kernel: usb 1-1.2: new high-speed USB device number 5 using dwc2";
-
-/// How long the backbone takes for one frame of the camera's size, once it is warm.
-fn time_of_a_frame(backbone: &mut EmbeddingSource, board: &Board) -> Result<Duration, BuildError> {
-    let (width, height) = match backbone.kind() {
-        FrameKind::Sound => (sound::COLUMNS as u32, sound::BANDS as u32),
-        _ => (board.camera.width, board.camera.height),
-    };
-    let grey = |width: u32, height: u32| {
-        let pixels = vec![128; width as usize * height as usize * 3];
-        Frame::new(width, height, pixels, Timestamp(0))
-    };
-    let frame = match backbone.kind() {
-        FrameKind::Text => text::frame(USUAL_LINE, Timestamp(0)),
-        FrameKind::Samples => {
-            let SoundWindow { rate, samples, .. } = backbone.sound_window();
-            let silence = Waveform::new(rate, vec![0; samples]).expect("the network runs with it");
-            grey(1, 1)?.of_waveform(silence)
-        }
-        kind => grey(width, height)?.of_kind(kind),
-    };
-    backbone.feature(&frame)?;
-    let begun = Instant::now();
-    backbone.feature(&frame)?;
-    Ok(begun.elapsed())
 }

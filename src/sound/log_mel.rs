@@ -134,13 +134,13 @@ pub struct LogMelSpec {
 }
 
 /// Samples of a transform at most.
-pub const MAX_FFT: usize = 16_384;
+pub const MAX_MEL_FFT: usize = 16_384;
 
 /// Mel bands at most.
-pub const MAX_BANDS: usize = 512;
+pub const MAX_MEL_BANDS: usize = 512;
 
 /// Frames at most.
-pub const MAX_FRAMES: usize = 8192;
+pub const MAX_MEL_FRAMES: usize = 8192;
 
 /// Rates of sounds that networks are fed with, in samples a second.
 pub const SOUND_RATES: std::ops::RangeInclusive<u32> = 4_000..=96_000;
@@ -169,14 +169,16 @@ impl LogMelSpec {
             got if (least..=most).contains(&got) => Ok(()),
             got => Err(format!("{key}: {got} is not within {least} and {most}")),
         };
-        within("bands", self.bands, 1, MAX_BANDS)?;
-        within("frame", self.frame, 16, MAX_FFT.min(window.samples))?;
+        within("bands", self.bands, 1, MAX_MEL_BANDS)?;
+        within("frame", self.frame, 16, MAX_MEL_FFT.min(window.samples))?;
         within("hop", self.hop, 1, self.frame.max(window.samples))?;
-        within("fft", self.fft, self.frame, MAX_FFT)?;
-        self.frames.map_or(Ok(()), |frames| within("frames", frames, 1, MAX_FRAMES))?;
+        within("fft", self.fft, self.frame, MAX_MEL_FFT)?;
+        self.frames.map_or(Ok(()), |frames| within("frames", frames, 1, MAX_MEL_FRAMES))?;
         let frames = self.frames_of(window.samples);
-        if frames > MAX_FRAMES {
-            return Err(format!("hop: {frames} frames of a window, wanted at most {MAX_FRAMES}"));
+        if frames > MAX_MEL_FRAMES {
+            return Err(format!(
+                "hop: {frames} frames of a window, wanted at most {MAX_MEL_FRAMES}"
+            ));
         }
         let half = f64::from(window.rate) / 2.0;
         let (fmin, fmax) = (self.fmin, self.fmax);

@@ -138,7 +138,7 @@ def convolutions():
             torch.nn.Conv2d(before, behind, 1), torch.nn.BatchNorm2d(behind), torch.nn.ReLU(),
         ]
 
-    first = [torch.nn.Conv2d(1, 8, 3, 2, 1), torch.nn.BatchNorm2d(8), torch.nn.ReLU()]
+    first = [torch.nn.BatchNorm2d(1), torch.nn.Conv2d(1, 8, 3, 2, 1), torch.nn.BatchNorm2d(8), torch.nn.ReLU()]
     layers = [*first, *block(8, 16, 1), *block(16, 24, 2), *block(24, 32, 2)]
     return torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(32, 9))
 
@@ -196,14 +196,20 @@ def make(name):
     network, front, settings = HEARERS[name]
     torch.manual_seed(7)
     model = network().eval()
-    # Weights that start at nothing would hide what is behind them.
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.add_(0.05 * torch.randn_like(weight))
     rate, pool = settings["rate"], settings["pool"]
     count = round(settings["window"] * rate)
     sounds = [sound(hertz, level, rate, count) for hertz, level in SOUNDS]
     fed = [front(samples, rate).astype(np.float32) for samples in sounds]
+    # Weights that start at nothing would hide what is behind them, and so would biases that drown the sound.
+    with torch.no_grad():
+        for key, weight in model.named_parameters():
+            if network is not convolutions:
+                weight.add_(0.05 * torch.randn_like(weight))
+            elif weight.ndim == 4:
+                weight.normal_(0, (2 / weight[0].numel()) ** 0.5)
+        if network is convolutions:
+            model[0].running_mean.fill_(float(fed[0].mean()))
+            model[0].running_var.fill_(float(fed[0].var()))
     # The same network hears whole windows, and short ones in silence.
     path = FOLDER / f"{name.split('-')[0]}.onnx"
     torch.onnx.export(
