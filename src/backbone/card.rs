@@ -266,8 +266,8 @@ impl ModelCard {
     /// [`ModelError::Card`] with the key, what stands there and what may.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
         let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
-        if let Some(what) = kind_of_card(text).instead_of_images() {
-            return Err(wrong(what.to_owned()));
+        if let Some(what) = kind::instead_of_images(text) {
+            return Err(wrong(what));
         }
         RawCard::parse(text, RawInput::spec).map_err(wrong)
     }

@@ -239,7 +239,14 @@ impl RunCommand {
             let device = builder.build(model.text_encoder()?, self.store.path()?);
             return Ok(device.map_err(not_built)?.run());
         }
-        let model = model.looking_at(source::kind_of(camera));
+        let kind = source::kind_of(camera);
+        if model.sound_window().is_kept && kind != FrameKind::Sound {
+            anyhow::bail!(
+                "{}: the network hears, wanted a camera that hears, got {camera}\n  next: --camera sound:SOURCE",
+                model.model
+            );
+        }
+        let model = model.looking_at(kind);
         let backbone = model.load_with(tail.as_ref(), context)?;
         let builder = match backbone {
             EmbeddingSource::Samples(_) => builder,

@@ -16,6 +16,15 @@ pub enum CardKind {
 
 /// What a card's text says of it; an image where it says nothing, or is no card.
 pub fn kind_of_card(text: &str) -> CardKind {
+    match kind_in(text).as_deref() {
+        Some("text") => CardKind::Text,
+        Some("samples" | "log-mel") => CardKind::Sound,
+        _ => CardKind::Image,
+    }
+}
+
+/// What stands there.
+fn kind_in(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Card {
         input: Input,
@@ -24,24 +33,22 @@ pub fn kind_of_card(text: &str) -> CardKind {
     struct Input {
         kind: String,
     }
-    match crate::util::settings::parse::<Card>(text) {
-        Ok(card) if card.input.kind == "text" => CardKind::Text,
-        Ok(card) if ["samples", "log-mel"].contains(&card.input.kind.as_str()) => CardKind::Sound,
-        _ => CardKind::Image,
-    }
+    Some(crate::util::settings::parse::<Card>(text).ok()?.input.kind)
 }
 
-impl CardKind {
-    /// What is to be said of such a card where one of a network that looks at images is wanted.
-    pub(super) fn instead_of_images(self) -> Option<&'static str> {
-        match self {
-            Self::Image => None,
-            Self::Text => Some(
-                "input: kind: the network reads text, wanted one that looks at images\n  next: give it lines of text with --text or --lines",
-            ),
-            Self::Sound => Some(
-                "input: kind: the network hears, wanted one that looks at images\n  next: give it recordings (WAV) or --camera sound:SOURCE; what is about pixels is not for it",
-            ),
+/// What is to be said of a card where one of a network that looks at images is wanted; `None` of such a one.
+pub(super) fn instead_of_images(text: &str) -> Option<String> {
+    let kind = kind_in(text)?;
+    Some(match kind_of_card(text) {
+        CardKind::Text => {
+            "input: kind: the network reads text, wanted one that looks at images\n  next: give it lines of text with --text or --lines".to_owned()
         }
-    }
+        CardKind::Sound => {
+            "input: kind: the network hears, wanted one that looks at images\n  next: give it recordings (WAV) or --camera sound:SOURCE; what is about pixels is not for it".to_owned()
+        }
+        CardKind::Image => {
+            let kind = kind.escape_debug();
+            format!("input: kind: \"{kind}\" is not \"text\", \"samples\" or \"log-mel\"; a network that looks at images has none")
+        }
+    })
 }
