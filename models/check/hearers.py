@@ -85,9 +85,9 @@ def of(model, config, **settings):
 # Name: network, what it is fed with, the card's input.
 HEARERS = {
     "wav2vec 2.0 base": (of("Wav2Vec2Model", "Wav2Vec2Config"), normed, NORMED),
-    "wav2vec 2.0 large (stable layer norm)": (
+    "wav2vec 2.0 large, 6 layers": (
         of(
-            "Wav2Vec2Model", "Wav2Vec2Config", hidden_size=1024, num_hidden_layers=24, num_attention_heads=16,
+            "Wav2Vec2Model", "Wav2Vec2Config", hidden_size=1024, num_hidden_layers=6, num_attention_heads=16,
             intermediate_size=4096, feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True,
         ),
         normed,

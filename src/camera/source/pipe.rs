@@ -76,9 +76,9 @@ impl Pipe {
         let window = wanted.window;
         let given = Given::Sound(window, wanted.level);
         let mut camera = Self::of(name, command, wanted, given);
-        // The first window takes as long as it is.
-        camera.start += Duration::from_secs_f64(window.seconds());
         if window.is_kept {
+            // The first window takes as long as it is, which may be half a minute.
+            camera.start += Duration::from_secs_f64(window.seconds());
             note(&mut camera.notes, format!("wanted for the network: {given}"));
         }
         camera
