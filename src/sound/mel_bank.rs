@@ -94,7 +94,7 @@ impl MelBank {
         };
         let at = match (place.checked_sub(before), self.edges) {
             (Some(at), FrameEdges::Reflect) if at >= samples.len() => {
-                (2 * samples.len()).checked_sub(1 + at)
+                (2 * samples.len()).checked_sub(2 + at)
             }
             (None, FrameEdges::Reflect) => Some(before - place),
             (at, _) => at,

@@ -31,8 +31,12 @@ impl std::fmt::Display for Given {
         match self {
             Self::Pictures(layout) => layout.fmt(f),
             #[cfg(feature = "sound")]
-            Self::Sound(SoundWindow { rate, samples, .. }, _) => {
-                write!(f, "{samples} raw samples, 16 bits, {rate} a second, one channel")
+            Self::Sound(window, _) => {
+                match window.seconds() {
+                    1.0 => f.write_str("a second")?,
+                    seconds => write!(f, "{seconds} s")?,
+                }
+                write!(f, " of raw samples, 16 bits, {} a second, one channel", window.rate)
             }
         }
     }
