@@ -3,6 +3,8 @@
 //! It takes the samples themselves, or log-mel features of them ([`crate::sound::log_mel`]), always of one length. What else the
 //! file shows of its input, how many axes it has and whether there are three channels, is taken from it.
 
+mod declared;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

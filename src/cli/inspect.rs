@@ -81,15 +81,15 @@ impl InspectCommand {
             return Ok(Exit::Done);
         }
         let path = Path::new(&self.model);
-        if let Some(card) = ModelCard::sound_card(path)? {
+        if let Some((card, is_guessed)) = sound::card(path)? {
             if self.run.is_some() {
                 bail!("--run feeds a network that sees; this one hears");
             }
             match self.card {
-                true => print!("{}", card.sound_to_toml()),
+                true => print!("{}", sound::card_text(&card, is_guessed)),
                 false => {
                     let wanted = (self.frames, self.json);
-                    print!("{}", sound::report(&card, path.parent(), wanted)?);
+                    print!("{}", sound::report(&card, path.parent(), is_guessed, wanted)?);
                 }
             }
             return Ok(Exit::Done);

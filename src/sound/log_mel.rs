@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SoundWindow, hertz, mel};
+use super::SoundWindow;
+#[cfg(feature = "sound")]
+use super::{hertz, mel};
 
 /// Where the bands lie, and how a frame is prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +33,7 @@ impl MelScale {
     }
 
     /// Mels of a frequency in Hz.
+    #[cfg(feature = "sound")]
     pub(super) fn mel(self, hertz: f64) -> f64 {
         match self {
             Self::Slaney => mel(hertz),
@@ -39,6 +42,7 @@ impl MelScale {
     }
 
     /// The frequency of so many mels, in Hz.
+    #[cfg(feature = "sound")]
     pub(super) fn hertz(self, mel: f64) -> f64 {
         match self {
             Self::Slaney => hertz(mel),

@@ -175,6 +175,31 @@ fn recordings_are_taught_classified_and_measured() {
 }
 
 #[test]
+fn what_a_file_shows_makes_its_card() {
+    let bench = Bench::new();
+    for (name, kind) in
+        [("wav2vec2", "samples"), ("hubert", "samples"), ("whisper", "log-mel"), ("ast", "log-mel")]
+    {
+        let file = bench.path().join(format!("{name}.onnx"));
+        fs::copy(data(&format!("hearers/{name}.onnx")), &file).expect("writable");
+        let made = bench.ok(&["inspect", text(&file), "--card"]).stdout;
+        assert!(made.contains("The rest is a guess") && made.contains(kind), "{made}");
+        let made = ModelCard::parse_sound(&made, name).expect("a card").spec;
+        let path = data(&format!("hearers/{name}.toml"));
+        let wanted = ModelCard::read_sound_card(&path).expect("the script wrote it").spec;
+        let shape = |spec: &SoundSpec| match &spec.input {
+            SoundInput::Samples(_) => (spec.window.samples, 0, "samples".to_owned()),
+            SoundInput::LogMel(mel, layout) => {
+                (mel.frames(&spec.window), mel.bands, format!("{layout:?}"))
+            }
+        };
+        assert_eq!((shape(&made), made.output), (shape(&wanted), wanted.output), "{name}");
+    }
+    let run = bench.ok(&["inspect", text(&bench.path().join("hubert.onnx"))]);
+    assert!(run.stdout.contains("as samples") && run.stdout.contains("a guess"), "{run:?}");
+}
+
+#[test]
 fn kept_samples_are_all_that_is_needed() {
     let (bench, card) = (taught(), card());
     let examples = || bench.ok(&["examples", "--json"]).stdout;

@@ -6,10 +6,39 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::milliseconds;
-use crate::backbone::card::{ModelCard, hex};
-use crate::backbone::{Onnx, SoundInput, SoundNetwork, SoundSpec};
+use crate::backbone::card::{ModelCard, hex, read_network};
+use crate::backbone::{Graph, Onnx, SoundInput, SoundNetwork, SoundSpec};
 use crate::image::frame::Waveform;
+use crate::image::picture;
 use crate::sound::SoundWindow;
+
+/// What is to be known of a guessed card.
+const GUESSED: &str = "# The file shows what it gets and of which length. The rest is a guess: compare rate, norm or frame to std, and pool with
+# what the network was trained with.
+";
+
+/// The card, where it is one of a network that hears, or such a network without a card; of that it is guessed.
+///
+/// # Errors
+/// A card that is wrong.
+pub(super) fn card(path: &Path) -> anyhow::Result<Option<(ModelCard<SoundSpec>, bool)>> {
+    if path.extension().is_some_and(|ending| ending == "toml") {
+        return Ok(ModelCard::sound_card(path)?.map(|card| (card, false)));
+    }
+    // What is wrong with a network is said when it is looked at as one that sees.
+    let guessed = || {
+        let onnx = read_network(path, "").ok()?;
+        let spec = Graph::parse(&onnx, &picture::shown(path)).ok()?.sound_spec()?;
+        Some((ModelCard::of_files(&onnx, path, spec), true))
+    };
+    Ok(path.is_file().then(guessed).flatten())
+}
+
+/// The card's text, and what of it is guessed.
+pub(super) fn card_text(card: &ModelCard<SoundSpec>, is_guessed: bool) -> String {
+    let text = card.sound_to_toml();
+    if is_guessed { format!("{GUESSED}{text}") } else { text }
+}
 
 /// What it is, and what a window costs.
 ///
@@ -18,6 +47,7 @@ use crate::sound::SoundWindow;
 pub(super) fn report(
     card: &ModelCard<SoundSpec>,
     beside: Option<&Path>,
+    is_guessed: bool,
     (frames, as_json): (u32, bool),
 ) -> anyhow::Result<String> {
     let onnx = card.network(beside)?;
@@ -61,6 +91,6 @@ pub(super) fn report(
         network.dim(),
         pool.name(),
         hex(&sha256),
-        card.sound_to_toml(),
+        card_text(card, is_guessed),
     ))
 }
