@@ -4,27 +4,26 @@
 //! file shows of its input, how many axes it has and whether there are three channels, is taken from it.
 
 mod declared;
+mod input;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tract_core::prelude::{
-    Datum as _, DatumType, IntoRunnable as _, TValue, TVec, Tensor, TypedRunnableModel,
-};
-use tract_onnx::pb::ValueInfoProto;
+use tract_core::prelude::{IntoRunnable as _, TValue, TVec, TypedRunnableModel};
 use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
-use tract_onnx::tract_hir::infer::InferenceFact;
 
-use super::graph::{Graph, axes, tensor_type};
-use super::read::{Reasons, axes_in_words};
+use super::graph::Graph;
+use super::pooling::normalise;
+use super::read::Reasons;
 use super::rows::{Rows, cut_to};
-use super::{BackboneError, Fingerprint, Onnx, TokenPooling, check_sizes, guarded, ops};
+use super::{Backbone, BackboneError, Fingerprint, Onnx, TokenPooling, check_sizes, guarded, ops};
 use crate::image::frame::Waveform;
 #[cfg(feature = "sound")]
 use crate::sound::log_mel::LogMel;
 use crate::sound::log_mel::LogMelSpec;
 use crate::sound::{self, SoundWindow};
+use input::{Input, as_picture, inputs, picture};
 
 /// What is done with samples before a network gets them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,18 +114,17 @@ pub struct SoundNetwork {
     spec: SoundSpec,
     dim: usize,
     inputs: Vec<Input>,
-    plan: Arc<TypedRunnableModel>,
+    engine: Engine,
     #[cfg(feature = "sound")]
     log_mel: Option<LogMel>,
 }
 
-/// What an input gets.
-#[derive(Debug, Clone)]
-enum Input {
-    /// The sound, so many times side by side on an axis in front or behind.
-    Sound { shape: Vec<usize>, channels: usize, behind: bool, kind: DatumType },
-    /// That all samples count.
-    Mask { shape: Vec<usize>, kind: DatumType },
+/// What computes it.
+enum Engine {
+    /// One that takes log-mel features as a picture, by the kernels that images have.
+    Picture(Box<Backbone>),
+    /// Any other.
+    Plan(Arc<TypedRunnableModel>),
 }
 
 impl std::fmt::Debug for SoundNetwork {
@@ -148,7 +146,10 @@ impl SoundNetwork {
         let onnx = onnx.into();
         let graph = cut_to(Graph::parse(onnx, name)?, &spec.output)?;
         let inputs = inputs(&graph, spec)?;
-        let plan = plan(&graph, &inputs)?;
+        let engine = match as_picture(&graph, spec, &inputs) {
+            Some(backbone) => Engine::Picture(Box::new(backbone)),
+            None => Engine::Plan(plan(&graph, &inputs)?),
+        };
         drop(graph);
         let mut hash = Sha256::new();
         hash.update(onnx.sha256());
@@ -159,7 +160,7 @@ impl SoundNetwork {
             spec: spec.clone(),
             dim: 0,
             inputs,
-            plan,
+            engine,
             #[cfg(feature = "sound")]
             log_mel: match &spec.input {
                 SoundInput::Samples(_) => None,
@@ -201,7 +202,7 @@ impl SoundNetwork {
     ///
     /// # Errors
     /// [`BackboneError::Parse`] for another window, [`BackboneError::Runtime`], [`BackboneError::NotFinite`].
-    pub fn extract(&self, waveform: &Waveform) -> Result<Vec<f32>, BackboneError> {
+    pub fn extract(&mut self, waveform: &Waveform) -> Result<Vec<f32>, BackboneError> {
         let SoundWindow { rate, samples, .. } = self.spec.window;
         let got = (waveform.rate(), waveform.samples().len());
         if got != (rate, samples) {
@@ -214,13 +215,21 @@ impl SoundNetwork {
         let heard: Vec<f32> =
             waveform.samples().iter().map(|&sample| f32::from(sample) / 32_768.0).collect();
         let values = self.values(&heard)?;
-        let (shape, output) = guarded(&self.name, "running the network", || {
-            let fed: TVec<TValue> = self
-                .inputs
+        let Self { name, inputs, engine, .. } = self;
+        let plan = match engine {
+            Engine::Picture(backbone) => {
+                let mut feature = backbone.extract(picture(name, &inputs[0], &values)?.view())?;
+                normalise(&mut feature);
+                return Ok(feature);
+            }
+            Engine::Plan(plan) => plan,
+        };
+        let (shape, output) = guarded(name, "running the network", || {
+            let fed: TVec<TValue> = inputs
                 .iter()
                 .map(|input| Ok(input.fed(&values)?.into()))
                 .collect::<tract_core::prelude::TractResult<_>>()?;
-            let output = self.plan.run(fed)?.remove(0);
+            let output = plan.run(fed)?.remove(0);
             let output = output.cast_to::<f32>()?;
             let view = output.to_plain_array_view::<f32>()?;
             Ok((view.shape().to_vec(), view.iter().copied().collect::<Vec<f32>>()))
@@ -279,107 +288,6 @@ fn normed(heard: &[f32]) -> Vec<f32> {
     let squares = heard.iter().map(|&sample| (f64::from(sample) - mean).powi(2)).sum::<f64>();
     let spread = (squares / count + 1e-7).sqrt();
     heard.iter().map(|&sample| ((f64::from(sample) - mean) / spread) as f32).collect()
-}
-
-impl Input {
-    fn fed(&self, values: &[f32]) -> tract_core::prelude::TractResult<Tensor> {
-        let (tensor, kind) = match self {
-            Self::Sound { shape, channels, behind, kind } => {
-                let all: Vec<f32> = match behind {
-                    true => {
-                        values.iter().flat_map(|&v| std::iter::repeat_n(v, *channels)).collect()
-                    }
-                    false => values.repeat(*channels),
-                };
-                (Tensor::from_shape(shape, &all)?, kind)
-            }
-            Self::Mask { shape, kind } => {
-                let ones = vec![1_i64; shape.iter().product()];
-                (Tensor::from_shape(shape, &ones)?, kind)
-            }
-        };
-        tensor.cast_to_dt(*kind).map(std::borrow::Cow::into_owned)
-    }
-
-    fn fact(&self) -> InferenceFact {
-        match self {
-            Self::Sound { shape, kind, .. } | Self::Mask { shape, kind } => {
-                InferenceFact::dt_shape(*kind, shape.as_slice())
-            }
-        }
-    }
-}
-
-/// What each input of the network gets, in its order.
-///
-/// # Errors
-/// One that is none of a network that hears; axes that do not fit.
-fn inputs(graph: &Graph, spec: &SoundSpec) -> Result<Vec<Input>, BackboneError> {
-    let given = graph.inputs();
-    let one = |input: &&ValueInfoProto| -> Result<Option<Input>, BackboneError> {
-        let Some(declared) = tensor_type(input) else { return Ok(None) };
-        let is_mask = input.name.to_lowercase().contains("mask");
-        let kind = match declared.elem_type {
-            1 | 10 => f32::datum_type(),
-            6 if is_mask => i32::datum_type(),
-            7 if is_mask => i64::datum_type(),
-            9 if is_mask => bool::datum_type(),
-            _ => return Ok(None),
-        };
-        if is_mask {
-            return Ok(Some(Input::Mask { shape: vec![1, spec.window.samples], kind }));
-        }
-        Ok(Some(sound(graph, &axes(declared), spec)?))
-    };
-    let found = given.iter().map(one).collect::<Result<Option<Vec<Input>>, _>>()?;
-    let fits = |found: &Vec<Input>| {
-        let sounds = found.iter().filter(|input| matches!(input, Input::Sound { .. })).count();
-        sounds == 1 && found.len() <= 2
-    };
-    found.filter(fits).ok_or_else(|| {
-        let names: Vec<&str> = given.iter().map(|input| input.name.as_str()).collect();
-        graph.wrong(&format!(
-            "wanted the inputs of a network that hears: its samples or log-mel features as f32, and if it has one attention_mask; got {}",
-            names.join(", ").escape_debug()
-        ))
-    })
-}
-
-/// The input that gets the sound.
-///
-/// * `declared`: its axes in the file, empty where it declares none.
-fn sound(
-    graph: &Graph,
-    declared: &[Option<u64>],
-    spec: &SoundSpec,
-) -> Result<Input, BackboneError> {
-    let plane = spec.input.plane(&spec.window);
-    let rank = if declared.is_empty() { plane.len() + 1 } else { declared.len() };
-    let channels = |axis: usize| {
-        let wanted = declared.get(axis).copied().flatten();
-        wanted.filter(|&count| count == 1 || count == 3 && plane.len() == 2)
-    };
-    // Batch, channels, and what is heard; channels may stand behind it.
-    let (before, behind) = match rank.checked_sub(plane.len()) {
-        Some(extra @ (0 | 1)) => (vec![1; extra], None),
-        Some(2) => match (channels(1), channels(rank - 1)) {
-            (None, Some(count)) if plane.len() == 2 => (vec![1], Some(count as usize)),
-            (first, _) => (vec![1, first.unwrap_or(1) as usize], None),
-        },
-        _ => (Vec::new(), None),
-    };
-    let count = behind.unwrap_or_else(|| before.get(1).copied().unwrap_or(1));
-    let shape: Vec<usize> = before.into_iter().chain(plane).chain(behind).collect();
-    let fits = |(got, wanted): (&Option<u64>, &usize)| got.is_none_or(|got| got == *wanted as u64);
-    // The batch of a file exported for several sounds is set to one.
-    let is_batch = |axis: usize| axis == 0 && rank > spec.input.plane(&spec.window).len();
-    let mut both = declared.iter().zip(&shape).enumerate();
-    if rank != shape.len() || !both.all(|(axis, both)| is_batch(axis) || fits(both)) {
-        let (name, wanted) = (graph.name.clone(), axes_in_words(declared));
-        return Err(BackboneError::Input { name, wanted, got: format!("{shape:?}") });
-    }
-    let kind = f32::datum_type();
-    Ok(Input::Sound { shape, channels: count, behind: behind.is_some(), kind })
 }
 
 /// The network, ready to run.

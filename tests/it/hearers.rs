@@ -74,7 +74,7 @@ fn embeddings_are_those_of_onnx_runtime() {
     let Expected { sounds, hearers } = expected();
     let mut failed = Vec::new();
     for (name, hearer) in hearers {
-        let network = load(&name);
+        let mut network = load(&name);
         assert_eq!(network.dim(), hearer.features[0].len(), "{name}");
         for (sound, wanted) in sounds.iter().zip(&hearer.features) {
             let got = network.extract(&tone(*sound, hearer.rate, hearer.samples)).expect("it runs");
@@ -343,8 +343,9 @@ fn the_library_hears_with_a_card() {
 
 #[test]
 fn other_windows_and_outputs_are_refused() {
-    let network = load("hubert");
-    let error = |waveform: Waveform| network.extract(&waveform).expect_err("refused").to_string();
+    let mut network = load("hubert");
+    let mut error =
+        |waveform: Waveform| network.extract(&waveform).expect_err("refused").to_string();
     let said = error(tone((440.0, 0.3), 32_000, 8000));
     assert!(said.contains("wanted windows of 8000 samples at 16000 Hz"), "{said}");
     assert!(said.contains("got one of 8000 at 32000 Hz"), "{said}");

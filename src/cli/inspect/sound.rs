@@ -52,7 +52,7 @@ pub(super) fn report(
 ) -> anyhow::Result<String> {
     let onnx = card.network(beside)?;
     let begun = Instant::now();
-    let network = SoundNetwork::load(&onnx, &card.name, &card.spec)?;
+    let mut network = SoundNetwork::load(&onnx, &card.name, &card.spec)?;
     let load_ms = milliseconds(begun);
     let SoundWindow { rate, samples, .. } = card.spec.window;
     // A sawtooth: what is silent may cost less.
