@@ -184,7 +184,8 @@ impl Builder {
     /// The backbone: a model's name, or the path of its card (`.toml`), also of a network that hears. The default is `built-in`, at the size that the
     /// store was taught with, or 224 pixels.
     ///
-    /// A card's network is looked for beside the card, then in [`ModelCard::folder`].
+    /// A card's network is looked for beside the card, then in
+    /// [`ModelCard::folder`](crate::backbone::card::ModelCard::folder).
     pub fn model(mut self, name: impl Into<String>) -> Self {
         self.backbone = Some(Backbone::Named(name.into()));
         self

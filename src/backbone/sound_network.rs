@@ -20,7 +20,7 @@ use super::rows::{Rows, cut_to};
 use super::{Backbone, BackboneError, Fingerprint, Onnx, TokenPooling, check_sizes, guarded, ops};
 use crate::image::frame::Waveform;
 #[cfg(feature = "sound")]
-use crate::sound::log_mel::LogMel;
+use crate::sound::LogMel;
 use crate::sound::log_mel::LogMelSpec;
 use crate::sound::{self, SoundWindow};
 use input::{Input, as_picture, inputs, picture};

@@ -20,6 +20,8 @@ pub mod log_mel;
 mod machine;
 #[cfg(feature = "sound")]
 mod mel_bank;
+#[cfg(feature = "sound")]
+mod mel_features;
 mod recording;
 #[cfg(feature = "sound")]
 mod resample;
@@ -35,6 +37,8 @@ pub use cepstrum::{STATISTICS, statistics};
 pub use level::{LevelTrigger, SOUND_LEVELS, level};
 #[cfg(feature = "sound")]
 pub use machine::{Machine, MachineScene};
+#[cfg(feature = "sound")]
+pub use mel_features::LogMel;
 pub use recording::{WindowAddress, decode, kind_of, load, loud_windows, windows};
 #[cfg(feature = "sound")]
 pub use resample::resampled;

@@ -13,8 +13,7 @@ use fieldtune::backbone::card::ModelCard;
 use fieldtune::backbone::{BackboneError, SoundInput, SoundNetwork, SoundSpec, TokenPooling};
 use fieldtune::image::frame::{FrameKind, Timestamp, Waveform};
 use fieldtune::image::picture;
-use fieldtune::sound::log_mel::LogMel;
-use fieldtune::sound::{self, Machine, MachineScene, Recording, SoundWindow};
+use fieldtune::sound::{self, LogMel, Machine, MachineScene, Recording, SoundWindow};
 use serde::Deserialize;
 
 use common::data;
