@@ -1,12 +1,13 @@
 //! The library in one type: a frozen backbone, a head that learns, and the file that keeps what it learned.
 
+mod load;
 mod text;
 
 use std::fmt;
 use std::path::Path;
 
-use crate::backbone::card::{ModelCard, ModelError, built_in};
-use crate::backbone::{EncodeError, ExtractError, Extractor, Tail};
+use crate::backbone::card::{ModelError, built_in};
+use crate::backbone::{EmbeddingSource, EncodeError, ExtractError, FeatureSource as _};
 use crate::device::clock::Clock;
 use crate::image::frame::{Frame, FrameError};
 use crate::image::picture::{self, IMAGE_SIDE, PictureError};
@@ -51,7 +52,7 @@ pub use text::TextTuner;
 /// ```
 #[derive(Debug)]
 pub struct Fieldtune {
-    persistent: PersistentLearner<Engine<Extractor>, FileStore>,
+    persistent: PersistentLearner<Engine<EmbeddingSource>, FileStore>,
     clock: Clock,
     image_side: u32,
 }
@@ -70,7 +71,7 @@ pub struct Builder {
 #[derive(Debug)]
 enum Backbone {
     Named(String),
-    Loaded(Box<Extractor>),
+    Loaded(Box<EmbeddingSource>),
 }
 
 /// What a frame shows, by the names of classes.
@@ -180,18 +181,19 @@ impl From<EngineError> for Error {
 }
 
 impl Builder {
-    /// The backbone: a model's name, or the path of its card (`.toml`). The default is `built-in`, at the size that the
+    /// The backbone: a model's name, or the path of its card (`.toml`), also of a network that hears. The default is `built-in`, at the size that the
     /// store was taught with, or 224 pixels.
     ///
-    /// A card's network is looked for beside the card, then in [`ModelCard::folder`].
+    /// A card's network is looked for beside the card, then in
+    /// [`ModelCard::folder`](crate::backbone::card::ModelCard::folder).
     pub fn model(mut self, name: impl Into<String>) -> Self {
         self.backbone = Some(Backbone::Named(name.into()));
         self
     }
 
     /// A backbone that was loaded already.
-    pub fn backbone(mut self, backbone: Extractor) -> Self {
-        self.backbone = Some(Backbone::Loaded(Box::new(backbone)));
+    pub fn backbone(mut self, backbone: impl Into<EmbeddingSource>) -> Self {
+        self.backbone = Some(Backbone::Loaded(Box::new(backbone.into())));
         self
     }
 
@@ -238,17 +240,19 @@ impl Builder {
         let tail = tail::tail_of(&mut store)?.map(|kept| kept.tail);
         let source = match self.backbone {
             Some(Backbone::Loaded(source)) => *source,
-            Some(Backbone::Named(name)) if name != built_in::NAME => load(&name, tail.as_ref())?,
+            Some(Backbone::Named(name)) if name != built_in::NAME => {
+                load::load(&name, tail.as_ref())?
+            }
             _ => {
                 // What is wrong with the store is said when it is opened.
                 let taught = FileStore::taught_with(path).ok().flatten();
                 let card = taught.and_then(|model| model.built_in());
                 let name = card.map_or_else(|| built_in::NAME.to_owned(), |card| card.name);
-                load(&name, tail.as_ref())?
+                load::load(&name, tail.as_ref())?
             }
         };
         let source = if self.sounds { source.for_sounds() } else { source };
-        let persistent = PersistentLearner::open(store, &ModelId::of(&source));
+        let persistent = PersistentLearner::open(store, &ModelId::of_source(&source));
         let persistent = persistent.map_err(|error| match error {
             PersistError::Backbone(other) => {
                 Error::OtherBackbone(other, path.display().to_string())
@@ -266,22 +270,6 @@ impl Builder {
         }
         Ok(tuner)
     }
-}
-
-/// * `tail`: is used where it is of that backbone.
-fn load(name: &str, tail: Option<&Tail>) -> Result<Extractor, Error> {
-    let path = Path::new(name);
-    let is_card = path.extension().is_some_and(|extension| extension == "toml");
-    let (card, beside) = match is_card {
-        true => (ModelCard::read_card(path)?, path.parent()),
-        false => (ModelCard::named(name)?, None),
-    };
-    let onnx = card.network(beside)?;
-    let base = Extractor::fingerprint_of(&onnx, &card.spec);
-    Ok(match tail.filter(|tail| tail.base() == base) {
-        Some(tail) => Extractor::load_with_tail(&onnx, &card.name, &card.spec, tail)?,
-        None => Extractor::load(&onnx, &card.name, &card.spec)?,
-    })
 }
 
 impl Fieldtune {
@@ -316,7 +304,7 @@ impl Fieldtune {
     /// [`Error::Image`]; as [`Fieldtune::teach`].
     pub fn teach_file(&mut self, class: &str, file: impl AsRef<Path>) -> Result<usize, Error> {
         let file = file.as_ref();
-        let frame = sound::load(file, self.clock.now())?;
+        let frame = self.load_file(file)?;
         let image = picture::kept(&self.persistent.get().as_taught(&frame), self.image_side);
         let example =
             self.persistent.get_mut().new_example(&frame, &picture::shown(file), image)?;
@@ -346,7 +334,12 @@ impl Fieldtune {
     /// # Errors
     /// [`Error::Image`]; as [`Fieldtune::classify`].
     pub fn classify_file(&mut self, file: impl AsRef<Path>) -> Result<Prediction, Error> {
-        self.classify(&sound::load(file.as_ref(), self.clock.now())?)
+        self.classify(&self.load_file(file.as_ref())?)
+    }
+
+    fn load_file(&self, file: &Path) -> Result<Frame, Error> {
+        let window = self.persistent.get().source().sound_window();
+        Ok(sound::load(file, &window, self.clock.now())?)
     }
 
     /// Forgets a class and its examples.

@@ -7,6 +7,8 @@
 pub mod built_in;
 mod error;
 mod files;
+mod kind;
+mod sound;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -20,14 +22,16 @@ use crate::util::text::is_unsafe;
 pub use error::ModelError;
 use files::RawDataFile;
 pub use files::{DataFile, read_network};
-pub use text::{MAX_TOKENIZER_BYTES, TextInput, is_of_text, read_tokenizer};
+pub use kind::{CardKind, kind_of_card};
+pub use text::{MAX_TOKENIZER_BYTES, TextInput, read_tokenizer};
 
 /// Bytes that a model's name may have.
 pub const MAX_MODEL_NAME: usize = 256;
 
 /// How a network is fed, what is taken of it, and where its files come from.
 ///
-/// `S` is how it is fed: [`BackboneSpec`] of one that sees, [`TextInput`] of one that reads text.
+/// `S` is how it is fed: [`BackboneSpec`] of one that sees, [`TextInput`] of one that reads text, [`SoundSpec`](crate::backbone::SoundSpec) of
+/// one that hears.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelCard<S = BackboneSpec> {
     /// What people call it.
@@ -262,9 +266,8 @@ impl ModelCard {
     /// [`ModelError::Card`] with the key, what stands there and what may.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ModelError> {
         let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
-        if text::is_of_text(text) {
-            let what = "input: kind: the network reads text, wanted one that looks at images\n  next: give it lines of text with --text or --lines";
-            return Err(wrong(what.to_owned()));
+        if let Some(what) = kind::instead_of_images(text) {
+            return Err(wrong(what));
         }
         RawCard::parse(text, RawInput::spec).map_err(wrong)
     }

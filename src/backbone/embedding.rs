@@ -2,12 +2,14 @@
 
 use super::{
     BackboneError, EncodeError, ExtractError, Extractor, FeatureSource, Fingerprint, MapLayout,
-    TapMap, TextEncoder,
+    SoundNetwork, TapMap, TextEncoder,
 };
 use crate::image::frame::{Frame, FrameKind};
 use crate::image::views::ViewKinds;
+use crate::sound::SoundWindow;
 
-/// Gives an embedding for a frame: of an image or a sound by its pixels, of a line of text by the line.
+/// Gives an embedding for a frame: of an image or a sound by its pixels, of a line of text by the line, of the samples
+/// of a sound by those.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EmbeddingSource {
@@ -15,6 +17,8 @@ pub enum EmbeddingSource {
     Pixels(Box<Extractor>),
     /// Lines of text.
     Lines(Box<TextEncoder>),
+    /// Windows of sound, by their samples.
+    Samples(Box<SoundNetwork>),
 }
 
 impl From<Extractor> for EmbeddingSource {
@@ -29,12 +33,36 @@ impl From<TextEncoder> for EmbeddingSource {
     }
 }
 
+impl From<SoundNetwork> for EmbeddingSource {
+    fn from(network: SoundNetwork) -> Self {
+        Self::Samples(Box::new(network))
+    }
+}
+
 impl EmbeddingSource {
+    /// As [`Extractor::for_sounds`]; what looks at no pixels is as it is.
+    #[must_use]
+    pub fn for_sounds(self) -> Self {
+        match self {
+            Self::Pixels(extractor) => extractor.for_sounds().into(),
+            other => other,
+        }
+    }
+
+    /// What looks at pixels, where it does.
+    pub fn extractor(&mut self) -> Option<&mut Extractor> {
+        match self {
+            Self::Pixels(extractor) => Some(extractor),
+            Self::Lines(_) | Self::Samples(_) => None,
+        }
+    }
+
     /// What it looks at.
     pub fn kind(&self) -> FrameKind {
         match self {
             Self::Pixels(extractor) => extractor.kind(),
             Self::Lines(_) => FrameKind::Text,
+            Self::Samples(_) => FrameKind::Samples,
         }
     }
 
@@ -43,6 +71,7 @@ impl EmbeddingSource {
         match self {
             Self::Pixels(extractor) => extractor.name(),
             Self::Lines(encoder) => encoder.name(),
+            Self::Samples(network) => network.name(),
         }
     }
 
@@ -50,7 +79,7 @@ impl EmbeddingSource {
     pub fn threads(&self) -> usize {
         match self {
             Self::Pixels(extractor) => extractor.vectors().threads(),
-            Self::Lines(_) => 1,
+            Self::Lines(_) | Self::Samples(_) => 1,
         }
     }
 }
@@ -60,49 +89,50 @@ impl FeatureSource for EmbeddingSource {
         match self {
             Self::Pixels(extractor) => extractor.dim(),
             Self::Lines(encoder) => encoder.dim(),
+            Self::Samples(network) => network.dim(),
         }
     }
 
     fn feature(&mut self, frame: &Frame) -> Result<Vec<f32>, ExtractError> {
-        let encoder = match self {
-            Self::Pixels(extractor) => return extractor.feature(frame),
-            Self::Lines(encoder) => encoder,
-        };
-        let Some(line) = frame.line() else {
-            let name = encoder.name().to_owned();
-            return Err(ExtractError::OtherKind {
-                name,
-                wanted: FrameKind::Text,
-                got: frame.kind(),
-            });
-        };
-        encoder.feature(line).map_err(|error| match error {
-            EncodeError::Line(error) => error.into(),
-            EncodeError::Backbone(error) => error.into(),
-            EncodeError::Tokenizer { name, error } => {
-                BackboneError::parse(&name, &error.to_string()).into()
+        let (wanted, got) = (self.kind(), frame.kind());
+        let other = |name: &str| ExtractError::OtherKind { name: name.to_owned(), wanted, got };
+        match self {
+            Self::Pixels(extractor) => extractor.feature(frame),
+            Self::Lines(encoder) => {
+                let line = frame.line().ok_or_else(|| other(encoder.name()))?;
+                encoder.feature(line).map_err(|error| match error {
+                    EncodeError::Line(error) => error.into(),
+                    EncodeError::Backbone(error) => error.into(),
+                    EncodeError::Tokenizer { name, error } => {
+                        BackboneError::parse(&name, &error.to_string()).into()
+                    }
+                })
             }
-        })
+            Self::Samples(network) => {
+                let waveform = frame.waveform().ok_or_else(|| other(network.name()))?;
+                Ok(network.extract(waveform)?)
+            }
+        }
     }
 
     fn feature_and_maps(&mut self, frame: &Frame) -> Result<(Vec<f32>, Vec<TapMap>), ExtractError> {
         match self {
             Self::Pixels(extractor) => extractor.feature_and_maps(frame),
-            Self::Lines(_) => Ok((self.feature(frame)?, Vec::new())),
+            Self::Lines(_) | Self::Samples(_) => Ok((self.feature(frame)?, Vec::new())),
         }
     }
 
     fn layout(&self, frame: &Frame) -> Option<MapLayout> {
         match self {
             Self::Pixels(extractor) => extractor.layout(frame),
-            Self::Lines(_) => None,
+            Self::Lines(_) | Self::Samples(_) => None,
         }
     }
 
     fn views(&mut self, frame: &Frame, kinds: &ViewKinds) -> Result<Vec<Vec<f32>>, ExtractError> {
         match self {
             Self::Pixels(extractor) => extractor.views(frame, kinds),
-            Self::Lines(_) => Ok(Vec::new()),
+            Self::Lines(_) | Self::Samples(_) => Ok(Vec::new()),
         }
     }
 
@@ -110,6 +140,14 @@ impl FeatureSource for EmbeddingSource {
         match self {
             Self::Pixels(extractor) => Some(extractor.fingerprint()),
             Self::Lines(encoder) => Some(encoder.fingerprint()),
+            Self::Samples(network) => Some(network.fingerprint()),
+        }
+    }
+
+    fn sound_window(&self) -> SoundWindow {
+        match self {
+            Self::Pixels(_) | Self::Lines(_) => SoundWindow::default(),
+            Self::Samples(network) => network.spec().window,
         }
     }
 

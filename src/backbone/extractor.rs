@@ -10,7 +10,7 @@ use super::{Backbone, BackboneError, BackboneSpec, Block, Onnx, Tail, TapMap, Ve
 use crate::backbone::preprocess::{InputSpec, Preprocessor, TensorError};
 use crate::image::frame::{Frame, FrameKind};
 use crate::image::views::ViewKinds;
-use crate::sound;
+use crate::sound::{self, SoundWindow};
 use crate::text::LineError;
 
 /// Gives a feature for a frame.
@@ -51,6 +51,11 @@ pub trait FeatureSource {
     /// source that is no backbone.
     fn fingerprint(&self) -> Option<Fingerprint> {
         None
+    }
+
+    /// What a window of sound is to it.
+    fn sound_window(&self) -> SoundWindow {
+        SoundWindow::default()
     }
 
     /// A source of this kind that looks with another backbone; `None` where this kind looks with none.

@@ -28,6 +28,7 @@ mod fingerprint;
 mod foreign;
 mod functions;
 mod graph;
+mod guarded;
 mod maps;
 mod nodes;
 mod ops;
@@ -37,13 +38,13 @@ mod quantised;
 mod read;
 mod refuse;
 mod rewrite;
+mod rows;
+mod sound_network;
 mod survey;
 mod tail;
 mod text_encoder;
 mod text_network;
 mod weights;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ndarray::ArrayView4;
 use serde::{Deserialize, Serialize};
@@ -64,15 +65,18 @@ pub use files::{
 };
 pub use fingerprint::Fingerprint;
 pub use graph::{DeclaredInput, Graph};
+use guarded::{guarded, runtime};
 pub use maps::TapMap;
 pub use nodes::MAX_NODES;
 pub use outline::MAX_PARTS;
 use pooling::{normalise, of_sums, pool};
 use read::{Read, Reasons, read};
+pub use rows::TokenPooling;
+pub use sound_network::{MelLayout, SampleNorm, SoundInput, SoundNetwork, SoundSpec};
 pub use survey::{Candidate, Place, Survey};
 pub use tail::{Tail, TailError};
 pub use text_encoder::{EncodeError, OF_TEXT, TextEncoder};
-pub use text_network::{MAX_TOKENS, TextNetwork, TextSpec, TokenPooling};
+pub use text_network::{MAX_TOKENS, TextNetwork, TextSpec};
 
 /// How a map becomes one value a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -422,28 +426,4 @@ fn places(model: &TypedModel, axes: &[usize]) -> Vec<Option<usize>> {
         (*axis == 1).then(|| shape[2..].iter().product())
     };
     outlets.iter().zip(axes).map(places).collect()
-}
-
-fn runtime(name: &str, doing: &'static str, error: &str) -> BackboneError {
-    BackboneError::Runtime { name: name.to_owned(), doing, error: error.to_owned() }
-}
-
-/// Runs a piece of the runtime; its errors and its panics become ours. A hostile file may reach a panic in there, and
-/// nothing of it is used again afterwards.
-fn guarded<T>(
-    name: &str,
-    doing: &'static str,
-    work: impl FnOnce() -> tract_core::prelude::TractResult<T>,
-) -> Result<T, BackboneError> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(runtime(name, doing, &format!("{error:#}"))),
-        Err(panic) => {
-            let words = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(runtime(name, doing, words.unwrap_or("it failed without a message")))
-        }
-    }
 }

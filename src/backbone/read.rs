@@ -52,7 +52,7 @@ pub(super) fn inference(graph: &Graph, input: &InputSpec) -> Result<InferenceMod
     if let Some(got) = declared.channels.filter(|got| ![1, 3].contains(got)) {
         let what = format!(
             "the network takes images of {got} channels ({}), fieldtune has frames of 3 (RGB) or, made grey, 1\n  next: export a network whose first layer takes 3 channels or 1",
-            axes(&declared.shape)
+            axes_in_words(&declared.shape)
         );
         return Err(BackboneError::parse(&graph.name, &what));
     }
@@ -67,7 +67,7 @@ pub(super) fn inference(graph: &Graph, input: &InputSpec) -> Result<InferenceMod
     if !axes_of_both.all(|(axis, both)| free(axis) || fits(both)) {
         return Err(BackboneError::Input {
             name: graph.name.clone(),
-            wanted: axes(&declared.shape),
+            wanted: axes_in_words(&declared.shape),
             got: format!("{wanted:?}"),
         });
     }
@@ -82,7 +82,7 @@ pub(super) fn inference(graph: &Graph, input: &InputSpec) -> Result<InferenceMod
     .map_err(|error| Reasons::of(graph).explain(error))
 }
 
-fn axes(shape: &[Option<u64>]) -> String {
+pub(super) fn axes_in_words(shape: &[Option<u64>]) -> String {
     let axes: Vec<_> = shape
         .iter()
         .map(|axis| axis.map_or_else(|| "any".to_owned(), |axis| axis.to_string()))
@@ -99,7 +99,7 @@ pub(super) struct Reasons {
 }
 
 impl Reasons {
-    fn of(graph: &Graph) -> Self {
+    pub(super) fn of(graph: &Graph) -> Self {
         let named = |node: &NodeProto| (label(node).to_owned(), node.op_type.clone());
         let batch = graph.input().ok().and_then(|input| *input.shape.first()?);
         Self {

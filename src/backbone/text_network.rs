@@ -9,7 +9,6 @@ mod declared;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tract_core::prelude::{
     IntoRunnable as _, TDim, TValue, TVec, Tensor, ToDim as _, TypedModel, TypedRunnableModel, tvec,
 };
@@ -17,38 +16,13 @@ use tract_onnx::prelude::{Framework as _, InferenceModelExt as _};
 use tract_onnx::tract_hir::infer::InferenceFact;
 
 use super::graph::Graph;
-use super::{BackboneError, Onnx, guarded, ops};
+use super::rows::{Rows, cut_to};
+use super::{BackboneError, Onnx, TokenPooling, guarded, ops};
 use crate::text::Tokens;
 use declared::{Input, Role, declared_tokens, roles};
 
 /// Tokens of a line at most, whatever a card says.
 pub const MAX_TOKENS: usize = 4096;
-
-/// How the values of a line's tokens become one vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TokenPooling {
-    /// The mean over the tokens.
-    Mean,
-    /// The first token's: BERT's `[CLS]`, RoBERTa's `<s>`.
-    First,
-    /// The last token's, for networks that read from left to right.
-    Last,
-    /// The network has made one vector of them itself.
-    Whole,
-}
-
-impl TokenPooling {
-    /// As a card has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::First => "first",
-            Self::Last => "last",
-            Self::Whole => "whole",
-        }
-    }
-}
 
 /// How a network that reads text is fed, and what is taken of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,18 +78,7 @@ impl TextNetwork {
         spec: &TextSpec,
     ) -> Result<Self, BackboneError> {
         let graph = Graph::parse(onnx, name)?;
-        if !graph.tensors().contains(&spec.output.as_str()) {
-            let outputs = graph.graph().map_or(&[][..], |graph| &graph.output);
-            let outputs: Vec<_> =
-                outputs.iter().map(|one| one.name.escape_debug().to_string()).collect();
-            let what = format!(
-                "there is no tensor {}; its outputs are {}",
-                spec.output.escape_debug(),
-                outputs.join(", ")
-            );
-            return Err(BackboneError::parse(name, &what));
-        }
-        let graph = graph.cut(std::slice::from_ref(&spec.output))?;
+        let graph = cut_to(graph, &spec.output)?;
         let inputs = roles(&graph)?;
         let declared = declared_tokens(&graph);
         let spec = TextSpec {
@@ -259,57 +222,8 @@ impl TextNetwork {
             Ok((view.shape().to_vec(), view.iter().copied().collect::<Vec<f32>>()))
         })?;
         let (shape, values) = values;
-        let mut feature = self.pooled(&shape, &values, real)?;
-        if let Some(index) = feature.iter().position(|value| !value.is_finite()) {
-            return Err(BackboneError::NotFinite {
-                name: self.name.clone(),
-                tensor: self.spec.output.clone(),
-                index,
-                value: feature[index],
-            });
-        }
-        let length = feature.iter().map(|value| value * value).sum::<f32>().sqrt();
-        if length > 0.0 {
-            feature.iter_mut().for_each(|value| *value /= length);
-        }
-        Ok(feature)
-    }
-
-    /// * `shape`, `values`: what the network gave; `real`: tokens that are none of those filled in.
-    fn pooled(
-        &self,
-        shape: &[usize],
-        values: &[f32],
-        real: usize,
-    ) -> Result<Vec<f32>, BackboneError> {
-        let (rows, dim) = match (shape, self.spec.pool) {
-            (&[1, dim], TokenPooling::Whole) => (1, dim),
-            (&[1, rows, dim], pool) if pool != TokenPooling::Whole => (rows.min(real), dim),
-            _ => {
-                let wanted = match self.spec.pool {
-                    TokenPooling::Whole => "[1, values]",
-                    _ => "[1, tokens, values]",
-                };
-                let what = format!(
-                    "its output {} is {shape:?}, wanted {wanted}\n  next: pool = \"mean\", \"first\" or \"last\" for values of tokens, \"whole\" for those of a line",
-                    self.spec.output.escape_debug()
-                );
-                return Err(BackboneError::parse(&self.name, &what));
-            }
-        };
-        let row = |row: usize| &values[row * dim..(row + 1) * dim];
-        Ok(match self.spec.pool {
-            TokenPooling::Whole | TokenPooling::First => row(0).to_vec(),
-            TokenPooling::Last => row(rows - 1).to_vec(),
-            TokenPooling::Mean => {
-                let mut mean = vec![0.0; dim];
-                for at in 0..rows {
-                    mean.iter_mut().zip(row(at)).for_each(|(sum, value)| *sum += value);
-                }
-                mean.iter_mut().for_each(|sum| *sum /= rows as f32);
-                mean
-            }
-        })
+        let rows = Rows { name, tensor: &self.spec.output, of: "tokens", shape: &shape };
+        rows.embedding(&values, self.spec.pool, |rows| rows.min(real))
     }
 }
 

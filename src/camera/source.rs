@@ -8,7 +8,7 @@
 //! | `replay:DIR`, `replay:FILE` | image files in the order of their names, MJPEG, Y4M |
 //! | `synthetic:`, `synthetic:SEED` | nothing: they are drawn |
 //! | `sound:FILE.wav` | windows of a recording of sound (feature `sound`) |
-//! | `sound:pipe:COMMAND` | a program that writes raw samples: 16 bits, little-endian, 16 kHz, one channel |
+//! | `sound:pipe:COMMAND` | a program that writes raw samples: 16 bits, little-endian, one channel, 16 kHz, or what the network wants |
 //! | `sound:synthetic:machine`, `sound:synthetic:machine:SEED` | a machine that is computed |
 //! | `lines:-`, `lines:FILE` | lines of text of standard input, of a file or a named pipe |
 //! | `lines:pipe:COMMAND` | lines that a program writes |
@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, Synthetic, SyntheticLine};
 use crate::image::frame::{FrameKind, Timestamp};
-use crate::sound::SOUND_LEVELS;
+use crate::sound::{SOUND_LEVELS, SoundWindow};
 use crate::util::serial;
 
 /// What a camera should give. What it gives instead is in [`Camera::notes`].
@@ -68,6 +68,8 @@ pub struct CaptureSettings {
     /// The lowest level of a window of sound that becomes a frame, in dBFS, one of [`SOUND_LEVELS`]; `None`: every window does. See
     /// [`sound::level`](crate::sound::level).
     pub level: Option<f32>,
+    /// What a window of sound is; a device sets what its backbone wants.
+    pub window: SoundWindow,
 }
 
 impl CaptureSettings {
@@ -89,6 +91,7 @@ impl Default for CaptureSettings {
             controls: BTreeMap::new(),
             again: false,
             level: None,
+            window: SoundWindow::default(),
         }
     }
 }
@@ -195,7 +198,7 @@ fn sound_source(
             };
             match seed {
                 Some(seed) => {
-                    let machine = sound::MachineLine::new(seed, wanted.level);
+                    let machine = sound::MachineLine::new(seed, wanted);
                     Ok(paced::at_rate(machine, wanted.fps, None))
                 }
                 None => refused("wanted sound:synthetic:machine or sound:synthetic:machine:SEED"),

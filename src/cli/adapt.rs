@@ -24,7 +24,7 @@ use crate::learn::patches::FrameFeatures;
 use crate::protocol::json::answer;
 use crate::protocol::request::{Adaptation, Answer};
 use crate::protocol::{adapted, people};
-use crate::sound;
+use crate::sound::{self, SoundWindow};
 use crate::store::levels;
 
 /// Bring frames of another light or camera back to what was taught
@@ -96,6 +96,7 @@ impl FromStr for Frames {
 impl AdaptCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         self.store.refuse_lines("adapt", "teach lines as they are now")?;
+        self.store.refuse_samples("adapt", "teach sounds as they are now")?;
         if self.off {
             return self.take_off();
         }
@@ -141,14 +142,19 @@ impl AdaptCommand {
     fn frames(&self, context: &Context) -> anyhow::Result<Vec<Frame>> {
         let mut files = match &self.frames {
             Some(Frames::Camera(count)) => return self.captured(*count, context),
-            Some(Frames::Files(path)) => images::expand(std::slice::from_ref(path))?,
+            Some(Frames::Files(path)) => {
+                images::expand(std::slice::from_ref(path), &SoundWindow::default())?
+            }
             None => Vec::new(),
         };
         if let Some(dir) = &self.labelled {
-            files.extend(images::expand(std::slice::from_ref(dir))?);
+            files.extend(images::expand(std::slice::from_ref(dir), &SoundWindow::default())?);
         }
         let region = self.camera.region.unwrap_or_default();
-        files.iter().map(|file| part(&sound::load(file, now())?, &region)).collect()
+        files
+            .iter()
+            .map(|file| part(&sound::load(file, &SoundWindow::default(), now())?, &region))
+            .collect()
     }
 
     fn captured(&self, count: u32, context: &Context) -> anyhow::Result<Vec<Frame>> {

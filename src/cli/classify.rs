@@ -79,7 +79,7 @@ impl ClassifyCommand {
         let is_drawn = drawn.iter().any(|(_, out)| out.is_some());
         let files = match is_drawn {
             true => images::named(&self.images)?,
-            false => images::expand(&self.images)?,
+            false => images::expand(&self.images, &self.model.sound_window())?,
         };
         for (option, out) in drawn.iter().filter_map(|(option, out)| Some((option, out.as_ref()?)))
         {
@@ -153,7 +153,7 @@ impl ClassifyCommand {
         verdict: &anyhow::Result<Verdict>,
     ) -> anyhow::Result<Option<HeatPeak>> {
         let (Some(out), Ok(_)) = (&self.explain, verdict) else { return Ok(None) };
-        let frame = sound::load(file, now())?;
+        let frame = pool.load_file(file)?;
         let region = Region::Whole;
         let (_, drawn, place) =
             pool.with_free(|source| explain(source, learner, &frame, &region))?;
@@ -174,7 +174,7 @@ impl ClassifyCommand {
         let id = example.0;
         let image = image.with_context(|| format!("--like: no image of example {id} is kept"))?;
         let image = picture::decode(&image, "the example's image", now())?;
-        let frame = sound::load(file, now())?;
+        let frame = pool.load_file(file)?;
         let class = learner.classes().get(&class).map_or("?", |name| name.as_str());
         let words = ["differs where marked".to_owned(), format!("example {id}, {class}")];
         let (drawn, place) = pool.with_free(|source| beside(source, &frame, &image, words))?;

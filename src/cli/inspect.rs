@@ -1,5 +1,6 @@
 //! `fieldtune inspect`: what a network is, where its feature is, what it costs.
 
+mod sound;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -76,6 +77,20 @@ impl InspectCommand {
             match self.card {
                 true => print!("{}", model.card.text_to_toml()),
                 false => print!("{}", text::report(&model, self.frames, self.json)?),
+            }
+            return Ok(Exit::Done);
+        }
+        let path = Path::new(&self.model);
+        if let Some((card, is_guessed)) = sound::card(path)? {
+            if self.run.is_some() {
+                bail!("--run feeds a network that sees; this one hears");
+            }
+            match self.card {
+                true => print!("{}", sound::card_text(&card, is_guessed)),
+                false => {
+                    let wanted = (self.frames, self.json);
+                    print!("{}", sound::report(&card, path.parent(), is_guessed, wanted)?);
+                }
             }
             return Ok(Exit::Done);
         }

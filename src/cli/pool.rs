@@ -10,23 +10,24 @@ use anyhow::bail;
 use super::Context;
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, now};
-use crate::backbone::{Extractor, FeatureSource, Tail};
+use crate::backbone::{EmbeddingSource, FeatureSource as _, Tail};
 use crate::image::frame::{Frame, FrameKind};
 use crate::image::levels::Levels;
 use crate::image::picture;
 use crate::image::views::ViewKinds;
 use crate::learn::patches::FrameFeatures;
 use crate::learn::tune::CutView;
-use crate::sound;
+use crate::sound::{self, SoundWindow};
 use crate::store::snapshot::ModelId;
 use crate::util::mutex::lock;
 
 /// Several backbones, each used by one thread at a time.
 pub(in crate::cli) struct Pool {
-    free: Mutex<Vec<Extractor>>,
+    free: Mutex<Vec<EmbeddingSource>>,
     freed: Condvar,
     model: ModelId,
     kind: FrameKind,
+    window: SoundWindow,
     blocks: Vec<usize>,
     size: usize,
     /// What frames go through before they are looked at.
@@ -94,14 +95,17 @@ impl Pool {
     ) -> anyhow::Result<Self> {
         let size = cores().min(images.max(1));
         let mut first = model.load_with(tail, context)?;
-        let (id, kind) = (ModelId::of(&first), first.kind());
-        let blocks = first.parts().1.blocks().iter().map(|block| block.len).collect();
+        let (model_id, kind, window) =
+            (ModelId::of_source(&first), first.kind(), first.sound_window());
+        let blocks = first.extractor().map(|one| one.parts().1.blocks());
+        let blocks = blocks.unwrap_or_default().iter().map(|block| block.len).collect();
         let mut free = vec![first];
         while free.len() < size {
             free.push(model.load_with(tail, context)?);
         }
         let free = Mutex::new(free);
-        Ok(Self { free, freed: Condvar::new(), model: id, kind, blocks, size, levels: None })
+        let (freed, levels) = (Condvar::new(), None);
+        Ok(Self { free, freed, model: model_id, kind, window, blocks, size, levels })
     }
 
     /// Reads a file that is of the kind that it looks at.
@@ -109,7 +113,7 @@ impl Pool {
     /// # Errors
     /// It cannot be read, or is of another kind.
     pub(in crate::cli) fn load_file(&self, file: &Path) -> anyhow::Result<Frame> {
-        self.of_its_kind(sound::load(file, now())?, file)
+        self.of_its_kind(sound::load(file, &self.window, now())?, file)
     }
 
     /// # Errors
@@ -120,6 +124,11 @@ impl Pool {
             bail!("{file}: this is {}, wanted {}, as the others are", frame.kind(), self.kind);
         }
         Ok(frame)
+    }
+
+    /// What a window of sound is to it.
+    pub(in crate::cli) fn sound_window(&self) -> &SoundWindow {
+        &self.window
     }
 
     /// Length of each block of the frozen feature.
@@ -140,14 +149,17 @@ impl Pool {
         self.levels.is_none()
     }
 
-    /// What fine-tuning learns from, see [`Extractor::cuts`].
+    /// What fine-tuning learns from, see [`crate::backbone::Extractor::cuts`].
     pub(in crate::cli) fn cuts(
         &self,
         frame: &Frame,
         kinds: &ViewKinds,
     ) -> anyhow::Result<Vec<CutView>> {
         let frame = self.as_taught(frame);
-        let cuts = self.with_free(|source| source.cuts(&frame, kinds))?;
+        let cuts = self.with_free(|source| match source.extractor() {
+            Some(extractor) => Ok(extractor.cuts(&frame, kinds)?),
+            None => bail!("{}: its last blocks are not trained", source.name()),
+        })?;
         let frozen = self.blocks.iter().sum();
         Ok(cuts.iter().map(|cut| CutView::of(cut, frozen)).collect())
     }
@@ -188,7 +200,7 @@ impl Pool {
         Ok(self.with_free(|source| FrameFeatures::by(source, &frame, places))?)
     }
 
-    /// What a frame is learned with beside its own feature, see [`FeatureSource::views`].
+    /// What a frame is learned with beside its own feature, see [`crate::backbone::FeatureSource::views`].
     pub(in crate::cli) fn views(
         &self,
         frame: &Frame,
@@ -199,7 +211,7 @@ impl Pool {
     }
 
     /// Does something with the next free backbone.
-    pub(in crate::cli) fn with_free<T>(&self, work: impl FnOnce(&mut Extractor) -> T) -> T {
+    pub(in crate::cli) fn with_free<T>(&self, work: impl FnOnce(&mut EmbeddingSource) -> T) -> T {
         let mut free = lock(&self.free);
         let mut extractor = loop {
             match free.pop() {

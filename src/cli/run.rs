@@ -11,9 +11,10 @@ use super::args::board::BoardArgs;
 use super::args::camera::{CameraArgs, failed};
 use super::args::model::ModelArgs;
 use super::args::store::{StoreArgs, of_store};
-use super::args::text_model::is_text_card;
+use super::args::text_model::card_kind;
 use super::{Context, Exit, Failed};
-use crate::backbone::{MAX_THREADS, Vectors};
+use crate::backbone::card::CardKind;
+use crate::backbone::{EmbeddingSource, MAX_THREADS, Vectors};
 #[cfg(feature = "web")]
 use crate::board::WebAddress;
 use crate::board::address::Address;
@@ -242,10 +243,16 @@ impl RunCommand {
             let device = builder.build(model.text_encoder()?, self.store.path()?);
             return Ok(device.map_err(not_built)?.run());
         }
-        let model = model.looking_at(source::kind_of(camera));
+        let kind = source::kind_of(camera);
+        refuse_eyes(&model, kind, camera)?;
+        let model = model.looking_at(kind);
         let backbone = model.load_with(tail.as_ref(), context)?;
-        let builder =
-            builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")));
+        let builder = match backbone {
+            EmbeddingSource::Samples(_) => builder,
+            _ => {
+                builder.backbone_files(move || model.files().map_err(|error| format!("{error:#}")))
+            }
+        };
         let device = builder.build(backbone, self.store.path()?).map_err(not_built)?;
         Ok(device.run())
     }
@@ -267,6 +274,7 @@ impl RunCommand {
             return Ok(builder.sense(name, model.text_encoder().with_context(place)?));
         }
         model = model.of_stores(std::slice::from_ref(&of.path)).looking_at(kind);
+        refuse_eyes(&model, kind, &sense.camera.address).with_context(place)?;
         Ok(builder.sense(name, model.load(context).with_context(place)?))
     }
 
@@ -285,10 +293,14 @@ impl RunCommand {
         let of_board = of_board.filter(|one| !one.is_sense).map(|one| one.path);
         let paths: Vec<_> = std::iter::once(store.clone()).chain(of_board).collect();
         let mut model = self.model.of_stores(&paths);
-        // One that looks at images is not meant for lines, and the other way round.
+        // One that looks at images is not meant for lines, and the other way round; of sounds one may see their pictures.
         let camera = self.camera.camera.as_deref().unwrap_or(&board.camera.address);
-        let of_lines = source::kind_of(camera) == FrameKind::Text;
-        let is_meant = |named: &&String| is_text_card(Path::new(named)) == of_lines;
+        let kind = source::kind_of(camera);
+        let is_meant = |named: &&String| match card_kind(Path::new(named)) {
+            Some(CardKind::Text) => kind == FrameKind::Text,
+            Some(CardKind::Sound) => kind == FrameKind::Sound,
+            _ => kind != FrameKind::Text,
+        };
         if let Some(named) = board.backbone.as_ref().filter(|_| model.is_default()).filter(is_meant)
         {
             model.model.clone_from(named);
@@ -344,6 +356,17 @@ impl RunCommand {
         };
         Ok(settings.as_ref().map(MqttLink::read).transpose()?)
     }
+}
+
+/// A network that hears goes with what is heard.
+fn refuse_eyes(model: &ModelArgs, kind: FrameKind, camera: &str) -> anyhow::Result<()> {
+    if model.sound_window().is_kept && kind != FrameKind::Sound {
+        anyhow::bail!(
+            "{}: the network hears, wanted a camera that hears, got {camera}\n  next: --camera sound:SOURCE",
+            model.model
+        );
+    }
+    Ok(())
 }
 
 #[cfg(feature = "mqtt")]

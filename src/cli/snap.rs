@@ -10,7 +10,7 @@ use super::args::model::ModelArgs;
 use super::args::store::StoreArgs;
 use super::output::{refuse_store, write_whole};
 use super::{Context, Exit, Failed, explain};
-use crate::backbone::Extractor;
+use crate::backbone::EmbeddingSource;
 use crate::board::Board;
 use crate::camera::source::CaptureSettings;
 use crate::image::frame::{Frame, Region};
@@ -69,6 +69,7 @@ impl SnapCommand {
             // What is too quiet for predictions is still to be seen.
             None => CaptureSettings { level: None, ..board.camera.wanted() },
         };
+        let given = CaptureSettings { window: self.model.sound_window(), ..given };
         let mut camera = self.camera.open(&board.camera.address, given).map_err(failed)?;
         let frame = captured(&mut camera);
         for note in camera.notes() {
@@ -117,14 +118,14 @@ impl SnapCommand {
         self.store.refuse_lines("snap --explain", "fieldtune classify --lines")?;
         let model = self.model.of_store(&self.store)?;
         let source = model.load_with(self.store.tail()?.as_ref(), context)?;
-        let learner = self.store.look_for(&ModelId::of(&source))?.into_parts().0;
+        let learner = self.store.look_for(&ModelId::of_source(&source))?.into_parts().0;
         Ok(Explaining { source, learner, region })
     }
 }
 
 /// What classifies a frame.
 struct Explaining {
-    source: Extractor,
+    source: EmbeddingSource,
     learner: Learner,
     region: Region,
 }

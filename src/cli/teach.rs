@@ -153,8 +153,9 @@ impl TeachCommand {
             Ok(there) => check_class(there.learner(), &self.class)?,
             Err(_) => drop(ClassName::new(self.class.trim_start_matches('+'))?),
         }
-        let files = images::expand_to_teach(&self.images, self.skip_broken)
-            .context("nothing was learned")?;
+        let files =
+            images::expand_to_teach(&self.images, &self.model.sound_window(), self.skip_broken)
+                .context("nothing was learned")?;
         if let [dir] = &self.images[..]
             && let folders = subfolders(dir, &files)
             && folders > 1
@@ -209,7 +210,7 @@ impl TeachCommand {
                 },
                 match model.kind {
                     Some(FrameKind::Sound) =>
-                        "seconds of one recording count as one (--distinct if each is another case)",
+                        "parts of one recording count as one (--distinct if each is another case)",
                     _ =>
                         "images that are nearly the same, or of one burst, count as one (--distinct if each shows another part)",
                 }

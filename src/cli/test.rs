@@ -29,7 +29,7 @@ use crate::learn::learner::{Learner, UNKNOWN};
 use crate::learn::patches::FrameFeatures;
 use crate::protocol::json::{real, real_if_any};
 use crate::protocol::people;
-use crate::sound;
+use crate::sound::{self, SoundWindow};
 use crate::store::snapshot::ModelId;
 use crate::util::letters;
 
@@ -393,7 +393,7 @@ impl Report<'_> {
             let said = self.said(&image.verdict).unwrap_or(UNKNOWN);
             let file = image.name.split_once('/').map_or(image.name.as_str(), |(_, file)| file);
             let lines = [format!("{truth} > {said}"), file.to_owned()];
-            Ok((lines, sound::load(&image.path, now())?))
+            Ok((lines, sound::load(&image.path, &SoundWindow::default(), now())?))
         });
         let tiles = tiles.collect::<anyhow::Result<Vec<_>>>()?;
         let title = format!(

@@ -54,6 +54,7 @@ pub(super) struct ViewsCommand {
 impl ViewsCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         self.store.refuse_lines("views", "teach more lines instead")?;
+        self.store.refuse_samples("views", "teach more sounds instead")?;
         if self.r#try {
             return self.compare(context);
         }

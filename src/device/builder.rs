@@ -2,14 +2,13 @@
 
 mod lines;
 mod senses;
+mod timing;
 mod views;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use senses::time_of_a_frame;
 
 use crate::backbone::{BackboneFiles, EmbeddingSource, ExtractError};
 use crate::board::address::Address;
@@ -32,6 +31,7 @@ use crate::protocol::log::Level;
 use crate::store::inbox::InboxFile;
 use crate::store::persistent::PersistError;
 use crate::store::{FileStore, StoreError};
+use timing::time_of_a_frame;
 
 /// Regions take turns with one backbone.
 type SharedSource = Arc<Mutex<Latest<EmbeddingSource>>>;
@@ -305,14 +305,17 @@ impl DeviceBuilder {
         let log = log.unwrap_or_else(|| Arc::new(DeviceLog::new(LogFormat::Text, clock)));
         // Also what the first frame would otherwise wait for.
         let threads = backbone.threads();
+        let window = backbone.sound_window();
         let inference = time_of_a_frame(&mut backbone, &self.board.camera)?;
         let mut senses = self.take_senses()?;
         let of_senses = self.time_of_senses(&mut senses)?;
+        let windows = std::iter::once(window).chain(senses.iter().map(|one| one.sound_window()));
+        let windows: Vec<_> = windows.collect();
         let (views, inboxes) = self.views(backbone, senses, store.as_ref(), &log)?;
         let inference = inference * self.parts() as u32;
         let learned = views::learned(&views.0);
         self.refuse_shared_lines()?;
-        let sources = self.open_sources()?;
+        let sources = self.open_sources(windows)?;
         let board = &self.board;
         let mut station = Station::with_views(
             views,

@@ -1,5 +1,6 @@
 //! A frame is what a camera or a file gives: 8-bit RGB pixels and the time they were taken. A window of sound is one, too:
-//! the picture of its spectrogram, and a mark that says so. So is a line of text: a picture to look at, and the line.
+//! the picture of its spectrogram, and a mark that says so, or the samples with it. So is a line of text: a picture to look at,
+//! and the line.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub enum FrameKind {
     Sound,
     /// A line of text, see [`crate::text`]: the line counts, its picture is for people.
     Text,
+    /// A window of sound with its samples, for networks that were trained on sound: they count, the picture is for people.
+    Samples,
 }
 
 impl std::fmt::Display for FrameKind {
@@ -34,7 +37,37 @@ impl std::fmt::Display for FrameKind {
             Self::Image => "an image",
             Self::Sound => "a sound",
             Self::Text => "a line of text",
+            Self::Samples => "the samples of a sound",
         })
+    }
+}
+
+/// The samples of a window of sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waveform {
+    rate: u32,
+    samples: Vec<i16>,
+}
+
+impl Waveform {
+    /// Samples of a window at most: 30 s at 16 kHz, 10 s at 48 kHz.
+    pub const MAX_SAMPLES: usize = 480_000;
+
+    /// * `rate`: samples a second; `samples`: of full scale at [`i16::MIN`].
+    /// * returns `None` without samples, with more than [`Waveform::MAX_SAMPLES`], and at no rate.
+    pub fn new(rate: u32, samples: Vec<i16>) -> Option<Self> {
+        let fits = rate > 0 && (1..=Self::MAX_SAMPLES).contains(&samples.len());
+        fits.then_some(Self { rate, samples })
+    }
+
+    /// Samples a second.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// All of them.
+    pub fn samples(&self) -> &[i16] {
+        &self.samples
     }
 }
 
@@ -50,6 +83,8 @@ pub struct Frame {
     jpeg: Option<Arc<[u8]>>,
     /// Of a frame of text, and of no other.
     line: Option<Arc<str>>,
+    /// Of a frame with samples, and of no other.
+    waveform: Option<Arc<Waveform>>,
 }
 
 /// Pixels of a side of the largest frame that a camera is asked for.
@@ -89,6 +124,12 @@ pub enum FrameError {
         /// The region, as `x,y,width,height`.
         region: String,
     },
+    /// A part was wanted of a window of samples.
+    #[error("wanted the region {region}, got the samples of a sound, which are heard as a whole")]
+    Samples {
+        /// The region, as `x,y,width,height`.
+        region: String,
+    },
 }
 
 impl Frame {
@@ -111,7 +152,7 @@ impl Frame {
         }
         let kind = FrameKind::Image;
         let pixels = Arc::new(pixels);
-        Ok(Self { kind, width, height, pixels, captured, jpeg: None, line: None })
+        Ok(Self { kind, width, height, pixels, captured, jpeg: None, line: None, waveform: None })
     }
 
     /// What its pixels are of.
@@ -119,10 +160,10 @@ impl Frame {
         self.kind
     }
 
-    /// The same pixels, of something else; a line that it had is none of that.
+    /// The same pixels, of something else; a line or samples that it had are none of that.
     #[must_use]
     pub fn of_kind(self, kind: FrameKind) -> Self {
-        Self { kind, line: None, ..self }
+        Self { kind, line: None, waveform: None, ..self }
     }
 
     /// The line of a frame of text; `None` of any other.
@@ -136,7 +177,20 @@ impl Frame {
     #[must_use]
     pub fn of_line(self, line: &str) -> Self {
         let line = &line[..line.floor_char_boundary(Self::MAX_LINE)];
-        Self { kind: FrameKind::Text, line: Some(line.into()), jpeg: None, ..self }
+        let kind = FrameKind::Text;
+        Self { kind, line: Some(line.into()), waveform: None, jpeg: None, ..self }
+    }
+
+    /// The samples of a frame that holds some; `None` of any other.
+    pub fn waveform(&self) -> Option<&Waveform> {
+        self.waveform.as_deref()
+    }
+
+    /// The same pixels, the picture of these samples.
+    #[must_use]
+    pub fn of_waveform(self, waveform: Waveform) -> Self {
+        let kind = FrameKind::Samples;
+        Self { kind, line: None, waveform: Some(waveform.into()), jpeg: None, ..self }
     }
 
     /// Pixels a row.
@@ -179,15 +233,14 @@ impl Frame {
     /// The part inside `region`; the whole frame is borrowed, not copied.
     ///
     /// # Errors
-    /// [`FrameError::Region`] if the region is empty or reaches outside, [`FrameError::Line`] for a part of a line.
+    /// [`FrameError::Region`] if the region is empty or reaches outside, [`FrameError::Line`] and [`FrameError::Samples`] for a
+    /// part of what is looked at as a whole.
     pub fn region(&self, region: &Region) -> Result<Cow<'_, Frame>, FrameError> {
         let (x, y, width, height) = region.resolve(self.width, self.height)?;
         if (x, y, width, height) == (0, 0, self.width, self.height) {
             return Ok(Cow::Borrowed(self));
         }
-        if self.kind == FrameKind::Text {
-            return Err(FrameError::Line { region: region.to_string() });
-        }
+        region.refuse_part_of(self.kind)?;
         let row = self.width as usize * 3;
         let (left, bytes) = (x as usize * 3, width as usize * 3);
         let mut pixels = Vec::with_capacity(bytes * height as usize);
@@ -196,7 +249,8 @@ impl Frame {
         }
         let pixels = Arc::new(pixels);
         let (kind, captured) = (self.kind, self.captured);
-        Ok(Cow::Owned(Self { kind, width, height, pixels, captured, jpeg: None, line: None }))
+        let (jpeg, line, waveform) = (None, None, None);
+        Ok(Cow::Owned(Self { kind, width, height, pixels, captured, jpeg, line, waveform }))
     }
 }
 
@@ -231,6 +285,19 @@ pub enum Region {
 }
 
 impl Region {
+    /// That it is no part of what is looked at as a whole.
+    ///
+    /// # Errors
+    /// [`FrameError::Line`], [`FrameError::Samples`].
+    pub fn refuse_part_of(&self, kind: FrameKind) -> Result<(), FrameError> {
+        let region = self.to_string();
+        match kind {
+            FrameKind::Text => Err(FrameError::Line { region }),
+            FrameKind::Samples => Err(FrameError::Samples { region }),
+            FrameKind::Image | FrameKind::Sound => Ok(()),
+        }
+    }
+
     /// `(x, y, width, height)` in pixels of a frame of `frame_width` x `frame_height`.
     ///
     /// # Errors
@@ -331,6 +398,19 @@ mod tests {
         assert_eq!(line.of_kind(FrameKind::Image).line(), None);
         let long = numbered(4, 3).of_line(&"é".repeat(Frame::MAX_LINE));
         assert_eq!(long.line().map(str::len), Some(Frame::MAX_LINE));
+    }
+
+    #[test]
+    fn samples_are_heard_as_a_whole() {
+        let waveform = Waveform::new(8000, vec![3; 2000]).expect("there are some");
+        let heard = numbered(4, 3).of_waveform(waveform.clone());
+        assert_eq!((heard.kind(), heard.waveform()), (FrameKind::Samples, Some(&waveform)));
+        let part = heard.region(&Region::Pixels { x: 1, y: 1, width: 2, height: 2 });
+        assert!(matches!(part, Err(FrameError::Samples { .. })), "{part:?}");
+        assert_eq!(heard.of_kind(FrameKind::Sound).waveform(), None);
+        assert_eq!(Waveform::new(8000, Vec::new()), None);
+        assert_eq!(Waveform::new(0, vec![1]), None);
+        assert_eq!(Waveform::new(8000, vec![1; Waveform::MAX_SAMPLES + 1]), None);
     }
 
     #[test]

@@ -92,7 +92,8 @@ pub fn is_other_recording(path: &Path) -> bool {
 /// Whether a file is the picture of a sound that [`png`] made; not where it cannot be read.
 pub fn is_of_sound(path: &Path) -> bool {
     folder::has_ending(path, &["png"])
-        && read_start(path).is_ok_and(|start| marked::is_sound(&start))
+        && read_start(path)
+            .is_ok_and(|start| marked::is_sound(&start) || marked::has_waveform(&start))
 }
 
 /// The line of text that a file of [`png`] holds, if it holds one.
@@ -212,6 +213,10 @@ pub fn decode_frame(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Fra
     Ok(match marked::line(bytes) {
         Some(line) => frame.of_line(line),
         None if marked::is_sound(bytes) => frame.of_kind(FrameKind::Sound),
+        None if marked::has_waveform(bytes) => match marked::waveform(bytes) {
+            Some(waveform) => frame.of_waveform(waveform),
+            None => return Err(content("the samples in it are damaged".to_owned())),
+        },
         None => frame,
     })
 }
@@ -293,10 +298,11 @@ pub fn png(frame: &Frame) -> Vec<u8> {
         PngEncoder::new(&mut bytes)
             .write_image(&greys, frame.width(), frame.height(), ExtendedColorType::L8)
             .expect("encoding grey pixels into memory cannot fail");
-        return match (frame.line(), frame.kind()) {
-            (Some(line), _) => marked::as_line(&bytes, line),
-            (None, FrameKind::Sound) => marked::as_sound(&bytes),
-            (None, _) => bytes,
+        return match (frame.line(), frame.waveform(), frame.kind()) {
+            (Some(line), _, _) => marked::as_line(&bytes, line),
+            (_, Some(waveform), _) => marked::as_waveform(&bytes, waveform),
+            (_, _, FrameKind::Sound) => marked::as_sound(&bytes),
+            _ => bytes,
         };
     }
     PngEncoder::new(&mut bytes)

@@ -6,13 +6,22 @@
 //! the picture and, beside it, statistics of its cepstrum ([`statistics`](crate::sound::statistics)): what a window holds over
 //! all its length, which the embedding of a picture has less of. Both are functions of the pixels alone.
 //!
+//! A network that was trained on sound gets the samples instead, or the [`log_mel`](crate::sound::log_mel) features that it was
+//! trained with, of windows that are as long as it wants ([`SoundWindow`](crate::sound::SoundWindow)).
+//!
 //! Decoding, spectrograms and the synthetic machine are in builds with the feature `sound`; what a stored sound is, and that
 //! it is no image, is known to every build.
 
 mod cepstrum;
 mod level;
+/// What networks that hear are fed with: log-mel features.
+pub mod log_mel;
 #[cfg(feature = "sound")]
 mod machine;
+#[cfg(feature = "sound")]
+mod mel_bank;
+#[cfg(feature = "sound")]
+mod mel_features;
 mod recording;
 #[cfg(feature = "sound")]
 mod resample;
@@ -22,26 +31,27 @@ pub mod spectrogram;
 mod views;
 #[cfg(feature = "sound")]
 mod wav;
+mod window;
 
 pub use cepstrum::{STATISTICS, statistics};
 pub use level::{LevelTrigger, SOUND_LEVELS, level};
 #[cfg(feature = "sound")]
 pub use machine::{Machine, MachineScene};
+#[cfg(feature = "sound")]
+pub use mel_features::LogMel;
 pub use recording::{WindowAddress, decode, kind_of, load, loud_windows, windows};
 #[cfg(feature = "sound")]
 pub use resample::resampled;
 pub use views::{VIEWS, views};
 #[cfg(feature = "sound")]
 pub use wav::{Recording, WavError};
+pub use window::SoundWindow;
 
 /// Samples a second.
 pub const SAMPLE_RATE: u32 = 16_000;
 
 /// Samples of a window: a second.
 pub const WINDOW_SAMPLES: usize = 16_000;
-
-/// Samples from one window to the next where they overlap: a quarter of a second.
-pub const HOP: usize = WINDOW_SAMPLES / 4;
 
 /// Mel bands, the rows of a picture.
 pub const BANDS: usize = 128;
@@ -55,6 +65,9 @@ pub const OF_SOUND: &str = ", sound";
 const fn spectrogram_step() -> usize {
     SAMPLE_RATE as usize / 100
 }
+
+/// What stands behind the name of a network that hears.
+pub const OF_SAMPLES: &str = ", samples";
 
 /// The frequency in the middle of a mel band, in Hz.
 ///

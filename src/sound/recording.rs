@@ -2,12 +2,13 @@
 //!
 //! A recording of one second and a half or less is one window, its loudest second. Of a longer one each second is: `a.wav#t=3`
 //! is the second of `a.wav` from 3 s on, written as a media fragment is (W3C, *Media Fragments URI 1.0*); `a.wav` alone is
-//! its loudest second.
+//! its loudest second. For a network whose windows are longer or shorter than a second it is the same with those.
 
 use std::path::{Path, PathBuf};
 
 use crate::image::frame::{Frame, FrameKind, Timestamp};
 use crate::image::picture::{self, PictureError};
+use crate::sound::SoundWindow;
 
 /// A file of sound and where in it a window begins.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,32 +60,36 @@ fn wrong_second(path: &Path) -> Option<&str> {
 ///
 /// # Errors
 /// As [`windows`].
-pub fn loud_windows(path: &Path) -> Result<Vec<PathBuf>, PictureError> {
-    all_windows(path, true)
+pub fn loud_windows(path: &Path, window: &SoundWindow) -> Result<Vec<PathBuf>, PictureError> {
+    all_windows(path, window, true)
 }
 
-/// The windows of what was named: of a recording longer than a second and a half one for each second, of anything else
-/// itself.
+/// The windows of what was named: of a recording longer than one and a half of them all that lie in it, one behind the other; of
+/// anything else itself.
 ///
 /// # Errors
 /// As [`load`], of a recording.
-pub fn windows(path: &Path) -> Result<Vec<PathBuf>, PictureError> {
-    all_windows(path, false)
+pub fn windows(path: &Path, window: &SoundWindow) -> Result<Vec<PathBuf>, PictureError> {
+    all_windows(path, window, false)
 }
 
-fn all_windows(path: &Path, loud: bool) -> Result<Vec<PathBuf>, PictureError> {
+fn all_windows(
+    path: &Path,
+    window: &SoundWindow,
+    loud: bool,
+) -> Result<Vec<PathBuf>, PictureError> {
     let WindowAddress { file, second } = WindowAddress::parse(path);
     if second.is_some() || !picture::is_recording(&file) {
         return Ok(vec![path.to_owned()]);
     }
-    of_file::windows(&file, loud)
+    of_file::windows(&file, window, loud)
 }
 
 /// Reads and decodes a file, an image or a sound; of a sound the window that its path names, see [`WindowAddress`].
 ///
 /// # Errors
 /// [`PictureError`], with the path.
-pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
+pub fn load(path: &Path, window: &SoundWindow, captured: Timestamp) -> Result<Frame, PictureError> {
     if let Some(second) = wrong_second(path) {
         let second = second.escape_debug();
         let what = format!("wanted seconds behind #t=, as in a.wav#t=3, got \"{second}\"");
@@ -93,9 +98,9 @@ pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
     let WindowAddress { file, second } = WindowAddress::parse(path);
     if second.is_none() && !picture::is_recording(&file) {
         let bytes = picture::read(&file, picture::MAX_FILE_BYTES)?;
-        return decode(&bytes, &picture::shown(&file), captured);
+        return decode(&bytes, &picture::shown(&file), window, captured);
     }
-    of_file::load(&file, second, captured)
+    of_file::load(&file, second, window, captured)
 }
 
 /// Decodes a file's bytes, an image or a sound; of a sound the loudest window.
@@ -104,8 +109,13 @@ pub fn load(path: &Path, captured: Timestamp) -> Result<Frame, PictureError> {
 ///
 /// # Errors
 /// [`PictureError`].
-pub fn decode(bytes: &[u8], name: &str, captured: Timestamp) -> Result<Frame, PictureError> {
-    match of_file::decode(bytes, name, captured) {
+pub fn decode(
+    bytes: &[u8],
+    name: &str,
+    window: &SoundWindow,
+    captured: Timestamp,
+) -> Result<Frame, PictureError> {
+    match of_file::decode(bytes, name, window, captured) {
         Some(frame) => frame,
         None => picture::decode(bytes, name, captured),
     }
@@ -120,13 +130,18 @@ mod of_file {
         PictureError::Content { name, what: what.to_owned() }
     }
 
-    pub(super) fn windows(file: &Path, _loud: bool) -> Result<Vec<PathBuf>, PictureError> {
+    pub(super) fn windows(
+        file: &Path,
+        _window: &SoundWindow,
+        _loud: bool,
+    ) -> Result<Vec<PathBuf>, PictureError> {
         Err(refused(picture::shown(file)))
     }
 
     pub(super) fn load(
         file: &Path,
         _second: Option<f64>,
+        _window: &SoundWindow,
         _captured: Timestamp,
     ) -> Result<Frame, PictureError> {
         Err(refused(picture::shown(file)))
@@ -135,6 +150,7 @@ mod of_file {
     pub(super) fn decode(
         bytes: &[u8],
         name: &str,
+        _window: &SoundWindow,
         _captured: Timestamp,
     ) -> Option<Result<Frame, PictureError>> {
         let is_wav = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE");
@@ -148,14 +164,14 @@ mod of_file {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::sound::{HOP, Recording, SAMPLE_RATE, WINDOW_SAMPLES, spectrogram};
+    use crate::sound::Recording;
     use crate::util::mutex::lock;
 
     /// A file as it was when it was read.
     type Version = (PathBuf, Option<(u64, SystemTime)>);
 
-    /// The recording that was read last: its windows are asked for one after another.
-    static LATEST: Mutex<Option<(Version, Arc<Recording>)>> = Mutex::new(None);
+    /// The recording that was read last, and at which rate: its windows are asked for one after another.
+    static LATEST: Mutex<Option<(Version, u32, Arc<Recording>)>> = Mutex::new(None);
 
     fn version(file: &Path) -> Version {
         let metadata = std::fs::metadata(file).ok();
@@ -163,11 +179,10 @@ mod of_file {
         (file.to_owned(), written)
     }
 
-    fn read(file: &Path) -> Result<Arc<Recording>, PictureError> {
+    fn read(file: &Path, rate: u32) -> Result<Arc<Recording>, PictureError> {
         let bytes = picture::read(file, picture::MAX_FILE_BYTES)?;
-        let recording = Recording::decode(&bytes).map_err(|error| PictureError::Content {
-            name: picture::shown(file),
-            what: error.to_string(),
+        let recording = Recording::decode_at(&bytes, rate).map_err(|error| {
+            PictureError::Content { name: picture::shown(file), what: error.to_string() }
         })?;
         Ok(Arc::new(recording))
     }
@@ -175,49 +190,58 @@ mod of_file {
     /// A hundredth of the energy is 20 dB.
     const LOUD: f32 = 0.01;
 
-    pub(super) fn windows(file: &Path, loud: bool) -> Result<Vec<PathBuf>, PictureError> {
-        let version = version(file);
-        let recording = read(file)?;
-        if recording.samples.len() < WINDOW_SAMPLES + WINDOW_SAMPLES / 2 {
+    pub(super) fn windows(
+        file: &Path,
+        window: &SoundWindow,
+        loud: bool,
+    ) -> Result<Vec<PathBuf>, PictureError> {
+        let (version, length) = (version(file), window.samples);
+        let recording = read(file, window.rate)?;
+        if recording.samples.len() < length + length / 2 {
             return Ok(vec![file.to_owned()]);
         }
-        let seconds = recording.samples.chunks_exact(WINDOW_SAMPLES);
-        let energies: Vec<f32> = seconds.map(energy).collect();
-        *lock(&LATEST) = Some((version, recording));
+        let energies: Vec<f32> = recording.samples.chunks_exact(length).map(energy).collect();
+        *lock(&LATEST) = Some((version, window.rate, recording));
         let most = energies.iter().copied().fold(0.0, f32::max);
-        let seconds = (0..energies.len()).filter(|&at| !loud || energies[at] >= LOUD * most);
-        let window = |second: usize| {
+        let windows = (0..energies.len()).filter(|&at| !loud || energies[at] >= LOUD * most);
+        let address = |number: usize| {
             let mut path = file.as_os_str().to_owned();
-            path.push(format!("{}{second}", WindowAddress::MARK));
+            let second = (number * length) as f64 / f64::from(window.rate);
+            // No more places than tell neighbouring samples apart.
+            path.push(format!("{}{}", WindowAddress::MARK, (second * 1e6).round() / 1e6));
             PathBuf::from(path)
         };
-        Ok(seconds.map(window).collect())
+        Ok(windows.map(address).collect())
     }
 
     pub(super) fn load(
         file: &Path,
         second: Option<f64>,
+        window: &SoundWindow,
         captured: Timestamp,
     ) -> Result<Frame, PictureError> {
-        let Some(second) = second else { return Ok(loudest(&read(file)?.samples, captured)) };
+        let rate = window.rate;
+        let Some(second) = second else {
+            return Ok(loudest(&read(file, rate)?.samples, window, captured));
+        };
         let version = version(file);
-        let latest = lock(&LATEST).clone().filter(|(of, _)| *of == version);
+        let latest = lock(&LATEST).clone().filter(|(of, at, _)| *of == version && *at == rate);
         let recording = match latest {
-            Some((_, recording)) => recording,
+            Some((_, _, recording)) => recording,
             None => {
-                let recording = read(file)?;
-                *lock(&LATEST) = Some((version, Arc::clone(&recording)));
+                let recording = read(file, rate)?;
+                *lock(&LATEST) = Some((version, rate, Arc::clone(&recording)));
                 recording
             }
         };
-        let from = (second * f64::from(SAMPLE_RATE)).round() as usize;
+        let from = (second * f64::from(rate)).round() as usize;
         match recording.samples.get(from..).filter(|rest| !rest.is_empty()) {
-            Some(rest) => Ok(spectrogram::frame(rest, captured)),
+            Some(rest) => Ok(window.frame(rest, captured)),
             None => Err(PictureError::Content {
                 name: picture::shown(file),
                 what: format!(
                     "it has {:.1} s, and no sound from {second} s on",
-                    recording.samples.len() as f64 / f64::from(SAMPLE_RATE)
+                    recording.samples.len() as f64 / f64::from(rate)
                 ),
             }),
         }
@@ -226,13 +250,14 @@ mod of_file {
     pub(super) fn decode(
         bytes: &[u8],
         name: &str,
+        window: &SoundWindow,
         captured: Timestamp,
     ) -> Option<Result<Frame, PictureError>> {
         if !Recording::is_wav(bytes) {
             return None;
         }
-        Some(match Recording::decode(bytes) {
-            Ok(recording) => Ok(loudest(&recording.samples, captured)),
+        Some(match Recording::decode_at(bytes, window.rate) {
+            Ok(recording) => Ok(loudest(&recording.samples, window, captured)),
             Err(error) => {
                 Err(PictureError::Content { name: name.to_owned(), what: error.to_string() })
             }
@@ -245,23 +270,24 @@ mod of_file {
 
     /// The window with the most energy, of those that begin a quarter of a second apart; what is shorter stands in the
     /// middle of silence.
-    fn loudest(samples: &[f32], captured: Timestamp) -> Frame {
-        if samples.len() <= WINDOW_SAMPLES {
-            let mut window = vec![0.0; WINDOW_SAMPLES];
-            let from = (WINDOW_SAMPLES - samples.len()) / 2;
-            window[from..from + samples.len()].copy_from_slice(samples);
-            return spectrogram::frame(&window, captured);
+    fn loudest(samples: &[f32], window: &SoundWindow, captured: Timestamp) -> Frame {
+        let length = window.samples;
+        if samples.len() <= length {
+            let mut padded = vec![0.0; length];
+            let from = (length - samples.len()) / 2;
+            padded[from..from + samples.len()].copy_from_slice(samples);
+            return window.frame(&padded, captured);
         }
-        let last = samples.len() - WINDOW_SAMPLES;
-        let starts = (0..last).step_by(HOP).chain([last]);
+        let last = samples.len() - length;
+        let starts = (0..last).step_by(window.hop()).chain([last]);
         let (mut best, mut most) = (0, -1.0);
         for start in starts {
-            let energy = energy(&samples[start..start + WINDOW_SAMPLES]);
+            let energy = energy(&samples[start..start + length]);
             if energy > most {
                 (best, most) = (start, energy);
             }
         }
-        spectrogram::frame(&samples[best..], captured)
+        window.frame(&samples[best..], captured)
     }
 }
 
@@ -270,6 +296,8 @@ mod tests {
     use super::*;
     use crate::image::frame::FrameKind;
     use crate::sound::{Recording, spectrogram};
+
+    const SECOND: SoundWindow = SoundWindow { rate: 16_000, samples: 16_000, is_kept: false };
 
     /// Seconds of a tone of another loudness each.
     fn seconds(levels: &[f32]) -> Vec<f32> {
@@ -285,7 +313,7 @@ mod tests {
         std::fs::write(&long, Recording::encode(&samples)).expect("writable");
         std::fs::write(&short, Recording::encode(&samples[..20_000])).expect("writable");
         let names = |path: &Path| -> Vec<String> {
-            let windows = windows(path).expect("readable");
+            let windows = windows(path, &SECOND).expect("readable");
             windows
                 .iter()
                 .map(|path| path.file_name().expect("a name").display().to_string())
@@ -293,10 +321,11 @@ mod tests {
         };
         assert_eq!(names(&long), ["long.wav#t=0", "long.wav#t=1", "long.wav#t=2"]);
         assert_eq!(names(&short), ["short.wav"]);
-        let loud = loud_windows(&long).expect("readable");
+        let loud = loud_windows(&long, &SECOND).expect("readable");
         assert_eq!(loud.len(), 2, "one is 30 dB quieter: {loud:?}");
         assert_eq!(kind_of(&loud[0]), FrameKind::Sound);
-        let at = |path: &str| load(&folder.path().join(path), Timestamp(7)).expect("readable");
+        let at =
+            |path: &str| load(&folder.path().join(path), &SECOND, Timestamp(7)).expect("readable");
         let second = at("long.wav#t=1");
         assert_eq!((second.kind(), second.captured()), (FrameKind::Sound, Timestamp(7)));
         assert_eq!(second, at("long.wav"), "the loudest");
@@ -308,11 +337,12 @@ mod tests {
         for wrong in ["long.wav#t=x", "long.wav#t=-1", "gone.wav#t="] {
             let path = folder.path().join(wrong);
             assert_eq!(kind_of(&path), FrameKind::Sound, "{wrong}");
-            let error = load(&path, Timestamp(0)).expect_err(wrong).to_string();
+            let error = load(&path, &SECOND, Timestamp(0)).expect_err(wrong).to_string();
             assert!(error.contains("wanted seconds behind #t=, as in a.wav#t=3"), "{error}");
         }
         assert_eq!(kind_of(Path::new("a.mp3")), FrameKind::Sound);
-        let late = load(&folder.path().join("long.wav#t=3"), Timestamp(0)).expect_err("it is over");
+        let late = load(&folder.path().join("long.wav#t=3"), &SECOND, Timestamp(0))
+            .expect_err("it is over");
         assert!(
             late.to_string().ends_with("long.wav: it has 3.0 s, and no sound from 3 s on"),
             "{late}"
@@ -323,11 +353,11 @@ mod tests {
     fn a_short_sound_stands_in_the_middle() {
         let samples = seconds(&[0.3]);
         let bytes = Recording::encode(&samples[..8000]);
-        let frame = decode(&bytes, "a.wav", Timestamp(0)).expect("it is one");
+        let frame = decode(&bytes, "a.wav", &SECOND, Timestamp(0)).expect("it is one");
         let silent = spectrogram::frame(&[], Timestamp(0));
         let column = |x: usize| frame.pixels()[(85 * 101 + x) * 3];
         assert!(column(50) > column(10) && column(90) == silent.pixels()[0], "{}", column(90));
-        let torn = decode(&bytes[..400], "a.wav", Timestamp(0)).map(drop);
+        let torn = decode(&bytes[..400], "a.wav", &SECOND, Timestamp(0)).map(drop);
         let error = torn.expect_err("it is cut off").to_string();
         assert!(error.starts_with("a.wav: it is cut off"), "{error}");
     }

@@ -1,7 +1,5 @@
 //! Sound at another rate: a low-pass and interpolation in one, a sinc under Kaiser's window.
 
-use super::SAMPLE_RATE;
-
 /// Zero crossings of the sinc on each side.
 const CROSSINGS: usize = 24;
 /// Of Kaiser's window: what is beyond the band is some 80 dB down.
@@ -11,11 +9,11 @@ const PASS: f64 = 0.94;
 /// Places between two samples at most that have coefficients of their own.
 const PHASES: u64 = 512;
 
-/// The same sound at [`SAMPLE_RATE`].
+/// The same sound at another rate.
 ///
-/// * `rate`: samples a second of what is given, above 0.
-pub fn resampled(samples: &[f32], rate: u32) -> Vec<f32> {
-    let target = u64::from(SAMPLE_RATE);
+/// * `rate`: samples a second of what is given, above 0; `target`: of what is wanted, above 0.
+pub fn resampled(samples: &[f32], rate: u32, target: u32) -> Vec<f32> {
+    let target = u64::from(target.max(1));
     let rate = u64::from(rate.max(1));
     if rate == target {
         return samples.to_vec();
@@ -81,6 +79,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sound::SAMPLE_RATE;
 
     fn tone(hertz: f64, rate: u32, count: usize) -> Vec<f32> {
         let step = std::f64::consts::TAU * hertz / f64::from(rate);
@@ -90,7 +89,7 @@ mod tests {
     #[test]
     fn a_tone_stays_the_same_tone_at_another_rate() {
         for rate in [8000, 11_025, 22_050, 44_100, 48_000, 96_000, 15_999] {
-            let got = resampled(&tone(1000.0, rate, rate as usize / 2), rate);
+            let got = resampled(&tone(1000.0, rate, rate as usize / 2), rate, SAMPLE_RATE);
             assert_eq!(got.len(), SAMPLE_RATE as usize / 2, "{rate}");
             let wanted = tone(1000.0, SAMPLE_RATE, got.len());
             let off = got.iter().zip(&wanted).skip(400).take(7000);
@@ -103,10 +102,10 @@ mod tests {
 
     #[test]
     fn what_is_beyond_half_the_rate_is_gone() {
-        let got = resampled(&tone(11_000.0, 48_000, 24_000), 48_000);
+        let got = resampled(&tone(11_000.0, 48_000, 24_000), 48_000, SAMPLE_RATE);
         let loudest = got[400..7600].iter().fold(0.0f32, |most, value| most.max(value.abs()));
         assert!(loudest < 1e-3, "{loudest}");
-        assert_eq!(resampled(&[0.5, -0.5], SAMPLE_RATE), [0.5, -0.5]);
-        assert!(resampled(&[], 44_100).is_empty());
+        assert_eq!(resampled(&[0.5, -0.5], SAMPLE_RATE, SAMPLE_RATE), [0.5, -0.5]);
+        assert!(resampled(&[], 44_100, SAMPLE_RATE).is_empty());
     }
 }

@@ -4,59 +4,52 @@
 //! of 64 ms every 10 ms, centred with zeros beyond the ends, and triangles over Slaney's mel scale of equal area.
 //! `tests/reference/mel.py` has the values that the tests compare with.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use rustfft::num_complex::Complex32;
-use rustfft::{Fft, FftPlanner};
-
-use super::{BANDS, COLUMNS, SAMPLE_RATE, WINDOW_SAMPLES, hertz, mel, spectrogram_step};
-use crate::image::frame::{Frame, FrameKind, Timestamp};
+use super::log_mel::{FrameEdges, LogForm, LogMelSpec, MelScale};
+use super::mel_bank::MelBank;
+use super::{BANDS, COLUMNS, SAMPLE_RATE, SoundWindow, WINDOW_SAMPLES, spectrogram_step};
+use crate::image::frame::{Frame, FrameKind, Timestamp, Waveform};
 
 /// Samples of a transform.
 const LENGTH: usize = 1024;
-const BINS: usize = LENGTH / 2 + 1;
 
 /// The level that is white, in dB of the power of a band, and how far below it black is. Fixed, so that a quiet sound stays
 /// one: with the loudest of each window as white, 5 examples of each of 20 voices gave 2 points less.
 const WHITE_DB: f32 = 20.0;
 const RANGE_DB: f32 = 80.0;
 
-/// What all windows share.
-struct Plan {
-    fft: Arc<dyn Fft<f32>>,
-    hann: Vec<f32>,
-    /// Of each band its first bin and the weights from there on.
-    filters: Vec<(usize, Vec<f32>)>,
-}
+/// Columns of a picture that is only looked at, at most.
+const MAX_COLUMNS: usize = 256;
 
-fn plan() -> &'static Plan {
-    static PLAN: OnceLock<Plan> = OnceLock::new();
-    PLAN.get_or_init(|| {
-        let angle = |at: usize| std::f64::consts::TAU * at as f64 / LENGTH as f64;
-        Plan {
-            fft: FftPlanner::new().plan_fft_forward(LENGTH),
-            hann: (0..LENGTH).map(|at| (0.5 - 0.5 * angle(at).cos()) as f32).collect(),
-            filters: filters(),
-        }
-    })
-}
-
-/// Triangles between neighbours on the mel scale, of area 1 over Hz.
-fn filters() -> Vec<(usize, Vec<f32>)> {
-    let top = mel(f64::from(SAMPLE_RATE) / 2.0);
-    let edge = |at: usize| hertz(top * at as f64 / (BANDS + 1) as f64);
-    let filter = |band: usize| {
-        let (low, middle, high) = (edge(band), edge(band + 1), edge(band + 2));
-        let weight = |bin: usize| {
-            let at = bin as f64 * f64::from(SAMPLE_RATE) / LENGTH as f64;
-            let height = ((at - low) / (middle - low)).min((high - at) / (high - middle));
-            (height.max(0.0) * 2.0 / (high - low)) as f32
-        };
-        let first = (0..BINS).find(|&bin| weight(bin) > 0.0).unwrap_or(0);
-        let weights = (first..BINS).map(weight).take_while(|weight| *weight > 0.0).collect();
-        (first, weights)
+/// * `frame`, `hop`: in samples.
+fn bank_of(rate: u32, frame: usize, hop: usize) -> MelBank {
+    let spec = LogMelSpec {
+        bands: BANDS,
+        frame,
+        hop,
+        fft: frame,
+        fmin: 0.0,
+        fmax: f64::from(rate) / 2.0,
+        scale: MelScale::Slaney,
+        equal_area: true,
+        magnitude: false,
+        edges: FrameEdges::Silence,
+        log: LogForm::Db,
+        offset: 0.0,
+        floor: 1e-10,
+        range: None,
+        mean: 0.0,
+        std: 1.0,
+        frames: None,
     };
-    (0..BANDS).map(filter).collect()
+    MelBank::new(&spec, rate)
+}
+
+/// What all windows share.
+fn bank() -> &'static MelBank {
+    static BANK: OnceLock<MelBank> = OnceLock::new();
+    BANK.get_or_init(|| bank_of(SAMPLE_RATE, LENGTH, spectrogram_step()))
 }
 
 /// The power of each mel band at each moment.
@@ -64,25 +57,17 @@ fn filters() -> Vec<(usize, Vec<f32>)> {
 /// * `samples`: -1 to 1 at [`SAMPLE_RATE`]; the first [`WINDOW_SAMPLES`] of them, silence where there are fewer.
 /// * returns `[BANDS][COLUMNS]`, the lowest band first.
 pub fn mel_power(samples: &[f32]) -> Vec<f32> {
-    let Plan { fft, hann, filters } = plan();
-    let samples = &samples[..samples.len().min(WINDOW_SAMPLES)];
-    let mut power = vec![0.0; BANDS * COLUMNS];
-    let mut scratch = vec![Complex32::default(); fft.get_inplace_scratch_len()];
-    let mut values = vec![Complex32::default(); LENGTH];
-    let mut spectrum = vec![0.0f32; BINS];
-    for column in 0..COLUMNS {
-        let start = column * spectrogram_step();
-        for (at, (value, weight)) in values.iter_mut().zip(hann).enumerate() {
-            let sample = (start + at).checked_sub(LENGTH / 2).and_then(|at| samples.get(at));
-            *value = Complex32::new(sample.map_or(0.0, |sample| sample * weight), 0.0);
+    power(bank(), &samples[..samples.len().min(WINDOW_SAMPLES)], COLUMNS)
+}
+
+/// * returns `[BANDS][columns]`
+fn power(bank: &MelBank, samples: &[f32], columns: usize) -> Vec<f32> {
+    let mut power = vec![0.0; BANDS * columns];
+    bank.each_frame(samples, columns, |column, bands| {
+        for (band, &value) in bands.iter().enumerate() {
+            power[band * columns + column] = value;
         }
-        fft.process_with_scratch(&mut values, &mut scratch);
-        spectrum.iter_mut().zip(&values).for_each(|(power, value)| *power = value.norm_sqr());
-        for (band, (first, weights)) in filters.iter().enumerate() {
-            let bins = spectrum[*first..].iter().zip(weights);
-            power[band * COLUMNS + column] = bins.map(|(power, weight)| power * weight).sum();
-        }
-    }
+    });
     power
 }
 
@@ -91,18 +76,46 @@ pub fn mel_power(samples: &[f32]) -> Vec<f32> {
 ///
 /// * `samples`: as of [`mel_power`].
 pub fn frame(samples: &[f32], captured: Timestamp) -> Frame {
-    let power = mel_power(samples);
+    drawn(&mel_power(samples), COLUMNS, captured).of_kind(FrameKind::Sound)
+}
+
+fn drawn(power: &[f32], columns: usize, captured: Timestamp) -> Frame {
     let mut pixels = Vec::with_capacity(3 * power.len());
-    for band in power.chunks_exact(COLUMNS).rev() {
+    for band in power.chunks_exact(columns).rev() {
         for &power in band {
             let decibels = 10.0 * power.max(1e-10).log10();
             let level = (decibels - WHITE_DB + RANGE_DB) / RANGE_DB * 255.0;
             pixels.extend([(level.clamp(0.0, 255.0) + 0.5) as u8; 3]);
         }
     }
-    Frame::new(COLUMNS as u32, BANDS as u32, pixels, captured)
-        .expect("as many pixels as it has")
-        .of_kind(FrameKind::Sound)
+    Frame::new(columns as u32, BANDS as u32, pixels, captured).expect("as many pixels as it has")
+}
+
+impl SoundWindow {
+    /// A window as a frame: as [`frame`], or its samples in 16 bits and their spectrogram to look at.
+    ///
+    /// * `samples`: -1 to 1 at the window's rate; its first ones, silence where there are fewer.
+    pub fn frame(&self, samples: &[f32], captured: Timestamp) -> Frame {
+        if !self.is_kept {
+            return frame(samples, captured);
+        }
+        let mut kept = vec![0; self.samples];
+        for (kept, sample) in kept.iter_mut().zip(samples) {
+            *kept = (sample * 32_768.0).round() as i16;
+        }
+        let heard: Vec<f32> = kept.iter().map(|&sample| f32::from(sample) / 32_768.0).collect();
+        let bank =
+            |hop| bank_of(self.rate, self.rate as usize * LENGTH / SAMPLE_RATE as usize, hop);
+        let usual = self.rate as usize / 100;
+        let hop = usual.max(self.samples.div_ceil(MAX_COLUMNS - 1));
+        let columns = self.samples / hop + 1;
+        let power = match (self.rate, hop == usual) {
+            (SAMPLE_RATE, true) => power(self::bank(), &heard, columns),
+            _ => power(&bank(hop), &heard, columns),
+        };
+        let waveform = Waveform::new(self.rate, kept).expect("a checked window has as many");
+        drawn(&power, columns, captured).of_waveform(waveform)
+    }
 }
 
 #[cfg(test)]

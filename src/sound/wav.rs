@@ -19,7 +19,7 @@ const ENDLESS: u32 = 0x7FFF_0000;
 #[error("{0}")]
 pub struct WavError(String);
 
-/// One channel of sound at [`SAMPLE_RATE`].
+/// One channel of sound, at [`SAMPLE_RATE`] where nothing else was asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
     /// -1 to 1 in a file of whole numbers; finite.
@@ -112,6 +112,16 @@ impl Recording {
     /// # Errors
     /// [`WavError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, WavError> {
+        Self::decode_at(bytes, SAMPLE_RATE)
+    }
+
+    /// As [`Recording::decode`], at another rate.
+    ///
+    /// * `rate`: samples a second, above 0.
+    ///
+    /// # Errors
+    /// [`WavError`].
+    pub fn decode_at(bytes: &[u8], rate: u32) -> Result<Self, WavError> {
         if bytes.is_empty() {
             return Err(refused("no WAV file: it is empty".to_owned()));
         }
@@ -144,7 +154,7 @@ impl Recording {
             }
             samples.push(sum * share);
         }
-        Ok(Self { samples: resampled(&samples, format.rate) })
+        Ok(Self { samples: resampled(&samples, format.rate, rate) })
     }
 
     /// A WAV file of 16 bits.

@@ -67,6 +67,11 @@ impl ModelId {
         match source {
             EmbeddingSource::Pixels(extractor) => Self::of(extractor),
             EmbeddingSource::Lines(encoder) => Self::of_text(encoder),
+            EmbeddingSource::Samples(network) => Self {
+                name: network.name().to_owned(),
+                fingerprint: network.fingerprint().0,
+                dim: u32::try_from(network.dim()).expect("a feature has far fewer values"),
+            },
         }
     }
 
@@ -84,7 +89,9 @@ impl ModelId {
         match self.name.as_str() {
             text::TEXT_MODEL => Subject::Lines,
             name if name.ends_with(OF_TEXT) => Subject::Lines,
-            name if name.ends_with(sound::OF_SOUND) => Subject::Sounds,
+            name if name.ends_with(sound::OF_SOUND) || name.ends_with(sound::OF_SAMPLES) => {
+                Subject::Sounds
+            }
             _ => Subject::Frames,
         }
     }
@@ -100,6 +107,7 @@ impl ModelId {
     /// The network's own name, whatever was done with it and whatever it is used for.
     pub fn backbone(&self) -> &str {
         let name = self.name.strip_suffix(OF_TEXT).unwrap_or(&self.name);
+        let name = name.strip_suffix(sound::OF_SAMPLES).unwrap_or(name);
         let name = name.strip_suffix(sound::OF_SOUND).unwrap_or(name);
         name.strip_suffix(FINE_TUNED).unwrap_or(name)
     }

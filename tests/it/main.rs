@@ -36,6 +36,8 @@ mod good_parts;
 mod harmless;
 mod heads;
 mod heads_reference;
+#[cfg(feature = "sound")]
+mod hearers;
 #[cfg(feature = "web")]
 mod inbox;
 mod jpegs;

@@ -10,8 +10,11 @@ use desk::{Bench, text};
 use fieldtune::camera::source::{self, CaptureSettings};
 use fieldtune::camera::{Camera, CameraErrorKind};
 use fieldtune::image::frame::Timestamp;
-use fieldtune::sound::{HOP, Recording, WINDOW_SAMPLES, level, spectrogram};
+use fieldtune::sound::{Recording, WINDOW_SAMPLES, level, spectrogram};
 use process::Device;
+
+/// Samples from one window to the next.
+const HOP: usize = WINDOW_SAMPLES / 4;
 
 /// Noise whose root mean square is `loud`.
 fn noise(loud: f32, samples: usize) -> Vec<f32> {

@@ -39,7 +39,7 @@ const WRAPPERS: [(&str, &str); 41] = [
     ("image", "image/picture"),
     ("jpeg_encoder", "image/picture"),
     ("fast_image_resize", "backbone/preprocess"),
-    ("rustfft", "sound/spectrogram"),
+    ("rustfft", "sound/mel_bank"),
     ("tokenizers", "text/tokenizer"),
     ("toml", "util/settings"),
     ("gpiocdev", "board/outputs"),

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::files::{DataFile, place};
-use super::{ModelCard, ModelError, RawCard, hex, plain_file, quoted, sum, text_of};
+use super::{
+    CardKind, ModelCard, ModelError, RawCard, hex, kind_of_card, plain_file, quoted, sum, text_of,
+};
 use crate::backbone::{MAX_TOKENS, Tap, TextSpec, TokenPooling};
 use crate::util::bounded;
 
@@ -42,19 +44,6 @@ enum Kind {
     Text,
 }
 
-/// Whether a card's text says that the network reads text.
-pub fn is_of_text(text: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Card {
-        input: Input,
-    }
-    #[derive(Deserialize)]
-    struct Input {
-        kind: String,
-    }
-    crate::util::settings::parse::<Card>(text).is_ok_and(|card| card.input.kind == "text")
-}
-
 impl RawTextInput {
     /// # Errors
     /// The key, what stands there and what may.
@@ -87,7 +76,7 @@ impl ModelCard<TextInput> {
     /// [`ModelError::Card`] with the key, what stands there and what may.
     pub fn parse_text(text: &str, file_name: &str) -> Result<Self, ModelError> {
         let wrong = |what: String| ModelError::Card { card: file_name.to_owned(), what };
-        if !is_of_text(text) {
+        if kind_of_card(text) != CardKind::Text {
             // What is no card of either kind says so itself.
             ModelCard::parse(text, file_name)?;
             let what = "input: the network looks at images, wanted one that reads text (kind = \"text\")\n  next: leave --text and --lines out, or leave --model out: lines need no network";

@@ -3,9 +3,9 @@
 use tract_core::prelude::{Datum as _, DatumType};
 use tract_onnx::pb::ValueInfoProto;
 
-use super::{MAX_TOKENS, TextSpec, TokenPooling};
-use crate::backbone::BackboneError;
+use super::{MAX_TOKENS, TextSpec};
 use crate::backbone::graph::{Graph, axes, tensor_type};
+use crate::backbone::{BackboneError, TokenPooling};
 
 /// What an input of the network is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,15 +13,17 @@ use super::{CaptureSettings, note, time_of, trouble_of};
 use crate::camera::{Camera, CameraError, CameraErrorKind, PixelFormat, PixelLayout};
 use crate::image::frame::{Frame, Timestamp};
 use crate::sound::LevelTrigger;
+#[cfg(feature = "sound")]
+use crate::sound::SoundWindow;
 use crate::util::mutex::lock;
 
 /// What a program writes.
 #[derive(Debug, Clone, Copy)]
 enum Given {
     Pictures(PixelLayout),
-    /// Raw samples; windows below that level are left out.
+    /// Raw samples in such windows; those below that level are left out.
     #[cfg(feature = "sound")]
-    Sound(Option<f32>),
+    Sound(SoundWindow, Option<f32>),
 }
 
 impl std::fmt::Display for Given {
@@ -29,8 +31,12 @@ impl std::fmt::Display for Given {
         match self {
             Self::Pictures(layout) => layout.fmt(f),
             #[cfg(feature = "sound")]
-            Self::Sound(_) => {
-                f.write_str("a second of raw samples, 16 bits, 16000 a second, one channel")
+            Self::Sound(window, _) => {
+                match window.seconds() {
+                    1.0 => f.write_str("a second")?,
+                    seconds => write!(f, "{seconds} s")?,
+                }
+                write!(f, " of raw samples, 16 bits, {} a second, one channel", window.rate)
             }
         }
     }
@@ -68,10 +74,18 @@ impl Pipe {
 
     /// A microphone.
     ///
-    /// * `command`: for `sh -c`; it writes samples of 16 bits, little-endian, at 16 kHz, of one channel.
+    /// * `command`: for `sh -c`; it writes samples of 16 bits, little-endian, at the window's rate, of one channel.
     #[cfg(feature = "sound")]
     pub fn microphone(name: &str, command: &str, wanted: &CaptureSettings) -> Self {
-        Self::of(name, command, wanted, Given::Sound(wanted.level))
+        let window = wanted.window;
+        let given = Given::Sound(window, wanted.level);
+        let mut camera = Self::of(name, command, wanted, given);
+        if window.is_kept {
+            // The first window takes as long as it is, which may be half a minute.
+            camera.start += Duration::from_secs_f64(window.seconds());
+            note(&mut camera.notes, format!("wanted for the network: {given}"));
+        }
+        camera
     }
 
     fn of(name: &str, command: &str, wanted: &CaptureSettings, given: Given) -> Self {
@@ -163,7 +177,7 @@ impl Camera for Pipe {
                         CameraError::new(&self.name, CameraErrorKind::Malformed, what)
                     })?,
                     #[cfg(feature = "sound")]
-                    Given::Sound(_) => super::sound::frame_of(&bytes, captured),
+                    Given::Sound(window, _) => super::sound::frame_of(&bytes, &window, captured),
                 };
                 self.works();
                 Ok(frame)
@@ -269,9 +283,9 @@ impl Newest {
         let layout = match given {
             Given::Pictures(layout) => layout,
             #[cfg(feature = "sound")]
-            Given::Sound(_) => {
+            Given::Sound(window, _) => {
                 let mut held = Vec::new();
-                let next = || super::sound::next_window(&mut stdout, &mut held);
+                let next = || super::sound::next_window(&mut stdout, &window, &mut held);
                 return self.fill_from(given, next);
             }
         };
@@ -311,7 +325,7 @@ impl Newest {
         let (level, threshold): (Option<f32>, Option<f32>) = match given {
             Given::Pictures(_) => (None, None),
             #[cfg(feature = "sound")]
-            Given::Sound(threshold) => (Some(super::sound::level_of(&picture)), threshold),
+            Given::Sound(_, threshold) => (Some(super::sound::level_of(&picture)), threshold),
         };
         let mut state = lock(&self.state);
         state.level = level;

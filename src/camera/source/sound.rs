@@ -1,5 +1,5 @@
 //! What is heard, as a camera: recordings, microphones by way of a program, a machine that is computed. A frame is a window
-//! of a second.
+//! of a second, or as long as a network wants it.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::camera::{Camera, CameraError, CameraErrorKind, Scene};
 use crate::image::frame::{Frame, Timestamp};
 use crate::image::picture;
 use crate::sound::{
-    HOP, LevelTrigger, Machine, MachineScene, Recording, WINDOW_SAMPLES, level, spectrogram,
+    LevelTrigger, Machine, MachineScene, Recording, SAMPLE_RATE, SoundWindow, level, resampled,
 };
 
 /// A recording, a window every quarter of a second.
@@ -24,6 +24,7 @@ pub struct Played {
     samples: Vec<f32>,
     at: usize,
     again: bool,
+    window: SoundWindow,
     trigger: LevelTrigger,
     /// No window was loud enough since its beginning.
     is_quiet: bool,
@@ -39,11 +40,11 @@ const REST: Duration = Duration::from_millis(200);
 fn passed(
     trigger: &mut LevelTrigger,
     name: &str,
-    samples: &[f32],
+    (samples, window): (&[f32], &SoundWindow),
     now: Timestamp,
 ) -> Result<Frame, CameraError> {
     match trigger.passes(level(samples)) {
-        true => Ok(spectrogram::frame(samples, now)),
+        true => Ok(window.frame(samples, now)),
         false => Err(CameraError::new(name, CameraErrorKind::Waiting, trigger.awaited())),
     }
 }
@@ -58,12 +59,13 @@ impl Played {
             CameraError::new(name, CameraErrorKind::Missing, what)
         };
         let bytes = picture::read(Path::new(path), picture::MAX_FILE_BYTES).map_err(missing)?;
-        let recording = Recording::decode(&bytes);
+        let recording = Recording::decode_at(&bytes, wanted.window.rate);
         let recording = recording
             .map_err(|error| CameraError::new(name, CameraErrorKind::Damaged, error.to_string()))?;
         let (name, samples) = (name.to_owned(), recording.samples);
+        let (again, window) = (wanted.again, wanted.window);
         let trigger = LevelTrigger::new(wanted.level);
-        Ok(Self { name, samples, at: 0, again: wanted.again, trigger, is_quiet: true })
+        Ok(Self { name, samples, at: 0, again, window, trigger, is_quiet: true })
     }
 }
 
@@ -74,7 +76,7 @@ impl Camera for Played {
 
     fn capture(&mut self, now: Timestamp) -> Result<Frame, CameraError> {
         // A recording shorter than a window is one.
-        let is_over = self.at > 0 && self.at + WINDOW_SAMPLES > self.samples.len();
+        let is_over = self.at > 0 && self.at + self.window.samples > self.samples.len();
         if is_over && !self.again {
             let what = "the recording is over";
             return Err(CameraError::new(&self.name, CameraErrorKind::Ended, what));
@@ -83,9 +85,10 @@ impl Camera for Played {
             thread::sleep(REST);
         }
         let from = if is_over { 0 } else { self.at };
-        self.at = from + HOP;
-        let to = self.samples.len().min(from + WINDOW_SAMPLES);
-        let frame = passed(&mut self.trigger, &self.name, &self.samples[from..to], now)?;
+        self.at = from + self.window.hop();
+        let to = self.samples.len().min(from + self.window.samples);
+        let heard = (&self.samples[from..to], &self.window);
+        let frame = passed(&mut self.trigger, &self.name, heard, now)?;
         self.is_quiet = false;
         Ok(frame)
     }
@@ -107,6 +110,7 @@ pub struct MachineLine {
     machine: Machine,
     seed: u64,
     scene: Scene,
+    window: SoundWindow,
     trigger: LevelTrigger,
 }
 
@@ -117,11 +121,19 @@ impl MachineLine {
     const NAME: &str = "synthetic machine";
 
     /// A machine of that seed.
-    ///
-    /// * `threshold`: as that of a [`LevelTrigger`].
-    pub fn new(seed: u64, threshold: Option<f32>) -> Self {
+    pub fn new(seed: u64, wanted: &CaptureSettings) -> Self {
         let scene = Scene::of(MachineScene::ALL.map(MachineScene::name));
-        Self { machine: Machine::new(seed), seed, scene, trigger: LevelTrigger::new(threshold) }
+        let (window, trigger) = (wanted.window, LevelTrigger::new(wanted.level));
+        Self { machine: Machine::new(seed), seed, scene, window, trigger }
+    }
+
+    /// The next seconds, as many as a window has.
+    fn heard(&mut self) -> Vec<f32> {
+        let seconds = self.window.seconds().ceil() as usize;
+        let heard: Vec<f32> = (0..seconds).flat_map(|_| self.machine.second()).collect();
+        let mut heard = resampled(&heard, SAMPLE_RATE, self.window.rate);
+        heard.truncate(self.window.samples);
+        heard
     }
 
     fn turn(&self) -> usize {
@@ -143,7 +155,8 @@ impl Camera for MachineLine {
         let place = self.scene.wanted().unwrap_or_else(|| self.turn());
         self.scene.show(place);
         self.machine.show(MachineScene::ALL.get(place).copied().unwrap_or(MachineScene::Good));
-        passed(&mut self.trigger, Self::NAME, &self.machine.second(), now)
+        let heard = self.heard();
+        passed(&mut self.trigger, Self::NAME, (&heard, &self.window), now)
     }
 
     fn gives_events(&self) -> bool {
@@ -168,18 +181,25 @@ const BYTES: usize = 2;
 ///
 /// # Errors
 /// The reader's.
-pub fn next_window(reader: &mut impl Read, held: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+pub fn next_window(
+    reader: &mut impl Read,
+    window: &SoundWindow,
+    held: &mut Vec<u8>,
+) -> io::Result<Option<Vec<u8>>> {
+    let (length, hop) = (window.samples * BYTES, window.hop() * BYTES);
     loop {
         let before = held.len();
-        let got = reader.by_ref().take((HOP * BYTES) as u64).read_to_end(held)?;
-        if got < HOP * BYTES {
+        let got = reader.by_ref().take(hop as u64).read_to_end(held)?;
+        if got < hop {
             return Ok(None);
         }
         debug_assert_eq!(held.len(), before + got);
-        if held.len() >= WINDOW_SAMPLES * BYTES {
-            let window = held.clone();
-            held.drain(..HOP * BYTES);
-            return Ok(Some(window));
+        if held.len() >= length {
+            // The latest of it: a window need not be a number of quarters.
+            held.drain(..held.len() - length);
+            let latest = held.clone();
+            held.drain(..hop.min(length));
+            return Ok(Some(latest));
         }
     }
 }
@@ -187,8 +207,8 @@ pub fn next_window(reader: &mut impl Read, held: &mut Vec<u8>) -> io::Result<Opt
 /// The frame of a window that a program wrote.
 ///
 /// * `bytes`: 16 bits a sample, little-endian.
-pub fn frame_of(bytes: &[u8], captured: Timestamp) -> Frame {
-    spectrogram::frame(&samples_of(bytes), captured)
+pub fn frame_of(bytes: &[u8], window: &SoundWindow, captured: Timestamp) -> Frame {
+    window.frame(&samples_of(bytes), captured)
 }
 
 /// The level of such a window, in dBFS.
@@ -204,6 +224,9 @@ fn samples_of(bytes: &[u8]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sound::WINDOW_SAMPLES;
+
+    const HOP: usize = WINDOW_SAMPLES / 4;
 
     #[test]
     fn a_recording_is_played_in_windows_that_overlap() {
@@ -237,18 +260,21 @@ mod tests {
             (0..WINDOW_SAMPLES + 2 * HOP + 5).flat_map(|at| (at as i16).to_le_bytes()).collect();
         let (mut reader, mut held) = (&samples[..], Vec::new());
         let mut starts = Vec::new();
-        while let Some(window) = next_window(&mut reader, &mut held).expect("a slice is read") {
+        let second = SoundWindow::default();
+        while let Some(window) =
+            next_window(&mut reader, &second, &mut held).expect("a slice is read")
+        {
             assert_eq!(window.len(), WINDOW_SAMPLES * BYTES);
             starts.push(i16::from_le_bytes([window[0], window[1]]));
         }
         assert_eq!(starts, [0, 4000, 8000]);
-        let silent = frame_of(&vec![0; WINDOW_SAMPLES * BYTES], Timestamp(1));
+        let silent = frame_of(&vec![0; WINDOW_SAMPLES * BYTES], &second, Timestamp(1));
         assert!(silent.pixels().iter().all(|&level| level == 0));
     }
 
     #[test]
     fn a_machine_has_what_was_chosen_from_the_next_second() {
-        let mut line = MachineLine::new(2, None);
+        let mut line = MachineLine::new(2, &CaptureSettings::default());
         let scene = line.scene().expect("it can be chosen");
         let mut heard = std::collections::BTreeSet::new();
         for _ in 0..60 {

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::image::picture;
-use crate::sound;
+use crate::sound::{self, SoundWindow};
 
 /// A path as it was typed, or a line of text: also an empty one, which is refused in the words of what it should be.
 pub fn or_text() -> impl TypedValueParser<Value = PathBuf> {
@@ -19,10 +19,10 @@ pub fn or_text() -> impl TypedValueParser<Value = PathBuf> {
 ///
 /// # Errors
 /// A folder without an image; an empty name.
-pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub fn expand(paths: &[PathBuf], window: &SoundWindow) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named(paths)? {
-        files.extend(sound::windows(&path).unwrap_or_else(|_| vec![path]));
+        files.extend(sound::windows(&path, window).unwrap_or_else(|_| vec![path]));
     }
     Ok(files)
 }
@@ -33,10 +33,14 @@ pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// As [`expand`]; a recording that cannot be read.
-pub fn expand_to_teach(paths: &[PathBuf], skip_broken: bool) -> anyhow::Result<Vec<PathBuf>> {
+pub fn expand_to_teach(
+    paths: &[PathBuf],
+    window: &SoundWindow,
+    skip_broken: bool,
+) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named(paths)? {
-        match sound::loud_windows(&path) {
+        match sound::loud_windows(&path, window) {
             Ok(windows) => files.extend(windows),
             Err(_) if skip_broken => files.push(path),
             Err(error) => return Err(error.into()),

@@ -8,21 +8,22 @@ use super::store::StoreArgs;
 use crate::backbone::card::{ModelCard, built_in, read_network};
 use crate::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
 use crate::backbone::{
-    BackboneFiles, BackboneSpec, Extractor, Graph, OnnxFiles, Pooling, Tail, Tap,
+    BackboneFiles, BackboneSpec, EmbeddingSource, Extractor, Graph, OnnxFiles, Pooling,
+    SoundNetwork, Tail, Tap,
 };
 use crate::cli::Context;
 use crate::image::frame::FrameKind;
 use crate::image::picture;
 use crate::learn::learner::Subject;
-use crate::sound;
+use crate::sound::{self, SoundWindow};
 use crate::store::FileStore;
 
 /// Which backbone gives the features, and how it is fed.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Backbone")]
 pub struct ModelArgs {
-    /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx), with lines of text one that reads;
-    /// built-in is the network of this program, as the store was taught with it
+    /// A model's name (`fieldtune models list`), a card (.toml) or a network (.onnx), with lines of text one that reads, with
+    /// sounds also one that hears; built-in is the network of this program, as the store was taught with it
     #[arg(long, value_name = "NAME|CARD|ONNX", env = "FIELDTUNE_MODEL", default_value = built_in::NAME)]
     pub(in crate::cli) model: String,
     /// Side of the input in pixels, for a network without a card [default: as the file says, else 224]
@@ -109,8 +110,31 @@ impl ModelArgs {
     ///
     /// # Errors
     /// An unknown name, a file that is missing or not the card's, a network that cannot be used.
-    pub fn load(&self, _context: &Context) -> anyhow::Result<Extractor> {
-        Ok(self.of_its_kind(self.files()?.load(None)?))
+    pub fn load(&self, _context: &Context) -> anyhow::Result<EmbeddingSource> {
+        match self.sound_network()? {
+            Some(network) => Ok(network.into()),
+            None => Ok(self.of_its_kind(self.files()?.load(None)?)),
+        }
+    }
+
+    /// The network, where it is the card of one that hears.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    fn sound_network(&self) -> anyhow::Result<Option<SoundNetwork>> {
+        let path = Path::new(&self.model);
+        let Some(card) = ModelCard::sound_card(path)? else { return Ok(None) };
+        self.refuse_with_card()?;
+        if self.taps.is_some() || self.center_crop {
+            bail!("--taps and --center-crop are for networks that see; {} hears", card.name);
+        }
+        Ok(Some(card.sound_network(path.parent())?))
+    }
+
+    /// What a window of sound is to it; what is wrong with its card is said where it is loaded.
+    pub fn sound_window(&self) -> SoundWindow {
+        let card = ModelCard::sound_card(Path::new(&self.model)).ok().flatten();
+        card.map_or_else(SoundWindow::default, |card| card.spec.window)
     }
 
     /// The backbone's last blocks as they are, see [`Tail::of`].
@@ -125,17 +149,23 @@ impl ModelArgs {
     ///
     /// # Errors
     /// As [`ModelArgs::load`].
-    pub fn load_with(&self, tail: Option<&Tail>, context: &Context) -> anyhow::Result<Extractor> {
-        let Some(tail) = tail else { return self.load(context) };
+    pub fn load_with(
+        &self,
+        tail: Option<&Tail>,
+        context: &Context,
+    ) -> anyhow::Result<EmbeddingSource> {
+        let Some(tail) = tail.filter(|_| !self.sound_window().is_kept) else {
+            return self.load(context);
+        };
         let files = self.files()?;
         // The store that they come from refuses another backbone, and says which it wants.
         Ok(self.of_its_kind(files.load((files.fingerprint() == tail.base()).then_some(tail))?))
     }
 
-    fn of_its_kind(&self, extractor: Extractor) -> Extractor {
+    fn of_its_kind(&self, extractor: Extractor) -> EmbeddingSource {
         match self.kind {
-            Some(FrameKind::Sound) => extractor.for_sounds(),
-            _ => extractor,
+            Some(FrameKind::Sound) => extractor.for_sounds().into(),
+            _ => extractor.into(),
         }
     }
 

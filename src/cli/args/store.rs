@@ -12,6 +12,7 @@ use crate::device::stores;
 use crate::image::frame::Timestamp;
 use crate::image::levels::Levels;
 use crate::learn::learner::{Learner, Subject};
+use crate::sound::OF_SAMPLES;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
 use crate::store::{FileStore, StoreError, levels, tail};
@@ -124,6 +125,22 @@ impl StoreArgs {
         Ok(())
     }
 
+    /// An error where sounds were taught to a network that hears: it learns from their samples, not from a picture.
+    ///
+    /// * `command`: what needs pixels; `instead`: what to do with sounds.
+    pub fn refuse_samples(&self, command: &str, instead: &str) -> anyhow::Result<()> {
+        let path = self.path()?;
+        let taught = path.exists().then(|| FileStore::taught_with(&path).ok().flatten()).flatten();
+        if let Some(model) = taught.filter(|model| model.name.ends_with(OF_SAMPLES)) {
+            bail!(
+                "{}: {command} changes pixels, this store was taught by {}, which hears samples\n  next: {instead}, or name another store with --store",
+                path.display(),
+                model.backbone()
+            );
+        }
+        Ok(())
+    }
+
     /// Opens what is there.
     pub fn open(&self) -> anyhow::Result<Option<Session>> {
         self.opened(FileStore::open)
@@ -223,6 +240,11 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
                             taught.backbone()
                         ),
                     };
+                    (other.about(path.display()), next)
+                }
+                (Subject::Sounds, Subject::Sounds) if taught.name.ends_with(OF_SAMPLES) => {
+                    let next =
+                        format!("run with --model and the card (.toml) of {}", taught.backbone());
                     (other.about(path.display()), next)
                 }
                 _ if learned == given => {

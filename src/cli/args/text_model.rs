@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::model::ModelArgs;
 use crate::backbone::card::{
-    DataFile, ModelCard, TextInput, is_of_text, read_network, read_tokenizer,
+    CardKind, DataFile, ModelCard, TextInput, kind_of_card, read_network, read_tokenizer,
 };
 use crate::backbone::{Graph, Onnx, OnnxFiles, TextEncoder, TextNetwork};
 use crate::image::picture;
@@ -65,9 +65,14 @@ fn is_card(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "toml")
 }
 
+/// What the network of a card is fed with; `None` for what is no card.
+pub(in crate::cli) fn card_kind(path: &Path) -> Option<CardKind> {
+    is_card(path).then(|| settings::read(path).ok()).flatten().map(|text| kind_of_card(&text))
+}
+
 /// Whether it is a card of a network that reads text.
 pub(in crate::cli) fn is_text_card(path: &Path) -> bool {
-    is_card(path) && settings::read(path).is_ok_and(|text| is_of_text(&text))
+    card_kind(path) == Some(CardKind::Text)
 }
 
 impl ModelArgs {

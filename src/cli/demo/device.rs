@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::backbone::{EmbeddingSource, Extractor, FeatureSource};
+use crate::backbone::EmbeddingSource;
 use crate::cli::Context;
 use crate::cli::args::model::ModelArgs;
 use crate::cli::args::store::{StoreArgs, now};
@@ -19,26 +19,21 @@ use crate::store::persistent::PersistentLearner;
 use crate::store::snapshot::ModelId;
 
 #[derive(Debug)]
-pub(super) struct Device<S = Extractor>(PersistentLearner<Engine<S>, FileStore>);
+pub(super) struct Device(PersistentLearner<Engine<EmbeddingSource>, FileStore>);
 
 impl Device {
     /// As after power on: loads the backbone, opens the store, learns again what is in it.
     pub(super) fn start(model: &ModelArgs, context: &Context, path: &Path) -> anyhow::Result<Self> {
         let source = model.of_stores(&[path.to_owned()]).load(context)?;
-        let session = StoreArgs::at(path).begin_for(&ModelId::of(&source))?;
-        Ok(Self(session.looking_with(source)?))
+        Self::begin(source, path)
     }
-}
 
-impl Device<EmbeddingSource> {
     /// As [`Device::start`], with a backbone that is loaded.
     pub(super) fn begin(source: EmbeddingSource, path: &Path) -> anyhow::Result<Self> {
         let session = StoreArgs::at(path).begin_for(&ModelId::of_source(&source))?;
         Ok(Self(session.looking_with(source)?))
     }
-}
 
-impl<S: FeatureSource> Device<S> {
     /// Carries out a command and stores what it changed; the reply comes once that is durable.
     pub(super) fn send(&mut self, command: Command) -> anyhow::Result<Reply> {
         Ok(self.0.apply(command, now())?)
@@ -55,7 +50,7 @@ impl<S: FeatureSource> Device<S> {
         self.0.learner().classify(feature)?.context("nothing has been taught")
     }
 
-    pub(super) fn engine(&mut self) -> &mut Engine<S> {
+    pub(super) fn engine(&mut self) -> &mut Engine<EmbeddingSource> {
         self.0.get_mut()
     }
 

@@ -108,7 +108,7 @@ struct Reading<'a> {
     tell: Tell,
     context: &'a Context,
     log: Log,
-    device: Device<EmbeddingSource>,
+    device: Device,
 }
 
 /// What the demo is run with.
@@ -276,7 +276,7 @@ impl Reading<'_> {
     /// Whether the device says the same of the same lines once it was off.
     fn restart(mut self, store: &Path) -> anyhow::Result<bool> {
         let lines = TAUGHT.map(|(_, looks)| self.log.line(looks));
-        let seen = |device: &mut Device<EmbeddingSource>| -> anyhow::Result<Vec<Verdict>> {
+        let seen = |device: &mut Device| -> anyhow::Result<Vec<Verdict>> {
             let mut verdict = |line| Ok(device.look(&text::frame(line, now()))?.0);
             lines.iter().map(|line| verdict(line.as_str())).collect()
         };

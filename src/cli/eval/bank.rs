@@ -59,13 +59,14 @@ impl Bank {
 
     fn frame(&self, image: usize, variant: Variant) -> Result<Frame, String> {
         let (name, path) = &self.files[image];
-        let frame = sound::load(path, Timestamp::default()).map_err(|error| {
-            // The message begins with the path; the name says enough.
-            let error = error.to_string();
-            let error =
-                error.strip_prefix(&format!("{}: ", picture::shown(path))).unwrap_or(&error);
-            format!("{name}: {error}")
-        })?;
+        let frame =
+            sound::load(path, self.pool.sound_window(), Timestamp::default()).map_err(|error| {
+                // The message begins with the path; the name says enough.
+                let error = error.to_string();
+                let error =
+                    error.strip_prefix(&format!("{}: ", picture::shown(path))).unwrap_or(&error);
+                format!("{name}: {error}")
+            })?;
         let disturbances = variant.disturbances(image);
         Ok(disturbances.into_iter().fold(frame, |frame, one| one.apply(&frame)))
     }

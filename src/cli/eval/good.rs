@@ -14,8 +14,6 @@ use crate::cli::pool::on_threads;
 use crate::cli::{Context, Exit};
 use crate::eval::Spread;
 use crate::eval::bench::{Bench, GoodParts, Looks as _, Variant};
-use crate::image::frame::Timestamp;
-use crate::sound;
 
 /// Format of the JSON; a reader refuses what it does not know.
 const FORMAT: u32 = 1;
@@ -137,7 +135,7 @@ impl EvalCommand {
 /// Milliseconds of a pass without patches, the median.
 fn backbone_ms(bank: &Bank, image: Option<usize>) -> anyhow::Result<f64> {
     let Some(image) = image else { return Ok(0.0) };
-    let frame = sound::load(&bank.files()[image].1, Timestamp::default())?;
+    let frame = bank.pool().load_file(&bank.files()[image].1)?;
     let mut all = Vec::with_capacity(TIMED);
     for _ in 0..TIMED {
         let begun = Instant::now();

@@ -145,7 +145,8 @@ impl TeachCommand {
         let classifier = FeatureClassifier::read(by).with_context(place)?;
         let arguments = [&[PathBuf::from(&self.class)], &self.images[..]].concat();
         let files =
-            images::expand_to_teach(&arguments, self.skip_broken).context("nothing was learned")?;
+            images::expand_to_teach(&arguments, &self.model.sound_window(), self.skip_broken)
+                .context("nothing was learned")?;
         let said = self.ask(&classifier, files, &self.store, context).with_context(place)?;
         let mut counts = vec![0; classifier.classes.len()];
         let mut sure = vec![0; classifier.classes.len()];

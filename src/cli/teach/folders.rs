@@ -28,8 +28,9 @@ impl TeachCommand {
     /// All classes in one step, which can be undone in one.
     pub(super) fn run_folders(&self, dir: &Path, context: &Context) -> anyhow::Result<Exit> {
         let (mut names, mut files) = (Vec::new(), Vec::new());
+        let window = self.model.sound_window();
         for (name, file) in find_at_least(1, dir)? {
-            let windows = images::expand_to_teach(&[file], self.skip_broken)
+            let windows = images::expand_to_teach(&[file], &window, self.skip_broken)
                 .context("nothing was learned")?;
             names.extend(windows.iter().map(|_| name.clone()));
             files.extend(windows);

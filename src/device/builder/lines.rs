@@ -6,11 +6,10 @@ use super::{BuildError, ChosenCamera, DeviceBuilder};
 use crate::backbone::EmbeddingSource;
 use crate::board::address::Address;
 use crate::camera::source;
-use crate::image::frame::{FrameError, FrameKind};
 use crate::text;
 
 impl DeviceBuilder {
-    /// Lines are looked at as wholes.
+    /// Lines and samples are looked at as wholes.
     pub(super) fn refuse_parts_of_lines(
         &self,
         backbone: &EmbeddingSource,
@@ -21,10 +20,8 @@ impl DeviceBuilder {
         let mut parts = self.region.iter().chain(regions);
         let part = parts.find(|region| region.resolve(width, height).ok() != Some(is_whole));
         match part {
-            Some(region) if backbone.kind() == FrameKind::Text => {
-                Err(FrameError::Line { region: region.to_string() }.into())
-            }
-            _ => Ok(()),
+            Some(region) => Ok(region.refuse_part_of(backbone.kind())?),
+            None => Ok(()),
         }
     }
 

@@ -1,19 +1,15 @@
 //! What there is beside the camera: other sources of frames, each with its backbone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::timing::time_of_a_frame;
 use super::{BuildError, ChosenCamera, DeviceBuilder};
-use crate::backbone::{EmbeddingSource, FeatureSource as _};
+use crate::backbone::EmbeddingSource;
 use crate::board::{CameraSettings, Lost};
 use crate::camera::Camera;
-use crate::camera::source::{self, AnyCamera};
+use crate::camera::source::{self, AnyCamera, CaptureSettings};
 use crate::device::runtime::Watched;
-use crate::image::frame::{Frame, FrameKind, Timestamp};
-use crate::{sound, text};
-
-/// As long as most lines are.
-const USUAL_LINE: &str =
-    "Nov 30 18:25:04 line-3 kernel: usb 1-1.2: new high-speed USB device number 5 using dwc2";
+use crate::sound::SoundWindow;
 
 impl DeviceBuilder {
     /// The backbone of one of the board's [senses](crate::board::Board::senses) (repeatable); each needs one.
@@ -36,16 +32,26 @@ impl DeviceBuilder {
     }
 
     /// Opens the camera and what there is beside it.
-    pub(super) fn open_sources(&mut self) -> Result<Vec<(AnyCamera, Watched)>, BuildError> {
+    ///
+    /// * `windows`: of what is heard, of the camera and of each sense in its order.
+    pub(super) fn open_sources(
+        &mut self,
+        windows: Vec<SoundWindow>,
+    ) -> Result<Vec<(AnyCamera, Watched)>, BuildError> {
         let board = &self.board;
+        let mut windows = windows.into_iter();
+        let mut open = |address: &str, wanted: CaptureSettings| {
+            let window = windows.next().unwrap_or(wanted.window);
+            source::open(address, &CaptureSettings { window, ..wanted })
+        };
         let camera = match std::mem::replace(&mut self.camera, ChosenCamera::OfTheBoard) {
-            ChosenCamera::OfTheBoard => source::open(&board.camera.address, &board.camera.wanted()),
-            ChosenCamera::At(address, wanted) => source::open(&address, &wanted),
+            ChosenCamera::OfTheBoard => open(&board.camera.address, board.camera.wanted()),
+            ChosenCamera::At(address, wanted) => open(&address, wanted),
             ChosenCamera::Given(camera) => Ok(camera),
         }?;
         let mut sources = vec![(camera, watched(None, &board.camera))];
         for (name, sense) in &board.senses {
-            let source = source::open(&sense.camera.address, &sense.camera.wanted())?;
+            let source = open(&sense.camera.address, sense.camera.wanted())?;
             sources.push((source, watched(Some(name), &sense.camera)));
         }
         Ok(sources)
@@ -76,27 +82,4 @@ fn watched(name: Option<&String>, camera: &CameraSettings) -> Watched {
 pub(super) fn names(sources: &[(AnyCamera, Watched)]) -> String {
     let names: Vec<&str> = sources.iter().map(|(camera, _)| camera.name()).collect();
     names.join(" and ")
-}
-
-/// How long the backbone takes for one frame of a camera's size, once it is warm.
-pub(super) fn time_of_a_frame(
-    backbone: &mut EmbeddingSource,
-    camera: &CameraSettings,
-) -> Result<Duration, BuildError> {
-    let (width, height) = match backbone.kind() {
-        FrameKind::Sound => (sound::COLUMNS as u32, sound::BANDS as u32),
-        _ => (camera.width, camera.height),
-    };
-    let grey = |width: u32, height: u32| {
-        let pixels = vec![128; width as usize * height as usize * 3];
-        Frame::new(width, height, pixels, Timestamp(0))
-    };
-    let frame = match backbone.kind() {
-        FrameKind::Text => text::frame(USUAL_LINE, Timestamp(0)),
-        kind => grey(width, height)?.of_kind(kind),
-    };
-    backbone.feature(&frame)?;
-    let begun = Instant::now();
-    backbone.feature(&frame)?;
-    Ok(begun.elapsed())
 }

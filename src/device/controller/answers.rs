@@ -383,7 +383,8 @@ fn looked_at<S: FeatureSource, K: Store>(
     image: &[u8],
     now: Timestamp,
 ) -> Result<(Frame, FrameFeatures), Refused> {
-    let frame = sound::decode(image, "the image", now).map_err(refused)?;
+    let window = persistent.get().source().sound_window();
+    let frame = sound::decode(image, "the image", &window, now).map_err(refused)?;
     let seen = persistent.get_mut().seen_whole(&frame).map_err(refused)?;
     Ok((frame, seen))
 }

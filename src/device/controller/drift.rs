@@ -186,8 +186,8 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        // Light and lens have no part in a line.
-        if part.kind() == FrameKind::Text {
+        // Light and lens have no part in a line, nor in samples.
+        if matches!(part.kind(), FrameKind::Text | FrameKind::Samples) {
             return;
         }
         let view = &mut self.views[place];

@@ -61,7 +61,9 @@ impl Past {
 
     fn bytes(&self) -> usize {
         let line = self.pixels.line().map_or(0, str::len);
-        self.feature.len() * 2 + self.pixels.pixels().len() + line + size_of::<Self>()
+        let samples = self.pixels.waveform().map_or(0, |waveform| 2 * waveform.samples().len());
+        let pixels = self.pixels.pixels().len();
+        self.feature.len() * 2 + pixels + line + samples + size_of::<Self>()
     }
 
     /// 0 for a sure verdict, 1 for unknown.

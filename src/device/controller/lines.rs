@@ -30,7 +30,7 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
         self.learned(place).learner().subject() == Subject::Lines
     }
 
-    /// What is about pixels is refused.
+    /// What is about pixels is refused, also of samples of sound.
     pub(super) fn refuse_of_lines(&self, place: usize, request: &Request) -> Result<(), Refused> {
         let command = match request {
             Request::Adapt(_) => "adapt",
@@ -41,8 +41,12 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             Request::Set(Set { name, .. }) if name == "views" => "views",
             _ => return Ok(()),
         };
+        let hears = self.learned(place).persistent.get().source().sound_window().is_kept;
         match self.reads_lines(place) {
             true => Err(Refused(format!("{command}: wanted images, got lines of text"))),
+            false if hears => {
+                Err(Refused(format!("{command}: wanted images, got samples of sound")))
+            }
             false => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::backbone::{ExtractError, Extractor, FeatureSource, Fingerprint, MapLayout, TapMap};
 use crate::image::frame::Frame;
 use crate::image::views::ViewKinds;
+use crate::sound::SoundWindow;
 use crate::util::mutex::lock;
 
 /// A backbone, and what it said of the part that it saw last: questions about one part of a frame share a pass.
@@ -35,10 +36,11 @@ impl<S: FeatureSource> Latest<S> {
     /// What was said of that part, if it is the one that was seen last.
     fn of(&self, part: &Frame) -> Option<&Seen> {
         let size = |frame: &Frame| (frame.width(), frame.height());
-        // Lines that begin alike have the same picture.
+        // Lines that begin alike have the same picture, and so may sounds.
         let same = |seen: &&Seen| {
             size(&seen.part) == size(part)
                 && seen.part.line() == part.line()
+                && seen.part.waveform() == part.waveform()
                 && seen.part.pixels() == part.pixels()
         };
         self.latest.as_ref().filter(same)
@@ -89,6 +91,10 @@ impl<S: FeatureSource> FeatureSource for Arc<Mutex<Latest<S>>> {
 
     fn fingerprint(&self) -> Option<Fingerprint> {
         lock(self).source.fingerprint()
+    }
+
+    fn sound_window(&self) -> SoundWindow {
+        lock(self).source.sound_window()
     }
 
     fn of_extractor(extractor: Extractor) -> Option<Self> {

@@ -16,7 +16,7 @@
 
 use std::collections::VecDeque;
 
-use crate::image::frame::{Frame, FrameKind};
+use crate::image::frame::{Frame, FrameKind, Waveform};
 
 /// How far back frames are compared.
 const LAGS: [usize; 4] = [1, 2, 4, 8];
@@ -35,6 +35,9 @@ const JITTERS: f32 = 2.0;
 
 /// Standard deviation of the noise that is the least that counts, in grey levels.
 const NOISE_LEVELS: f32 = 1.0;
+
+/// The same in samples of a sound, as a share of their root mean square: 40 dB below them.
+const NOISE_SHARE: f32 = 0.01;
 
 /// How far a part is turned, in degrees.
 const TURN_DEGREES: f32 = 5.0;
@@ -130,7 +133,7 @@ impl Senses {
         let noise = of(noisy(part))?;
         // Turned, a sound would be another one, and a machine sounds nearly the same all the time.
         let turn = match part.kind() {
-            FrameKind::Sound => noise,
+            FrameKind::Sound | FrameKind::Samples => noise,
             _ => of(turned(part))?,
         };
         Some(Self { noise, turn })
@@ -147,6 +150,16 @@ fn noisy(frame: &Frame) -> Option<Frame> {
         let sum: u32 = (hash >> 32).to_le_bytes()[..4].iter().map(|&byte| u32::from(byte)).sum();
         (sum as f32 - 510.0) / deviation
     };
+    if let Some(waveform) = frame.waveform() {
+        let samples = waveform.samples();
+        let squares: f32 = samples.iter().map(|&sample| f32::from(sample).powi(2)).sum();
+        let level = NOISE_SHARE * (squares / samples.len() as f32).sqrt();
+        let samples = samples.iter().enumerate();
+        let samples = samples
+            .map(|(place, &sample)| (f32::from(sample) + level * noise(place)).round() as i16);
+        let noisy = Waveform::new(waveform.rate(), samples.collect())?;
+        return Some(frame.clone().of_waveform(noisy));
+    }
     let pixels = frame.pixels().iter().enumerate();
     let pixels = pixels
         .map(|(place, &level)| (f32::from(level) + NOISE_LEVELS * noise(place)).round() as u8);
