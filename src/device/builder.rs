@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::backbone::{BackboneFiles, EmbeddingSource, ExtractError};
+use crate::backbone::{BackboneFiles, EmbeddingSource, ExtractError, FeatureSource as _};
 use crate::board::address::Address;
 use crate::board::outputs::{self, GpioError, InputDriver, OutputDriver as _, SafeOutputs};
 use crate::board::policy::Policy;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Tell;
 use super::device::{Device, erase};
 use super::report::share;
-use crate::backbone::{EmbeddingSource, TextEncoder};
+use crate::backbone::TextEncoder;
 use crate::cli::Context;
 use crate::cli::args::store::now;
 use crate::learn::command::{Command, Reply, TeachExamples};
