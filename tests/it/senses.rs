@@ -10,7 +10,7 @@ use fieldtune::image::frame::Timestamp;
 use fieldtune::image::picture;
 
 use crate::common::process::Device;
-use crate::common::{command, finish};
+use crate::common::{command, data, finish};
 use fieldtune::backbone::TextEncoder;
 
 const BOARD: &str = r#"
@@ -262,4 +262,29 @@ fn a_sense_that_ends_or_fails_leaves_the_camera_running() {
     let outputs = device.ok(&["outputs"]);
     assert!(outputs.contains("name=lamp on=no"), "{outputs}");
     assert_eq!(device.signal("TERM"), Some(0));
+}
+
+/// A sense may have a backbone of its own, and what looks at images is not for it.
+#[test]
+fn a_sense_hears_with_a_network_of_its_own() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let folder = scratch.path();
+    let card = data("hearers/yamnet.toml").display().to_string();
+    let with = |address: &str| {
+        let sense = format!("[senses.motor]\naddress = \"{address}\"\nbackbone = \"{card}\"\n");
+        written(folder, "board.toml", &[BOARD, &sense].concat())
+    };
+    let board = with("sound:synthetic:machine");
+    let device = Device::start(folder, &["--board", &board]);
+    assert!(device.ok(&["@motor", "teach", "hum", "2", "any"]).contains("count=2"));
+    assert!(device.ok(&["@camera", "teach", "part"]).contains("count=1"));
+    let model = |place: &str| device.ok(&[place, "version"]);
+    assert_ne!(model("@motor"), model("@camera"));
+    drop(device);
+    let board = with("synthetic:");
+    let store = folder.join("other").display().to_string();
+    let refused =
+        finish(command(&["run", "--board", &board, "--store", &store, "--port", "stdio:"]));
+    assert!(refused.code != 0 && refused.stderr.contains("sense motor"), "{refused:?}");
+    assert!(refused.stderr.contains("wanted a camera that hears"), "{refused:?}");
 }

@@ -14,6 +14,7 @@ impl Ask for Version {
     const OPERATION: Option<Operation> = Some(Operation::get("Program version and backbone"));
 
     const OF_A_REGION: bool = false;
+    const MAY_NAME_A_REGION: bool = true;
     const TAKES_LONG: bool = false;
 
     fn need(&self) -> Need {
