@@ -54,7 +54,7 @@ pub struct TeachCommand {
     /// The class, a new name makes a new class; or, alone, a folder of class folders
     #[arg(value_name = "CLASS|DIR")]
     class: String,
-    /// Image files, recordings of sound (WAV), or folders of them
+    /// Image files, recordings of sound (WAV, FLAC), or folders of them
     #[arg(value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     /// Learn what another classifier says of the images: head.npz of `fieldtune export`, or an .npz file with coef_,

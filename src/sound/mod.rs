@@ -13,7 +13,11 @@
 //! it is no image, is known to every build.
 
 mod cepstrum;
+#[cfg(feature = "sound")]
+mod flac;
 mod level;
+#[cfg(feature = "sound")]
+mod limits;
 /// What networks that hear are fed with: log-mel features.
 pub mod log_mel;
 #[cfg(feature = "sound")]
@@ -36,6 +40,8 @@ mod window;
 pub use cepstrum::{STATISTICS, statistics};
 pub use level::{LevelTrigger, SOUND_LEVELS, level};
 #[cfg(feature = "sound")]
+pub use limits::RecordingError;
+#[cfg(feature = "sound")]
 pub use machine::{Machine, MachineScene};
 #[cfg(feature = "sound")]
 pub use mel_features::LogMel;
@@ -44,7 +50,7 @@ pub use recording::{WindowAddress, decode, kind_of, load, loud_windows, windows}
 pub use resample::resampled;
 pub use views::{VIEWS, views};
 #[cfg(feature = "sound")]
-pub use wav::{Recording, WavError};
+pub use wav::Recording;
 pub use window::SoundWindow;
 
 /// Samples a second.

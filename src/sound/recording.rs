@@ -154,7 +154,7 @@ mod of_file {
         _captured: Timestamp,
     ) -> Option<Result<Frame, PictureError>> {
         let is_wav = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE");
-        is_wav.then(|| Err(refused(name.to_owned())))
+        (is_wav || bytes.starts_with(b"fLaC")).then(|| Err(refused(name.to_owned())))
     }
 }
 
@@ -253,7 +253,7 @@ mod of_file {
         window: &SoundWindow,
         captured: Timestamp,
     ) -> Option<Result<Frame, PictureError>> {
-        if !Recording::is_wav(bytes) {
+        if !Recording::is_recording(bytes) {
             return None;
         }
         Some(match Recording::decode_at(bytes, window.rate) {

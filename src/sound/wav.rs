@@ -3,21 +3,11 @@
 //! A file of which anything is missing is refused, but for one whose header says no length, as programs write it that
 //! record into a pipe.
 
-use super::{SAMPLE_RATE, resampled};
+use super::limits::{MAX_CHANNELS, RATES, RecordingError, check_length, refused};
+use super::{SAMPLE_RATE, flac, resampled};
 
-/// Seconds that a recording may have.
-const MAX_SECONDS: u32 = 600;
-/// Channels that a recording may have.
-const MAX_CHANNELS: u16 = 32;
-/// Samples a second that a recording may have.
-const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// From here on a length says that it was not known when the header was written.
 const ENDLESS: u32 = 0x7FFF_0000;
-
-/// Why bytes are no recording; in words, without the file's name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct WavError(String);
 
 /// One channel of sound, at [`SAMPLE_RATE`] where nothing else was asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,9 +28,9 @@ struct Format {
 
 impl Format {
     /// * `chunk`: what `fmt ` holds.
-    fn parse(chunk: &[u8]) -> Result<Self, WavError> {
+    fn parse(chunk: &[u8]) -> Result<Self, RecordingError> {
         let short = || refused(format!("its format has {} bytes, wanted 16", chunk.len()));
-        let number = |at: usize| -> Result<u16, WavError> {
+        let number = |at: usize| -> Result<u16, RecordingError> {
             let bytes = chunk.get(at..at + 2).ok_or_else(short)?;
             Ok(u16::from_le_bytes([bytes[0], bytes[1]]))
         };
@@ -97,21 +87,21 @@ impl Format {
 
 const CONVERT: &str = "; next: ffmpeg -i FILE -ac 1 -ar 16000 -c:a pcm_s16le NEW.wav";
 
-fn refused(what: String) -> WavError {
-    WavError(what)
-}
-
 impl Recording {
-    /// Whether bytes begin as a WAV file does.
-    pub fn is_wav(bytes: &[u8]) -> bool {
+    /// Whether bytes begin as a WAV or a FLAC file does.
+    pub fn is_recording(bytes: &[u8]) -> bool {
+        Self::is_wav(bytes) || bytes.starts_with(flac::START)
+    }
+
+    fn is_wav(bytes: &[u8]) -> bool {
         bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE")
     }
 
-    /// Decodes a WAV file.
+    /// Decodes a WAV or a FLAC file, whatever its name.
     ///
     /// # Errors
-    /// [`WavError`].
-    pub fn decode(bytes: &[u8]) -> Result<Self, WavError> {
+    /// [`RecordingError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordingError> {
         Self::decode_at(bytes, SAMPLE_RATE)
     }
 
@@ -120,14 +110,20 @@ impl Recording {
     /// * `rate`: samples a second, above 0.
     ///
     /// # Errors
-    /// [`WavError`].
-    pub fn decode_at(bytes: &[u8], rate: u32) -> Result<Self, WavError> {
+    /// [`RecordingError`].
+    pub fn decode_at(bytes: &[u8], rate: u32) -> Result<Self, RecordingError> {
         if bytes.is_empty() {
-            return Err(refused("no WAV file: it is empty".to_owned()));
+            return Err(refused("no WAV or FLAC file: it is empty".to_owned()));
+        }
+        if bytes.starts_with(flac::START) {
+            let (samples, its_rate) = flac::decode(bytes)?;
+            return Ok(Self { samples: resampled(&samples, its_rate, rate) });
         }
         if !Self::is_wav(bytes) {
             let start = bytes[..bytes.len().min(12)].escape_ascii();
-            return Err(refused(format!("no WAV file: it begins with \"{start}\"{CONVERT}")));
+            return Err(refused(format!(
+                "no WAV or FLAC file: it begins with \"{start}\"{CONVERT}"
+            )));
         }
         let (format, data) = chunks(bytes)?;
         let size = usize::from(format.bits / 8);
@@ -136,13 +132,7 @@ impl Recording {
         if count == 0 {
             return Err(refused("there is no sound in it: 0 samples".to_owned()));
         }
-        let most = MAX_SECONDS as usize * format.rate as usize;
-        if count > most {
-            return Err(refused(format!(
-                "{} seconds, wanted at most {MAX_SECONDS}; next: ffmpeg -i FILE -f segment -segment_time {MAX_SECONDS} PART-%03d.wav",
-                count / format.rate as usize
-            )));
-        }
+        check_length(count as u64, format.rate)?;
         let share = 1.0 / f32::from(format.channels);
         let mut samples = Vec::with_capacity(count);
         for (at, frame) in data.chunks_exact(frame).enumerate() {
@@ -177,7 +167,7 @@ impl Recording {
 }
 
 /// The format and the bytes of the samples.
-fn chunks(bytes: &[u8]) -> Result<(Format, &[u8]), WavError> {
+fn chunks(bytes: &[u8]) -> Result<(Format, &[u8]), RecordingError> {
     let (mut format, mut rest) = (None, &bytes[12..]);
     while let Some((head, behind)) = rest.split_at_checked(8) {
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
@@ -251,8 +241,8 @@ mod tests {
         let nan = f32::NAN.to_le_bytes();
         let whole = file(1, 1, 16_000, 16, &[0; 200]);
         let cases: [(Vec<u8>, &str); 13] = [
-            (Vec::new(), "no WAV file: it is empty"),
-            (b"fLaC\0\0\0\x22".to_vec(), "ffmpeg -i FILE"),
+            (Vec::new(), "no WAV or FLAC file: it is empty"),
+            (b"OggS\0\x02\0\0".to_vec(), "ffmpeg -i FILE"),
             (
                 whole[..whole.len() - 1].to_vec(),
                 "its header says 200 bytes of sound, there are 199",
@@ -274,7 +264,7 @@ mod tests {
         }
         let long = file(1, 1, 4000, 8, &vec![128; 4000 * 601]);
         let error = Recording::decode(&long).expect_err("too long").to_string();
-        assert!(error.starts_with("601 seconds, wanted at most 600"), "{error}");
+        assert!(error.starts_with("601 seconds, wanted at most 600;"), "{error}");
     }
 
     #[test]

@@ -307,7 +307,13 @@ fn sounds() -> Vec<Seed> {
         changes.iter().for_each(|(at, bytes)| file[*at..at + bytes.len()].copy_from_slice(bytes));
         (name.to_owned(), file)
     };
+    let kept = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sounds");
+        (name.to_owned(), fs::read(folder.join(name)).expect("it is there"))
+    };
     vec![
+        kept("mono-8.flac"),
+        kept("stereo-24.flac"),
         changed("plain.wav", &[]),
         changed("floats.wav", &[(20, &[3]), (34, &[32])]),
         changed("stereo-8-bits.wav", &[(22, &[2]), (34, &[8])]),

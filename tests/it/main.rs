@@ -29,6 +29,8 @@ mod exports;
 mod facade;
 mod fetch;
 mod finetune;
+#[cfg(feature = "sound")]
+mod flac;
 mod flash;
 mod formats;
 mod generations;

@@ -18,7 +18,7 @@ use scan::{
 const MAX_LINES: usize = 450;
 
 /// Crates that wrap a device or a format, and the room or module that may name them; some have one in each of two rooms.
-const WRAPPERS: [(&str, &str); 41] = [
+const WRAPPERS: [(&str, &str); 42] = [
     ("axum", "web"),
     ("rustls", "web/tls"),
     ("tokio_rustls", "web/tls"),
@@ -40,6 +40,7 @@ const WRAPPERS: [(&str, &str); 41] = [
     ("jpeg_encoder", "image/picture"),
     ("fast_image_resize", "backbone/preprocess"),
     ("rustfft", "sound/mel_bank"),
+    ("symphonia", "sound/flac"),
     ("tokenizers", "text/tokenizer"),
     ("toml", "util/settings"),
     ("gpiocdev", "board/outputs"),

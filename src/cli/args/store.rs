@@ -260,7 +260,9 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
                         (_, Subject::Lines) => {
                             "images without --text and --lines, or another --camera"
                         }
-                        (Subject::Sounds, _) => "give recordings (WAV), or --camera sound:SOURCE",
+                        (Subject::Sounds, _) => {
+                            "give recordings (WAV, FLAC), or --camera sound:SOURCE"
+                        }
                         _ => "give images, or a camera that sees",
                     };
                     let (wanted, got) = (holds(given), holds(learned));

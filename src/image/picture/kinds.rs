@@ -86,7 +86,7 @@ const STARTS: &[(&[u8], Kind)] = &[
     (b"\x1A\x45\xDF\xA3", Kind { what: "a video (WebM or Matroska)", next: VIDEO }),
     (b"FLV\x01", Kind { what: "a video (FLV)", next: VIDEO }),
     (b"OggS", Kind { what: "an Ogg video or sound", next: VIDEO_OR_SOUND }),
-    (b"fLaC", Kind { what: "a recording (FLAC)", next: SOUND }),
+    (b"fLaC", Kind { what: "a recording of sound (FLAC)", next: NOTHING }),
     (b"ID3", Kind { what: "a recording (MP3)", next: SOUND }),
     (b"FORM", Kind { what: "a recording (AIFF)", next: SOUND }),
     (b"\0\0\x01\xBA", Kind { what: "a video (MPEG)", next: VIDEO }),
