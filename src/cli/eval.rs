@@ -134,6 +134,7 @@ impl EvalCommand {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let format = self.plot.as_deref().map(plot::Format::of).transpose()?;
         self.check_outputs()?;
+        self.refuse_for_samples()?;
         if self.protocol != Protocol::Shots {
             self.refuse_with_bench()?;
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::SoundWindow;
 #[cfg(feature = "sound")]
 use super::{hertz, mel};
+use crate::image::frame::Waveform;
 
 /// Where the bands lie, and how a frame is prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -146,6 +147,9 @@ pub const MAX_MEL_BANDS: usize = 512;
 /// Frames at most.
 pub const MAX_MEL_FRAMES: usize = 8192;
 
+/// Samples of a window that is filled up with silence, at most.
+const MAX_FILLED: usize = 2 * Waveform::MAX_SAMPLES;
+
 /// Rates of sounds that networks are fed with, in samples a second.
 pub const SOUND_RATES: std::ops::RangeInclusive<u32> = 4_000..=96_000;
 
@@ -182,6 +186,12 @@ impl LogMelSpec {
         if frames > MAX_MEL_FRAMES {
             return Err(format!(
                 "hop: {frames} frames of a window, wanted at most {MAX_MEL_FRAMES}"
+            ));
+        }
+        let filled = self.frames.unwrap_or(0).saturating_mul(self.hop);
+        if filled > MAX_FILLED {
+            return Err(format!(
+                "frames: {filled} samples with silence, wanted at most {MAX_FILLED}"
             ));
         }
         let half = f64::from(window.rate) / 2.0;

@@ -269,6 +269,11 @@ fn stores_and_networks_that_do_not_fit_are_refused() {
     refused(&["inspect", &card, "--run", "a.npy", "--out", "b.npy"], &["this one hears"]);
     let line = ["run", "--camera", "synthetic:", "--bench-seconds", "1", "--model", &card];
     refused(&line, &["wanted a camera that hears"]);
+    let parts = bench.path().join("parts");
+    let eval = ["eval", text(&parts), "--model", &card];
+    for more in [&["--shift", "all"][..], &["--protocol", "bench"], &["--finetune", "auto"]] {
+        refused(&[&eval[..], more].concat(), &[more[0], "wants a network that sees"]);
+    }
     let region = ["run", "--camera", "sound:synthetic:machine", "--region", "0,0,1,0.5"];
     refused(&[&region[..], &["--model", &card]].concat(), &["heard as a whole"]);
     assert_eq!(bench.classes(), before);
@@ -402,6 +407,7 @@ fn cards_of_hearers_name_what_is_wrong() {
         (&mel, "floor = 1.1920929e-07", "floor = 0.0", "floor: got 0"),
         (&mel, "floor = 1.1920929e-07", "range = -8.0", "range: got -8"),
         (&mel, "frames = 104", "frames = 999999", "frames: 999999 is not within 1 and 8192"),
+        (&mel, "hop = 160", "hop = 16000", "frames: 1664000 samples with silence, wanted at most"),
         (&mel, "\"time-by-bands\"", "\"square\"", "square"),
         (&mel, "kind = \"log-mel\"", "kind = \"mfcc\"", "input: kind: \"mfcc\" is not"),
     ] {

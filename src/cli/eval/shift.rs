@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use super::bank::Bank;
 use super::bench::{readable, row_json, table};
+use super::choices::Protocol;
 use super::{EvalCommand, write_json};
 use crate::cli::{Context, Exit};
 use crate::eval::bench::{self, BenchRow, Looks as _, Shift, adaptation};
@@ -36,6 +37,21 @@ impl FromStr for ShiftChoice {
 }
 
 impl EvalCommand {
+    /// What disturbs pictures says nothing of a network that hears samples.
+    pub(super) fn refuse_for_samples(&self) -> anyhow::Result<()> {
+        let option = match self.protocol {
+            _ if !self.model.sound_window().is_kept => return Ok(()),
+            _ if !self.shift.is_empty() => "--shift",
+            Protocol::Bench => "--protocol bench",
+            _ if self.finetune.is_some() => "--finetune",
+            _ => return Ok(()),
+        };
+        bail!(
+            "{option} wants a network that sees, {} hears samples\n  next: --protocol shots, or leave --model out",
+            self.model.model
+        )
+    }
+
     pub(super) fn shifted(&self, context: &Context) -> anyhow::Result<Exit> {
         let dir = self.dir.as_deref().context("no folder was named")?;
         let shifts: Vec<Shift> = match self.shift.contains(&ShiftChoice::All) {

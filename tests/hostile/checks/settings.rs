@@ -47,6 +47,13 @@ pub fn check(data: &[u8]) {
                     }
                     Err(error) => refused(&error.to_string(), text),
                 }
+                match ModelCard::parse_sound(text, "a/card.toml") {
+                    Ok(card) => {
+                        let again = ModelCard::parse_sound(&card.sound_to_toml(), "a/card.toml");
+                        assert_eq!(again.expect("a card that was just written"), card);
+                    }
+                    Err(error) => refused(&error.to_string(), text),
+                }
             }
         },
     }
