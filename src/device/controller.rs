@@ -352,7 +352,10 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
             let seconds = PATIENCE_MICROS / 1_000_000;
             let why = match &self.views[job.view].trouble {
                 Some(trouble) => format!("{trouble}; nothing was learned"),
-                None => format!("no frame for {seconds} s, nothing was learned; see status"),
+                None => {
+                    let what = if self.reads_lines(job.view) { "line was read" } else { "frame" };
+                    format!("no {what} for {seconds} s, nothing was learned; see status")
+                }
             };
             refuse(job.ticket, why, effects);
         }
@@ -390,16 +393,15 @@ impl<S: FeatureSource, K: Store> Station<S, K> {
                     let why = format!("teach: {count} frames, wanted 1 to {MAX_FRAMES}");
                     return refuse(Some(ticket), why, effects);
                 }
-                match self.reads_lines(place) {
-                    true => {
-                        let teach = Teach { class, count, any };
-                        self.teach_lines(place, teach, now, effects)
-                    }
-                    false => {
-                        let until = Until::Count(count);
-                        let asked = (class.as_str(), any);
-                        return self.begin(Some(ticket), place, asked, until, now, effects);
-                    }
+                let reads_lines = self.reads_lines(place);
+                if reads_lines && !self.views[place].history.is_empty() {
+                    let teach = Teach { class, count, any };
+                    self.teach_lines(place, teach, now, effects)
+                } else {
+                    // Before the first line it is about that.
+                    let until = Until::Count(if reads_lines { 1 } else { count });
+                    let asked = (class.as_str(), any);
+                    return self.begin(Some(ticket), place, asked, until, now, effects);
                 }
             }
             Request::Burst(Burst { class, millis, any }) => {

@@ -396,7 +396,10 @@ fn what_is_about_pixels_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut reading = Reading::start(folder.path(), &[]);
     let early = reading.device.ctl(&["teach", "disk"]);
-    assert!(early.code != 0 && early.stderr.contains("no line was read so far"), "{early:?}");
+    assert!(
+        early.code != 0 && early.stderr.contains("no line was read for 5 s, nothing was learned"),
+        "{early:?}"
+    );
     reading.say(&[DISK]);
     reading.device.ok(&["teach", "disk"]);
     for words in [

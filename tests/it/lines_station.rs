@@ -172,3 +172,20 @@ fn every_unknown_line_waits_and_none_twice() {
     lines.reverse();
     assert_eq!(lines, [strangers[0], strangers[1], strangers[3]]);
 }
+
+/// A device that has just started is asked before its log has said anything.
+#[test]
+fn before_the_first_line_teaching_waits_for_it() {
+    let mut log = Log::new();
+    let teach = || Teach { class: "disk".to_owned(), count: 20, any: false };
+    log.ask(1000, teach());
+    assert!(log.answers.is_empty());
+    log.line(3000, DISK);
+    assert!(matches!(&log.answers[..], [Ok(_)]), "{:?}", log.answers);
+    assert_eq!(log.origins(), [DISK]);
+    let mut silent = Log::new();
+    silent.ask(1000, teach());
+    silent.at(6100, |_, _, _| {});
+    let Some(Err(Refused(why))) = silent.answers.last() else { panic!("{:?}", silent.answers) };
+    assert!(why.contains("no line was read for 5 s, nothing was learned"), "{why}");
+}

@@ -160,6 +160,11 @@ impl History {
         taken.iter().rev().map(|past| past.number).collect()
     }
 
+    /// Whether no frame was classified, or none since they are looked at in this way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.latest.is_empty()
+    }
+
     /// All, the newest first.
     fn all(&self) -> impl Iterator<Item = &Past> {
         self.latest.iter().rev().chain(self.unsure.iter().rev())

@@ -109,9 +109,11 @@ impl Job {
         count.into_iter().chain(look).collect()
     }
 
-    /// Another frame came, and the next is waited for: of lines it may take hours.
+    /// Another frame came, and the next is waited for: of a burst of lines it may take hours.
     fn wait_on(&mut self, now: Timestamp) {
-        let time = if self.subject == Subject::Lines { u64::MAX } else { PATIENCE_MICROS };
+        let is_counted = matches!(self.until, Until::Count(_));
+        let is_patient = self.subject == Subject::Lines && !is_counted;
+        let time = if is_patient { u64::MAX } else { PATIENCE_MICROS };
         self.patience = Timestamp(now.0.saturating_add(time));
     }
 

@@ -178,16 +178,21 @@ impl Shell {
     }
 }
 
-/// Runs what goes on for ever up to its first line.
+/// Runs what goes on for ever up to its first line, which has to come.
 fn first_line(mut command: Command) -> Result<(), String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|why| why.to_string())?;
-    let mut line = String::new();
-    let read = BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line);
+    let (heard, hears) = std::sync::mpsc::channel();
+    let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        heard.send(output.read_line(&mut line).map_err(|why| why.to_string()))
+    });
+    let read = hears.recv_timeout(Duration::from_secs(200));
     let _ = child.kill();
     let _ = child.wait();
     match read {
-        Ok(1..) => Ok(()),
+        Ok(Ok(1..)) => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }
