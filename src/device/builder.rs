@@ -207,7 +207,7 @@ impl DeviceBuilder {
         self
     }
 
-    /// The camera at an address, as for [`source::open`], instead of the board's; [`CameraSettings::wanted`] is what the
+    /// The camera at an address, as for [`open`](crate::camera::source::open), instead of the board's; [`CameraSettings::wanted`] is what the
     /// board wants of its own.
     ///
     /// [`CameraSettings::wanted`]: crate::board::CameraSettings::wanted
