@@ -50,6 +50,9 @@ pub struct ModelCard<S = BackboneSpec> {
     pub url: Option<String>,
     /// Under which licence.
     pub licence: String,
+    /// The network that reads words into the same space, where one was trained with it: the name of its card, or of its
+    /// ONNX file, beside this card. Of networks that see alone.
+    pub words: Option<String>,
     /// How it is fed and what is taken of it.
     pub spec: S,
 }
@@ -66,6 +69,7 @@ struct RawCard<I> {
     sha256: String,
     url: Option<String>,
     licence: String,
+    words: Option<String>,
     input: I,
     #[serde(default)]
     data: Vec<RawDataFile>,
@@ -178,10 +182,12 @@ impl<I: for<'de> Deserialize<'de>> RawCard<I> {
         spec: impl FnOnce(I, Vec<Tap>) -> Result<S, String>,
     ) -> Result<ModelCard<S>, String> {
         let card: Self = crate::util::settings::parse(text)?;
-        let Self { name, about, file, bytes, sha256, url, licence, input, data, taps } = card;
+        let Self { name, about, file, bytes, sha256, url, licence, words, input, data, taps } =
+            card;
         let spec = spec(input, taps)?;
         let sha256 = sum("sha256", &sha256)?;
         plain_file("file", &file)?;
+        words.iter().try_for_each(|words| plain_file("words", words))?;
         if !(1..=MAX_MODEL_NAME).contains(&name.len()) {
             let got = name.len();
             return Err(format!("name: got {got} bytes, wanted 1 to {MAX_MODEL_NAME}"));
@@ -197,7 +203,7 @@ impl<I: for<'de> Deserialize<'de>> RawCard<I> {
                 return Err(format!("{key}: \"{text}\" is not one line that can be read"));
             }
         }
-        Ok(ModelCard { name, about, file, bytes, sha256, data, url, licence, spec })
+        Ok(ModelCard { name, about, file, bytes, sha256, data, url, licence, words, spec })
     }
 }
 
@@ -235,6 +241,15 @@ fn text_of(path: &Path) -> Result<String, ModelError> {
 }
 
 impl<S> ModelCard<S> {
+    /// # Errors
+    /// The key: words belong to a network that sees.
+    fn without_words(self) -> Result<Self, String> {
+        match self.words {
+            None => Ok(self),
+            Some(_) => Err("words: only a network that looks at images has such".to_owned()),
+        }
+    }
+
     /// The card's first lines, which all cards have.
     fn head(&self) -> String {
         let mut text = format!("name = {}\n", quoted(&self.name));
@@ -250,7 +265,11 @@ impl<S> ModelCard<S> {
         if let Some(url) = &self.url {
             text += &format!("url = {}\n", quoted(url));
         }
-        text + &format!("licence = {}\n\n[input]\n", quoted(&self.licence))
+        text += &format!("licence = {}\n", quoted(&self.licence));
+        if let Some(words) = &self.words {
+            text += &format!("words = {}\n", quoted(words));
+        }
+        text + "\n[input]\n"
     }
 
     /// Whether the network is part of the program.

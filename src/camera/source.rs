@@ -7,7 +7,7 @@
 //! | `pipe:COMMAND` | the standard output of a program: raw pixels or MJPEG |
 //! | `replay:DIR`, `replay:FILE` | image files in the order of their names, MJPEG, Y4M |
 //! | `synthetic:`, `synthetic:SEED` | nothing: they are drawn |
-//! | `sound:FILE.wav`, `sound:FILE.flac` | windows of a recording of sound (feature `sound`) |
+//! | `sound:FILE.wav`, `.flac`, `.ogg` | windows of a recording of sound (feature `sound`) |
 //! | `sound:pipe:COMMAND` | a program that writes raw samples: 16 bits, little-endian, one channel, 16 kHz, or what the network wants |
 //! | `sound:synthetic:machine`, `sound:synthetic:machine:SEED` | a machine that is computed |
 //! | `lines:-`, `lines:FILE` | lines of text of standard input, of a file or a named pipe |

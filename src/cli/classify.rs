@@ -46,7 +46,7 @@ with more than one class; of a sound also second, hertz), with --like also diffe
 --explain: with one class, how far each place is from good parts, from the limit on that one place in a thousand of \
 good parts reaches; with more, what each place adds to the score of the best class over that of the second.")]
 pub struct ClassifyCommand {
-    /// Image files, recordings of sound (WAV, FLAC), or folders of them
+    /// Image files, recordings of sound (WAV, FLAC, Ogg), or folders of them
     #[arg(required_unless_present = "lines", value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     #[command(flatten)]

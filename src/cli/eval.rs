@@ -11,6 +11,8 @@ mod npz;
 pub(super) mod plot;
 pub(super) mod report;
 mod shift;
+mod splits;
+mod words;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use self::choices::{CentreChoice, FinetuneChoice, PartChoice, Protocol, Shrinkag
 use self::images::LeftOutImage;
 use self::report::Report;
 use self::shift::ShiftChoice;
+use self::splits::{found, read_splits};
 use super::args::head::{HeadChoice, kinds};
 use super::args::model::ModelArgs;
 use super::pool::Pool;
@@ -41,6 +44,7 @@ use crate::sound;
   fieldtune eval parts/ --features parts.npz  one pass of the backbone, kept ...
   fieldtune eval --from-features parts.npz --head knn  ... for the next question
   fieldtune eval logs/ --text                a file of lines a class
+  fieldtune eval parts/ --model clip.toml --words \"a photo of a {}\" --shots 0,1,5
   fieldtune eval parts/ --protocol bench --json bench.json
   fieldtune eval parts/ --protocol good-parts --good Free --shots 20,100
   fieldtune eval parts/ --shift all          what adaptation brings back
@@ -62,10 +66,10 @@ pub struct EvalCommand {
     /// Heads to try, comma-separated, repeatable [default: lda; bench: what a new store has]
     #[arg(long, value_enum, value_delimiter = ',')]
     head: Vec<HeadChoice>,
-    /// Images a class to be taught, one row of the table each [default: 1,5,10,20; bench: 1,2,5,10,20,50;
+    /// Images a class to be taught, one row of the table each, 0 with --words [default: 1,5,10,20; bench: 1,2,5,10,20,50;
     /// good-parts: 20,100; --shift: 5,10]
     #[arg(long, value_delimiter = ',', value_name = "K")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     shots: Vec<u32>,
     /// Number of random splits
     #[arg(long, default_value_t = 5, value_name = "N")]
@@ -112,6 +116,11 @@ pub struct EvalCommand {
     /// Take the features from such a file instead of images and a backbone
     #[arg(long, value_name = "FILE.npz", conflicts_with = "dir")]
     from_features: Option<PathBuf>,
+    /// Describe each class in these words as well, {} being its folder's name, for a backbone that words belong to (CLIP,
+    /// SigLIP)
+    #[arg(long, value_name = "TEXT", value_parser = words::template)]
+    #[arg(conflicts_with_all = ["from_features", "finetune", "text"])]
+    words: Option<String>,
     /// DIR has a file of lines a class instead: each different line is an example of text
     #[arg(long, conflicts_with_all = ["from_features", "finetune"])]
     text: bool,
@@ -135,6 +144,9 @@ impl EvalCommand {
         let format = self.plot.as_deref().map(plot::Format::of).transpose()?;
         self.check_outputs()?;
         self.refuse_for_samples()?;
+        if self.shots.contains(&0) && (self.protocol != Protocol::Shots || !self.shift.is_empty()) {
+            bail!("--shots 0 belongs to --protocol shots with --words");
+        }
         if self.protocol != Protocol::Shots {
             self.refuse_with_bench()?;
         }
@@ -200,6 +212,7 @@ impl EvalCommand {
             ("--plot", self.plot.is_some()),
             ("--finetune", self.finetune.is_some()),
             ("--text", self.text),
+            ("--words", self.words.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((option, _)) => bail!("{option} belongs to --protocol shots"),
@@ -235,9 +248,13 @@ impl EvalCommand {
     /// Features from images or from a file of them; with given splits only of the images that they name.
     fn labelled(&self, given: Option<&[NamedSplit]>, context: &Context) -> anyhow::Result<Source> {
         if let Some(path) = &self.from_features {
-            let (dim, images) = npz::read(path)?;
+            let (dim, images, described) = npz::read(path)?;
             let place = path.display().to_string();
-            let set = LabelledFeatures::new(dim, images).context(place.clone())?;
+            let set = LabelledFeatures::new(dim, images).and_then(|set| match described {
+                Some(words) => set.described(words),
+                None => Ok(set),
+            });
+            let set = set.context(place.clone())?;
             return Ok(Source { model: place, set, left_out: Vec::new(), cuts: None });
         }
         let dir = self.dir.as_deref().context("no folder was named")?;
@@ -271,43 +288,14 @@ impl EvalCommand {
         let (features, left_out) = images::features(&images, &pool, context)?;
         let set = LabelledFeatures::new(pool.dim(), features)
             .with_context(|| dir.display().to_string())?;
-        Ok(Source { model: pool.name().to_owned(), set, left_out, cuts: None })
-    }
-
-    fn seeded(&self, set: &LabelledFeatures) -> anyhow::Result<Vec<Split>> {
-        let shots = self.shots();
-        let mut splits = Vec::new();
-        for shots in shots {
-            for seed in 0..self.seeds {
-                let Some(seeded) = eval::seeded(set, shots as usize, seed) else {
-                    eprintln!(
-                        "left out: {shots} shots: fewer than two classes have {} {}",
-                        shots + 1,
-                        self.unit()
-                    );
-                    break;
-                };
-                if seed == 0 {
-                    for &class in &seeded.left_out {
-                        let (name, has) = (&set.classes()[class], set.of_class(class).len());
-                        eprintln!(
-                            "left out: class {name} with {shots} shots: it has {has} {}, wanted {}",
-                            self.unit(),
-                            shots + 1
-                        );
-                    }
-                }
-                splits.push(seeded.split);
-            }
-        }
-        if splits.is_empty() {
-            bail!("{}", too_few(set, self.unit()));
-        }
-        if let Some(path) = &self.write_splits {
-            let named: Vec<_> = splits.iter().map(|split| NamedSplit::of(split, set)).collect();
-            write_json(path, &serde_json::to_value(named)?)?;
-        }
-        Ok(splits)
+        let (set, model) = match &self.words {
+            Some(template) => (
+                words::described(set, template, &self.model)?,
+                format!("{}, and the words \"{template}\"", pool.name()),
+            ),
+            None => (set, pool.name().to_owned()),
+        };
+        Ok(Source { model, set, left_out, cuts: None })
     }
 
     /// What is taught and classified, in words.
@@ -396,43 +384,6 @@ impl EvalCommand {
 
 fn files_of(images: &[(String, PathBuf)]) -> Vec<&Path> {
     images.iter().map(|(_, path)| path.as_path()).collect()
-}
-
-/// Why nothing can be measured: of two classes at least one image more is needed than is taught.
-fn too_few(set: &LabelledFeatures, unit: &str) -> String {
-    let mut sizes: Vec<usize> =
-        (0..set.classes().len()).map(|class| set.of_class(class).len()).collect();
-    sizes.sort_unstable_by_key(|&size| std::cmp::Reverse(size));
-    let most = sizes.get(1).map_or(0, |second| second.saturating_sub(1));
-    let next = match most {
-        0 => format!("at least two {unit} of two classes, one to teach and one to classify"),
-        1 => format!("--shots 1, or more {unit}"),
-        most => format!("--shots of 1 to {most}, or more {unit}"),
-    };
-    format!("too few {unit} for any number of shots\n  next: {next}")
-}
-
-fn read_splits(path: &Path) -> anyhow::Result<Vec<NamedSplit>> {
-    let place = || path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(place)?;
-    let splits: Vec<NamedSplit> = serde_json::from_str(&text).with_context(place)?;
-    if splits.is_empty() {
-        bail!("{}: there is no split in it", path.display());
-    }
-    Ok(splits)
-}
-
-fn found(
-    given: &[NamedSplit],
-    set: &LabelledFeatures,
-    left_out: &[LeftOutImage],
-) -> anyhow::Result<Vec<Split>> {
-    let left_out = left_out.iter().map(|image| image.file.clone()).collect();
-    let (splits, dropped) = NamedSplit::find_all(given, set, &left_out)?;
-    for file in dropped {
-        eprintln!("left out of the splits: {file}");
-    }
-    Ok(splits)
 }
 
 /// `-` is standard output.

@@ -5,6 +5,7 @@ mod example;
 mod folders;
 mod looks;
 mod text;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -48,13 +49,15 @@ use crate::store::persistent;
       parts/good/*.png and parts/dent/*.png make the classes good and dent
   fieldtune teach --by line-2.npz frames/
       what the head of another device, or of your own program, says of frames
+  fieldtune teach --from-text scratch \"a metal part with a scratch\"
+      a class without an image, with a backbone that words belong to (CLIP, SigLIP)
   fieldtune teach --text refused \"Failed password for root\"
   fieldtune teach routine --lines yesterday.log")]
 pub struct TeachCommand {
     /// The class, a new name makes a new class; or, alone, a folder of class folders
     #[arg(value_name = "CLASS|DIR")]
     class: String,
-    /// Image files, recordings of sound (WAV, FLAC), or folders of them
+    /// Image files, recordings of sound (WAV, FLAC, Ogg), or folders of them
     #[arg(value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
     /// Learn what another classifier says of the images: head.npz of `fieldtune export`, or an .npz file with coef_,
@@ -64,6 +67,10 @@ pub struct TeachCommand {
     /// With --by: learn only what it is as sure about, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.8, requires = "by", value_parser = share)]
     sure: f32,
+    /// The arguments describe the class in words, for images: the backbone's card names the network that reads them; several
+    /// descriptions are one
+    #[arg(long, conflicts_with_all = ["by", "text", "lines"])]
+    from_text: bool,
     #[command(flatten)]
     lines: LineArgs,
     /// Skip images that cannot be read instead of failing
@@ -96,6 +103,7 @@ pub(super) fn of_folders(
         images: Vec::new(),
         by: None,
         sure: 1.0,
+        from_text: false,
         lines: LineArgs::default(),
         skip_broken: false,
         distinct: false,
@@ -134,6 +142,9 @@ impl TeachCommand {
                 json: self.json,
             };
             return lines.teach(&self.model, &self.store, context);
+        }
+        if self.from_text {
+            return self.run_words(context);
         }
         if let Some(by) = &self.by {
             return self.run_by(by, context);

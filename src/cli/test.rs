@@ -45,7 +45,7 @@ Folder: every folder in DIR is a class, every image in it or below is one of its
 was never taught is of things that should be unknown. Images that were taught are left out; use images of \
 other parts, since another image of a taught part comes out too well.
 
-Recordings of sound (WAV, FLAC) are measured as images are, each by its loudest second.
+Recordings of sound (WAV, FLAC, Ogg) are measured as images are, each by its loudest second.
 
 Lines of text: every file in DIR is a class, DIR/login.log of login, and every line in it one of its lines, once for each \
 form; DIR may be one such file.

@@ -40,6 +40,8 @@ pub struct LabelledFeatures {
     files: Vec<String>,
     labels: Vec<usize>,
     features: Vec<f32>,
+    /// Of each class the embedding of its description, where they are described.
+    words: Vec<Vec<f32>>,
 }
 
 /// Why features cannot be evaluated.
@@ -59,6 +61,14 @@ pub enum SetError {
         file: String,
         /// What is wrong.
         error: HeadError,
+    },
+    /// Not as many descriptions as classes.
+    #[error("{got} descriptions, wanted one for each of {wanted} classes")]
+    Descriptions {
+        /// How many there are.
+        got: usize,
+        /// How many classes there are.
+        wanted: usize,
     },
     /// Nothing to tell apart.
     #[error("there are images of {0} class, wanted at least two classes")]
@@ -80,6 +90,7 @@ impl LabelledFeatures {
             files: Vec::with_capacity(images.len()),
             labels: Vec::with_capacity(images.len()),
             features: Vec::with_capacity(images.len() * dim),
+            words: Vec::new(),
         };
         // Sorted by the class itself: "a-b/x" stands before "a/x" although "a" stands before "a-b".
         let mut numbers = BTreeMap::new();
@@ -113,7 +124,34 @@ impl LabelledFeatures {
     /// * `features`: `[images][dim]`, finite.
     fn with_features(&self, dim: usize, features: Vec<f32>) -> Self {
         let (classes, files) = (self.classes.clone(), self.files.clone());
-        Self { dim, classes, files, labels: self.labels.clone(), features }
+        let (labels, words) = (self.labels.clone(), Vec::new());
+        Self { dim, classes, files, labels, features, words }
+    }
+
+    /// The same with a description for each class, which is taught beside its images.
+    ///
+    /// * `words`: `[classes][dim]`, finite: embeddings of words in the space of the images, in the order of
+    ///   [`LabelledFeatures::classes`].
+    ///
+    /// # Errors
+    /// [`SetError::Descriptions`], [`SetError::Feature`].
+    pub fn described(mut self, words: Vec<Vec<f32>>) -> Result<Self, SetError> {
+        if words.len() != self.classes.len() {
+            return Err(SetError::Descriptions { got: words.len(), wanted: self.classes.len() });
+        }
+        for (class, feature) in self.classes.iter().zip(&words) {
+            check_feature(self.dim, feature).map_err(|error| SetError::Feature {
+                file: format!("the description of {class}"),
+                error,
+            })?;
+        }
+        self.words = words;
+        Ok(self)
+    }
+
+    /// `[classes][dim]`, see [`LabelledFeatures::described`]; empty where they are not described.
+    pub fn words(&self) -> &[Vec<f32>] {
+        &self.words
     }
 
     /// Length of a feature.

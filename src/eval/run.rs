@@ -85,7 +85,9 @@ pub(super) fn run_corrected(
     validation: Option<&Validation>,
 ) -> Result<Run, LearnError> {
     let labels = set.labels();
-    let classes: BTreeSet<usize> = split.train.iter().map(|&image| labels[image]).collect();
+    // Without images what is classified is described.
+    let known = if split.train.is_empty() { &split.test } else { &split.train };
+    let classes: BTreeSet<usize> = known.iter().map(|&image| labels[image]).collect();
     let mut changes = Vec::with_capacity(classes.len() + split.train.len());
     for &class in &classes {
         // A folder may be called what no class may; the number stands for it.
@@ -93,18 +95,26 @@ pub(super) fn run_corrected(
         changes.push(Change::AddClass(id_of(class), name));
     }
     let mut sum = vec![0.0f64; set.dim()];
+    let example = |id: u64, class: usize, feature: &[f32], described: bool| Example {
+        id: ExampleId(id),
+        class: id_of(class),
+        taught: Timestamp(id),
+        origin: String::new(),
+        feature: narrowed(feature),
+        group: GroupId(id),
+        views: Vec::new(),
+        image: None,
+        patches: None,
+        described,
+    };
+    let first = split.train.len() as u64 + 1;
+    for (&class, id) in classes.iter().zip(first..) {
+        if let Some(words) = set.words().get(class) {
+            changes.push(Change::AddExample(example(id, class, words, true)));
+        }
+    }
     for (&image, id) in split.train.iter().zip(1..) {
-        let example = Example {
-            id: ExampleId(id),
-            class: id_of(labels[image]),
-            taught: Timestamp(id),
-            origin: String::new(),
-            feature: narrowed(set.feature(image)),
-            group: GroupId(id),
-            views: Vec::new(),
-            image: None,
-            patches: None,
-        };
+        let example = example(id, labels[image], set.feature(image), false);
         let stored = example.widened();
         sum.iter_mut().zip(stored).for_each(|(sum, value)| *sum += f64::from(value));
         changes.push(Change::AddExample(example));

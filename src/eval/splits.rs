@@ -41,7 +41,7 @@ pub struct Seeded {
 
 /// Splits by a shuffle of each class, see the module's text; `None` if fewer than two classes have `shots + 1` images.
 ///
-/// * `shots`: at least 1.
+/// * `shots`: at least 1; 0 where classes are described.
 pub fn seeded(set: &LabelledFeatures, shots: usize, seed: u64) -> Option<Seeded> {
     let (mut train, mut test, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
     for (class, name) in set.classes().iter().enumerate() {

@@ -1,8 +1,8 @@
-//! The same of lines of text.
+//! The same of lines of text, and words for what frames show.
 
 use std::path::Path;
 
-use super::{Class, Error, Prediction, classes, prediction};
+use super::{Class, Error, Fieldtune, Prediction, classes, prediction};
 use crate::backbone::TextEncoder;
 use crate::device::clock::Clock;
 use crate::learn::command::{Command, NewExample, Reply, TeachExamples};
@@ -11,6 +11,35 @@ use crate::store::FileStore;
 use crate::store::persistent::{PersistError, PersistentLearner};
 use crate::store::snapshot::ModelId;
 use crate::text;
+
+impl Fieldtune {
+    /// Learns a class from what its frames show in words; a name that was not used makes a new class. Frames that are
+    /// taught count beside it, and more the more they are.
+    ///
+    /// * `words`: at least one description; several are one, the mean of them.
+    /// * `encoder`: of the network that was trained with the backbone (CLIP, SigLIP), see [`TextEncoder::load`]. It is
+    ///   needed here alone.
+    /// * returns the examples that the class has now, a description being one.
+    ///
+    /// # Errors
+    /// [`Error::Encode`]; [`Error::Refused`] for a name that cannot be one, and embeddings of another length than the
+    /// backbone's; [`Error::Keeping`] if it could not be stored.
+    pub fn describe(
+        &mut self,
+        class: &str,
+        words: &[&str],
+        encoder: &mut TextEncoder,
+    ) -> Result<usize, Error> {
+        let described = |&words: &&str| {
+            Ok(NewExample::described(encoder.feature(words)?, &text::origin(words)))
+        };
+        let examples = words.iter().map(described).collect::<Result<_, Error>>()?;
+        match self.apply(Command::Teach(TeachExamples { class: class.to_owned(), examples }))? {
+            Reply::Taught { count, .. } => Ok(count),
+            _ => unreachable!("teaching is answered so"),
+        }
+    }
+}
 
 /// Learns classes of lines of text from a few lines each, see [`crate::text`].
 ///

@@ -81,7 +81,7 @@ pub fn is_picture(path: &Path) -> bool {
 
 /// Whether a file's name ends like that of a recording of sound that can be read, see [`crate::sound`].
 pub fn is_recording(path: &Path) -> bool {
-    folder::has_ending(path, &["wav", "wave", "flac"])
+    folder::has_ending(path, &["wav", "wave", "flac", "ogg", "oga"])
 }
 
 /// Whether a file's name ends like that of a recording of sound that cannot be read.

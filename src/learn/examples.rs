@@ -53,6 +53,8 @@ pub struct Examples {
     by_class: BTreeMap<ClassId, BTreeSet<ExampleId>>,
     /// Classes whose examples are compared with each other.
     compared: BTreeSet<ClassId>,
+    /// How many are descriptions.
+    described: usize,
     bytes: usize,
     budget: usize,
     /// Examples at most.
@@ -80,6 +82,7 @@ impl Examples {
             kept: BTreeMap::new(),
             by_class: BTreeMap::new(),
             compared: BTreeSet::new(),
+            described: 0,
             bytes: 0,
             budget,
             most: MAX_EXAMPLES,
@@ -99,6 +102,11 @@ impl Examples {
     /// Whether nothing has been taught.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
+    }
+
+    /// Whether any of them is a description in words.
+    pub fn are_described(&self) -> bool {
+        self.described > 0
     }
 
     /// Bytes in use.
@@ -144,6 +152,7 @@ impl Examples {
         }
         new.nearest = nearest;
         self.bytes += new.example.bytes();
+        self.described += usize::from(new.example.described);
         self.by_class.entry(class).or_default().insert(id);
         self.kept.insert(id, new);
     }
@@ -153,6 +162,7 @@ impl Examples {
         let gone = self.kept.remove(&id)?;
         let class = gone.example.class;
         self.bytes -= gone.example.bytes();
+        self.described -= usize::from(gone.example.described);
         if let Some(ids) = self.by_class.get_mut(&class) {
             ids.remove(&id);
             if ids.is_empty() {
@@ -177,21 +187,22 @@ impl Examples {
         Some(gone.example)
     }
 
-    /// The example whose feature is nearest by angle; `None` if there is none.
+    /// The example whose feature is nearest by angle, a description only where there is nothing else; `None` if there is
+    /// none.
     ///
     /// * `feature`: `[dim]`.
     pub fn nearest(&self, feature: &[f32]) -> Option<Neighbour> {
         let (unit, mut other) = (unit(feature), Vec::new());
-        let mut best: Option<Neighbour> = None;
+        let mut best: Option<(bool, Neighbour)> = None;
         for kept in self.kept.values() {
             kept.unit_into(&mut other);
-            let cosine = dot(&unit, &other);
-            if best.is_none_or(|best| cosine > best.cosine) {
+            let (is_seen, cosine) = (!kept.example.described, dot(&unit, &other));
+            if best.is_none_or(|(of, best)| (is_seen, cosine) > (of, best.cosine)) {
                 let Example { id, class, .. } = kept.example;
-                best = Some(Neighbour { example: id, class, cosine });
+                best = Some((is_seen, Neighbour { example: id, class, cosine }));
             }
         }
-        best
+        best.map(|(_, best)| best)
     }
 
     /// The examples of a class whose features are nearest by angle, the nearest first.
@@ -212,10 +223,10 @@ impl Examples {
         near
     }
 
-    /// How many groups each class has.
+    /// How many groups each class has; none for one that was described only.
     pub fn looks(&self) -> BTreeMap<ClassId, usize> {
         let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
-        for example in self.iter() {
+        for example in self.iter().filter(|example| !example.described) {
             groups.entry(example.class).or_default().insert(example.group);
         }
         groups.into_iter().map(|(class, groups)| (class, groups.len())).collect()
@@ -228,8 +239,9 @@ impl Examples {
         const FEW: usize = 50;
         const WITHIN: f32 = 4.0;
         const LEAST: f32 = 1e-3;
+        let seen = self.kept.values().filter(|kept| !kept.example.described);
         let few: Vec<(&Example, Vec<f32>)> =
-            self.kept.values().take(FEW).map(|kept| (&kept.example, kept.unit())).collect();
+            seen.take(FEW).map(|kept| (&kept.example, kept.unit())).collect();
         let nearest = |(one, unit): &(&Example, Vec<f32>), same: bool| {
             let others = few
                 .iter()
@@ -251,7 +263,7 @@ impl Examples {
         let mut nearest: Vec<Option<f32>> = vec![None; ids.len()];
         let mut other = Vec::new();
         // Each is made wide once.
-        for kept in self.kept.values() {
+        for kept in self.kept.values().filter(|kept| !kept.example.described) {
             kept.unit_into(&mut other);
             for (nearest, of) in nearest.iter_mut().zip(&of) {
                 if let Some((_, unit)) = of.as_ref().filter(|of| of.0 != kept.example.group) {

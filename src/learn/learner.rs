@@ -10,6 +10,7 @@ mod good;
 mod name;
 mod relearn;
 mod restore;
+mod stand_in;
 mod subject;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use error::LearnError;
 use good::MadeElsewhere;
 pub use good::{MadePatches, PatchWork};
 pub use name::{ClassName, UNKNOWN};
+use stand_in::stand_ins;
 pub use subject::Subject;
 
 /// Classes that may be taught.
@@ -320,7 +322,11 @@ impl Learner {
             _ => true,
         };
         let forgets = self.config.forgets() && changes.iter().all(forgets);
-        let rebuild = changes.len() > REBUILD_AT || !forgets;
+        // What is learned of words depends on all pictures.
+        let describes =
+            |change: &Change| matches!(change, Change::AddExample(example) if example.described);
+        let describes = self.examples.are_described() || changes.iter().any(describes);
+        let rebuild = changes.len() > REBUILD_AT || !forgets || describes;
         let mut done: Vec<(Change, Change)> = Vec::with_capacity(changes.len());
         let (next_class, next_example) = (self.next_class, self.next_example);
         let mut result = Ok(());
@@ -387,7 +393,7 @@ impl Learner {
         self.built_of(config, |_| true)
     }
 
-    /// As [`Learner::built`], taught with some examples only.
+    /// As [`Learner::built`], taught with some examples only; always with all descriptions.
     fn built_of(
         &self,
         config: &HeadConfig,
@@ -397,9 +403,17 @@ impl Learner {
         for &class in self.classes.keys() {
             head.add_class(class)?;
         }
-        let chosen = self.examples.iter().filter(|&example| of(example));
-        let lessons: Vec<StoredLesson<'_>> = chosen.map(Example::stored_lesson).collect();
+        let chosen = self.examples.iter().filter(|&example| example.described || of(example));
+        let chosen: Vec<&Example> = chosen.collect();
+        let pictures = chosen.iter().filter(|example| !example.described);
+        let lessons: Vec<StoredLesson<'_>> =
+            pictures.map(|example| example.stored_lesson()).collect();
         head.teach_stored(&lessons)?;
+        if self.examples.are_described() {
+            for stand_in in stand_ins(chosen.iter().copied(), self.dim) {
+                stand_in.teach(head.as_mut())?;
+            }
+        }
         head.tune();
         Ok(head)
     }

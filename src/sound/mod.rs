@@ -26,6 +26,8 @@ mod machine;
 mod mel_bank;
 #[cfg(feature = "sound")]
 mod mel_features;
+#[cfg(feature = "sound")]
+mod ogg;
 mod recording;
 #[cfg(feature = "sound")]
 mod resample;

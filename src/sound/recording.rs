@@ -154,7 +154,8 @@ mod of_file {
         _captured: Timestamp,
     ) -> Option<Result<Frame, PictureError>> {
         let is_wav = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE");
-        (is_wav || bytes.starts_with(b"fLaC")).then(|| Err(refused(name.to_owned())))
+        (is_wav || [b"fLaC", b"OggS"].iter().any(|start| bytes.starts_with(*start)))
+            .then(|| Err(refused(name.to_owned())))
     }
 }
 

@@ -4,7 +4,7 @@
 //! record into a pipe.
 
 use super::limits::{MAX_CHANNELS, RATES, RecordingError, check_length, refused};
-use super::{SAMPLE_RATE, flac, resampled};
+use super::{SAMPLE_RATE, flac, ogg, resampled};
 
 /// From here on a length says that it was not known when the header was written.
 const ENDLESS: u32 = 0x7FFF_0000;
@@ -85,19 +85,20 @@ impl Format {
     }
 }
 
-const CONVERT: &str = "; next: ffmpeg -i FILE -ac 1 -ar 16000 -c:a pcm_s16le NEW.wav";
+pub(super) const CONVERT: &str = "; next: ffmpeg -i FILE -ac 1 -ar 16000 -c:a pcm_s16le NEW.wav";
 
 impl Recording {
-    /// Whether bytes begin as a WAV or a FLAC file does.
+    /// Whether bytes begin as a WAV, a FLAC or an Ogg file does.
     pub fn is_recording(bytes: &[u8]) -> bool {
-        Self::is_wav(bytes) || bytes.starts_with(flac::START)
+        Self::is_wav(bytes)
+            || [flac::START, ogg::START].iter().any(|start| bytes.starts_with(start))
     }
 
     fn is_wav(bytes: &[u8]) -> bool {
         bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE")
     }
 
-    /// Decodes a WAV or a FLAC file, whatever its name.
+    /// Decodes a WAV, a FLAC or an Ogg file, whatever its name.
     ///
     /// # Errors
     /// [`RecordingError`].
@@ -113,16 +114,21 @@ impl Recording {
     /// [`RecordingError`].
     pub fn decode_at(bytes: &[u8], rate: u32) -> Result<Self, RecordingError> {
         if bytes.is_empty() {
-            return Err(refused("no WAV or FLAC file: it is empty".to_owned()));
+            return Err(refused("no WAV, FLAC or Ogg file: it is empty".to_owned()));
         }
-        if bytes.starts_with(flac::START) {
-            let (samples, its_rate) = flac::decode(bytes)?;
+        let decode = match () {
+            () if bytes.starts_with(flac::START) => Some(flac::decode as fn(&[u8]) -> _),
+            () if bytes.starts_with(ogg::START) => Some(ogg::decode as fn(&[u8]) -> _),
+            () => None,
+        };
+        if let Some(decode) = decode {
+            let (samples, its_rate): (Vec<f32>, u32) = decode(bytes)?;
             return Ok(Self { samples: resampled(&samples, its_rate, rate) });
         }
         if !Self::is_wav(bytes) {
             let start = bytes[..bytes.len().min(12)].escape_ascii();
             return Err(refused(format!(
-                "no WAV or FLAC file: it begins with \"{start}\"{CONVERT}"
+                "no WAV, FLAC or Ogg file: it begins with \"{start}\"{CONVERT}"
             )));
         }
         let (format, data) = chunks(bytes)?;
@@ -241,7 +247,7 @@ mod tests {
         let nan = f32::NAN.to_le_bytes();
         let whole = file(1, 1, 16_000, 16, &[0; 200]);
         let cases: [(Vec<u8>, &str); 13] = [
-            (Vec::new(), "no WAV or FLAC file: it is empty"),
+            (Vec::new(), "no WAV, FLAC or Ogg file: it is empty"),
             (b"OggS\0\x02\0\0".to_vec(), "ffmpeg -i FILE"),
             (
                 whole[..whole.len() - 1].to_vec(),

@@ -83,8 +83,9 @@ impl Tables<'_> {
             let group = groups.get(&id).copied().unwrap_or(id);
             let (feature, views) = (StoredFeature::of_bits(&feature), Vec::new());
             let image = thumbnail.as_deref().map(|file| ImageMark::of(file).into());
-            let patches = None;
-            let blob = Blob { group, taught_micros, origin, feature, views, image, patches };
+            let (patches, described) = (None, false);
+            let blob =
+                Blob { group, taught_micros, origin, feature, views, image, patches, described };
             let bytes = self.write_blob(number, &blob)?;
             let image = thumbnail.map(|file| self.put_image(&file, &mut counters)).transpose()?;
             rows.insert(number, ExampleRow { class: 0, blob: number, bytes, image });

@@ -73,10 +73,16 @@ pub(super) struct Blob {
     /// Behind all of these, where there are any ([`StoredPatches`]).
     #[serde(skip)]
     pub(super) patches: Option<Arc<KeptPatches>>,
+    /// One byte behind all of these, where it is ([`DESCRIBED`]); such have no patches.
+    #[serde(skip)]
+    pub(super) described: bool,
 }
 
 /// Before patches that are kept as bytes, since format 7; those before begin with the number of their levels, 1 or 2.
 const ROUNDED: u8 = 0;
+
+/// All that stands behind a description in words.
+const DESCRIBED: u8 = 3;
 
 /// As format 6 had it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -148,9 +154,18 @@ pub(super) fn decode<T: DeserializeOwned>(
 impl Blob {
     /// Of an example in an exchanged file.
     pub(super) fn of(example: &StoredExample) -> Self {
-        let StoredExample { group, taught_micros, origin, feature, views, image, patches, .. } =
-            example.clone();
-        Self { group, taught_micros, origin, feature, views, image, patches }
+        let StoredExample {
+            group,
+            taught_micros,
+            origin,
+            feature,
+            views,
+            image,
+            patches,
+            described,
+            ..
+        } = example.clone();
+        Self { group, taught_micros, origin, feature, views, image, patches, described }
     }
 
     /// As bytes.
@@ -159,6 +174,8 @@ impl Blob {
         if let Some(patches) = &self.patches {
             bytes.push(ROUNDED);
             bytes.extend(encode(&StoredPatches::of(patches)));
+        } else if self.described {
+            bytes.push(DESCRIBED);
         }
         bytes
     }
@@ -168,7 +185,9 @@ impl Blob {
         let damaged = |error: &dyn Display| StoreFault::Damaged(format!("{}: {error}", what()));
         let (mut blob, rest): (Self, &[u8]) =
             postcard::take_from_bytes(bytes).map_err(|error| damaged(&error))?;
-        if !rest.is_empty() {
+        if rest == [DESCRIBED] {
+            blob.described = true;
+        } else if !rest.is_empty() {
             let what = || format!("the patches of {}", what());
             let patches = match rest {
                 [ROUNDED, rest @ ..] => decode::<StoredPatches>(rest, what)?.patches(),
@@ -181,8 +200,19 @@ impl Blob {
     }
 
     pub(super) fn with(self, id: u64, class: u32) -> StoredExample {
-        let Self { group, taught_micros, origin, feature, views, image, patches } = self;
-        StoredExample { id, class, group, taught_micros, origin, feature, views, image, patches }
+        let Self { group, taught_micros, origin, feature, views, image, patches, described } = self;
+        StoredExample {
+            id,
+            class,
+            group,
+            taught_micros,
+            origin,
+            feature,
+            views,
+            image,
+            patches,
+            described,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | 8 | `FTLEARN\0` |
 //! | 2 | version, little-endian |
-//! | n | the body: postcard of the version's struct; in version 3 that of version 2, then the patches of good parts |
+//! | n | the body: postcard of the version's struct; in version 3 that of version 2, then the patches of good parts; in version 4 the numbers of the examples that are descriptions behind them |
 //! | 4 | CRC-32 (IEEE) of everything before, little-endian |
 //!
 //! The stored structs (`snapshot/v2.rs`, and `v1.rs` of files that were written before) are apart from the live ones, so
@@ -14,6 +14,8 @@ mod pack;
 pub(crate) mod patches;
 pub(crate) mod v1;
 pub(crate) mod v2;
+
+use std::collections::BTreeSet;
 
 pub use pack::Difference;
 
@@ -32,9 +34,11 @@ use patches::PatchesOf;
 use v2::{StoredBody, StoredBytes, StoredChange, StoredExample, StoredFile, StoredStep};
 
 const MAGIC: &[u8; 8] = b"FTLEARN\0";
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 
-/// What is written where no example has patches, so that older programs read it.
+/// What is written where no example is a description in words, and where none has patches either, so that older programs
+/// read it.
+const WITHOUT_DESCRIPTIONS: u16 = 3;
 const WITHOUT_PATCHES: u16 = 2;
 const CRC_BYTES: usize = 4;
 
@@ -278,7 +282,12 @@ impl Snapshot {
         // Beside a second class nothing is compared with them.
         let is_alone = self.body.classes.len() <= 1;
         let patches = if is_alone { PatchesOf::all(&self.body.examples) } else { Vec::new() };
-        let version = if patches.is_empty() { WITHOUT_PATCHES } else { VERSION };
+        let described = self.body.described();
+        let version = match (patches.is_empty(), described.is_empty()) {
+            (true, true) => WITHOUT_PATCHES,
+            (false, true) => WITHOUT_DESCRIPTIONS,
+            (_, false) => VERSION,
+        };
         bytes.extend(version.to_le_bytes());
         let whole = StoredFile {
             model: (&self.model).into(),
@@ -287,8 +296,9 @@ impl Snapshot {
         };
         let mut bytes = postcard::to_extend(&whole, bytes)
             .and_then(|bytes| match version {
-                VERSION => postcard::to_extend(&patches, bytes),
-                _ => Ok(bytes),
+                WITHOUT_PATCHES => Ok(bytes),
+                WITHOUT_DESCRIPTIONS => postcard::to_extend(&patches, bytes),
+                _ => postcard::to_extend(&(&patches, &described), bytes),
             })
             .expect("postcard writes every serde value of known length to a growing vector");
         bytes.extend(crc32(&bytes).to_le_bytes());
@@ -330,11 +340,17 @@ impl Snapshot {
         };
         let (StoredFile { model, mut body, images }, mut rest) =
             read.map_err(|error| content(&error.to_string()))?;
-        if version == VERSION {
+        if version >= WITHOUT_DESCRIPTIONS {
             let patches: Vec<PatchesOf>;
             (patches, rest) = postcard::take_from_bytes(rest)
                 .map_err(|error| content(&format!("its patches: {error}")))?;
             PatchesOf::give(patches, &mut body.examples).map_err(|what| content(&what))?;
+        }
+        if version == VERSION {
+            let described: BTreeSet<u64>;
+            (described, rest) = postcard::take_from_bytes(rest)
+                .map_err(|error| content(&format!("its descriptions: {error}")))?;
+            body.set_described(&described);
         }
         if !rest.is_empty() {
             return Err(content(&format!("{} bytes stand behind its end", rest.len())));

@@ -314,6 +314,7 @@ fn sounds() -> Vec<Seed> {
     vec![
         kept("mono-8.flac"),
         kept("stereo-24.flac"),
+        kept("stereo.ogg"),
         changed("plain.wav", &[]),
         changed("floats.wav", &[(20, &[3]), (34, &[32])]),
         changed("stereo-8-bits.wav", &[(22, &[2]), (34, &[8])]),

@@ -117,7 +117,7 @@ fn spoiled_flac_files_say_what_was_wanted_and_got() {
         ("many", info(384_000, 1 << 35), "89478 seconds, wanted at most 600;"),
         ("endless", info(16_000, 15_000), "its header says 15000 samples, there are 14000"),
         ("sum", changed(26, &[0; 15]), "another checksum than its header says"),
-        ("ogg", b"OggS\0\x02\0\0".to_vec(), "no WAV or FLAC file: it begins with \"OggS"),
+        ("riff", b"RIFFnone".to_vec(), "no WAV, FLAC or Ogg file: it begins with \"RIFF"),
         (
             "piped",
             piped[..2000].to_vec(),

@@ -64,6 +64,7 @@ fn store_of(path: &Path, name: &str, origin: &str) {
         views: Vec::new(),
         image: None,
         patches: None,
+        described: false,
     };
     let class = ClassName::new("good").expect("a plain name");
     let changes = vec![Change::AddClass(ClassId(0), class), Change::AddExample(example)];

@@ -52,6 +52,8 @@ mod looks;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 mod nests;
+#[cfg(feature = "sound")]
+mod ogg;
 mod packs;
 mod pictures;
 mod power_cuts;
@@ -79,3 +81,5 @@ mod vectors;
 #[cfg(feature = "web")]
 mod web;
 mod wire;
+#[cfg(feature = "text")]
+mod words;

@@ -150,11 +150,11 @@ fn what_is_no_recording_is_named_and_nothing_is_learned() {
     nan[44..48].copy_from_slice(&f32::NAN.to_le_bytes());
     let cases = [
         ("torn", whole[..1000].to_vec(), "its header says 32000 bytes of sound, there are 956"),
-        ("nothing", Vec::new(), "no WAV or FLAC file: it is empty"),
+        ("nothing", Vec::new(), "no WAV, FLAC or Ogg file: it is empty"),
         ("nan", nan, "is NaN, wanted -1 to 1"),
         ("still", changed(24, &[0; 4]), "0 samples a second"),
         ("crowd", changed(22, &[0xe8, 3]), "1000 channels, wanted 1 to 32"),
-        ("ogg", b"OggS\0\x02\0\0".to_vec(), "ffmpeg -i FILE"),
+        ("mp3", b"ID3\x04\0\0".to_vec(), "ffmpeg -i FILE"),
     ];
     for (name, bytes, says) in cases {
         let file = bench.path().join(format!("{name}.wav"));

@@ -40,7 +40,7 @@ const WRAPPERS: [(&str, &str); 42] = [
     ("jpeg_encoder", "image/picture"),
     ("fast_image_resize", "backbone/preprocess"),
     ("rustfft", "sound/mel_bank"),
-    ("symphonia", "sound/flac"),
+    ("symphonia", "sound"),
     ("tokenizers", "text/tokenizer"),
     ("toml", "util/settings"),
     ("gpiocdev", "board/outputs"),

@@ -163,6 +163,7 @@ impl<S> ModelCard<S> {
             data: files.weights.iter().map(|file| DataFile::of(&file.name, &file.bytes)).collect(),
             url: None,
             licence: "unknown".to_owned(),
+            words: None,
             spec,
         }
     }

@@ -161,7 +161,7 @@ impl ModelCard<SoundSpec> {
             let what = "input: the network looks at images, wanted one that hears (kind = \"samples\" or \"log-mel\")";
             return Err(wrong(what.to_owned()));
         }
-        RawCard::parse(text, RawSoundInput::check).map_err(wrong)
+        RawCard::parse(text, RawSoundInput::check).and_then(Self::without_words).map_err(wrong)
     }
 
     /// As [`ModelCard::read_card`], of a network that hears.

@@ -82,7 +82,7 @@ impl ModelCard<TextInput> {
             let what = "input: the network looks at images, wanted one that reads text (kind = \"text\")\n  next: leave --text and --lines out, or leave --model out: lines need no network";
             return Err(wrong(what.to_owned()));
         }
-        RawCard::parse(text, RawTextInput::check).map_err(wrong)
+        RawCard::parse(text, RawTextInput::check).and_then(Self::without_words).map_err(wrong)
     }
 
     /// As [`ModelCard::read_card`], of a network that reads text.

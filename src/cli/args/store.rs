@@ -261,7 +261,7 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
                             "images without --text and --lines, or another --camera"
                         }
                         (Subject::Sounds, _) => {
-                            "give recordings (WAV, FLAC), or --camera sound:SOURCE"
+                            "give recordings (WAV, FLAC, Ogg), or --camera sound:SOURCE"
                         }
                         _ => "give images, or a camera that sees",
                     };

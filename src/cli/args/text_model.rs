@@ -76,6 +76,29 @@ pub(in crate::cli) fn is_text_card(path: &Path) -> bool {
 }
 
 impl ModelArgs {
+    /// What reads words into the space of the network that sees: the one that its card names.
+    ///
+    /// # Errors
+    /// As [`TextModel::read`]; a network whose card names none.
+    pub fn words_encoder(&self) -> anyhow::Result<TextEncoder> {
+        let path = Path::new(&self.model);
+        let card = is_card(path).then(|| ModelCard::read_card(path)).transpose()?;
+        let Some(words) = card.and_then(|card| card.words) else {
+            bail!(
+                "{}: no network of words was trained with it: wanted a card that names one (words = \"CARD.toml\"), as for CLIP and SigLIP\n  next: docs/senses.md, Words for images; or teach images",
+                picture::shown(path)
+            );
+        };
+        let words = path.with_file_name(words);
+        match TextModel::read(&words)? {
+            Some(model) => Ok(model.into_encoder()),
+            None => bail!(
+                "{}: the network does not read text: wanted whole numbers as inputs (input_ids, attention_mask)",
+                picture::shown(&words)
+            ),
+        }
+    }
+
     /// What reads lines of text: the network where one is named, else counted words.
     ///
     /// # Errors

@@ -80,6 +80,7 @@ impl Features {
             views: Vec::new(),
             image: None,
             patches: None,
+            described: false,
         }
     }
 

@@ -1,11 +1,12 @@
-//! Features and file names as an `.npz`: `features`, `[n, dim]` f32, and `files`, `[n]` strings.
+//! Features and file names as an `.npz`: `features`, `[n, dim]` f32, `files`, `[n]` strings, and `words`, `[classes, dim]` f32,
+//! where classes are described.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use super::images::Features;
 use crate::cli::npz::{Reader, Writer};
@@ -23,24 +24,30 @@ fn write_to<W: Write + Seek>(file: W, set: &LabelledFeatures) -> anyhow::Result<
     let mut writer = Writer::new(file, set.features().len());
     let features = ArrayView2::from_shape((set.files().len(), set.dim()), set.features())
         .expect("a row of dim values for every file");
+    let words = set.words().concat();
     writer.array("features", features)?;
     writer.strings("files", set.files())?;
+    if !set.words().is_empty() {
+        let words = ArrayView2::from_shape((set.words().len(), set.dim()), &words)
+            .expect("a row of dim values for every class");
+        writer.array("words", words)?;
+    }
     writer.finish()
 }
 
 /// Reads what [`write`], or numpy's `savez` or `savez_compressed`, wrote.
 ///
-/// * returns the length of a feature, and name and feature of every image.
+/// * returns the length of a feature, name and feature of every image, and what describes each class where there is that.
 ///
 /// # Errors
-/// Not such a file; `features` is not f32 `[n, dim]`, `files` not `[n]` strings (`<U`).
-pub(super) fn read(path: &Path) -> anyhow::Result<(usize, Features)> {
+/// Not such a file; `features` is not f32 `[n, dim]`, `files` not `[n]` strings (`<U`), `words` not f32 `[classes, dim]`.
+pub(super) fn read(path: &Path) -> anyhow::Result<(usize, Features, Option<Vec<Vec<f32>>>)> {
     let place = || path.display().to_string();
     let file = File::open(path).with_context(place)?;
     read_from(BufReader::new(file)).with_context(place)
 }
 
-fn read_from(file: impl Read + Seek) -> anyhow::Result<(usize, Features)> {
+fn read_from(file: impl Read + Seek) -> anyhow::Result<(usize, Features, Option<Vec<Vec<f32>>>)> {
     let mut reader = Reader::new(file)?;
     let features = reader.floats("features", "[n, dim]")?;
     let files = reader.strings("files")?;
@@ -48,15 +55,20 @@ fn read_from(file: impl Read + Seek) -> anyhow::Result<(usize, Features)> {
     if files.len() != count {
         bail!("{count} features and {} files, wanted as many of both", files.len());
     }
-    let rows = features.outer_iter().map(|row| row.to_vec());
-    Ok((dim, files.into_iter().zip(rows).collect()))
+    let words = match reader.has("words") {
+        true => Some(rows(&reader.floats("words", "[classes, dim]")?)),
+        false => None,
+    };
+    Ok((dim, files.into_iter().zip(rows(&features)).collect(), words))
+}
+
+fn rows(values: &Array2<f32>) -> Vec<Vec<f32>> {
+    values.outer_iter().map(|row| row.to_vec()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
-
-    use ndarray::Array2;
 
     use super::*;
 
@@ -72,7 +84,8 @@ mod tests {
     #[test]
     fn features_and_names_come_back_as_they_were() {
         let bytes = write_to(Cursor::new(Vec::new()), &set()).expect("memory does not run full");
-        let (dim, images) = read_from(bytes).expect("just written");
+        let (dim, images, words) = read_from(bytes).expect("just written");
+        assert_eq!(words, None);
         assert_eq!(LabelledFeatures::new(dim, images).expect("valid"), set());
     }
 

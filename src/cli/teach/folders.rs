@@ -103,6 +103,7 @@ impl TeachCommand {
                 views: views.iter().map(|view| narrowed(view)).collect(),
                 image: mark,
                 patches: patches.map(|patches| patches.kept()),
+                described: false,
             };
             examples.push((classes[place].clone(), example));
         }

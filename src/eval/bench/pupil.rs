@@ -84,6 +84,7 @@ impl<'a> Pupil<'a> {
                     views: look.views.iter().map(|view| narrowed(view)).collect(),
                     image: None,
                     patches: look.patches.clone(),
+                    described: false,
                 }));
             }
         }

@@ -14,7 +14,7 @@ const OTHERS: [&str; 32] = [
 ];
 
 /// Endings of recordings of sound that cannot be read.
-pub(super) const OTHER_RECORDINGS: [&str; 7] = ["ogg", "oga", "opus", "mp3", "m4a", "aif", "aiff"];
+pub(super) const OTHER_RECORDINGS: [&str; 5] = ["opus", "mp3", "m4a", "aif", "aiff"];
 
 /// What a folder has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -93,7 +93,7 @@ pub(super) fn has_ending(path: &Path, endings: &[&str]) -> bool {
 impl ImageFiles {
     /// What to say where it has no image.
     pub fn nothing(&self) -> String {
-        let none = "no PNG, JPEG, BMP, PPM, WebP, WAV or FLAC file in this folder";
+        let none = "no PNG, JPEG, BMP, PPM, WebP, WAV, FLAC or Ogg file in this folder";
         match self.left_out() {
             Some(others) => format!("{}: {none}; {others}", shown(&self.folder)),
             None => format!("{}: {none}", shown(&self.folder)),

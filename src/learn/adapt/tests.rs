@@ -46,6 +46,7 @@ fn taught() -> (Learner, TaughtLight) {
                 views: Vec::new(),
                 image: None,
                 patches: None,
+                described: false,
             }));
         }
     }

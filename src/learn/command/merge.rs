@@ -272,6 +272,7 @@ mod tests {
             views: Vec::new(),
             image: image.map(|byte| ImageMark { bytes: 3, hash: [byte; 16] }),
             patches: None,
+            described: false,
         }
     }
 

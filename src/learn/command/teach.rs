@@ -36,6 +36,8 @@ pub struct NewExample {
     pub joins: Option<GroupId>,
     /// What was seen at the places of the frame, see [`Patches::of_maps`]; kept where no other class is taught.
     pub patches: Option<Arc<Patches>>,
+    /// Whether it is a description, see [`Example::described`].
+    pub described: bool,
 }
 
 impl NewExample {
@@ -51,7 +53,15 @@ impl NewExample {
             burst: 0,
             joins: None,
             patches: None,
+            described: false,
         }
+    }
+
+    /// A description in words, see [`Example::described`].
+    ///
+    /// * `feature`: `[dim]`, finite: that of the words, of a network that puts words and images into one space.
+    pub fn described(feature: Vec<f32>, words: &str) -> Self {
+        Self { described: true, ..Self::new(feature, &format!("words: {words}")) }
     }
 }
 
@@ -160,6 +170,7 @@ impl TeachExamples {
                 views: example.views.iter().map(|view| narrowed(view)).collect(),
                 image: example.image.as_deref().map(ImageMark::of),
                 patches,
+                described: example.described,
             }));
         }
         let made = learner.change(changes)?;

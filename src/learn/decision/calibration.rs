@@ -39,6 +39,10 @@ const TEMPERATURE_OF_ONE_LOOK: f64 = 0.3;
 /// The more classes, the nearer is the nearest of them beside the mean one.
 const NEARER_OF_MANY: f64 = 0.4;
 
+/// What networks of pictures and words divide cosines by: they are trained with factors of about 100, the largest that
+/// CLIP allows (Radford et al. 2021).
+const TEMPERATURE_OF_WORDS: f32 = 0.01;
+
 /// What the share that may be called unknown is multiplied by where every class has a single look.
 const FAR: f64 = 0.05;
 
@@ -60,6 +64,7 @@ impl Calibration {
     /// * `far`: where there are fewer than three groups, 1 less the cosine to the nearest example from which on
     ///   something is unknown; `None` where nothing is.
     /// * `false_reject`: as [`Thresholds::false_reject`].
+    /// * `of_words`: whether classes were described in words, and the scores are distances.
     pub fn fit(
         classes: &[ClassId],
         left_out: &[LeftOut],
@@ -67,6 +72,7 @@ impl Calibration {
         looks: BTreeMap<ClassId, usize>,
         far: Option<f32>,
         false_reject: f32,
+        of_words: bool,
     ) -> Self {
         let offsets = Offsets::fit(classes, left_out, looks);
         let mut calibration = Self { offsets, ..Self::NONE };
@@ -74,7 +80,10 @@ impl Calibration {
             left_out.iter().map(|one| calibration.left_out_scores(classes, one)).collect();
         let weights = weights(left_out);
         calibration.temperature = fit_temperature(classes, left_out, &scores, &weights)
-            .or_else(|| temperature_of_one_look(classes, left_out))
+            .or_else(|| match of_words {
+                true => Some(TEMPERATURE_OF_WORDS),
+                false => temperature_of_one_look(classes, left_out),
+            })
             .unwrap_or(1.0);
         // Where some classes can be classified, those of a single look say nothing of what is known.
         let classified =
@@ -191,7 +200,9 @@ impl Calibration {
         let probabilities = self.softmax(&balanced);
         let apart = Apart { angle: (1.0 - nearest.cosine).max(0.0), patches };
         let evidence = self.evidence(scores, &balanced, spread, apart)?;
-        let novelty = self.novelty(&evidence);
+        // How far a class reaches that was only described is not known.
+        let is_seen = self.offsets.has(classes[best]);
+        let novelty = if is_seen { self.novelty(&evidence) } else { UNTOLD };
         let confidence = probabilities[best];
         let known = confidence >= thresholds.confidence && novelty <= thresholds.novelty;
         Some(Verdict {

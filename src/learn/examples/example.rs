@@ -35,6 +35,9 @@ pub struct Example {
     pub image: Option<ImageMark>,
     /// What was seen at the places of its image, where it was taught as the only class; see [`crate::learn::patches::Patches::kept`].
     pub patches: Option<Arc<KeptPatches>>,
+    /// Whether it is a description in words, and its feature that of the words. The head learns a stand-in for it: where
+    /// pictures of its class would lie, from where those of other classes lie beside their words.
+    pub described: bool,
 }
 
 /// What an image is known by where it is not at hand.

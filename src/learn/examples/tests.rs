@@ -12,6 +12,7 @@ fn example(id: u64, class: u32, feature: &[f32]) -> Example {
         views: Vec::new(),
         image: None,
         patches: None,
+        described: false,
     }
 }
 

@@ -89,6 +89,11 @@ fn enough(least: usize) -> usize {
 impl Learner {
     /// What would help most now.
     pub fn advice(&self) -> Advice {
+        if self.examples.are_described()
+            && let Some(class) = self.only_described().next()
+        {
+            return Advice::MoreLooks { class: self.classes[&class].clone(), looks: 0 };
+        }
         let looks = self.examples.looks();
         let of = |class: &ClassId| looks.get(class).copied().unwrap_or(0);
         let taught = self.classes.iter().filter(|(class, _)| of(class) > 0);
@@ -242,6 +247,7 @@ impl std::fmt::Display for Advice {
                 f,
                 "show {class} again, {}: other parts, other positions",
                 match looks {
+                    0 => "it is known by words alone".to_owned(),
                     1 => "it has 1 look".to_owned(),
                     looks => format!("it has {looks} looks"),
                 }

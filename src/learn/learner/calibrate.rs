@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::{LearnError, Learner};
 use crate::learn::decision::{Apart, Calibration, Estimate, LeftOutCounts, Thresholds};
 use crate::learn::examples::Example;
-use crate::learn::head::{ClassId, ExampleId, GroupId, LeftOut};
+use crate::learn::head::{ClassId, ExampleId, GroupId, HeadKind, LeftOut};
 use crate::learn::patch_memory::PatchMemory;
 use crate::learn::patches::PatchScores;
 
@@ -53,8 +53,22 @@ impl Learner {
             let calibration = self.fitted(&left_out, &apart, self.thresholds.false_reject);
             let estimate = calibration.estimate(self.head.classes(), &left_out);
             let estimate = estimate.map(|estimate| self.correction.of_estimate(estimate));
+            // Nothing shows how often pictures of a class are right that has none.
+            let is_whole = self.only_described().next().is_none();
+            let estimate = estimate.map(|estimate| Estimate {
+                balanced_accuracy: estimate.balanced_accuracy.filter(|_| is_whole),
+                ..estimate
+            });
             Fit { patches, calibration, estimate }
         })
+    }
+
+    /// Classes that were described, and of which there is no picture.
+    pub(super) fn only_described(&self) -> impl Iterator<Item = ClassId> {
+        let looks = self.examples.looks();
+        let described = self.examples.iter().filter(|example| example.described);
+        let described: BTreeSet<ClassId> = described.map(|example| example.class).collect();
+        described.into_iter().filter(move |class| !looks.contains_key(class))
     }
 
     /// What other thresholds would make of the examples, each left out with its group.
@@ -67,7 +81,11 @@ impl Learner {
     fn fitted(&self, left_out: &[LeftOut], apart: &[Apart], false_reject: f32) -> Calibration {
         let (looks, far) = (self.examples.looks(), self.examples.far());
         let classes = self.head.classes();
-        let calibration = Calibration::fit(classes, left_out, apart, looks, far, false_reject);
+        let of_distances =
+            matches!(self.config.kind(), HeadKind::Lda | HeadKind::Slda | HeadKind::Prototype);
+        let of_words = of_distances && self.examples.are_described();
+        let calibration =
+            Calibration::fit(classes, left_out, apart, looks, far, false_reject, of_words);
         calibration.corrected(self.correction.temperature, self.correction.novelty)
     }
 
@@ -75,10 +93,15 @@ impl Learner {
     /// the examples of other groups.
     fn left_out(&self, patches: Option<&PatchMemory>) -> (Vec<LeftOut>, Vec<Apart>) {
         let most = (MAX_COMPARED / self.examples.len().max(1)).clamp(LEAST_LEFT_OUT, MAX_LEFT_OUT);
-        let left_out = self.head.leave_out(most).or_else(|| {
-            let twin = self.head.twin().and_then(|config| self.built(&config).ok());
-            twin.map_or_else(|| self.folds().ok(), |twin| twin.leave_out(most))
-        });
+        let left_out = if self.examples.are_described() {
+            // Where words lie depends on the pictures that are left.
+            self.folds().ok()
+        } else {
+            self.head.leave_out(most).or_else(|| {
+                let twin = self.head.twin().and_then(|config| self.built(&config).ok());
+                twin.map_or_else(|| self.folds().ok(), |twin| twin.leave_out(most))
+            })
+        };
         let left_out = left_out.unwrap_or_default();
         let ids: Vec<ExampleId> = left_out.iter().map(|one| one.example).collect();
         let angles = self.examples.angles_to_others(&ids);
@@ -101,7 +124,8 @@ impl Learner {
     fn folds(&self) -> Result<Vec<LeftOut>, LearnError> {
         const FOLDS: usize = 3;
         let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
-        for example in self.examples.iter() {
+        let pictures = || self.examples.iter().filter(|example| !example.described);
+        for example in pictures() {
             groups.entry(example.class).or_default().insert(example.group);
         }
         let turn = |example: &Example| {
@@ -109,14 +133,15 @@ impl Learner {
             group.count() % FOLDS
         };
         let turns: BTreeMap<ExampleId, usize> =
-            self.examples.iter().map(|example| (example.id, turn(example))).collect();
+            pictures().map(|example| (example.id, turn(example))).collect();
         let mut all = Vec::with_capacity(turns.len());
         for fold in 0..FOLDS {
             let head = self.built_of(&self.config, |example| turns[&example.id] != fold)?;
-            for example in self.examples.iter().filter(|example| turns[&example.id] == fold) {
-                let scores = head.score(&example.widened())?;
+            for example in pictures().filter(|example| turns[&example.id] == fold) {
+                let feature = example.widened();
+                let (scores, spread) = (head.score(&feature)?, head.spread(&feature)?);
                 let &Example { id: example, group, class, .. } = example;
-                all.push(LeftOut { example, group, class, scores, spread: None });
+                all.push(LeftOut { example, group, class, scores, spread });
             }
         }
         Ok(all)

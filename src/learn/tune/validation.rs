@@ -167,6 +167,7 @@ fn learned(
             feature: features.next().expect("a sample has its own view"),
             views: features.collect(),
             patches: None,
+            described: false,
             image: None,
         }));
     }

@@ -81,9 +81,17 @@ impl Snapshot {
             example.image = example.image.take().filter(|_| images);
         }
         let key = |example: &StoredExample| {
-            let StoredExample { class, taught_micros, origin, feature, views, image, .. } =
-                example.clone();
-            (taught_micros, origin, feature, class, views, image)
+            let StoredExample {
+                class,
+                taught_micros,
+                origin,
+                feature,
+                views,
+                image,
+                described,
+                ..
+            } = example.clone();
+            (taught_micros, origin, feature, class, views, image, described)
         };
         examples.sort_by_cached_key(key);
         // A group has the id of its first example.

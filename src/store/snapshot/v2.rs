@@ -74,6 +74,9 @@ pub(crate) struct StoredExample {
     /// In an exchanged file behind all others (`patches.rs`).
     #[serde(skip)]
     pub(crate) patches: Option<Arc<KeptPatches>>,
+    /// In an exchanged file behind those.
+    #[serde(skip)]
+    pub(crate) described: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -200,6 +203,26 @@ impl StoredBody {
         examples.filter_map(|example| example.image).map(ImageMark::from).collect()
     }
 
+    /// The examples that are descriptions in words, also of those that can come back.
+    pub(crate) fn described(&self) -> BTreeSet<u64> {
+        let brought_back =
+            self.undo.iter().flat_map(|step| &step.0).filter_map(StoredChange::example);
+        let examples = self.examples.iter().chain(brought_back);
+        examples.filter(|example| example.described).map(|example| example.id).collect()
+    }
+
+    /// These are, and no others.
+    pub(crate) fn set_described(&mut self, ids: &BTreeSet<u64>) {
+        let steps = self.undo.iter_mut().flat_map(|step| &mut step.0);
+        let brought_back = steps.filter_map(|change| match change {
+            StoredChange::AddExample(example) => Some(example),
+            _ => None,
+        });
+        for example in self.examples.iter_mut().chain(brought_back) {
+            example.described = ids.contains(&example.id);
+        }
+    }
+
     /// What there is too much of, in words.
     pub(crate) fn excess(&self) -> Option<String> {
         let Self { classes, examples, undo, next_class, next_example, .. } = self;
@@ -247,6 +270,7 @@ impl From<&Example> for StoredExample {
             views: example.views.iter().cloned().map(StoredFeature).collect(),
             image: example.image.map(StoredMark::from),
             patches: example.patches.clone(),
+            described: example.described,
         }
     }
 }
@@ -263,6 +287,7 @@ impl From<StoredExample> for Example {
             views: stored.views.into_iter().map(|view| view.0).collect(),
             image: stored.image.map(ImageMark::from),
             patches: stored.patches,
+            described: stored.described,
         }
     }
 }
@@ -357,8 +382,8 @@ impl StoredExample {
             mark.into()
         });
         let feature = StoredFeature::of_bits(&feature);
-        let (views, patches) = (Vec::new(), None);
-        Self { id, class, group, taught_micros, origin, feature, views, image, patches }
+        let (views, patches, described) = (Vec::new(), None, false);
+        Self { id, class, group, taught_micros, origin, feature, views, image, patches, described }
     }
 }
 

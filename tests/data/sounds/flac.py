@@ -39,10 +39,11 @@ def encode(name, source, *options):
     assert (HERE / name).stat().st_size < 20_000
 
 
-encode("mono-16.flac", wav(14000, 1, 16000, 16), "--blocksize=1024", "--force", "--output-name=mono-16.flac")
-encode("stereo-24.flac", wav(2500, 2, 44100, 24), "--tag=TITLE=stereo", "--force", "--output-name=stereo-24.flac")
-# Without a checksum of its samples, as into a pipe.
-with (HERE / "mono-8.flac").open("wb") as piped:
-    made = subprocess.run(["flac", "--silent", "--best", "--no-padding", "--stdout", "-"], input=wav(4000, 1, 8000, 8),
-                          stdout=subprocess.PIPE, check=True)
-    piped.write(made.stdout)
+if __name__ == "__main__":
+    encode("mono-16.flac", wav(14000, 1, 16000, 16), "--blocksize=1024", "--force", "--output-name=mono-16.flac")
+    encode("stereo-24.flac", wav(2500, 2, 44100, 24), "--tag=TITLE=stereo", "--force", "--output-name=stereo-24.flac")
+    # Without a checksum of its samples, as into a pipe.
+    with (HERE / "mono-8.flac").open("wb") as piped:
+        made = subprocess.run(["flac", "--silent", "--best", "--no-padding", "--stdout", "-"], input=wav(4000, 1, 8000, 8),
+                              stdout=subprocess.PIPE, check=True)
+        piped.write(made.stdout)

@@ -11,7 +11,7 @@ const CLASSES: [ClassId; 2] = [ClassId(0), ClassId(1)];
 
 fn fit(taught: &[LeftOut]) -> Calibration {
     let apart = vec![Apart { angle: 0.1, ..Apart::default() }; taught.len()];
-    Calibration::fit(&CLASSES, taught, &apart, BTreeMap::new(), None, 0.02)
+    Calibration::fit(&CLASSES, taught, &apart, BTreeMap::new(), None, 0.02, false)
 }
 
 fn neighbour(cosine: f32) -> Neighbour {
@@ -54,7 +54,8 @@ fn only_a_far_feature_is_unknown() {
     let taught: Vec<_> = (0..20).map(|i| left_out(i, (i % 2) as u32, &[2.0, 1.0])).collect();
     let apart = |i| Apart { angle: 0.1 + 0.005 * i as f32, ..Apart::default() };
     let apart: Vec<Apart> = (0..20).map(apart).collect();
-    let calibration = Calibration::fit(&CLASSES, &taught, &apart, BTreeMap::new(), None, 0.02);
+    let calibration =
+        Calibration::fit(&CLASSES, &taught, &apart, BTreeMap::new(), None, 0.02, false);
     let classify = |cosine: f32| {
         calibration
             .verdict(

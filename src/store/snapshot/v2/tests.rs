@@ -46,6 +46,7 @@ fn every_change_comes_back_as_it_was() {
         views: vec![[1.0, -0.25].map(f16::from_f32).into()],
         image: Some(ImageMark { bytes: 3, hash: [4; 16] }),
         patches: None,
+        described: false,
     };
     for change in [
         Change::AddClass(ClassId(1), name()),
@@ -78,6 +79,7 @@ fn sound() -> Snapshot {
         views: vec![feature(values)],
         image: Some(ImageMark::of(&file).into()),
         patches: None,
+        described: false,
     };
     let body = StoredBody {
         classes: vec![(0, "good".to_owned()), (1, "bad".to_owned())],
