@@ -27,7 +27,7 @@ pub use error::LearnError;
 use good::MadeElsewhere;
 pub use good::{MadePatches, PatchWork};
 pub use name::{ClassName, UNKNOWN};
-use stand_in::stand_ins;
+use stand_in::{looks, stand_ins};
 pub use subject::Subject;
 
 /// Classes that may be taught.
@@ -352,7 +352,8 @@ impl Learner {
         }
         self.changes_since_fit += done.len();
         if let Some(fit) = self.fit.get_mut() {
-            fit.calibration.set_looks(self.examples.looks());
+            let (looks, unseen) = looks(&self.examples, self.dim);
+            fit.calibration.set_looks(looks, unseen);
         }
         let refit = done.iter().any(|(change, _)| matches!(change, Change::SetThresholds(_)));
         // What is remembered of good parts follows from those that are there, at any time.

@@ -1,6 +1,6 @@
 //! Scores to probabilities and novelty, fitted to what was left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::novelty::{Evidence, Novelty};
 use super::offsets::Offsets;
@@ -20,6 +20,8 @@ pub struct Calibration {
     by_patches: Option<Novelty>,
     /// What every novelty is divided by.
     wider: f32,
+    /// Classes that were described, and of which nothing was seen.
+    unseen: BTreeSet<ClassId>,
 }
 
 /// How far a left-out example lies from those of other groups.
@@ -54,13 +56,14 @@ impl Calibration {
         novelty: None,
         by_patches: None,
         wider: 1.0,
+        unseen: BTreeSet::new(),
     };
 
     /// * `classes`: the order of the scores.
     /// * `left_out`: from [`crate::learn::head::Head::leave_out`]; where the head has none, the scores are taken as
     ///   logits.
     /// * `apart`: of each of them.
-    /// * `looks`: the groups of each class.
+    /// * `looks`: the groups of each class, and what its description is worth.
     /// * `far`: where there are fewer than three groups, 1 less the cosine to the nearest example from which on
     ///   something is unknown; `None` where nothing is.
     /// * `false_reject`: as [`Thresholds::false_reject`].
@@ -129,8 +132,11 @@ impl Calibration {
     }
 
     /// The groups of each class have changed.
-    pub fn set_looks(&mut self, looks: BTreeMap<ClassId, usize>) {
+    ///
+    /// * `unseen`: classes of which a description is all that is known: how far they reach is not.
+    pub fn set_looks(&mut self, looks: BTreeMap<ClassId, usize>, unseen: BTreeSet<ClassId>) {
         self.offsets.set_looks(looks);
+        self.unseen = unseen;
     }
 
     /// What is added to the score of a class before it is divided by the temperature.
@@ -200,9 +206,8 @@ impl Calibration {
         let probabilities = self.softmax(&balanced);
         let apart = Apart { angle: (1.0 - nearest.cosine).max(0.0), patches };
         let evidence = self.evidence(scores, &balanced, spread, apart)?;
-        // How far a class reaches that was only described is not known.
-        let is_seen = self.offsets.has(classes[best]);
-        let novelty = if is_seen { self.novelty(&evidence) } else { UNTOLD };
+        let is_unseen = self.unseen.contains(&classes[best]);
+        let novelty = if is_unseen { UNTOLD } else { self.novelty(&evidence) };
         let confidence = probabilities[best];
         let known = confidence >= thresholds.confidence && novelty <= thresholds.novelty;
         Some(Verdict {

@@ -48,11 +48,6 @@ impl Offsets {
         self.looks = looks;
     }
 
-    /// Whether the class has a look.
-    pub(super) fn has(&self, class: ClassId) -> bool {
-        self.looks.contains_key(&class)
-    }
-
     /// What is added to the score of the class.
     ///
     /// * `left_out`: how many of its looks the head was not taught.

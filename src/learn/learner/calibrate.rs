@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+use super::stand_in::looks;
 use super::{LearnError, Learner};
 use crate::learn::decision::{Apart, Calibration, Estimate, LeftOutCounts, Thresholds};
 use crate::learn::examples::Example;
@@ -79,13 +80,14 @@ impl Learner {
     }
 
     fn fitted(&self, left_out: &[LeftOut], apart: &[Apart], false_reject: f32) -> Calibration {
-        let (looks, far) = (self.examples.looks(), self.examples.far());
+        let ((looks, unseen), far) = (looks(&self.examples, self.dim), self.examples.far());
         let classes = self.head.classes();
         let of_distances =
             matches!(self.config.kind(), HeadKind::Lda | HeadKind::Slda | HeadKind::Prototype);
         let of_words = of_distances && self.examples.are_described();
-        let calibration =
-            Calibration::fit(classes, left_out, apart, looks, far, false_reject, of_words);
+        let mut calibration =
+            Calibration::fit(classes, left_out, apart, looks.clone(), far, false_reject, of_words);
+        calibration.set_looks(looks, unseen);
         calibration.corrected(self.correction.temperature, self.correction.novelty)
     }
 
@@ -120,9 +122,13 @@ impl Learner {
     }
 
     /// What heads like the one in use say of examples that they were not taught, for one that cannot leave out: each is
-    /// taught with two thirds of the groups of every class, and asked about the others.
+    /// taught with two thirds of the groups of every class, and asked about the others. Where classes are described it is
+    /// four fifths, and of classes with fewer looks one class after the other is left to its words.
     fn folds(&self) -> Result<Vec<LeftOut>, LearnError> {
-        const FOLDS: usize = 3;
+        let (folds, described) = match self.examples.are_described() {
+            true => (5, 1),
+            false => (3, 0),
+        };
         let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
         let pictures = || self.examples.iter().filter(|example| !example.described);
         for example in pictures() {
@@ -130,12 +136,13 @@ impl Learner {
         }
         let turn = |example: &Example| {
             let group = groups[&example.class].range(..example.group);
-            group.count() % FOLDS
+            let class = groups.range(..example.class);
+            (group.count() + described * class.count()) % folds
         };
         let turns: BTreeMap<ExampleId, usize> =
             pictures().map(|example| (example.id, turn(example))).collect();
         let mut all = Vec::with_capacity(turns.len());
-        for fold in 0..FOLDS {
+        for fold in 0..folds {
             let head = self.built_of(&self.config, |example| turns[&example.id] != fold)?;
             for example in pictures().filter(|example| turns[&example.id] == fold) {
                 let feature = example.widened();

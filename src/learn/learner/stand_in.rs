@@ -10,10 +10,10 @@
 //! worth: the variance of looks within their class, divided by its own (Efron and Morris 1973, "Stein's estimation rule and
 //! its competitors"). Pictures outweigh it as they come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::LAST_EXAMPLE;
-use crate::learn::examples::Example;
+use crate::learn::examples::{Example, Examples};
 use crate::learn::head::{ClassId, ExampleId, GroupId, Head, HeadError, Lesson};
 
 /// Looks that a description is worth while too few classes have both words and pictures to tell.
@@ -90,15 +90,30 @@ pub(super) fn stand_ins<'a>(
     let seen = seen(looks);
     let moved = Moved::of(&words, &seen, dim);
     let stand_in = |(&class, direction): (&ClassId, &Vec<f64>)| {
-        let looks = match seen.contains_key(&class) {
-            true => (moved.looks.round() as u64).min(MAX_LOOKS),
-            // Beside nothing, one is as good as many.
-            false => 1,
-        };
+        let looks = (moved.looks.round() as u64).min(MAX_LOOKS);
+        // A class is not without what is all that is known of it.
+        let looks = if seen.contains_key(&class) { looks } else { looks.max(1) };
         let feature = moved.apply(direction).into_iter().map(|value| value as f32).collect();
         (looks > 0).then_some(StandIn { class, feature, looks })
     };
     words.iter().filter_map(stand_in).collect()
+}
+
+/// How many looks each class has, its description being as many as it is worth, and the classes that have but that.
+pub(super) fn looks(
+    examples: &Examples,
+    dim: usize,
+) -> (BTreeMap<ClassId, usize>, BTreeSet<ClassId>) {
+    let (mut looks, mut unseen) = (examples.looks(), BTreeSet::new());
+    if examples.are_described() {
+        for StandIn { class, looks: worth, .. } in stand_ins(examples.iter(), dim) {
+            if !looks.contains_key(&class) {
+                unseen.insert(class);
+            }
+            *looks.entry(class).or_default() += worth as usize;
+        }
+    }
+    (looks, unseen)
 }
 
 fn seen(looks: BTreeMap<(ClassId, GroupId), (Vec<f64>, f64)>) -> BTreeMap<ClassId, Seen> {
@@ -260,7 +275,7 @@ mod tests {
         let both = [words(4, [1.0, 0.0, 0.0, 0.0]), words(7, [0.0, 0.0, 2.0, 0.0])];
         let made = stand_ins(both.iter(), 4);
         let looks: Vec<_> = made.iter().map(|one| (one.class.0, one.looks)).collect();
-        assert_eq!(looks, [(4, 1), (7, 1)]);
+        assert_eq!(looks, [(4, 2), (7, 2)]);
         near(&made[0].feature, &[1.0, 0.0, 0.0, 0.0]);
         near(&made[1].feature, &[0.0, 0.0, 1.0, 0.0]);
     }
@@ -316,7 +331,7 @@ mod tests {
         all.push(words(9, [0.6, 0.8, 0.0, 0.0]));
         let made = stand_ins(all.iter(), 4);
         near(&made[3].feature, &[0.24, 0.32, 0.0, far]);
-        assert!(made.iter().all(|one| one.looks == if one.class.0 == 9 { 1 } else { 2 }));
+        assert!(made.iter().all(|one| one.looks == 2), "no class has two looks to measure by");
     }
 
     /// Four classes whose words say exactly where their pictures lie, and whose looks stray; then words that are wrong.
