@@ -44,7 +44,7 @@ use crate::sound;
   fieldtune eval parts/ --features parts.npz  one pass of the backbone, kept ...
   fieldtune eval --from-features parts.npz --head knn  ... for the next question
   fieldtune eval logs/ --text                a file of lines a class
-  fieldtune eval parts/ --model clip.toml --words \"a photo of a {}\" --shots 0,1,5
+  fieldtune eval parts/ --model clip.toml --words \"a photo of a {}\" --shots 0,5
   fieldtune eval parts/ --protocol bench --json bench.json
   fieldtune eval parts/ --protocol good-parts --good Free --shots 20,100
   fieldtune eval parts/ --shift all          what adaptation brings back

@@ -248,7 +248,7 @@ mod tests {
         let whole = file(1, 1, 16_000, 16, &[0; 200]);
         let cases: [(Vec<u8>, &str); 13] = [
             (Vec::new(), "no WAV, FLAC or Ogg file: it is empty"),
-            (b"OggS\0\x02\0\0".to_vec(), "ffmpeg -i FILE"),
+            (b"ID3\x04\0\0".to_vec(), "ffmpeg -i FILE"),
             (
                 whole[..whole.len() - 1].to_vec(),
                 "its header says 200 bytes of sound, there are 199",
