@@ -50,7 +50,7 @@ const MAGIC: &[(usize, &[u8], &str, &str)] = &[
 const LFS: &str = "in the folder that was cloned: git lfs install, then git lfs pull; or download the file itself";
 const TFLITE: &str = "convert it: python -m tf2onnx.convert --tflite FILE.tflite --output NET.onnx";
 const KERAS: &str = "export it with Keras 3: model.export(\"NET.onnx\", format=\"onnx\")";
-const TORCH: &str = "export the network with PyTorch: torch.onnx.export(model.eval(), (torch.zeros(1, 3, 224, 224),), \"NET.onnx\")";
+pub(super) const TORCH: &str = "export the network with PyTorch: torch.onnx.export(model.eval(), (torch.zeros(1, 3, 224, 224),), \"NET.onnx\")";
 const TENSORFLOW: &str = "convert it: python -m tf2onnx.convert --saved-model FOLDER --output NET.onnx (for a frozen graph: --graphdef FILE.pb --inputs NAME:0 --outputs NAME:0)";
 const OTHER: &str = "name a network in ONNX form (.onnx)";
 const AGAIN: &str = "download or copy it again";

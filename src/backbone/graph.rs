@@ -78,6 +78,20 @@ impl Graph {
     /// # Errors
     /// As [`Graph::parse`].
     pub(super) fn checked(onnx: Onnx, name: &str) -> Result<Self, BackboneError> {
+        let mut graph = Self::decoded(onnx, name)?;
+        graph.refuse_unsupported()?;
+        graph.check_order()?;
+        graph.check_attributes()?;
+        graph.check_weights()?;
+        graph.half = graph.declared().is_some_and(|tensor| weights::is_half(tensor.elem_type));
+        Ok(graph)
+    }
+
+    /// What [`Graph::checked`] begins with: nodes that are not yet checked, and values that are not yet looked at.
+    ///
+    /// # Errors
+    /// [`BackboneError::Parse`], [`BackboneError::Weights`].
+    pub(super) fn decoded(onnx: Onnx, name: &str) -> Result<Self, BackboneError> {
         let Onnx { file: onnx, weights } = onnx;
         if onnx.is_empty() {
             let what = "the file is empty (0 bytes)\n  next: download or copy it again";
@@ -108,11 +122,6 @@ impl Graph {
             let what = "the network has more nodes, functions put in place, than are taken";
             return Err(BackboneError::parse(name, what));
         }
-        graph.refuse_unsupported()?;
-        graph.check_order()?;
-        graph.check_attributes()?;
-        graph.check_weights()?;
-        graph.half = graph.declared().is_some_and(|tensor| weights::is_half(tensor.elem_type));
         Ok(graph)
     }
 

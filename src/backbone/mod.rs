@@ -17,6 +17,7 @@ pub mod fetch;
 
 mod backbone_files;
 mod channels;
+mod classifier;
 mod detect;
 mod embedding;
 mod error;
@@ -52,6 +53,7 @@ use tract_core::prelude::{Datum as _, OutletId, TypedModel};
 
 use crate::backbone::preprocess::InputSpec;
 pub use backbone_files::BackboneFiles;
+pub use classifier::{ClassifierLayers, ScoreCurve};
 pub use detect::Detected;
 pub use embedding::EmbeddingSource;
 pub use error::BackboneError;

@@ -38,7 +38,7 @@ pub(super) fn complaint(tensor: &TensorProto, weight: bool) -> Option<String> {
     Some(format!("its value {index} is {value}: the file is damaged"))
 }
 
-fn type_name(data_type: i32) -> String {
+pub(super) fn type_name(data_type: i32) -> String {
     DataType::try_from(data_type).map_or(data_type.to_string(), |known| format!("{known:?}"))
 }
 

@@ -50,7 +50,9 @@ use crate::store::persistent;
   fieldtune teach --by line-2.npz frames/
       what the head of another device, or of your own program, says of frames
   fieldtune teach --from-text scratch \"a metal part with a scratch\"
-      a class without an image, with a backbone that words belong to (CLIP, SigLIP)
+      a class without an image, where the backbone knows words, too (CLIP)
+  fieldtune teach --by head.onnx --classes names.txt frames/
+      the same of a classifier that PyTorch or skl2onnx exported
   fieldtune teach --text refused \"Failed password for root\"
   fieldtune teach routine --lines yesterday.log")]
 pub struct TeachCommand {
@@ -60,10 +62,13 @@ pub struct TeachCommand {
     /// Image files, recordings of sound (WAV, FLAC, Ogg), or folders of them
     #[arg(value_name = "IMAGE|DIR|TEXT", value_parser = images::or_text())]
     images: Vec<PathBuf>,
-    /// Learn what another classifier says of the images: head.npz of `fieldtune export`, or an .npz file with coef_,
-    /// intercept_ and classes_, as scikit-learn has them; no class is named then
-    #[arg(long, value_name = "FILE.npz")]
+    /// Learn what another classifier of features says of the images: head.npz of `fieldtune export`, an .npz file with
+    /// coef_, intercept_ and classes_, as scikit-learn has them, or ONNX from PyTorch or scikit-learn; no class is named then
+    #[arg(long, value_name = "FILE")]
     by: Option<PathBuf>,
+    /// With --by: names of its classes, a file with one a line in the order of its scores [default: those in it]
+    #[arg(long, value_name = "FILE", requires = "by")]
+    classes: Option<PathBuf>,
     /// With --by: learn only what it is as sure about, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.8, requires = "by", value_parser = share)]
     sure: f32,
@@ -102,6 +107,7 @@ pub(super) fn of_folders(
         class: dir.display().to_string(),
         images: Vec::new(),
         by: None,
+        classes: None,
         sure: 1.0,
         from_text: false,
         lines: LineArgs::default(),

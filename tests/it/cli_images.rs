@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 
 use fieldtune::image::frame::{Frame, Timestamp};
 use fieldtune::image::picture::save_png;
+use prost::Message as _;
+use serde_json::Value;
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, ValueInfoProto,
+};
 
 use common::{KINDS, data, folder_of, picture};
 use desk::{Bench, text};
@@ -196,6 +202,20 @@ fn what_changes_nothing_leaves_no_step_and_no_checkpoint() {
     assert_ne!(bench.json(&["status"])["undo_steps"], before);
 }
 
+/// A folder with eight pictures of each kind.
+fn frames_of_all_kinds(parent: &Path) -> String {
+    let frames = parent.join("frames");
+    for kind in KINDS {
+        let folder = folder_of(&parent.join("drawn"), kind, 40, 8);
+        std::fs::create_dir_all(&frames).expect("there is room");
+        for file in std::fs::read_dir(folder).expect("it was made") {
+            let file = file.expect("it was made").path();
+            std::fs::copy(&file, frames.join(file.file_name().expect("a name"))).expect("room");
+        }
+    }
+    text(&frames).to_owned()
+}
+
 /// What the head of one device says of frames teaches another, which goes on from there.
 #[test]
 fn another_classifier_teaches_what_it_is_sure_about() {
@@ -204,16 +224,7 @@ fn another_classifier_teaches_what_it_is_sure_about() {
     let head = first.path().join("head.npz").display().to_string();
     first.ok(&["export", &head]);
     let second = Bench::new();
-    let frames = second.path().join("frames");
-    for kind in KINDS {
-        let folder = folder_of(&second.path().join("drawn"), kind, 40, 8);
-        std::fs::create_dir_all(&frames).expect("there is room");
-        for file in std::fs::read_dir(folder).expect("it was made") {
-            let file = file.expect("it was made").path();
-            std::fs::copy(&file, frames.join(file.file_name().expect("a name"))).expect("room");
-        }
-    }
-    let frames = text(&frames).to_owned();
+    let frames = frames_of_all_kinds(second.path());
     let told = second.json(&["teach", "--by", &head, &frames, "--sure", "0.6"]);
     let taught: u64 = second.classes().iter().map(|(_, count)| count).sum();
     assert_eq!(
@@ -247,5 +258,144 @@ fn another_classifier_teaches_what_it_is_sure_about() {
         let refused = second.run(wrong);
         assert!(refused.code != 0 && refused.stderr.contains(wanted), "{wrong:?}: {refused:?}");
         assert!(second.classes().is_empty());
+    }
+}
+
+/// An exported head as PyTorch would write it: `x - centre`, its length, layers as Gemm, the temperature, Softmax.
+///
+/// * `head`: `head.json` of `export`; `names`: whether its metadata has those of the classes.
+fn as_onnx(head: &Value, names: bool) -> Vec<u8> {
+    let mut graph = GraphProto { name: "head".to_owned(), ..GraphProto::default() };
+    let mut stored: Vec<TensorProto> = Vec::new();
+    let mut store = |name: &str, values: &Value| {
+        let rows = |values: &Value| values.as_array().map_or(0, Vec::len) as i64;
+        let mut dims = vec![rows(values)];
+        dims.extend(values[0].as_array().map(|row| row.len() as i64));
+        let flat = values.as_array().into_iter().flatten();
+        let numbers = flat.flat_map(|value| match value.as_array() {
+            Some(row) => row.clone(),
+            None => vec![value.clone()],
+        });
+        let float_data = numbers.map(|value| value.as_f64().expect("a number") as f32).collect();
+        let name = name.to_owned();
+        stored.push(TensorProto { name, dims, data_type: 1, float_data, ..TensorProto::default() });
+    };
+    let node = |op: &str, read: &[&str], gives: &str| NodeProto {
+        op_type: op.to_owned(),
+        input: read.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![gives.to_owned()],
+        ..NodeProto::default()
+    };
+    store("centre", &head["centre"]);
+    graph.node.push(node("Sub", &["input", "centre"], "centred"));
+    let mut at = "centred".to_owned();
+    if head["unit_length"] == true {
+        graph.node.push(node("LpNormalization", &[&at], "unit"));
+        "unit".clone_into(&mut at);
+    }
+    for (turn, layer) in head["layers"].as_array().expect("a list").iter().enumerate() {
+        if turn > 0 {
+            graph.node.push(node("Relu", &[&at], &format!("relu{turn}")));
+            at = format!("relu{turn}");
+        }
+        let [weights, bias, sum] = ["weight", "bias", "sum"].map(|name| format!("{turn}.{name}"));
+        store(&weights, &layer["weights"]);
+        store(&bias, &layer["bias"]);
+        let mut gemm = node("Gemm", &[&at, &weights, &bias], &sum);
+        gemm.attribute.push(AttributeProto {
+            name: "transB".to_owned(),
+            i: 1,
+            ..AttributeProto::default()
+        });
+        graph.node.push(gemm);
+        at = sum;
+    }
+    store("temperature", &serde_json::json!([head["temperature"]]));
+    graph.node.push(node("Div", &[&at, "temperature"], "logits"));
+    graph.node.push(node("Softmax", &["logits"], "output"));
+    graph.initializer = stored;
+    let info = |name: &str| ValueInfoProto { name: name.to_owned(), ..ValueInfoProto::default() };
+    (graph.input, graph.output) = (vec![info("input")], vec![info("output")]);
+    let opset = OperatorSetIdProto { version: 17, ..OperatorSetIdProto::default() };
+    let classes =
+        StringStringEntryProto { key: "classes".to_owned(), value: head["classes"].to_string() };
+    let model = ModelProto {
+        ir_version: 8,
+        opset_import: vec![opset],
+        graph: Some(graph),
+        metadata_props: names.then_some(classes).into_iter().collect(),
+        ..ModelProto::default()
+    };
+    model.encode_to_vec()
+}
+
+#[test]
+fn a_head_in_onnx_teaches_what_its_arrays_teach() {
+    for kind in ["softmax", "mlp"] {
+        let first = Bench::taught();
+        first.ok(&["head", kind]);
+        let [arrays, json, onnx, unnamed, names, whole] =
+            ["head.npz", "head.json", "head.onnx", "unnamed.onnx", "names.txt", "whole.onnx"]
+                .map(|name| first.path().join(name));
+        first.ok(&["export", text(&arrays)]);
+        first.ok(&["export", text(&json)]);
+        first.ok(&["export", text(&whole)]);
+        let head = std::fs::read_to_string(&json).expect("it was exported");
+        let head: Value = serde_json::from_str(&head).expect("it was exported");
+        std::fs::write(&onnx, as_onnx(&head, true)).expect("there is room");
+        std::fs::write(&unnamed, as_onnx(&head, false)).expect("there is room");
+        let classes: Vec<&str> = head["classes"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|class| class.as_str().expect("a name"))
+            .collect();
+        std::fs::write(&names, format!("{}\n\n", classes.join("\r\n"))).expect("there is room");
+
+        let taught = |arguments: &[&str]| {
+            let bench = Bench::new();
+            let frames = frames_of_all_kinds(bench.path());
+            let words = [&["teach", &frames, "--sure", "0.6", "--by"], arguments].concat();
+            let told = bench.json(&words);
+            let examples = bench.json(&["examples"]);
+            let examples = examples.as_array().expect("a list").iter().map(|one| {
+                let origin = Path::new(one["origin"].as_str().expect("a name")).file_name();
+                (one["class"].clone(), origin.expect("a name").to_owned())
+            });
+            (told["others"].clone(), told["agree"].clone(), examples.collect::<Vec<_>>())
+        };
+        let wanted = taught(&[text(&arrays)]);
+        assert!(wanted.2.len() > 20, "{wanted:?}");
+        assert_eq!(taught(&[text(&onnx)]), wanted);
+        assert_eq!(taught(&[text(&unnamed), "--classes", text(&names)]), wanted);
+
+        let bench = Bench::new();
+        let frames = frames_of_all_kinds(bench.path());
+        let (other, empty) = (first.path().join("other.txt"), first.path().join("empty.txt"));
+        std::fs::write(&other, "one\ntwo\n").expect("there is room");
+        std::fs::write(&empty, " \n").expect("there is room");
+        for (wrong, wanted) in [
+            (
+                &[text(&unnamed)][..],
+                "unnamed.onnx: it has 5 scores and no names of classes\n  next: --classes FILE",
+            ),
+            (&[text(&onnx), "--classes", text(&other)], "5 scores and 2 classes"),
+            (&[text(&arrays), "--classes", text(&other)], "5 scores and 2 classes"),
+            (
+                &[text(&onnx), "--classes", text(&empty)],
+                "empty.txt: wanted the names of the classes",
+            ),
+            (&[text(&whole)], "next: fieldtune export head.npz, of the same store"),
+            (
+                &[text(&json)],
+                "head.json: wanted a classifier of features (.npz, .onnx), this is a text",
+            ),
+        ] {
+            let refused = bench.run(&[&["teach", &frames, "--by"], wrong].concat());
+            assert!(refused.code == 2 && refused.stderr.contains(wanted), "{wrong:?}: {refused:?}");
+        }
+        let refused = bench.run(&["teach", &frames, "--classes", text(&names)]);
+        assert!(refused.code == 2 && refused.stderr.contains("--by"), "{refused:?}");
+        assert!(!bench.store().exists());
     }
 }

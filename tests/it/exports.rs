@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use fieldtune::backbone::card::{ModelCard, read_network};
 use fieldtune::backbone::preprocess::{Fit, InputSpec, Norm};
 use fieldtune::backbone::{
-    Backbone, BackboneSpec, Classifier, Dense, Graph, Onnx, OnnxFiles, Pooling, Rounding, Tap,
-    export,
+    Backbone, BackboneSpec, Classifier, ClassifierLayers, Dense, Graph, Onnx, OnnxFiles, Pooling,
+    Rounding, ScoreCurve, Tap, export,
 };
-use ndarray::Array4;
+use ndarray::{Array1, Array4};
 use serde::Deserialize;
 
 use common::{Run, command, data, finish, folder_of};
@@ -290,4 +290,53 @@ fn a_grey_network_needs_no_option_for_channels() {
     assert_eq!(teach.code, 0, "{teach:?}");
     let refused = run(&["classify", images, "--model", network, "--norm", "unit", "--bgr"]);
     assert!(refused.code == 2 && refused.stderr.contains("grey"), "{refused:?}");
+}
+
+#[derive(Deserialize)]
+struct ExpectedHeads {
+    features: Vec<Vec<f32>>,
+    heads: std::collections::BTreeMap<String, ExpectedHead>,
+}
+
+#[derive(Deserialize)]
+struct ExpectedHead {
+    classes: Vec<String>,
+    probabilities: Vec<Vec<f32>>,
+}
+
+/// Of scikit-learn's classifiers as skl2onnx writes them; see `data/heads.py`.
+#[test]
+fn heads_of_scikit_learn_give_the_probabilities_of_onnx_runtime() {
+    let expected = fs::read_to_string(data("heads/expected.json")).unwrap();
+    let ExpectedHeads { features, heads } = serde_json::from_str(&expected).unwrap();
+    assert_eq!(heads.len(), 3);
+    for (name, head) in heads {
+        let onnx = read_network(&data(&format!("heads/{name}.onnx")), "").unwrap();
+        let read = ClassifierLayers::parse(&onnx, &name).unwrap();
+        assert_eq!(read.classes, head.classes, "{name}");
+        for (feature, wanted) in features.iter().zip(&head.probabilities) {
+            let mut values = Array1::from_vec(feature.clone());
+            if let Some(centre) = &read.centre {
+                values -= centre;
+            }
+            if read.unit_length {
+                values /= values.dot(&values).sqrt();
+            }
+            for (at, (weights, bias)) in read.layers.iter().enumerate() {
+                let rectified = values.mapv(|value| if at > 0 { value.max(0.0) } else { value });
+                values = weights.dot(&rectified) + bias;
+            }
+            let mut shares = match read.curve {
+                ScoreCurve::Softmax => values.exp(),
+                ScoreCurve::Sigmoid | ScoreCurve::SigmoidShares => {
+                    values.mapv(|score| 1.0 / (1.0 + (-score).exp()))
+                }
+            };
+            shares /= shares.sum();
+            let apart = shares.iter().zip(wanted).map(|(got, wanted)| (got - wanted).abs());
+            let apart = apart.fold(0.0, f32::max);
+            println!("{name}: {apart:.1e}");
+            assert!(apart < 1e-5, "{name}: {shares} is not {wanted:?}");
+        }
+    }
 }

@@ -26,7 +26,7 @@ impl Graph {
 
     /// Every node stands behind those that it needs, and no tensor is made twice, as the format wants it. What walks
     /// the graph relies on it: there is no circle to get lost in.
-    pub(super) fn check_order(&self) -> Result<(), BackboneError> {
+    pub(in crate::backbone) fn check_order(&self) -> Result<(), BackboneError> {
         let Some(graph) = self.graph() else { return Ok(()) };
         let mut known: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
         known.extend(

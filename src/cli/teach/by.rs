@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use ndarray::{Array1, Array2};
 
 use super::TeachCommand;
+use crate::backbone::card::read_network;
+use crate::backbone::{ClassifierLayers, ScoreCurve};
 use crate::cli::args::images;
 use crate::cli::args::store::StoreArgs;
 use crate::cli::npz::Reader;
@@ -16,11 +18,15 @@ use crate::cli::{Context, Exit};
 use crate::image::picture;
 use crate::learn::learner::{ClassName, Learner};
 use crate::protocol::people::counted;
+use crate::util::bounded;
 
 /// Images that are taught of a class at most: more of what is alike teach little.
 const MOST: usize = 50;
 
-/// A classifier of features: layers of weights and biases, zeros for what is negative between them, softmax behind.
+/// Bytes that a list of names may have.
+const MAX_NAMES: u64 = 1 << 20;
+
+/// A classifier of features: layers of weights and biases, zeros for what is negative between them, softmax or sigmoid behind.
 #[derive(Debug)]
 pub(super) struct FeatureClassifier {
     classes: Vec<ClassName>,
@@ -28,20 +34,44 @@ pub(super) struct FeatureClassifier {
     unit_length: bool,
     layers: Vec<(Array2<f32>, Array1<f32>)>,
     temperature: f32,
+    curve: ScoreCurve,
 }
 
 impl FeatureClassifier {
-    /// What `fieldtune export head.npz` wrote, or arrays as scikit-learn names them: `coef_`, `intercept_`, `classes_`.
+    /// What `fieldtune export head.npz` wrote; arrays as scikit-learn names them: `coef_`, `intercept_`, `classes_`; or ONNX.
+    ///
+    /// * `names`: a file with the names of the classes, in place of those of the classifier.
     ///
     /// # Errors
-    /// Not such a file; arrays that do not belong together.
-    fn read(path: &Path) -> anyhow::Result<Self> {
-        let file = File::open(path)?;
-        let mut reader = Reader::new(BufReader::new(file)).context(
+    /// Not such a file; arrays or operators that do not belong together.
+    fn read(path: &Path, names: Option<&Path>) -> anyhow::Result<Self> {
+        let place = || picture::shown(path);
+        let names = names.map(|names| listed(names).with_context(|| picture::shown(names)));
+        let names = names.transpose()?;
+        let file = File::open(path).with_context(place)?;
+        let reader = Reader::new(BufReader::new(file));
+        let is_npz = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"));
+        let has_arrays = |reader: &Reader<_>| reader.has("weights0") || reader.has("coef_");
+        if is_npz || reader.as_ref().is_ok_and(has_arrays) {
+            return Self::of_arrays(reader, names).with_context(place);
+        }
+        // What is wrong with it names the file.
+        let layers = ClassifierLayers::parse(&read_network(path, "")?, &place())?;
+        Self::of_layers(layers, names).with_context(place)
+    }
+
+    fn of_arrays(
+        reader: anyhow::Result<Reader<BufReader<File>>>,
+        names: Option<Vec<String>>,
+    ) -> anyhow::Result<Self> {
+        let mut reader = reader.context(
             "wanted an .npz file: of export head.npz, or with coef_, intercept_ and classes_",
         )?;
         let ours = reader.has("weights0");
-        let classes = reader.strings(if ours { "classes" } else { "classes_" })?;
+        let classes = match names {
+            Some(names) => names,
+            None => reader.strings(if ours { "classes" } else { "classes_" })?,
+        };
         let mut layers = Vec::new();
         if ours {
             while reader.has(&format!("weights{}", layers.len())) {
@@ -65,9 +95,33 @@ impl FeatureClassifier {
             weights.mapv_inplace(|value| value / 2.0);
             bias.mapv_inplace(|value| value / 2.0);
         }
-        let classes = classes.iter().map(|name| ClassName::new(name).context("classes"));
-        let classes = classes.collect::<anyhow::Result<Vec<_>>>()?;
-        let read = Self { classes, centre, unit_length, layers, temperature };
+        let curve = ScoreCurve::Softmax;
+        let classes = class_names(&classes)?;
+        let read = Self { classes, centre, unit_length, layers, temperature, curve };
+        read.check()?;
+        Ok(read)
+    }
+
+    fn of_layers(layers: ClassifierLayers, names: Option<Vec<String>>) -> anyhow::Result<Self> {
+        let ClassifierLayers { centre, unit_length, layers, curve, classes, numbers } = layers;
+        let is_given = names.is_some();
+        let classes = names.unwrap_or(classes);
+        if classes.is_empty() {
+            let scores = layers.last().map_or(0, |(_, bias)| bias.len());
+            let numbers: Vec<_> = numbers.iter().map(i64::to_string).collect();
+            let what = match &numbers[..] {
+                [] => format!("it has {scores} scores and no names of classes"),
+                numbers => {
+                    format!("its classes are numbers ({}), wanted names", numbers.join(", "))
+                }
+            };
+            bail!("{what}\n  next: --classes FILE with a name a line, in the order of the scores");
+        }
+        let classes = class_names(&classes).map_err(|error| match is_given {
+            true => error,
+            false => anyhow!("{error:#}\n  next: --classes FILE with other names, one a line"),
+        })?;
+        let read = Self { classes, centre, unit_length, layers, temperature: 1.0, curve };
         read.check()?;
         Ok(read)
     }
@@ -87,6 +141,11 @@ impl FeatureClassifier {
         if inputs != self.classes.len() || inputs < 2 {
             let classes = self.classes.len();
             bail!("{inputs} scores and {classes} classes, wanted as many of both, at least 2");
+        }
+        for (at, class) in self.classes.iter().enumerate() {
+            if self.classes[..at].contains(class) {
+                bail!("classes: {class} is there twice, wanted a name for each score");
+            }
         }
         if self.centre.as_ref().is_some_and(|centre| centre.len() != self.dim()) {
             bail!("centre: wanted {} values", self.dim());
@@ -124,10 +183,35 @@ impl FeatureClassifier {
         }
         let scores = values.iter().enumerate();
         let (best, &highest) = scores.max_by(|a, b| a.1.total_cmp(b.1)).expect("there are classes");
-        let sum: f32 =
-            values.iter().map(|&score| ((score - highest) / self.temperature).exp()).sum();
-        (best, 1.0 / sum)
+        let sigmoid = |score: f32| 1.0 / (1.0 + (-score).exp());
+        let confidence = match self.curve {
+            ScoreCurve::Softmax => {
+                let exp = |&score: &f32| ((score - highest) / self.temperature).exp();
+                1.0 / values.iter().map(exp).sum::<f32>()
+            }
+            ScoreCurve::Sigmoid => sigmoid(highest),
+            ScoreCurve::SigmoidShares => {
+                let sum: f32 = values.iter().map(|&score| sigmoid(score)).sum();
+                if sum > 0.0 { sigmoid(highest) / sum } else { 0.0 }
+            }
+        };
+        (best, confidence)
     }
+}
+
+fn class_names(classes: &[String]) -> anyhow::Result<Vec<ClassName>> {
+    classes.iter().map(|name| ClassName::new(name).context("classes")).collect()
+}
+
+/// The lines of a file, without those that are empty.
+fn listed(path: &Path) -> anyhow::Result<Vec<String>> {
+    let text = bounded::read_text(path, MAX_NAMES)?;
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let names: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    if names.is_empty() {
+        bail!("wanted the names of the classes, one a line; the file has none");
+    }
+    Ok(names)
 }
 
 /// What it says of each image, and how sure it is, 0 to 1.
@@ -142,7 +226,8 @@ impl TeachCommand {
     /// was learned says the same.
     pub(super) fn run_by(&self, by: &Path, context: &Context) -> anyhow::Result<Exit> {
         let place = || format!("nothing was learned: {}", picture::shown(by));
-        let classifier = FeatureClassifier::read(by).with_context(place)?;
+        let classifier =
+            FeatureClassifier::read(by, self.classes.as_deref()).context("nothing was learned")?;
         let arguments = [&[PathBuf::from(&self.class)], &self.images[..]].concat();
         let files =
             images::expand_to_teach(&arguments, &self.model.sound_window(), self.skip_broken)
@@ -267,11 +352,54 @@ mod tests {
                 (array![[2.0, 0.0], [0.0, 5.0]], array![0.0, 1.0]),
             ],
             temperature: 0.5,
+            curve: ScoreCurve::Softmax,
         };
         classifier.check().expect("they belong together");
         let (class, confidence) = classifier.classify(&[1.0, 2.0]);
         assert_eq!(class, 0);
         assert!((confidence - 0.97482).abs() < 1e-4, "{confidence}");
+    }
+
+    /// Of the scores (1, -1): 1 / (1 + exp(-1)) = 0.73106, its share 0.73106 / (0.73106 + 0.26894); by a softmax 0.88080.
+    #[test]
+    fn confidence_follows_the_curve_of_the_scores() {
+        for (curve, wanted) in [
+            (ScoreCurve::Softmax, 0.880_80),
+            (ScoreCurve::Sigmoid, 0.731_06),
+            (ScoreCurve::SigmoidShares, 0.731_06),
+        ] {
+            let layers = vec![(array![[1.0], [-1.0], [-2.0]], array![0.0, 0.0, 1.0])];
+            let two = vec![(array![[1.0], [-1.0]], array![0.0, 0.0])];
+            let of = |layers, names: &[&str]| FeatureClassifier {
+                classes: named(names),
+                centre: None,
+                unit_length: false,
+                layers,
+                temperature: 1.0,
+                curve,
+            };
+            let (class, confidence) = of(two, &["a", "b"]).classify(&[1.0]);
+            assert!(class == 0 && (confidence - wanted).abs() < 1e-4, "{curve:?}: {confidence}");
+            // A third of score -1 takes its share, and changes nothing of what each class has for itself: 0.78699, 0.57612.
+            let wanted = match curve {
+                ScoreCurve::Softmax => 0.786_99,
+                ScoreCurve::Sigmoid => 0.731_06,
+                ScoreCurve::SigmoidShares => 0.576_12,
+            };
+            let confidence = of(layers, &["a", "b", "c"]).classify(&[1.0]).1;
+            assert!((confidence - wanted).abs() < 1e-4, "{curve:?}: {confidence}");
+        }
+        // Far from all classes there is no share.
+        let layers = vec![(array![[1.0], [1.0]], array![0.0, 0.0])];
+        let lost = FeatureClassifier {
+            classes: named(&["a", "b"]),
+            centre: None,
+            unit_length: false,
+            layers,
+            temperature: 1.0,
+            curve: ScoreCurve::SigmoidShares,
+        };
+        assert_eq!(lost.classify(&[-1e4]).1, 0.0);
     }
 
     /// Two classes have one score in scikit-learn: at z = 2 the second has the probability 1 / (1 + exp(-2)) = 0.88080.
@@ -286,7 +414,7 @@ mod tests {
             let file = tempfile::NamedTempFile::new().expect("there is room");
             std::fs::write(file.path(), writer.finish().expect("in memory").into_inner())
                 .expect("there is room");
-            FeatureClassifier::read(file.path())
+            FeatureClassifier::read(file.path(), None)
         };
         let two = write(array![[1.0, 0.5]], array![-0.5], &["bad", "good"]).expect("it is right");
         let (class, confidence) = two.classify(&[2.0, 1.0]);
@@ -311,6 +439,7 @@ mod tests {
                 unit_length: false,
                 layers,
                 temperature: 1.0,
+                curve: ScoreCurve::Softmax,
             }
         };
         let two = array![[1.0, 0.0], [0.0, 1.0]];
@@ -319,6 +448,7 @@ mod tests {
             (of(two.clone(), array![0.0], &["a", "b"]), "bias [1]"),
             (of(two.clone(), array![0.0, 0.0], &["a", "b", "c"]), "2 scores and 3 classes"),
             (of(array![[1.0, 0.0]], array![0.0], &["a"]), "1 scores and 1 classes"),
+            (of(two.clone(), array![0.0, 0.0], &["a", "a"]), "classes: a is there twice"),
             (of(array![[f32::NAN, 0.0], [0.0, 1.0]], array![0.0, 0.0], &["a", "b"]), "finite"),
         ] {
             let error = wrong.check().expect_err(wanted).to_string();

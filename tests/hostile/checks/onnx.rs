@@ -1,13 +1,17 @@
 //! Networks: read, looked at and made ready to run, or refused.
 
 use fieldtune::backbone::preprocess::{ChannelOrder, Fit, InputSpec, Layout, Norm};
-use fieldtune::backbone::{Backbone, BackboneSpec, Graph};
+use fieldtune::backbone::{Backbone, BackboneSpec, ClassifierLayers, Graph};
 use fieldtune::protocol::console::harmless;
 
 use super::assert_harmless;
 
 /// * `data`: a file.
 pub fn check(data: &[u8]) {
+    match ClassifierLayers::parse(data, "network") {
+        Ok(head) => assert!(!head.layers.is_empty()),
+        Err(error) => refused(&error.to_string()),
+    }
     match Graph::parse(data, "network") {
         Ok(graph) => looked_at(&graph),
         Err(error) => refused(&error.to_string()),
