@@ -9,6 +9,9 @@ pub(super) const MAX_CHANNELS: u16 = 32;
 /// Samples a second that a recording may have.
 pub(super) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 
+/// What makes a file that can be read of another one.
+pub(super) const CONVERT: &str = "; next: ffmpeg -i FILE -ac 1 -ar 16000 -c:a pcm_s16le NEW.wav";
+
 /// Why bytes are no recording; in words, without the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

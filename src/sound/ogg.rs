@@ -11,7 +11,7 @@ use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions, ReadOnlyS
 use symphonia::default::codecs::VorbisDecoder;
 use symphonia::default::formats::OggReader;
 
-use super::limits::{MAX_CHANNELS, RATES, RecordingError, check_length, refused};
+use super::limits::{CONVERT, MAX_CHANNELS, RATES, RecordingError, check_length, refused};
 
 /// What a page begins with.
 pub(super) const START: &[u8] = b"OggS";
@@ -34,10 +34,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<f32>, u32), RecordingError> {
     let (first, total) = walk(bytes)?;
     let Some(header) = first.strip_prefix(VORBIS) else {
         let name = first[..first.len().min(8)].escape_ascii();
-        return Err(refused(format!(
-            "an Ogg file of \"{name}\", wanted Vorbis{}",
-            super::wav::CONVERT
-        )));
+        return Err(refused(format!("an Ogg file of \"{name}\", wanted Vorbis{}", CONVERT)));
     };
     // Version, channels, rate.
     let (channels, rate) = match header {

@@ -3,7 +3,7 @@
 //! A file of which anything is missing is refused, but for one whose header says no length, as programs write it that
 //! record into a pipe.
 
-use super::limits::{MAX_CHANNELS, RATES, RecordingError, check_length, refused};
+use super::limits::{CONVERT, MAX_CHANNELS, RATES, RecordingError, check_length, refused};
 use super::{SAMPLE_RATE, flac, ogg, resampled};
 
 /// From here on a length says that it was not known when the header was written.
@@ -84,8 +84,6 @@ impl Format {
         }
     }
 }
-
-pub(super) const CONVERT: &str = "; next: ffmpeg -i FILE -ac 1 -ar 16000 -c:a pcm_s16le NEW.wav";
 
 impl Recording {
     /// Whether bytes begin as a WAV, a FLAC or an Ogg file does.
