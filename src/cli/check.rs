@@ -267,10 +267,23 @@ fn camera(address: &str) -> Finding {
     }
 }
 
-/// Where the program of a command is.
+/// Where the program is that a command of the shell begins with.
 fn program_of(command: &str) -> Finding {
-    let name = command.split_whitespace().next().unwrap_or_default();
-    program(name, "install it, or write its full path into camera.address")
+    // Variables may be set before it.
+    let mut words = command.split_whitespace().skip_while(|word| word.contains('='));
+    let name = words.next().unwrap_or_default();
+    let found = program(name, "install it, or write its full path into the address");
+    // The shell knows words of its own (while, exec), and what stands in quotes or brackets.
+    const ITS_OWN: [char; 6] = ['(', '{', '"', '\'', '$', '`'];
+    let is_its_own = || {
+        let ask = ["-c", "command -v \"$1\"", "sh", name];
+        let asked = std::process::Command::new("sh").args(ask).output();
+        name.starts_with(ITS_OWN) || asked.is_ok_and(|asked| asked.status.success())
+    };
+    found.or_else(|missing| match !name.is_empty() && is_its_own() {
+        true => Ok(format!("{name} of the shell")),
+        false => Err(missing),
+    })
 }
 
 /// Where a program is.
