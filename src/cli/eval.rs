@@ -248,13 +248,8 @@ impl EvalCommand {
     /// Features from images or from a file of them; with given splits only of the images that they name.
     fn labelled(&self, given: Option<&[NamedSplit]>, context: &Context) -> anyhow::Result<Source> {
         if let Some(path) = &self.from_features {
-            let (dim, images, described) = npz::read(path)?;
             let place = path.display().to_string();
-            let set = LabelledFeatures::new(dim, images).and_then(|set| match described {
-                Some(words) => set.described(words),
-                None => Ok(set),
-            });
-            let set = set.context(place.clone())?;
+            let set = npz::read(path)?.set().context(place.clone())?;
             return Ok(Source { model: place, set, left_out: Vec::new(), cuts: None });
         }
         let dir = self.dir.as_deref().context("no folder was named")?;

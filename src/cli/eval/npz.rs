@@ -10,7 +10,28 @@ use ndarray::{Array2, ArrayView2};
 
 use super::images::Features;
 use crate::cli::npz::{Reader, Writer};
-use crate::eval::LabelledFeatures;
+use crate::eval::{LabelledFeatures, SetError};
+
+/// What such a file holds.
+#[derive(Debug)]
+pub(super) struct KeptFeatures {
+    dim: usize,
+    images: Features,
+    /// Of each class, where they are described.
+    words: Option<Vec<Vec<f32>>>,
+}
+
+impl KeptFeatures {
+    /// # Errors
+    /// As [`LabelledFeatures::new`] and [`LabelledFeatures::described`].
+    pub(super) fn set(self) -> Result<LabelledFeatures, SetError> {
+        let set = LabelledFeatures::new(self.dim, self.images)?;
+        match self.words {
+            Some(words) => set.described(words),
+            None => Ok(set),
+        }
+    }
+}
 
 /// # Errors
 /// The file cannot be written.
@@ -37,17 +58,15 @@ fn write_to<W: Write + Seek>(file: W, set: &LabelledFeatures) -> anyhow::Result<
 
 /// Reads what [`write`], or numpy's `savez` or `savez_compressed`, wrote.
 ///
-/// * returns the length of a feature, name and feature of every image, and what describes each class where there is that.
-///
 /// # Errors
 /// Not such a file; `features` is not f32 `[n, dim]`, `files` not `[n]` strings (`<U`), `words` not f32 `[classes, dim]`.
-pub(super) fn read(path: &Path) -> anyhow::Result<(usize, Features, Option<Vec<Vec<f32>>>)> {
+pub(super) fn read(path: &Path) -> anyhow::Result<KeptFeatures> {
     let place = || path.display().to_string();
     let file = File::open(path).with_context(place)?;
     read_from(BufReader::new(file)).with_context(place)
 }
 
-fn read_from(file: impl Read + Seek) -> anyhow::Result<(usize, Features, Option<Vec<Vec<f32>>>)> {
+fn read_from(file: impl Read + Seek) -> anyhow::Result<KeptFeatures> {
     let mut reader = Reader::new(file)?;
     let features = reader.floats("features", "[n, dim]")?;
     let files = reader.strings("files")?;
@@ -59,7 +78,7 @@ fn read_from(file: impl Read + Seek) -> anyhow::Result<(usize, Features, Option<
         true => Some(rows(&reader.floats("words", "[classes, dim]")?)),
         false => None,
     };
-    Ok((dim, files.into_iter().zip(rows(&features)).collect(), words))
+    Ok(KeptFeatures { dim, images: files.into_iter().zip(rows(&features)).collect(), words })
 }
 
 fn rows(values: &Array2<f32>) -> Vec<Vec<f32>> {
@@ -84,9 +103,12 @@ mod tests {
     #[test]
     fn features_and_names_come_back_as_they_were() {
         let bytes = write_to(Cursor::new(Vec::new()), &set()).expect("memory does not run full");
-        let (dim, images, words) = read_from(bytes).expect("just written");
-        assert_eq!(words, None);
-        assert_eq!(LabelledFeatures::new(dim, images).expect("valid"), set());
+        assert_eq!(read_from(bytes).expect("just written").set().expect("valid"), set());
+        let words = vec![vec![0.5, 1.0], vec![-1.0, 0.0]];
+        let described = set().described(words).expect("two classes");
+        let bytes =
+            write_to(Cursor::new(Vec::new()), &described).expect("memory does not run full");
+        assert_eq!(read_from(bytes).expect("just written").set().expect("valid"), described);
     }
 
     #[test]

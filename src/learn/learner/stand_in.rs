@@ -344,8 +344,8 @@ mod tests {
         };
         let looks_of = |named: [usize; 4]| {
             let mut all = Vec::new();
-            for class in 0..4 {
-                all.push(example(100 + class as u64, class as u32, true, &axis(named[class], 1.0)));
+            for (class, named) in named.into_iter().enumerate() {
+                all.push(example(100 + class as u64, class as u32, true, &axis(named, 1.0)));
                 for (look, stray) in [0.3, -0.3, 0.1, -0.1].into_iter().enumerate() {
                     let mut feature = axis(class, 0.5);
                     (feature[4], feature[5]) = (stray, 0.7);
