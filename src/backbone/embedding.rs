@@ -106,6 +106,9 @@ impl FeatureSource for EmbeddingSource {
                     EncodeError::Tokenizer { name, error } => {
                         BackboneError::parse(&name, &error.to_string()).into()
                     }
+                    EncodeError::Nothing { ref name, .. } => {
+                        BackboneError::parse(name, &error.to_string()).into()
+                    }
                 })
             }
             Self::Samples(network) => {

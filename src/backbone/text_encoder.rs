@@ -28,6 +28,14 @@ pub enum EncodeError {
         /// Why.
         error: TokenizerError,
     },
+    /// A description in words of which the network knows none.
+    #[error("{name} gives nothing for \"{words}\": wanted words that it knows")]
+    Nothing {
+        /// The network.
+        name: String,
+        /// The beginning of the words.
+        words: String,
+    },
     /// The network gave none.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
@@ -105,6 +113,20 @@ impl TextEncoder {
         match &self.network {
             None => text::masked(line),
             Some(_) => line.split_whitespace().collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    /// As [`TextEncoder::feature`], of what is said of images.
+    ///
+    /// # Errors
+    /// [`EncodeError`], also where nothing comes of them.
+    pub fn describe(&mut self, words: &str) -> Result<Vec<f32>, EncodeError> {
+        let feature = self.feature(words)?;
+        match feature.iter().any(|&value| value != 0.0) {
+            true => Ok(feature),
+            false => {
+                Err(EncodeError::Nothing { name: self.name.clone(), words: text::origin(words) })
+            }
         }
     }
 

@@ -33,7 +33,8 @@ use crate::store::levels;
 /// means and spreads alike. They are applied where the frames then look more like what was taught, and what was learned
 /// before becomes a checkpoint. Show parts of every class: frames of one class say less.
 ///
-/// Exit status 1 if it does not help; then nothing is changed.
+/// Exit status 1 if it does not help; then nothing is changed, but --labelled
+/// frames are taught all the same.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fieldtune adapt --frames new-light/        image files of the new light
@@ -196,9 +197,14 @@ impl AdaptCommand {
             return;
         }
         people::aligned(&adapted::rows(&adapted)).iter().for_each(|line| println!("{line}"));
+        let told = adapted::outcome(&adapted, "fieldtune generations", "fieldtune adapt --off");
+        // Labelled frames are taught all the same.
         println!(
             "{}",
-            adapted::outcome(&adapted, "fieldtune generations", "fieldtune adapt --off")
+            match self.labelled.is_some() && !self.r#try {
+                true => told.replace("nothing was changed", "frames are looked at as before"),
+                false => told,
+            }
         );
     }
 

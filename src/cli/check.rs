@@ -349,3 +349,24 @@ fn blink(board: &Board, context: &Context) -> Result<String, outputs::GpioError>
     bar.finish_and_clear();
     Ok(format!("{} outputs, which are safe again", all.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_s_command_may_be_any_of_the_shell_s() {
+        for (command, wanted) in [
+            ("LC_ALL=C sh -c true", "/sh"),
+            ("while sleep 1; do echo a line; done", "while of the shell"),
+            ("(cat a; cat b)", "(cat of the shell"),
+            ("exec sh -c true", "exec of the shell"),
+        ] {
+            let found = program_of(command).expect(command);
+            assert!(found.ends_with(wanted), "{found}");
+        }
+        for command in ["no-such-program --all", "A=1", ""] {
+            program_of(command).expect_err(command);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod by;
 mod example;
+mod feature_classifier;
 mod folders;
 mod looks;
 mod text;

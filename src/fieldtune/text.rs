@@ -31,7 +31,7 @@ impl Fieldtune {
         encoder: &mut TextEncoder,
     ) -> Result<usize, Error> {
         let described = |&words: &&str| {
-            Ok(NewExample::described(encoder.feature(words)?, &text::origin(words)))
+            Ok(NewExample::described(encoder.describe(words)?, &text::origin(words)))
         };
         let examples = words.iter().map(described).collect::<Result<_, Error>>()?;
         match self.apply(Command::Teach(TeachExamples { class: class.to_owned(), examples }))? {

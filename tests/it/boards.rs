@@ -347,7 +347,7 @@ fn all_there() -> String {
 #[test]
 fn check_lists_what_is_missing_with_a_fix() {
     let good = all_there();
-    let cases: [(&str, String, i32, &[&str]); 13] = [
+    let cases: [(&str, String, i32, &[&str]); 11] = [
         (
             "all there",
             good.clone(),
@@ -396,18 +396,6 @@ fn check_lists_what_is_missing_with_a_fix() {
             good.replace("pipe:cat", "pipe:no-such-cat"),
             3,
             &["missing  camera: there is no program no-such-cat\n  next: "],
-        ),
-        (
-            "a program behind a variable",
-            good.replace("pipe:cat", "pipe:LC_ALL=C cat"),
-            0,
-            &["found    camera: /"],
-        ),
-        (
-            "a word of the shell",
-            good.replace("pipe:cat frames", "pipe:while cat frames; do sleep 1; done"),
-            0,
-            &["found    camera: while of the shell"],
         ),
         (
             "no camera",

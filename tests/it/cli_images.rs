@@ -242,6 +242,15 @@ fn another_classifier_teaches_what_it_is_sure_about() {
     assert!(taught > 20 && right.count() as u64 * 10 >= taught * 9, "{examples:?}");
     let agree = told["agree"].as_u64().expect("a count");
     assert!(agree * 10 >= told["others"].as_u64().expect("a count") * 5, "{told}");
+    // What was labelled by hand stays so, whatever the classifier says and however the classes are called.
+    let third = Bench::new();
+    let one = second.new_picture(KINDS[0]);
+    third.ok(&["teach", "zero", &one]);
+    let folder = Path::new(&one).parent().expect("it is in one");
+    let told = third.run(&["teach", "--by", &head, text(folder), "--sure", "0"]);
+    assert!(told.code == 2 && told.stderr.contains("every image was taught before"), "{told:?}");
+    assert!(told.stderr.contains("1 image was taught before, with a label that stays"), "{told:?}");
+    assert_eq!(third.classes().len(), 1);
     // It is taught on as anything is, and the whole of it is one step.
     second.ok(&["teach", "another", &second.new_picture(KINDS[0])]);
     second.ok(&["undo"]);

@@ -90,7 +90,8 @@ impl ModelArgs {
             );
         };
         let words = path.with_file_name(words);
-        match TextModel::read(&words)? {
+        let place = || format!("{}: words", picture::shown(path));
+        match TextModel::read(&words).with_context(place)? {
             Some(model) => Ok(model.into_encoder()),
             None => bail!(
                 "{}: the network does not read text: wanted whole numbers as inputs (input_ids, attention_mask)",

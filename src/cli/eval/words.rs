@@ -36,7 +36,7 @@ pub(super) fn described(
     let line = |class: &String| template.replace(NAME, &class.replace(['-', '_'], " "));
     let words = set.classes().iter().map(|class| {
         let line = line(class);
-        encoder.feature(&line).with_context(|| format!("\"{line}\""))
+        encoder.describe(&line).with_context(|| format!("\"{line}\""))
     });
     let words = words.collect::<anyhow::Result<_>>()?;
     Ok(set.described(words)?)

@@ -6,7 +6,6 @@ use super::{TeachCommand, tell_estimate};
 use crate::cli::args::store::now;
 use crate::cli::pool::Pool;
 use crate::cli::{Context, Exit, answer};
-use crate::image::picture;
 use crate::learn::command::{Command, NewExample, TeachExamples, check_class};
 use crate::learn::learner::ClassName;
 use crate::protocol::json;
@@ -32,10 +31,10 @@ impl TeachCommand {
         let mut encoder = self.model.words_encoder().context(nothing)?;
         let mut examples = Vec::with_capacity(self.images.len());
         for argument in &self.images {
-            let shown = || picture::shown(argument);
-            let words = argument.to_str().with_context(|| format!("{}: not UTF-8", shown()));
+            let shown = || format!("\"{}\"", text::origin(&argument.to_string_lossy()));
+            let words = argument.to_str().context("not UTF-8").with_context(shown);
             let words = words.context(nothing)?;
-            let feature = encoder.feature(words).with_context(shown).context(nothing)?;
+            let feature = encoder.describe(words).with_context(shown).context(nothing)?;
             examples.push(NewExample::described(feature, &text::origin(words)));
         }
         let pool = Pool::load_taught(1, &self.model, &self.store, context)?;

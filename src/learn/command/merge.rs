@@ -11,7 +11,7 @@ use crate::learn::learner::{Change, ClassName, LearnError, Learner};
 
 /// Learns what was learned elsewhere with the same backbone, beside what was learned here.
 ///
-/// Examples with the same feature are one example: of the class whose name comes first in the alphabet, with the earlier
+/// Examples with the same feature are one example, descriptions in the same words and of the same class: of the class whose name comes first in the alphabet, with the earlier
 /// time, and with views and an image where one has them. Groups that have such an example in common are one group; all
 /// others stay apart. So what several devices learned can be put together in any order, and any number of times, with the
 /// same result. The head and the thresholds stay those of this device.
@@ -26,8 +26,8 @@ pub struct Merge {
     pub images: Images,
 }
 
-/// Bits of a feature: what two equal examples have in common.
-type Content = Vec<u16>;
+/// What two equal examples have in common: the bits of a feature, and of a description the class and the words.
+type Content = (Vec<u16>, Option<(ClassName, String)>);
 
 /// What is known of a content.
 struct Known {
@@ -113,7 +113,7 @@ impl Together {
         let mut first: BTreeMap<GroupId, usize> = BTreeMap::new();
         for (class, example) in examples {
             let (id, group) = (example.id, example.group);
-            let known = match self.known.entry(content(&example)) {
+            let known = match self.known.entry(content(&class, &example)) {
                 Entry::Occupied(there) => {
                     let known = there.into_mut();
                     known.add(class, example);
@@ -206,7 +206,8 @@ impl Merge {
         }
         self::fits(learner, &changes, &added)?;
         added.sort_by(|(_, _, a), (_, _, b)| {
-            (a.taught, &a.origin, content(a)).cmp(&(b.taught, &b.origin, content(b)))
+            let key = |one: &Example| (one.taught, one.origin.clone(), bits(&one.feature));
+            key(a).cmp(&key(b))
         });
         let new = added.iter().filter(|(new, ..)| *new).count();
         let (_, ExampleId(first)) = learner.next_ids();
@@ -226,8 +227,9 @@ impl Merge {
     }
 }
 
-fn content(example: &Example) -> Content {
-    bits(&example.feature)
+fn content(class: &ClassName, example: &Example) -> Content {
+    let words = example.described.then(|| (class.clone(), example.origin.clone()));
+    (bits(&example.feature), words)
 }
 
 fn bits(feature: &[f16]) -> Vec<u16> {

@@ -243,11 +243,13 @@ impl std::fmt::Display for Advice {
                  (relabel it if that is right)",
                 example.0
             ),
+            Advice::MoreLooks { class, looks: 0 } => {
+                write!(f, "show {class}, it is known by words alone")
+            }
             Advice::MoreLooks { class, looks } => write!(
                 f,
                 "show {class} again, {}: other parts, other positions",
                 match looks {
-                    0 => "it is known by words alone".to_owned(),
                     1 => "it has 1 look".to_owned(),
                     looks => format!("it has {looks} looks"),
                 }

@@ -125,26 +125,16 @@ impl Learner {
     /// taught with two thirds of the groups of every class, and asked about the others. Where classes are described it is
     /// four fifths, and of classes with fewer looks one class after the other is left to its words.
     fn folds(&self) -> Result<Vec<LeftOut>, LearnError> {
-        let (folds, described) = match self.examples.are_described() {
-            true => (5, 1),
-            false => (3, 0),
+        let (folds, turns) = match self.examples.are_described() {
+            true => (5, self.turns_by_content()),
+            false => (3, self.turns_by_time()),
         };
-        let mut groups: BTreeMap<ClassId, BTreeSet<GroupId>> = BTreeMap::new();
+        let turn = |example: &Example| turns[&(example.class, example.group)] % folds;
         let pictures = || self.examples.iter().filter(|example| !example.described);
-        for example in pictures() {
-            groups.entry(example.class).or_default().insert(example.group);
-        }
-        let turn = |example: &Example| {
-            let group = groups[&example.class].range(..example.group);
-            let class = groups.range(..example.class);
-            (group.count() + described * class.count()) % folds
-        };
-        let turns: BTreeMap<ExampleId, usize> =
-            pictures().map(|example| (example.id, turn(example))).collect();
-        let mut all = Vec::with_capacity(turns.len());
+        let mut all = Vec::with_capacity(self.examples.len());
         for fold in 0..folds {
-            let head = self.built_of(&self.config, |example| turns[&example.id] != fold)?;
-            for example in pictures().filter(|example| turns[&example.id] == fold) {
+            let head = self.built_of(&self.config, |example| turn(example) != fold)?;
+            for example in pictures().filter(|example| turn(example) == fold) {
                 let feature = example.widened();
                 let (scores, spread) = (head.score(&feature)?, head.spread(&feature)?);
                 let &Example { id: example, group, class, .. } = example;
@@ -152,5 +142,41 @@ impl Learner {
             }
         }
         Ok(all)
+    }
+
+    /// The place of each group in its class.
+    fn turns_by_time(&self) -> BTreeMap<(ClassId, GroupId), usize> {
+        let groups: BTreeSet<(ClassId, GroupId)> =
+            self.examples.iter().map(|example| (example.class, example.group)).collect();
+        let mut places: BTreeMap<ClassId, usize> = BTreeMap::new();
+        let mut turn = |class| {
+            let place = places.entry(class).or_default();
+            *place += 1;
+            *place - 1
+        };
+        groups.into_iter().map(|group| (group, turn(group.0))).collect()
+    }
+
+    /// The place of each group of images in its class and the place of the class, whatever the order in which they were
+    /// taught: on another device it is the same.
+    fn turns_by_content(&self) -> BTreeMap<(ClassId, GroupId), usize> {
+        let mut least: BTreeMap<(ClassId, GroupId), Vec<u16>> = BTreeMap::new();
+        for example in self.examples.iter().filter(|example| !example.described) {
+            let bits: Vec<u16> = example.feature.iter().map(|value| value.to_bits()).collect();
+            let kept = least.entry((example.class, example.group)).or_insert_with(|| bits.clone());
+            if bits < *kept {
+                *kept = bits;
+            }
+        }
+        let mut names: Vec<_> = self.classes.iter().map(|(class, name)| (name, *class)).collect();
+        names.sort();
+        let mut turns = BTreeMap::new();
+        for (place, (_, class)) in names.into_iter().enumerate() {
+            let of_class = least.range((class, GroupId(0))..=(class, GroupId(u64::MAX)));
+            let mut groups: Vec<_> = of_class.map(|(group, bits)| (bits, *group)).collect();
+            groups.sort();
+            turns.extend(groups.into_iter().zip(place..).map(|((_, group), turn)| (group, turn)));
+        }
+        turns
     }
 }

@@ -10,7 +10,7 @@
 //! worth: the variance of looks within their class, divided by its own (Efron and Morris 1973, "Stein's estimation rule and
 //! its competitors"). Pictures outweigh it as they come.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::LAST_EXAMPLE;
 use crate::learn::examples::{Example, Examples};
@@ -67,11 +67,16 @@ pub(super) fn stand_ins<'a>(
     examples: impl Iterator<Item = &'a Example>,
     dim: usize,
 ) -> Vec<StandIn> {
-    let mut words: BTreeMap<ClassId, Vec<f64>> = BTreeMap::new();
+    let (mut words, mut said) = (BTreeMap::<ClassId, Vec<f64>>::new(), HashSet::new());
     let mut looks: BTreeMap<(ClassId, GroupId), (Vec<f64>, f64)> = BTreeMap::new();
     for example in examples {
         let unit = unit(&example.widened());
         if example.described {
+            // The same words again say nothing more.
+            let bits: Vec<u16> = example.feature.iter().map(|value| value.to_bits()).collect();
+            if !said.insert((example.class, bits)) {
+                continue;
+            }
             add(words.entry(example.class).or_insert_with(|| vec![0.0; dim]), &unit, 1.0);
         } else {
             let look = looks.entry((example.class, example.group));
