@@ -355,7 +355,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_s_command_may_be_any_of_the_shell_s() {
+    fn a_pipe_may_begin_with_any_word_of_the_shell() {
         for (command, wanted) in [
             ("LC_ALL=C sh -c true", "/sh"),
             ("while sleep 1; do echo a line; done", "while of the shell"),
