@@ -1,7 +1,7 @@
 //! Vorbis in Ogg files (RFC 3533, RFC 5215), of the rates and channels of a WAV file, mixed to one channel.
 //!
-//! Every page is looked at before anything is decoded: that its checksum is right, that none is missing and that the last
-//! one is there. The decoder itself passes over what is damaged.
+//! Every page is looked at before anything is decoded: that its checksum is right and that none is missing. The decoder
+//! itself passes over what is damaged. Some programs do not mark the last page, so a file may end behind any.
 
 use symphonia::core::codecs::audio::well_known::CODEC_ID_VORBIS;
 use symphonia::core::codecs::audio::{AudioDecoder as _, AudioDecoderOptions};
@@ -95,16 +95,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<f32>, u32), RecordingError> {
 /// # Errors
 /// A page that is damaged, missing or of another stream.
 fn walk(bytes: &[u8]) -> Result<(&[u8], u64), RecordingError> {
-    let (mut rest, mut number, mut first, mut stream) = (bytes, 0u32, None, 0);
+    let (mut rest, mut number, mut first, mut stream, mut total) = (bytes, 0u32, None, 0, 0);
     loop {
         let at = bytes.len() - rest.len();
         let cut_off =
             || refused(format!("it is cut off: its page {number} at byte {at} does not end"));
         let damaged =
             |what: &str| refused(format!("it is damaged: page {number} at byte {at} {what}"));
-        if rest.is_empty() {
-            return Err(refused(format!("it is cut off: none of its {number} pages is the last")));
-        }
         let head = rest.first_chunk::<HEAD>().ok_or_else(cut_off)?;
         if !head.starts_with(START) || head[4] != 0 {
             return Err(damaged("begins as no page does"));
@@ -128,8 +125,10 @@ fn walk(bytes: &[u8]) -> Result<(&[u8], u64), RecordingError> {
         }
         stream = word(14);
         let first = *first.get_or_insert(&page[begin..]);
-        if head[5] & LAST != 0 {
-            let total = u64::from(word(6)) | u64::from(word(10)) << 32;
+        let place = u64::from(word(6)) | u64::from(word(10)) << 32;
+        // Where no packet ends on a page it says nothing.
+        total = if place == u64::MAX { total } else { place };
+        if head[5] & LAST != 0 || behind.is_empty() {
             return match behind.starts_with(START) {
                 true => Err(refused("there are several streams in it, wanted one".to_owned())),
                 false => Ok((first, total)),
