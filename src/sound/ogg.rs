@@ -26,12 +26,36 @@ const HEAD: usize = 27;
 const FIRST: u8 = 2;
 const LAST: u8 = 4;
 
-/// One channel of a file and its samples a second.
+/// One channel of a file and its samples a second. Streams that follow each other are one recording.
 ///
 /// # Errors
 /// [`RecordingError`].
 pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<f32>, u32), RecordingError> {
-    let (first, total) = walk(bytes)?;
+    let (mut samples, mut rate, mut rest) = (Vec::new(), None, bytes);
+    while rate.is_none() || rest.starts_with(START) {
+        let stream = walk(rest)?;
+        let (of_stream, its_rate) = decode_stream(&rest[..stream.length], &stream)?;
+        if let Some(before) = rate.filter(|&before| before != its_rate) {
+            return Err(refused(format!(
+                "a part of it has {its_rate} samples a second, wanted {before} as before"
+            )));
+        }
+        rate = Some(its_rate);
+        samples.extend(of_stream);
+        check_length(samples.len() as u64, its_rate)?;
+        rest = &rest[stream.length..];
+    }
+    match rate {
+        Some(rate) if !samples.is_empty() => Ok((samples, rate)),
+        _ => Err(refused("there is no sound in it: 0 samples".to_owned())),
+    }
+}
+
+/// * `bytes`: its pages.
+fn decode_stream(
+    bytes: &[u8],
+    &Stream { first, total, .. }: &Stream<'_>,
+) -> Result<(Vec<f32>, u32), RecordingError> {
     let Some(header) = first.strip_prefix(VORBIS) else {
         let name = first[..first.len().min(8)].escape_ascii();
         return Err(refused(format!("an Ogg file of \"{name}\", wanted Vorbis{}", CONVERT)));
@@ -82,19 +106,27 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<f32>, u32), RecordingError> {
     // The last block is longer than what is left for it.
     samples.truncate(usize::try_from(total).unwrap_or(usize::MAX));
     match samples.iter().all(|sample| sample.is_finite()) {
-        true if samples.is_empty() => Err(refused("there is no sound in it: 0 samples".to_owned())),
         true => Ok((samples, rate)),
         false => Err(refused("it is damaged: a sample is not finite".to_owned())),
     }
 }
 
-/// Looks at every page.
-///
-/// * returns what the first page holds, and the samples of one channel that the last one says.
+/// What the pages of a stream say.
+#[derive(Debug)]
+struct Stream<'a> {
+    /// What the first page holds.
+    first: &'a [u8],
+    /// Samples of one channel.
+    total: u64,
+    /// Bytes of the pages.
+    length: usize,
+}
+
+/// Looks at every page of the first stream.
 ///
 /// # Errors
 /// A page that is damaged, missing or of another stream.
-fn walk(bytes: &[u8]) -> Result<(&[u8], u64), RecordingError> {
+fn walk(bytes: &[u8]) -> Result<Stream<'_>, RecordingError> {
     let (mut rest, mut number, mut first, mut stream, mut total) = (bytes, 0u32, None, 0, 0);
     loop {
         let at = bytes.len() - rest.len();
@@ -118,7 +150,9 @@ fn walk(bytes: &[u8]) -> Result<(&[u8], u64), RecordingError> {
         }
         let is_first = head[5] & FIRST != 0;
         if number > 0 && (is_first || word(14) != stream) {
-            return Err(refused("there are several streams in it, wanted one".to_owned()));
+            return Err(refused(
+                "there are several streams beside each other in it, wanted one".to_owned(),
+            ));
         }
         if word(18) != number || is_first != (number == 0) {
             return Err(damaged(&format!("has the number {}", word(18))));
@@ -129,10 +163,7 @@ fn walk(bytes: &[u8]) -> Result<(&[u8], u64), RecordingError> {
         // Where no packet ends on a page it says nothing.
         total = if place == u64::MAX { total } else { place };
         if head[5] & LAST != 0 || behind.is_empty() {
-            return match behind.starts_with(START) {
-                true => Err(refused("there are several streams in it, wanted one".to_owned())),
-                false => Ok((first, total)),
-            };
+            return Ok(Stream { first, total, length: bytes.len() - behind.len() });
         }
         (rest, number) = (behind, number + 1);
     }

@@ -262,7 +262,7 @@ fn wrong_questions_are_refused_with_the_next_step() {
     let cases: [(&[&str], &str); 10] = [
         (&["nowhere"], "nowhere"),
         (&["parts/red"], "wanted at least two folders"),
-        (&["parts", "--shots", "0"], "0 is not in 1.."),
+        (&["parts", "--shots", "0"], "nothing would be taught\n  next: --words"),
         (&["parts", "--shots", "100"], ", or more images"),
         (&["parts", "--head", "svm"], "possible values: lda, ridge"),
         (&["parts", "--shrinkage", "2"], "wanted auto, looks or a number"),

@@ -75,7 +75,16 @@ fn spoiled_ogg_files_say_what_was_wanted_and_got() {
         ("header", whole[..second].to_vec(), "it cannot be decoded"),
         ("flipped", flipped, "it is damaged: page 1 at byte "),
         ("gap", without, "has the number 2"),
-        ("twice", [&whole[..], &whole].concat(), "there are several streams in it, wanted one"),
+        (
+            "beside",
+            [&whole[..second], &whole].concat(),
+            "there are several streams beside each other",
+        ),
+        (
+            "rate",
+            [&whole[..], &file("stereo.ogg")].concat(),
+            "has 44100 samples a second, wanted 16000",
+        ),
         ("opus", file("mono.opus"), "an Ogg file of \"OpusHead\", wanted Vorbis; next: ffmpeg"),
         ("none", b"OggS\0\x02\0\0".to_vec(), "it is cut off: its page 0 at byte 0 does not end"),
     ];
@@ -92,6 +101,9 @@ fn spoiled_ogg_files_say_what_was_wanted_and_got() {
     let cut = Recording::decode(&whole[..last]).expect("whole pages").samples;
     let all = Recording::decode(&whole).expect("it is one").samples;
     assert!(cut.len() > 1000 && cut.len() < all.len() && cut == all[..cut.len()]);
+    // One behind the other is one recording.
+    let twice = Recording::decode(&[&whole[..], &whole].concat()).expect("two").samples;
+    assert!(twice.len() == 2 * all.len() && twice[all.len()..] == all);
     // A byte anywhere is another one: never something else than what was recorded.
     for at in (0..whole.len()).step_by(41) {
         let mut flipped = whole.clone();

@@ -137,7 +137,7 @@ fn any_changed_byte_and_any_cut_are_noticed() {
 #[test]
 fn errors_of_a_file_say_what_is_wrong() {
     let mut newer = VERSION_1.to_vec();
-    newer[8] = 4;
+    newer[8] = 5;
     let mut longer = VERSION_1[..VERSION_1.len() - 4].to_vec();
     longer.extend([0; 5]);
     let mut flipped = VERSION_1.to_vec();
@@ -147,7 +147,7 @@ fn errors_of_a_file_say_what_is_wrong() {
     let cases = [
         ("empty", Vec::new(), "an empty file"),
         ("another kind", b"PK\x03\x04 and so on".to_vec(), "PK\\x03\\x04"),
-        ("newer", newer, "version 4, this program reads up to 3"),
+        ("newer", newer, "version 5, this program reads up to 4"),
         ("damaged", flipped, "checksum"),
         ("longer", with_checksum(&longer), "1 bytes stand behind its end"),
         ("no values", with_checksum(&shapeless), "features of 0 values, wanted 1 to 65536"),
