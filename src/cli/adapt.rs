@@ -197,14 +197,9 @@ impl AdaptCommand {
             return;
         }
         people::aligned(&adapted::rows(&adapted)).iter().for_each(|line| println!("{line}"));
-        let told = adapted::outcome(&adapted, "fieldtune generations", "fieldtune adapt --off");
-        // Labelled frames are taught all the same.
         println!(
             "{}",
-            match self.labelled.is_some() && !self.r#try {
-                true => told.replace("nothing was changed", "frames are looked at as before"),
-                false => told,
-            }
+            adapted::outcome(&adapted, "fieldtune generations", "fieldtune adapt --off")
         );
     }
 

@@ -270,7 +270,11 @@ fn camera(address: &str) -> Finding {
 /// Where the program is that a command of the shell begins with.
 fn program_of(command: &str) -> Finding {
     // Variables may be set before it.
-    let mut words = command.split_whitespace().skip_while(|word| word.contains('='));
+    let sets = |word: &&str| {
+        let name = word.split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+    };
+    let mut words = command.split_whitespace().skip_while(sets);
     let name = words.next().unwrap_or_default();
     let found = program(name, "install it, or write its full path into the address");
     // The shell knows words of its own (while, exec), and what stands in quotes or brackets.

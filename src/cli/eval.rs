@@ -285,7 +285,7 @@ impl EvalCommand {
             .with_context(|| dir.display().to_string())?;
         let (set, model) = match &self.words {
             Some(template) => (
-                words::described(set, template, &self.model)?,
+                words::described(set, template, (&self.model, pool.name()))?,
                 format!("{}, and the words \"{template}\"", pool.name()),
             ),
             None => (set, pool.name().to_owned()),

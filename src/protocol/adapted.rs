@@ -34,9 +34,9 @@ pub fn rows(adapted: &Adaptation) -> Vec<(&'static str, String)> {
 pub fn outcome(adapted: &Adaptation, generations: &str, off: &str) -> String {
     match &adapted.reason {
         Some(reason) => format!(
-            "not applied: {reason}; nothing was changed\n  next: frames of the new light, of all classes; or teach a frame of each class there"
+            "not applied: {reason}; frames are looked at as before\n  next: frames of the new light, of all classes; or teach a frame of each class there"
         ),
-        None if !adapted.applied => "it would help: nothing was changed".to_owned(),
+        None if !adapted.applied => "it would help: frames are looked at as before".to_owned(),
         None => format!(
             "applied\n  next: {generations} shows the checkpoint before; {off} takes it off"
         ),

@@ -78,9 +78,11 @@ pub(in crate::cli) fn is_text_card(path: &Path) -> bool {
 impl ModelArgs {
     /// What reads words into the space of the network that sees: the one that its card names.
     ///
+    /// * `sees`, `dim`: name of the network that sees, and values that it gives an image.
+    ///
     /// # Errors
-    /// As [`TextModel::read`]; a network whose card names none.
-    pub fn words_encoder(&self) -> anyhow::Result<TextEncoder> {
+    /// As [`TextModel::read`]; a network whose card names none, or one that gives words another number of values.
+    pub fn words_encoder(&self, sees: &str, dim: usize) -> anyhow::Result<TextEncoder> {
         let path = Path::new(&self.model);
         let card = is_card(path).then(|| ModelCard::read_card(path)).transpose()?;
         let Some(words) = card.and_then(|card| card.words) else {
@@ -91,13 +93,21 @@ impl ModelArgs {
         };
         let words = path.with_file_name(words);
         let place = || format!("{}: words", picture::shown(path));
-        match TextModel::read(&words).with_context(place)? {
-            Some(model) => Ok(model.into_encoder()),
-            None => bail!(
+        let Some(model) = TextModel::read(&words).with_context(place)? else {
+            bail!(
                 "{}: the network does not read text: wanted whole numbers as inputs (input_ids, attention_mask)",
                 picture::shown(&words)
-            ),
+            );
+        };
+        let encoder = model.into_encoder();
+        if encoder.dim() != dim {
+            bail!(
+                "{} gives words {} values, {sees} gives images {dim}: wanted two networks of one space, trained together",
+                encoder.name(),
+                encoder.dim()
+            );
         }
+        Ok(encoder)
     }
 
     /// What reads lines of text: the network where one is named, else counted words.

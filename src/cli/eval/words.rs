@@ -1,6 +1,6 @@
 //! Classes that are described in words beside their images.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use crate::cli::args::model::ModelArgs;
 use crate::eval::LabelledFeatures;
@@ -17,22 +17,16 @@ pub(super) fn template(text: &str) -> Result<String, String> {
 
 /// The set with a description of each class: the template with the folder's name, `-` and `_` being blanks.
 ///
+/// * `sees`: name of the network that sees.
+///
 /// # Errors
 /// No network of words belongs to the backbone, or one of another space; a line that cannot be read.
 pub(super) fn described(
     set: LabelledFeatures,
     template: &str,
-    model: &ModelArgs,
+    (model, sees): (&ModelArgs, &str),
 ) -> anyhow::Result<LabelledFeatures> {
-    let mut encoder = model.words_encoder()?;
-    if encoder.dim() != set.dim() {
-        bail!(
-            "{} gives words {} values, images have {}: wanted two networks of one space, trained together",
-            encoder.name(),
-            encoder.dim(),
-            set.dim()
-        );
-    }
+    let mut encoder = model.words_encoder(sees, set.dim())?;
     let line = |class: &String| template.replace(NAME, &class.replace(['-', '_'], " "));
     let words = set.classes().iter().map(|class| {
         let line = line(class);

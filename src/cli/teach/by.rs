@@ -79,7 +79,7 @@ impl TeachCommand {
     /// Those that have no label yet: one that was given stays.
     ///
     /// # Errors
-    /// There are none.
+    /// Every image was taught before.
     fn not_taught(&self, said: Said) -> anyhow::Result<Said> {
         let Ok(there) = self.store.look() else { return Ok(said) };
         let bits = |feature: &[f16]| feature.iter().map(|value| value.to_bits()).collect();

@@ -28,7 +28,9 @@ impl TeachCommand {
         let nothing = "nothing was learned";
         self.store.refuse_lines("teach --from-text", "teach lines with --text").context(nothing)?;
         self.store.refuse_sounds("teach --from-text", "teach recordings").context(nothing)?;
-        let mut encoder = self.model.words_encoder().context(nothing)?;
+        let pool = Pool::load_taught(1, &self.model, &self.store, context)?;
+        let encoder = self.model.words_encoder(pool.name(), pool.dim());
+        let mut encoder = encoder.context(nothing)?;
         let mut examples = Vec::with_capacity(self.images.len());
         for argument in &self.images {
             let shown = || format!("\"{}\"", text::origin(&argument.to_string_lossy()));
@@ -36,16 +38,6 @@ impl TeachCommand {
             let words = words.context(nothing)?;
             let feature = encoder.describe(words).with_context(shown).context(nothing)?;
             examples.push(NewExample::described(feature, &text::origin(words)));
-        }
-        let pool = Pool::load_taught(1, &self.model, &self.store, context)?;
-        if pool.dim() != encoder.dim() {
-            bail!(
-                "{nothing}: {} gives words {} values, {} gives images {}: wanted two networks of one space, trained together",
-                encoder.name(),
-                encoder.dim(),
-                pool.name(),
-                pool.dim()
-            );
         }
         let mut session = self.store.open_for(pool.model())?;
         let teach = TeachExamples { class: self.class, examples };

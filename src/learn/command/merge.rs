@@ -11,8 +11,8 @@ use crate::learn::learner::{Change, ClassName, LearnError, Learner};
 
 /// Learns what was learned elsewhere with the same backbone, beside what was learned here.
 ///
-/// Examples with the same feature are one example, descriptions in the same words and of the same class: of the class whose name comes first in the alphabet, with the earlier
-/// time, and with views and an image where one has them. Groups that have such an example in common are one group; all
+/// Examples with the same feature are one example: of the class whose name comes first in the alphabet, with the earlier
+/// time, and with views and an image where one has them. Descriptions are one where class and words are the same. Groups that have such an example in common are one group; all
 /// others stay apart. So what several devices learned can be put together in any order, and any number of times, with the
 /// same result. The head and the thresholds stay those of this device.
 #[derive(Debug, Clone, PartialEq)]
@@ -206,8 +206,7 @@ impl Merge {
         }
         self::fits(learner, &changes, &added)?;
         added.sort_by(|(_, _, a), (_, _, b)| {
-            let key = |one: &Example| (one.taught, one.origin.clone(), bits(&one.feature));
-            key(a).cmp(&key(b))
+            (a.taught, &a.origin, bits(&a.feature)).cmp(&(b.taught, &b.origin, bits(&b.feature)))
         });
         let new = added.iter().filter(|(new, ..)| *new).count();
         let (_, ExampleId(first)) = learner.next_ids();

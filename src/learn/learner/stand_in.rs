@@ -239,8 +239,6 @@ fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::image::frame::Timestamp;
     use crate::learn::examples::narrowed;
@@ -252,7 +250,7 @@ mod tests {
             group: GroupId(id),
             taught: Timestamp(id),
             origin: String::new(),
-            feature: Arc::clone(&narrowed(feature)),
+            feature: narrowed(feature),
             views: Vec::new(),
             image: None,
             patches: None,

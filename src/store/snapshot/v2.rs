@@ -220,6 +220,8 @@ impl StoredBody {
         });
         for example in self.examples.iter_mut().chain(brought_back) {
             example.described = ids.contains(&example.id);
+            // A store has place for one of them.
+            example.patches = example.patches.take().filter(|_| !example.described);
         }
     }
 
