@@ -13,6 +13,8 @@ pub enum Curve {
     Sigmoid,
     /// `x / (1 + exp(-x))`.
     Silu,
+    /// `x / 2 * (1 + erf(x / sqrt(2)))`.
+    Gelu,
 }
 
 /// Limits, then a curve. NaN stays NaN.
@@ -51,14 +53,14 @@ fn unit<S: Simd>(simd: S, v: S::f32s) -> S::f32s {
     at_most(simd, at_least(simd, v, 0.0), 1.0)
 }
 
-/// `1 + exp(-x)`, the latter within 3e-7 of itself near 0 and 4e-6 far out; beyond 87 the value of the nearer end.
+/// `exp(x)` within 3e-7 of itself near 0 and 4e-6 far out; beyond 87 the value of the nearer end.
 #[inline(always)]
-fn one_and_exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(super) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     // Adding this rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let splat = |value: f32| S::f32s::splat(simd, value);
     let x = at_most(simd, at_least(simd, x, -87.0), 87.0);
-    let factor = splat(-std::f32::consts::LOG2_E);
+    let factor = splat(std::f32::consts::LOG2_E);
     let shifted = x.mul_add(factor, splat(ROUND));
     let rest = x.mul_add(factor, splat(ROUND) - shifted);
     // 2 to the rest, which is at most 1/2: the polynomial whose largest relative error is least, 8e-8.
@@ -67,7 +69,34 @@ fn one_and_exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         sum = sum.mul_add(rest, splat(factor));
     }
     let power = shifted.to_bits() << 23;
-    S::f32s::from_bits(sum.to_bits() + power) + splat(1.0)
+    S::f32s::from_bits(sum.to_bits() + power)
+}
+
+/// `1 + exp(-x)`.
+#[inline(always)]
+fn one_and_exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    exp(simd, -x) + S::f32s::splat(simd, 1.0)
+}
+
+/// Half of `1 - erf(x / sqrt(2))` of values that are not negative, within 1e-7: Abramowitz and Stegun, 7.1.26.
+#[inline(always)]
+fn upper_tail<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let splat = |value: f32| S::f32s::splat(simd, value);
+    let one = splat(1.0);
+    let t = one / x.mul_add(splat(0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2), one);
+    let mut sum = splat(0.5 * 1.061_405_4);
+    for factor in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
+        sum = sum.mul_add(t, splat(0.5 * factor));
+    }
+    sum * t * exp(simd, x * x * splat(-0.5))
+}
+
+/// Each half from its own end, where nothing is lost.
+#[inline(always)]
+fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // Beyond it nothing is left, and infinity times that would be none.
+    let far = at_most(simd, x.abs(), 30.0);
+    at_least(simd, x, 0.0) - far * upper_tail(simd, far)
 }
 
 /// The limits of every lane.
@@ -94,6 +123,7 @@ fn bend<S: Simd, const CB: usize>(simd: S, values: &mut [[f32; CB]], curve: Curv
             Curve::HardSwish => each_value!(v => v * unit(simd, v.mul_add(S::f32s::splat(simd, 1.0 / 6.0), S::f32s::splat(simd, 0.5)))),
             Curve::Sigmoid => each_value!(v => S::f32s::splat(simd, 1.0) / one_and_exp(simd, v)),
             Curve::Silu => each_value!(v => v / one_and_exp(simd, v)),
+            Curve::Gelu => each_value!(v => gelu(simd, v)),
         }
     });
 }

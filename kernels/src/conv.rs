@@ -108,6 +108,13 @@ impl Conv {
         Self { window, channels, planar, act, lanes, panel, weights, bias }
     }
 
+    /// A product whose weights are given with every call, in the order of panels of two blocks.
+    pub(super) fn of_given_weights(lanes: usize, channels: [usize; 2]) -> Self {
+        let bias = vec![0.0; channels[1].div_ceil(lanes) * lanes];
+        let (window, act, weights) = (Window::ONE, Act::NONE, Vec::new());
+        Self { window, channels, planar: false, act, lanes, panel: 2, weights, bias }
+    }
+
     /// Blocks of the output.
     pub fn blocks(&self) -> usize {
         self.channels[1].div_ceil(self.lanes)

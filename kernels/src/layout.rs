@@ -23,6 +23,27 @@ pub fn from_blocks(lanes: usize, blocks: &[f32], pixels: usize, planar: &mut [f3
     }
 }
 
+/// `[pixels][channels]` to blocks; lanes beyond the last channel become 0.
+pub fn from_rows(lanes: usize, rows: &[f32], channels: usize, pixels: usize, out: &mut [f32]) {
+    for (block, out) in out.chunks_exact_mut(pixels * lanes).enumerate() {
+        let (first, count) = (block * lanes, lanes.min(channels - block * lanes));
+        for (row, out) in rows.chunks_exact(channels).zip(out.chunks_exact_mut(lanes)) {
+            out[..count].copy_from_slice(&row[first..first + count]);
+            out[count..].fill(0.0);
+        }
+    }
+}
+
+/// Blocks to `[pixels][channels]`.
+pub fn to_rows(lanes: usize, blocks: &[f32], channels: usize, pixels: usize, rows: &mut [f32]) {
+    for (block, map) in blocks.chunks_exact(pixels * lanes).enumerate() {
+        let (first, count) = (block * lanes, lanes.min(channels - block * lanes));
+        for (row, map) in rows.chunks_exact_mut(channels).zip(map.chunks_exact(lanes)) {
+            row[first..first + count].copy_from_slice(&map[..count]);
+        }
+    }
+}
+
 /// A map, or an image where `lanes` is 1, within a border of zeros.
 ///
 /// * `out`: `[planes][padded[0]][padded[1]][lanes]`; `pad`: rows above and columns to the left.

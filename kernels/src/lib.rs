@@ -73,6 +73,10 @@ pub mod pool;
 
 pub mod elementwise;
 
+pub mod norm;
+
+pub mod attention;
+
 pub use activation::{Act, Curve};
 pub use level::Level;
 

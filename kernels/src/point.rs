@@ -111,7 +111,7 @@ fn vector<S: Simd, const CB: usize>(
 }
 
 #[inline(always)]
-fn run_points<S: Simd>(
+pub(super) fn run_points<S: Simd>(
     simd: S,
     a: Part,
     pixels: usize,

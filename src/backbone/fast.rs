@@ -6,6 +6,7 @@
 //! The runtime keeps the rest, and maps change their order only where a part begins or ends.
 
 mod engine;
+mod layer;
 mod lift;
 mod net;
 mod operator;
@@ -16,9 +17,11 @@ mod share;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod transformer;
+mod view;
 
 pub(super) use engine::{Engine, MapReader};
-pub use program::Layer;
+pub use layer::Layer;
 pub(super) use tail::{Ends, Runner, Untrainable, turned};
 
 use std::sync::{Arc, Mutex, OnceLock};

@@ -187,3 +187,41 @@ fn maps_are_those_that_the_feature_is_pooled_from() {
         first = first.or(Some(values));
     }
 }
+
+#[derive(serde::Deserialize)]
+struct Expected {
+    cases: Vec<Case>,
+}
+
+#[derive(serde::Deserialize)]
+struct Case {
+    name: String,
+    feature: Vec<f32>,
+}
+
+/// The networks of `data/transformers.py`.
+#[test]
+fn transformers_give_what_onnx_runtime_gives_with_all_vectors() {
+    let text = fs::read_to_string(data("transformers/expected.json")).unwrap();
+    let Expected { cases } = serde_json::from_str(&text).unwrap();
+    assert!(cases.len() > 7);
+    for Case { name, feature: wanted } in cases {
+        let files = read_network(&data(&format!("transformers/{name}.onnx")), "").unwrap();
+        let spec = as_declared(&files);
+        for vectors in all().into_iter().chain([Vectors::off()]) {
+            let apart = difference(&feature(&files, &spec, vectors), &wanted);
+            assert!(apart < 1e-5, "{name} {}: {apart}", vectors.name());
+        }
+        if name == "biased" {
+            continue;
+        }
+        // Nothing of a block is left for the runtime.
+        let mut backbone = Backbone::load_with(&files, &name, &spec, all()[0]).unwrap();
+        let mut kinds = Vec::new();
+        let input = pattern(spec.input.shape());
+        backbone.extract_in_steps(input.view(), &mut |layer| kinds.push(layer().kind)).unwrap();
+        let count = |kind: &str| kinds.iter().filter(|one| one.contains(kind)).count();
+        let found = [count("attention"), count("normalise"), count("Softmax"), count("EinSum")];
+        assert_eq!(found, [1, 3, 0, 0], "{name}: {kinds:?}");
+    }
+}

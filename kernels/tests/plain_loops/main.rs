@@ -57,6 +57,21 @@ fn steps_over_pixels_are_those_of_plain_loops() {
 }
 
 #[test]
+fn rows_of_channels_are_maps_of_pixels() {
+    equals_plain_loops(7, checks::rows_of_channels);
+}
+
+#[test]
+fn norms_are_those_of_plain_loops() {
+    equals_plain_loops(8, checks::norms);
+}
+
+#[test]
+fn attention_is_that_of_plain_loops() {
+    equals_plain_loops(9, checks::attention);
+}
+
+#[test]
 fn whatever_bytes_say_is_a_case_that_holds() {
     for data in [&[][..], &[255; 7], &[255; 200]] {
         checks::check(data);

@@ -147,6 +147,11 @@ fn slopes_are_those_that_small_steps_find() {
             vec![mean(2)],
         ),
         (
+            "gelu",
+            vec![first(), node(dense(3, 1), curve(Curve::Gelu), &[1], size(4, 5, 4))],
+            vec![mean(2)],
+        ),
+        (
             "largest and several blocks",
             vec![first(), node(dense(1, 1), curve(Curve::Silu), &[1], full)],
             vec![Block { value: 1, largest: true }, mean(2), Block { value: 0, largest: false }],

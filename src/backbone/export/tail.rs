@@ -138,8 +138,18 @@ impl Nodes {
             let beyond = self.op("Relu", name, "cut", vec![beyond], Vec::new());
             x = self.op("Sub", name, "limited", vec![x, beyond], Vec::new());
         }
+        if curve == Curve::Gelu {
+            let [root, one, half] =
+                [("root", std::f32::consts::FRAC_1_SQRT_2), ("one", 1.0), ("half", 0.5)]
+                    .map(|(what, value)| self.floats(name, what, &[], &[value]));
+            let scaled = self.op("Mul", name, "scaled", vec![x.clone(), root], Vec::new());
+            let erf = self.op("Erf", name, "erf", vec![scaled], Vec::new());
+            let twice = self.op("Add", name, "twice", vec![erf, one], Vec::new());
+            let gated = self.op("Mul", name, "gated", vec![x, twice], Vec::new());
+            return self.op("Mul", name, "halved", vec![gated, half], Vec::new());
+        }
         let (gate, attributes, times) = match curve {
-            Curve::None => return x,
+            Curve::None | Curve::Gelu => return x,
             Curve::HardSwish => {
                 ("HardSigmoid", vec![real("alpha", 1.0 / 6.0), real("beta", 0.5)], true)
             }

@@ -6,7 +6,8 @@ use ndarray::ArrayView4;
 use tract_core::internal::*;
 
 use super::operator::{Part, State};
-use super::program::{After, Buffers, Layer, Program};
+use super::layer::Layer;
+use super::program::{After, Buffers, Program};
 use super::share::Team;
 
 /// Runs a network: by itself where all of it is computed here, else by the runtime's plan.

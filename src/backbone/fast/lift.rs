@@ -3,6 +3,7 @@
 use tract_core::internal::*;
 use tract_core::ops::array::{Pad, PadMode, TypedConcat};
 use tract_core::ops::binary::TypedBinOp;
+use tract_core::ops::cast::Cast;
 use tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PoolSpec, SumPool};
 use tract_core::ops::einsum::EinSum;
 use tract_core::ops::element_wise::ElementWiseOp;
@@ -10,6 +11,7 @@ use tract_core::ops::math;
 use tract_core::ops::nn::{DataFormat, HardSwish, Reduce, Reducer, Sigmoid};
 
 use super::net::{Map, Op, Weights};
+use super::transformer;
 use fieldtune_kernels::conv::Window;
 use fieldtune_kernels::pool::Pool;
 use fieldtune_kernels::{Act, Curve};
@@ -24,8 +26,17 @@ pub(super) struct Lifted {
     pub(super) map: Map,
 }
 
+/// In which order a map's tensor has its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// `[1][channels][pixels]`.
+    Planar,
+    /// So, or `[pixels][channels]`, as transformers have them.
+    Any,
+}
+
 /// The map that a tensor is, if it is one.
-pub(super) fn map_of(fact: &TypedFact) -> Option<Map> {
+pub(super) fn map_of(fact: &TypedFact, order: Order) -> Option<Map> {
     if fact.datum_type != f32::datum_type() {
         return None;
     }
@@ -35,19 +46,41 @@ pub(super) fn map_of(fact: &TypedFact) -> Option<Map> {
         }
         // One axis less lies between a vector that is a map and one that is flattened.
         [1, channels] | [1, channels, 1] if channels > 0 => Some(Map { channels, size: [1, 1] }),
+        [.., channels] if order == Order::Any && is_rows(fact) => {
+            Some(Map { channels, size: [fact.shape.volume().to_usize().ok()? / channels, 1] })
+        }
         _ => None,
     }
 }
 
+/// Whether a map's tensor is `[pixels][channels]`, of more than one pixel.
+pub(super) fn is_rows(fact: &TypedFact) -> bool {
+    match fact.shape.as_concrete() {
+        Some(&[pixels, channels]) => pixels > 1 && channels > 0,
+        Some(&[a, b, channels]) => a * b > 1 && channels > 1,
+        _ => false,
+    }
+}
+
+/// The axis of a map's tensor that has its channels.
+fn channel_axis(fact: &TypedFact) -> usize {
+    if is_rows(fact) { fact.rank() - 1 } else { 1 }
+}
+
 /// The operator of a node, if there is one for it.
-pub(super) fn lift(model: &TypedModel, node: &TypedNode) -> Option<Lifted> {
+///
+/// * `order`: of the maps that are taken.
+pub(super) fn lift(model: &TypedModel, node: &TypedNode, order: Order) -> Option<Lifted> {
     let [output] = node.outputs.as_slice() else { return None };
-    let map = map_of(&output.fact)?;
+    let map = map_of(&output.fact, order)?;
     if output.fact.konst.is_some() {
         return None;
     }
-    let place = Place { model, node, map };
+    let place = Place { model, node, map, order };
     let op = &node.op;
+    if let Some(lifted) = place.transformer() {
+        return Some(lifted);
+    }
     if let Some(conv) = op.downcast_ref::<Conv>() {
         return place.conv(conv);
     }
@@ -79,16 +112,22 @@ pub(super) fn lift(model: &TypedModel, node: &TypedNode) -> Option<Lifted> {
     }
     if let Some(concat) = op.downcast_ref::<TypedConcat>() {
         let inputs: Vec<usize> = (0..node.inputs.len()).collect();
-        return place.made(Op::Concat, Act::NONE, &inputs).filter(|_| concat.axis == 1);
+        return place
+            .made(Op::Concat, Act::NONE, &inputs)
+            .filter(|_| concat.axis == 1 && !is_rows(&output.fact));
     }
     if let Some(reduce) = op.downcast_ref::<Reduce>() {
         let spatial = reduce.reducer == Reducer::Sum && reduce.axes.as_slice() == [2, 3];
         return place.made(Op::Sum(1.0), Act::NONE, &[0]).filter(|_| spatial);
     }
+    let handed_on = Lifted { op: None, act: Act::NONE, inputs: vec![*node.inputs.first()?], map };
     if op.is::<AxisOp>() {
         let input = place.input(0)?;
-        return Some(Lifted { op: None, act: Act::NONE, inputs: vec![node.inputs[0]], map })
-            .filter(|_| input == map && map.pixels() == 1);
+        return Some(handed_on).filter(|_| input == map && map.pixels() == 1);
+    }
+    // A cast to what it is already.
+    if op.is::<Cast>() {
+        return place.input(0).map(|_| handed_on);
     }
     op.downcast_ref::<EinSum>().and_then(|product| place.product(product))
 }
@@ -98,6 +137,7 @@ struct Place<'a> {
     node: &'a TypedNode,
     /// What it gives.
     map: Map,
+    order: Order,
 }
 
 impl Place<'_> {
@@ -107,7 +147,8 @@ impl Place<'_> {
 
     /// The map of an input that is not stored.
     fn input(&self, input: usize) -> Option<Map> {
-        self.fact(input).filter(|fact| fact.konst.is_none()).and_then(map_of)
+        let fact = self.fact(input).filter(|fact| fact.konst.is_none())?;
+        map_of(fact, self.order)
     }
 
     /// The values of a stored input.
@@ -178,7 +219,16 @@ impl Place<'_> {
         }
         let maps = [self.input(0), self.input(1)];
         let channels = self.map.channels;
+        let axis = channel_axis(&self.node.outputs[0].fact);
         if let [Some(a), Some(b)] = maps {
+            // A vector has its channels where the map has them.
+            let at = |input| {
+                let shape = self.fact(input)?.shape.as_concrete()?;
+                Some(shape.get(axis) == Some(&channels))
+            };
+            if !(at(0)? && at(1)?) {
+                return None;
+            }
             let same = a == self.map && b == self.map;
             let vector = Map { channels, size: [1, 1] };
             return if op.is::<math::Add>() && same {
@@ -233,8 +283,8 @@ impl Place<'_> {
         if stored.len() == 1 {
             return Some(vec![stored[0]; channels]);
         }
-        let rank = self.node.outputs[0].fact.rank();
-        let place = (shape.len() + 1).checked_sub(rank)?;
+        let fact = &self.node.outputs[0].fact;
+        let place = (shape.len() + channel_axis(fact)).checked_sub(fact.rank())?;
         let fits = shape
             .iter()
             .enumerate()
@@ -251,11 +301,12 @@ impl Place<'_> {
 
     /// A vector times stored weights; what is a flattened map before is taken as the map.
     fn product(&self, product: &EinSum) -> Option<Lifted> {
-        if product.q_params.is_some() || self.node.inputs.len() != 2 || self.map.pixels() != 1 {
+        if product.q_params.is_some() || self.node.inputs.len() != 2 {
             return None;
         }
         let at = usize::from(self.input(0).is_none());
-        let vector = self.input(at).filter(|map| map.pixels() == 1)?;
+        let vector = self.input(at).filter(|map| map.size == self.map.size)?;
+        let rows = vector.pixels() > 1;
         let tensor = self.stored(1 - at)?;
         let sides: Vec<usize> = tensor.shape().to_vec();
         let axes = &product.axes;
@@ -278,14 +329,61 @@ impl Place<'_> {
             return None;
         }
         let step = |axis: usize| sides[axis + 1..].iter().product::<usize>();
-        let before = self.flattened(self.node.inputs[at]);
-        let (outlet, map) = before.unwrap_or((self.node.inputs[at], vector));
-        let window = Window { size: map.size, ..Window::ONE };
-        let steps = [step(kept), step(summed) * map.pixels(), step(summed)];
+        if rows && !self.keeps_pixels(product, at, [summed, kept]) {
+            return None;
+        }
+        let before = self.flattened(self.node.inputs[at]).filter(|_| !rows);
+        let (outlet, size) =
+            before.map_or((self.node.inputs[at], [1, 1]), |(outlet, map)| (outlet, map.size));
+        let window = Window { size, ..Window::ONE };
+        let steps = [step(kept), step(summed) * window.places(), step(summed)];
         let ones = vec![1.0; self.map.channels];
         let weights = Weights { tensor, steps, scale: ones, bias: vec![0.0; self.map.channels] };
         let op = Some(Op::Dense(window, weights));
         Some(Lifted { op, act: Act::NONE, inputs: vec![outlet], map: self.map })
+    }
+
+    /// Whether a product with stored weights leaves the pixels of a map where they are, `[pixels][channels]` on both sides.
+    ///
+    /// * `at`: which input is the map; `weights`: the weights' axes that are summed over and kept.
+    fn keeps_pixels(&self, product: &EinSum, at: usize, weights: [usize; 2]) -> bool {
+        let Some(from) = self.fact(at) else { return false };
+        let to = &self.node.outputs[0].fact;
+        let [summed, kept] = weights.map(|axis| product.axes.axis((InOut::In(1 - at), axis)).ok());
+        let last = |places: &[usize], fact: &TypedFact| places == [fact.rank() - 1];
+        let others = product.axes.iter_all_axes().filter(|axis| {
+            let stored = &axis.inputs[1 - at];
+            stored.is_empty() || !(weights.contains(&stored[0]))
+        });
+        let long = |fact: &TypedFact, place: usize| {
+            fact.shape.as_concrete().and_then(|shape| shape.get(place)).is_none_or(|len| *len > 1)
+        };
+        // The places of what is longer than one, in the order of the map and of the result.
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        for axis in others {
+            match (&*axis.inputs[at], &*axis.outputs[0]) {
+                (&[from_place], &[to_place]) if long(from, from_place) => {
+                    places.push((from_place, to_place));
+                }
+                ([from_place], []) if long(from, *from_place) => return false,
+                _ => {}
+            }
+        }
+        places.sort_unstable();
+        is_rows(from)
+            && is_rows(to)
+            && summed.is_some_and(|axis| last(&axis.inputs[at], from))
+            && kept.is_some_and(|axis| last(&axis.outputs[0], to))
+            && places.is_sorted_by_key(|(_, to)| *to)
+    }
+
+    /// The operators of transformers, each several of the runtime's.
+    fn transformer(&self) -> Option<Lifted> {
+        let Self { model, node, map, order } = *self;
+        let found = (order == Order::Any && is_rows(&node.outputs[0].fact))
+            .then(|| transformer::lift(model, node, map))
+            .flatten();
+        found.or_else(|| transformer::gelu(model, node, map))
     }
 
     /// The map before it was flattened.
@@ -293,7 +391,7 @@ impl Place<'_> {
         let node = self.model.node(outlet.node);
         node.op.downcast_ref::<AxisOp>()?;
         let from = *node.inputs.first()?;
-        let map = map_of(self.model.outlet_fact(from).ok()?)?;
+        let map = map_of(self.model.outlet_fact(from).ok()?, Order::Planar)?;
         (map.pixels() > 1).then_some((from, map))
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Weights {
 pub(super) enum Op {
     /// From outside, `[channels][pixels]`.
     Input,
+    /// From outside, `[pixels][channels]`.
+    Rows,
     /// A dense convolution; a second input is added to it.
     Dense(Window, Weights),
     /// A dense convolution of one pixel of a map times a vector, which is the last input; a summand may stand before it.
@@ -64,6 +66,28 @@ pub(super) enum Op {
     Alone,
     /// The channels of all inputs, one behind the other.
     Concat,
+    /// Every pixel by the mean and the variance of its channels, to which so much is added; then a factor and a summand of each
+    /// channel.
+    Norm(f32, Vec<f32>, Vec<f32>),
+    /// Attention, of a map of queries, one of keys and one of values.
+    Attention(Heads),
+}
+
+/// The heads of attention.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Heads {
+    pub(super) count: usize,
+    /// Channels of each.
+    pub(super) size: usize,
+    /// Factor of the product of a query and a key.
+    pub(super) scale: f32,
+    /// In the maps of queries, keys and values the first channel of the first head, and how many to the next one's.
+    pub(super) places: [[usize; 2]; 3],
+}
+
+impl Heads {
+    /// Heads begin and end with blocks of channels; this is a whole number of them whatever the vectors.
+    pub(super) const BLOCK: usize = 16;
 }
 
 #[derive(Debug, Clone)]
@@ -81,6 +105,8 @@ pub(super) struct Node {
 pub(super) enum Leaves {
     /// `[channels][pixels]`.
     Planar,
+    /// `[pixels][channels]`.
+    Rows,
     /// `[2][channels]`: of each channel the sum over all pixels and the largest value.
     Pooled,
 }
@@ -133,7 +159,11 @@ impl Net {
         let before = &self.nodes[from];
         let alone = readers[from] == 1;
         match (&node.op, &before.op) {
-            (Op::Alone, Op::Input | Op::Concat | Op::Pad(_) | Op::Pool(..) | Op::Sum(_)) => false,
+            (
+                Op::Alone,
+                Op::Input | Op::Rows | Op::Concat | Op::Pad(_) | Op::Pool(..) | Op::Sum(_)
+                | Op::Norm(..) | Op::Attention(_),
+            ) => false,
             (Op::Alone, _) if alone => {
                 let Some(act) = behind(before.act, node.act) else { return false };
                 self.take(at, from, |node| node.act = act);
@@ -151,13 +181,19 @@ impl Net {
                 });
                 true
             }
-            (Op::Affine(scale, shift), Op::Affine(first, second))
+            (Op::Affine(scale, shift), Op::Affine(first, second) | Op::Norm(_, first, second))
                 if alone && before.act == Act::NONE =>
             {
                 let product = first.iter().zip(scale).map(|(a, b)| a * b).collect();
                 let moved = second.iter().zip(scale).zip(shift);
                 let sum = moved.map(|((b, scale), shift)| b * scale + shift).collect();
-                let (op, act) = (Op::Affine(product, sum), node.act);
+                let (op, act) = match before.op {
+                    Op::Norm(epsilon, ..) if node.act == Act::NONE => {
+                        (Op::Norm(epsilon, product, sum), Act::NONE)
+                    }
+                    Op::Norm(..) => return false,
+                    _ => (Op::Affine(product, sum), node.act),
+                };
                 self.take(at, from, |node| (node.op, node.act) = (op, act));
                 true
             }
@@ -310,7 +346,7 @@ impl Net {
         self.outputs.iter().for_each(|(output, _)| wanted[*output] = true);
         for at in (0..self.nodes.len()).rev() {
             // Inputs stay, since their places are counted from outside.
-            wanted[at] |= matches!(self.nodes[at].op, Op::Input);
+            wanted[at] |= matches!(self.nodes[at].op, Op::Input | Op::Rows);
             if wanted[at] {
                 self.nodes[at].inputs.iter().for_each(|input| wanted[*input] = true);
             }

@@ -3,8 +3,10 @@
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::{Kind, Outcome, Program, Source, Step};
 use super::share::Share;
+use fieldtune_kernels::attention::Attention;
 use fieldtune_kernels::conv::{Conv, Window};
 use fieldtune_kernels::depthwise::Depthwise;
+use fieldtune_kernels::norm::Norm;
 use fieldtune_kernels::{Act, Level};
 
 impl Program {
@@ -51,7 +53,8 @@ struct Plan {
     /// Values of each slot, and the slots that are free.
     slots: Vec<usize>,
     free: Vec<usize>,
-    inputs: usize,
+    /// Which inputs have their channels last.
+    rows: Vec<bool>,
     border: usize,
     row: usize,
     gated: usize,
@@ -79,7 +82,7 @@ impl Plan {
             last,
             slots: Vec::new(),
             free: Vec::new(),
-            inputs: 0,
+            rows: Vec::new(),
             border,
             row: 0,
             gated: 0,
@@ -121,8 +124,9 @@ impl Plan {
         }
         let slot = self.slot(&map);
         let name = "input".to_owned();
+        let rows = matches!(place, Source::Input(input) if self.rows.get(input) == Some(&true));
         self.steps.push(Step {
-            kind: Kind::ToBlocks,
+            kind: if rows { Kind::FromRows } else { Kind::ToBlocks },
             inputs: vec![place],
             from: map,
             slot,
@@ -136,9 +140,9 @@ impl Plan {
 
     fn add(&mut self, at: usize, node: Node, maps: &[Map], planar: bool) {
         let Node { name, op, act, inputs, map } = node;
-        if let Op::Input = op {
-            self.places[at] = Some(Source::Input(self.inputs));
-            self.inputs += 1;
+        if let Op::Input | Op::Rows = op {
+            self.places[at] = Some(Source::Input(self.rows.len()));
+            self.rows.push(matches!(op, Op::Rows));
             return;
         }
         let from = maps[inputs[0]];
@@ -181,7 +185,10 @@ impl Plan {
             Op::Pool(_, window) => (4 * values * taps(window), 1),
             Op::Sum(_) => (4 * from.channels * from.pixels(), 1),
             Op::Plus | Op::Times | Op::Scaled | Op::Affine(..) | Op::Alone => (8 * values, 1),
-            Op::Input | Op::Pad(_) | Op::Concat => (0, 1),
+            Op::Attention(heads) => {
+                (2 * values * from.pixels(), heads.size.div_ceil(self.lanes))
+            }
+            Op::Input | Op::Rows | Op::Pad(_) | Op::Concat | Op::Norm(..) => (0, 1),
         };
         self.share.parts(blocks, together, work)
     }
@@ -204,6 +211,16 @@ impl Plan {
         };
         match op {
             Op::Input => Kind::ToBlocks,
+            Op::Rows => Kind::FromRows,
+            Op::Norm(epsilon, scale, shift) => {
+                Kind::Norm(Norm::new(self.level, epsilon, &scale, &shift))
+            }
+            Op::Attention(heads) => {
+                let pixels = [map.pixels(), maps[inputs[1]].pixels()];
+                let attention = Attention::new(self.level, heads.size, pixels, heads.scale);
+                self.border = self.border.max(parts.len() * attention.scratch());
+                Kind::Attention(attention, heads)
+            }
             Op::Dense(window, weights)
                 if window.size == [1, 1] && window.pad == [0, 0] && !planar =>
             {

@@ -1,9 +1,12 @@
 //! A part of a network as steps over buffers that are planned once.
 
-use super::net::{Leaves, Map};
+use super::layer::Layer;
+use super::net::{Heads, Leaves, Map};
+use fieldtune_kernels::attention::{Attention, attend};
 use fieldtune_kernels::conv::{Conv, Window, convolve};
 use fieldtune_kernels::depthwise::{Depthwise, Rows, depthwise};
 use fieldtune_kernels::elementwise::{With, elementwise};
+use fieldtune_kernels::norm::{Norm, normalise};
 use fieldtune_kernels::point::{point, scaled_point};
 use fieldtune_kernels::pool::{Pool, global, pool};
 use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
@@ -47,6 +50,10 @@ pub(super) enum Kind {
     Alone(Act),
     /// Channels of each input.
     Concat(Vec<Map>),
+    /// Rows of channels, brought into blocks.
+    FromRows,
+    Norm(Norm),
+    Attention(Attention, Heads),
 }
 
 /// Where a step reads.
@@ -103,19 +110,6 @@ pub(super) struct Buffers {
     gated: Vec<f32>,
 }
 
-/// A step as people see it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Layer {
-    /// Of the network's node.
-    pub name: String,
-    /// What it does.
-    pub kind: String,
-    /// Of its result.
-    pub shape: Vec<usize>,
-    /// Multiply-accumulates.
-    pub work: usize,
-}
-
 /// What is called after each layer; it may ask which.
 pub(in crate::backbone) type After<'a> = dyn FnMut(&dyn Fn() -> Layer) + Send + 'a;
 
@@ -170,6 +164,7 @@ impl Program {
         let data = &buffers.slots[slot][..blocks * pixels];
         match leaves {
             Leaves::Planar => layout::from_blocks(self.lanes, data, pixels, out),
+            Leaves::Rows => layout::to_rows(self.lanes, data, channels, pixels, out),
             Leaves::Pooled => {
                 let (sums, largest) = buffers.border.split_at_mut(blocks);
                 global(self.level, data, pixels, 1.0, sums, &mut largest[..blocks]);
@@ -224,6 +219,27 @@ impl Program {
         };
         match kind {
             Kind::ToBlocks => layout::to_blocks(lanes, a, map.channels, pixels, out),
+            Kind::FromRows => layout::from_rows(lanes, a, map.channels, pixels, out),
+            Kind::Norm(norm) => normalise(level, a, pixels, norm, out),
+            Kind::Attention(attention, heads) => {
+                let maps = [0, 1, 2].map(|at| {
+                    let Source::Slot(slot) = step.inputs[at] else { return (&[][..], 0) };
+                    let of_keys = usize::from(at > 0);
+                    (&slots[slot][..], attention.pixels(of_keys) * lanes)
+                });
+                let blocks = heads.size / lanes;
+                team.each(parts, stride, out, border, &|_| attention.scratch(), &|piece| {
+                    let Piece { block, out, scratch, .. } = piece;
+                    for (at, out) in out.chunks_exact_mut(blocks * stride).enumerate() {
+                        let head = block / blocks + at;
+                        let of_head = |at: usize| {
+                            let ((map, plane), [first, step]) = (maps[at], heads.places[at]);
+                            &map[(first + head * step) / lanes * plane..][..blocks * plane]
+                        };
+                        attend(level, [0, 1, 2].map(of_head), attention, scratch, out);
+                    }
+                });
+            }
             Kind::Point(conv) => {
                 let residual = step.inputs.get(1).map(|_| second());
                 let input = Part { data: a, at: 0, stride };
@@ -385,42 +401,5 @@ impl Strips {
             let out = &mut out[top * across * lanes..];
             depthwise(level, strip, weights, top, end, across, out, stride);
         }
-    }
-}
-
-impl Step {
-    fn layer(&self) -> Layer {
-        let pixels = self.map.pixels();
-        let (kind, work) = match &self.kind {
-            Kind::ToBlocks => ("to blocks", 0),
-            Kind::Point(conv) | Kind::Gated(conv) | Kind::Stepped { conv, .. } => {
-                ("1x1", conv.iter().map(|conv| conv.work(pixels)).sum())
-            }
-            Kind::Dense { conv, .. } => {
-                let is_first = conv.first().is_some_and(|conv| conv.planar);
-                let kind = if is_first { "first" } else { "dense" };
-                (kind, conv.iter().map(|conv| conv.work(pixels)).sum())
-            }
-            Kind::Depthwise(all) => {
-                ("depthwise", all.iter().map(|weights| weights.work(pixels)).sum())
-            }
-            Kind::Expanded { both, .. } => {
-                let before = self.from.pixels();
-                let work = |(expand, depthwise): &(Conv, Depthwise)| {
-                    expand.work(before) + depthwise.work(pixels)
-                };
-                ("1x1, depthwise", both.iter().map(work).sum())
-            }
-            Kind::Pad { .. } => ("pad", 0),
-            Kind::Pool(..) => ("pool", 0),
-            Kind::Sum(_) => ("global pool", 0),
-            Kind::Plus(_) => ("add", 0),
-            Kind::Times(_) | Kind::Scaled(_) => ("multiply", 0),
-            Kind::Affine(..) | Kind::Alone(_) => ("activation", 0),
-            Kind::Concat(_) => ("concat", 0),
-        };
-        let [height, width] = self.map.size;
-        let shape = vec![1, self.map.channels, height, width];
-        Layer { name: self.name.clone(), kind: kind.to_owned(), shape, work }
     }
 }

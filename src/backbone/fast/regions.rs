@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tract_core::internal::*;
 use tract_core::optim::Optimizer;
 
-use super::lift::{Lifted, lift, map_of};
+use super::lift::{Lifted, Order, is_rows, lift, map_of};
 use super::net::{Leaves, Net, Node, Op};
 use super::operator::Part;
 use super::program::Program;
@@ -33,7 +33,7 @@ struct Parts {
 impl Parts {
     fn of(model: &TypedModel) -> TractResult<Self> {
         let order = model.eval_order()?;
-        let lifted = order.iter().filter_map(|id| Some((*id, lift(model, model.node(*id))?)));
+        let lifted = order.iter().filter_map(|id| Some((*id, lift(model, model.node(*id), Order::Any)?)));
         let mut parts =
             Self { lifted: lifted.collect(), order, part: HashMap::new(), behind: HashMap::new() };
         loop {
@@ -175,10 +175,11 @@ impl Build<'_> {
                 inputs.push(match known {
                     Some(value) => value,
                     None => {
-                        let map = map_of(model.outlet_fact(*input)?).context("no map")?;
+                        let fact = model.outlet_fact(*input)?;
+                        let map = map_of(fact, Order::Any).context("no map")?;
                         let name = model.node(input.node).name.clone();
-                        let node =
-                            Node { name, op: Op::Input, act: Act::NONE, inputs: vec![], map };
+                        let op = if is_rows(fact) { Op::Rows } else { Op::Input };
+                        let node = Node { name, op, act: Act::NONE, inputs: vec![], map };
                         outside.push(*self.places.get(input).context("an input is lost")?);
                         net.nodes.push(node);
                         values.insert(*input, net.nodes.len() - 1);
@@ -207,8 +208,9 @@ impl Build<'_> {
         for (output, pool) in
             model.outputs.iter().zip(pool).filter(|(output, _)| inside(&output.node))
         {
-            let made = !matches!(net.nodes[values[output]].op, Op::Input);
-            if *pool && made {
+            let made = !matches!(net.nodes[values[output]].op, Op::Input | Op::Rows);
+            // Rows say nothing of which axis is pooled over.
+            if *pool && made && !is_rows(model.outlet_fact(*output)?) {
                 pooled.insert(*output)
             } else {
                 planar.insert(*output)
@@ -216,9 +218,10 @@ impl Build<'_> {
         }
         let mut shapes = Vec::new();
         for outlet in &planar {
-            let shape = &model.outlet_fact(*outlet)?.shape;
-            shapes.push(shape.as_concrete().context("no shape")?.iter().copied().collect());
-            net.outputs.push((values[outlet], Leaves::Planar));
+            let fact = model.outlet_fact(*outlet)?;
+            shapes.push(fact.shape.as_concrete().context("no shape")?.iter().copied().collect());
+            let leaves = if is_rows(fact) { Leaves::Rows } else { Leaves::Planar };
+            net.outputs.push((values[outlet], leaves));
         }
         for outlet in &pooled {
             shapes.push(tvec!(2, net.nodes[values[outlet]].map.channels));

@@ -7,7 +7,7 @@ use tract_core::internal::*;
 use tract_core::optim::Optimizer;
 
 use super::Vectors;
-use super::lift::{Lifted, lift, map_of};
+use super::lift::{Lifted, Order, lift, map_of};
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::{Buffers, Program};
 use super::share::Team;
@@ -77,7 +77,7 @@ impl Ends {
             {
                 cuts.push(cut);
             }
-            let map = map_of(&node.outputs[0].fact).filter(|map| map.pixels() > 1);
+            let map = planar(&node.outputs[0].fact).filter(|map| map.pixels() > 1);
             if reach <= place
                 && known(&node.name)
                 && node.outputs.len() == 1
@@ -146,10 +146,10 @@ impl Ends {
         let node = self.model.node(id);
         match (&*node.op.name(), node.inputs.as_slice()) {
             ("Dropout" | "Identity", &[input]) => {
-                let map = map_of(self.model.outlet_fact(input).ok()?)?;
+                let map = planar(self.model.outlet_fact(input).ok()?)?;
                 Some(Lifted { op: None, act: Act::NONE, inputs: vec![input], map })
             }
-            _ => lift(&self.model, node),
+            _ => lift(&self.model, node, Order::Planar),
         }
     }
 
@@ -161,7 +161,7 @@ impl Ends {
         {
             outlet = input;
         }
-        let map = self.model.outlet_fact(outlet).ok().and_then(map_of);
+        let map = self.model.outlet_fact(outlet).ok().and_then(planar);
         if map.is_some_and(|map| map.pixels() == 1) { outlet } else { tap }
     }
 
@@ -184,7 +184,7 @@ impl Ends {
                 steps.push((*id, lifted));
             }
         }
-        let map = model.outlet_fact(cut).ok().and_then(map_of).ok_or_else(|| refused(cut.node))?;
+        let map = model.outlet_fact(cut).ok().and_then(planar).ok_or_else(|| refused(cut.node))?;
         let input =
             Node { name: "cut".to_owned(), op: Op::Input, act: Act::NONE, inputs: vec![], map };
         let mut net = Net { nodes: vec![input], outputs: Vec::new() };
@@ -235,7 +235,9 @@ fn trainable(net: &Net, blocks: &[bool]) -> Result<layers::Network, Untrainable>
             Op::Scaled => layers::Op::Scaled,
             Op::Affine(scale, shift) => layers::Op::Affine(scale.clone(), shift.clone()),
             Op::Alone => layers::Op::Alone,
-            Op::Input => return Err(refused(node, "Input")),
+            Op::Input | Op::Rows => return Err(refused(node, "Input")),
+            Op::Norm(..) => return Err(refused(node, "LayerNormalization")),
+            Op::Attention(_) => return Err(refused(node, "Attention")),
             Op::Gated(_) => return Err(refused(node, "Gated")),
             Op::Expanded(..) => return Err(refused(node, "Expanded")),
             Op::Pad(_) => return Err(refused(node, "Pad")),
@@ -253,6 +255,10 @@ fn trainable(net: &Net, blocks: &[bool]) -> Result<layers::Network, Untrainable>
         let last = net.nodes.last().map_or_else(String::new, |node| node.name.clone());
         Untrainable { operator: what, node: last }
     })
+}
+
+fn planar(fact: &TypedFact) -> Option<Map> {
+    map_of(fact, Order::Planar)
 }
 
 fn size_of(map: Map) -> layers::Size {

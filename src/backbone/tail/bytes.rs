@@ -59,6 +59,7 @@ enum StoredCurve {
     HardSwish,
     Sigmoid,
     Silu,
+    Gelu,
 }
 
 /// Sizes and places are far below.
@@ -101,6 +102,7 @@ fn stored_node(node: &Node) -> StoredNode {
         Curve::HardSwish => StoredCurve::HardSwish,
         Curve::Sigmoid => StoredCurve::Sigmoid,
         Curve::Silu => StoredCurve::Silu,
+        Curve::Gelu => StoredCurve::Gelu,
     };
     let (lo, hi) = (node.act.lo, node.act.hi);
     let inputs = node.inputs.iter().map(|input| narrow(*input)).collect();
@@ -124,6 +126,7 @@ fn live_node(node: StoredNode) -> Node {
         StoredCurve::HardSwish => Curve::HardSwish,
         StoredCurve::Sigmoid => Curve::Sigmoid,
         StoredCurve::Silu => Curve::Silu,
+        StoredCurve::Gelu => Curve::Gelu,
     };
     let inputs = inputs.into_iter().map(|input| input as usize).collect();
     Node { op, act: Act { lo, hi, curve }, inputs, size: live_size(size) }
