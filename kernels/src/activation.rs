@@ -88,7 +88,8 @@ fn upper_tail<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     for factor in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
         sum = sum.mul_add(t, splat(0.5 * factor));
     }
-    sum * t * exp(simd, x * x * splat(-0.5))
+    // What is less than this is nothing: as a number without its leading bit it would slow down whoever reads it.
+    at_least(simd, sum * t * exp(simd, x * x * splat(-0.5)) - splat(1e-30), 0.0)
 }
 
 /// Each half from its own end, where nothing is lost.

@@ -25,21 +25,53 @@ pub fn from_blocks(lanes: usize, blocks: &[f32], pixels: usize, planar: &mut [f3
 
 /// `[pixels][channels]` to blocks; lanes beyond the last channel become 0.
 pub fn from_rows(lanes: usize, rows: &[f32], channels: usize, pixels: usize, out: &mut [f32]) {
-    for (block, out) in out.chunks_exact_mut(pixels * lanes).enumerate() {
-        let (first, count) = (block * lanes, lanes.min(channels - block * lanes));
-        for (row, out) in rows.chunks_exact(channels).zip(out.chunks_exact_mut(lanes)) {
-            out[..count].copy_from_slice(&row[first..first + count]);
-            out[count..].fill(0.0);
+    match lanes {
+        16 => rows_to_blocks::<16>(rows, channels, pixels, out),
+        8 => rows_to_blocks::<8>(rows, channels, pixels, out),
+        _ => rows_to_blocks::<4>(rows, channels, pixels, out),
+    }
+}
+
+fn rows_to_blocks<const LANES: usize>(
+    rows: &[f32],
+    channels: usize,
+    pixels: usize,
+    out: &mut [f32],
+) {
+    let (out, _) = out.as_chunks_mut::<LANES>();
+    for (pixel, row) in rows.chunks_exact(channels).take(pixels).enumerate() {
+        let (whole, rest) = row.as_chunks::<LANES>();
+        let mut to = out[pixel..].iter_mut().step_by(pixels);
+        whole.iter().zip(&mut to).for_each(|(from, to)| *to = *from);
+        if let (Some(to), false) = (to.next(), rest.is_empty()) {
+            *to = [0.0; LANES];
+            to[..rest.len()].copy_from_slice(rest);
         }
     }
 }
 
 /// Blocks to `[pixels][channels]`.
 pub fn to_rows(lanes: usize, blocks: &[f32], channels: usize, pixels: usize, rows: &mut [f32]) {
-    for (block, map) in blocks.chunks_exact(pixels * lanes).enumerate() {
-        let (first, count) = (block * lanes, lanes.min(channels - block * lanes));
-        for (row, map) in rows.chunks_exact_mut(channels).zip(map.chunks_exact(lanes)) {
-            row[first..first + count].copy_from_slice(&map[..count]);
+    match lanes {
+        16 => blocks_to_rows::<16>(blocks, channels, pixels, rows),
+        8 => blocks_to_rows::<8>(blocks, channels, pixels, rows),
+        _ => blocks_to_rows::<4>(blocks, channels, pixels, rows),
+    }
+}
+
+fn blocks_to_rows<const LANES: usize>(
+    blocks: &[f32],
+    channels: usize,
+    pixels: usize,
+    rows: &mut [f32],
+) {
+    let (blocks, _) = blocks.as_chunks::<LANES>();
+    for (pixel, row) in rows.chunks_exact_mut(channels).take(pixels).enumerate() {
+        let (whole, rest) = row.as_chunks_mut::<LANES>();
+        let mut from = blocks[pixel..].iter().step_by(pixels);
+        whole.iter_mut().zip(&mut from).for_each(|(to, from)| *to = *from);
+        if let (Some(from), false) = (from.next(), rest.is_empty()) {
+            rest.copy_from_slice(&from[..rest.len()]);
         }
     }
 }

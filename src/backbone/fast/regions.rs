@@ -38,21 +38,66 @@ impl Parts {
             Self { lifted: lifted.collect(), order, part: HashMap::new(), behind: HashMap::new() };
         loop {
             parts.number(model);
-            let convolutions: HashSet<usize> = parts
-                .lifted
-                .iter()
-                .filter(|(_, lifted)| matches!(lifted.op, Some(Op::Dense(..) | Op::Depthwise(..))))
-                .filter_map(|(id, _)| parts.part.get(id).copied())
-                .collect();
-            // A part without a convolution is not worth the way there and back.
-            let poor =
-                |id: &usize| parts.part.get(id).is_none_or(|part| !convolutions.contains(part));
-            let poor: Vec<usize> = parts.lifted.keys().copied().filter(poor).collect();
-            if poor.is_empty() {
+            let worth = parts.worth(model);
+            let count = parts.lifted.len();
+            parts.lifted.retain(|id, _| worth.contains(id));
+            if parts.lifted.len() == count {
                 return Ok(parts);
             }
-            poor.iter().for_each(|id| drop(parts.lifted.remove(id)));
         }
+    }
+
+    /// The operators that are worth the way there and back, with those that they hang together with.
+    fn worth(&self, model: &TypedModel) -> HashSet<usize> {
+        // Of each operator one that stands for all that it hangs together with.
+        let mut groups: HashMap<usize, usize> = HashMap::new();
+        fn first(groups: &HashMap<usize, usize>, id: usize) -> usize {
+            let mut id = id;
+            while groups[&id] != id {
+                id = groups[&id];
+            }
+            id
+        }
+        let values = |outlet: &OutletId| {
+            let map = model.outlet_fact(*outlet).ok().and_then(|fact| map_of(fact, Order::Any));
+            // An image is read as it is.
+            map.filter(|map| map.channels > 4).map_or(0, |map| map.channels * map.pixels())
+        };
+        for id in self.order.iter().filter(|id| self.part.contains_key(id)) {
+            groups.insert(*id, *id);
+            for input in &self.lifted[id].inputs {
+                if self.part.get(&input.node) == self.part.get(id) {
+                    let (own, other) = (first(&groups, *id), first(&groups, input.node));
+                    groups.insert(own, other);
+                }
+            }
+        }
+        let mut costs: HashMap<usize, Cost> = HashMap::new();
+        let mut border: HashSet<(usize, OutletId)> = HashSet::new();
+        for id in &self.order {
+            let own = groups.contains_key(id).then(|| first(&groups, *id));
+            if !self.part.contains_key(id) && !self.behind.contains_key(id) {
+                continue;
+            }
+            if let (Some(own), Some(lifted)) = (own, self.lifted.get(id)) {
+                costs.entry(own).or_default().add(model, lifted);
+            }
+            for input in self.inputs(model, *id) {
+                let from = groups.contains_key(&input.node).then(|| first(&groups, input.node));
+                if from != own {
+                    border.extend(from.into_iter().chain(own).map(|group| (group, input)));
+                }
+            }
+        }
+        for output in &model.outputs {
+            if groups.contains_key(&output.node) {
+                border.insert((first(&groups, output.node), *output));
+            }
+        }
+        for (group, outlet) in &border {
+            costs.entry(*group).or_default().border += values(outlet);
+        }
+        groups.keys().copied().filter(|id| costs[&first(&groups, *id)].is_worth()).collect()
     }
 
     /// Numbers the parts, of what the outputs need.
@@ -85,6 +130,40 @@ impl Parts {
             Some(lifted) => lifted.inputs.clone(),
             None => model.node(id).inputs.to_vec(),
         }
+    }
+}
+
+/// What operators that hang together have to do, and what it costs to bring values there and back.
+#[derive(Default)]
+struct Cost {
+    /// Multiply-accumulates.
+    work: usize,
+    /// Values that come and go.
+    border: usize,
+}
+
+impl Cost {
+    /// Multiply-accumulates that are to be gained from by each value that comes or goes.
+    const LEAST: usize = 128;
+
+    /// Values that cost nothing to speak of.
+    const FEW: usize = 1 << 12;
+
+    fn add(&mut self, model: &TypedModel, lifted: &Lifted) {
+        let from = lifted.inputs.first().and_then(|input| model.outlet_fact(*input).ok());
+        let from = from.and_then(|fact| map_of(fact, Order::Any));
+        let (Some(from), values) = (from, lifted.map.channels * lifted.map.pixels()) else { return };
+        self.work += match &lifted.op {
+            Some(Op::Dense(window, _)) => values * from.channels * window.places(),
+            // The runtime takes some times as long for them.
+            Some(Op::Depthwise(window, _)) => 5 * values * window.places(),
+            Some(Op::Attention(_)) => 2 * values * from.pixels(),
+            _ => 0,
+        };
+    }
+
+    fn is_worth(&self) -> bool {
+        self.work > 0 && (self.border <= Self::FEW || self.work >= Self::LEAST * self.border)
     }
 }
 
