@@ -75,6 +75,8 @@ pub mod elementwise;
 
 pub mod norm;
 
+pub mod winograd;
+
 pub mod attention;
 
 pub use activation::{Act, Curve};

@@ -8,6 +8,7 @@ use fieldtune_kernels::elementwise::{With, elementwise};
 use fieldtune_kernels::norm::{Norm, normalise};
 use fieldtune_kernels::point::{point, scaled_point};
 use fieldtune_kernels::pool::{Pool, global, pool};
+use fieldtune_kernels::winograd::{Winograd, convolve_squares};
 use fieldtune_kernels::{Act, Curve, Level, Part, PartMut, layout};
 
 /// Bytes as choices, two each; the first of all where none are left.
@@ -208,6 +209,52 @@ pub fn dense(level: Level, random: &mut Choices) {
     }
     let what = format!("{}: {window:?} {cin} to {cout}, {from:?} {act:?}", level.name());
     compare(&planar(lanes, &out, cout, out_pixels), &wanted, 1e-5, &what);
+}
+
+/// A dense convolution of 3 x 3 in squares.
+pub fn squares(level: Level, random: &mut Choices) {
+    let lanes = level.lanes();
+    let [cin, cout] = [random.up_to(40), random.up_to(70)];
+    let (act, residual) = (random.act(), random.up_to(2) == 1);
+    let pad = [0, 1].map(|_| random.up_to(3) - 1);
+    let to = [0, 1].map(|_| random.up_to(24));
+    let from =
+        [0, 1].map(|axis| (to[axis] + 2).saturating_sub(pad[axis] + random.up_to(3) - 1).max(1));
+    let window = Window { size: [3; 2], pad, ..Window::ONE };
+    let [pixels, out_pixels] = [from[0] * from[1], to[0] * to[1]];
+    // What is not finite spreads over its square.
+    let mut finite = |len: usize| {
+        let values = random.values(len);
+        values.into_iter().map(|x| if x.is_finite() { x } else { 0.5 }).collect::<Vec<f32>>()
+    };
+    let (map, bias, weights) = (finite(cin * pixels), finite(cout), finite(cin * cout * 9));
+    let added = finite(cout * out_pixels);
+    let wanted = each(cout, to, |out, at| {
+        let mut sum = bias[out];
+        for channel in 0..cin {
+            for tap in 0..9 {
+                let value = place(&window, at, [tap / 3, tap % 3], from);
+                let value = value.map_or(0.0, |at| map[channel * pixels + at]);
+                sum += value * weights[(out * cin + channel) * 9 + tap];
+            }
+        }
+        sum += if residual { added[out * out_pixels + at[0] * to[1] + at[1]] } else { 0.0 };
+        activated(act, sum)
+    });
+    let weight = |out: usize, channel: usize, tap: usize| weights[(out * cin + channel) * 9 + tap];
+    let conv = Winograd::new(level, [cin, cout], pad, to, weight, &bias, act);
+    let (padded, planes) = (conv.padded(), cin.div_ceil(lanes));
+    let mut input = vec![f32::NAN; planes * padded[0] * padded[1] * lanes];
+    layout::pad(lanes, &blocks(lanes, &map, cin, pixels), from, pad, padded, &mut input);
+    let added = blocks(lanes, &added, cout, out_pixels);
+    let stride = out_pixels * lanes;
+    let residual = residual.then_some(Part { data: &added, at: 0, stride });
+    let (mut scratch, mut out) =
+        (vec![f32::NAN; conv.scratch()], vec![f32::NAN; conv.blocks() * stride]);
+    let mut part = PartMut { data: &mut out, at: 0, stride };
+    convolve_squares(level, &input, &conv, residual, &mut scratch, &mut part);
+    let what = format!("{}: {cin} to {cout}, {from:?} to {to:?} {act:?}", level.name());
+    compare(&planar(lanes, &out, cout, out_pixels), &wanted, 3e-5, &what);
 }
 
 /// A depthwise convolution.
@@ -442,8 +489,9 @@ pub fn attention(level: Level, random: &mut Choices) {
 }
 
 /// Every kernel.
-pub const ALL: [fn(Level, &mut Choices); 9] = [
+pub const ALL: [fn(Level, &mut Choices); 10] = [
     dense,
+    squares,
     depthwise_convolution,
     pools,
     elementwise_kernels,

@@ -72,6 +72,11 @@ fn attention_is_that_of_plain_loops() {
 }
 
 #[test]
+fn convolutions_in_squares_are_those_of_plain_loops() {
+    equals_plain_loops(10, checks::squares);
+}
+
+#[test]
 fn whatever_bytes_say_is_a_case_that_holds() {
     for data in [&[][..], &[255; 7], &[255; 200]] {
         checks::check(data);

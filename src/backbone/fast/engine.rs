@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use ndarray::ArrayView4;
 use tract_core::internal::*;
 
-use super::operator::{Part, State};
 use super::layer::Layer;
+use super::operator::{Part, State};
 use super::program::{After, Buffers, Program};
 use super::share::Team;
 

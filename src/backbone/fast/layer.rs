@@ -3,6 +3,7 @@
 use super::program::{Kind, Step};
 use fieldtune_kernels::conv::Conv;
 use fieldtune_kernels::depthwise::Depthwise;
+use fieldtune_kernels::winograd::Winograd;
 
 /// A step as people see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,7 @@ impl Step {
                 let kind = if is_first { "first" } else { "dense" };
                 (kind, conv.iter().map(|conv| conv.work(pixels)).sum())
             }
+            Kind::Squares(conv) => ("dense", conv.iter().map(Winograd::work).sum()),
             Kind::Depthwise(all) => {
                 ("depthwise", all.iter().map(|weights| weights.work(pixels)).sum())
             }

@@ -161,8 +161,14 @@ impl Net {
         match (&node.op, &before.op) {
             (
                 Op::Alone,
-                Op::Input | Op::Rows | Op::Concat | Op::Pad(_) | Op::Pool(..) | Op::Sum(_)
-                | Op::Norm(..) | Op::Attention(_),
+                Op::Input
+                | Op::Rows
+                | Op::Concat
+                | Op::Pad(_)
+                | Op::Pool(..)
+                | Op::Sum(_)
+                | Op::Norm(..)
+                | Op::Attention(_),
             ) => false,
             (Op::Alone, _) if alone => {
                 let Some(act) = behind(before.act, node.act) else { return false };

@@ -7,6 +7,7 @@ use fieldtune_kernels::attention::Attention;
 use fieldtune_kernels::conv::{Conv, Window};
 use fieldtune_kernels::depthwise::Depthwise;
 use fieldtune_kernels::norm::Norm;
+use fieldtune_kernels::winograd::Winograd;
 use fieldtune_kernels::{Act, Level};
 
 impl Program {
@@ -33,8 +34,8 @@ impl Program {
             leaves,
         };
         let results = outputs.into_iter().map(result).collect();
-        let Plan { steps, slots, border, row, gated, lanes, .. } = plan;
-        Self { level, lanes, steps, results, slots, border, row, gated }
+        let Plan { steps, slots, border, row, scratch, lanes, .. } = plan;
+        Self { level, lanes, steps, results, slots, border, row, scratch }
     }
 }
 
@@ -57,7 +58,7 @@ struct Plan {
     rows: Vec<bool>,
     border: usize,
     row: usize,
-    gated: usize,
+    scratch: usize,
 }
 
 impl Plan {
@@ -85,13 +86,23 @@ impl Plan {
             rows: Vec::new(),
             border,
             row: 0,
-            gated: 0,
+            scratch: 0,
         }
     }
 
     /// Whether a node would rather read an image as it comes.
     fn takes_planar(&self, node: &Node) -> bool {
         matches!(&node.op, Op::Dense(..)) && node.inputs.len() == 1
+    }
+
+    /// Whether a dense convolution is one of 3 x 3 that takes less time with fewer products: there have to be enough channels to be
+    /// summed over, and enough pixels for the weights, which become more.
+    fn in_squares(&self, window: Window, [from, to]: [Map; 2]) -> bool {
+        let plain = Window { pad: window.pad, size: [3, 3], ..Window::ONE };
+        window == plain
+            && from.channels >= (2 * self.lanes).max(16)
+            && to.channels >= 16
+            && to.pixels() >= 100
     }
 
     fn len(&self, map: &Map) -> usize {
@@ -185,9 +196,7 @@ impl Plan {
             Op::Pool(_, window) => (4 * values * taps(window), 1),
             Op::Sum(_) => (4 * from.channels * from.pixels(), 1),
             Op::Plus | Op::Times | Op::Scaled | Op::Affine(..) | Op::Alone => (8 * values, 1),
-            Op::Attention(heads) => {
-                (2 * values * from.pixels(), heads.size.div_ceil(self.lanes))
-            }
+            Op::Attention(heads) => (2 * values * from.pixels(), heads.size.div_ceil(self.lanes)),
             Op::Input | Op::Rows | Op::Pad(_) | Op::Concat | Op::Norm(..) => (0, 1),
         };
         self.share.parts(blocks, together, work)
@@ -218,7 +227,7 @@ impl Plan {
             Op::Attention(heads) => {
                 let pixels = [map.pixels(), maps[inputs[1]].pixels()];
                 let attention = Attention::new(self.level, heads.size, pixels, heads.scale);
-                self.border = self.border.max(parts.len() * attention.scratch());
+                self.scratch = self.scratch.max(parts.len() * attention.scratch());
                 Kind::Attention(attention, heads)
             }
             Op::Dense(window, weights)
@@ -230,6 +239,15 @@ impl Plan {
                 }
                 self.border = self.border.max(self.len(&Map { size: map.size, ..from }));
                 Kind::Stepped { conv, step: window.stride }
+            }
+            Op::Dense(window, weights) if !planar && self.in_squares(window, [from, map]) => {
+                let conv = squares(self.level, window, [from, map], &weights, act, parts);
+                let padded = conv.first().map(Winograd::padded).unwrap_or(from.size);
+                if padded != from.size {
+                    self.border = self.border.max(self.len(&Map { size: padded, ..from }));
+                }
+                self.scratch = self.scratch.max(conv.iter().map(Winograd::scratch).sum());
+                Kind::Squares(conv)
             }
             Op::Dense(window, weights) => {
                 let conv = dense(self.level, window, [from, map], planar, &weights, act, parts);
@@ -247,7 +265,7 @@ impl Plan {
             }
             Op::Gated(weights) => {
                 let conv = dense(self.level, Window::ONE, [from, map], false, &weights, act, parts);
-                self.gated = self.gated.max(conv.iter().map(Conv::weights).sum());
+                self.scratch = self.scratch.max(conv.iter().map(Conv::weights).sum());
                 Kind::Gated(conv)
             }
             Op::Depthwise(window, weights) => {
@@ -345,6 +363,29 @@ fn depthwise(
         Depthwise::new(level, window, count, weight, &bias[first..first + count], act)
     };
     channels(parts, level.lanes(), map.channels).map(part).collect()
+}
+
+/// For each part its own weights.
+fn squares(
+    level: Level,
+    window: Window,
+    maps: [Map; 2],
+    weights: &Weights,
+    act: Act,
+    parts: &[usize],
+) -> Vec<Winograd> {
+    let Weights { tensor, steps, scale, bias } = weights;
+    let values = tensor.to_plain_array_view::<f32>().ok();
+    let values = values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
+    let part = |(first, count): (usize, usize)| {
+        let weight = |out: usize, channel: usize, tap: usize| {
+            let out = first + out;
+            values[out * steps[0] + channel * steps[1] + tap * steps[2]] * scale[out]
+        };
+        let (channels, bias) = ([maps[0].channels, count], &bias[first..first + count]);
+        Winograd::new(level, channels, window.pad, maps[1].size, weight, bias, act)
+    };
+    channels(parts, level.lanes(), maps[1].channels).map(part).collect()
 }
 
 /// For each part its own weights.

@@ -9,6 +9,7 @@ use fieldtune_kernels::elementwise::{With, elementwise};
 use fieldtune_kernels::norm::{Norm, normalise};
 use fieldtune_kernels::point::{point, scaled_point};
 use fieldtune_kernels::pool::{Pool, global, pool};
+use fieldtune_kernels::winograd::{Winograd, convolve_squares};
 use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
 
 use super::share::{Piece, Team};
@@ -31,6 +32,8 @@ pub(super) enum Kind {
         padded: [usize; 2],
         taps: Vec<usize>,
     },
+    /// As that, of 3 x 3, with fewer products.
+    Squares(Vec<Winograd>),
     Depthwise(Vec<Depthwise>),
     /// Strips of so many rows, of which so many of what lies between are kept.
     Expanded {
@@ -97,8 +100,8 @@ pub(super) struct Program {
     pub(super) border: usize,
     /// Values of the longest row.
     pub(super) row: usize,
-    /// The most weights of a convolution that are multiplied with a vector.
-    pub(super) gated: usize,
+    /// Values that steps need beside.
+    pub(super) scratch: usize,
 }
 
 /// The buffers of a program.
@@ -107,7 +110,7 @@ pub(super) struct Buffers {
     slots: Vec<Vec<f32>>,
     border: Vec<f32>,
     zeros: Vec<f32>,
-    gated: Vec<f32>,
+    scratch: Vec<f32>,
 }
 
 /// What is called after each layer; it may ask which.
@@ -119,7 +122,7 @@ impl Program {
             slots: self.slots.iter().map(|len| vec![0.0; *len]).collect(),
             border: vec![0.0; self.border],
             zeros: vec![0.0; self.row],
-            gated: vec![0.0; self.gated],
+            scratch: vec![0.0; self.scratch],
         }
     }
 
@@ -201,7 +204,7 @@ impl Program {
         team: &Team,
         out: &mut [f32],
     ) {
-        let Buffers { slots, border, zeros, gated } = buffers;
+        let Buffers { slots, border, zeros, scratch } = buffers;
         let (level, lanes) = (self.level, self.lanes);
         let source = |source: Source, map: &Map| match source {
             Source::Slot(slot) => {
@@ -228,7 +231,7 @@ impl Program {
                     (&slots[slot][..], attention.pixels(of_keys) * lanes)
                 });
                 let blocks = heads.size / lanes;
-                team.each(parts, stride, out, border, &|_| attention.scratch(), &|piece| {
+                team.each(parts, stride, out, scratch, &|_| attention.scratch(), &|piece| {
                     let Piece { block, out, scratch, .. } = piece;
                     for (at, out) in out.chunks_exact_mut(blocks * stride).enumerate() {
                         let head = block / blocks + at;
@@ -264,7 +267,7 @@ impl Program {
                 let residual = before.get(1).map(|_| second());
                 let input = Part { data: a, at: 0, stride };
                 let needs = |part: usize| conv[part].weights();
-                team.each(parts, stride, out, gated, &needs, &|piece| {
+                team.each(parts, stride, out, scratch, &needs, &|piece| {
                     let Piece { part, block, out, scratch, .. } = piece;
                     let (conv, residual) = (&conv[part], of(residual, block, stride));
                     let out = &mut PartMut { data: out, at: 0, stride };
@@ -290,6 +293,23 @@ impl Program {
                     let (conv, residual) = (&conv[part], of(residual, block, stride));
                     let out = &mut PartMut { data: out, at: 0, stride };
                     convolve(level, input, *padded, taps, conv, rows, width, residual, out);
+                });
+            }
+            Kind::Squares(conv) => {
+                let residual = step.inputs.get(1).map(|_| second());
+                let (padded, pad) = (conv[0].padded(), conv[0].pad());
+                let input = if padded == from.size {
+                    a
+                } else {
+                    let len = from.channels.div_ceil(lanes) * padded[0] * padded[1] * lanes;
+                    layout::pad(lanes, a, from.size, pad, padded, &mut border[..len]);
+                    border
+                };
+                team.each(parts, stride, out, scratch, &|part| conv[part].scratch(), &|piece| {
+                    let Piece { part, block, out, scratch, .. } = piece;
+                    let (conv, residual) = (&conv[part], of(residual, block, stride));
+                    let out = &mut PartMut { data: out, at: 0, stride };
+                    convolve_squares(level, input, conv, residual, scratch, out);
                 });
             }
             Kind::Expanded { both, rows, kept } => {

@@ -33,7 +33,8 @@ struct Parts {
 impl Parts {
     fn of(model: &TypedModel) -> TractResult<Self> {
         let order = model.eval_order()?;
-        let lifted = order.iter().filter_map(|id| Some((*id, lift(model, model.node(*id), Order::Any)?)));
+        let lifted =
+            order.iter().filter_map(|id| Some((*id, lift(model, model.node(*id), Order::Any)?)));
         let mut parts =
             Self { lifted: lifted.collect(), order, part: HashMap::new(), behind: HashMap::new() };
         loop {
@@ -152,7 +153,9 @@ impl Cost {
     fn add(&mut self, model: &TypedModel, lifted: &Lifted) {
         let from = lifted.inputs.first().and_then(|input| model.outlet_fact(*input).ok());
         let from = from.and_then(|fact| map_of(fact, Order::Any));
-        let (Some(from), values) = (from, lifted.map.channels * lifted.map.pixels()) else { return };
+        let (Some(from), values) = (from, lifted.map.channels * lifted.map.pixels()) else {
+            return;
+        };
         self.work += match &lifted.op {
             Some(Op::Dense(window, _)) => values * from.channels * window.places(),
             // The runtime takes some times as long for them.

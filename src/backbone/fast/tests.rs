@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
-use tract_core::prelude::Tensor;
+use tract_core::internal::*;
+use tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
+use tract_core::ops::nn::DataFormat;
 
-use super::net::{Leaves, Map, Net, Node, Op, Weights};
+use super::net::{Heads, Leaves, Map, Net, Node, Op, Weights};
 use super::program::Program;
+use super::regions::rewrite;
 use super::share::{Share, Team};
 use fieldtune_kernels::conv::Window;
 use fieldtune_kernels::pool::Pool;
@@ -117,20 +120,21 @@ fn shared_steps_give_the_same_bits() {
         (Op::Dense(three(1), uneven(70, 3, 9)), Act::RELU6, vec![0], map(70, 12)),
         (Op::Dense(Window::ONE, uneven(70, 70, 1)), silu, vec![1], map(70, 12)),
         (Op::Depthwise(three(1), uneven(70, 1, 9)), Act::RELU, vec![2], map(70, 12)),
-        (Op::Plus, Act::NONE, vec![1, 3], map(70, 12)),
-        (Op::Affine(affine(0.25), affine(-0.5)), Act::RELU, vec![4], map(70, 12)),
-        (Op::Pool(Pool::Max, halved), Act::NONE, vec![5], map(70, 6)),
-        (Op::Dense(step, uneven(70, 70, 1)), Act::NONE, vec![5], map(70, 6)),
-        (Op::Times, silu, vec![6, 7], map(70, 6)),
-        (Op::Sum(1.0 / 36.0), Act::NONE, vec![8], map(70, 1)),
-        (Op::Dense(Window::ONE, uneven(70, 70, 1)), Act::RELU, vec![9], map(70, 1)),
-        (Op::Scaled, Act::NONE, vec![8, 10], map(70, 6)),
-        (Op::Dense(Window::ONE, uneven(33, 70, 1)), Act::NONE, vec![11], map(33, 6)),
-        (Op::Alone, silu, vec![12], map(33, 6)),
-        (Op::Dense(three(1), uneven(41, 33, 9)), Act::NONE, vec![13], map(41, 6)),
+        (Op::Dense(three(1), uneven(70, 70, 9)), Act::RELU, vec![3, 2], map(70, 12)),
+        (Op::Plus, Act::NONE, vec![1, 4], map(70, 12)),
+        (Op::Affine(affine(0.25), affine(-0.5)), Act::RELU, vec![5], map(70, 12)),
+        (Op::Pool(Pool::Max, halved), Act::NONE, vec![6], map(70, 6)),
+        (Op::Dense(step, uneven(70, 70, 1)), Act::NONE, vec![6], map(70, 6)),
+        (Op::Times, silu, vec![7, 8], map(70, 6)),
+        (Op::Sum(1.0 / 36.0), Act::NONE, vec![9], map(70, 1)),
+        (Op::Dense(Window::ONE, uneven(70, 70, 1)), Act::RELU, vec![10], map(70, 1)),
+        (Op::Scaled, Act::NONE, vec![9, 11], map(70, 6)),
+        (Op::Dense(Window::ONE, uneven(33, 70, 1)), Act::NONE, vec![12], map(33, 6)),
+        (Op::Alone, silu, vec![13], map(33, 6)),
+        (Op::Dense(three(1), uneven(41, 33, 9)), Act::NONE, vec![14], map(41, 6)),
     ];
     let node = |(op, act, inputs, map)| Node { name: String::new(), op, act, inputs, map };
-    let net = Net { nodes: nodes.map(node).into(), outputs: vec![(14, Leaves::Planar)] };
+    let net = Net { nodes: nodes.map(node).into(), outputs: vec![(15, Leaves::Planar)] };
     for net in [net.clone(), net.clone().gate(), net.expand(|_, _| true)] {
         for level in Level::all() {
             let alone = run(net.clone(), level);
@@ -142,4 +146,61 @@ fn shared_steps_give_the_same_bits() {
             }
         }
     }
+}
+
+#[test]
+fn shared_heads_give_the_same_bits() {
+    let map = |channels| Map { channels, size: [21, 1] };
+    let heads = Heads { count: 5, size: 16, scale: 0.25, places: [[0, 16], [80, 16], [160, 16]] };
+    let gelu = Act { curve: Curve::Gelu, ..Act::NONE };
+    let dense = |to, from| Op::Dense(Window::ONE, uneven(to, from, 1));
+    let nodes = [
+        (Op::Rows, Act::NONE, vec![], map(70)),
+        (Op::Norm(1e-6, vec![0.2; 70], vec![0.1; 70]), Act::NONE, vec![0], map(70)),
+        (dense(240, 70), Act::NONE, vec![1], map(240)),
+        (Op::Attention(heads), Act::NONE, vec![2, 2, 2], map(80)),
+        (dense(70, 80), gelu, vec![3, 0], map(70)),
+    ];
+    let node = |(op, act, inputs, map)| Node { name: String::new(), op, act, inputs, map };
+    let net = Net { nodes: nodes.map(node).into(), outputs: vec![(4, Leaves::Rows)] };
+    for level in Level::all() {
+        let alone = run(net.clone(), level);
+        assert!(alone.iter().all(|value| value.is_finite()) && alone[0] != alone[1]);
+        for threads in [2, 3, 16] {
+            let shared = run_by(net.clone(), level, &Team::of(threads), threads);
+            assert_eq!(shared, alone, "{} by {threads}", level.name());
+        }
+    }
+}
+
+/// A convolution of a map of 32 x 32 from outside.
+fn convolution(channels: usize, side: usize) -> TractResult<TypedModel> {
+    let mut model = TypedModel::default();
+    let map = model.add_source("map", f32::fact([1, channels, 32, 32]))?;
+    let weights = Tensor::zero::<f32>(&[channels, channels, side, side])?;
+    let weights = model.add_const("weights", weights)?;
+    let bias = model.add_const("bias", Tensor::zero::<f32>(&[channels])?)?;
+    let pool_spec = PoolSpec {
+        data_format: DataFormat::NCHW,
+        kernel_shape: tvec!(side; 2),
+        padding: PaddingSpec::SameUpper,
+        dilations: None,
+        strides: None,
+        input_channels: channels,
+        output_channels: channels,
+    };
+    let conv = Conv { pool_spec, kernel_fmt: KernelFormat::OIHW, group: 1, q_params: None };
+    let out = model.wire_node("conv", conv, &[map, weights, bias])?;
+    model.select_output_outlets(&out)?;
+    Ok(model)
+}
+
+#[test]
+fn little_work_on_many_values_is_left_to_the_runtime() {
+    let is_ours = |channels, side| {
+        let model = convolution(channels, side).expect("it is a network");
+        rewrite(&model, &[false]).expect("it is read").is_some()
+    };
+    assert!(!is_ours(16, 1), "8 multiply-accumulates for each value that comes or goes");
+    assert!(is_ours(64, 3));
 }
