@@ -75,7 +75,7 @@ pub struct TeachCommand {
     sure: f32,
     /// The arguments describe the class in words, for images: the backbone's card names the network that reads them; several
     /// descriptions are one
-    #[arg(long, conflicts_with_all = ["by", "text", "lines"])]
+    #[arg(long, conflicts_with_all = ["by", "distinct", "lines", "skip_broken", "text"])]
     from_text: bool,
     #[command(flatten)]
     lines: LineArgs,

@@ -284,7 +284,10 @@ fn stores_and_networks_that_do_not_fit_are_refused() {
     let run = pictures.run(&["store", "reteach", "--model", &card]);
     assert!(run.code != 0 && run.stderr.contains("wanted the samples of a sound"), "{run:?}");
     let run = pictures.run(&["classify", text(&folder), "--model", &card]);
-    assert!(run.code != 0 && run.stderr.contains("run with --model tiny"), "{run:?}");
+    assert!(
+        run.code != 0 && run.stderr.contains("run with --model and the card (.toml) of tiny"),
+        "{run:?}"
+    );
     let run = bench.run(&["store", "reteach"]);
     assert!(run.code != 0 && run.stderr.contains("got the samples of a sound"), "{run:?}");
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::backbone::Tail;
+use crate::backbone::card::ModelCard;
 use crate::board::Board;
 use crate::board::policy::Taught;
 use crate::device::clock::Clock;
@@ -242,15 +243,16 @@ pub(in crate::cli) fn of_store(error: PersistError, path: &Path) -> anyhow::Erro
                     };
                     (other.about(path.display()), next)
                 }
-                (Subject::Sounds, Subject::Sounds) if taught.name.ends_with(OF_SAMPLES) => {
-                    let next =
-                        format!("run with --model and the card (.toml) of {}", taught.backbone());
-                    (other.about(path.display()), next)
-                }
                 _ if learned == given => {
-                    let name =
-                        if taught.backbone().is_empty() { "NAME" } else { taught.backbone() };
-                    (other.about(path.display()), format!("run with --model {name}"))
+                    let next = match taught.backbone() {
+                        "" => "run with --model NAME".to_owned(),
+                        name if ModelCard::named(name).is_ok() => {
+                            format!("run with --model {name}")
+                        }
+                        // Where its card is, is not known.
+                        name => format!("run with --model and the card (.toml) of {name}"),
+                    };
+                    (other.about(path.display()), next)
                 }
                 _ => {
                     let next = match (learned, given) {
