@@ -36,6 +36,8 @@ pub(super) struct Card {
     images: PathBuf,
     /// Further arguments of its kernel.
     pub(super) arguments: String,
+    /// What starts its system again where that hangs: `off`, `softdog`.
+    pub(super) watchdog: &'static str,
 }
 
 /// A board that runs from a card.
@@ -51,7 +53,7 @@ pub(super) struct Board {
 impl Card {
     pub(super) fn written(images: PathBuf) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let card = Self { folder, images, arguments: String::new() };
+        let card = Self { folder, images, arguments: String::new(), watchdog: "off" };
         let (system, package) = (card.images.join("debian.img"), card.images.join("fieldtune.deb"));
         let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards/qemu-raspi3b.toml");
         let run = fieldtune(&[
@@ -112,7 +114,8 @@ impl Card {
         let copied = Command::new("cp").arg("--sparse=always").arg(self.path("card.img"));
         let copied = { copied }.arg(folder.path()).status().expect("cp is there");
         assert!(copied.success());
-        Self { folder, images: self.images.clone(), arguments: self.arguments.clone() }
+        let (images, arguments) = (self.images.clone(), self.arguments.clone());
+        Self { folder, images, arguments, watchdog: self.watchdog }
     }
 
     /// Changes bytes of it.
@@ -151,7 +154,7 @@ impl Card {
         let line = String::from_utf8(self.file("cmdline.txt")).expect("text");
         // There is no screen: the PL011 shows what it would. QEMU's watchdog does not wait.
         let line = line.trim().replace("console=tty1", "console=ttyAMA0,115200");
-        let line = format!("{line} fieldtune.watchdog=off {}", self.arguments);
+        let line = format!("{line} fieldtune.watchdog={} {}", self.watchdog, self.arguments);
         let tree = self.images.join("raspi3b.dtb");
         // Of the start before.
         let _ = fs::remove_file(self.path("screen"));

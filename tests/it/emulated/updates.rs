@@ -52,6 +52,22 @@ fn an_update_that_does_not_work_is_left_by_itself() {
 
 #[test]
 #[ignore = "minutes: .ci/run long"]
+fn a_system_that_hangs_is_started_three_times_then_left() {
+    let Some(mut card) = taught() else { return };
+    card.watchdog = "softdog";
+    let board = card.start_with(Some(&card.stick("stuck")));
+    board.until("is installed and starts next");
+    let left = board.until_after("slot B runs", "slot A runs");
+    let starts = board.screen().matches("slot B runs").count();
+    assert_eq!(starts, 3, "{}", board.screen());
+    board.until_after("slot B runs", "1 class taught");
+    knows(&board);
+    println!("stuck: back after {left:.0} s");
+    board.cut_power();
+}
+
+#[test]
+#[ignore = "minutes: .ci/run long"]
 fn torn_slots_and_notes_leave_a_system_that_starts() {
     let Some(card) = taught() else { return };
     let board = card.start_with(Some(&card.stick("next")));
