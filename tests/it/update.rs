@@ -57,9 +57,13 @@ impl System {
             "#!/bin/sh\ncase $2 in A) echo good ;; *) cat \"$(dirname \"$0\")/tries\" ;; esac\n",
         );
         system.program("reboot", "#!/bin/sh\necho \"reboot $*\" >>\"$(dirname \"$0\")/asked\"\n");
-        for (name, text) in
-            [("primary", "system.0"), ("b", "bad"), ("tries", "3"), ("asked", ""), ("bundle", "good")]
-        {
+        for (name, text) in [
+            ("primary", "system.0"),
+            ("b", "bad"),
+            ("tries", "3"),
+            ("asked", ""),
+            ("bundle", "good"),
+        ] {
             system.put(name, text);
         }
         system
@@ -102,7 +106,11 @@ fn an_update_goes_to_the_other_slot_which_starts_next() {
     assert!(!system.asked().contains("reboot"), "{}", system.asked());
     // RAUC gets a whole path: its service has another folder.
     let path = system.path().join("bundle").canonicalize().expect("it is there");
-    assert!(system.asked().contains(&format!("install {}\n", path.display())), "{}", system.asked());
+    assert!(
+        system.asked().contains(&format!("install {}\n", path.display())),
+        "{}",
+        system.asked()
+    );
     let status = system.update(&["--status"]);
     assert_eq!(
         status.stdout,
@@ -134,9 +142,17 @@ fn a_rollback_starts_the_slot_that_would_not_start() {
 fn updates_that_do_not_fit_are_refused_with_a_reason() {
     let system = System::new();
     let cases = [
-        ("other", 2, "it is for another system: wanted fieldtune-debian-arm64, it is for x\n  next: "),
+        (
+            "other",
+            2,
+            "it is for another system: wanted fieldtune-debian-arm64, it is for x\n  next: ",
+        ),
         ("evil", 2, "its signature does not hold"),
-        ("full", 3, "it was not installed: Installation error: Failed updating slot system.1: No space"),
+        (
+            "full",
+            3,
+            "it was not installed: Installation error: Failed updating slot system.1: No space",
+        ),
     ];
     for (content, code, wanted) in cases {
         system.put("bundle", content);

@@ -156,7 +156,10 @@ mod tests {
                  'fieldtune-other'\n",
                 "it is for another system: wanted fieldtune-debian-arm64, it is for fieldtune-other\n  next: ",
             ),
-            ("Error creating proxy: refused\n", "it was not installed: Error creating proxy: refused"),
+            (
+                "Error creating proxy: refused\n",
+                "it was not installed: Error creating proxy: refused",
+            ),
         ];
         for (said, wanted) in cases {
             let text = format!("{:#}", refusal(said));

@@ -176,7 +176,10 @@ mod tests {
     fn slots_are_read_from_raucs_status() {
         let tries = |name| Some(if name == 'A' { "good" } else { "2" }.to_owned());
         let slots = Slots::of(&status("system.1", "good"), tries).expect("it is whole");
-        assert_eq!((slots.running().name, slots.starts().name, slots.other().name), ('A', 'B', 'B'));
+        assert_eq!(
+            (slots.running().name, slots.starts().name, slots.other().name),
+            ('A', 'B', 'B')
+        );
         assert_eq!(
             slots.text(),
             "slot A  runs; good; as the card was written\n\

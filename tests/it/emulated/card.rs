@@ -111,9 +111,9 @@ impl Card {
     /// The same card again, as it is now, in a folder of its own.
     pub(super) fn copied(&self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let copied = Command::new("cp").arg("--sparse=always").arg(self.path("card.img"));
-        let copied = { copied }.arg(folder.path()).status().expect("cp is there");
-        assert!(copied.success());
+        let mut copy = Command::new("cp");
+        copy.arg("--sparse=always").arg(self.path("card.img")).arg(folder.path());
+        assert!(copy.status().expect("cp is there").success());
         let (images, arguments) = (self.images.clone(), self.arguments.clone());
         Self { folder, images, arguments, watchdog: self.watchdog }
     }
@@ -302,5 +302,7 @@ fn a_card_of_debian_packages_learns_and_survives() {
     let classes = board.ctl(&["classes"]);
     assert!(classes.stdout.contains("name=good examples=2"), "{classes:?}");
     board.cut_power();
-    println!("an update took {installed:.1} s, its start {again:.1} s, until it was good {good:.1} s");
+    println!(
+        "an update took {installed:.1} s, its start {again:.1} s, until it was good {good:.1} s"
+    );
 }

@@ -56,18 +56,27 @@ fn a_slot_is_tried_three_times_until_it_is_good() {
     let Some(notes) = Notes::new() else { return };
     // Nothing is written yet: both are tried.
     assert_eq!(notes.slots(&["get-primary"]), "A");
-    assert_eq!((notes.slots(&["tries", "A"]), notes.slots(&["tries", "B"])), ("3".into(), "3".into()));
+    assert_eq!(
+        (notes.slots(&["tries", "A"]), notes.slots(&["tries", "B"])),
+        ("3".into(), "3".into())
+    );
     notes.slots(&["set-state", "A", "good"]);
     notes.slots(&["set-state", "B", "bad"]);
     assert_eq!(notes.slots(&["get-state", "B"]), "bad");
     notes.slots(&["set-primary", "B"]);
-    assert_eq!((notes.slots(&["get-primary"]), notes.slots(&["tries", "B"])), ("B".into(), "3".into()));
+    assert_eq!(
+        (notes.slots(&["get-primary"]), notes.slots(&["tries", "B"])),
+        ("B".into(), "3".into())
+    );
     notes.slots(&["set-state", "B", "good"]);
     assert_eq!(notes.slots(&["tries", "B"]), "good");
     // One that is good stays so when the other goes first, and comes back.
     notes.slots(&["set-primary", "A"]);
     notes.slots(&["set-primary", "B"]);
-    assert_eq!((notes.slots(&["tries", "A"]), notes.slots(&["tries", "B"])), ("good".into(), "good".into()));
+    assert_eq!(
+        (notes.slots(&["tries", "A"]), notes.slots(&["tries", "B"])),
+        ("good".into(), "good".into())
+    );
     notes.slots(&["set-state", "B", "bad"]);
     assert_eq!(notes.slots(&["get-primary"]), "A");
 }
@@ -79,10 +88,16 @@ fn of_two_notes_one_may_be_torn() {
         notes.slots(&["set-primary", "B"]);
         notes.slots(&["set-state", "B", "good"]);
         notes.spoil(torn);
-        assert_eq!((notes.slots(&["get-primary"]), notes.slots(&["tries", "B"])), ("B".into(), "good".into()));
+        assert_eq!(
+            (notes.slots(&["get-primary"]), notes.slots(&["tries", "B"])),
+            ("B".into(), "good".into())
+        );
         // The next change makes both whole.
         notes.slots(&["set-state", "A", "good"]);
         notes.spoil(NOTES[0]);
-        assert_eq!((notes.slots(&["tries", "A"]), notes.slots(&["tries", "B"])), ("good".into(), "good".into()));
+        assert_eq!(
+            (notes.slots(&["tries", "A"]), notes.slots(&["tries", "B"])),
+            ("good".into(), "good".into())
+        );
     }
 }
