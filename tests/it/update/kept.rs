@@ -67,7 +67,7 @@ fn a_store_is_kept_before_another_program_writes() {
 }
 
 #[test]
-fn an_older_program_takes_its_copy_of_what_it_cannot_read() {
+fn an_older_program_takes_its_copy_where_it_cannot_read() {
     let learned = Learned::new();
     let before = fs::read(learned.store()).expect("it was taught");
     learned.runs("first");
