@@ -3,7 +3,7 @@
 mod rauc;
 mod slots;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
@@ -21,15 +21,14 @@ use slots::{Slots, State};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   fieldtune update fieldtune-0.2.0.raucb --restart
-  fieldtune update https://updates.example/fieldtune-0.2.0.raucb
   fieldtune update --status
   fieldtune update --rollback --restart      start the other slot again
 
 Exit status 2 if the update is refused, 3 if it cannot be written.")]
 pub struct UpdateCommand {
-    /// The update: a file (.raucb), or an address where a web server has it
+    /// The update (.raucb)
     #[arg(required_unless_present_any = ["status", "rollback"])]
-    bundle: Option<String>,
+    bundle: Option<PathBuf>,
     /// Show the slots: which runs, which starts next, which are good, tries left
     #[arg(long, conflicts_with_all = ["bundle", "rollback", "restart"])]
     status: bool,
@@ -65,22 +64,24 @@ impl UpdateCommand {
 }
 
 /// Installs a bundle and says what starts next: a slot's name.
-fn install(bundle: &str, context: &Context) -> anyhow::Result<char> {
+fn install(bundle: &Path, context: &Context) -> anyhow::Result<char> {
     let before = Slots::read()?;
-    let place = if bundle.contains("://") {
-        bundle.to_owned()
-    } else {
-        // The service that reads it has a folder of its own.
-        let path = Path::new(bundle).canonicalize().with_context(|| bundle.to_owned())?;
-        if !path.is_file() {
-            bail!("{bundle}: wanted a bundle, as boards/image/bundle makes it");
-        }
-        path.to_str().with_context(|| format!("{bundle}: its path is not text"))?.to_owned()
-    };
+    let shown = bundle.display();
+    if let State::Trial(_) = before.running().state {
+        bail!(
+            "slot {} is on trial: the other slot is what starts if it fails, and is not overwritten\n  next: try again once fieldtune update --status says that it is good",
+            before.running().name
+        );
+    }
+    // The service that reads it has a folder of its own.
+    let path = bundle.canonicalize().with_context(|| shown.to_string())?;
+    if !path.is_file() {
+        bail!("{shown}: wanted a bundle, as boards/image/bundle makes it");
+    }
     let bar = context.bar(100, "installing");
-    let installed = rauc::install(&place, &mut |percent| bar.set_position(percent));
+    let installed = rauc::install(&path, &mut |percent| bar.set_position(percent));
     bar.finish_and_clear();
-    installed.with_context(|| bundle.to_owned())?;
+    installed.with_context(|| shown.to_string())?;
     let after = Slots::read()?;
     let slot = after.starts();
     if slot.name == before.running().name {

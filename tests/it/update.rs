@@ -54,13 +54,14 @@ impl System {
         system.program("rauc", &RAUC.replace("STATUS", STATUS));
         system.program(
             "slots",
-            "#!/bin/sh\ncase $2 in A) echo good ;; *) cat \"$(dirname \"$0\")/tries\" ;; esac\n",
+            "#!/bin/sh\ncase $2 in A) cat \"$(dirname \"$0\")/a\" ;; *) cat \"$(dirname \"$0\")/tries\" ;; esac\n",
         );
         system.program("reboot", "#!/bin/sh\necho \"reboot $*\" >>\"$(dirname \"$0\")/asked\"\n");
         for (name, text) in [
             ("primary", "system.0"),
             ("b", "bad"),
             ("tries", "3"),
+            ("a", "good"),
             ("asked", ""),
             ("bundle", "good"),
         ] {
@@ -165,6 +166,15 @@ fn updates_that_do_not_fit_are_refused_with_a_reason() {
     assert!(run.code == 2 && run.stderr.contains("error: nothing.raucb: "), "{run:?}");
     assert!(system.update(&[".", "--restart"]).stderr.contains("wanted a bundle"));
     assert_eq!(system.update(&[]).code, 2);
+}
+
+#[test]
+fn a_slot_on_trial_does_not_overwrite_the_other() {
+    let system = System::new();
+    system.put("a", "2");
+    let run = system.update(&["bundle"]);
+    assert_eq!((run.code, system.asked().contains("install")), (2, false), "{run:?}");
+    assert!(run.stderr.contains("slot A is on trial"), "{run:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! RAUC's program: what it is asked, and what its answers mean to people.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, anyhow};
@@ -55,13 +56,13 @@ pub(super) fn mark_active(whose: &str) -> anyhow::Result<()> {
 
 /// Writes a bundle to the slot that does not run.
 ///
-/// * `bundle`: a whole path or an address; `progress`: gets per cent.
+/// * `bundle`: a whole path; `progress`: gets per cent.
 ///
 /// # Errors
 /// RAUC's, in words that say what to do.
-pub(super) fn install(bundle: &str, progress: &mut dyn FnMut(u64)) -> anyhow::Result<()> {
+pub(super) fn install(bundle: &Path, progress: &mut dyn FnMut(u64)) -> anyhow::Result<()> {
     let mut command = Command::new("rauc");
-    command.args(["install", bundle]);
+    command.arg("install").arg(bundle);
     let mut child = start(command)?;
     let mut stderr = child.stderr.take().expect("it was piped");
     let errors = std::thread::spawn(move || {

@@ -127,16 +127,20 @@ impl Card {
 
     /// A USB stick with an update of that name.
     pub(super) fn stick(&self, update: &str) -> PathBuf {
-        let path = self.path("stick.img");
         let bundle = fs::read(self.images.join(format!("{update}.raucb"))).expect("it was made");
+        self.stick_with(&format!("fieldtune-{update}.raucb"), &bundle)
+    }
+
+    /// A USB stick with a file.
+    pub(super) fn stick_with(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path("stick.img");
         let file = File::options().read(true).write(true).create(true).truncate(true).open(&path);
         let mut file = file.expect("there is room");
-        file.set_len(bundle.len() as u64 + (16 << 20)).expect("there is room");
+        file.set_len(bytes.len() as u64 + (16 << 20)).expect("there is room");
         format_volume(&mut file, FormatVolumeOptions::new()).expect("there is room");
         let stick = FileSystem::new(BufStream::new(file), FsOptions::new()).expect("it is FAT");
-        let name = format!("fieldtune-{update}.raucb");
-        let mut file = stick.root_dir().create_file(&name).expect("there is room");
-        file.write_all(&bundle).expect("there is room");
+        let mut file = stick.root_dir().create_file(name).expect("there is room");
+        file.write_all(bytes).expect("there is room");
         drop(file);
         stick.unmount().expect("it is a file");
         path

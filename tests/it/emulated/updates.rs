@@ -42,7 +42,7 @@ fn an_update_that_does_not_work_is_left_by_itself() {
         board.until("slot B has not classified frames for a minute: the other one starts");
         // Not the first of its lines: that of after.
         board.until_after("the other one starts", "slot A runs");
-        board.until_after("the other one starts", "was installed or refused before");
+        board.until_after("the other one starts", "was carried out or refused before");
         let left = board.until_after("the other one starts", "1 class taught");
         knows(&board);
         println!("{update}: back after {left:.0} s");
@@ -68,10 +68,18 @@ fn a_system_that_hangs_is_started_three_times_then_left() {
 
 #[test]
 #[ignore = "minutes: .ci/run long"]
-fn torn_slots_and_notes_leave_a_system_that_starts() {
+fn rollbacks_torn_slots_and_notes_leave_one_that_starts() {
     let Some(card) = taught() else { return };
     let board = card.start_with(Some(&card.stick("next")));
     board.until("slot B is good");
+    board.cut_power();
+    // Back to the slot before, once.
+    let back = card.copied();
+    let board = back.start_with(Some(&back.stick_with("fieldtune-rollback", b"")));
+    board.until("slot A starts next");
+    board.until_after("slot A starts next", "slot A runs");
+    board.until_after("slot A runs", "fieldtune-rollback was carried out or refused before");
+    knows(&board);
     board.cut_power();
     // One of the notes: the other says that B starts.
     for note in NOTES {
