@@ -37,6 +37,7 @@ mod snap;
 mod store;
 mod teach;
 mod test;
+mod update;
 mod views;
 
 mod classify;
@@ -161,6 +162,7 @@ enum Command {
     Cameras(cameras::CamerasCommand),
     Snap(snap::SnapCommand),
     Flash(flash::FlashCommand),
+    Update(update::UpdateCommand),
     Completions(generate::CompletionsCommand),
     Man(generate::ManCommand),
 }
@@ -265,6 +267,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Cameras(command) => command.run(),
         Command::Snap(command) => command.run(context),
         Command::Flash(command) => command.run(context),
+        Command::Update(command) => command.run(context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     }

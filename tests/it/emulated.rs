@@ -6,6 +6,7 @@
 
 mod card;
 mod machine;
+mod updates;
 mod webcam;
 
 use std::path::{Path, PathBuf};

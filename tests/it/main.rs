@@ -77,6 +77,7 @@ mod tails;
 mod terminal;
 mod text;
 mod tuning;
+mod update;
 mod vectors;
 #[cfg(feature = "web")]
 mod web;

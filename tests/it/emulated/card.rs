@@ -1,37 +1,47 @@
-//! A card of Debian packages alone, written by `fieldtune flash`, in an emulated Raspberry Pi 3.
+//! A card of Debian packages alone, written by `fieldtune flash`, in an emulated Raspberry Pi 3: from U-Boot on, everything comes from
+//! the card.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Cursor, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fatfs::{FileSystem, FsOptions};
-use flate2::read::GzDecoder;
+use fatfs::{FileSystem, FormatVolumeOptions, FsOptions, format_volume};
 use fscommon::{BufStream, StreamSlice};
 
 use super::images;
 use crate::common::{Run, fieldtune};
 
 /// How long a start may take: the host may be busy.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Bytes of the card; QEMU wants a power of two.
 const SIZE: u64 = 512 << 20;
 
 /// Where `boards/image/build` puts the boot partition.
-const BOOT: (u64, u64) = (4 << 20, 132 << 20);
+const BOOT: (u64, u64) = (4 << 20, 100 << 20);
+
+/// Where it puts the slots A and B.
+pub(super) const SLOTS: [u64; 2] = [100 << 20, 196 << 20];
+
+/// Where it puts the two notes of which slot starts.
+pub(super) const NOTES: [u64; 2] = [1 << 20, 2 << 20];
 
 /// A card in a folder, beside what the board is started with.
-struct Card {
+pub(super) struct Card {
     folder: tempfile::TempDir,
     images: PathBuf,
+    /// Further arguments of its kernel.
+    pub(super) arguments: String,
+    /// What starts its system again where that hangs: `off`, `softdog`.
+    pub(super) watchdog: &'static str,
 }
 
 /// A board that runs from a card.
-struct Board {
+pub(super) struct Board {
     qemu: Child,
     /// What its screen has shown, read at once: QEMU stands still while nobody reads what it writes.
     screen: Arc<Mutex<String>>,
@@ -41,9 +51,9 @@ struct Board {
 }
 
 impl Card {
-    fn written(images: PathBuf) -> Self {
+    pub(super) fn written(images: PathBuf) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let card = Self { folder, images };
+        let card = Self { folder, images, arguments: String::new(), watchdog: "off" };
         let (system, package) = (card.images.join("debian.img"), card.images.join("fieldtune.deb"));
         let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards/qemu-raspi3b.toml");
         let run = fieldtune(&[
@@ -66,7 +76,7 @@ impl Card {
         card
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -98,27 +108,72 @@ impl Card {
         });
     }
 
-    /// Starts a board with it: what its firmware would do is done here.
-    fn start(&self) -> Board {
-        let mut kernel = Vec::new();
-        let packed = Cursor::new(self.file("kernel8.img"));
-        GzDecoder::new(packed).read_to_end(&mut kernel).expect("the firmware could unpack it");
-        fs::write(self.path("kernel"), kernel).expect("there is room");
-        fs::write(self.path("initrd"), self.file("initrd.gz")).expect("there is room");
+    /// The same card again, as it is now, in a folder of its own.
+    pub(super) fn copied(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut copy = Command::new("cp");
+        copy.arg("--sparse=always").arg(self.path("card.img")).arg(folder.path());
+        assert!(copy.status().expect("cp is there").success());
+        let (images, arguments) = (self.images.clone(), self.arguments.clone());
+        Self { folder, images, arguments, watchdog: self.watchdog }
+    }
+
+    /// Changes bytes of it.
+    pub(super) fn spoil(&self, from: u64, length: usize) {
+        let mut file = File::options().write(true).open(self.path("card.img")).expect("written");
+        file.seek(SeekFrom::Start(from)).expect("within");
+        file.write_all(&vec![0x5a; length]).expect("there is room");
+    }
+
+    /// A USB stick with an update of that name.
+    pub(super) fn stick(&self, update: &str) -> PathBuf {
+        let bundle = fs::read(self.images.join(format!("{update}.raucb"))).expect("it was made");
+        self.stick_with(&format!("fieldtune-{update}.raucb"), &bundle)
+    }
+
+    /// A USB stick with a file.
+    pub(super) fn stick_with(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path("stick.img");
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path);
+        let mut file = file.expect("there is room");
+        file.set_len(bytes.len() as u64 + (16 << 20)).expect("there is room");
+        format_volume(&mut file, FormatVolumeOptions::new()).expect("there is room");
+        let stick = FileSystem::new(BufStream::new(file), FsOptions::new()).expect("it is FAT");
+        let mut file = stick.root_dir().create_file(name).expect("there is room");
+        file.write_all(bytes).expect("there is room");
+        drop(file);
+        stick.unmount().expect("it is a file");
+        path
+    }
+
+    /// Starts a board with it. QEMU stands in for the firmware, which would load U-Boot and a device tree with the
+    /// arguments of the kernel.
+    pub(super) fn start(&self) -> Board {
+        self.start_with(None)
+    }
+
+    /// As [`Card::start`], with a stick in its socket.
+    pub(super) fn start_with(&self, stick: Option<&Path>) -> Board {
+        fs::write(self.path("u-boot.bin"), self.file("u-boot.bin")).expect("there is room");
         let line = String::from_utf8(self.file("cmdline.txt")).expect("text");
-        // There is no screen; without its Bluetooth, which takes it, the PL011 shows what a screen would.
+        // There is no screen: the PL011 shows what it would. QEMU's watchdog does not wait.
         let line = line.trim().replace("console=tty1", "console=ttyAMA0,115200");
+        let line = format!("{line} fieldtune.watchdog={} {}", self.watchdog, self.arguments);
         let tree = self.images.join("raspi3b.dtb");
         // Of the start before.
         let _ = fs::remove_file(self.path("screen"));
         let screen = format!("unix:{},server=on,wait=off", self.path("screen").display());
         let mut qemu = Command::new("qemu-system-aarch64");
         qemu.args(["-M", "raspi3b", "-accel", "tcg,thread=single", "-dtb"]).arg(tree);
-        qemu.arg("-kernel").arg(self.path("kernel")).arg("-initrd").arg(self.path("initrd"));
+        qemu.arg("-kernel").arg(self.path("u-boot.bin"));
         qemu.args(["-append", &line, "-drive"]);
         qemu.arg(format!("if=sd,format=raw,file={}", self.path("card.img").display()));
+        if let Some(stick) = stick {
+            let drive = format!("if=none,id=stick,format=raw,readonly=on,file={}", stick.display());
+            qemu.args(["-drive", &drive, "-device", "usb-storage,drive=stick"]);
+        }
         qemu.args(["-serial", &screen, "-serial", "pty"]);
-        qemu.args(["-display", "none", "-monitor", "none", "-no-reboot"]);
+        qemu.args(["-display", "none", "-monitor", "none"]);
         let begun = Instant::now();
         let qemu = qemu.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut qemu = qemu.expect("qemu-system-aarch64 is installed");
@@ -151,7 +206,7 @@ impl Card {
 
 impl Board {
     /// Waits until it has said something on its screen; returns the seconds since its start.
-    fn until(&self, wanted: &str) -> f64 {
+    pub(super) fn until(&self, wanted: &str) -> f64 {
         while !self.screen().contains(wanted) {
             assert!(self.begun.elapsed() < PATIENCE, "in vain: {wanted}, in\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(20));
@@ -159,18 +214,35 @@ impl Board {
         self.begun.elapsed().as_secs_f64()
     }
 
-    fn screen(&self) -> String {
+    /// As [`Board::until`], of what it says after something else.
+    pub(super) fn until_after(&self, first: &str, wanted: &str) -> f64 {
+        loop {
+            let screen = self.screen();
+            if screen.split_once(first).is_some_and(|(_, later)| later.contains(wanted)) {
+                return self.begun.elapsed().as_secs_f64();
+            }
+            assert!(self.begun.elapsed() < PATIENCE, "in vain: {wanted}, in\n{screen}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until so much time has passed since its start.
+    pub(super) fn run_until(&self, time: Duration) {
+        std::thread::sleep(time.saturating_sub(self.begun.elapsed()));
+    }
+
+    pub(super) fn screen(&self) -> String {
         self.screen.lock().expect("nobody panics with it").clone()
     }
 
     /// Asks over the serial line, from this machine.
-    fn ctl(&self, request: &[&str]) -> Run {
+    pub(super) fn ctl(&self, request: &[&str]) -> Run {
         let port = format!("serial:{}", self.console);
         fieldtune(&[&["ctl", "--port", &port, "--timeout", "60"], request].concat())
     }
 
     /// As when somebody pulls the plug.
-    fn cut_power(mut self) {
+    pub(super) fn cut_power(mut self) {
         self.qemu.kill().expect("it runs");
         self.qemu.wait().expect("it is our child");
     }
@@ -194,7 +266,7 @@ fn a_card_of_debian_packages_learns_and_survives() {
     let card = Card::written(images);
     // The power is cut while the partition for what is learned is made.
     let board = card.start();
-    board.until("grows to 380 MiB");
+    board.until("grows to 220 MiB");
     board.cut_power();
 
     let board = card.start();
@@ -219,12 +291,22 @@ fn a_card_of_debian_packages_learns_and_survives() {
     board.cut_power();
     println!("the first start took {first:.1} s until frames are judged, a later one {later:.1} s");
 
-    // An update that is torn leaves the program before.
+    // A package of the boot partition that is torn leaves the program before.
     let whole = card.file("fieldtune-package.deb");
     card.put("fieldtune-package.deb", &whole[..whole.len() / 2]);
     card.put("meta-data", b"{\n  \"instance-id\": \"fieldtune-another\"\n}\n");
-    let board = card.start();
+    // An update on a stick: the other slot has it, and keeps it once it has shown that it works.
+    let board = card.start_with(Some(&card.stick("next")));
+    board.until("slot A runs");
     board.until("cannot be unpacked; the one before stays");
     board.until("2 classes taught");
+    let installed = board.until("slot B: next is installed and starts next, on trial");
+    let again = board.until("slot B runs");
+    let good = board.until("slot B is good");
+    let classes = board.ctl(&["classes"]);
+    assert!(classes.stdout.contains("name=good examples=2"), "{classes:?}");
     board.cut_power();
+    println!(
+        "an update took {installed:.1} s, its start {again:.1} s, until it was good {good:.1} s"
+    );
 }
