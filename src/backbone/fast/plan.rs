@@ -228,7 +228,7 @@ impl Plan {
                 let pixels = [map.pixels(), maps[inputs[1]].pixels()];
                 let attention = Attention::new(self.level, heads.size, pixels, heads.scale);
                 self.scratch = self.scratch.max(parts.len() * attention.scratch());
-                Kind::Attention(attention, heads)
+                Kind::Attention(Box::new(attention), heads)
             }
             Op::Dense(window, weights)
                 if window.size == [1, 1] && window.pad == [0, 0] && !planar =>

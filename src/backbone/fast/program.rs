@@ -56,7 +56,7 @@ pub(super) enum Kind {
     /// Rows of channels, brought into blocks.
     FromRows,
     Norm(Norm),
-    Attention(Attention, Heads),
+    Attention(Box<Attention>, Heads),
 }
 
 /// Where a step reads.
