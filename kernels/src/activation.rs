@@ -53,20 +53,24 @@ fn unit<S: Simd>(simd: S, v: S::f32s) -> S::f32s {
     at_most(simd, at_least(simd, v, 0.0), 1.0)
 }
 
+#[inline(always)]
+fn splat<S: Simd>(simd: S, value: f32) -> S::f32s {
+    S::f32s::splat(simd, value)
+}
+
 /// `exp(x)` within 3e-7 of itself near 0 and 4e-6 far out; beyond 87 the value of the nearer end.
 #[inline(always)]
 pub(super) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     // Adding this rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    let splat = |value: f32| S::f32s::splat(simd, value);
     let x = at_most(simd, at_least(simd, x, -87.0), 87.0);
-    let factor = splat(std::f32::consts::LOG2_E);
-    let shifted = x.mul_add(factor, splat(ROUND));
-    let rest = x.mul_add(factor, splat(ROUND) - shifted);
+    let factor = splat(simd, std::f32::consts::LOG2_E);
+    let shifted = x.mul_add(factor, splat(simd, ROUND));
+    let rest = x.mul_add(factor, splat(simd, ROUND) - shifted);
     // 2 to the rest, which is at most 1/2: the polynomial whose largest relative error is least, 8e-8.
-    let mut sum = splat(0.001_327_647_2);
+    let mut sum = splat(simd, 0.001_327_647_2);
     for factor in [0.009_675_541, 0.055_507_13, 0.240_221_2, 0.693_146_94, 1.0] {
-        sum = sum.mul_add(rest, splat(factor));
+        sum = sum.mul_add(rest, splat(simd, factor));
     }
     let power = shifted.to_bits() << 23;
     S::f32s::from_bits(sum.to_bits() + power)
@@ -75,21 +79,20 @@ pub(super) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// `1 + exp(-x)`.
 #[inline(always)]
 fn one_and_exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    exp(simd, -x) + S::f32s::splat(simd, 1.0)
+    exp(simd, -x) + splat(simd, 1.0)
 }
 
 /// Half of `1 - erf(x / sqrt(2))` of values that are not negative, within 1e-7: Abramowitz and Stegun, 7.1.26.
 #[inline(always)]
 fn upper_tail<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let splat = |value: f32| S::f32s::splat(simd, value);
-    let one = splat(1.0);
-    let t = one / x.mul_add(splat(0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2), one);
-    let mut sum = splat(0.5 * 1.061_405_4);
+    let one = splat(simd, 1.0);
+    let t = one / x.mul_add(splat(simd, 0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2), one);
+    let mut sum = splat(simd, 0.5 * 1.061_405_4);
     for factor in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
-        sum = sum.mul_add(t, splat(0.5 * factor));
+        sum = sum.mul_add(t, splat(simd, 0.5 * factor));
     }
     // What is less than this is nothing: as a number without its leading bit it would slow down whoever reads it.
-    at_least(simd, sum * t * exp(simd, x * x * splat(-0.5)) - splat(1e-30), 0.0)
+    at_least(simd, sum * t * exp(simd, x * x * splat(simd, -0.5)) - splat(simd, 1e-30), 0.0)
 }
 
 /// Each half from its own end, where nothing is lost.

@@ -6,7 +6,7 @@ use fearless_simd::{Simd, SimdBase as _};
 use super::activation::exp;
 use super::conv::Conv;
 use super::point::run_points;
-use super::{Level, Part, PartMut};
+use super::{Level, Part, PartMut, load};
 
 /// The sizes of attention. The channels of each head lie together in whole blocks.
 #[derive(Debug, Clone)]
@@ -91,14 +91,13 @@ fn weigh<S: Simd, const CB: usize>(
     let mut mask = [0.0; CB];
     mask[..channels - last * CB].fill(1.0);
     let mask = S::f32s::from_slice(simd, &mask);
-    let load = |v: &[f32; CB]| S::f32s::from_slice(simd, v);
     for (pixel, share) in shares.iter_mut().enumerate() {
         let end = &map[last * pixels + pixel][..channels - last * CB];
         let mut largest = end.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         if last > 0 {
-            let mut most = load(&map[pixel]);
+            let mut most = load::<S, CB>(simd, &map[pixel]);
             for v in map[pixel..].iter().step_by(pixels).take(last) {
-                most = most.max(load(v));
+                most = most.max(load::<S, CB>(simd, v));
             }
             let mut lanes = [0.0; CB];
             most.store_slice(&mut lanes);
@@ -106,12 +105,12 @@ fn weigh<S: Simd, const CB: usize>(
         }
         let (most, mut sum) = (S::f32s::splat(simd, largest), S::f32s::splat(simd, 0.0));
         for v in map[pixel..].iter_mut().step_by(pixels).take(last) {
-            let weight = exp(simd, load(v) - most);
+            let weight = exp(simd, load::<S, CB>(simd, v) - most);
             weight.store_slice(v);
             sum += weight;
         }
         let v = &mut map[last * pixels + pixel];
-        let weight = exp(simd, load(v) - most) * mask;
+        let weight = exp(simd, load::<S, CB>(simd, v) - most) * mask;
         weight.store_slice(v);
         sum += weight;
         let mut lanes = [0.0; CB];

@@ -3,7 +3,7 @@
 use fearless_simd::{Simd, SimdBase as _, SimdFloat as _};
 
 use super::activation::{follow, limit};
-use super::{Act, Level};
+use super::{Act, Level, load};
 
 /// What a value becomes, before the activation.
 #[derive(Debug, Clone, Copy)]
@@ -31,21 +31,20 @@ fn run<S: Simd, const CB: usize>(
 ) {
     let (map, _) = map.as_chunks::<CB>();
     let (out, _) = out.as_chunks_mut::<CB>();
-    let load = |v: &[f32; CB]| S::f32s::from_slice(simd, v);
     match with {
         With::Nothing => {
             for (a, o) in map.iter().zip(&mut *out) {
-                limit(simd, load(a), act).store_slice(o);
+                limit(simd, load::<S, CB>(simd, a), act).store_slice(o);
             }
         }
         With::Plus(b) => {
             for ((a, b), o) in map.iter().zip(b.as_chunks::<CB>().0).zip(&mut *out) {
-                limit(simd, load(a) + load(b), act).store_slice(o);
+                limit(simd, load::<S, CB>(simd, a) + load::<S, CB>(simd, b), act).store_slice(o);
             }
         }
         With::Times(b) => {
             for ((a, b), o) in map.iter().zip(b.as_chunks::<CB>().0).zip(&mut *out) {
-                limit(simd, load(a) * load(b), act).store_slice(o);
+                limit(simd, load::<S, CB>(simd, a) * load::<S, CB>(simd, b), act).store_slice(o);
             }
         }
         With::Scaled(s) => {
@@ -54,9 +53,9 @@ fn run<S: Simd, const CB: usize>(
                 .zip(s.as_chunks::<CB>().0)
                 .zip(out.chunks_exact_mut(pixels))
             {
-                let s = load(s);
+                let s = load::<S, CB>(simd, s);
                 for (a, o) in map.iter().zip(&mut *out) {
-                    limit(simd, load(a) * s, act).store_slice(o);
+                    limit(simd, load::<S, CB>(simd, a) * s, act).store_slice(o);
                 }
             }
         }
@@ -67,9 +66,9 @@ fn run<S: Simd, const CB: usize>(
                 .zip(t.as_chunks::<CB>().0)
                 .zip(out.chunks_exact_mut(pixels))
             {
-                let (s, t) = (load(s), load(t));
+                let (s, t) = (load::<S, CB>(simd, s), load::<S, CB>(simd, t));
                 for (a, o) in map.iter().zip(&mut *out) {
-                    limit(simd, load(a).mul_add(s, t), act).store_slice(o);
+                    limit(simd, load::<S, CB>(simd, a).mul_add(s, t), act).store_slice(o);
                 }
             }
         }

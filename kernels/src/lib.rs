@@ -79,6 +79,8 @@ pub mod winograd;
 
 pub mod attention;
 
+use fearless_simd::{Simd, SimdBase as _};
+
 pub use activation::{Act, Curve};
 pub use level::Level;
 
@@ -103,4 +105,10 @@ pub struct PartMut<'a> {
     pub at: usize,
     /// Values of a plane.
     pub stride: usize,
+}
+
+/// Lanes as a vector. A closure that says so and is not put in place would be compiled without the level's instructions.
+#[inline(always)]
+fn load<S: Simd, const CB: usize>(simd: S, lanes: &[f32; CB]) -> S::f32s {
+    S::f32s::from_slice(simd, lanes)
 }

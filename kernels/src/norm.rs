@@ -2,7 +2,7 @@
 
 use fearless_simd::{Simd, SimdBase as _, SimdFloat as _};
 
-use super::Level;
+use super::{Level, load};
 
 /// What a map is normalised with. Ba, Kiros and Hinton: Layer Normalization, 2016.
 #[derive(Debug, Clone)]
@@ -49,19 +49,18 @@ fn run<S: Simd, const CB: usize>(
 ) {
     let (map, out) = (map.as_chunks::<CB>().0, out.as_chunks_mut::<CB>().0);
     let (scale, shift) = (norm.scale.as_chunks::<CB>().0, norm.shift.as_chunks::<CB>().0);
-    let load = |v: &[f32; CB]| S::f32s::from_slice(simd, v);
     let (mask, zero) = (S::f32s::from_slice(simd, &norm.mask), S::f32s::splat(simd, 0.0));
     let (last, part) = (scale.len() - 1, 1.0 / norm.channels as f32);
     for pixel in 0..pixels {
         let mut sum = zero;
         for v in map[pixel..].iter().step_by(pixels).take(last) {
-            sum += load(v);
+            sum += load::<S, CB>(simd, v);
         }
-        let end = load(&map[last * pixels + pixel]);
+        let end = load::<S, CB>(simd, &map[last * pixels + pixel]);
         let mean = S::f32s::splat(simd, total::<S, CB>(end.mul_add(mask, sum)) * part);
         let mut squares = zero;
         for v in map[pixel..].iter().step_by(pixels).take(last) {
-            let rest = load(v) - mean;
+            let rest = load::<S, CB>(simd, v) - mean;
             squares = rest.mul_add(rest, squares);
         }
         let rest = (end - mean) * mask;
@@ -69,7 +68,9 @@ fn run<S: Simd, const CB: usize>(
         let factor = S::f32s::splat(simd, 1.0 / (variance + norm.epsilon).sqrt());
         let to = out[pixel..].iter_mut().step_by(pixels);
         for (((v, o), s), t) in map[pixel..].iter().step_by(pixels).zip(to).zip(scale).zip(shift) {
-            ((load(v) - mean) * factor).mul_add(load(s), load(t)).store_slice(o);
+            ((load::<S, CB>(simd, v) - mean) * factor)
+                .mul_add(load::<S, CB>(simd, s), load::<S, CB>(simd, t))
+                .store_slice(o);
         }
     }
 }

@@ -8,7 +8,7 @@ use fearless_simd::{Simd, SimdBase as _};
 use super::activation::{follow, limit};
 use super::conv::Conv;
 use super::point::run_points;
-use super::{Act, Level, Part, PartMut};
+use super::{Act, Level, Part, PartMut, load};
 
 /// Places of a square, of inputs and of products.
 const PLACES: usize = 16;
@@ -123,17 +123,24 @@ fn inputs<S: Simd, const CB: usize>(
     apart: usize,
     to: &mut [[f32; CB]],
 ) {
-    let load = |v: &[f32; CB]| S::f32s::from_slice(simd, v);
-    let rows = rows.map(|row| &row[..2 * squares + 2]);
-    let down = |x: usize| {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|y| load(&rows[y][x]));
-        [a - c, b + c, c - b, b - d]
-    };
-    let (mut first, mut second) = (down(0), down(1));
+    let wide = 2 * squares + 2;
+    let [above, upper, lower, below] = rows;
+    let (above, upper) = (&above[..wide], &upper[..wide]);
+    let (lower, below) = (&lower[..wide], &below[..wide]);
+    macro_rules! down {
+        ($x:expr) => {{
+            let a = load::<S, CB>(simd, &above[$x]);
+            let b = load::<S, CB>(simd, &upper[$x]);
+            let c = load::<S, CB>(simd, &lower[$x]);
+            let d = load::<S, CB>(simd, &below[$x]);
+            [a - c, b + c, c - b, b - d]
+        }};
+    }
+    let (mut first, mut second) = (down!(0), down!(1));
     for square in 0..squares {
-        let (third, fourth) = (down(2 * square + 2), down(2 * square + 3));
+        let (third, fourth) = (down!(2 * square + 2), down!(2 * square + 3));
         each!(y <4 4 => {
-            let [a, b, c, d] = [first[y], second[y], third[y], fourth[y]];
+            let (a, b, c, d) = (first[y], second[y], third[y], fourth[y]);
             (a - c).store_slice(&mut to[(4 * y) * apart + square]);
             (b + c).store_slice(&mut to[(4 * y + 1) * apart + square]);
             (c - b).store_slice(&mut to[(4 * y + 2) * apart + square]);
@@ -157,25 +164,34 @@ fn outputs<S: Simd, const CB: usize>(
     width: usize,
     out: &mut [[f32; CB]],
 ) {
-    let load = |v: &[f32; CB]| S::f32s::from_slice(simd, v);
+    let (upper, lower) = out.split_at_mut(width);
     for square in 0..width.div_ceil(2) {
-        let down = |x: usize| {
-            let [a, b, c, d] = [0, 1, 2, 3].map(|y| load(&from[(4 * y + x) * apart + square]));
-            [a + b + c, b - c - d]
-        };
-        let [a, b, c, d] = [down(0), down(1), down(2), down(3)];
-        for (y, row) in out.chunks_exact_mut(width).enumerate() {
-            let both = [a[y & 1] + b[y & 1] + c[y & 1], b[y & 1] - c[y & 1] - d[y & 1]];
-            let x = 2 * square;
-            let to = row[x..].iter_mut().zip(both).enumerate();
-            for (at, (to, sum)) in to {
-                let mut sum = sum + bias;
-                if let Some(added) = added {
-                    sum += load(&added[y * width + x + at]);
-                }
-                limit(simd, sum, act).store_slice(to);
-            }
+        macro_rules! down {
+            ($x:literal) => {{
+                let a = load::<S, CB>(simd, &from[$x * apart + square]);
+                let b = load::<S, CB>(simd, &from[(4 + $x) * apart + square]);
+                let c = load::<S, CB>(simd, &from[(8 + $x) * apart + square]);
+                let d = load::<S, CB>(simd, &from[(12 + $x) * apart + square]);
+                [a + b + c, b - c - d]
+            }};
         }
+        let (a, b, c, d) = (down!(0), down!(1), down!(2), down!(3));
+        let x = 2 * square;
+        macro_rules! put {
+            ($row:ident, $at:expr, $x:expr, $sum:expr) => {
+                if let Some(to) = $row.get_mut($x) {
+                    let mut sum = $sum + bias;
+                    if let Some(added) = added {
+                        sum += load::<S, CB>(simd, &added[$at + $x]);
+                    }
+                    limit(simd, sum, act).store_slice(to);
+                }
+            };
+        }
+        put!(upper, 0, x, a[0] + b[0] + c[0]);
+        put!(upper, 0, x + 1, b[0] - c[0] - d[0]);
+        put!(lower, width, x, a[1] + b[1] + c[1]);
+        put!(lower, width, x + 1, b[1] - c[1] - d[1]);
     }
 }
 

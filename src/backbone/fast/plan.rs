@@ -97,12 +97,9 @@ impl Plan {
 
     /// Whether a dense convolution is one of 3 x 3 that takes less time with fewer products: there have to be enough channels to be
     /// summed over, and enough pixels for the weights, which become more.
-    fn in_squares(&self, window: Window, [from, to]: [Map; 2]) -> bool {
+    fn in_squares(window: Window, [from, to]: [Map; 2]) -> bool {
         let plain = Window { pad: window.pad, size: [3, 3], ..Window::ONE };
-        window == plain
-            && from.channels >= (2 * self.lanes).max(16)
-            && to.channels >= 16
-            && to.pixels() >= 100
+        window == plain && from.channels.min(to.channels) >= 16 && to.pixels() >= 40
     }
 
     fn len(&self, map: &Map) -> usize {
@@ -240,7 +237,7 @@ impl Plan {
                 self.border = self.border.max(self.len(&Map { size: map.size, ..from }));
                 Kind::Stepped { conv, step: window.stride }
             }
-            Op::Dense(window, weights) if !planar && self.in_squares(window, [from, map]) => {
+            Op::Dense(window, weights) if !planar && Self::in_squares(window, [from, map]) => {
                 let conv = squares(self.level, window, [from, map], &weights, act, parts);
                 let padded = conv.first().map(Winograd::padded).unwrap_or(from.size);
                 if padded != from.size {
