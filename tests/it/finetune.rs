@@ -177,7 +177,7 @@ fn what_does_not_help_or_cannot_be_trained_changes_nothing() {
         (&["--depth", "99"], "depth 99, wanted 1 to"),
         (&["--depth", "0"], "wanted auto or a number from 1 to 99"),
         (&["--epochs", "0"], "0 is not in 1..=1000"),
-        (&["--model", "built-in"], "--model tiny"),
+        (&["--model", "built-in"], "--model and the card (.toml) of tiny"),
     ];
     for (arguments, wanted) in cases {
         let run = bench.run(&[&["finetune"], arguments].concat());
