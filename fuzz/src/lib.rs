@@ -8,7 +8,7 @@ pub use cap::Cap;
 #[path = "../../tests/hostile/checks/mod.rs"]
 pub mod checks;
 
-#[path = "../../kernels/tests/plain_loops/checks.rs"]
+#[path = "../../kernels/tests/plain_loops/checks/mod.rs"]
 pub mod kernels;
 
 /// The fuzz target of the check in that module, which may use so many mebibytes.

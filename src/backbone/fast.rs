@@ -5,9 +5,11 @@
 //! becomes one operator of the runtime ([`regions`], [`operator`]) that runs over buffers planned once ([`program`]).
 //! The runtime keeps the rest, and maps change their order only where a part begins or ends.
 
+mod described;
 mod engine;
 mod layer;
 mod lift;
+mod lifted;
 mod net;
 mod operator;
 mod plan;

@@ -58,17 +58,17 @@ fn steps_over_pixels_are_those_of_plain_loops() {
 
 #[test]
 fn rows_of_channels_are_maps_of_pixels() {
-    equals_plain_loops(7, checks::rows_of_channels);
+    equals_plain_loops(7, checks::tokens::rows_of_channels);
 }
 
 #[test]
 fn norms_are_those_of_plain_loops() {
-    equals_plain_loops(8, checks::norms);
+    equals_plain_loops(8, checks::tokens::norms);
 }
 
 #[test]
 fn attention_is_that_of_plain_loops() {
-    equals_plain_loops(9, checks::attention);
+    equals_plain_loops(9, checks::tokens::attention);
 }
 
 #[test]

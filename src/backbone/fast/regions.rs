@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use tract_core::internal::*;
 use tract_core::optim::Optimizer;
 
-use super::lift::{Lifted, Order, is_rows, lift, map_of};
+use super::lift::lift;
+use super::lifted::{Lifted, Order, is_rows, map_of};
 use super::net::{Leaves, Net, Node, Op};
 use super::operator::Part;
 use super::program::Program;

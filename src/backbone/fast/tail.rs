@@ -7,7 +7,8 @@ use tract_core::internal::*;
 use tract_core::optim::Optimizer;
 
 use super::Vectors;
-use super::lift::{Lifted, Order, lift, map_of};
+use super::lift::lift;
+use super::lifted::{Lifted, Order, map_of};
 use super::net::{Leaves, Map, Net, Node, Op, Weights};
 use super::program::{Buffers, Program};
 use super::share::Team;

@@ -9,7 +9,7 @@ use tract_core::ops::element_wise::ElementWiseOp;
 use tract_core::ops::math;
 use tract_core::ops::nn::{Reduce, Reducer, Softmax, SoftmaxKind};
 
-use super::lift::{Lifted, Order, is_rows, map_of};
+use super::lifted::{Lifted, Order, is_rows, map_of};
 use super::net::{Heads, Map, Op};
 use super::view::{Axis, View, scaled, with_number};
 use fieldtune_kernels::{Act, Curve};
