@@ -31,9 +31,9 @@ impl Attention {
         Self { size, pixels, scale, products, sums }
     }
 
-    /// Of the queries (0), or of keys and values (1).
-    pub fn pixels(&self, of: usize) -> usize {
-        self.pixels[of]
+    /// Of the queries, and of keys and values.
+    pub fn pixels(&self) -> [usize; 2] {
+        self.pixels
     }
 
     /// Multiply-accumulates of a head.
@@ -78,20 +78,21 @@ fn pack_values<const CB: usize>(values: &[[f32; CB]], pixels: usize, out: &mut [
     }
 }
 
-/// `exp(x - largest)` of all channels of each pixel, and 1 over their sum; lanes beyond the last become 0.
+/// Softmax over the channels of each pixel, but for the division: `exp(x - largest)`, 0 in lanes beyond the last, and in `parts`, of each
+/// pixel, 1 over their sum.
 #[inline(always)]
-fn weigh<S: Simd, const CB: usize>(
+fn softmax<S: Simd, const CB: usize>(
     simd: S,
     map: &mut [[f32; CB]],
     channels: usize,
-    shares: &mut [f32],
+    parts: &mut [f32],
 ) {
-    let pixels = shares.len();
+    let pixels = parts.len();
     let last = (channels - 1) / CB;
     let mut mask = [0.0; CB];
     mask[..channels - last * CB].fill(1.0);
     let mask = S::f32s::from_slice(simd, &mask);
-    for (pixel, share) in shares.iter_mut().enumerate() {
+    for (pixel, part) in parts.iter_mut().enumerate() {
         let end = &map[last * pixels + pixel][..channels - last * CB];
         let mut largest = end.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         if last > 0 {
@@ -115,7 +116,7 @@ fn weigh<S: Simd, const CB: usize>(
         sum += weight;
         let mut lanes = [0.0; CB];
         sum.store_slice(&mut lanes);
-        *share = 1.0 / lanes.iter().sum::<f32>();
+        *part = 1.0 / lanes.iter().sum::<f32>();
     }
 }
 
@@ -132,20 +133,20 @@ fn run<S: Simd, const CB: usize>(
     let (of_keys, scratch) = scratch.split_at_mut(wide * heads.size);
     let (weights, scratch) = scratch.split_at_mut(wide * asked);
     let (of_values, scratch) = scratch.split_at_mut(pixels * heads.size);
-    let shares = &mut scratch[..asked];
+    let parts = &mut scratch[..asked];
     pack_keys::<CB>(keys.as_chunks::<CB>().0, pixels, heads.scale, of_keys);
     pack_values::<CB>(values.as_chunks::<CB>().0, pixels, of_values);
     let stride = asked * CB;
     let input = Part { data: queries, at: 0, stride };
     let to = &mut PartMut { data: weights, at: 0, stride };
     run_points(simd, input, asked, &heads.products, of_keys, None, to);
-    weigh::<S, CB>(simd, weights.as_chunks_mut::<CB>().0, pixels, shares);
+    softmax::<S, CB>(simd, weights.as_chunks_mut::<CB>().0, pixels, parts);
     let input = Part { data: weights, at: 0, stride };
     let to = &mut PartMut { data: out, at: 0, stride };
     run_points(simd, input, asked, &heads.sums, of_values, None, to);
     for plane in out.as_chunks_mut::<CB>().0.chunks_exact_mut(asked) {
-        for (v, share) in plane.iter_mut().zip(&*shares) {
-            (S::f32s::from_slice(simd, v) * S::f32s::splat(simd, *share)).store_slice(v);
+        for (v, part) in plane.iter_mut().zip(&*parts) {
+            (load::<S, CB>(simd, v) * S::f32s::splat(simd, *part)).store_slice(v);
         }
     }
 }

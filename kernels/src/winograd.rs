@@ -1,7 +1,7 @@
 //! Dense convolutions of 3 x 3 by steps of one with fewer products: Winograd's minimal filtering F(2x2, 3x3). Lavin and Gray:
 //! Fast Algorithms for Convolutional Neural Networks, 2016.
 //!
-//! Four pixels of a square take 16 products of each pair of channels instead of 36. What is not finite spreads over its square.
+//! Four pixels of a tile take 16 products of each pair of channels instead of 36. What is not finite spreads over its tile.
 
 use fearless_simd::{Simd, SimdBase as _};
 
@@ -10,7 +10,7 @@ use super::conv::Conv;
 use super::point::run_points;
 use super::{Act, Level, Part, PartMut, load};
 
-/// Places of a square, of inputs and of products.
+/// Places of a tile of 4x4, of inputs and of products.
 const PLACES: usize = 16;
 
 /// Bytes of inputs and products at a time that are kept in the second cache of a core, or half of the weights if those are more:
@@ -88,7 +88,7 @@ impl Winograd {
         self.pad
     }
 
-    /// Rows and columns of the map within its border, which every square lies in.
+    /// Rows and columns of the map within its border, which every tile lies in.
     pub fn padded(&self) -> [usize; 2] {
         self.to.map(|side| side.div_ceil(2) * 2 + 2)
     }
@@ -112,18 +112,18 @@ impl Winograd {
     }
 }
 
-/// `Bᵀ d B` of a row of squares of one block, from four rows of its map.
+/// `Bᵀ d B` of a row of tiles of one block, from four rows of its map.
 ///
-/// * `to`: of each place `[squares]`, so far apart.
+/// * `to`: of each place `[tiles]`, so far apart.
 #[inline(always)]
 fn inputs<S: Simd, const CB: usize>(
     simd: S,
     rows: [&[[f32; CB]]; 4],
-    squares: usize,
+    tiles: usize,
     apart: usize,
     to: &mut [[f32; CB]],
 ) {
-    let wide = 2 * squares + 2;
+    let wide = 2 * tiles + 2;
     let [above, upper, lower, below] = rows;
     let (above, upper) = (&above[..wide], &upper[..wide]);
     let (lower, below) = (&lower[..wide], &below[..wide]);
@@ -137,22 +137,22 @@ fn inputs<S: Simd, const CB: usize>(
         }};
     }
     let (mut first, mut second) = (down!(0), down!(1));
-    for square in 0..squares {
-        let (third, fourth) = (down!(2 * square + 2), down!(2 * square + 3));
+    for tile in 0..tiles {
+        let (third, fourth) = (down!(2 * tile + 2), down!(2 * tile + 3));
         each!(y <4 4 => {
             let (a, b, c, d) = (first[y], second[y], third[y], fourth[y]);
-            (a - c).store_slice(&mut to[(4 * y) * apart + square]);
-            (b + c).store_slice(&mut to[(4 * y + 1) * apart + square]);
-            (c - b).store_slice(&mut to[(4 * y + 2) * apart + square]);
-            (b - d).store_slice(&mut to[(4 * y + 3) * apart + square]);
+            (a - c).store_slice(&mut to[(4 * y) * apart + tile]);
+            (b + c).store_slice(&mut to[(4 * y + 1) * apart + tile]);
+            (c - b).store_slice(&mut to[(4 * y + 2) * apart + tile]);
+            (b - d).store_slice(&mut to[(4 * y + 3) * apart + tile]);
         });
         (first, second) = (third, fourth);
     }
 }
 
-/// `Aᵀ m A` of a row of squares of one block, with the bias, what is added, and the limits.
+/// `Aᵀ m A` of a row of tiles of one block, with the bias, what is added, and the limits.
 ///
-/// * `from`: of each place `[squares]`, so far apart; `out`: one or two rows of the output, of which `added` has the same.
+/// * `from`: of each place `[tiles]`, so far apart; `out`: one or two rows of the output, of which `added` has the same.
 #[inline(always)]
 fn outputs<S: Simd, const CB: usize>(
     simd: S,
@@ -165,18 +165,18 @@ fn outputs<S: Simd, const CB: usize>(
     out: &mut [[f32; CB]],
 ) {
     let (upper, lower) = out.split_at_mut(width);
-    for square in 0..width.div_ceil(2) {
+    for tile in 0..width.div_ceil(2) {
         macro_rules! down {
             ($x:literal) => {{
-                let a = load::<S, CB>(simd, &from[$x * apart + square]);
-                let b = load::<S, CB>(simd, &from[(4 + $x) * apart + square]);
-                let c = load::<S, CB>(simd, &from[(8 + $x) * apart + square]);
-                let d = load::<S, CB>(simd, &from[(12 + $x) * apart + square]);
+                let a = load::<S, CB>(simd, &from[$x * apart + tile]);
+                let b = load::<S, CB>(simd, &from[(4 + $x) * apart + tile]);
+                let c = load::<S, CB>(simd, &from[(8 + $x) * apart + tile]);
+                let d = load::<S, CB>(simd, &from[(12 + $x) * apart + tile]);
                 [a + b + c, b - c - d]
             }};
         }
         let (a, b, c, d) = (down!(0), down!(1), down!(2), down!(3));
-        let x = 2 * square;
+        let x = 2 * tile;
         macro_rules! put {
             ($row:ident, $at:expr, $x:expr, $sum:expr) => {
                 if let Some(to) = $row.get_mut($x) {
@@ -211,19 +211,19 @@ fn run<S: Simd, const CB: usize>(
     let [down, across] = w.to;
     for first in (0..down.div_ceil(2)).step_by(w.rows) {
         let rows = w.rows.min(down.div_ceil(2) - first);
-        let squares = rows * w.across;
-        let [of_inputs, of_products] = [from_blocks, w.blocks()].map(|blocks| blocks * squares);
+        let tiles = rows * w.across;
+        let [of_inputs, of_products] = [from_blocks, w.blocks()].map(|blocks| blocks * tiles);
         let (inputs_of, rest) = scratch.split_at_mut(PLACES * of_inputs * CB);
         let products_of = &mut rest[..PLACES * of_products * CB];
         for (block, plane) in map.chunks_exact(height * width).take(from_blocks).enumerate() {
             for row in 0..rows {
                 let y = 2 * (first + row);
                 let four = [0, 1, 2, 3].map(|at| &plane[(y + at) * width..][..width]);
-                let to = &mut inputs_of.as_chunks_mut::<CB>().0[block * squares + row * w.across..];
+                let to = &mut inputs_of.as_chunks_mut::<CB>().0[block * tiles + row * w.across..];
                 inputs::<S, CB>(simd, four, w.across, of_inputs, to);
             }
         }
-        let stride = squares * CB;
+        let stride = tiles * CB;
         let places = inputs_of
             .chunks_exact(of_inputs * CB)
             .zip(products_of.chunks_exact_mut(of_products * CB))
@@ -231,7 +231,7 @@ fn run<S: Simd, const CB: usize>(
         for ((data, to), weights) in places {
             let input = Part { data, at: 0, stride };
             let to = &mut PartMut { data: to, at: 0, stride };
-            run_points(simd, input, squares, &w.products, weights, None, to);
+            run_points(simd, input, tiles, &w.products, weights, None, to);
         }
         let (products, _) = products_of.as_chunks::<CB>();
         for block in 0..w.blocks() {
@@ -245,7 +245,7 @@ fn run<S: Simd, const CB: usize>(
                 });
                 let from = block * out.stride + (out.at + at) * CB;
                 let (to, _) = out.data[from..][..len * CB].as_chunks_mut::<CB>();
-                let from = &products[block * squares + row * w.across..];
+                let from = &products[block * tiles + row * w.across..];
                 outputs::<S, CB>(simd, from, of_products, bias, w.act, added, across, to);
                 follow::<S, CB>(simd, to, w.act.curve);
             }
@@ -275,7 +275,7 @@ fn run_of<S: Simd>(
 /// A convolution of a map within its border.
 ///
 /// * `map`: `[blocks]` of [`Winograd::padded`] `[LANES]`; `scratch`: at least [`Winograd::scratch`] values.
-pub fn convolve_squares(
+pub fn convolve_winograd(
     level: Level,
     map: &[f32],
     w: &Winograd,

@@ -179,7 +179,7 @@ class Transformer(Network):
         return self.node("Transpose", perm=[1, 0, 2])
 
     def biased(self, tokens, number):
-        """A summand for each pair of tokens: left to the runtime."""
+        """A bias for each pair of tokens: left to the runtime."""
         query, key, value = (self.linear(f"b{number}.{what}", WIDTH, WIDTH, tokens) for what in "qkv")
         query = self.heads_of(query, [0, 2, 1, 3])
         key = self.heads_of(key, [0, 2, 3, 1])

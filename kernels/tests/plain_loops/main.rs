@@ -72,8 +72,8 @@ fn attention_is_that_of_plain_loops() {
 }
 
 #[test]
-fn convolutions_in_squares_are_those_of_plain_loops() {
-    equals_plain_loops(10, checks::squares);
+fn winograd_convolutions_are_those_of_plain_loops() {
+    equals_plain_loops(10, checks::winograd);
 }
 
 #[test]

@@ -6,8 +6,8 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// How likely a standard normal value is at most `x`, within 1e-7: Abramowitz and Stegun, 7.1.26.
-fn below(x: f32) -> f32 {
+/// The cumulative distribution of the standard normal, within 1e-7: Abramowitz and Stegun, 7.1.26.
+fn normal_cdf(x: f32) -> f32 {
     let far = x.abs();
     let t = 1.0 / (0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2).mul_add(far, 1.0);
     let factors = [1.061_405_4, -1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6];
@@ -27,7 +27,7 @@ pub(super) fn apply(act: Act, values: &mut [f32]) {
         Curve::HardSwish => values.iter_mut().for_each(|x| *x *= (*x / 6.0 + 0.5).clamp(0.0, 1.0)),
         Curve::Sigmoid => values.iter_mut().for_each(|x| *x = sigmoid(*x)),
         Curve::Silu => values.iter_mut().for_each(|x| *x *= sigmoid(*x)),
-        Curve::Gelu => values.iter_mut().for_each(|x| *x *= below(*x)),
+        Curve::Gelu => values.iter_mut().for_each(|x| *x *= normal_cdf(*x)),
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn slopes(act: Act, before: &[f32], after: &[f32], slopes: &mut [f32]
         Curve::Gelu => each(slopes, before, |x| {
             let x = limited(x);
             let density = (-0.5 * x * x).exp() / (2.0 * std::f32::consts::PI).sqrt();
-            below(x) + x * density
+            normal_cdf(x) + x * density
         }),
     }
     for (slope, x) in slopes.iter_mut().zip(before) {

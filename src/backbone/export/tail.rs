@@ -138,29 +138,32 @@ impl Nodes {
             let beyond = self.op("Relu", name, "cut", vec![beyond], Vec::new());
             x = self.op("Sub", name, "limited", vec![x, beyond], Vec::new());
         }
-        if curve == Curve::Gelu {
-            let [root, one, half] =
-                [("root", std::f32::consts::FRAC_1_SQRT_2), ("one", 1.0), ("half", 0.5)]
-                    .map(|(what, value)| self.floats(name, what, &[], &[value]));
-            let scaled = self.op("Mul", name, "scaled", vec![x.clone(), root], Vec::new());
-            let erf = self.op("Erf", name, "erf", vec![scaled], Vec::new());
-            let twice = self.op("Add", name, "twice", vec![erf, one], Vec::new());
-            let gated = self.op("Mul", name, "gated", vec![x, twice], Vec::new());
-            return self.op("Mul", name, "halved", vec![gated, half], Vec::new());
-        }
         let (gate, attributes, times) = match curve {
-            Curve::None | Curve::Gelu => return x,
+            Curve::None => return x,
             Curve::HardSwish => {
                 ("HardSigmoid", vec![real("alpha", 1.0 / 6.0), real("beta", 0.5)], true)
             }
             Curve::Sigmoid => ("Sigmoid", Vec::new(), false),
             Curve::Silu => ("Sigmoid", Vec::new(), true),
+            Curve::Gelu => return self.gelu(name, x),
         };
         let gate = self.op(gate, name, "gate", vec![x.clone()], attributes);
         match times {
             true => self.op("Mul", name, "gated", vec![x, gate], Vec::new()),
             false => gate,
         }
+    }
+
+    /// Its own operator came with version 20; Erf with 9, which the file has where it says it so.
+    fn gelu(&mut self, name: &str, x: String) -> String {
+        let [root, one, half] =
+            [("root", std::f32::consts::FRAC_1_SQRT_2), ("one", 1.0), ("half", 0.5)]
+                .map(|(what, value)| self.floats(name, what, &[], &[value]));
+        let scaled = self.op("Mul", name, "scaled", vec![x.clone(), root], Vec::new());
+        let erf = self.op("Erf", name, "erf", vec![scaled], Vec::new());
+        let twice = self.op("Add", name, "twice", vec![erf, one], Vec::new());
+        let gated = self.op("Mul", name, "gated", vec![x, twice], Vec::new());
+        self.op("Mul", name, "halved", vec![gated, half], Vec::new())
     }
 
     /// The map at the cut with its channels behind the batch; `None` for what is no map of that size.
@@ -238,8 +241,9 @@ mod tests {
             node(Op::Times, Act::NONE, &[7, 2], small),
             node(Op::Dense(Window::ONE), Act::RELU, &[8, 7], small),
             node(Op::Alone, Act { hi: 0.1, ..Act::RELU }, &[9], small),
+            node(Op::Alone, Act { curve: Curve::Gelu, ..Act::NONE }, &[7], small),
         ];
-        let blocks = [(9, false), (10, false), (6, true), (2, false)];
+        let blocks = [(9, false), (10, false), (6, true), (2, false), (11, false)];
         let blocks = blocks.map(|(value, largest)| Block { value, largest }).to_vec();
         let weights = 4 * 9 * 3 + 4 + (9 * 4 + 4) + 2 * (4 * 4 + 4);
         let weights = values(weights, 7).iter().map(|weight| weight * 0.7).collect();

@@ -19,7 +19,7 @@ impl Step {
                 let kind = if is_first { "first" } else { "dense" };
                 (kind, conv.iter().map(|conv| conv.work(pixels)).sum())
             }
-            Kind::Squares(conv) => ("dense", conv.iter().map(Winograd::work).sum()),
+            Kind::Winograd(conv) => ("winograd", conv.iter().map(Winograd::work).sum()),
             Kind::Depthwise(all) => {
                 ("depthwise", all.iter().map(|weights| weights.work(pixels)).sum())
             }

@@ -97,7 +97,7 @@ impl Plan {
 
     /// Whether a dense convolution is one of 3 x 3 that takes less time with fewer products: there have to be enough channels to be
     /// summed over, and enough pixels for the weights, which become more.
-    fn in_squares(window: Window, [from, to]: [Map; 2]) -> bool {
+    fn by_winograd(window: Window, [from, to]: [Map; 2]) -> bool {
         let plain = Window { pad: window.pad, size: [3, 3], ..Window::ONE };
         window == plain && from.channels.min(to.channels) >= 16 && to.pixels() >= 40
     }
@@ -237,14 +237,14 @@ impl Plan {
                 self.border = self.border.max(self.len(&Map { size: map.size, ..from }));
                 Kind::Stepped { conv, step: window.stride }
             }
-            Op::Dense(window, weights) if !planar && Self::in_squares(window, [from, map]) => {
-                let conv = squares(self.level, window, [from, map], &weights, act, parts);
+            Op::Dense(window, weights) if !planar && Self::by_winograd(window, [from, map]) => {
+                let conv = winograd(self.level, window, [from, map], &weights, act, parts);
                 let padded = conv.first().map(Winograd::padded).unwrap_or(from.size);
                 if padded != from.size {
                     self.border = self.border.max(self.len(&Map { size: padded, ..from }));
                 }
                 self.scratch = self.scratch.max(conv.iter().map(Winograd::scratch).sum());
-                Kind::Squares(conv)
+                Kind::Winograd(conv)
             }
             Op::Dense(window, weights) => {
                 let conv = dense(self.level, window, [from, map], planar, &weights, act, parts);
@@ -341,6 +341,19 @@ fn channels(
     })
 }
 
+/// The weights of a file, each times the factor of its output: of an output, an input and a place of the window.
+///
+/// * `first`: the output that is counted from.
+fn weights_of(weights: &Weights, first: usize) -> impl Fn(usize, usize, usize) -> f32 {
+    let Weights { tensor, steps, scale, .. } = weights;
+    let values = tensor.to_plain_array_view::<f32>().ok().and_then(|values| values.to_slice());
+    let values = values.unwrap_or_default();
+    move |out, channel, tap| {
+        let out = first + out;
+        values[out * steps[0] + channel * steps[1] + tap * steps[2]] * scale[out]
+    }
+}
+
 /// For each part its own weights.
 fn depthwise(
     level: Level,
@@ -350,20 +363,17 @@ fn depthwise(
     act: Act,
     parts: &[usize],
 ) -> Vec<Depthwise> {
-    let Weights { tensor, steps, scale, bias } = weights;
-    let values = tensor.to_plain_array_view::<f32>().ok();
-    let values = values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
-    let weight =
-        |channel: usize, tap: usize| values[channel * steps[0] + tap * steps[2]] * scale[channel];
     let part = |(first, count): (usize, usize)| {
-        let weight = |channel: usize, tap: usize| weight(first + channel, tap);
-        Depthwise::new(level, window, count, weight, &bias[first..first + count], act)
+        let weight = weights_of(weights, first);
+        let weight = |channel: usize, tap: usize| weight(channel, 0, tap);
+        let bias = &weights.bias[first..first + count];
+        Depthwise::new(level, window, count, weight, bias, act)
     };
     channels(parts, level.lanes(), map.channels).map(part).collect()
 }
 
 /// For each part its own weights.
-fn squares(
+fn winograd(
     level: Level,
     window: Window,
     maps: [Map; 2],
@@ -371,15 +381,9 @@ fn squares(
     act: Act,
     parts: &[usize],
 ) -> Vec<Winograd> {
-    let Weights { tensor, steps, scale, bias } = weights;
-    let values = tensor.to_plain_array_view::<f32>().ok();
-    let values = values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
     let part = |(first, count): (usize, usize)| {
-        let weight = |out: usize, channel: usize, tap: usize| {
-            let out = first + out;
-            values[out * steps[0] + channel * steps[1] + tap * steps[2]] * scale[out]
-        };
-        let (channels, bias) = ([maps[0].channels, count], &bias[first..first + count]);
+        let (weight, bias) = (weights_of(weights, first), &weights.bias[first..first + count]);
+        let channels = [maps[0].channels, count];
         Winograd::new(level, channels, window.pad, maps[1].size, weight, bias, act)
     };
     channels(parts, level.lanes(), maps[1].channels).map(part).collect()
@@ -395,15 +399,9 @@ fn dense(
     act: Act,
     parts: &[usize],
 ) -> Vec<Conv> {
-    let Weights { tensor, steps, scale, bias } = weights;
-    let values = tensor.to_plain_array_view::<f32>().ok();
-    let values = values.as_ref().and_then(|values| values.as_slice()).unwrap_or_default();
-    let weight = |out: usize, channel: usize, tap: usize| {
-        values[out * steps[0] + channel * steps[1] + tap * steps[2]] * scale[out]
-    };
     let part = |(first, count): (usize, usize)| {
-        let weight = |out: usize, channel: usize, tap: usize| weight(first + out, channel, tap);
-        let (channels, bias) = ([maps[0].channels, count], &bias[first..first + count]);
+        let (weight, bias) = (weights_of(weights, first), &weights.bias[first..first + count]);
+        let channels = [maps[0].channels, count];
         Conv::new(level, window, channels, planar, maps[1].pixels(), weight, bias, act)
     };
     channels(parts, level.lanes(), maps[1].channels).map(part).collect()

@@ -9,7 +9,7 @@ use fieldtune_kernels::elementwise::{With, elementwise};
 use fieldtune_kernels::norm::{Norm, normalise};
 use fieldtune_kernels::point::{point, scaled_point};
 use fieldtune_kernels::pool::{Pool, global, pool};
-use fieldtune_kernels::winograd::{Winograd, convolve_squares};
+use fieldtune_kernels::winograd::{Winograd, convolve_winograd};
 use fieldtune_kernels::{Act, Level, Part, PartMut, layout};
 
 use super::share::{Piece, Team};
@@ -33,7 +33,7 @@ pub(super) enum Kind {
         taps: Vec<usize>,
     },
     /// As that, of 3 x 3, with fewer products.
-    Squares(Vec<Winograd>),
+    Winograd(Vec<Winograd>),
     Depthwise(Vec<Depthwise>),
     /// Strips of so many rows, of which so many of what lies between are kept.
     Expanded {
@@ -228,7 +228,7 @@ impl Program {
                 let maps = [0, 1, 2].map(|at| {
                     let Source::Slot(slot) = step.inputs[at] else { return (&[][..], 0) };
                     let of_keys = usize::from(at > 0);
-                    (&slots[slot][..], attention.pixels(of_keys) * lanes)
+                    (&slots[slot][..], attention.pixels()[of_keys] * lanes)
                 });
                 let blocks = heads.size / lanes;
                 team.each(parts, stride, out, scratch, &|_| attention.scratch(), &|piece| {
@@ -295,7 +295,7 @@ impl Program {
                     convolve(level, input, *padded, taps, conv, rows, width, residual, out);
                 });
             }
-            Kind::Squares(conv) => {
+            Kind::Winograd(conv) => {
                 let residual = step.inputs.get(1).map(|_| second());
                 let (padded, pad) = (conv[0].padded(), conv[0].pad());
                 let input = if padded == from.size {
@@ -309,7 +309,7 @@ impl Program {
                     let Piece { part, block, out, scratch, .. } = piece;
                     let (conv, residual) = (&conv[part], of(residual, block, stride));
                     let out = &mut PartMut { data: out, at: 0, stride };
-                    convolve_squares(level, input, conv, residual, scratch, out);
+                    convolve_winograd(level, input, conv, residual, scratch, out);
                 });
             }
             Kind::Expanded { both, rows, kept } => {

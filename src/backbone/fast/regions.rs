@@ -32,7 +32,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(model: &TypedModel) -> TractResult<Self> {
+    /// * `pool`: of each output, whether only sums and largest values of it leave.
+    fn of(model: &TypedModel, pool: &[bool]) -> TractResult<Self> {
         let order = model.eval_order()?;
         let lifted =
             order.iter().filter_map(|id| Some((*id, lift(model, model.node(*id), Order::Any)?)));
@@ -40,7 +41,7 @@ impl Parts {
             Self { lifted: lifted.collect(), order, part: HashMap::new(), behind: HashMap::new() };
         loop {
             parts.number(model);
-            let worth = parts.worth(model);
+            let worth = parts.worth(model, pool);
             let count = parts.lifted.len();
             parts.lifted.retain(|id, _| worth.contains(id));
             if parts.lifted.len() == count {
@@ -50,7 +51,7 @@ impl Parts {
     }
 
     /// The operators that are worth the way there and back, with those that they hang together with.
-    fn worth(&self, model: &TypedModel) -> HashSet<usize> {
+    fn worth(&self, model: &TypedModel, pool: &[bool]) -> HashSet<usize> {
         // Of each operator one that stands for all that it hangs together with.
         let mut groups: HashMap<usize, usize> = HashMap::new();
         fn first(groups: &HashMap<usize, usize>, id: usize) -> usize {
@@ -91,7 +92,7 @@ impl Parts {
                 }
             }
         }
-        for output in &model.outputs {
+        for (output, _) in model.outputs.iter().zip(pool).filter(|(_, pooled)| !**pooled) {
             if groups.contains_key(&output.node) {
                 border.insert((first(&groups, output.node), *output));
             }
@@ -145,7 +146,7 @@ struct Cost {
 }
 
 impl Cost {
-    /// Multiply-accumulates that are to be gained from by each value that comes or goes.
+    /// Multiply-accumulates for each value that comes or goes, at least: with fewer the way there and back takes longer than is gained.
     const LEAST: usize = 128;
 
     /// Values that cost nothing to speak of.
@@ -159,7 +160,7 @@ impl Cost {
         };
         self.work += match &lifted.op {
             Some(Op::Dense(window, _)) => values * from.channels * window.places(),
-            // The runtime takes some times as long for them.
+            // The runtime takes several times as long for them.
             Some(Op::Depthwise(window, _)) => 5 * values * window.places(),
             Some(Op::Attention(_)) => 2 * values * from.pixels(),
             _ => 0,
@@ -178,7 +179,7 @@ impl Cost {
 pub(super) fn rewrite(model: &TypedModel, pool: &[bool]) -> TractResult<Option<Rewritten>> {
     let mut model = model.clone();
     Optimizer::prop_consts().optimize(&mut model)?;
-    let parts = Parts::of(&model)?;
+    let parts = Parts::of(&model, pool)?;
     let Some(&count) = parts.part.values().max() else { return Ok(None) };
     let mut build = Build {
         model: &model,

@@ -197,10 +197,11 @@ fn convolution(channels: usize, side: usize) -> TractResult<TypedModel> {
 
 #[test]
 fn little_work_on_many_values_is_left_to_the_runtime() {
-    let is_ours = |channels, side| {
+    let is_ours = |channels, side, pooled| {
         let model = convolution(channels, side).expect("it is a network");
-        rewrite(&model, &[false]).expect("it is read").is_some()
+        rewrite(&model, &[pooled]).expect("it is read").is_some()
     };
-    assert!(!is_ours(16, 1), "8 multiply-accumulates for each value that comes or goes");
-    assert!(is_ours(64, 3));
+    assert!(!is_ours(16, 1, false), "8 multiply-accumulates for each value that comes or goes");
+    assert!(is_ours(64, 3, false));
+    assert!(!is_ours(128, 1, false) && is_ours(128, 1, true), "of a pooled map only sums leave");
 }

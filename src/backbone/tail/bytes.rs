@@ -189,3 +189,20 @@ impl Tail {
         Ok(Self { base: Fingerprint(stored.base), cut: stored.cut, late, network })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_curve_comes_back_from_its_bytes() {
+        let size = Size { channels: 2, height: 3, width: 4 };
+        for curve in [Curve::None, Curve::HardSwish, Curve::Sigmoid, Curve::Silu, Curve::Gelu] {
+            let act = Act { lo: -1.0, hi: 6.0, curve };
+            let node = Node { op: Op::Alone, act, inputs: vec![3], size };
+            let bytes = postcard::to_stdvec(&stored_node(&node)).expect("it is small");
+            let back: StoredNode = postcard::from_bytes(&bytes).expect("it is whole");
+            assert_eq!(live_node(back), node);
+        }
+    }
+}

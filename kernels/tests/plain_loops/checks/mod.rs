@@ -8,7 +8,7 @@ use fieldtune_kernels::depthwise::{Depthwise, Rows, depthwise};
 use fieldtune_kernels::elementwise::{With, elementwise};
 use fieldtune_kernels::point::{point, scaled_point};
 use fieldtune_kernels::pool::{Pool, global, pool};
-use fieldtune_kernels::winograd::{Winograd, convolve_squares};
+use fieldtune_kernels::winograd::{Winograd, convolve_winograd};
 use fieldtune_kernels::{Act, Curve, Level, Part, PartMut, layout};
 
 /// Bytes as choices, two each; the first of all where none are left.
@@ -82,12 +82,12 @@ fn activated(act: Act, x: f32) -> f32 {
         Curve::Silu => x * (1.0 / (1.0 + (-x).clamp(-87.0, 88.0).exp())),
         // Nothing of it is left far out, where infinity times nothing would be none.
         Curve::Gelu if x.abs() > 30.0 => x.max(0.0),
-        Curve::Gelu => (f64::from(x) * normal_below(f64::from(x))) as f32,
+        Curve::Gelu => (f64::from(x) * normal_cdf(f64::from(x))) as f32,
     }
 }
 
-/// How likely a standard normal value is at most `x`: the sum of its series.
-fn normal_below(x: f64) -> f64 {
+/// The cumulative distribution of the standard normal: the sum of its series.
+fn normal_cdf(x: f64) -> f64 {
     if x.abs() > 8.0 {
         return if x > 0.0 { 1.0 } else { 0.0 };
     }
@@ -211,8 +211,8 @@ pub fn dense(level: Level, random: &mut Choices) {
     compare(&planar(lanes, &out, cout, out_pixels), &wanted, 1e-5, &what);
 }
 
-/// A dense convolution of 3 x 3 in squares.
-pub fn squares(level: Level, random: &mut Choices) {
+/// A dense convolution of 3 x 3 by Winograd's way.
+pub fn winograd(level: Level, random: &mut Choices) {
     let lanes = level.lanes();
     let [cin, cout] = [random.up_to(40), random.up_to(70)];
     let (act, residual) = (random.act(), random.up_to(2) == 1);
@@ -222,7 +222,7 @@ pub fn squares(level: Level, random: &mut Choices) {
         [0, 1].map(|axis| (to[axis] + 2).saturating_sub(pad[axis] + random.up_to(3) - 1).max(1));
     let window = Window { size: [3; 2], pad, ..Window::ONE };
     let [pixels, out_pixels] = [from[0] * from[1], to[0] * to[1]];
-    // What is not finite spreads over its square.
+    // What is not finite spreads over its tile.
     let mut finite = |len: usize| {
         let values = random.values(len);
         values.into_iter().map(|x| if x.is_finite() { x } else { 0.5 }).collect::<Vec<f32>>()
@@ -252,7 +252,7 @@ pub fn squares(level: Level, random: &mut Choices) {
     let (mut scratch, mut out) =
         (vec![f32::NAN; conv.scratch()], vec![f32::NAN; conv.blocks() * stride]);
     let mut part = PartMut { data: &mut out, at: 0, stride };
-    convolve_squares(level, &input, &conv, residual, &mut scratch, &mut part);
+    convolve_winograd(level, &input, &conv, residual, &mut scratch, &mut part);
     let what = format!("{}: {cin} to {cout}, {from:?} to {to:?} {act:?}", level.name());
     compare(&planar(lanes, &out, cout, out_pixels), &wanted, 3e-5, &what);
 }
@@ -415,7 +415,7 @@ pub fn steps_over_pixels(level: Level, random: &mut Choices) {
 /// Every kernel.
 pub const ALL: [fn(Level, &mut Choices); 10] = [
     dense,
-    squares,
+    winograd,
     depthwise_convolution,
     pools,
     elementwise_kernels,
